@@ -1,0 +1,38 @@
+# The commands of the README. CMake does the work; `make help` lists the targets.
+.PHONY: help packages build demo test bench asan clean
+JOBS ?= $(shell nproc)
+
+help:
+	@echo "make build   build/release/ordeal"
+	@echo "make demo    a local cluster, a real etcd, a workload under faults, a verdict"
+	@echo "make test    build and run all tests"
+	@echo "make asan    the unit tests under AddressSanitizer and UBSan"
+	@echo "make bench   the benchmarks"
+
+packages:
+	@scripts/install-packages.sh
+
+build: packages
+	@cmake --preset release -DORDEAL_TESTS=OFF >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+	@rm -f build-configure.log
+	@cmake --build --preset release -j $(JOBS)
+
+test: packages
+	@cmake --preset ci
+	@cmake --build --preset ci -j $(JOBS)
+	@ctest --test-dir build/ci --output-on-failure -j $(JOBS)
+
+demo: build
+	@scripts/demo.sh
+
+asan: packages
+	@cmake --preset asan
+	@cmake --build --preset asan -j $(JOBS)
+	@ctest --test-dir build/asan --output-on-failure -j $(JOBS) -L unit
+
+bench: packages
+	@cmake --preset bench
+	@cmake --build --preset bench -j $(JOBS)
+
+clean:
+	rm -rf build

@@ -1,0 +1,52 @@
+# Settings shared by every target of the project, and the two functions with which rooms declare
+# their libraries and tests.
+include_guard(GLOBAL)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+
+# -O2: at -O3 GCC 12 takes longer and warns of overflows that are not there.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+
+option(ORDEAL_WERROR "Treat warnings as errors" OFF)
+set(ORDEAL_SANITIZE "" CACHE STRING "Sanitizers for every target, e.g. address,undefined")
+
+# Build time is a feature: use a compiler cache and a fast linker where they are installed.
+find_program(ORDEAL_CCACHE ccache)
+if(ORDEAL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${ORDEAL_CCACHE}")
+endif()
+find_program(ORDEAL_MOLD mold)
+if(ORDEAL_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+if(ORDEAL_SANITIZE)
+  add_compile_options(-fsanitize=${ORDEAL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${ORDEAL_SANITIZE})
+endif()
+
+# ordeal_warnings(<target>): the project's warning set.
+function(ordeal_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # GCC bug 105651: false alarms in std::string's operator+.
+    target_compile_options(${target} PRIVATE -Wno-restrict)
+  endif()
+  if(ORDEAL_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# ordeal_library(<name> SOURCES a.cc … [PUBLIC dep …] [PRIVATE dep …]): one room, one static library.
+# Headers are included by their path from the top of the repository.
+function(ordeal_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  ordeal_warnings(${name})
+endfunction()
