@@ -1,0 +1,38 @@
+#include "checkers/catalogue.h"
+
+#include <vector>
+
+#include "checkers/base/catalogue.h"
+#include "checkers/linearizability/checker.h"
+#include "checkers/consistency/sequential.h"
+#include "checkers/log_pattern.h"
+#include "checkers/set.h"
+#include "checkers/stats.h"
+#include "checkers/transactions/checker.h"
+#include "checkers/unhandled_errors.h"
+
+namespace ordeal {
+
+std::span<const CheckerEntry> checkers() {
+  static const std::vector<CheckerEntry> all = {
+      {"linearizable", "linearizability of the object that --model names", &linearizable_checker},
+      {"sequential", "sequential consistency of any model, over all keys together", &sequential_checker},
+      {"transactional", "isolation levels of transactions, list-append or rw-register", &transactional_checker},
+      {"set", "a grow-only set: lost, stale, duplicated and unexpected elements", &set_checker},
+      {"stats", "operations by function and outcome; unknown when a function never succeeded", &stats_checker},
+      {"unhandled-errors", "the errors clients met, by kind, with examples", &unhandled_errors_checker},
+      {"log-pattern", "panics and crashes in the target's logs", &log_pattern_checker},
+  };
+  return all;
+}
+
+Result<std::shared_ptr<const Checker>> find_checker(std::string_view name) {
+  std::vector<std::string> known;
+  for (const CheckerEntry& entry : checkers()) {
+    if (entry.name == name) return entry.make();
+    known.push_back(entry.name);
+  }
+  return fail(unknown_name("checker", name, known));
+}
+
+}  // namespace ordeal

@@ -1,0 +1,91 @@
+#pragma once
+// Execution: a history of registers as the weak levels see it: accesses in sessions, and who read from whom.
+//
+// An access reads, writes, or (a cas that succeeded) does both at once. A session is the accesses of one process in
+// their order; a process that goes on after a crashed operation counts as a new session, as for `sequential`. A crashed
+// write whose value somebody read has happened; one that nobody read may be left out, and is: a write that nobody saw
+// only ever adds demands. What a crashed cas read counts only when it happened.
+//
+// When written values are unique, `Sources` follows from the history. Otherwise several writers fit a read, and
+// sources.h searches. Thread-safety: immutable once built.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "checkers/checker.h"
+#include "checkers/linearizability/key_history.h"
+
+namespace ordeal::weak {
+
+using AccessId = std::uint32_t;
+
+// Whose value an access read.
+using Source = std::uint32_t;
+inline constexpr Source kInitial = 0xFFFFFFFFu;    // the initial value's
+inline constexpr Source kUndecided = 0xFFFFFFFEu;  // not yet chosen: constrains nothing
+
+struct Access {
+  EventIndex inv = 0;
+  EventIndex ret = lin::kNever;  // kNever: crashed
+  std::uint32_t session = 0;
+  std::uint32_t position = 0;    // within the session
+  std::uint32_t key = 0;         // index into Execution::keys
+  bool reads = false;
+  bool writes = false;
+  std::int64_t read = 0;         // value ids
+  std::int64_t written = 0;
+  [[nodiscard]] bool crashed() const { return ret == lin::kNever; }
+};
+
+struct Execution {
+  const History* history = nullptr;
+  std::vector<ValueId> keys;                    // kNil when the history has no keys
+  std::vector<Access> accesses;                 // by invocation
+  std::vector<std::vector<AccessId>> sessions;
+  std::vector<std::vector<AccessId>> writes;    // by key, by invocation
+  // By access: the sources that its value allows, writers by invocation and then perhaps kInitial. Empty when it reads
+  // nothing, or when nobody wrote what it read.
+  std::vector<std::vector<Source>> candidates;
+  bool initial_known = true;
+  std::string initial_text = "null";
+  bool has_cas = false;
+  bool unique = true;                           // no access has more than one candidate
+
+  // "process 2 read x = 1 (3)"; the number is the file's index of the invocation.
+  [[nodiscard]] std::string describe(AccessId access) const;
+  [[nodiscard]] std::string describe_key(std::uint32_t key) const;
+};
+
+// By access; kUndecided for what reads nothing.
+using Sources = std::vector<Source>;
+
+// Requires: the model is one register (lin::is_one_register).
+[[nodiscard]] Execution make_execution(const History& history, const lin::Model& model, const lin::Partition& parts,
+                                       const CheckOptions& options);
+
+// By access: it certainly happened, being ok, or being the source of something that happened.
+[[nodiscard]] std::vector<char> happened(const Execution& execution, const Sources& sources);
+
+// Why an execution is impossible at a level.
+struct Violation {
+  enum class Because : std::uint8_t {
+    session, reads_from, version_order, read_your_writes, monotonic_reads, writes_follow_reads
+  };
+  struct Edge {
+    AccessId from = 0, to = 0;
+    Because because = Because::session;
+    AccessId seen_by = 0;  // from version_order on: the read that forces it
+  };
+  std::string type;
+  std::string explanation;
+  std::vector<Edge> edges;            // a cycle, or the paths that show it
+  std::vector<AccessId> others;       // accesses that the edges do not mention
+  AccessId guilty = 0;
+  std::vector<std::string> sentences; // to close the argument, after those of the edges
+};
+
+// With the sentences of its edges and the picture.
+[[nodiscard]] Anomaly to_anomaly(const Execution& execution, const Violation& violation);
+
+}  // namespace ordeal::weak

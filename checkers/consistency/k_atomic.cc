@@ -1,0 +1,142 @@
+#include "checkers/consistency/k_atomic.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+#include "checkers/linearizability/explain.h"
+#include "checkers/linearizability/minimise.h"
+#include "checkers/linearizability/operations.h"
+#include "checkers/linearizability/strategy.h"
+
+namespace ordeal {
+namespace {
+
+using namespace lin;
+
+constexpr std::size_t kMost = 16;
+
+// The state is the last `k` values, the newest last.
+class LastValues final : public Model {
+ public:
+  LastValues(std::unique_ptr<Model> one, std::size_t k) : one_(std::move(one)), k_(k) {}
+
+  std::string_view name() const override { return "k-atomic register"; }
+  Result<std::optional<Operation>> parse(OperationEvents op) const override { return one_->parse(op); }
+  State initial() const override { return State(k_, one_->initial()[0]); }
+
+  void step(const State& state, const Operation& op, std::vector<State>& successors) const override {
+    if (op.code == reg::kWrite) {
+      State next(state.begin() + 1, state.end());
+      next.push_back(static_cast<std::uint32_t>(op.a));
+      successors.push_back(std::move(next));
+      return;
+    }
+    const auto value = static_cast<std::uint32_t>(op.a);
+    if (std::find(state.begin(), state.end(), value) != state.end()) {
+      successors.push_back(state);
+    } else if (std::find(state.begin(), state.end(), kAnyState) != state.end()) {
+      State next = state;  // the initial value is now known
+      std::replace(next.begin(), next.end(), kAnyState, value);
+      successors.push_back(std::move(next));
+    }
+  }
+
+  unsigned traits(const Operation& op) const override { return op.code == reg::kRead ? kPure : kTotal; }
+
+  std::string describe(const State& state) const override {
+    std::string out;
+    for (const std::uint32_t value : state) out += (out.empty() ? "" : ", then ") + one_->describe(State{value});
+    return out;
+  }
+  std::string describe(const Operation& op) const override { return one_->describe(op); }
+
+ private:
+  std::unique_ptr<Model> one_;
+  std::size_t k_;
+};
+
+class KAtomicChecker final : public Checker {
+ public:
+  KAtomicChecker(std::string level, std::size_t k) : level_(std::move(level)), k_(k) {}
+  [[nodiscard]] std::string_view name() const override { return level_; }
+
+  [[nodiscard]] CheckResult check(const History& history, const CheckOptions& options) const override {
+    const auto start = std::chrono::steady_clock::now();
+    CheckResult result;
+    result.checker = result.consistency = level_;
+    result.model = options.model;
+    result.algorithm = "race";
+    judge(history, options, start, result);
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return result;
+  }
+
+ private:
+  void judge(const History& history, const CheckOptions& options, std::chrono::steady_clock::time_point start,
+             CheckResult& result) const {
+    auto one = make_model(history, options);
+    if (!one) {
+      result.reason = one.error().message;
+      return;
+    }
+    if (!is_one_register(**one)) {
+      result.reason = "the level " + level_ + " is judged for registers with one key an operation only, not for " + options.model;
+      return;
+    }
+    const LastValues model(std::move(*one), k_);
+    const Partition parts = partition(history, model);
+    result.operations = parts.operations;
+    result.keys = parts.keys.size();
+    if (parts.ok == 0) {
+      result.reason = "no operation succeeded";
+      return;
+    }
+    if (!parts.not_understood.empty()) {
+      result.reason = parts.not_understood.front().second.message;
+      return;
+    }
+    for (const KeyHistory& key : parts.keys) {
+      if (std::any_of(key.calls.begin(), key.calls.end(), [](const Call& c) { return c.op.code == reg::kCas; })) {
+        result.reason = "a cas has no meaning at the level " + level_;
+        return;
+      }
+    }
+    Budget budget(options.timeout.count() > 0 ? start + options.timeout : std::chrono::steady_clock::time_point::max(),
+                  options.memory_bytes > 0 ? options.memory_bytes : std::size_t{4} << 30, options.stop);
+    result.verdict = Verdict::valid;
+    for (const KeyHistory& key : parts.keys) {
+      const Decision decision = find_strategy("race")->decide(key, budget, false);
+      if (decision.verdict == Verdict::invalid) {
+        Budget time(std::chrono::steady_clock::now() + std::chrono::seconds(10), budget.limit_bytes(), options.stop);
+        Anomaly anomaly = explain(part_of(key, minimise(key, decision, time)));
+        anomaly.type = "non-k-atomic";
+        result.anomalies.push_back(std::move(anomaly));
+        result.verdict = Verdict::invalid;
+        result.reason.clear();
+        return;
+      }
+      if (decision.verdict == Verdict::unknown && result.verdict == Verdict::valid) {
+        result.verdict = Verdict::unknown;
+        result.reason = decision.reason;
+      }
+    }
+  }
+
+  std::string level_;
+  std::size_t k_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Checker> k_atomic_checker(std::string_view level) {
+  constexpr std::string_view kPrefix = "k-atomic-";
+  if (!level.starts_with(kPrefix)) return nullptr;
+  const std::string_view digits = level.substr(kPrefix.size());
+  std::size_t k = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), k);
+  if (error != std::errc() || end != digits.data() + digits.size() || k < 1 || k > kMost) return nullptr;
+  return std::make_shared<KAtomicChecker>(std::string(level), k);
+}
+
+}  // namespace ordeal

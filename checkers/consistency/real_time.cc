@@ -1,0 +1,198 @@
+#include "checkers/consistency/real_time.h"
+
+#include <algorithm>
+#include <map>
+
+namespace ordeal::weak {
+namespace {
+
+constexpr AccessId kNone = 0xFFFFFFFFu;
+
+// For each write, and the initial value, the write that first replaced it for certain: of those invoked after it
+// returned, the one that returned first.
+class Replaced {
+ public:
+  explicit Replaced(const Execution& execution) : execution_(execution), by_(execution.accesses.size(), kNone) {
+    initial_.assign(execution.keys.size(), kNone);
+    latest_.resize(execution.keys.size());
+    for (std::uint32_t k = 0; k < execution.keys.size(); ++k) prepare(k);
+  }
+
+  // kNone when nothing certainly replaced it.
+  [[nodiscard]] AccessId by(Source source, std::uint32_t key) const { return source == kInitial ? initial_[key] : by_[source]; }
+  // Is it possible, in real time, that `r` saw `source`?
+  [[nodiscard]] bool fits(AccessId r, Source source) const {
+    const Access& read = execution_.accesses[r];
+    if (source != kInitial && execution_.accesses[source].inv > read.ret) return false;
+    const AccessId newer = by(source, read.key);
+    return newer == kNone || execution_.accesses[newer].ret > read.inv;
+  }
+  [[nodiscard]] bool overlaps_a_write(AccessId r) const {
+    const Access& read = execution_.accesses[r];
+    const auto& writes = execution_.writes[read.key];
+    const auto end = std::partition_point(writes.begin(), writes.end(), [&](AccessId w) {
+      return execution_.accesses[w].inv < read.ret;
+    });
+    return end != writes.begin() && latest_[read.key][static_cast<std::size_t>(end - writes.begin()) - 1] > read.inv;
+  }
+
+ private:
+  void prepare(std::uint32_t key) {
+    const auto& writes = execution_.writes[key];
+    std::vector<AccessId> soonest(writes.size() + 1, kNone);  // of the writes from here on, the one that returned first
+    for (std::size_t i = writes.size(); i-- > 0;) {
+      soonest[i] = soonest[i + 1];
+      const EventIndex ret = execution_.accesses[writes[i]].ret;
+      if (ret != lin::kNever && (soonest[i] == kNone || ret < execution_.accesses[soonest[i]].ret)) soonest[i] = writes[i];
+    }
+    initial_[key] = soonest[0];
+    EventIndex latest = 0;
+    for (const AccessId w : writes) {
+      latest = std::max(latest, execution_.accesses[w].ret);
+      latest_[key].push_back(latest);
+      const auto after = std::partition_point(writes.begin(), writes.end(), [&](AccessId other) {
+        return execution_.accesses[other].inv < execution_.accesses[w].ret;
+      });
+      by_[w] = soonest[static_cast<std::size_t>(after - writes.begin())];
+    }
+  }
+
+  const Execution& execution_;
+  std::vector<AccessId> by_, initial_;
+  std::vector<std::vector<EventIndex>> latest_;  // by key and write: the last return so far
+};
+
+Violation never_written(const Execution& execution, AccessId r) {
+  Violation out;
+  out.type = "ThinAirRead";
+  out.guilty = r;
+  out.explanation = execution.describe(r) + " returned a value that nobody wrote";
+  out.sentences = {out.explanation + "."};
+  return out;
+}
+
+Violation stale(const Execution& execution, const Replaced& replaced, AccessId r) {
+  Violation out;
+  out.guilty = r;
+  for (const Source source : execution.candidates[r]) {
+    const std::string what = source == kInitial ? "the initial value" : "the value of " + execution.describe(source);
+    if (source != kInitial) out.others.push_back(source);
+    if (source != kInitial && execution.accesses[source].inv > execution.accesses[r].ret) {
+      out.type = "read-before-write";
+      out.sentences.push_back(execution.describe(r) + " ended before " + execution.describe(source) + " began.");
+      continue;
+    }
+    const AccessId newer = replaced.by(source, execution.accesses[r].key);
+    out.type = "stale-read";
+    out.others.push_back(newer);
+    out.sentences.push_back("Before " + execution.describe(r) + " began, " + execution.describe(newer) +
+                            " had ended, which had replaced " + what + ".");
+  }
+  out.explanation = execution.describe(r) + " returned a value that it could not see then";
+  return out;
+}
+
+Finding judge_reads(const Execution& execution, const Limits& limits, bool only_quiet) {
+  const Replaced replaced(execution);
+  std::map<std::uint32_t, AccessId> initial;  // by key: a read that must have seen the initial value, when it is not known
+  for (AccessId r = 0; r < execution.accesses.size(); ++r) {
+    if (r % 4096 == 0) {
+      if (std::string why = limits.reached(); !why.empty()) return Finding::unknown(std::move(why));
+    }
+    const Access& read = execution.accesses[r];
+    if (!read.reads || (only_quiet && replaced.overlaps_a_write(r))) continue;
+    const auto& candidates = execution.candidates[r];
+    const bool written = std::any_of(candidates.begin(), candidates.end(), [&](Source s) {
+      return (s != kInitial || execution.initial_known) && replaced.fits(r, s);
+    });
+    if (written) continue;
+    if (execution.initial_known || !replaced.fits(r, kInitial)) {
+      return Finding::invalid(candidates.empty() ? never_written(execution, r) : stale(execution, replaced, r));
+    }
+    const auto [first, fresh] = initial.try_emplace(read.key, r);
+    if (fresh || execution.accesses[first->second].read == read.read) continue;
+    Violation out = never_written(execution, r);
+    out.others = {first->second};
+    out.explanation = execution.describe(r) + " and " + execution.describe(first->second) + " would both be the initial value";
+    out.sentences = {out.explanation + "."};
+    return Finding::invalid(std::move(out));
+  }
+  return {};
+}
+
+// The last reads of each process that began after all writes of the key had ended.
+Finding converged(const Execution& execution, std::uint32_t key, const std::vector<AccessId>& last_reads) {
+  const auto& writes = execution.writes[key];
+  bool crashed = false;
+  for (const AccessId w : writes) crashed = crashed || execution.accesses[w].crashed();
+  const std::string name = execution.describe_key(key);
+  if (last_reads.empty()) {
+    if (writes.empty()) return {};
+    return Finding::unknown("nobody read " + name + " after its last write had ended");
+  }
+  for (const AccessId r : last_reads) {
+    if (execution.accesses[r].read == execution.accesses[last_reads[0]].read) continue;
+    if (crashed) {
+      return Finding::unknown("the last reads of " + name + " differ, but a crashed write of it may still arrive");
+    }
+    Violation out;
+    out.type = "divergence";
+    out.guilty = r;
+    out.others = {last_reads[0]};
+    out.explanation = execution.describe(last_reads[0]) + " and " + execution.describe(r) + " differ";
+    out.sentences = {"All writes of " + name + " had ended before both began.", "Both are the last reads of their processes.",
+                     out.explanation + "."};
+    return Finding::invalid(std::move(out));
+  }
+  return {};
+}
+
+}  // namespace
+
+Finding judge_regular(const Execution& execution, const Limits& limits) { return judge_reads(execution, limits, false); }
+Finding judge_safe(const Execution& execution, const Limits& limits) { return judge_reads(execution, limits, true); }
+
+Finding judge_eventual(const Execution& execution, const Limits&) {
+  std::vector<EventIndex> quiet(execution.keys.size(), 0);  // by key: when its writes had ended, crashed ones begun
+  for (const Access& a : execution.accesses) {
+    if (a.writes) quiet[a.key] = std::max(quiet[a.key], a.crashed() ? a.inv : a.ret);
+  }
+  std::vector<std::map<ProcessId, AccessId>> last(execution.keys.size());  // by key and process
+  for (AccessId r = 0; r < execution.accesses.size(); ++r) {
+    const Access& a = execution.accesses[r];
+    if (!a.reads || a.crashed()) continue;
+    if (execution.candidates[r].empty()) return Finding::invalid(never_written(execution, r));
+    if (a.inv > quiet[a.key]) last[a.key][execution.history->process(a.inv)] = r;
+  }
+  Finding out;
+  for (std::uint32_t key = 0; key < execution.keys.size(); ++key) {
+    std::vector<AccessId> reads;
+    for (const auto& [process, r] : last[key]) reads.push_back(r);
+    Finding one = converged(execution, key, reads);
+    if (one.verdict == Verdict::invalid) return one;
+    if (one.verdict == Verdict::unknown && out.verdict == Verdict::valid) out = std::move(one);
+  }
+  return out;
+}
+
+std::optional<Staleness> largest_staleness(const Execution& execution) {
+  const Replaced replaced(execution);
+  const History& history = *execution.history;
+  std::optional<Staleness> out;
+  for (AccessId r = 0; r < execution.accesses.size(); ++r) {
+    const Access& read = execution.accesses[r];
+    if (!read.reads || read.crashed() || history.time(read.inv) < 0) continue;
+    std::optional<Staleness> freshest;
+    for (const Source source : execution.candidates[r]) {
+      Staleness one{0, r, replaced.by(source, read.key)};
+      if (one.replaced_by != kNone && execution.accesses[one.replaced_by].ret < read.inv) {
+        one.ns = history.time(read.inv) - history.time(execution.accesses[one.replaced_by].ret);
+      }
+      if (!freshest || one.ns < freshest->ns) freshest = one;
+    }
+    if (freshest && freshest->ns > 0 && (!out || freshest->ns > out->ns)) out = freshest;
+  }
+  return out;
+}
+
+}  // namespace ordeal::weak

@@ -1,0 +1,25 @@
+#pragma once
+// Sources: choosing, where several writers fit a read, so that the level holds.
+//
+// Every judge is monotone: taking a read's demands away never makes an execution worse. So a partial choice that is
+// already impossible needs no completion, and a depth-first search over the ambiguous reads decides; it gives up with
+// `unknown` at its limits. With unique written values there is nothing to choose. Thread-safety: pure.
+
+#include <functional>
+
+#include "checkers/consistency/causal.h"
+
+namespace ordeal::weak {
+
+using Judge = std::function<Finding(const Execution&, const Sources&, const Limits&)>;
+
+struct Choice {
+  Finding finding;
+  Sources sources;        // when valid: those that fit
+  std::uint64_t judged = 0;
+};
+
+// A read of a value that nobody wrote is invalid under every level this is used for.
+[[nodiscard]] Choice choose_sources(const Execution& execution, const Judge& judge, const Limits& limits);
+
+}  // namespace ordeal::weak

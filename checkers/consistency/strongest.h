@@ -1,0 +1,24 @@
+#pragma once
+// `strongest`: which levels does a history of registers keep?
+//
+// Judges all levels with a meaning for the model. A level that implies one that fails has failed, too, and one that is
+// implied by one that holds, holds; so the searches (linearizable, sequential) are asked only when the cheap levels
+// below them hold. The verdict is valid when there is a strongest level, invalid when even the weakest fails, unknown
+// when a level above the strongest that is known to hold could not be decided. `details`:
+//
+//   {"strongest": "causal-cm", "holds": ["causal-cm", …], "undecided": [{"level": …, "reason": …}],
+//    "ruled_out": [{"level": …, "anomaly": …, "operations": [index…], "explanation": …, "sentences": […], "because_of": …}],
+//    "witness": {…}}
+//
+// ruled_out names the strongest failed level first; `because_of` is the weaker level whose anomaly is shown, when the
+// level itself was not asked. Thread-safety: stateless.
+
+#include <memory>
+
+#include "checkers/checker.h"
+
+namespace ordeal {
+
+[[nodiscard]] std::shared_ptr<const Checker> strongest_checker();
+
+}  // namespace ordeal

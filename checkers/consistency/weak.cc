@@ -1,0 +1,138 @@
+#include "checkers/consistency/weak.h"
+
+#include <algorithm>
+
+#include "checkers/consistency/causal.h"
+#include "checkers/consistency/k_atomic.h"
+#include "checkers/consistency/real_time.h"
+#include "checkers/consistency/session_guarantees.h"
+#include "checkers/consistency/sources.h"
+#include "checkers/consistency/strongest.h"
+
+namespace ordeal {
+namespace {
+
+using namespace weak;
+
+// A level is judged with the source of each read known, or (`directly`) without choosing any.
+struct Level {
+  WeakLevel info;
+  Judge judge;
+  Finding (*directly)(const Execution&, const Limits&) = nullptr;
+};
+
+const std::vector<Level>& table() {
+  static const std::vector<Level> all = {
+      {{"causal-ccv", "causal convergence: causal, and all agree on one order of the writes", true}, judge_ccv},
+      {{"causal-cm", "causal memory: causal, and each process' reads fit one order of what it knows", true}, judge_cm},
+      {{"causal-cc", "causal consistency: no read misses what it depends on", true}, judge_cc},
+      {{"pram", "each process sees the writes of every other in their order", true}, judge_pram},
+      {{"monotonic-writes", "per key, readers see each process' writes in their order", true}, judge_monotonic_writes},
+      {{"writes-follow-reads", "per key, readers see a write after what its process had read", true}, judge_writes_follow_reads},
+      {{"monotonic-reads", "per key, no process sees an older version than before", true}, judge_monotonic_reads},
+      {{"read-your-writes", "per key, a process sees its own writes or newer ones", true}, judge_read_your_writes},
+      {{"regular", "a read returns the last value written before it, or one being written", false}, nullptr, judge_regular},
+      {{"safe", "a read that overlaps no write returns the last value written", false}, nullptr, judge_safe},
+      {{"eventual", "after the last write of a key all processes come to read the same", true}, nullptr, judge_eventual},
+  };
+  return all;
+}
+
+class WeakChecker final : public Checker {
+ public:
+  explicit WeakChecker(const Level& level) : level_(level) {}
+  [[nodiscard]] std::string_view name() const override { return level_.info.name; }
+
+  [[nodiscard]] CheckResult check(const History& history, const CheckOptions& options) const override {
+    const auto start = std::chrono::steady_clock::now();
+    CheckResult result;
+    result.checker = result.consistency = level_.info.name;
+    result.model = options.model;
+    result.algorithm = "patterns";
+    judge(history, options, start, result);
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return result;
+  }
+
+ private:
+  void judge(const History& history, const CheckOptions& options, std::chrono::steady_clock::time_point start,
+             CheckResult& result) const {
+    const auto model = lin::make_model(history, options);
+    if (!model) {
+      result.reason = model.error().message;
+      return;
+    }
+    if (!lin::is_one_register(**model)) {
+      result.reason = "the level " + level_.info.name + " is judged for registers with one key an operation only, not for " +
+                      options.model;
+      return;
+    }
+    const lin::Partition parts = lin::partition(history, **model);
+    result.operations = parts.operations;
+    result.keys = parts.keys.size();
+    if (parts.ok == 0) {
+      result.reason = "no operation succeeded";
+      return;
+    }
+    // An operation of unknown meaning could explain what others saw, or contradict it.
+    if (!parts.not_understood.empty()) {
+      result.reason = parts.not_understood.front().second.message;
+      return;
+    }
+    const Execution execution = make_execution(history, **model, parts, options);
+    if (execution.has_cas && !level_.info.cas) {
+      result.reason = "a cas has no meaning at the level " + level_.info.name;
+      return;
+    }
+    Limits limits;
+    if (options.timeout.count() > 0) limits.deadline = start + options.timeout;
+    if (options.memory_bytes > 0) limits.memory_bytes = options.memory_bytes;
+    limits.stop = options.stop;
+    Finding finding;
+    if (level_.directly != nullptr) {
+      result.algorithm = "real-time";
+      finding = level_.directly(execution, limits);
+    } else {
+      if (!execution.unique) result.algorithm += "+search";
+      finding = choose_sources(execution, level_.judge, limits).finding;
+    }
+    result.verdict = finding.verdict;
+    result.reason = finding.reason;
+    if (finding.violation) result.anomalies.push_back(to_anomaly(execution, *finding.violation));
+    result.details.set("sessions", static_cast<std::int64_t>(execution.sessions.size()));
+    measure_staleness(execution, result);
+  }
+
+  static void measure_staleness(const Execution& execution, CheckResult& result) {
+    const auto stalest = largest_staleness(execution);
+    if (!stalest) return;
+    Value one = Value::map();
+    one.set("ms", static_cast<double>(stalest->ns) / 1e6);
+    one.set("read", execution.history->index(execution.accesses[stalest->read].inv));
+    one.set("replaced-by", execution.history->index(execution.accesses[stalest->replaced_by].inv));
+    result.details.set("largest-staleness", std::move(one));
+  }
+
+  const Level& level_;
+};
+
+}  // namespace
+
+const std::vector<WeakLevel>& weak_levels() {
+  static const std::vector<WeakLevel> all = [] {
+    std::vector<WeakLevel> out;
+    for (const Level& level : table()) out.push_back(level.info);
+    return out;
+  }();
+  return all;
+}
+
+std::shared_ptr<const Checker> weak_checker(std::string_view level) {
+  for (const Level& one : table()) {
+    if (one.info.name == level) return std::make_shared<WeakChecker>(one);
+  }
+  if (level == "strongest") return strongest_checker();
+  return k_atomic_checker(level);
+}
+
+}  // namespace ordeal

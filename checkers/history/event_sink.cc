@@ -1,0 +1,196 @@
+#include "checkers/history/event_sink.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+namespace ordeal {
+namespace {
+
+// "timed-out", "connection_refused": a class of errors rather than a text for people.
+bool looks_like_kind(std::string_view text) {
+  return !text.empty() && text.size() <= 48 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/' || c == '?' || c == '!';
+  });
+}
+
+std::string text_of(const Value& value) { return value.is_string() ? value.string() : value.to_json(); }
+
+}  // namespace
+
+void RawEvent::clear() {
+  has_process = has_type = has_error = tuple = false;
+  type = EventType::invoke;
+  f = kSameFunction;
+  process = 0;
+  index = time = -1;
+  key = value = kAbsent;
+  line = 0;
+  process_name.clear();
+}
+
+bool EventSink::set_type(RawEvent& event, std::string_view text) {
+  if (text.starts_with(':')) text.remove_prefix(1);
+  const auto type = event_type(text);
+  if (!type) return false;
+  event.type = *type;
+  event.has_type = true;
+  return true;
+}
+
+void EventSink::set_process(RawEvent& event, std::string_view text) {
+  text = without_colons(text);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number >= 0) {
+    set_process(event, number);
+    return;
+  }
+  event.has_process = true;
+  event.process_name = text;
+}
+
+void EventSink::set_process(RawEvent& event, std::int64_t number) {
+  event.has_process = true;
+  event.process = number;
+  event.process_name.clear();
+  if (number < 0 || number >= kFirstNamedClient) event.process_name = std::to_string(number);
+}
+
+void EventSink::set_error(RawEvent& event, const Value& error) {
+  if (error.is_nil()) return;
+  event.has_error = true;
+  event.error = {};
+  const auto take = [&](const Value* kind, const Value* message) {
+    if (kind != nullptr) event.error.kind = text_of(*kind);
+    if (message != nullptr && !message->is_nil()) event.error.message = text_of(*message);
+  };
+  if (error.is_map()) {
+    const Value* kind = error.find("kind");
+    if (kind == nullptr) kind = error.find("type");
+    const Value* message = error.find("message");
+    take(kind, message);
+    if (kind == nullptr || (message == nullptr && error.entries().size() > 1)) event.error.message = error.to_json();
+  } else if (error.is_list() && !error.items().empty() && error.items().front().is_string() &&
+             looks_like_kind(error.items().front().string())) {
+    // Jepsen's clients write [:kind detail …].
+    const auto& items = error.items();
+    event.error.kind = items.front().string();
+    if (items.size() == 2) {
+      event.error.message = text_of(items[1]);
+    } else if (items.size() > 2) {
+      event.error.message = Value(Value::List(items.begin() + 1, items.end())).to_json();
+    }
+  } else if (error.is_string() && looks_like_kind(error.string())) {
+    event.error.kind = error.string();
+  } else {
+    event.error.message = text_of(error);
+  }
+}
+
+// Events with a process that has a name are the nemesis' or those of other machinery, unless they are a client's:
+// clients invoke before they complete, machinery reports with `info` alone.
+Result<ProcessId> EventSink::process(const RawEvent& event) {
+  if (event.process_name.empty()) return static_cast<ProcessId>(event.process);
+  if (event.process_name.starts_with("nemesis")) return builder_.named_process(event.process_name);
+  if (const auto found = named_.find(event.process_name); found != named_.end()) return found->second;
+  ProcessId id = 0;
+  if (event.type == EventType::info) {
+    id = builder_.named_process(event.process_name);
+  } else {
+    auto client = builder_.named_client(event.process_name);
+    if (!client) return client;
+    id = *client;
+  }
+  named_.emplace(event.process_name, id);
+  return id;
+}
+
+// Turns a [key value] tuple into key and value. Returns what is wrong, empty when nothing is.
+std::string EventSink::split_tuple(RawEvent& event) {
+  const ValueTable& table = values();
+  const bool fits = event.value != kAbsent && table.kind(event.value) == Value::Kind::list &&
+                    table.as_list(event.value).size() == 2;
+  if (fits) {
+    const auto items = table.as_list(event.value);
+    event.key = items[0];
+    event.value = items[1];
+  } else if (event.type == EventType::invoke) {
+    return "with --independent, the value of an invocation must be a tuple [key value], found " +
+           table.to_json(event.value);
+  }
+  return {};
+}
+
+Result<void> EventSink::add(RawEvent& raw) {
+  if (!raw.has_type) return broken(raw.line, 0, "the event has no type; invoke, ok, fail or info was expected");
+  if (!raw.has_process) return broken(raw.line, 0, "the event has no process; a number or a name was expected");
+  const auto id = process(raw);
+  if (!id) return broken(raw.line, 0, id.error().message);
+  if (raw.key == kNil) raw.key = kAbsent;
+  if (*id >= 0 && raw.key == kAbsent && (raw.tuple || options_.independent)) {
+    if (const std::string problem = split_tuple(raw); !problem.empty()) return broken(raw.line, 0, problem);
+  }
+  if (raw.f == kSameFunction && (raw.type == EventType::invoke || *id < 0)) {
+    // Elle's own examples leave `:f :txn` out.
+    const bool txn = raw.value != kAbsent && values().kind(raw.value) == Value::Kind::list;
+    if (!txn && *id >= 0) return broken(raw.line, 0, "the event has no function (f)");
+    const auto f = function(*id >= 0 ? "txn" : "nemesis");
+    if (!f) return fail(f.error());
+    raw.f = *f;
+  }
+  Event event;
+  event.index = raw.index;
+  event.time = raw.time;
+  event.process = *id;
+  event.type = raw.type;
+  event.f = raw.f;
+  event.key = raw.key;
+  event.value = raw.value;
+  event.line = raw.line;
+  if (raw.has_error) event.error = std::move(raw.error);
+  if (auto added = builder_.add(event); !added) {
+    return fail(ErrorCode::input, name_ + ":" + std::to_string(raw.line) + ": " + added.error().message);
+  }
+  return {};
+}
+
+tl::unexpected<Error> EventSink::broken(std::uint64_t line, std::size_t column, std::string_view what) const {
+  std::string text = name_ + ":" + std::to_string(line);
+  if (column != 0) text += ":" + std::to_string(column);
+  text += ": ";
+  text += what;
+  return fail(ErrorCode::input, std::move(text));
+}
+
+Result<ReadHistory> EventSink::finish(HistoryFormat format) {
+  if (builder_.size() == 0) {
+    return fail(ErrorCode::input, name_ + ": holds no events (read as " + std::string(ordeal::name(format)) + ")");
+  }
+  return ReadHistory{builder_.finish(), format, std::move(notes_)};
+}
+
+TextPlace place_of(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, std::min(offset, text.size()));
+  TextPlace place;
+  place.line += static_cast<std::uint64_t>(std::count(before.begin(), before.end(), '\n'));
+  const std::size_t newline = before.rfind('\n');
+  place.column = newline == std::string_view::npos ? before.size() + 1 : before.size() - newline;
+  return place;
+}
+
+std::uint64_t LineCounter::line_at(std::size_t offset) {
+  const std::size_t stop = std::min(offset, text_.size());
+  while (at_ < stop) {
+    const void* hit = std::memchr(text_.data() + at_, '\n', stop - at_);
+    if (hit == nullptr) break;
+    at_ = static_cast<std::size_t>(static_cast<const char*>(hit) - text_.data()) + 1;
+    ++line_;
+  }
+  at_ = std::max(at_, stop);
+  return line_;
+}
+
+}  // namespace ordeal

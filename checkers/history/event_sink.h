@@ -1,0 +1,108 @@
+#pragma once
+// EventSink: what all readers of histories share: from the fields of one event, as a file spells them, to an event of
+// the history. It numbers functions and processes, takes [key value] tuples apart, and puts file and line before the
+// messages of the builder.
+//
+// Thread-safety: one thread at a time.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "checkers/history/history.h"
+#include "checkers/history/reader.h"
+
+namespace ordeal {
+
+// The fields of an event while it is being read. `process_name` borrows from the text.
+struct RawEvent {
+  bool has_process = false;
+  bool has_type = false;
+  bool has_error = false;
+  bool tuple = false;  // the value is tagged as a [key value] tuple
+  EventType type = EventType::invoke;
+  FunctionId f = kSameFunction;  // as it stands while no function was given
+  std::int64_t process = 0;
+  std::int64_t index = -1;
+  std::int64_t time = -1;
+  ValueId key = kAbsent;
+  ValueId value = kAbsent;
+  std::uint64_t line = 0;
+  std::string process_name;  // when the process is no number, or a number too large for a client
+  EventError error;
+
+  void clear();
+};
+
+class EventSink {
+ public:
+  EventSink(std::string_view name, const ReadOptions& options) : name_(name), options_(options) {}
+
+  [[nodiscard]] ValueTable& values() { return builder_.values(); }
+  [[nodiscard]] Result<FunctionId> function(std::string_view name) { return builder_.function(without_colons(name)); }
+  // ":read" as "read": some programs write Clojure's keywords into JSON as they print.
+  [[nodiscard]] static std::string_view without_colons(std::string_view name) {
+    while (name.size() > 1 && name.front() == ':') name.remove_prefix(1);
+    return name;
+  }
+  // Takes "invoke", ":invoke", …
+  [[nodiscard]] static bool set_type(RawEvent& event, std::string_view text);
+  // A process that is spelled in letters. Digits in a string count as a number.
+  static void set_process(RawEvent& event, std::string_view text);
+  static void set_process(RawEvent& event, std::int64_t number);
+  // An error as the file holds it, in whatever form.
+  static void set_error(RawEvent& event, const Value& error);
+
+  // Errors: input, with file and line.
+  [[nodiscard]] Result<void> add(RawEvent& event);
+  // An error at a place of the file.
+  [[nodiscard]] tl::unexpected<Error> broken(std::uint64_t line, std::size_t column, std::string_view what) const;
+
+  void note(std::string text) { notes_.push_back(std::move(text)); }
+  void reserve(std::size_t events) { builder_.reserve(events); }
+  [[nodiscard]] std::size_t size() const { return builder_.size(); }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const ReadOptions& options() const { return options_; }
+  // Errors: input when there is not a single event.
+  [[nodiscard]] Result<ReadHistory> finish(HistoryFormat format);
+
+ private:
+  Result<ProcessId> process(const RawEvent& event);
+  std::string split_tuple(RawEvent& event);
+
+  std::string name_;
+  ReadOptions options_;
+  HistoryBuilder builder_;
+  std::unordered_map<std::string, ProcessId> named_;
+  std::vector<std::string> notes_;
+};
+
+// Line and column, counted from 1, of an offset within a text.
+struct TextPlace {
+  std::uint64_t line = 1;
+  std::size_t column = 1;
+};
+[[nodiscard]] TextPlace place_of(std::string_view text, std::size_t offset);
+
+// Counts line ends between places of one text, so that walking it costs one pass.
+class LineCounter {
+ public:
+  explicit LineCounter(std::string_view text) : text_(text) {}
+  // The line of `offset`. Requires: offsets do not decrease from call to call.
+  std::uint64_t line_at(std::size_t offset);
+
+ private:
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::uint64_t line_ = 1;
+};
+
+// The readers, one for each family of formats. `text` has no byte order mark and is not empty.
+[[nodiscard]] Result<void> read_json_lines(std::string_view text, EventSink& sink);
+[[nodiscard]] Result<void> read_json_stream(std::string_view text, EventSink& sink);
+[[nodiscard]] Result<void> read_edn(std::string_view text, EventSink& sink);
+[[nodiscard]] Result<void> read_jepsen_log(std::string_view text, EventSink& sink);
+
+}  // namespace ordeal

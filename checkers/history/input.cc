@@ -1,0 +1,147 @@
+#include "checkers/history/input.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace ordeal {
+namespace {
+
+// A history that unpacks to more than this is taken for a mistake or an attack.
+constexpr std::size_t kUnpackLimit = std::size_t{16} << 30;
+
+ErrorCode code_of(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR: return ErrorCode::not_found;
+    case EACCES:
+    case EPERM: return ErrorCode::permission;
+    default: return ErrorCode::io;
+  }
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ > STDIN_FILENO) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Result<std::string> read_all(int fd, const std::string& path) {
+  std::string out;
+  std::size_t used = 0;
+  for (;;) {
+    if (out.size() - used < 65'536) out.resize(std::max<std::size_t>(out.size() * 2, 1u << 20));
+    const ssize_t n = ::read(fd, out.data() + used, out.size() - used);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(code_of(errno), path + ": reading failed: " + std::strerror(errno));
+    if (n == 0) break;
+    used += static_cast<std::size_t>(n);
+  }
+  out.resize(used);
+  return out;
+}
+
+bool is_gzip(std::string_view text) { return text.size() >= 3 && text.substr(0, 3) == "\x1F\x8B\x08"; }
+
+}  // namespace
+
+Result<std::string> gunzip(std::string_view packed, std::size_t limit) {
+  std::string out;
+  z_stream stream{};
+  // 16 asks zlib for the gzip wrapper.
+  if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) return fail(ErrorCode::internal, "zlib could not be initialised");
+  std::string_view rest = packed;
+  std::size_t used = 0;
+  std::string problem;
+  while (problem.empty()) {
+    if (stream.avail_in == 0 && !rest.empty()) {
+      const std::size_t n = std::min<std::size_t>(rest.size(), 1u << 30);
+      stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(rest.data()));
+      stream.avail_in = static_cast<uInt>(n);
+      rest.remove_prefix(n);
+    }
+    if (out.size() - used < 65'536) out.resize(std::max<std::size_t>(out.size() * 2, 1u << 20));
+    const std::size_t room = std::min<std::size_t>(out.size() - used, 1u << 30);
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + used);
+    stream.avail_out = static_cast<uInt>(room);
+    const int code = inflate(&stream, Z_NO_FLUSH);
+    used += room - stream.avail_out;
+    if (used > limit) {
+      problem = "the gzip file unpacks to more than " + std::to_string(limit) + " bytes";
+    } else if (code == Z_STREAM_END) {
+      // A gzip file may hold several members, one after the other.
+      if (stream.avail_in == 0 && rest.empty()) break;
+      if (inflateReset(&stream) != Z_OK) problem = "zlib could not be reset";
+    } else if (code == Z_BUF_ERROR && stream.avail_in == 0 && rest.empty()) {
+      problem = "the gzip file breaks off";
+    } else if (code != Z_OK && code != Z_BUF_ERROR) {
+      problem = std::string("the gzip file is damaged") + (stream.msg != nullptr ? std::string(": ") + stream.msg : "");
+    }
+  }
+  inflateEnd(&stream);
+  if (!problem.empty()) return fail(ErrorCode::input, problem);
+  out.resize(used);
+  return out;
+}
+
+Result<Input> Input::open(const std::string& path) {
+  const bool standard_input = path == "-";
+  const Descriptor file(standard_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return fail(code_of(errno), path + ": cannot be opened: " + std::strerror(errno));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return fail(code_of(errno), path + ": " + std::strerror(errno));
+  if (S_ISDIR(status.st_mode)) return fail(ErrorCode::input, path + ": is a directory, a history file was expected");
+
+  Input input;
+  if (!standard_input && S_ISREG(status.st_mode) && status.st_size > 0) {
+    const auto size = static_cast<std::size_t>(status.st_size);
+    void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    if (mapped != MAP_FAILED) {
+      ::madvise(mapped, size, MADV_SEQUENTIAL);
+      input.mapped_ = static_cast<const char*>(mapped);
+      input.size_ = size;
+    }
+  }
+  if (input.mapped_ == nullptr) {
+    auto all = read_all(file.get(), path);
+    if (!all) return fail(all.error());
+    input.buffer_ = std::move(*all);
+  }
+  if (is_gzip(input.text())) {
+    auto unpacked = gunzip(input.text(), kUnpackLimit);
+    if (!unpacked) return fail(unpacked.error().during(path));
+    Input plain;
+    plain.buffer_ = std::move(*unpacked);
+    return plain;
+  }
+  return input;
+}
+
+Input::Input(Input&& other) noexcept { *this = std::move(other); }
+
+Input& Input::operator=(Input&& other) noexcept {
+  std::swap(mapped_, other.mapped_);
+  std::swap(size_, other.size_);
+  std::swap(buffer_, other.buffer_);
+  return *this;
+}
+
+Input::~Input() {
+  if (mapped_ != nullptr) ::munmap(const_cast<char*>(mapped_), size_);
+}
+
+}  // namespace ordeal

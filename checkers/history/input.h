@@ -1,0 +1,34 @@
+#pragma once
+// Input: the bytes of a history file, mapped when it is a regular file, else read whole; gzip is unpacked.
+//
+// Mapping leaves the pages to the kernel, so a file of gigabytes costs no memory of ours. Thread-safety: a value.
+
+#include <string>
+#include <string_view>
+
+#include "checkers/base/error.h"
+
+namespace ordeal {
+
+class Input {
+ public:
+  // "-" is standard input. Errors: not_found, permission, io; input for a damaged gzip file.
+  [[nodiscard]] static Result<Input> open(const std::string& path);
+
+  Input() = default;
+  Input(Input&& other) noexcept;
+  Input& operator=(Input&& other) noexcept;
+  ~Input();
+
+  [[nodiscard]] std::string_view text() const { return mapped_ != nullptr ? std::string_view(mapped_, size_) : buffer_; }
+
+ private:
+  const char* mapped_ = nullptr;
+  std::size_t size_ = 0;
+  std::string buffer_;
+};
+
+// Unpacks a gzip file held in memory. Errors: input when it is damaged, breaks off, or unpacks to more than `limit`.
+[[nodiscard]] Result<std::string> gunzip(std::string_view packed, std::size_t limit);
+
+}  // namespace ordeal

@@ -1,0 +1,53 @@
+#pragma once
+// Readers of histories, whoever recorded them: our JSON lines, Jepsen's EDN and console log, Porcupine's kv logs, and
+// JSON as elle-cli writes it.
+//
+// The format is found from the contents. Files are mapped, not copied; what stays in memory are the history's
+// columns. Every error names file, line and column, and says what was expected; a history that contradicts itself is
+// refused with the events named (HistoryBuilder). The formats are described in checkers/history/README.md.
+//
+// Thread-safety: free functions without shared state.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkers/base/error.h"
+#include "checkers/history/history.h"
+
+namespace ordeal {
+
+enum class HistoryFormat { automatic, jsonl, edn, jepsen_log, porcupine, elle_json };
+
+// The name that --format takes: auto, jsonl, edn, log, porcupine, json.
+[[nodiscard]] std::string_view name(HistoryFormat format);
+// Errors: usage, listing the known names.
+[[nodiscard]] Result<HistoryFormat> find_history_format(std::string_view name);
+
+struct ReadOptions {
+  HistoryFormat format = HistoryFormat::automatic;
+  // Take the values of clients as [key value] tuples, as jepsen.independent writes them. Tuples that are tagged as
+  // such are always taken apart.
+  bool independent = false;
+  // Leave out a last line that breaks off in the middle, as a killed writer leaves it, and say so in the notes.
+  bool tolerate_torn_end = false;
+};
+
+struct ReadHistory {
+  History history;
+  HistoryFormat format = HistoryFormat::jsonl;
+  // What the reader left out or assumed, a sentence each.
+  std::vector<std::string> notes;
+};
+
+// Reads a file; "-" is standard input. Files compressed with gzip are unpacked.
+// Errors: not_found, permission, io; input for what cannot be understood and for a file without events.
+[[nodiscard]] Result<ReadHistory> read_history_file(const std::string& path, const ReadOptions& options = {});
+
+// Reads a history from memory; `name` stands for the file in messages.
+[[nodiscard]] Result<ReadHistory> read_history(std::string_view text, std::string_view name,
+                                               const ReadOptions& options = {});
+
+}  // namespace ordeal

@@ -1,0 +1,271 @@
+#include "checkers/history/value_table.h"
+
+#include <algorithm>
+#include <bit>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstring>
+
+namespace ordeal {
+namespace {
+
+using Kind = Value::Kind;
+
+std::uint64_t mix(std::uint64_t h, std::uint64_t w) {
+  h ^= w;
+  h *= 0x9E3779B97F4A7C15ull;
+  return h ^ (h >> 32);
+}
+
+// One interned value. Scalars live in `payload`; strings, lists and maps are [payload, payload + length) of the
+// table's bytes or ids.
+struct Slot {
+  Kind kind = Kind::nil;
+  std::uint32_t length = 0;
+  std::uint64_t payload = 0;
+};
+
+}  // namespace
+
+struct ValueTable::Impl {
+  std::vector<Slot> slots;
+  std::vector<char> bytes;
+  std::vector<ValueId> parts;
+  boost::unordered_flat_map<std::int64_t, ValueId> integers;
+
+  // The table of strings, reals, lists and maps holds ids; a candidate is compared without being stored.
+  struct Candidate {
+    Kind kind;
+    std::uint64_t scalar;
+    std::string_view text;
+    std::span<const ValueId> ids;
+  };
+  struct Hash {
+    using is_transparent = void;
+    using is_avalanching = void;
+    const Impl* impl;
+    std::size_t operator()(const Candidate& c) const {
+      std::uint64_t h = mix(static_cast<std::uint64_t>(c.kind) + 1, c.scalar);
+      for (std::size_t i = 0; i < c.text.size(); i += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, c.text.data() + i, std::min<std::size_t>(8, c.text.size() - i));
+        h = mix(h, word);
+      }
+      for (const ValueId id : c.ids) h = mix(h, id);
+      return static_cast<std::size_t>(mix(h, c.text.size() + c.ids.size()));
+    }
+    std::size_t operator()(ValueId id) const { return (*this)(impl->candidate(id)); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    const Impl* impl;
+    static bool same(const Candidate& a, const Candidate& b) {
+      return a.kind == b.kind && a.scalar == b.scalar && a.text == b.text && a.ids.size() == b.ids.size() &&
+             (a.ids.empty() || std::memcmp(a.ids.data(), b.ids.data(), a.ids.size_bytes()) == 0);
+    }
+    bool operator()(const Candidate& a, ValueId b) const { return same(a, impl->candidate(b)); }
+    bool operator()(ValueId a, const Candidate& b) const { return same(impl->candidate(a), b); }
+    bool operator()(ValueId a, ValueId b) const { return a == b; }
+  };
+  boost::unordered_flat_set<ValueId, Hash, Equal> others{0, Hash{this}, Equal{this}};
+
+  Candidate candidate(ValueId id) const {
+    const Slot& s = slots[id];
+    Candidate c{s.kind, 0, {}, {}};
+    if (s.kind == Kind::string) {
+      c.text = {bytes.data() + s.payload, s.length};
+    } else if (s.kind == Kind::list || s.kind == Kind::map) {
+      c.ids = {parts.data() + s.payload, s.length};
+    } else {
+      c.scalar = s.payload;
+    }
+    return c;
+  }
+
+  ValueId add(Slot slot) {
+    ORDEAL_CHECK(slots.size() < kAbsent, "more than 2^32 distinct values");
+    slots.push_back(slot);
+    return static_cast<ValueId>(slots.size() - 1);
+  }
+
+  ValueId intern(const Candidate& c) {
+    if (const auto found = others.find(c); found != others.end()) return *found;
+    Slot slot{c.kind, 0, c.scalar};
+    if (c.kind == Kind::string) {
+      slot = {c.kind, static_cast<std::uint32_t>(c.text.size()), bytes.size()};
+      bytes.insert(bytes.end(), c.text.begin(), c.text.end());
+    } else if (c.kind == Kind::list || c.kind == Kind::map) {
+      slot = {c.kind, static_cast<std::uint32_t>(c.ids.size()), parts.size()};
+      parts.insert(parts.end(), c.ids.begin(), c.ids.end());
+    }
+    const ValueId id = add(slot);
+    others.insert(id);
+    return id;
+  }
+};
+
+ValueTable::ValueTable() : impl_(std::make_unique<Impl>()) { impl_->add({Kind::nil, 0, 0}); }
+ValueTable::ValueTable(ValueTable&&) noexcept = default;
+ValueTable& ValueTable::operator=(ValueTable&&) noexcept = default;
+ValueTable::~ValueTable() = default;
+
+std::size_t ValueTable::size() const { return impl_->slots.size(); }
+Kind ValueTable::kind(ValueId id) const { return impl_->slots[id].kind; }
+
+ValueId ValueTable::integer(std::int64_t i) {
+  const auto [it, inserted] = impl_->integers.try_emplace(i, 0);
+  if (inserted) it->second = impl_->add({Kind::integer, 0, std::bit_cast<std::uint64_t>(i)});
+  return it->second;
+}
+ValueId ValueTable::string(std::string_view text) { return impl_->intern({Kind::string, 0, text, {}}); }
+ValueId ValueTable::boolean(bool b) { return impl_->intern({Kind::boolean, b ? 1u : 0u, {}, {}}); }
+ValueId ValueTable::real(double d) {
+  if (d == 0) d = 0;  // -0.0 and 0.0 are the same observation
+  return impl_->intern({Kind::real, std::bit_cast<std::uint64_t>(d), {}, {}});
+}
+ValueId ValueTable::list(std::span<const ValueId> items) { return impl_->intern({Kind::list, 0, {}, items}); }
+ValueId ValueTable::map(std::span<const ValueId> entries) {
+  std::vector<std::pair<ValueId, ValueId>> pairs;
+  for (std::size_t i = 0; i + 1 < entries.size(); i += 2) pairs.emplace_back(entries[i], entries[i + 1]);
+  std::stable_sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<ValueId> flat;
+  for (const auto& [k, v] : pairs) {
+    flat.push_back(k);
+    flat.push_back(v);
+  }
+  return impl_->intern({Kind::map, 0, {}, flat});
+}
+
+ValueId ValueTable::intern(const Value& value) {
+  switch (value.kind()) {
+    case Kind::nil: return kNil;
+    case Kind::boolean: return boolean(value.boolean());
+    case Kind::integer: return integer(value.integer());
+    case Kind::real: return real(value.real());
+    case Kind::string: return string(value.string());
+    case Kind::list: {
+      std::vector<ValueId> ids;
+      for (const auto& item : value.items()) ids.push_back(intern(item));
+      return list(ids);
+    }
+    case Kind::map: {
+      std::vector<ValueId> ids;
+      for (const auto& [k, v] : value.entries()) {
+        ids.push_back(intern(k));
+        ids.push_back(intern(v));
+      }
+      return map(ids);
+    }
+  }
+  return kNil;
+}
+
+ValueId ValueTable::find(const Value& value) const {
+  const auto lookup = [&](const Impl::Candidate& c) {
+    const auto found = impl_->others.find(c);
+    return found == impl_->others.end() ? kAbsent : *found;
+  };
+  switch (value.kind()) {
+    case Kind::nil: return kNil;
+    case Kind::boolean: return lookup({Kind::boolean, value.boolean() ? 1u : 0u, {}, {}});
+    case Kind::integer: {
+      const auto found = impl_->integers.find(value.integer());
+      return found == impl_->integers.end() ? kAbsent : found->second;
+    }
+    case Kind::real: {
+      const double d = value.real() == 0 ? 0 : value.real();
+      return lookup({Kind::real, std::bit_cast<std::uint64_t>(d), {}, {}});
+    }
+    case Kind::string: return lookup({Kind::string, 0, value.string(), {}});
+    case Kind::list: {
+      std::vector<ValueId> ids;
+      for (const auto& item : value.items()) {
+        ids.push_back(find(item));
+        if (ids.back() == kAbsent) return kAbsent;
+      }
+      return lookup({Kind::list, 0, {}, ids});
+    }
+    case Kind::map: {
+      std::vector<std::pair<ValueId, ValueId>> pairs;
+      for (const auto& [k, v] : value.entries()) {
+        pairs.emplace_back(find(k), find(v));
+        if (pairs.back().first == kAbsent || pairs.back().second == kAbsent) return kAbsent;
+      }
+      std::stable_sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+      std::vector<ValueId> flat;
+      for (const auto& [k, v] : pairs) {
+        flat.push_back(k);
+        flat.push_back(v);
+      }
+      return lookup({Kind::map, 0, {}, flat});
+    }
+  }
+  return kAbsent;
+}
+
+namespace {
+void expect(const Slot& slot, Kind kind) {
+  ORDEAL_CHECK(slot.kind == kind, "an interned value is not of the kind that was asked for");
+}
+}  // namespace
+
+std::int64_t ValueTable::as_integer(ValueId id) const {
+  expect(impl_->slots[id], Kind::integer);
+  return std::bit_cast<std::int64_t>(impl_->slots[id].payload);
+}
+bool ValueTable::as_boolean(ValueId id) const {
+  expect(impl_->slots[id], Kind::boolean);
+  return impl_->slots[id].payload != 0;
+}
+double ValueTable::as_real(ValueId id) const {
+  expect(impl_->slots[id], Kind::real);
+  return std::bit_cast<double>(impl_->slots[id].payload);
+}
+std::string_view ValueTable::as_string(ValueId id) const {
+  expect(impl_->slots[id], Kind::string);
+  return impl_->candidate(id).text;
+}
+std::span<const ValueId> ValueTable::as_list(ValueId id) const {
+  expect(impl_->slots[id], Kind::list);
+  return impl_->candidate(id).ids;
+}
+std::span<const ValueId> ValueTable::as_map(ValueId id) const {
+  expect(impl_->slots[id], Kind::map);
+  return impl_->candidate(id).ids;
+}
+
+ValueId ValueTable::member(ValueId map, std::string_view key) const {
+  if (map == kAbsent || kind(map) != Kind::map) return kAbsent;
+  const auto entries = as_map(map);
+  for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
+    if (kind(entries[i]) == Kind::string && as_string(entries[i]) == key) return entries[i + 1];
+  }
+  return kAbsent;
+}
+
+Value ValueTable::to_value(ValueId id) const {
+  if (id == kAbsent) return {};
+  switch (kind(id)) {
+    case Kind::nil: return {};
+    case Kind::boolean: return as_boolean(id);
+    case Kind::integer: return as_integer(id);
+    case Kind::real: return as_real(id);
+    case Kind::string: return as_string(id);
+    case Kind::list: {
+      Value::List items;
+      for (const ValueId item : as_list(id)) items.push_back(to_value(item));
+      return items;
+    }
+    case Kind::map: {
+      Value::Map entries;
+      const auto ids = as_map(id);
+      for (std::size_t i = 0; i + 1 < ids.size(); i += 2) entries.emplace_back(to_value(ids[i]), to_value(ids[i + 1]));
+      return entries;
+    }
+  }
+  return {};
+}
+
+std::string ValueTable::to_json(ValueId id) const { return to_value(id).to_json(); }
+
+}  // namespace ordeal

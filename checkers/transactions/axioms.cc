@@ -1,0 +1,261 @@
+#include "checkers/transactions/axioms.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace ordeal::txn {
+namespace {
+
+// A session is what one process did up to and with its first transaction that did not end in ok; see DependencyGraph.
+struct Place {
+  std::uint32_t session = kNone;
+  std::uint32_t number = 0;  // from 1
+};
+
+std::uint64_t pair_key(std::uint32_t a, std::uint32_t b) { return (std::uint64_t{a} << 32) | b; }
+
+class Axioms {
+ public:
+  Axioms(const Inference& in, const History& history, Axiom axiom, bool sessions, const std::function<bool()>& late)
+      : in_(in), history_(history), axiom_(axiom), sessions_(sessions), late_(late), n_(static_cast<std::uint32_t>(in.txns.size())) {}
+
+  AxiomAnswer run() {
+    index();
+    past_ = components(in_.graph, mask());
+    if (past_.size.size() != in_.graph.size()) {
+      // Without sessions this is G1c, which was reported as such.
+      if (!sessions_) return {true, std::nullopt};
+      return {true, circle("causality-cycle")};
+    }
+    switch (axiom_) {
+      case Axiom::read_committed: read_committed(); break;
+      case Axiom::read_atomic: read_atomic(); break;
+      case Axiom::causal:
+        if (!causal()) return {};
+        break;
+    }
+    if (missed_initial_) return {true, std::move(missed_initial_)};
+    return {true, circle(type())};
+  }
+
+ private:
+  unsigned mask() const { return kDependencies | (sessions_ ? kProcess : 0u); }
+  std::string type() const {
+    switch (axiom_) {
+      case Axiom::read_committed: return sessions_ ? "non-monotonic-read-process" : "non-monotonic-read";
+      case Axiom::read_atomic: return "fractured-read";
+      default: return "causality-violation";
+    }
+  }
+
+  void index() {
+    reads_of_.assign(n_ + 1, 0);
+    for (const ExternalRead& read : in_.reads) ++reads_of_[read.txn + 1];
+    writes_of_.assign(n_ + 1, 0);
+    for (const FinalWrite& write : in_.writes) {
+      ++writes_of_[write.txn + 1];
+      writes_.emplace(pair_key(write.txn, write.key), true);
+    }
+    for (std::uint32_t t = 0; t < n_; ++t) {
+      reads_of_[t + 1] += reads_of_[t];
+      writes_of_[t + 1] += writes_of_[t];
+    }
+    std::unordered_map<ProcessId, Place> last;
+    place_.resize(n_);
+    for (TxnIndex t = 0; t < n_; ++t) {
+      if (in_.txns.outcome[t] == Outcome::fail || !in_.committed[t]) continue;
+      auto& session = last.try_emplace(in_.txns.process[t], Place{session_count_, 0}).first->second;
+      if (session.session == session_count_) ++session_count_;
+      place_[t] = {session.session, session.number + 1};
+      // Nothing follows a crashed transaction: it is a session of its own.
+      if (in_.txns.outcome[t] == Outcome::ok) {
+        ++session.number;
+      } else {
+        place_[t] = {session_count_++, 1};
+      }
+    }
+    forced_.assign(in_.graph.size(), {});
+  }
+
+  std::span<const ExternalRead> reads(TxnIndex t) const { return std::span(in_.reads).subspan(reads_of_[t], reads_of_[t + 1] - reads_of_[t]); }
+  std::span<const FinalWrite> writes(TxnIndex t) const { return std::span(in_.writes).subspan(writes_of_[t], writes_of_[t + 1] - writes_of_[t]); }
+  bool wrote(TxnIndex t, KeyIndex key) const { return writes_.contains(pair_key(t, key)); }
+
+  // `knows` wrote the key that `read` shows, and the reader has to know of it.
+  void force(TxnIndex knows, const ExternalRead& read) {
+    if (knows == read.source || knows == read.txn) return;
+    if (read.source == kNone) {
+      if (missed_initial_) return;
+      Finding out;
+      out.type = type();
+      out.key = read.key;
+      out.txns = {knows, read.txn};
+      out.explanation = name(read.txn) + " read the initial state of key " + key_text(read.key) + " although it had to know of " + name(knows) + ", which wrote it";
+      missed_initial_ = std::move(out);
+      return;
+    }
+    auto& out = forced_[knows];
+    if (out.empty() || out.back().to != read.source) out.push_back({knows, read.source, read.key, kAbsent, EdgeKind::ww});
+    because_.emplace(pair_key(knows, read.source), read.txn);
+  }
+
+  void read_committed() {
+    for (TxnIndex t = 0; t < n_; ++t) {
+      const auto mine = reads(t);
+      std::vector<TxnIndex> known;
+      for (const ExternalRead& read : mine) {
+        for (const TxnIndex writer : known) {
+          if (wrote(writer, read.key)) force(writer, read);
+        }
+        if (read.source != kNone && std::find(known.begin(), known.end(), read.source) == known.end()) known.push_back(read.source);
+      }
+    }
+  }
+
+  void read_atomic() {
+    // The last writer of each key in the session so far: earlier ones come before it.
+    std::unordered_map<std::uint64_t, TxnIndex> last;
+    for (TxnIndex t = 0; t < n_; ++t) {
+      const auto mine = reads(t);
+      for (const ExternalRead& read : mine) {
+        for (const ExternalRead& other : mine) {
+          if (other.source != kNone && wrote(other.source, read.key)) force(other.source, read);
+        }
+        if (place_[t].session == kNone) continue;
+        const auto found = last.find(pair_key(place_[t].session, read.key));
+        if (found != last.end()) force(found->second, read);
+      }
+      if (in_.txns.outcome[t] != Outcome::ok) continue;
+      for (const FinalWrite& write : writes(t)) last[pair_key(place_[t].session, write.key)] = t;
+    }
+  }
+
+  // Clocks along the topological order: for each transaction and session, how much of the session is in its past.
+  bool causal() {
+    std::vector<std::vector<std::uint32_t>> clocks(n_);
+    std::vector<std::unordered_map<std::uint64_t, std::vector<TxnIndex>>> writers(1);
+    auto& by_session = writers.front();
+    std::unordered_map<KeyIndex, std::vector<std::uint32_t>> sessions_of;
+    for (TxnIndex t = 0; t < n_; ++t) {
+      if (place_[t].session == kNone) continue;
+      for (const FinalWrite& write : writes(t)) {
+        auto& list = by_session[pair_key(write.key, place_[t].session)];
+        if (list.empty()) sessions_of[write.key].push_back(place_[t].session);
+        list.push_back(t);
+      }
+    }
+    std::vector<TxnIndex> order;
+    for (TxnIndex t = 0; t < n_; ++t) {
+      if (place_[t].session != kNone) order.push_back(t);
+    }
+    std::sort(order.begin(), order.end(), [&](TxnIndex a, TxnIndex b) { return past_.of[a] > past_.of[b]; });
+    const auto raise = [&](std::vector<std::uint32_t>& into, const std::vector<std::uint32_t>& from) {
+      if (into.size() < from.size()) into.resize(from.size(), 0);
+      for (std::size_t s = 0; s < from.size(); ++s) into[s] = std::max(into[s], from[s]);
+    };
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      if (i % 1024 == 0 && late_()) return false;
+      const TxnIndex t = order[i];
+      auto past = clocks[t];  // strictly before t
+      for (const ExternalRead& read : reads(t)) {
+        const auto known = sessions_of.find(read.key);
+        if (known == sessions_of.end()) continue;
+        for (const std::uint32_t s : known->second) {
+          if (s >= past.size() || past[s] == 0) continue;
+          const auto& list = by_session[pair_key(read.key, s)];
+          const auto after = std::partition_point(list.begin(), list.end(), [&](TxnIndex w) { return place_[w].number <= past[s]; });
+          if (after == list.begin()) continue;
+          TxnIndex latest = *std::prev(after);
+          if (latest != t) force(latest, read);
+        }
+      }
+      auto& mine = clocks[t];
+      const Place at = place_[t];
+      if (mine.size() <= at.session) mine.resize(at.session + 1, 0);
+      mine[at.session] = std::max(mine[at.session], at.number);
+      Edge edge;
+      for (std::uint32_t cursor = 0; in_.graph.next(t, kWR | kProcess, cursor, edge);) {
+        if (in_.graph.is_transaction(edge.to) && place_[edge.to].session != kNone) raise(clocks[edge.to], mine);
+      }
+      mine = {};
+    }
+    return true;
+  }
+
+  // A cycle of sessions, dependencies and forced edges, if there is one.
+  std::optional<Finding> circle(const std::string& type) const {
+    const auto next = [&](std::uint32_t v, std::uint32_t& cursor, Edge& edge) {
+      constexpr std::uint32_t kForcedBase = 1u << 31;
+      while (cursor < kForcedBase && in_.graph.next(v, mask(), cursor, edge)) return true;
+      if (cursor < kForcedBase) cursor = kForcedBase;
+      if (cursor - kForcedBase >= forced_[v].size()) return false;
+      edge = forced_[v][cursor++ - kForcedBase];
+      return true;
+    };
+    const Components parts = components(in_.graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
+      Edge edge;
+      if (!next(v, cursor, edge)) return false;
+      w = edge.to;
+      return true;
+    });
+    if (parts.size.size() == in_.graph.size()) return std::nullopt;
+    std::uint32_t start = 0;
+    while (parts.size[parts.of[start]] < 2) ++start;
+    // Breadth first within the component, from its first transaction back to it.
+    std::unordered_map<std::uint32_t, Edge> parent;
+    std::vector<std::uint32_t> queue{start};
+    for (std::size_t i = 0; i < queue.size() && !parent.contains(start); ++i) {
+      Edge edge;
+      for (std::uint32_t cursor = 0; next(queue[i], cursor, edge);) {
+        if (parts.same(edge.to, start) && parent.emplace(edge.to, edge).second) queue.push_back(edge.to);
+      }
+    }
+    Cycle cycle;
+    cycle.type = type;
+    cycle.component = parts.size[parts.of[start]];
+    std::uint32_t at = start;
+    do {
+      cycle.edges.push_back(parent.at(at));
+      at = parent.at(at).from;
+    } while (at != start);
+    std::reverse(cycle.edges.begin(), cycle.edges.end());
+    Finding out = explain(cycle, in_, history_);
+    const std::size_t n = out.txns.size();
+    for (std::size_t i = 0; i < n; ++i) {
+      const Edge& edge = cycle.edges[i];
+      const auto why = because_.find(pair_key(edge.from, edge.to));
+      if (why == because_.end() || edge.kind != EdgeKind::ww || edge.value != kAbsent) continue;
+      const TxnIndex reader = why->second;
+      out.sentences[n + i] = name(reader) + " had to know of " + name(edge.from) + ", which wrote key " + key_text(edge.key) + ", but read what " +
+                             name(edge.to) + " wrote there, so " + name(edge.from) + " came before " + name(edge.to) + (i + 1 == n ? ": a contradiction." : ".");
+      if (std::find(out.txns.begin(), out.txns.end(), reader) == out.txns.end()) out.txns.push_back(reader);
+    }
+    return out;
+  }
+
+  std::string name(TxnIndex t) const { return txn_name(history_, in_.txns, t); }
+  std::string key_text(KeyIndex k) const { return history_.values().to_json(in_.txns.keys[k]); }
+
+  const Inference& in_;
+  const History& history_;
+  Axiom axiom_;
+  bool sessions_;
+  const std::function<bool()>& late_;
+  std::uint32_t n_;
+  std::vector<std::uint32_t> reads_of_, writes_of_;
+  std::unordered_map<std::uint64_t, bool> writes_;
+  std::vector<Place> place_;
+  std::uint32_t session_count_ = 0;
+  std::vector<std::vector<Edge>> forced_;
+  std::unordered_map<std::uint64_t, TxnIndex> because_;
+  Components past_;
+  std::optional<Finding> missed_initial_;
+};
+
+}  // namespace
+
+AxiomAnswer check_axiom(const Inference& inference, const History& history, Axiom axiom, bool sessions, const std::function<bool()>& out_of_budget) {
+  return Axioms(inference, history, axiom, sessions, out_of_budget).run();
+}
+
+}  // namespace ordeal::txn

@@ -1,0 +1,27 @@
+#pragma once
+// The checker "transactional": is what transactions saw allowed by an isolation level?
+//
+// Models (CheckOptions::model): "list-append" and "rw-register"; "" takes the one that the history's micro-operations
+// show. Levels (CheckOptions::consistency): transactional_levels(), or "strongest", which judges all of them and names in
+// the details the strongest ones that nothing observed contradicts, and those ruled out, each with its anomaly. Default:
+// strict-serializable. Uses initial, timeout, memory_bytes and stop. Thread-safety: stateless.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkers/checker.h"
+
+namespace ordeal {
+
+[[nodiscard]] std::shared_ptr<const Checker> transactional_checker();
+
+// Names of the levels, the default first, then from the strongest to the weakest, then aliases, then "strongest".
+[[nodiscard]] std::vector<std::string> transactional_levels();
+
+// Names of the anomalies and what they are, a line each.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> transactional_anomalies();
+
+}  // namespace ordeal

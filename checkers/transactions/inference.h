@@ -1,0 +1,87 @@
+#pragma once
+// What can be said of a history's transactions with certainty: findings that need no cycle, the dependency graph, what
+// each transaction read from whom, and the questions that remain open. Made by list_append.cc and rw_register.cc, judged
+// by judge.cc. Thread-safety: a value.
+
+#include <string>
+#include <vector>
+
+#include "checkers/transactions/graph.h"
+#include "checkers/transactions/transactions.h"
+
+namespace ordeal::txn {
+
+// An anomaly in words; operations are named by transactions.
+struct Finding {
+  std::string type;
+  KeyIndex key = kNone;
+  std::vector<TxnIndex> txns;
+  std::string explanation;
+  std::vector<std::string> sentences;
+  AnomalyGraph graph;
+};
+
+// A transaction saw what another one left under a key (kNone: the initial state).
+struct ExternalRead {
+  TxnIndex txn = 0;
+  KeyIndex key = 0;
+  TxnIndex source = kNone;
+  std::uint32_t micro = 0;  // index into Transactions::micro
+};
+
+struct FinalWrite {
+  TxnIndex txn = 0;
+  KeyIndex key = 0;
+};
+
+// One of two sets of edges holds; nobody knows which.
+struct Choice {
+  std::vector<Edge> one;
+  std::vector<Edge> other;
+  // The transactions whose writes of `key` it orders; `first` is before `second` in `one`.
+  TxnIndex first = 0, second = 0;
+  KeyIndex key = kNone;
+};
+
+// Writes of a key that come after everything that was seen of it, in an unknown order.
+struct OpenGroup {
+  KeyIndex key = 0;
+  std::vector<std::uint32_t> micro;  // one a transaction
+};
+
+struct Inference {
+  explicit Inference(Transactions t) : txns(std::move(t)), graph(txns), committed(txns.size(), false) {}
+  Transactions txns;
+  DependencyGraph graph;
+  std::vector<bool> committed;        // acknowledged, or observed by one that was
+  std::vector<Finding> findings;
+  std::vector<ExternalRead> reads;    // of acknowledged transactions, by transaction and place
+  std::vector<FinalWrite> writes;     // of committed transactions, by transaction
+  std::vector<OpenGroup> open;
+  std::vector<Choice> choices;
+  // Edges that hold at snapshot isolation and above only; the search for an order uses them.
+  std::vector<Edge> forced;
+  // There were too many open pairs of a key to list them among the choices.
+  bool open_pairs_dropped = false;
+  // Why nothing may be called valid, e.g. because writes could not be told apart. Empty: everything was understood.
+  std::string incomplete;
+};
+
+// What a finding of each type is kept to, so that a broken store does not make a report of a million lines.
+inline constexpr std::size_t kMostFindings = 10;
+// Adds the finding unless there are enough of that type.
+void add_finding(Inference& out, Finding finding);
+
+// "T(12)": a transaction as messages name it, by the file's index of its invocation.
+[[nodiscard]] std::string txn_name(const History& history, const Transactions& txns, TxnIndex t);
+
+// Makes choices of the open groups: of the pairs within one strongly connected component. All others can be ordered as the
+// components are without closing a cycle.
+void choose_open(Inference& inference);
+
+[[nodiscard]] Inference infer_list_append(const History& history, Transactions txns);
+// `initial`: what reads return before the first write. Choices beyond `max_choices` make the inference incomplete.
+[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, ValueId initial,
+                                          std::size_t max_choices);
+
+}  // namespace ordeal::txn

@@ -1,0 +1,102 @@
+#include "checkers/transactions/levels.h"
+
+#include <algorithm>
+
+namespace ordeal::txn {
+
+std::span<const Level> levels() {
+  static const std::vector<Level> all = {
+      {"read-uncommitted", {"PL-1"}, {}, {"G0", "duplicate-elements", "cyclic-versions", "garbage-read"}},
+      {"strong-session-read-uncommitted", {"strong-session-PL-1"}, {"read-uncommitted"}, {"G0-process"}},
+      {"strong-read-uncommitted", {"strong-PL-1"}, {"strong-session-read-uncommitted"}, {"G0-realtime"}},
+      {"read-committed", {"PL-2"}, {"read-uncommitted"},
+       {"G1a", "G1b", "G1c", "incompatible-order", "dirty-update", "future-read"}},
+      {"strong-session-read-committed", {"strong-session-PL-2"}, {"read-committed", "strong-session-read-uncommitted"}, {"G1c-process"}},
+      {"strong-read-committed", {"strong-PL-2"}, {"strong-session-read-committed", "strong-read-uncommitted"}, {"G1c-realtime"}},
+      {"monotonic-atomic-view", {"MAV"}, {"read-committed"}, {"non-monotonic-read"}},
+      {"cursor-stability", {"PL-CS"}, {"read-committed"}, {"lost-update"}},
+      {"consistent-view", {"PL-2+"}, {"monotonic-atomic-view", "cursor-stability"}, {"G-single"}},
+      {"read-committed-axiomatic", {}, {"monotonic-atomic-view"}, {"causality-cycle", "non-monotonic-read-process"}},
+      {"read-atomic", {"RA"}, {"read-committed-axiomatic"}, {"internal", "fractured-read"}},
+      {"causal", {"causal-consistency", "CC"}, {"read-atomic"}, {"causality-violation"}},
+      {"update-serializable", {"PL-3U"}, {"consistent-view"}, {"G-update"}},
+      {"parallel-snapshot-isolation", {"PSI"}, {"consistent-view"}, {"internal"}},
+      {"snapshot-isolation", {"PL-SI", "SI"}, {"parallel-snapshot-isolation"}, {"G-nonadjacent", "no-snapshot-order"}},
+      {"strong-session-snapshot-isolation", {"strong-session-PL-SI"},
+       {"snapshot-isolation", "causal", "strong-session-read-committed"},
+       {"G-single-process", "G-nonadjacent-process", "no-snapshot-order-process"}},
+      {"strong-snapshot-isolation", {"strong-PL-SI"}, {"strong-session-snapshot-isolation", "strong-read-committed"},
+       {"G-single-realtime", "G-nonadjacent-realtime", "no-snapshot-order-realtime"}},
+      {"repeatable-read", {"PL-2.99"}, {"update-serializable"}, {"G2-item", "no-serial-order"}},
+      {"serializable", {"PL-3"}, {"repeatable-read", "snapshot-isolation"}, {}},
+      {"strong-session-serializable", {"strong-session-PL-3"}, {"serializable", "strong-session-snapshot-isolation"},
+       {"G2-item-process", "no-serial-order-process"}},
+      {"strict-serializable", {"strong-serializable", "strong-PL-3"}, {"strong-session-serializable", "strong-snapshot-isolation"},
+       {"G2-item-realtime", "no-serial-order-realtime"}},
+  };
+  return all;
+}
+
+const Level* find_level(std::string_view name) {
+  for (const Level& level : levels()) {
+    if (level.name == name || std::find(level.aliases.begin(), level.aliases.end(), name) != level.aliases.end()) return &level;
+  }
+  return nullptr;
+}
+
+bool implies(const Level& strong, const Level& weak) {
+  if (strong.name == weak.name) return true;
+  return std::any_of(strong.implies.begin(), strong.implies.end(),
+                     [&](const std::string& next) { return implies(*find_level(next), weak); });
+}
+
+bool forbids(const Level& level, std::string_view anomaly) {
+  if (std::find(level.forbids.begin(), level.forbids.end(), anomaly) != level.forbids.end()) return true;
+  return std::any_of(level.implies.begin(), level.implies.end(),
+                     [&](const std::string& next) { return forbids(*find_level(next), anomaly); });
+}
+
+std::span<const AnomalyName> anomaly_names() {
+  static const std::vector<AnomalyName> all = {
+      {"G0", "write cycle: transactions overwrote each other in a circle"},
+      {"G1a", "aborted read: a value that a failed transaction wrote was seen"},
+      {"G1b", "intermediate read: a state inside another transaction was seen"},
+      {"G1c", "circular information flow: writes and reads form a circle"},
+      {"G-single", "read skew: a circle with one anti-dependency"},
+      {"G-nonadjacent", "a circle with several anti-dependencies, no two in a row (long fork among them)"},
+      {"G2-item", "write skew: a circle with anti-dependencies in a row"},
+      {"G-update", "a transaction that only reads is in a circle with transactions that write"},
+      {"G0-process", "a write cycle that needs the order within a process"},
+      {"G1c-process", "circular information flow that needs the order within a process"},
+      {"G-single-process", "read skew that needs the order within a process"},
+      {"G-nonadjacent-process", "G-nonadjacent that needs the order within a process"},
+      {"G2-item-process", "G2-item that needs the order within a process"},
+      {"G0-realtime", "a write cycle that needs real time"},
+      {"G1c-realtime", "circular information flow that needs real time"},
+      {"G-single-realtime", "read skew that needs real time (a stale read)"},
+      {"G-nonadjacent-realtime", "G-nonadjacent that needs real time"},
+      {"G2-item-realtime", "G2-item that needs real time"},
+      {"internal", "a transaction's reads contradict its own earlier reads or writes"},
+      {"future-read", "a transaction read what it wrote only later itself"},
+      {"garbage-read", "a value was read that nobody wrote"},
+      {"duplicate-elements", "an element is in a list more often than it was appended"},
+      {"incompatible-order", "two reads of a list, neither a prefix of the other"},
+      {"dirty-update", "a committed write on top of one that failed"},
+      {"lost-update", "two updates of the same version"},
+      {"cyclic-versions", "the versions of a key follow each other in a circle"},
+      {"non-monotonic-read", "a transaction observed another and later read what that one had overwritten (OTV)"},
+      {"non-monotonic-read-process", "the same, given the order within processes"},
+      {"fractured-read", "a transaction saw a part of another's writes, or missed those of its own session"},
+      {"causality-cycle", "reads and sessions form a circle: an effect before its cause"},
+      {"causality-violation", "a transaction missed a write that is in its causal past"},
+      {"no-serial-order", "every order of the unordered writes leads to a cycle"},
+      {"no-serial-order-process", "every order of the unordered writes leads to a cycle, given the order within processes"},
+      {"no-serial-order-realtime", "every order of the unordered writes leads to a cycle, given real time"},
+      {"no-snapshot-order", "every order of the unordered writes leads to a cycle that snapshot isolation forbids"},
+      {"no-snapshot-order-process", "the same, given the order within processes"},
+      {"no-snapshot-order-realtime", "the same, given real time"},
+  };
+  return all;
+}
+
+}  // namespace ordeal::txn

@@ -1,0 +1,285 @@
+// The search for an order, in four steps, each of which ends most histories:
+//
+//   1. the known edges alone have a cycle: no;
+//   2. choices are made as a topological order of the known edges has it (invocations break ties): no cycle: yes;
+//   3. each choice is tried against the known edges: one that closes a cycle is refuted and its opposite becomes known,
+//      until nothing changes; both refuted: no;
+//   4. what is left is decided one by one with backtracking. A refuted choice knows which decisions its cycles went
+//      through, and the search jumps back to the latest of those.
+//
+// States are nodes, or for snapshot isolation pairs (node, was the last edge an anti-dependency?): then the same
+// question is whether the graph of pairs has a cycle.
+
+#include "checkers/transactions/order_search.h"
+
+#include <algorithm>
+#include <queue>
+
+namespace ordeal::txn {
+namespace {
+
+// Edges added by a choice; known ones carry kNone.
+struct Added {
+  std::uint32_t to = 0;
+  EdgeKind kind = EdgeKind::ww;
+  std::uint32_t choice = kNone;
+};
+
+class OrderSearch {
+ public:
+  OrderSearch(const Inference& inference, bool snapshot, unsigned extra, const std::function<bool()>& out_of_budget)
+      : in_(inference), graph_(inference.graph), snapshot_(snapshot), mask_(kAllData | extra), out_of_budget_(out_of_budget),
+        added_(graph_.size()) {}
+
+  OrderAnswer run() {
+    add(in_.forced, kNone);
+    if (cyclic()) return {Possible::no, {}, kNone};
+    if (in_.choices.empty()) return {Possible::yes, {}, kNone};
+    if (guess()) return {Possible::yes, {}, kNone};
+    if (!prune()) return answer_;
+    if (open_.empty()) return {Possible::yes, {}, kNone};
+    return backtrack();
+  }
+
+ private:
+  std::uint32_t states() const { return graph_.size() * (snapshot_ ? 2 : 1); }
+
+  // The next successor of a state, by known edges first.
+  bool next(std::uint32_t state, std::uint32_t& cursor, std::uint32_t& to, std::uint32_t* choice = nullptr) const {
+    const std::uint32_t node = snapshot_ ? state / 2 : state;
+    constexpr std::uint32_t kAddedBase = 1u << 31;
+    Edge edge;
+    while (cursor < kAddedBase && graph_.next(node, mask_, cursor, edge)) {
+      to = snapshot_ ? snapshot_step(state, edge) : edge.to;
+      if (choice != nullptr) *choice = kNone;
+      if (to != kNone) return true;
+    }
+    if (cursor < kAddedBase) cursor = kAddedBase;
+    while (cursor - kAddedBase < added_[node].size()) {
+      const Added& one = added_[node][cursor++ - kAddedBase];
+      edge.to = one.to;
+      edge.kind = one.kind;
+      to = snapshot_ ? snapshot_step(state, edge) : edge.to;
+      if (choice != nullptr) *choice = one.choice;
+      if (to != kNone) return true;
+    }
+    return false;
+  }
+
+  bool cyclic() const {
+    const Components parts = components(states(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) { return next(v, cursor, w); });
+    if (parts.size.size() != states()) return true;
+    return false;
+  }
+
+  void add(const std::vector<Edge>& edges, std::uint32_t choice) {
+    for (const Edge& edge : edges) {
+      if (edge.from != edge.to) added_[edge.from].push_back({edge.to, edge.kind, choice});
+    }
+  }
+  void remove(const std::vector<Edge>& edges) {
+    for (auto edge = edges.rbegin(); edge != edges.rend(); ++edge) {
+      if (edge->from != edge->to) added_[edge->from].pop_back();
+    }
+  }
+  const std::vector<Edge>& side(std::size_t choice, bool one) const { return one ? in_.choices[choice].one : in_.choices[choice].other; }
+
+  // All choices as a topological order has them. True: no cycle.
+  bool guess() {
+    const std::vector<std::uint32_t> rank = topological_order();
+    for (std::size_t c = 0; c < in_.choices.size(); ++c) {
+      add(side(c, rank[in_.choices[c].first] < rank[in_.choices[c].second]), static_cast<std::uint32_t>(c));
+    }
+    const bool good = !cyclic();
+    for (std::size_t c = in_.choices.size(); c-- > 0;) remove(side(c, rank[in_.choices[c].first] < rank[in_.choices[c].second]));
+    return good;
+  }
+
+  // By Kahn, earliest invocation first; for each node the place of its latest state.
+  std::vector<std::uint32_t> topological_order() const {
+    std::vector<std::uint32_t> degree(states(), 0);
+    std::uint32_t to = 0;
+    for (std::uint32_t v = 0; v < states(); ++v) {
+      for (std::uint32_t cursor = 0; next(v, cursor, to);) ++degree[to];
+    }
+    std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, std::greater<>> ready;
+    for (std::uint32_t v = 0; v < states(); ++v) {
+      if (degree[v] == 0) ready.push(v);
+    }
+    std::vector<std::uint32_t> rank(graph_.size(), 0);
+    for (std::uint32_t place = 1; !ready.empty(); ++place) {
+      const std::uint32_t v = ready.top();
+      ready.pop();
+      if (!snapshot_ || v % 2 == 0) rank[snapshot_ ? v / 2 : v] = place;
+      for (std::uint32_t cursor = 0; next(v, cursor, to);) {
+        if (--degree[to] == 0) ready.push(to);
+      }
+    }
+    return rank;
+  }
+
+  // Whether adding the edges of a choice closes a cycle. The decisions that the cycle goes through are added to `why`.
+  bool closes(std::size_t choice, bool one, std::vector<std::uint32_t>* why) {
+    const auto& edges = side(choice, one);
+    add(edges, static_cast<std::uint32_t>(choice));
+    bool closed = false;
+    for (const Edge& edge : edges) {
+      if (edge.from == edge.to) continue;
+      for (std::uint32_t half = 0; half < (snapshot_ ? 2u : 1u) && !closed; ++half) {
+        const std::uint32_t from = snapshot_ ? 2 * edge.from + half : edge.from;
+        const std::uint32_t to = snapshot_ ? snapshot_step(from, edge) : edge.to;
+        if (to != kNone) closed = reaches(to, from, why);
+      }
+      if (closed) break;
+    }
+    remove(edges);
+    return closed;
+  }
+
+  bool reaches(std::uint32_t from, std::uint32_t goal, std::vector<std::uint32_t>* why) {
+    if (stamp_.size() < states()) {
+      stamp_.assign(states(), 0);
+      parent_.resize(states());
+    }
+    ++epoch_;
+    stack_.assign(1, from);
+    stamp_[from] = epoch_;
+    while (!stack_.empty()) {
+      const std::uint32_t v = stack_.back();
+      if (v == goal) break;
+      stack_.pop_back();
+      std::uint32_t to = 0, choice = kNone;
+      for (std::uint32_t cursor = 0; next(v, cursor, to, &choice);) {
+        ++steps_;
+        if (stamp_[to] == epoch_) continue;
+        stamp_[to] = epoch_;
+        parent_[to] = {v, choice};
+        stack_.push_back(to);
+      }
+    }
+    if (stack_.empty()) return false;
+    if (why != nullptr) {
+      for (std::uint32_t v = goal; v != from; v = parent_[v].first) {
+        if (parent_[v].second != kNone) why->push_back(parent_[v].second);
+      }
+    }
+    return true;
+  }
+
+  bool late() {
+    if (steps_ < next_look_) return false;
+    next_look_ = steps_ + 1'000'000;
+    return out_of_budget_();
+  }
+
+  // False: the answer is found.
+  bool prune() {
+    open_.resize(in_.choices.size());
+    for (std::uint32_t c = 0; c < open_.size(); ++c) open_[c] = c;
+    for (bool changed = true; changed;) {
+      changed = false;
+      std::vector<std::uint32_t> left;
+      for (const std::uint32_t c : open_) {
+        if (late()) {
+          answer_ = {Possible::undecided, {}, kNone};
+          return false;
+        }
+        const bool one = closes(c, true, nullptr), other = closes(c, false, nullptr);
+        if (one && other) {
+          answer_ = {Possible::no, {in_.choices[c].first, in_.choices[c].second}, in_.choices[c].key};
+          return false;
+        }
+        if (!one && !other) {
+          left.push_back(c);
+          continue;
+        }
+        add(side(c, other), kNone);
+        changed = true;
+      }
+      open_ = std::move(left);
+    }
+    return true;
+  }
+
+  struct Decision {
+    std::uint32_t choice = 0;
+    bool one = true;
+    bool second = false;                // the other side was refuted
+    std::vector<std::uint32_t> why;     // the decisions that refuted it
+  };
+
+  OrderAnswer backtrack() {
+    std::vector<Decision> path;
+    std::vector<std::uint32_t> depth_of(in_.choices.size(), kNone);
+    while (path.size() < open_.size()) {
+      if (late()) return {Possible::undecided, {}, kNone};
+      Decision next_one{open_[path.size()], true, false, {}};
+      while (true) {
+        std::vector<std::uint32_t> why;
+        if (!closes(next_one.choice, next_one.one, &why)) break;
+        next_one.why.insert(next_one.why.end(), why.begin(), why.end());
+        if (!next_one.second) {
+          next_one.second = true;
+          next_one.one = !next_one.one;
+          continue;
+        }
+        // Both sides are refuted: go back to the latest decision that had a part in it and has a side left.
+        std::vector<std::uint32_t> reasons = std::move(next_one.why);
+        while (true) {
+          std::uint32_t latest = kNone;
+          for (const std::uint32_t c : reasons) {
+            if (c != next_one.choice && depth_of[c] != kNone && (latest == kNone || depth_of[c] > latest)) latest = depth_of[c];
+          }
+          if (latest == kNone) return {Possible::no, {}, kNone};
+          while (path.size() > latest + 1) drop(path, depth_of);
+          Decision culprit = std::move(path.back());
+          drop(path, depth_of);
+          culprit.why.insert(culprit.why.end(), reasons.begin(), reasons.end());
+          std::erase(culprit.why, culprit.choice);
+          std::sort(culprit.why.begin(), culprit.why.end());
+          culprit.why.erase(std::unique(culprit.why.begin(), culprit.why.end()), culprit.why.end());
+          next_one = std::move(culprit);
+          if (!next_one.second) {
+            next_one.second = true;
+            next_one.one = !next_one.one;
+            break;
+          }
+          reasons = next_one.why;
+        }
+      }
+      add(side(next_one.choice, next_one.one), next_one.choice);
+      depth_of[next_one.choice] = static_cast<std::uint32_t>(path.size());
+      path.push_back(std::move(next_one));
+    }
+    return {Possible::yes, {}, kNone};
+  }
+
+  void drop(std::vector<Decision>& path, std::vector<std::uint32_t>& depth_of) {
+    const Decision& last = path.back();
+    remove(side(last.choice, last.one));
+    depth_of[last.choice] = kNone;
+    if (path.size() > 1 || !path.empty()) path.resize(path.size() - 1);
+  }
+
+  const Inference& in_;
+  const DependencyGraph& graph_;
+  bool snapshot_;
+  unsigned mask_;
+  const std::function<bool()>& out_of_budget_;
+  std::vector<std::vector<Added>> added_;
+  std::vector<std::uint32_t> open_;
+  std::vector<std::uint32_t> stamp_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> parent_;
+  std::vector<std::uint32_t> stack_;
+  std::uint32_t epoch_ = 0;
+  std::uint64_t steps_ = 0, next_look_ = 0;
+  OrderAnswer answer_;
+};
+
+}  // namespace
+
+OrderAnswer find_order(const Inference& inference, bool snapshot, unsigned extra, const std::function<bool()>& out_of_budget) {
+  return OrderSearch(inference, snapshot, extra, out_of_budget).run();
+}
+
+}  // namespace ordeal::txn

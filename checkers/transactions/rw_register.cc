@@ -1,0 +1,312 @@
+// Registers: reads show who wrote, not what was written before.
+//
+// Written values must be unique per key; then a read names its writer (wr). What is known of the order of versions: the
+// initial one is first, and a transaction that read a version and wrote the key comes after that version (writes follow
+// reads); under snapshot isolation and above right after it, or an update was lost. So the versions of a key form
+// chains, the first of which begins with the initial version. The order among the other chains is open: each pair is a
+// Choice for the search, with the edges ww and rw that follow from either answer. If every write of a key is part of
+// a read-modify-write there is one chain and nothing to choose.
+
+#include <algorithm>
+#include <map>
+
+#include "checkers/transactions/inference.h"
+
+namespace ordeal::txn {
+namespace {
+
+// What the key at hand saw of one version. Version 0 is the initial one.
+struct Version {
+  TxnIndex writer = kNone;
+  ValueId value = kAbsent;
+  std::vector<TxnIndex> readers;  // external reads, each transaction once
+  std::vector<TxnIndex> updates;  // of them those that wrote the key afterwards
+};
+
+class RwRegister {
+ public:
+  RwRegister(const History& history, Transactions txns, ValueId initial, std::size_t max_choices)
+      : history_(history), values_(history.values()), out_(std::move(txns)), initial_(initial), max_choices_(max_choices) {}
+
+  Inference run() {
+    const Transactions& txns = out_.txns;
+    for (std::uint32_t t = 0; t < txns.size(); ++t) out_.committed[t] = txns.outcome[t] == Outcome::ok;
+    index_writes();
+    for (TxnIndex t = 0; t < txns.size(); ++t) {
+      if (txns.outcome[t] == Outcome::ok) one_transaction(t);
+    }
+    versions_.resize(txns.keys.size());
+    for (TxnIndex t = 0; t < txns.size(); ++t) {
+      if (out_.committed[t]) final_writes(t);
+    }
+    for (const ExternalRead& read : out_.reads) note_reader(read);
+    for (KeyIndex k = 0; k < txns.keys.size(); ++k) one_key(k);
+    out_.graph.freeze();
+    return std::move(out_);
+  }
+
+ private:
+  std::string name(TxnIndex t) const { return txn_name(history_, out_.txns, t); }
+  std::string text(ValueId v) const { return values_.to_json(v); }
+  std::string key_text(KeyIndex k) const { return text(out_.txns.keys[k]); }
+
+  void index_writes() {
+    const Transactions& txns = out_.txns;
+    owner_.resize(txns.micro.size());
+    for (TxnIndex t = 0; t < txns.size(); ++t) {
+      for (std::uint32_t m = txns.first[t]; m < txns.first[t + 1]; ++m) {
+        owner_[m] = t;
+        const MicroOp& op = txns.micro[m];
+        if (op.kind == MicroKind::write) writes_.push_back({op.key, op.value, txns.outcome[t] == Outcome::fail, m});
+      }
+    }
+    std::sort(writes_.begin(), writes_.end());
+    for (std::size_t i = 1; i < writes_.size(); ++i) {
+      const Write &a = writes_[i - 1], &b = writes_[i];
+      if (a.key == b.key && a.value == b.value && !b.failed && out_.incomplete.empty()) {
+        out_.incomplete = name(owner_[a.micro]) + " and " + name(owner_[b.micro]) + " both write " + text(a.value) + " to key " + key_text(a.key) +
+                          ", so nobody can tell whose value a read shows; written values must be unique per key";
+      }
+    }
+    for (const Write& write : writes_) {
+      if (write.value == initial_ && !write.failed && out_.incomplete.empty()) {
+        out_.incomplete = name(owner_[write.micro]) + " writes the initial value " + text(write.value) + " to key " + key_text(write.key) +
+                          ", so nobody can tell who wrote what a read shows";
+      }
+    }
+  }
+
+  // How many writes there are of a value to a key, and the first of them (those that did not fail first).
+  std::pair<std::size_t, std::uint32_t> writer_of(KeyIndex key, ValueId value) const {
+    const Write wanted{key, value, false, 0};
+    auto at = std::lower_bound(writes_.begin(), writes_.end(), wanted);
+    std::size_t count = 0;
+    std::uint32_t first = kNone;
+    for (; at != writes_.end() && at->key == key && at->value == value; ++at) {
+      if (first == kNone) first = at->micro;
+      if (!at->failed || count == 0) ++count;
+    }
+    return {count, first};
+  }
+
+  void one_transaction(TxnIndex t) {
+    const Transactions& txns = out_.txns;
+    const auto ops = txns.ops(t);
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      const MicroOp& op = ops[i];
+      if (op.kind != MicroKind::read || op.value == kAbsent) continue;
+      ValueId expected = kAbsent;
+      bool wrote = false;
+      for (std::size_t j = 0; j < i; ++j) {
+        if (ops[j].key != op.key || ops[j].value == kAbsent) continue;
+        expected = ops[j].value;
+        wrote = wrote || ops[j].kind == MicroKind::write;
+      }
+      if (expected == op.value) continue;
+      if (expected != kAbsent) {
+        add_finding(out_, {"internal", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " although it had " + (wrote ? "written" : "read") + " " + text(expected) + " there before", {}, {}});
+      }
+      external(t, txns.first[t] + static_cast<std::uint32_t>(i));
+    }
+  }
+
+  void external(TxnIndex t, std::uint32_t m) {
+    const Transactions& txns = out_.txns;
+    const MicroOp& op = txns.micro[m];
+    const auto [count, by] = writer_of(op.key, op.value);
+    if (count > 1 || (op.value == initial_ && count > 0)) return;  // `incomplete` says so
+    if (op.value == initial_) {
+      out_.reads.push_back({t, op.key, kNone, m});
+      return;
+    }
+    if (count == 0) {
+      add_finding(out_, {"garbage-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which nobody wrote to it", {}, {}});
+      return;
+    }
+    const TxnIndex source = owner_[by];
+    if (source == t) {
+      if (by > m) add_finding(out_, {"future-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " before it wrote that itself", {}, {}});
+      return;
+    }
+    if (txns.outcome[source] == Outcome::fail) {
+      add_finding(out_, {"G1a", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which " + name(source) + " wrote, and that one failed", {}, {}});
+      return;
+    }
+    out_.committed[source] = true;
+    for (std::uint32_t later = by + 1; later < txns.first[source + 1]; ++later) {
+      const MicroOp& other = txns.micro[later];
+      if (other.kind != MicroKind::write || other.key != op.key) continue;
+      add_finding(out_, {"G1b", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", an intermediate state of " + name(source) + ", which wrote " + text(other.value) + " afterwards", {}, {}});
+      break;
+    }
+    out_.reads.push_back({t, op.key, source, m});
+    out_.graph.add({source, t, op.key, op.value, EdgeKind::wr});
+  }
+
+  void final_writes(TxnIndex t) {
+    const auto ops = out_.txns.ops(t);
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      if (ops[i].kind != MicroKind::write) continue;
+      const bool later = std::any_of(ops.begin() + static_cast<std::ptrdiff_t>(i) + 1, ops.end(), [&](const MicroOp& other) { return other.kind == MicroKind::write && other.key == ops[i].key; });
+      if (later) continue;
+      auto& versions = versions_[ops[i].key];
+      if (versions.empty()) versions.emplace_back();
+      place_[{ops[i].key, t}] = versions.size();
+      versions.push_back({t, ops[i].value, {}, {}});
+      out_.writes.push_back({t, ops[i].key});
+    }
+  }
+
+  void note_reader(const ExternalRead& read) {
+    auto& versions = versions_[read.key];
+    if (versions.empty()) return;  // nobody wrote the key
+    std::size_t v = 0;
+    if (read.source != kNone) {
+      const auto found = place_.find({read.key, read.source});
+      if (found == place_.end()) return;
+      v = found->second;
+    }
+    auto& version = versions[v];
+    if (!version.readers.empty() && version.readers.back() == read.txn) return;
+    version.readers.push_back(read.txn);
+    for (std::uint32_t m = read.micro + 1; m < out_.txns.first[read.txn + 1]; ++m) {
+      if (out_.txns.micro[m].key != read.key || out_.txns.micro[m].kind != MicroKind::write) continue;
+      version.updates.push_back(read.txn);
+      break;
+    }
+  }
+
+  void one_key(KeyIndex k) {
+    auto& versions = versions_[k];
+    if (versions.empty()) return;
+    known_edges(k, versions);
+    bool lost = false;
+    for (const Version& version : versions) {
+      if (version.updates.size() < 2) continue;
+      lost = true;
+      const TxnIndex a = version.updates[0], b = version.updates[1];
+      add_finding(out_, {"lost-update", k, {a, b}, name(a) + " and " + name(b) + " both read " + (version.writer == kNone ? "the initial state" : text(version.value)) + " of key " + key_text(k) + " and then wrote the key, so one update was lost", {}, {}});
+    }
+    if (!lost) choices(k, versions);
+  }
+
+  ValueId written(const std::vector<Version>& versions, KeyIndex k, TxnIndex t) const { return versions[place_.at({k, t})].value; }
+
+  // What holds at every level: reads come before the versions that replaced theirs.
+  void known_edges(KeyIndex k, const std::vector<Version>& versions) {
+    for (const Version& version : versions) {
+      for (std::size_t i = 0; i < std::min<std::size_t>(version.updates.size(), 2); ++i) {
+        const TxnIndex update = version.updates[i];
+        const ValueId value = written(versions, k, update);
+        if (version.writer != kNone) out_.graph.add({version.writer, update, k, value, EdgeKind::ww});
+        for (const TxnIndex reader : version.readers) out_.graph.add({reader, update, k, value, EdgeKind::rw});
+      }
+    }
+    const auto& initial = versions.front();
+    if (initial.readers.size() * versions.size() <= 64) {
+      for (const TxnIndex reader : initial.readers) {
+        for (std::size_t v = 1; v < versions.size(); ++v) out_.graph.add({reader, versions[v].writer, k, versions[v].value, EdgeKind::rw});
+      }
+      return;
+    }
+    // Readers that wrote the key themselves would meet themselves behind the helper; they get edges of their own.
+    std::vector<TxnIndex> pure;
+    std::size_t own = 0;
+    for (const TxnIndex reader : initial.readers) {
+      if (!place_.contains({k, reader})) {
+        pure.push_back(reader);
+      } else if (own++ < 2) {
+        for (std::size_t v = 1; v < versions.size(); ++v) out_.graph.add({reader, versions[v].writer, k, versions[v].value, EdgeKind::rw});
+      }
+    }
+    const std::uint32_t helper = out_.graph.add_helper();
+    for (const TxnIndex reader : pure) out_.graph.add({reader, helper, k, kAbsent, EdgeKind::rw});
+    for (std::size_t v = 1; v < versions.size(); ++v) out_.graph.add({helper, versions[v].writer, k, versions[v].value, EdgeKind::onward});
+  }
+
+  struct Chain {
+    std::size_t head = 0, tail = 0;
+  };
+
+  // `a` before `b`: its last version is replaced by b's first or by something before that.
+  std::vector<Edge> before(KeyIndex k, const std::vector<Version>& versions, const Chain& a, const Chain& b) const {
+    std::vector<Edge> out;
+    const Version &tail = versions[a.tail], &head = versions[b.head];
+    if (tail.writer != kNone) out.push_back({tail.writer, head.writer, k, head.value, EdgeKind::ww});
+    for (const TxnIndex reader : tail.readers) {
+      if (reader != head.writer) out.push_back({reader, head.writer, k, head.value, EdgeKind::rw});
+    }
+    return out;
+  }
+
+  void choices(KeyIndex k, const std::vector<Version>& versions) {
+    std::vector<std::size_t> successor(versions.size(), 0);
+    std::vector<bool> has_predecessor(versions.size(), false);
+    for (std::size_t v = 0; v < versions.size(); ++v) {
+      if (versions[v].updates.empty()) continue;
+      successor[v] = place_.at({k, versions[v].updates.front()});
+      if (has_predecessor[successor[v]]) return;  // its reads differ: internal, and no level that needs an order holds
+      has_predecessor[successor[v]] = true;
+    }
+    std::vector<Chain> chains;
+    std::size_t covered = 0;
+    for (std::size_t v = 0; v < versions.size(); ++v) {
+      if (has_predecessor[v]) continue;
+      Chain chain{v, v};
+      for (++covered; successor[chain.tail] != 0; ++covered) chain.tail = successor[chain.tail];
+      chains.push_back(chain);
+    }
+    if (covered != versions.size()) {
+      add_finding(out_, {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
+      return;
+    }
+    for (std::size_t c = 1; c < chains.size(); ++c) {
+      // Known to be first: whatever starts with the initial version.
+      if (chains[0].tail != 0) {
+        const auto edges = before(k, versions, chains[0], chains[c]);
+        out_.forced.insert(out_.forced.end(), edges.begin(), edges.end());
+      }
+      for (std::size_t d = c + 1; d < chains.size(); ++d) {
+        if (spent_ > max_choices_) {
+          out_.open_pairs_dropped = true;
+          return;
+        }
+        Choice choice;
+        choice.one = before(k, versions, chains[c], chains[d]);
+        choice.other = before(k, versions, chains[d], chains[c]);
+        choice.first = versions[chains[c].tail].writer;
+        choice.second = versions[chains[d].head].writer;
+        choice.key = k;
+        spent_ += 1 + (choice.one.size() + choice.other.size()) / 8;
+        out_.choices.push_back(std::move(choice));
+      }
+    }
+  }
+
+  struct Write {
+    KeyIndex key = 0;
+    ValueId value = 0;
+    bool failed = false;
+    std::uint32_t micro = 0;
+    auto operator<=>(const Write&) const = default;
+  };
+
+  const History& history_;
+  const ValueTable& values_;
+  Inference out_;
+  ValueId initial_;
+  std::size_t max_choices_;
+  std::size_t spent_ = 0;
+  std::vector<TxnIndex> owner_;
+  std::vector<Write> writes_;
+  std::vector<std::vector<Version>> versions_;              // by key; empty when nobody wrote it
+  std::map<std::pair<KeyIndex, TxnIndex>, std::size_t> place_;
+};
+
+}  // namespace
+
+Inference infer_rw_register(const History& history, Transactions txns, ValueId initial, std::size_t max_choices) {
+  return RwRegister(history, std::move(txns), initial, max_choices).run();
+}
+
+}  // namespace ordeal::txn
