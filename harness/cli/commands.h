@@ -1,0 +1,85 @@
+#pragma once
+// The subcommands: what main() parsed, and what does it. Each returns an exit code (exit_code.h) and prints its own
+// messages. Thread-safety: called once, on the main thread.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ordeal::cli {
+
+struct CheckCommand {
+  std::vector<std::string> files;
+  std::string model;
+  std::string workload;
+  std::string consistency;
+  std::string format = "auto";
+  bool independent = false;
+  std::optional<std::string> initial;  // JSON, or the bare word unknown
+  std::string nil_reads = "observe";
+  std::string algorithm = "auto";
+  double timeout_s = 600;
+  std::string memory;  // "4G"; empty: three quarters of what is free
+  unsigned threads = 0;
+  std::vector<std::string> settings;  // KEY=VALUE
+  bool json = false;
+  bool certificate = false;
+  std::string report;
+};
+int check(const CheckCommand& command);
+
+struct RunCommand {
+  std::string campaign;  // a file, or empty
+  std::optional<std::string> target, workload, nemesis, nodes, rate, time_limit, concurrency, seed, store, name;
+  std::optional<std::string> op_timeout, nemesis_interval, nemesis_duration, recovery;
+  std::vector<std::string> settings;  // KEY=VALUE
+  bool json = false;
+  bool dry_run = false;     // print the plan and stop
+};
+int run(const RunCommand& command);
+
+struct ReportCommand {
+  std::string run;
+  bool json = false;
+};
+int report(const ReportCommand& command);
+
+struct ServeCommand {
+  std::string store = "store";
+  std::string address = "127.0.0.1";
+  int port = 8080;
+};
+int serve(const ServeCommand& command);
+
+struct ListCommand {
+  std::string what;
+  bool json = false;
+};
+int list(const ListCommand& command);
+
+struct NodesCommand {
+  std::string verb;  // up, down, status, exec, ssh
+  std::string nodes = "local:5";
+  std::string name = "default";
+  bool name_given = false;
+  bool all = false;  // down: every local cluster
+  std::vector<std::string> settings;
+  std::vector<std::string> words;  // exec: NODE… -- COMMAND; ssh: NODE [COMMAND]
+  bool json = false;
+};
+int nodes(const NodesCommand& command);
+
+struct HealCommand {
+  std::string run;    // a run's directory, or empty
+  std::string nodes;  // a node specification, or empty
+  bool json = false;
+};
+int heal(const HealCommand& command);
+
+struct DoctorCommand {
+  bool json = false;
+};
+int doctor(const DoctorCommand& command);
+
+}  // namespace ordeal::cli

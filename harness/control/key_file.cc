@@ -1,0 +1,106 @@
+#include "harness/control/key_file.h"
+
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include "harness/control/server_hello.h"
+
+namespace ordeal {
+namespace {
+
+// The text between "-----BEGIN label-----" and "-----END".
+std::string_view body_of(std::string_view text, std::string_view begin) {
+  const std::size_t start = text.find(begin);
+  if (start == std::string_view::npos) return {};
+  text.remove_prefix(start + begin.size());
+  return text.substr(0, text.find("-----END"));
+}
+
+// PROTOCOL.key of OpenSSH: "openssh-key-v1\0", cipher, kdf, kdf options, number of keys, public key, private part.
+bool read_openssh_key(std::string_view text, KeyFile& key) {
+  std::string binary;
+  if (!decode_base64(body_of(text, "-----BEGIN OPENSSH PRIVATE KEY-----"), binary)) return false;
+  static constexpr std::string_view kMagic("openssh-key-v1\0", 15);
+  std::string_view rest = binary;
+  if (!rest.starts_with(kMagic)) return false;
+  rest.remove_prefix(kMagic.size());
+  std::string_view cipher, kdf, options, blob;
+  if (!take_ssh_string(rest, cipher) || !take_ssh_string(rest, kdf) || !take_ssh_string(rest, options)) return false;
+  if (rest.size() < 4) return false;
+  rest.remove_prefix(4);
+  if (!take_ssh_string(rest, blob)) return false;
+  key.encrypted = cipher != "none";
+  key.public_blob = blob;
+  return true;
+}
+
+void read_public_half(const std::string& path, KeyFile& key) {
+  std::ifstream file(path + ".pub");
+  std::string type, base64, blob;
+  if (file >> type >> base64 && decode_base64(base64, blob) && key_type_of_blob(blob) == type) key.public_blob = blob;
+}
+
+}  // namespace
+
+bool decode_base64(std::string_view text, std::string& out) {
+  out.clear();
+  unsigned bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    unsigned value = 0;
+    if (c >= 'A' && c <= 'Z') {
+      value = static_cast<unsigned>(c - 'A');
+    } else if (c >= 'a' && c <= 'z') {
+      value = static_cast<unsigned>(c - 'a') + 26;
+    } else if (c >= '0' && c <= '9') {
+      value = static_cast<unsigned>(c - '0') + 52;
+    } else if (c == '+') {
+      value = 62;
+    } else if (c == '/') {
+      value = 63;
+    } else if (c == '=' || c == '\n' || c == '\r' || c == ' ' || c == '\t') {
+      continue;
+    } else {
+      return false;
+    }
+    bits = ((bits << 6U) | value) & 0xffffffU;
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      out += static_cast<char>((bits >> static_cast<unsigned>(count)) & 0xffU);
+    }
+  }
+  return true;
+}
+
+Result<KeyFile> inspect_key_file(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    const int error_number = errno;
+    return fail(error_number == EACCES ? ErrorCode::permission : ErrorCode::not_found,
+                "key file " + path + ": " + std::generic_category().message(error_number));
+  }
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  KeyFile key;
+  if (text.find("-----BEGIN OPENSSH PRIVATE KEY-----") != std::string::npos) {
+    if (!read_openssh_key(text, key)) return fail(ErrorCode::input, "key file " + path + ": damaged OpenSSH private key");
+  } else if (text.find("PRIVATE KEY-----") != std::string::npos) {
+    key.encrypted = text.find("BEGIN ENCRYPTED PRIVATE KEY") != std::string::npos ||
+                    text.find("Proc-Type: 4,ENCRYPTED") != std::string::npos;
+    key.rsa = text.find("BEGIN RSA PRIVATE KEY") != std::string::npos;
+  } else {
+    return fail(ErrorCode::input, "key file " + path + ": not a private key" +
+                                      (text.starts_with("ssh-") || text.starts_with("ecdsa-")
+                                           ? " (this is a public key; name the file without .pub)"
+                                           : ""));
+  }
+  if (key.public_blob.empty()) read_public_half(path, key);
+  key.type = key_type_of_blob(key.public_blob);
+  key.rsa = key.rsa || key.type == "ssh-rsa";
+  return key;
+}
+
+}  // namespace ordeal

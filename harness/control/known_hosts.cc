@@ -1,0 +1,214 @@
+#include "harness/control/known_hosts.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include "harness/control/key_file.h"
+#include "harness/control/server_hello.h"
+#include "harness/control/tcp.h"
+
+namespace ordeal {
+namespace {
+
+std::string_view take_word(std::string_view& line) {
+  const std::size_t start = line.find_first_not_of(" \t\r");
+  if (start == std::string_view::npos) {
+    line = {};
+    return {};
+  }
+  line.remove_prefix(start);
+  const std::size_t end = std::min(line.find_first_of(" \t\r"), line.size());
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(end);
+  return word;
+}
+
+// "|1|salt|hash": HMAC-SHA1 of the name, keyed with the salt.
+bool hashed_match(std::string_view field, std::string_view name) {
+  const std::size_t bar = field.find('|', 3);
+  if (bar == std::string_view::npos) return false;
+  std::string salt, hash;
+  if (!decode_base64(field.substr(3, bar - 3), salt) || !decode_base64(field.substr(bar + 1), hash)) return false;
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  if (HMAC(EVP_sha1(), salt.data(), static_cast<int>(salt.size()), reinterpret_cast<const unsigned char*>(name.data()),
+           name.size(), digest.data(), &length) == nullptr) {
+    return false;
+  }
+  return hash == std::string_view(reinterpret_cast<const char*>(digest.data()), length);
+}
+
+bool hosts_match(std::string_view hosts, std::string_view name) {
+  if (hosts.starts_with("|1|")) return hashed_match(hosts, name);
+  std::vector<std::string> patterns;
+  while (!hosts.empty()) {
+    const std::size_t comma = std::min(hosts.find(','), hosts.size());
+    patterns.emplace_back(hosts.substr(0, comma));
+    hosts.remove_prefix(std::min(comma + 1, hosts.size()));
+  }
+  return pattern_list_match(patterns, name);
+}
+
+char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return lower(c); });
+  return text;
+}
+
+}  // namespace
+
+Result<void> KnownHosts::load(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    if (errno == ENOENT || errno == ENOTDIR) return {};
+    return fail(errno == EACCES ? ErrorCode::permission : ErrorCode::io,
+                "reading " + path + ": " + std::generic_category().message(errno));
+  }
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (file.bad()) return fail(ErrorCode::io, "reading " + path + " failed");
+  add(text, path);
+  return {};
+}
+
+void KnownHosts::add(std::string_view text, const std::string& path) {
+  for (int number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    std::string_view first = take_word(line);
+    if (first.empty() || first.starts_with('#')) continue;
+    Entry entry;
+    if (first.starts_with('@')) {
+      if (first != "@revoked") continue;
+      entry.revoked = true;
+      first = take_word(line);
+    }
+    entry.hosts = first;
+    entry.type = take_word(line);
+    if (entry.type.empty() || !decode_base64(take_word(line), entry.blob)) continue;
+    // The type is said twice, outside and inside the key; a line that contradicts itself is damaged.
+    if (key_type_of_blob(entry.blob) != entry.type) continue;
+    entry.place = path + ":" + std::to_string(number);
+    entries_.push_back(std::move(entry));
+  }
+}
+
+KnownHostsAnswer KnownHosts::check(const std::string& host, int port, std::string_view type,
+                                   std::string_view blob) const {
+  const std::string name = known_hosts_name(host, port);
+  KnownHostsAnswer answer;
+  using Verdict = KnownHostsAnswer::Verdict;
+  std::string same_type, other_type;  // the first line with another key
+  bool matched = false;
+  for (const Entry& entry : entries_) {
+    if (!hosts_match(entry.hosts, name)) continue;
+    if (entry.revoked) {
+      if (entry.blob != blob) continue;
+      answer.verdict = Verdict::revoked;
+      answer.place = entry.place;
+      return answer;
+    }
+    answer.known_types.push_back(entry.type);
+    if (entry.blob == blob) {
+      if (!matched) answer.place = entry.place;
+      matched = true;
+    } else if (entry.type == type) {
+      if (same_type.empty()) same_type = entry.place;
+    } else if (other_type.empty()) {
+      other_type = entry.place;
+    }
+  }
+  if (matched) {
+    answer.verdict = Verdict::match;
+  } else if (!same_type.empty()) {
+    answer.verdict = Verdict::changed;
+    answer.place = same_type;
+  } else if (!other_type.empty()) {
+    answer.verdict = Verdict::other_type;
+    answer.place = other_type;
+  }
+  return answer;
+}
+
+std::vector<std::string> KnownHosts::types_of(const std::string& host, int port) const {
+  return check(host, port, "", "").known_types;
+}
+
+std::string known_hosts_name(const std::string& host, int port) {
+  return port == 22 ? lower(host) : "[" + lower(host) + "]:" + std::to_string(port);
+}
+
+bool wildcard_match(std::string_view pattern, std::string_view text) {
+  // Linear in practice: on a mismatch go back to the last '*' only.
+  std::size_t p = 0, t = 0, star = std::string_view::npos, mark = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      mark = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || lower(pattern[p]) == lower(text[t]))) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++mark;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+bool pattern_list_match(const std::vector<std::string>& patterns, std::string_view text) {
+  bool matched = false;
+  for (const auto& pattern : patterns) {
+    if (pattern.starts_with('!')) {
+      if (wildcard_match(std::string_view(pattern).substr(1), text)) return false;
+    } else {
+      matched = matched || wildcard_match(pattern, text);
+    }
+  }
+  return matched;
+}
+
+std::string encode_base64(std::string_view bytes) {
+  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  out.resize(static_cast<std::size_t>(n));
+  return out;
+}
+
+std::string fingerprint(std::string_view blob) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  if (EVP_Digest(blob.data(), blob.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1) return "SHA256:?";
+  std::string text = encode_base64({reinterpret_cast<const char*>(digest.data()), length});
+  while (text.ends_with('=')) text.pop_back();
+  return "SHA256:" + text;
+}
+
+Result<void> append_known_host(const std::string& path, const std::string& host, int port, std::string_view type,
+                               std::string_view blob) {
+  const std::string line = known_hosts_name(host, port) + " " + std::string(type) + " " + encode_base64(blob) + "\n";
+  Socket file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+  // One write: several processes may append at once.
+  if (file.fd() < 0 || ::write(file.fd(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    return fail(ErrorCode::io, "adding a host key to " + path + ": " + std::generic_category().message(errno));
+  }
+  return {};
+}
+
+}  // namespace ordeal

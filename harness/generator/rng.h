@@ -1,0 +1,58 @@
+#pragma once
+// Rng: the project's one source of chance: small, fast, splittable, and the same on every machine.
+//
+// The engine is xoshiro256** 1.0 and its state is filled by splitmix64 (David Blackman and Sebastiano Vigna,
+// "Scrambled linear pseudorandom number generators", ACM TOMS 47(4), 2021; both algorithms are in the public domain).
+// The distributions are ours because those of <random> differ from one standard library to the next, and a seed must
+// mean the same schedule everywhere.
+//
+// split() derives an independent stream from the seed and a label, never from how much was drawn already:
+//   Rng root(plan.seed);
+//   Rng arrivals = root.split("arrivals");   // adding a draw here …
+//   Rng key7 = root.split("key").split(7);   // … changes nothing there
+//
+// Thread-safety: a value type; one thread at a time.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace ordeal {
+
+class Rng {
+ public:
+  explicit Rng(std::uint64_t seed);
+
+  // An independent stream, fixed by this one's seed and the label.
+  [[nodiscard]] Rng split(std::uint64_t label) const;
+  [[nodiscard]] Rng split(std::string_view label) const;
+
+  // 64 uniform bits.
+  std::uint64_t next();
+  // Uniform in [0, n), without bias (Lemire's multiplication method). Requires: n > 0.
+  std::uint64_t below(std::uint64_t n);
+  // Uniform in [least, most], both included. Requires: least <= most.
+  std::int64_t between(std::int64_t least, std::int64_t most);
+  // Uniform in [0, 1), a multiple of 2^-53.
+  double unit();
+  // True with probability p.
+  bool chance(double p);
+  // Exponentially distributed with this mean: the distance between the events of a Poisson process.
+  double exponential(double mean);
+  // An index with probability proportional to its weight. Requires: some weight > 0, none negative.
+  std::size_t weighted(std::span<const double> weights);
+
+  // Fisher and Yates.
+  template <class T>
+  void shuffle(std::span<T> items) {
+    for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
+  }
+
+ private:
+  std::uint64_t seed_ = 0;
+  std::uint64_t state_[4] = {};
+};
+
+}  // namespace ordeal

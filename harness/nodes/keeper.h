@@ -1,0 +1,40 @@
+#pragma once
+// The keeper: the process that owns a local cluster and outlives its controller by moments, to clean up.
+//
+// It is a fork of the controller, in a session of its own, so that neither Ctrl-C nor the controller's death by
+// whatever signal reaches it. A socket connects the two; its end tells the keeper that the controller is gone. The
+// keeper's network namespace is the hub: it holds the bridge into which all nodes are plugged. Nodes die with their
+// keeper (PR_SET_PDEATHSIG and a pipe), each node's processes with the node's first one (its pid namespace), and
+// namespaces, mounts and virtual cables with the last process in them. Hence nothing has to be undone step by step,
+// and nothing is left when the keeper itself is killed, except the cluster's directory, which the next command removes.
+//
+// Thread-safety: run_keeper() is to be called in a freshly forked process.
+
+#include <chrono>
+#include <string>
+
+#include "checkers/base/error.h"
+
+namespace ordeal::nodes {
+
+struct KeeperPlan {
+  int nodes = 5;
+  std::string name;       // of the cluster
+  std::string directory;  // to be made by the keeper
+  std::string disk;       // a directory for the nodes' writes; empty: memory
+  std::string sshd;       // absolute path
+  std::chrono::milliseconds ready_timeout{10'000};
+};
+
+// Messages on the socket (SOCK_SEQPACKET). Keeper to controller, once: kReady and the ClusterState as JSON, or kFailed,
+// a byte with the ErrorCode, and the message, after everything has been removed. Controller to keeper: kDetach (live on
+// without a controller) or kQuit.
+inline constexpr char kReady = 'R';
+inline constexpr char kFailed = 'F';
+inline constexpr char kDetach = 'D';
+inline constexpr char kQuit = 'Q';
+
+// Brings the cluster up, keeps it until told to quit (kQuit, SIGTERM, or the end of the socket), takes it down, exits.
+[[noreturn]] void run_keeper(int socket, const KeeperPlan& plan);
+
+}  // namespace ordeal::nodes

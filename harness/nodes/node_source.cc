@@ -1,0 +1,151 @@
+#include "harness/nodes/node_source.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include "harness/nodes/inventory.h"
+
+namespace ordeal::nodes {
+
+namespace {
+
+constexpr const char* kExpected =
+    "expected local:N (1 to 64 nodes on this machine), ssh:FILE (an inventory), or the names of hosts: h1,h2,h3";
+
+struct Source {
+  enum class Kind { local, inventory, hosts } kind = Kind::hosts;
+  int count = 0;
+  std::string file;
+  std::vector<std::string> hosts;
+};
+
+Result<Source> parse_local(const std::string& spec, std::string_view count) {
+  Source source{Source::Kind::local, 0, {}, {}};
+  const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), source.count);
+  if (error != std::errc{} || end != count.data() + count.size() || source.count < 1 || source.count > kMaxLocalNodes) {
+    return fail(ErrorCode::usage, "--nodes " + spec + ": expected a number from 1 to " +
+                                      std::to_string(kMaxLocalNodes) + " after local:");
+  }
+  return source;
+}
+
+Result<Source> parse_hosts(const std::string& spec) {
+  Source source;
+  std::istringstream parts(spec + ",");
+  for (std::string host; std::getline(parts, host, ',');) {
+    const auto odd = [](unsigned char c) { return c <= ' ' || c == '/' || c == ':' || c == '='; };
+    if (host.empty() || host[0] == '-' || std::any_of(host.begin(), host.end(), odd)) {
+      return fail(ErrorCode::usage, "--nodes " + spec + ": \"" + host + "\" is no host; " + kExpected);
+    }
+    if (std::find(source.hosts.begin(), source.hosts.end(), host) != source.hosts.end()) {
+      return fail(ErrorCode::usage, "--nodes " + spec + ": the host " + host + " stands there twice");
+    }
+    source.hosts.push_back(host);
+  }
+  return source;
+}
+
+Result<Source> parse_source(const std::string& spec) {
+  static constexpr std::string_view kLocal = "local:";
+  static constexpr std::string_view kSsh = "ssh:";
+  if (spec == "local") return parse_local(spec, "5");
+  if (spec.starts_with(kLocal)) return parse_local(spec, std::string_view(spec).substr(kLocal.size()));
+  if (spec.starts_with(kSsh)) {
+    if (spec.size() == kSsh.size()) return fail(ErrorCode::usage, "--nodes ssh: without a file; " + std::string(kExpected));
+    return Source{Source::Kind::inventory, 0, spec.substr(kSsh.size()), {}};
+  }
+  if (spec.starts_with("docker:")) {
+    return fail(ErrorCode::unsupported,
+                "--nodes " + spec + ": containers are not supported by this version; " + kExpected);
+  }
+  return parse_hosts(spec);
+}
+
+Result<NodeSet> open_local(const std::string& spec, int count, const NodeSourceOptions& options) {
+  LocalClusterOptions wanted;
+  wanted.nodes = count;
+  wanted.name = options.name;
+  wanted.storage = options.storage;
+  wanted.runtime_directory = options.runtime_directory;
+  auto local = LocalCluster::start(wanted);
+  if (!local) return fail(local.error().during("--nodes " + spec));
+  if (auto entered = (*local)->enter_network(); !entered) return fail(entered.error().during("--nodes " + spec));
+  NodeSet set;
+  for (SshEndpoint& endpoint : endpoints((*local)->state())) set.cluster.nodes.push_back(make_ssh_node(std::move(endpoint)));
+  set.local = std::move(*local);
+  set.spec = spec;
+  return set;
+}
+
+Result<NodeSet> open_inventory(const std::string& spec, const std::string& file) {
+  auto inventory = read_inventory(file);
+  if (!inventory) return fail(inventory.error());
+  if (!inventory->network_namespace.empty()) {
+    if (auto entered = enter_network_namespace(inventory->network_namespace); !entered) {
+      return fail(entered.error().during(file));
+    }
+  }
+  NodeSet set;
+  for (SshEndpoint& host : inventory->hosts) set.cluster.nodes.push_back(make_ssh_node(std::move(host)));
+  set.spec = spec;
+  return set;
+}
+
+}  // namespace
+
+std::vector<OptionSpec> local_options() {
+  OptionSpec storage;
+  storage.key = "local.storage";
+  storage.type = OptionSpec::Type::string;
+  storage.standard = Value("");
+  storage.help = "directory on disk for what local nodes write (default: memory)";
+  return {storage};
+}
+
+NodeSourceOptions NodeSourceOptions::from(const Options& options) {
+  NodeSourceOptions out;
+  out.storage = options.string("local.storage");
+  return out;
+}
+
+Result<void> check_nodes(const std::string& spec) {
+  auto source = parse_source(spec);
+  if (!source) return fail(source.error());
+  return {};
+}
+
+Result<NodeSet> open_nodes(const std::string& spec, const NodeSourceOptions& options) {
+  const auto source = parse_source(spec);
+  if (!source) return fail(source.error());
+  if (source->kind == Source::Kind::local) return open_local(spec, source->count, options);
+  if (source->kind == Source::Kind::inventory) return open_inventory(spec, source->file);
+  NodeSet set;
+  for (const std::string& host : source->hosts) {
+    SshEndpoint endpoint;
+    endpoint.name = host;
+    set.cluster.nodes.push_back(make_ssh_node(std::move(endpoint)));
+  }
+  set.spec = spec;
+  return set;
+}
+
+std::vector<SshEndpoint> endpoints(const ClusterState& state) {
+  std::vector<SshEndpoint> all;
+  for (const LocalNode& node : state.nodes) {
+    SshEndpoint endpoint;
+    endpoint.name = node.name;
+    endpoint.host = node.address;
+    endpoint.user = "root";
+    endpoint.identity_files = {state.identity_file()};
+    endpoint.use_agent = false;
+    endpoint.known_hosts_file = state.known_hosts_file();
+    endpoint.config_file = "none";
+    all.push_back(std::move(endpoint));
+  }
+  return all;
+}
+
+}  // namespace ordeal::nodes

@@ -1,0 +1,45 @@
+#pragma once
+// Rtnetlink: the handful of network changes that a local node needs, made over one netlink socket.
+//
+// It exists because starting `ip` a dozen times costs more than all the rest of bringing nodes up. A socket belongs to
+// the network namespace in which it was opened, also after its process has moved on to another one.
+// Thread-safety: one thread per object. See rtnetlink(7).
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "checkers/base/error.h"
+
+namespace ordeal::nodes {
+
+class Rtnetlink {
+ public:
+  // Opens a socket in the calling thread's network namespace.
+  [[nodiscard]] static Result<Rtnetlink> open();
+  Rtnetlink(Rtnetlink&& other) noexcept;
+  Rtnetlink& operator=(Rtnetlink&& other) noexcept;
+  ~Rtnetlink();
+
+  // A bridge without spanning tree and without multicast snooping: its ports forward at once.
+  [[nodiscard]] Result<void> add_bridge(const std::string& name);
+  // A veth pair: `name` here, as a port of the bridge with index `bridge`, and `peer` in the network namespace to which
+  // `peer_namespace` (a file descriptor) refers.
+  [[nodiscard]] Result<void> add_veth(const std::string& name, int bridge, const std::string& peer, int peer_namespace);
+  [[nodiscard]] Result<void> set_up(const std::string& name);
+  // Adds an IPv4 or IPv6 address. IPv6 addresses skip duplicate address detection, which would take a second.
+  [[nodiscard]] Result<void> add_address(const std::string& name, const std::string& address, int prefix_length);
+  // The interface's index in the socket's namespace.
+  [[nodiscard]] Result<int> index(const std::string& name);
+
+ private:
+  explicit Rtnetlink(int fd) : fd_(fd) {}
+  // Sends one request and waits for its acknowledgement. `reply` receives the answer's payload where there is one.
+  [[nodiscard]] Result<void> request(std::vector<char>& message, const std::string& doing,
+                                     std::vector<char>* reply = nullptr);
+
+  int fd_ = -1;
+  std::uint32_t sequence_ = 0;
+};
+
+}  // namespace ordeal::nodes

@@ -1,0 +1,88 @@
+#pragma once
+// Fault: something bad that is done to the cluster, confirmed by an observation, and undone.
+//
+// The life of one injection: plan() draws what exactly will be done, from the run's seed; prepare() looks up on the
+// nodes what that means there; the scripts that undo it are written to the ledger (nemesis/ledger.h), here and on the
+// nodes; inject(); confirm() observes the effect by other means than those that caused it; after its duration the undo
+// scripts are run, then heal() and confirm_healed(); the ledger entry is closed. So the scripts that `ordeal heal` and
+// the dead-man's switch rely on are the ones that heal every fault of every run.
+// Each step leaves an event of process "nemesis" in the history.
+//
+// Thread-safety: several injections may be active at once, each driven by one thread at a time.
+
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "checkers/base/value.h"
+#include "harness/runner/options.h"
+#include "harness/runner/target.h"
+
+namespace ordeal {
+
+// The undo of one injection on one node: a POSIX shell script, idempotent, touching nothing that Ordeal did not make.
+struct Undo {
+  std::string node;
+  std::string script;
+};
+
+struct FaultContext {
+  Cluster& cluster;
+  Target& target;
+  const Options& options;
+  // Names one injection among all that may ever meet on the nodes: at most 20 letters, digits and hyphens.
+  std::string id = {};
+};
+
+// What an injection takes away while it is in force, by indices into Cluster::nodes.
+struct Impairment {
+  std::vector<std::size_t> down;                         // nodes whose target does not work
+  std::vector<std::pair<std::size_t, std::size_t>> cut;  // pairs of nodes that cannot talk in both directions
+};
+
+// What an observation found.
+struct Observation {
+  bool confirmed = false;
+  std::string evidence;  // one sentence: "n1 cannot reach n3: 2 of 2 probes timed out"
+};
+
+// One injection, fully resolved.
+class Injection {
+ public:
+  virtual ~Injection() = default;
+  // What will be done, for the history and the report: {"shape":"majority","groups":[["n1"],["n2","n3"]], …}.
+  [[nodiscard]] virtual Value describe() const = 0;
+  // The names of the nodes it acts on.
+  [[nodiscard]] virtual std::vector<std::string> nodes() const = 0;
+  // Known once it is planned; the driver uses it to keep a quorum (nemesis/quorum.h).
+  [[nodiscard]] virtual Impairment impairment() const { return {}; }
+  // Looks up what describe(), undo() and the observations need to know: addresses, process ids. Changes nothing.
+  // Called once, before all that follow.
+  [[nodiscard]] virtual Result<void> prepare(Deadline) { return {}; }
+  // Written to the ledger and to the nodes before inject() is called. May be empty (a killed process leaves nothing
+  // in force), and then heal() does it all.
+  [[nodiscard]] virtual std::vector<Undo> undo() const = 0;
+  // An injection that fails half-way is healed like any other.
+  [[nodiscard]] virtual Result<void> inject(Deadline deadline) = 0;
+  [[nodiscard]] virtual Result<Observation> confirm(Deadline deadline) = 0;
+  // What no script can do (starting the target again). Called after the undo scripts have been run. Idempotent.
+  [[nodiscard]] virtual Result<void> heal(Deadline) { return {}; }
+  [[nodiscard]] virtual Result<Observation> confirm_healed(Deadline deadline) = 0;
+};
+
+struct FaultFactory {
+  std::string name;                 // "partition", "kill", …: what --nemesis takes
+  std::string help;                 // what it does, with which mechanism, what it needs, what it cannot do
+  std::vector<OptionSpec> options;  // keys begin with "<name>."
+  // Empty when it applies to this target; else why it does not ("target memory has no processes to kill").
+  std::string (*inapplicable)(const FaultContext& context) = nullptr;
+  // Draws one injection. All randomness comes from `random`, and the number of draws does not depend on the state of
+  // the cluster. May ask the target who leads, else touches no node. Errors: usage, target, unsupported, unreachable.
+  Result<std::unique_ptr<Injection>> (*plan)(const FaultContext& context, std::mt19937_64& random) = nullptr;
+};
+
+}  // namespace ordeal

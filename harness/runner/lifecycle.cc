@@ -1,0 +1,139 @@
+#include "harness/runner/lifecycle.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace ordeal {
+
+Result<void> on_all_nodes(Cluster& cluster, const std::function<Result<void>(Node&)>& work) {
+  std::vector<std::optional<Error>> problems(cluster.size());
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < cluster.size(); ++i) {
+      const auto on_node = [&, i] {
+        try {
+          if (auto done = work(cluster.at(i)); !done) problems[i] = done.error();
+        } catch (const std::exception& error) {
+          problems[i] = Error{ErrorCode::internal, error.what()};
+        }
+      };
+      try {
+        threads.emplace_back(on_node);
+      } catch (const std::system_error&) {
+        on_node();  // no more threads to be had: one after the other then
+      }
+    }
+  }
+  std::optional<Error> first;
+  int others = 0;
+  for (std::size_t i = 0; i < cluster.size(); ++i) {
+    if (!problems[i]) continue;
+    if (first) {
+      ++others;
+    } else {
+      first = problems[i]->during(cluster.at(i).name());
+    }
+  }
+  if (!first) return {};
+  if (others > 0) first->message += fmt::format(" (and {} other node{} failed)", others, others == 1 ? "" : "s");
+  return fail(*first);
+}
+
+Result<void> bring_up(Target& target, Cluster& cluster, const BringUp& how, RunLog& log) {
+  target.use(how.data_type);
+  target.log_to([&log](std::string_view line) { log.info(line); });
+  const auto started = std::chrono::steady_clock::now();
+  const auto deadline =
+      started + std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(how.ready_timeout_s));
+  const std::string name(target.name());
+  if (!cluster.nodes.empty()) {
+    struct Step {
+      const char* doing;
+      Result<void> (Target::*method)(Node&);
+      bool wanted;
+    };
+    const Step steps[] = {{"installing", &Target::install, true},
+                          {"wiping", &Target::wipe, how.wipe},
+                          {"starting", &Target::start, true}};
+    for (const Step& step : steps) {
+      if (!step.wanted) continue;
+      if (how.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped while " + name + " was brought up");
+      log.info(fmt::format("{} {} on {} nodes", step.doing, name, cluster.size()));
+      auto done = on_all_nodes(cluster, [&](Node& node) -> Result<void> {
+        auto result = (target.*step.method)(node);
+        if (!result) return fail(result.error().during(fmt::format("{} {}", step.doing, name)));
+        return result;
+      });
+      if (!done) return done;
+    }
+    log.info("waiting until " + name + " serves");
+    if (auto ready = target.await_ready(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds(5)));
+        !ready) {
+      return fail(ready.error().during("waiting until " + name + " serves"));
+    }
+  }
+  if (how.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped while " + name + " was brought up");
+  if (auto prepared = target.prepare(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds(5)));
+      !prepared) {
+    return fail(prepared.error().during("preparing " + name));
+  }
+  const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  log.info(fmt::format("{} serves, {:.2f} s after the start", name, took));
+  return {};
+}
+
+Value describe_nodes(Target& target, Cluster& cluster) {
+  std::mutex mutex;
+  std::vector<Value> descriptions(cluster.size());
+  for (std::size_t i = 0; i < cluster.size(); ++i) descriptions[i] = Value::map();
+  std::map<const Node*, std::size_t> place;
+  for (std::size_t i = 0; i < cluster.size(); ++i) place[&cluster.at(i)] = i;
+  (void)on_all_nodes(cluster, [&](Node& node) -> Result<void> {
+    auto said = target.describe(node);
+    const std::lock_guard lock(mutex);
+    Value& into = descriptions[place.at(&node)];
+    if (said) {
+      into = std::move(*said);
+    } else {
+      into.set("error", said.error().message);
+    }
+    return {};
+  });
+  Value out = Value::map();
+  for (std::size_t i = 0; i < cluster.size(); ++i) out.set(cluster.at(i).name(), std::move(descriptions[i]));
+  return out;
+}
+
+Result<void> collect_logs(Target& target, Cluster& cluster, const RunDirectory& run, RunLog& log) {
+  if (cluster.nodes.empty()) return {};
+  log.info("collecting logs");
+  return on_all_nodes(cluster, [&](Node& node) -> Result<void> {
+    auto directory = run.node_directory(node.name());
+    if (!directory) return fail(directory.error());
+    std::set<std::string> used;
+    for (const auto& remote : target.log_files(node)) {
+      std::string base = remote.substr(remote.find_last_of('/') + 1);
+      // Two files of one name from different directories must not overwrite each other.
+      for (int n = 2; !used.insert(base).second; ++n) base = remote.substr(remote.find_last_of('/') + 1) + "-" + std::to_string(n);
+      if (auto fetched = node.download(remote, *directory + "/" + base); !fetched) {
+        log.warn(fmt::format("{}: {} could not be fetched: {}", node.name(), remote, fetched.error().message));
+      }
+    }
+    return {};
+  });
+}
+
+Result<void> take_down(Target& target, Cluster& cluster, RunLog& log) {
+  if (cluster.nodes.empty()) return {};
+  log.info("stopping " + std::string(target.name()));
+  return on_all_nodes(cluster, [&](Node& node) { return target.stop(node); });
+}
+
+}  // namespace ordeal

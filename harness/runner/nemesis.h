@@ -1,0 +1,64 @@
+#pragma once
+// Nemesis: what the runner sees of fault injection. nemesis/driver.h implements it over the faults of the catalogue;
+// the runner only starts it, stops it, and asks for what happened.
+//
+// Each step of each injection is an event of process "nemesis", of type info, whose f is the fault's name and whose
+// value is {"id":N,"step":S,…}: S is "inject" (about to), "injected", "confirmed" or "unconfirmed" (with "evidence"),
+// "heal" (about to), "healed", "recovered" or "unrecovered" (the healing was observed, or not), "error" (with
+// "message"). "inject" also has "nodes" and "fault", the injection's description.
+//
+// Thread-safety: run() is called on the runner's nemesis thread; the other methods from any thread.
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "checkers/base/error.h"
+#include "checkers/base/value.h"
+#include "harness/runner/operation.h"
+
+namespace ordeal {
+
+// Where the nemesis writes its events; implemented by the runner over the journal. Thread-safe.
+class NemesisLog {
+ public:
+  virtual ~NemesisLog() = default;
+  virtual void record(const std::string& f, const Value& value) = 0;
+  // ns since the run began, the history's clock.
+  [[nodiscard]] virtual std::int64_t now_ns() const = 0;
+};
+
+// What became of one injection. Times are ns since the run began, -1: it did not come to that.
+struct FaultRecord {
+  int id = 0;
+  std::string fault;
+  std::vector<std::string> nodes;
+  Value description;
+  std::int64_t inject_ns = -1;         // the injection began
+  std::int64_t injected_ns = -1;       // it returned
+  std::int64_t confirmed_ns = -1;      // its effect was observed
+  std::int64_t heal_ns = -1;
+  std::int64_t healed_ns = -1;
+  std::int64_t heal_confirmed_ns = -1;
+  std::string evidence;       // what was observed
+  std::string heal_evidence;
+  std::string error;          // the first thing that went wrong
+};
+
+// As faults.json and results.json hold it, and back. Errors: input.
+[[nodiscard]] Value to_value(const FaultRecord& record);
+[[nodiscard]] Result<FaultRecord> fault_record(const Value& value);
+
+class Nemesis {
+ public:
+  virtual ~Nemesis() = default;
+  // Injects and heals by its schedule until `stop`; then heals what is in force and returns. Several faults may be
+  // in force at once and a slow one delays no other.
+  virtual void run(std::stop_token stop, NemesisLog& log) = 0;
+  // Heals whatever is still in force. Idempotent. Errors: what could not be healed, and on which node.
+  [[nodiscard]] virtual Result<void> heal_all(Deadline deadline) = 0;
+  [[nodiscard]] virtual std::vector<FaultRecord> records() const = 0;
+};
+
+}  // namespace ordeal

@@ -1,0 +1,283 @@
+#include "harness/runner/run.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "harness/runner/scheduler.h"
+#include "harness/runner/stuck.h"
+
+namespace ordeal {
+
+using std::chrono::duration;
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+nanoseconds in_ns(double seconds) { return duration_cast<nanoseconds>(duration<double>(seconds)); }
+
+Deadline in(double seconds) { return steady_clock::now() + in_ns(seconds); }
+
+// The nemesis' way into the journal. Cut off when its thread does not end in time, so that it cannot write to a
+// journal that is gone.
+class JournalLog final : public NemesisLog {
+ public:
+  explicit JournalLog(Journal& journal) : journal_(&journal) {}
+  void record(const std::string& f, const Value& value) override {
+    const std::lock_guard lock(mutex_);
+    // A failure of the journal sticks, and the run ends because of it.
+    if (journal_ != nullptr) (void)journal_->record("nemesis", f, value);
+  }
+  std::int64_t now_ns() const override {
+    const std::lock_guard lock(mutex_);
+    return journal_ != nullptr ? journal_->now_ns() : 0;
+  }
+  void cut() {
+    const std::lock_guard lock(mutex_);
+    journal_ = nullptr;
+  }
+
+ private:
+  mutable std::mutex mutex_;  // guards journal_
+  Journal* journal_;
+};
+
+// The thread of the nemesis. It is joined with a deadline, because healing talks to machines that may be dead.
+class NemesisThread {
+ public:
+  NemesisThread(Nemesis* nemesis, Journal& journal) {
+    if (nemesis == nullptr) return;
+    state_ = std::make_shared<State>(journal);
+    thread_ = std::thread([state = state_, nemesis] {
+      nemesis->run(state->stop.get_token(), state->log);
+      state->finished->store(true, std::memory_order_release);
+    });
+  }
+  ~NemesisThread() { (void)stop(std::chrono::seconds(1), [] {}); }
+  NemesisThread(const NemesisThread&) = delete;
+  NemesisThread& operator=(const NemesisThread&) = delete;
+
+  // False when it did not end in time.
+  template <class Tick>
+  [[nodiscard]] bool stop(nanoseconds patience, Tick tick) {
+    if (!thread_.joinable()) return true;
+    state_->stop.request_stop();
+    const auto limit = steady_clock::now() + patience;
+    while (!state_->finished->load(std::memory_order_acquire)) {
+      if (steady_clock::now() >= limit) {
+        state_->log.cut();
+        keep_stuck(std::move(thread_), state_->finished, state_);
+        return false;
+      }
+      std::this_thread::sleep_for(milliseconds(2));
+      tick();
+    }
+    thread_.join();
+    return true;
+  }
+
+ private:
+  struct State {
+    explicit State(Journal& journal) : log(journal) {}
+    std::stop_source stop;
+    JournalLog log;
+    std::shared_ptr<std::atomic<bool>> finished = std::make_shared<std::atomic<bool>>(false);
+  };
+  std::shared_ptr<State> state_;
+  std::thread thread_;
+};
+
+class Run {
+ public:
+  explicit Run(const RunSetup& setup)
+      : setup_(setup),
+        log_(*setup.log),
+        scheduler_(setup.workers.workers, [journal = setup.journal] { return journal->now_ns(); }),
+        pool_(settings(setup), setup.target, scheduler_, *setup.journal, *setup.log) {}
+
+  Result<RunOutcome> go() {
+    phase_ = "opening";
+    report(true);
+    if (auto opened = pool_.open(); !opened) {
+      close();
+      return fail(opened.error());
+    }
+    main_phase();
+    heal();
+    if (!outcome_.interrupted && !outcome_.failure) {
+      recover();
+      final_phase();
+    }
+    phase_ = "closing";
+    close();
+    if (auto synced = setup_.journal->sync(); !synced && !outcome_.failure) outcome_.failure = synced.error();
+    outcome_.end_ns = setup_.journal->now_ns();
+    report(true);
+    return std::move(outcome_);
+  }
+
+ private:
+  static WorkerPool::Settings settings(const RunSetup& setup) {
+    auto out = setup.workers;
+    out.nodes = std::max<std::size_t>(setup.nodes, 1);
+    return out;
+  }
+
+  void main_phase() {
+    phase_ = "main";
+    outcome_.main_begin_ns = setup_.journal->now_ns();
+    log_.info(fmt::format("main phase: {} workers for {:.6g} s at {}", setup_.workers.workers, setup_.time_limit_s,
+                          setup_.rate > 0 ? fmt::format("{:.6g} operations a second", setup_.rate) : "full speed"));
+    NemesisThread nemesis(setup_.nemesis, *setup_.journal);
+    Rng rng = Rng(setup_.seed).split("arrivals");
+    play(gen::time_limit(in_ns(setup_.time_limit_s).count(),
+                         gen::rate(setup_.arrivals, setup_.rate, rng, std::move(setup_.workload->generator))));
+    outcome_.main_end_ns = setup_.journal->now_ns();
+    phase_ = "healing";
+    report(true);
+    // Each injection heals within deadlines of its own; this is for one that does not keep them.
+    if (!nemesis.stop(in_ns(setup_.recovery_s + 60), [&] { report(false); })) {
+      outcome_.heal_failure = Error{ErrorCode::timeout, fmt::format("the nemesis did not end within {:.3g} s",
+                                                                    setup_.recovery_s + 60)};
+    }
+  }
+
+  // Plays a generator to its end, or until the run is to stop.
+  void play(GeneratorPtr generator) {
+    if (generator == nullptr) return;
+    scheduler_.begin(*generator);
+    const std::stop_callback stop(setup_.stop, [&] { scheduler_.stop_phase(); });
+    bool stopping = false;
+    while (!scheduler_.idle(milliseconds(50))) {
+      report(false);
+      if (stopping) continue;
+      outcome_.failure = setup_.journal->failure();
+      if (outcome_.failure) {
+        log_.error("the run stops: " + outcome_.failure->message);
+        scheduler_.stop_phase();
+        stopping = true;
+      }
+    }
+    if (!outcome_.failure) outcome_.failure = setup_.journal->failure();
+    outcome_.interrupted = setup_.stop.stop_requested();
+    // The scheduler knows the generator until the next phase begins.
+    played_.push_back(std::move(generator));
+  }
+
+  void heal() {
+    if (setup_.nemesis != nullptr) {
+      if (auto healed = setup_.nemesis->heal_all(in(setup_.recovery_s + 30)); !healed) {
+        outcome_.heal_failure = healed.error();
+        log_.error("healing: " + healed.error().message);
+      }
+      outcome_.faults = setup_.nemesis->records();
+    }
+    outcome_.healed_ns = setup_.journal->now_ns();
+  }
+
+  void recover() {
+    phase_ = "recovering";
+    report(true);
+    if (auto ready = setup_.target->await_ready(in(setup_.recovery_s)); !ready) {
+      outcome_.recovery_failure = ready.error().during("after healing");
+      log_.error(outcome_.recovery_failure->message);
+      return;
+    }
+    outcome_.recovered_ns = setup_.journal->now_ns();
+  }
+
+  void final_phase() {
+    if (setup_.workload->final_generator == nullptr) return;
+    phase_ = "final";
+    outcome_.final_begin_ns = setup_.journal->now_ns();
+    log_.info("final phase");
+    play(gen::time_limit(in_ns(setup_.final_limit_s).count(), std::move(setup_.workload->final_generator)));
+  }
+
+  void close() {
+    scheduler_.close();
+    outcome_.stuck_threads = pool_.close();
+    outcome_.counts = pool_.counts();
+    if (outcome_.stuck_threads > 0) {
+      log_.error(fmt::format("{} client threads never came back from a call", outcome_.stuck_threads));
+    }
+  }
+
+  void report(bool now) {
+    if (!setup_.progress) return;
+    const auto time = steady_clock::now();
+    if (!now && time - reported_ < setup_.progress_interval) return;
+    reported_ = time;
+    Progress progress{phase_, static_cast<double>(setup_.journal->now_ns()) / 1e9, pool_.counts(), {}};
+    if (setup_.nemesis != nullptr) {
+      for (const auto& fault : setup_.nemesis->records()) {
+        if (fault.inject_ns >= 0 && fault.healed_ns < 0) progress.active_faults.push_back(fault.fault);
+      }
+    }
+    setup_.progress(progress);
+  }
+
+  const RunSetup& setup_;
+  RunLog& log_;
+  std::string phase_;
+  steady_clock::time_point reported_{};
+  RunOutcome outcome_;
+  std::vector<GeneratorPtr> played_;
+  Scheduler scheduler_;
+  WorkerPool pool_;
+};
+
+}  // namespace
+
+RunSetup RunSetup::from(const Plan& plan) {
+  RunSetup setup;
+  setup.time_limit_s = plan.time_limit_s;
+  setup.rate = plan.rate;
+  setup.arrivals = plan.poisson ? gen::Arrivals::poisson : gen::Arrivals::fixed;
+  setup.seed = plan.seed;
+  setup.recovery_s = plan.recovery_s;
+  setup.workers.workers = plan.concurrency;
+  setup.workers.op_timeout = in_ns(plan.op_timeout_s);
+  return setup;
+}
+
+Value RunOutcome::to_value() const {
+  Value out = Value::map();
+  const auto number = [](std::uint64_t n) { return Value(static_cast<std::int64_t>(n)); };
+  Value operations = Value::map();
+  operations.set("invoked", number(counts.invoked));
+  operations.set("ok", number(counts.ok));
+  operations.set("fail", number(counts.fail));
+  operations.set("info", number(counts.info));
+  out.set("operations", std::move(operations));
+  Value list = Value::list();
+  for (const auto& fault : faults) list.items().push_back(ordeal::to_value(fault));
+  out.set("faults", std::move(list));
+  out.set("main_begin_ns", main_begin_ns);
+  out.set("main_end_ns", main_end_ns);
+  out.set("healed_ns", healed_ns);
+  out.set("recovered_ns", recovered_ns);
+  out.set("final_begin_ns", final_begin_ns);
+  out.set("end_ns", end_ns);
+  out.set("interrupted", interrupted);
+  out.set("stuck_threads", number(stuck_threads));
+  for (const auto& [key, error] : {std::pair{"failure", &failure}, std::pair{"heal_failure", &heal_failure},
+                                   std::pair{"recovery_failure", &recovery_failure}}) {
+    if (*error) out.set(key, (*error)->message);
+  }
+  return out;
+}
+
+Result<RunOutcome> run_workload(const RunSetup& setup) {
+  ORDEAL_CHECK(setup.target && setup.workload && setup.workload->generator && setup.journal && setup.log,
+               "a run needs a target, a workload, a journal and a log");
+  if (setup.workers.workers < 1) return fail(ErrorCode::usage, "a run needs at least one worker");
+  return Run(setup).go();
+}
+
+}  // namespace ordeal

@@ -1,0 +1,88 @@
+#pragma once
+// run_workload: one run, from open clients to closed ones.
+//
+//   open clients → main phase (the workload's generator under rate and time limit) with the nemesis beside it
+//   → stop the nemesis, heal everything → wait until the target serves again → final phase → close
+//
+// The cluster and the target are brought up before and collected from afterwards by lifecycle.h; the history is in
+// the journal's file and is read back from there to be judged, so that a long run costs no memory.
+//
+// Thread-safety: one run at a time per target; called from one thread.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "harness/generator/combinators.h"
+#include "harness/runner/nemesis.h"
+#include "harness/runner/plan.h"
+#include "harness/runner/target.h"
+#include "harness/runner/worker_pool.h"
+#include "harness/runner/workload.h"
+#include "harness/store/journal.h"
+#include "harness/store/run_log.h"
+
+namespace ordeal {
+
+// What a run is doing, for a progress line.
+struct Progress {
+  std::string phase;  // "opening", "main", "healing", "recovering", "final", "closing"
+  double seconds = 0;  // since the run began
+  OperationCounts counts;
+  std::vector<std::string> active_faults;  // names, one for each injection in force
+};
+
+struct RunSetup {
+  std::shared_ptr<Target> target;  // shared with threads that a client never gives back
+  std::size_t nodes = 1;           // of the cluster; 1 for a target without nodes
+  Workload* workload = nullptr;
+  Nemesis* nemesis = nullptr;      // nullptr: none
+  Journal* journal = nullptr;
+  RunLog* log = nullptr;
+
+  double time_limit_s = 60;        // of the main phase
+  double final_limit_s = 60;       // of the final phase
+  double rate = 200;               // 0: unlimited
+  gen::Arrivals arrivals = gen::Arrivals::poisson;
+  std::uint64_t seed = 0;
+  double recovery_s = 30;
+  WorkerPool::Settings workers;    // `nodes` is filled in from above
+
+  // Ends the run early: what is open comes to its end, faults are healed, the final phase is left out.
+  std::stop_token stop;
+  std::function<void(const Progress&)> progress;  // on the caller's thread, every progress_interval
+  std::chrono::milliseconds progress_interval{500};
+
+  // The settings of a plan; the pointers are left to the caller.
+  [[nodiscard]] static RunSetup from(const Plan& plan);
+};
+
+struct RunOutcome {
+  OperationCounts counts;
+  std::vector<FaultRecord> faults;
+  // ns since the run began, -1: it did not come to that.
+  std::int64_t main_begin_ns = -1;
+  std::int64_t main_end_ns = -1;
+  std::int64_t healed_ns = -1;
+  std::int64_t recovered_ns = -1;   // the target served again
+  std::int64_t final_begin_ns = -1;
+  std::int64_t end_ns = -1;
+  bool interrupted = false;         // by the stop token
+  std::size_t stuck_threads = 0;    // clients that never came back: leave the program by leave() (stuck.h)
+  // What went wrong on the way. Whatever it is, faults were healed as far as possible and clients closed.
+  std::optional<Error> failure;            // the journal: the history is cut short
+  std::optional<Error> heal_failure;       // what is still broken
+  std::optional<Error> recovery_failure;   // the target did not come back
+
+  [[nodiscard]] Value to_value() const;
+};
+
+// Errors: no client could be opened (nothing was done then); unsupported, when there are no threads.
+[[nodiscard]] Result<RunOutcome> run_workload(const RunSetup& setup);
+
+}  // namespace ordeal

@@ -1,0 +1,82 @@
+#pragma once
+// Scheduler: the one lock before the generator. Workers come with what became of their last operation and leave with
+// the next one; between phases and while the generator says wait, they sleep here.
+//
+// Sleeping without a herd. Mostly all idle workers wait for the same moment, the next arrival of the rate. One of
+// them, the group's leader, sleeps until then; the others are its followers and are not woken. When the leader leaves
+// with an operation it wakes one follower, which asks, is told the next moment, and becomes the leader for it. Should
+// the guess be wrong (generators may treat workers differently), a follower asks by itself kFollowNs later.
+//
+// Thread-safety: all methods from any thread; each worker number is used by one thread at a time.
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "harness/generator/generator.h"
+
+namespace ordeal {
+
+class Scheduler {
+ public:
+  // `clock`: ns since the run began; it must advance with the steady clock.
+  Scheduler(int workers, std::function<std::int64_t()> clock);
+
+  // ---- workers
+  // What became of an operation, for the generator. Also wakes who waits for an event.
+  void completed(int worker, ProcessId process, const Operation& operation, const Completion& completion);
+  // The next operation for this worker; sleeps until there is one. nullopt: the scheduler was closed.
+  [[nodiscard]] std::optional<Operation> next(int worker, ProcessId process);
+  // Sleeps this long, but not longer than until close().
+  void pause(int worker, std::chrono::nanoseconds duration);
+
+  // ---- the run
+  // Begins a phase. The generator must live until the next begin() or close(). Requires: all workers are idle.
+  void begin(Generator& generator);
+  // True when the generator had nothing more for any worker; waits at most this long for it.
+  [[nodiscard]] bool idle(std::chrono::milliseconds wait);
+  // From now on the phase's generator has nothing more for anybody. Open operations come to their end.
+  void stop_phase();
+  // All workers leave.
+  void close();
+
+ private:
+  static constexpr std::int64_t kFollowNs = 5'000'000;
+
+  struct Slot {
+    std::condition_variable wake;
+    bool woken = false;
+    bool done = true;               // has nothing more to do in this phase
+    // What it sleeps for; all false while it is awake.
+    bool on_update = false;         // an event
+    bool clock_only = false;        // a moment
+    bool leader = false;            // wakes itself at that moment, on behalf of all that wait for it
+    std::int64_t until_ns = 0;
+  };
+
+  void wake(Slot& slot);
+  void wake_for_event(int except);
+  void finish_phase(Slot& slot);
+  // Sleeps until the moment, an event, or a wake. `group`: the moment of the group it belonged to, -1: none. Returns
+  // that of the group it belongs to now.
+  std::int64_t sleep(std::unique_lock<std::mutex>& lock, Slot& slot, Wait wait, std::int64_t group);
+  void pass_baton(std::int64_t until_ns);
+  [[nodiscard]] bool has_leader(std::int64_t until_ns) const;
+
+  const std::function<std::int64_t()> clock_;
+  std::mutex mutex_;  // guards everything below
+  Generator* generator_ = nullptr;
+  bool stopping_ = false;
+  bool closed_ = false;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  std::size_t done_ = 0;      // slots that are done
+  int waiting_events_ = 0;    // slots that sleep with on_update
+  std::condition_variable all_done_;
+};
+
+}  // namespace ordeal

@@ -1,0 +1,116 @@
+#pragma once
+// Target: the system under test. Its database half works on nodes (install, start, kill, …); its client half speaks
+// the system's protocol. One folder per system in targets/.
+//
+// Thread-safety: the methods of Target are called from several threads at once for different nodes, but never for
+// the same node; the runner's thread and the nemesis are kept apart by the runner. A Client belongs to one worker.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/control/node.h"
+#include "harness/runner/operation.h"
+#include "harness/runner/options.h"
+
+namespace ordeal {
+
+// One connection to the system, used by one worker thread. Blocking; every call returns by its deadline.
+class Client {
+ public:
+  virtual ~Client() = default;
+  // Connects. Called again on a new Client after every operation that ended in info.
+  [[nodiscard]] virtual Result<void> open(Deadline deadline) = 0;
+  // Does one operation. What is thrown the runner records as info. An operation may be `failed` only when it certainly
+  // had no effect and never will. A request that is not idempotent must not be sent twice, by no layer below either.
+  // Return by the deadline, with `unknown("timeout", …)`. A truth that comes a little late is kept: what returns
+  // within the runner's grace (a second) is recorded as returned, at the time it returned. After that the runner
+  // records info by itself, goes on with another thread and another client, and ignores what comes later; a client
+  // that never returns makes the whole program leave without a clean end.
+  [[nodiscard]] virtual Completion invoke(const Operation& operation, Deadline deadline) = 0;
+  // Gives everything back; must not block longer than a second.
+  virtual void close() {}
+};
+
+// A target all of whose nodes are known. Made anew for each run by a TargetFactory.
+class Target {
+ public:
+  virtual ~Target() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+
+  // ---- the client half
+  // Told once, before the first client(), which data type the workload works on: "register", "set", "counter", …
+  // (DESIGN.md, section 5). Some types share names of operations; a target that offers several may need to know.
+  virtual void use(std::string_view /*data_type*/) {}
+  // Told once, before the first client(), where remarks for the run's log go. `log` may be called from any thread for
+  // as long as the target lives.
+  virtual void log_to(std::function<void(std::string_view)> /*log*/) {}
+  // A client that talks to `node` (index into Cluster::nodes; workers are spread over the nodes).
+  [[nodiscard]] virtual Result<std::unique_ptr<Client>> client(std::size_t node) = 0;
+  // Makes what operations need once the system serves (tables, initial rows).
+  [[nodiscard]] virtual Result<void> prepare(Deadline) { return {}; }
+
+  // ---- the database half; a target without nodes of ours keeps the defaults
+  // Puts the program on the node unless it is there.
+  [[nodiscard]] virtual Result<void> install(Node&) { return {}; }
+  // Stops the system if it runs and deletes its data.
+  [[nodiscard]] virtual Result<void> wipe(Node&) { return {}; }
+  // Starts the system's process; also after kill(), on the data that is there. No-op when it runs.
+  [[nodiscard]] virtual Result<void> start(Node&) { return {}; }
+  // Ends it gracefully.
+  [[nodiscard]] virtual Result<void> stop(Node&) { return {}; }
+  // Until the system really serves on all nodes, or an error that says which node does not and what its log says.
+  [[nodiscard]] virtual Result<void> await_ready(Deadline) { return {}; }
+  // Files of the node worth keeping after a run.
+  [[nodiscard]] virtual std::vector<std::string> log_files(const Node&) const { return {}; }
+  // A POSIX extended regular expression; a matching line in a log is an anomaly "crash-in-log". Empty: none.
+  [[nodiscard]] virtual std::string log_pattern() const { return ""; }
+  // Versions and whatever describes the system, for the report.
+  [[nodiscard]] virtual Result<Value> describe(Node&) { return Value::map(); }
+
+  // ---- capabilities: what faults may ask for; nullptr when the target cannot do it
+  class Processes {  // kill, pause and restart of the system's processes
+   public:
+    virtual ~Processes() = default;
+    // SIGKILL to every process of the system on the node.
+    [[nodiscard]] virtual Result<void> kill(Node&) = 0;
+    [[nodiscard]] virtual Result<void> pause(Node&) = 0;   // SIGSTOP
+    [[nodiscard]] virtual Result<void> resume(Node&) = 0;  // SIGCONT
+    // The process ids on the node, empty when it does not run. Must be found from outside (/proc), not remembered.
+    [[nodiscard]] virtual Result<std::vector<int>> pids(Node&) = 0;
+  };
+  virtual Processes* processes() { return nullptr; }
+  class Roles {  // which nodes lead
+   public:
+    virtual ~Roles() = default;
+    // Indices of the nodes that consider themselves primary, those of the highest term first. May be empty.
+    [[nodiscard]] virtual Result<std::vector<std::size_t>> primaries(Deadline deadline) = 0;
+  };
+  virtual Roles* roles() { return nullptr; }
+};
+
+// The machines of a run, in order. Owned by the run.
+struct Cluster {
+  std::vector<std::unique_ptr<Node>> nodes;
+  [[nodiscard]] std::size_t size() const { return nodes.size(); }
+  [[nodiscard]] Node& at(std::size_t i) const { return *nodes[i]; }
+};
+
+// What the catalogue of targets holds for each system.
+struct TargetFactory {
+  std::string name;
+  std::string help;                     // one line
+  std::vector<std::string> operations;  // the f's its clients understand: "read", "write", "cas", "txn-append", …
+  std::vector<OptionSpec> options;      // keys begin with "<name>.", or with that of a target it builds upon
+  // Borrows the cluster and the options, which outlive the target.
+  Result<std::unique_ptr<Target>> (*make)(Cluster& cluster, const Options& options) = nullptr;
+  // The f's that its clients understand with these options, when only they tell (`operations` is then empty).
+  // Errors: usage; target, when an adapter was asked and did not answer.
+  Result<std::vector<std::string>> (*operations_with)(const Options& options) = nullptr;
+  // Whether a run with these options needs nodes; nullptr: always.
+  bool (*needs_nodes)(const Options& options) = nullptr;
+};
+
+}  // namespace ordeal

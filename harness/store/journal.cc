@@ -1,0 +1,177 @@
+#include "harness/store/journal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "harness/store/files.h"
+
+namespace ordeal {
+namespace {
+
+void append_number(std::string& out, std::int64_t number) {
+  char buffer[24];
+  out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr);
+}
+
+}  // namespace
+
+void append_event_json(std::string& out, ProcessId process, EventType type, const Operation& operation,
+                       const Completion* completion) {
+  out += "\"process\":";
+  append_number(out, process);
+  out += ",\"type\":\"";
+  out += name(type);
+  out += "\",\"f\":";
+  append_json_string(out, operation.f);
+  if (operation.key) {
+    out += ",\"key\":";
+    operation.key->append_json(out);
+  }
+  out += ",\"value\":";
+  (completion != nullptr && completion->value ? *completion->value : operation.value).append_json(out);
+  if (completion != nullptr && completion->error) {
+    out += ",\"error\":{\"kind\":";
+    append_json_string(out, completion->error->kind);
+    out += ",\"message\":";
+    append_json_string(out, completion->error->message);
+    out += '}';
+  }
+  out += "}\n";
+}
+
+Result<std::unique_ptr<Journal>> Journal::create(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0) return fail(system_error("creating " + path, errno));
+  return std::unique_ptr<Journal>(new Journal(path, fd));
+}
+
+Journal::Journal(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+
+Journal::~Journal() { ::close(fd_); }
+
+Result<void> Journal::invoke(ProcessId process, const Operation& operation) {
+  thread_local std::string text;
+  text.clear();
+  append_event_json(text, process, EventType::invoke, operation, nullptr);
+  return append(text, true, -1);
+}
+
+Result<void> Journal::complete(ProcessId process, const Operation& operation, const Completion& completion,
+                               std::int64_t time_ns) {
+  thread_local std::string text;
+  text.clear();
+  append_event_json(text, process, completion.type, operation, &completion);
+  return append(text, false, time_ns);
+}
+
+Result<void> Journal::record(std::string_view process, std::string_view f, const Value& value) {
+  std::string text = "\"process\":";
+  append_json_string(text, process);
+  text += ",\"type\":\"info\",\"f\":";
+  append_json_string(text, f);
+  text += ",\"value\":";
+  value.append_json(text);
+  text += "}\n";
+  return append(text, false, -1);
+}
+
+Result<void> Journal::append(std::string_view text, bool invocation, std::int64_t time_ns) {
+  std::unique_lock lock(mutex_);
+  if (failure_) return fail(*failure_);
+  const std::size_t begin = pending_.text.size();
+  pending_.text += text;
+  pending_.entries.push_back({time_ns < 0 ? now_ns() : time_ns, invocation, begin, pending_.text.size()});
+  const std::uint64_t mine = ++staged_;
+  while (written_.load(std::memory_order_relaxed) < mine) {
+    if (failure_) return fail(*failure_);
+    if (!writing_) {
+      lead(lock);
+      continue;
+    }
+    // Bounded only as a matter of principle: the leader always comes back from write(2) and wakes us.
+    ++sleeping_;
+    changed_.wait_for(lock, std::chrono::seconds(1));
+    --sleeping_;
+  }
+  return {};
+}
+
+// Writes everything that is pending. Requires: the lock, and nobody else is the leader.
+void Journal::lead(std::unique_lock<std::mutex>& lock) {
+  writing_ = true;
+  std::swap(batch_, pending_);
+  lock.unlock();
+  bytes_.clear();
+  render(batch_, bytes_);
+  auto error = write_out(bytes_);
+  const std::uint64_t count = batch_.entries.size();
+  batch_.entries.clear();
+  batch_.text.clear();
+  lock.lock();
+  writing_ = false;
+  if (error) {
+    failure_ = std::move(error);
+    failed_.store(true, std::memory_order_release);
+  } else {
+    written_.fetch_add(count, std::memory_order_release);
+  }
+  if (sleeping_ > 0) changed_.notify_all();
+}
+
+// Gives the events of one write their places and times.
+void Journal::render(Batch& batch, std::string& out) {
+  const auto before = [](const Entry& a, const Entry& b) {
+    if (a.time != b.time) return a.time < b.time;
+    return a.invocation && !b.invocation;
+  };
+  if (!std::is_sorted(batch.entries.begin(), batch.entries.end(), before)) {
+    std::stable_sort(batch.entries.begin(), batch.entries.end(), before);
+  }
+  for (const Entry& entry : batch.entries) {
+    last_time_ = std::max(last_time_, entry.time);
+    out += "{\"index\":";
+    append_number(out, static_cast<std::int64_t>(next_index_++));
+    out += ",\"time\":";
+    append_number(out, last_time_);
+    out += ',';
+    out.append(batch.text, entry.begin, entry.end - entry.begin);
+  }
+}
+
+std::optional<Error> Journal::write_out(std::string_view bytes) {
+  std::string_view left = bytes;
+  while (!left.empty()) {
+    const ssize_t n = ::write(fd_, left.data(), left.size());
+    if (n >= 0) {
+      left.remove_prefix(static_cast<std::size_t>(n));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    Error error = system_error("writing " + path_, errno);
+    error.message += "; the " + std::to_string(written_.load()) +
+                     " events before it are safe. Free space or choose another --store, and run again";
+    // None of this write's events may look as if it were recorded; without space for more, there is for less.
+    if (::ftruncate(fd_, static_cast<off_t>(file_size_)) != 0) error.message += " (the file ends with a torn line)";
+    return error;
+  }
+  file_size_ += bytes.size();
+  return std::nullopt;
+}
+
+Result<void> Journal::sync() {
+  if (::fdatasync(fd_) != 0) return fail(system_error("flushing " + path_, errno));
+  return {};
+}
+
+std::optional<Error> Journal::failure() const {
+  if (!failed_.load(std::memory_order_acquire)) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,110 @@
+#pragma once
+// Journal: the history of a run as a file, written while the run goes on (history.jsonl, DESIGN.md section 7).
+//
+// A call returns after write(2) has returned, so an event that had any other effect is in the file: an invocation
+// before its request leaves, a completion before the next operation is drawn. `kill -9` of the controller loses no
+// event that was written and leaves at most one torn line, the last. (Against a power failure of the controller's
+// machine only sync() helps.)
+//
+// Group commit. A thread that finds nobody writing writes what is pending, its own event included, in one write(2);
+// threads that come meanwhile leave their events in the buffer, and one of them writes them all when the first is
+// back. Alone, an event costs one write(2); together, ten threads share one.
+//
+// Order and time. Events stand in the file in the order of their times. An invocation is stamped when it enters the
+// buffer, before it is written and sent. A completion brings the stamp that its worker took when the client returned;
+// the events of one write are sorted by their stamps (an invocation first at equal times), so it mostly keeps it. Only
+// when a later event has been written already in between is it moved up to that event's time. So an interval in the
+// file is never narrower than the truth: its beginning is before the request left, its end at or after the answer.
+//
+// Thread-safety: all methods from any thread.
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/runner/operation.h"
+
+namespace ordeal {
+
+class Journal {
+ public:
+  // Creates the file, which must not exist yet; the run's clock starts now. Errors: io, permission.
+  [[nodiscard]] static Result<std::unique_ptr<Journal>> create(const std::string& path);
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // ns since the run began.
+  [[nodiscard]] std::int64_t now_ns() const {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+  // Each returns when the event is in the file. Errors: io (disk full, …); the first one sticks, and every later call
+  // returns it: the file ends with the last whole event before it.
+  [[nodiscard]] Result<void> invoke(ProcessId process, const Operation& operation);
+  // `time_ns`: now_ns() as the worker saw it when the client returned.
+  [[nodiscard]] Result<void> complete(ProcessId process, const Operation& operation, const Completion& completion,
+                                      std::int64_t time_ns);
+  // An event of somebody who is no client, of type info: `process` is "nemesis".
+  [[nodiscard]] Result<void> record(std::string_view process, std::string_view f, const Value& value);
+
+  // Until what was written is on the disk.
+  [[nodiscard]] Result<void> sync();
+
+  // The error that ended the journal, if any.
+  [[nodiscard]] std::optional<Error> failure() const;
+  [[nodiscard]] std::uint64_t events() const { return written_.load(std::memory_order_acquire); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  struct Entry {
+    std::int64_t time = 0;
+    bool invocation = false;
+    std::size_t begin = 0;  // of the event's text within Batch::text
+    std::size_t end = 0;
+  };
+  struct Batch {
+    std::vector<Entry> entries;
+    std::string text;  // what follows index and time, line by line
+  };
+
+  Journal(std::string path, int fd);
+  Result<void> append(std::string_view text, bool invocation, std::int64_t time_ns);
+  void lead(std::unique_lock<std::mutex>& lock);
+  void render(Batch& batch, std::string& out);
+  std::optional<Error> write_out(std::string_view bytes);
+
+  const std::string path_;
+  const int fd_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+
+  mutable std::mutex mutex_;  // guards pending_, staged_, writing_, sleeping_, failure_
+  std::condition_variable changed_;
+  Batch pending_;
+  std::uint64_t staged_ = 0;   // events ever put into pending_
+  bool writing_ = false;       // a thread is the leader
+  int sleeping_ = 0;           // threads that wait on changed_
+  std::optional<Error> failure_;
+  std::atomic<std::uint64_t> written_{0};
+  std::atomic<bool> failed_{false};
+
+  // The leader's, without the lock.
+  Batch batch_;
+  std::string bytes_;
+  std::int64_t last_time_ = 0;
+  std::uint64_t next_index_ = 0;
+  std::uint64_t file_size_ = 0;
+};
+
+// One event as a line of a history without index and time, from `"process":` to the line's end. Exposed for tests.
+void append_event_json(std::string& out, ProcessId process, EventType type, const Operation& operation,
+                       const Completion* completion);
+
+}  // namespace ordeal

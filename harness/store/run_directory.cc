@@ -1,0 +1,144 @@
+#include "harness/store/run_directory.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+
+#include "harness/store/files.h"
+
+namespace ordeal {
+namespace fs = std::filesystem;
+namespace {
+
+Result<void> check_name(const std::string& name) {
+  const bool good = !name.empty() && name != "." && name != ".." && name != "latest" && name.size() <= 200 &&
+                    std::none_of(name.begin(), name.end(), [](char c) {
+                      return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+                    });
+  if (good) return {};
+  return fail(ErrorCode::usage, "the run's name " + Value(name).to_json() +
+                                    " cannot name a directory: give one without slashes and control characters, "
+                                    "of at most 200 bytes, that is not \"latest\"");
+}
+
+// A file of JSON that may be missing.
+Result<std::optional<Value>> read_optional(const std::string& path) {
+  auto text = file_contents(path);
+  if (!text) {
+    if (text.error().code == ErrorCode::not_found) return std::optional<Value>();
+    return fail(text.error());
+  }
+  auto value = Value::from_json(*text);
+  if (!value) return fail(value.error().during(path));
+  return std::optional<Value>(std::move(*value));
+}
+
+}  // namespace
+
+std::string utc_stamp(std::chrono::system_clock::time_point time) {
+  using std::chrono::milliseconds;
+  const auto ms = std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
+  const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char day[32];
+  std::strftime(day, sizeof day, "%Y%m%dT%H%M%S", &utc);
+  char rest[16];
+  std::snprintf(rest, sizeof rest, ".%03dZ", static_cast<int>(ms % 1000));
+  return std::string(day) + rest;
+}
+
+Result<RunDirectory> RunDirectory::create(const std::string& store, const std::string& name,
+                                          std::chrono::system_clock::time_point now) {
+  if (auto good = check_name(name); !good) return fail(good.error());
+  const std::string family = store + "/" + name;
+  if (auto made = make_directories(family); !made) return fail(made.error().during("the store"));
+  const std::string stamp = utc_stamp(now);
+  std::string time = stamp;
+  // mkdir is what makes the name ours when several runs begin at once.
+  for (int attempt = 2; ::mkdir((family + "/" + time).c_str(), 0755) != 0; ++attempt) {
+    if (errno != EEXIST || attempt > 1000) {
+      return fail(system_error("creating the run's directory " + family + "/" + time, errno));
+    }
+    time = stamp + "-" + std::to_string(attempt);
+  }
+  RunDirectory run(family + "/" + time);
+  for (const char* part : {"nodes", "anomalies"}) {
+    if (auto made = make_directories(run.file(part)); !made) return fail(made.error());
+  }
+  if (auto linked = replace_link(family + "/latest", time); !linked) return fail(linked.error());
+  if (auto linked = replace_link(store + "/latest", name + "/" + time); !linked) return fail(linked.error());
+  return run;
+}
+
+Result<std::string> RunDirectory::node_directory(const std::string& node) const {
+  if (auto good = check_name(node); !good) return fail(good.error().during("a node's directory"));
+  const std::string path = file("nodes/" + node);
+  if (auto made = make_directories(path); !made) return fail(made.error());
+  return path;
+}
+
+Result<void> RunDirectory::write(std::string_view name, std::string_view contents) const {
+  return replace_file(file(name), contents);
+}
+
+Result<void> RunDirectory::write(std::string_view name, const Value& value) const {
+  return write(name, std::string_view(value.to_json() + "\n"));
+}
+
+Result<StoredRun> open_run(const std::string& path) {
+  std::error_code error;
+  fs::path directory = fs::canonical(path, error);
+  if (error) return fail(system_error("opening the run " + path, error.value()));
+  if (!fs::is_directory(directory, error)) directory = directory.parent_path();
+  StoredRun run;
+  run.path = directory.string();
+  run.time = directory.filename().string();
+  run.name = directory.parent_path().filename().string();
+  run.history_path = run.path + "/history.jsonl";
+  auto plan = read_optional(run.path + "/plan.json");
+  if (!plan) return fail(plan.error());
+  if (!*plan) {
+    const bool is_store = fs::exists(directory / "latest", error);
+    return fail(ErrorCode::input, path + " is no run: it has no plan.json" +
+                                      (is_store ? "; name one of its runs, such as " + path + "/latest" : ""));
+  }
+  run.plan = std::move(**plan);
+  if (!fs::exists(run.history_path, error)) {
+    return fail(ErrorCode::input, path + " has no history.jsonl: the run ended before its first operation");
+  }
+  auto faults = read_optional(run.path + "/faults.json");
+  if (!faults) return fail(faults.error());
+  run.faults = std::move(*faults);
+  auto results = read_optional(run.path + "/results.json");
+  if (!results) return fail(results.error());
+  run.results = std::move(*results);
+  return run;
+}
+
+Result<std::vector<std::string>> list_runs(const std::string& store) {
+  std::error_code error;
+  std::vector<fs::path> found;
+  fs::directory_iterator families(store, error);
+  if (error) return fail(system_error("opening the store " + store, error.value()));
+  for (const auto& family : families) {
+    if (!family.is_directory(error) || family.is_symlink(error)) continue;
+    for (const auto& run : fs::directory_iterator(family.path(), error)) {
+      if (run.is_symlink(error) || !fs::exists(run.path() / "plan.json", error)) continue;
+      found.push_back(run.path());
+    }
+  }
+  std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) {
+    if (a.filename() != b.filename()) return b.filename() < a.filename();
+    return a < b;
+  });
+  std::vector<std::string> out;
+  for (const auto& one : found) out.push_back(one.string());
+  return out;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,65 @@
+#pragma once
+// The store: one directory per run, STORE/<name>/<UTC time>/, and the links `latest` in STORE and in STORE/<name>.
+//
+//   plan.json      what was asked for, written before anything happens
+//   history.jsonl  the journal
+//   faults.json    what became of each injection      ledger.jsonl  how each is undone
+//   results.json   the verdicts                       ordeal.log    what the controller did
+//   nodes/<node>/  the target's logs                  anomalies/    pictures
+//
+// Thread-safety: values; functions may be called from any thread.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkers/base/value.h"
+
+namespace ordeal {
+
+class RunDirectory {
+ public:
+  // Makes a new directory of its own, also for two runs within one millisecond, with nodes/ and anomalies/ in it, and
+  // lets the two links point to it. `name` is one path component. Errors: usage (a bad name), io, permission.
+  [[nodiscard]] static Result<RunDirectory> create(
+      const std::string& store, const std::string& name,
+      std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  // The path of a file in it.
+  [[nodiscard]] std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+  [[nodiscard]] std::string history_path() const { return file("history.jsonl"); }
+  // nodes/<node>, made when it is not there.
+  [[nodiscard]] Result<std::string> node_directory(const std::string& node) const;
+  // Writes or replaces a file atomically.
+  [[nodiscard]] Result<void> write(std::string_view name, std::string_view contents) const;
+  [[nodiscard]] Result<void> write(std::string_view name, const Value& value) const;
+
+ private:
+  explicit RunDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+// A run found in the store, possibly of a controller that was killed: only the plan and the history must be there.
+struct StoredRun {
+  std::string path;                // absolute, without links
+  std::string name;                // as the store calls it
+  std::string time;                // "20261121T070048.123Z"
+  Value plan;                      // see Plan::from_value
+  std::string history_path;        // read it with checkers/history's reader; the last line may be torn
+  std::optional<Value> faults;     // absent when the run did not come to its end
+  std::optional<Value> results;
+};
+
+// `path`: a run's directory, a link to it, or a file in it. Errors: not_found, input.
+[[nodiscard]] Result<StoredRun> open_run(const std::string& path);
+
+// The runs of a store, newest first. A directory that is no run is passed over. Errors: not_found.
+[[nodiscard]] Result<std::vector<std::string>> list_runs(const std::string& store);
+
+// "20261121T070048.123Z": sorts as time does, and is a file name everywhere.
+[[nodiscard]] std::string utc_stamp(std::chrono::system_clock::time_point time);
+
+}  // namespace ordeal
