@@ -1,0 +1,27 @@
+#include "nemesis/catalogue.h"
+
+#include "checkers/base/catalogue.h"
+#include "nemesis/partition.h"
+#include "nemesis/processes.h"
+
+namespace ordeal {
+
+std::span<const FaultFactory> faults() {
+  static const std::vector<FaultFactory> all = {
+      partition_fault(),
+      kill_fault(),
+      pause_fault(),
+  };
+  return all;
+}
+
+Result<const FaultFactory*> find_fault(std::string_view name) {
+  std::vector<std::string> known;
+  for (const auto& one : faults()) {
+    if (one.name == name) return &one;
+    known.push_back(one.name);
+  }
+  return fail(unknown_name("fault", name, known));
+}
+
+}  // namespace ordeal

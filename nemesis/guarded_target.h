@@ -1,0 +1,54 @@
+#pragma once
+// GuardedTarget: the target as faults see it: no two calls for the same node at once, which Target demands and lanes
+// that know nothing of each other could not grant. Thread-safety: that is what it is for.
+
+#include <map>
+#include <mutex>
+
+#include "harness/runner/target.h"
+
+namespace ordeal {
+
+class GuardedTarget final : public Target {
+ public:
+  // Borrows both.
+  GuardedTarget(Target& target, const Cluster& cluster);
+
+  std::string_view name() const override { return target_.name(); }
+  Result<std::unique_ptr<Client>> client(std::size_t node) override { return target_.client(node); }
+  Result<void> start(Node& node) override;
+  Processes* processes() override { return target_.processes() == nullptr ? nullptr : &processes_; }
+  Roles* roles() override { return target_.roles() == nullptr ? nullptr : &roles_; }
+
+ private:
+  class GuardedProcesses final : public Processes {
+   public:
+    explicit GuardedProcesses(GuardedTarget& owner) : owner_(owner) {}
+    Result<void> kill(Node& node) override;
+    Result<void> pause(Node& node) override;
+    Result<void> resume(Node& node) override;
+    Result<std::vector<int>> pids(Node& node) override;
+
+   private:
+    GuardedTarget& owner_;
+  };
+  class GuardedRoles final : public Roles {
+   public:
+    explicit GuardedRoles(GuardedTarget& owner) : owner_(owner) {}
+    Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
+
+   private:
+    GuardedTarget& owner_;
+  };
+
+  template <class Call>
+  auto locked(Node& node, Call call) -> decltype(call());
+
+  Target& target_;
+  std::map<const Node*, std::timed_mutex> nodes_;
+  std::timed_mutex roles_mutex_;
+  GuardedProcesses processes_{*this};
+  GuardedRoles roles_{*this};
+};
+
+}  // namespace ordeal

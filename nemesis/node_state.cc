@@ -1,0 +1,118 @@
+#include "nemesis/node_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/control/node.h"
+
+namespace ordeal {
+namespace {
+
+std::string folder(std::string_view id) { return fmt::format("{}/faults/{}", kNodeStateRoot, id); }
+
+// The loop sleeps a second at a time and compares what the controller wrote last with what it saw before. It ends
+// when the undo script is gone: whoever undid the fault has removed it.
+constexpr std::string_view kWatchdog =
+    R"(# Ordeal's dead-man's switch: undoes the fault beside it when the controller has fallen silent.
+state={state}
+silent=0
+last=none
+while [ -e "$state/undo.sh" ]; do
+  sleep 1
+  now=
+  read -r now 2>/dev/null <"$state/beat"
+  if [ "$now" = "$last" ]; then silent=$((silent + 1)); else silent=0 last=$now; fi
+  if [ "$silent" -ge {limit} ]; then sh "$state/undo.sh" watchdog && exit 0; fi
+done
+)";
+
+// The body runs in a subshell, so that it may exit. Renaming the folder claims it: only one of several who undo at the
+// same time removes it, and a late beat finds no place to go. The watchdog is killed with its sleep (it leads a process
+// group of its own) after a look at its command line, since process ids are used again.
+constexpr std::string_view kUndo = R"(#!/bin/sh
+# Ordeal, fault {id} ({fault}): undoes it. May be run at any time and any number of times.
+{head}state={state}
+(
+{body}
+) || exit 1
+watchdog=
+read -r watchdog 2>/dev/null <"$state/watchdog"
+if mv "$state" "{root}/faults/.$$" 2>/dev/null; then
+  echo undone
+  rm -rf "{root}/faults/.$$"
+  rmdir {root}/faults {root} 2>/dev/null
+else
+  echo gone
+fi
+if [ "$1" != watchdog ] && [ -n "$watchdog" ] && grep -qs "{id}/watchdog.sh" "/proc/$watchdog/cmdline"; then
+  kill -KILL "-$watchdog" 2>/dev/null || kill -KILL "$watchdog" 2>/dev/null
+fi
+exit 0
+)";
+
+}  // namespace
+
+bool is_fault_id(std::string_view id) {
+  return !id.empty() && id.size() <= 20 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+  });
+}
+
+std::string undo_script(std::string_view id, std::string_view fault, std::string_view body) {
+  ORDEAL_CHECK(is_fault_id(id), "a fault's id goes into file names");
+  return fmt::format(kUndo, fmt::arg("id", id), fmt::arg("fault", fault), fmt::arg("head", kScriptHead),
+                     fmt::arg("state", folder(id)), fmt::arg("body", body), fmt::arg("root", kNodeStateRoot));
+}
+
+std::string arm_script(std::string_view id, std::string_view undo, int dead_man_s) {
+  ORDEAL_CHECK(is_fault_id(id) && dead_man_s >= 1, "a fault's id and at least one second are needed");
+  const std::string watchdog = fmt::format(kWatchdog, fmt::arg("state", folder(id)), fmt::arg("limit", dead_man_s));
+  // The second mkdir: a parent may vanish between the two steps of the first when another fault is undone just then.
+  // The undo script gets its name last and at once, so that there is never half of one.
+  return fmt::format(R"({head}umask 077
+state={state}
+mkdir -p "$state" 2>/dev/null || mkdir -p "$state" || exit 1
+echo 0 >"$state/beat" &&
+printf %s {watchdog} >"$state/watchdog.sh" &&
+printf %s {undo} >"$state/undo.tmp" &&
+mv "$state/undo.tmp" "$state/undo.sh" || exit 1
+running=
+read -r running 2>/dev/null <"$state/watchdog"
+if [ -n "$running" ] && grep -qs "{id}/watchdog.sh" "/proc/$running/cmdline"; then exit 0; fi
+if command -v setsid >/dev/null; then
+  setsid sh "$state/watchdog.sh" </dev/null >/dev/null 2>&1 &
+else
+  sh "$state/watchdog.sh" </dev/null >/dev/null 2>&1 &
+fi
+echo $! >"$state/watchdog"
+)",
+                     fmt::arg("head", kScriptHead), fmt::arg("state", folder(id)), fmt::arg("id", id),
+                     fmt::arg("watchdog", shell_quote(watchdog)), fmt::arg("undo", shell_quote(undo)));
+}
+
+std::string beat_script(std::string_view run, std::uint64_t count) {
+  return fmt::format(
+      "for state in {}/faults/{}-*/; do [ -e \"$state/undo.sh\" ] && echo {} >\"$state/beat\"; done 2>/dev/null; :",
+      kNodeStateRoot, run, count);
+}
+
+std::string undo_everything_script() {
+  return fmt::format(R"({}for undo in {}/faults/*/undo.sh; do
+  [ -e "$undo" ] || continue
+  state=${{undo%/undo.sh}}
+  if sh "$undo" >/dev/null; then
+    rm -rf "$state"
+    echo "undone ${{state##*/}}"
+  else
+    echo "failed ${{state##*/}}"
+  fi
+done
+rm -rf {}/faults/.[0-9]*
+rmdir {}/faults {} 2>/dev/null
+exit 0
+)",
+                     kScriptHead, kNodeStateRoot, kNodeStateRoot, kNodeStateRoot, kNodeStateRoot);
+}
+
+}  // namespace ordeal
