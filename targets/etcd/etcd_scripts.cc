@@ -1,0 +1,116 @@
+#include "targets/etcd/etcd_scripts.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <sstream>
+
+#include "harness/control/node.h"
+#include "targets/http/http_session.h"
+
+namespace ordeal {
+namespace {
+
+bool is_ip(const std::string& address) {
+  unsigned char buffer[sizeof(in6_addr)];
+  return inet_pton(AF_INET, address.c_str(), buffer) == 1 || inet_pton(AF_INET6, address.c_str(), buffer) == 1;
+}
+
+// A shell function `pids` that prints the member's process ids. One grep over all command lines, whose own argument
+// (joined to -e) does not equal the wanted one. Zombies have an empty command line and do not count.
+std::string pids_function(const EtcdPaths& paths) {
+  return fmt::format("pids() {{ grep -lzsxF {} /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3; }}\n",
+                     shell_quote("-e--data-dir=" + paths.data));
+}
+
+}  // namespace
+
+EtcdPaths etcd_paths(const Options& options, const std::string& node) {
+  EtcdPaths paths;
+  paths.home = options.string("etcd.dir") + "/" + node;
+  paths.binary = paths.home + "/bin/etcd";
+  paths.data = paths.home + "/data";
+  paths.log = paths.home + "/etcd.log";
+  paths.pid_file = paths.home + "/etcd.pid";
+  return paths;
+}
+
+std::string etcd_url(const std::string& address, std::int64_t port) {
+  return "http://" + host_port(address, static_cast<int>(port));
+}
+
+std::vector<std::string> etcd_arguments(const Options& options, const std::vector<EtcdMember>& members,
+                                        std::size_t self) {
+  const EtcdMember& me = members[self];
+  const std::int64_t client_port = options.integer("etcd.client-port");
+  const std::int64_t peer_port = options.integer("etcd.peer-port");
+  // etcd binds to addresses only; a member known by a host name listens on all of them.
+  const std::string listen = is_ip(me.address) ? me.address : "0.0.0.0";
+  std::string cluster;
+  for (const auto& member : members) {
+    cluster += fmt::format("{}{}={}", cluster.empty() ? "" : ",", member.name, etcd_url(member.address, peer_port));
+  }
+  std::vector<std::string> out = {
+      "--name=" + me.name,
+      "--data-dir=" + etcd_paths(options, me.name).data,
+      "--logger=zap",
+      "--log-outputs=stderr",
+      "--listen-client-urls=" + etcd_url(listen, client_port),
+      "--advertise-client-urls=" + etcd_url(me.address, client_port),
+      "--listen-peer-urls=" + etcd_url(listen, peer_port),
+      "--initial-advertise-peer-urls=" + etcd_url(me.address, peer_port),
+      "--initial-cluster=" + cluster,
+      "--initial-cluster-state=new",
+      "--initial-cluster-token=ordeal",
+      fmt::format("--snapshot-count={}", options.integer("etcd.snapshot-count")),
+      fmt::format("--heartbeat-interval={}", options.integer("etcd.heartbeat-ms")),
+      fmt::format("--election-timeout={}", options.integer("etcd.election-ms")),
+  };
+  std::istringstream flags(options.string("etcd.flags"));
+  for (std::string flag; flags >> flag;) out.push_back(flag);
+  return out;
+}
+
+std::string etcd_pids_script(const EtcdPaths& paths) { return pids_function(paths) + "pids; exit 0\n"; }
+
+std::string etcd_start_script(const EtcdPaths& paths, const std::vector<std::string>& arguments) {
+  std::string words;
+  for (const auto& argument : arguments) words += " " + shell_quote(argument);
+  return pids_function(paths) +
+         fmt::format(
+             "home={home}; log={log}; bin={bin}\n"
+             "[ -n \"$(pids)\" ] && exit 0\n"
+             "[ -x \"$bin\" ] || bin=$(command -v etcd || echo /usr/bin/etcd)\n"
+             "mkdir -p \"$home\" && cd \"$home\" || exit 1\n"
+             "echo \"ordeal: starting $bin\" >>\"$log\"\n"
+             "from=$(($(wc -c <\"$log\") + 1))\n"
+             // A daemon: its own session, no terminal, nothing inherited from the connection that started it.
+             "setsid nohup \"$bin\"{words} </dev/null >>\"$log\" 2>&1 &\n"
+             "echo $! >{pid_file}\n"
+             "for i in 1 2 3 4 5; do\n"
+             "  sleep 0.1\n"
+             "  [ -n \"$(pids)\" ] && exit 0\n"
+             "done\n"
+             "tail -c +$from \"$log\" | grep -v '\"level\":\"info\"' | head -n 5 >&2\n"
+             "exit 3\n",
+             fmt::arg("home", shell_quote(paths.home)), fmt::arg("log", shell_quote(paths.log)),
+             fmt::arg("bin", shell_quote(paths.binary)), fmt::arg("words", words),
+             fmt::arg("pid_file", shell_quote(paths.pid_file)));
+}
+
+std::string etcd_signal_script(const EtcdPaths& paths, const std::string& signal, bool gone, int wait_s) {
+  std::string script =
+      pids_function(paths) + fmt::format("for p in $(pids); do kill -{} $p; done 2>/dev/null\n", signal);
+  if (!gone) return script + "exit 0\n";
+  return script + fmt::format(
+                      "i=0\n"
+                      "while [ -n \"$(pids)\" ]; do\n"
+                      "  i=$((i + 1)); [ $i -gt {} ] && exit 4\n"
+                      "  sleep 0.05\n"
+                      "done\n"
+                      "rm -f {}\n"
+                      "exit 0\n",
+                      wait_s * 20, shell_quote(paths.pid_file));
+}
+
+}  // namespace ordeal

@@ -1,0 +1,47 @@
+#pragma once
+// The shell scripts that control one member of etcd on its node, as text. POSIX sh and the GNU tools that every
+// Debian has; every script may run twice without harm.
+//
+// A member is recognised by its argument --data-dir=DIR, which names the node: whatever other etcd runs on the
+// machine is never touched. Thread-safety: pure.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "harness/runner/options.h"
+
+namespace ordeal {
+
+struct EtcdMember {
+  std::string name;
+  std::string address;
+};
+
+// Where things are on a node: everything below <etcd.dir>/<node>.
+struct EtcdPaths {
+  std::string home;
+  std::string binary;  // only there when a binary was uploaded
+  std::string data;
+  std::string log;
+  std::string pid_file;
+};
+[[nodiscard]] EtcdPaths etcd_paths(const Options& options, const std::string& node);
+
+// "http://10.0.0.1:2379", "http://[fd00::1]:2379".
+[[nodiscard]] std::string etcd_url(const std::string& address, std::int64_t port);
+
+// The arguments of the member `self` of a cluster of `members`.
+[[nodiscard]] std::vector<std::string> etcd_arguments(const Options& options, const std::vector<EtcdMember>& members,
+                                                      std::size_t self);
+
+// Prints the process ids of the member, one a line.
+[[nodiscard]] std::string etcd_pids_script(const EtcdPaths& paths);
+// Starts the member as a daemon with pid file and log, unless it runs. Exit code 3 when it died at once; what
+// its log says of that is then on standard error.
+[[nodiscard]] std::string etcd_start_script(const EtcdPaths& paths, const std::vector<std::string>& arguments);
+// Sends a signal to the member. With `gone`, waits until no process is left, for at most `wait_s` seconds; exit code
+// 4 when one is.
+[[nodiscard]] std::string etcd_signal_script(const EtcdPaths& paths, const std::string& signal, bool gone, int wait_s);
+
+}  // namespace ordeal

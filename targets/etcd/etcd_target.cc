@@ -1,0 +1,326 @@
+#include "targets/etcd/etcd_target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+#include <thread>
+
+#include "targets/etcd/client.h"
+#include "targets/etcd/etcd_scripts.h"
+
+namespace ordeal {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr const char* kLocalBinary = "/usr/bin/etcd";
+
+class EtcdTarget : public Target, private Target::Processes, private Target::Roles {
+ public:
+  EtcdTarget(Cluster& cluster, const Options& options) : cluster_(cluster), options_(options) {
+    for (const auto& node : cluster.nodes) members_.push_back({node->name(), node->address()});
+  }
+
+  std::string_view name() const override { return "etcd"; }
+  void use(std::string_view data_type) override { data_type_ = data_type; }
+
+  Result<std::unique_ptr<Client>> client(std::size_t node) override {
+    EtcdClientOptions options;
+    options.serializable_reads = options_.boolean("etcd.serializable-reads");
+    options.set_by_cas = options_.string("etcd.set") == "cas";
+    options.counter = data_type_ == "counter";
+    options.lock_ttl_s = options_.integer("etcd.lock-ttl");
+    return std::make_unique<EtcdClient>(endpoint(node), options);
+  }
+
+  Result<void> install(Node& node) override;
+  Result<void> wipe(Node& node) override;
+  Result<void> start(Node& node) override;
+  Result<void> stop(Node& node) override;
+  Result<void> await_ready(Deadline deadline) override;
+  std::vector<std::string> log_files(const Node& node) const override { return {paths(node).log}; }
+  // What etcd's logger writes at its last two levels, and what the Go runtime writes when it gives up.
+  std::string log_pattern() const override {
+    return R"re("level":"(panic|dpanic|fatal)"|^panic: |^fatal error: |^unexpected fault address)re";
+  }
+  Result<Value> describe(Node& node) override;
+  Target::Processes* processes() override { return this; }
+  Target::Roles* roles() override { return this; }
+
+ private:
+  Result<void> kill(Node& node) override { return signal(node, "KILL", true, 5); }
+  Result<void> pause(Node& node) override { return signal(node, "STOP", false, 0); }
+  Result<void> resume(Node& node) override { return signal(node, "CONT", false, 0); }
+  Result<std::vector<int>> pids(Node& node) override;
+  Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
+
+  [[nodiscard]] EtcdPaths paths(const Node& node) const { return etcd_paths(options_, node.name()); }
+  [[nodiscard]] std::string endpoint(std::size_t node) const {
+    return etcd_url(members_[node].address, options_.integer("etcd.client-port"));
+  }
+  [[nodiscard]] std::size_t index_of(const Node& node) const;
+  [[nodiscard]] Command script(std::string text, milliseconds timeout = milliseconds(30'000)) const;
+  Result<void> signal(Node& node, const std::string& signal, bool gone, int wait_s);
+  Result<void> upload(Node& node, const std::string& local, const std::string& unpack);
+  std::string unready(std::size_t node, Deadline deadline);
+  std::string log_tail(Node& node);
+
+  Cluster& cluster_;
+  const Options& options_;
+  std::vector<EtcdMember> members_;
+  std::string data_type_;
+};
+
+std::size_t EtcdTarget::index_of(const Node& node) const {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].name == node.name()) return i;
+  }
+  ORDEAL_CHECK(false, "a node that is not of this cluster");
+}
+
+Command EtcdTarget::script(std::string text, milliseconds timeout) const {
+  Command command(std::move(text));
+  command.timeout = timeout;
+  command.sudo = options_.boolean("etcd.sudo");
+  command.idempotent = true;  // all scripts of etcd_scripts.h are
+  return command;
+}
+
+Result<void> EtcdTarget::signal(Node& node, const std::string& signal, bool gone, int wait_s) {
+  const auto output = node.run(script(etcd_signal_script(paths(node), signal, gone, wait_s)));
+  if (!output) return fail(output.error());
+  if (output->exit_code == 0) return {};
+  return fail(ErrorCode::target, fmt::format("{}: etcd is still there {} s after SIG{} (exit code {}) {}", node.name(),
+                                             wait_s, signal, output->exit_code, output->err));
+}
+
+Result<void> EtcdTarget::upload(Node& node, const std::string& local, const std::string& unpack) {
+  // The login user may not write below etcd.dir; the file takes the way over /tmp.
+  const std::string carrier = "/tmp/ordeal-etcd-" + node.name();
+  if (auto sent = node.upload(local, carrier); !sent) return sent;
+  const EtcdPaths where = paths(node);
+  const auto moved = run_ok(
+      node, script(fmt::format("set -e\nmkdir -p {home}/bin\ncarrier={carrier}; new={bin}.new\n{unpack}\n"
+                               "chmod 755 \"$new\"\nmv -f \"$new\" {bin}\nrm -f \"$carrier\"\n",
+                               fmt::arg("home", shell_quote(where.home)), fmt::arg("carrier", shell_quote(carrier)),
+                               fmt::arg("bin", shell_quote(where.binary)), fmt::arg("unpack", unpack))));
+  if (!moved) return fail(moved.error().during("installing etcd from " + local));
+  const auto runs = run_ok(node, script(shell_quote(where.binary) + " --version"));
+  if (!runs) return fail(runs.error().during(local + " does not run on the node"));
+  return {};
+}
+
+Result<void> EtcdTarget::install(Node& node) {
+  const std::string binary = options_.string("etcd.binary");
+  const std::string archive = options_.string("etcd.archive");
+  if (!binary.empty() && !archive.empty()) return fail(ErrorCode::usage, "give etcd.binary or etcd.archive, not both");
+  if (!binary.empty()) return upload(node, binary, "cp \"$carrier\" \"$new\"");
+  if (!archive.empty()) {
+    return upload(node, archive,
+                  "member=$(tar -tzf \"$carrier\" | grep -E '(^|/)etcd$' | head -n 1)\n"
+                  "[ -n \"$member\" ] || { echo 'the archive contains no file named etcd' >&2; exit 5; }\n"
+                  "tar -xzOf \"$carrier\" \"$member\" >\"$new\"");
+  }
+  // A binary that an earlier run uploaded must not stand in for the one that is wanted now.
+  const auto there = node.run(
+      script(fmt::format("rm -f {}; command -v etcd || test -x {}", shell_quote(paths(node).binary), kLocalBinary)));
+  if (!there) return fail(there.error());
+  if (there->exit_code == 0) return {};
+  std::error_code ignored;
+  if (std::filesystem::exists(kLocalBinary, ignored)) return upload(node, kLocalBinary, "cp \"$carrier\" \"$new\"");
+  return fail(ErrorCode::target, node.name() +
+                                     ": there is no etcd on the node and none here; install Debian's package "
+                                     "etcd-server on either, or give --set etcd.binary=FILE");
+}
+
+Result<void> EtcdTarget::wipe(Node& node) {
+  // A stopped process dies of SIGKILL all the same.
+  if (auto killed = kill(node); !killed) return killed;
+  const EtcdPaths where = paths(node);
+  const auto removed =
+      run_ok(node, script(fmt::format("rm -rf {} {}", shell_quote(where.data), shell_quote(where.log))));
+  if (!removed) return fail(removed.error().during("wiping etcd's data"));
+  return {};
+}
+
+Result<void> EtcdTarget::start(Node& node) {
+  const std::size_t self = index_of(node);
+  const auto output = node.run(script(etcd_start_script(paths(node), etcd_arguments(options_, members_, self))));
+  if (!output) return fail(output.error());
+  if (output->exit_code == 0) return {};
+  return fail(ErrorCode::target,
+              fmt::format("{}: etcd did not start (exit code {}): {}", node.name(), output->exit_code, output->err));
+}
+
+Result<void> EtcdTarget::stop(Node& node) {
+  // SIGTERM only reaches a process that runs; a leader that hands over its leadership needs a moment.
+  if (auto resumed = signal(node, "CONT", false, 0); !resumed) return resumed;
+  if (signal(node, "TERM", true, 10)) return {};
+  return kill(node);
+}
+
+Result<std::vector<int>> EtcdTarget::pids(Node& node) {
+  const auto out = run_ok(node, script(etcd_pids_script(paths(node)), milliseconds(10'000)));
+  if (!out) return fail(out.error());
+  std::vector<int> found;
+  std::istringstream words(*out);
+  for (int pid = 0; words >> pid;) found.push_back(pid);
+  return found;
+}
+
+// Empty when the member is healthy and answers a linearizable read; else why not.
+std::string EtcdTarget::unready(std::size_t node, Deadline deadline) {
+  EtcdApi api(endpoint(node));
+  const auto health = api.page("/health", deadline);
+  if (!health) return health.error().message;
+  // "true" in quotes up to etcd 3.5; with the alarms' reason beside it later.
+  const Value* healthy = health->find("health");
+  if (healthy == nullptr || !healthy->is_string() || healthy->string() != "true") {
+    return "its health is " + health->to_json();
+  }
+  const auto read = api.range({etcd_key("ordeal-ready")}, deadline);
+  return read ? std::string() : "a linearizable read failed: " + read.error().message;
+}
+
+std::string EtcdTarget::log_tail(Node& node) {
+  const auto tail =
+      node.run(script("tail -n 200 " + shell_quote(paths(node).log) + R"( | grep -v '"level":"info"' | tail -n 3)",
+                      milliseconds(5'000)));
+  return tail && !tail->out.empty() ? tail->out : "nothing of note";
+}
+
+Result<void> EtcdTarget::await_ready(Deadline deadline) {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    auto next_look = steady_clock::now() + milliseconds(1'000);
+    int missing = 0;  // how many looks in a row found no process
+    while (true) {
+      const std::string problem = unready(i, std::min(deadline, steady_clock::now() + milliseconds(2'000)));
+      if (problem.empty()) break;
+      const auto now = steady_clock::now();
+      if (now >= next_look) {
+        const auto found = pids(cluster_.at(i));
+        missing = found && found->empty() ? missing + 1 : 0;
+        next_look = now + milliseconds(1'000);
+      }
+      // A process that is gone does not come back by itself; there is no point in waiting for the deadline.
+      const bool over = now + milliseconds(50) >= deadline;
+      if (over || missing >= 2) {
+        return fail(ErrorCode::target,
+                    fmt::format("{}: etcd {}: {}; its log says: {}", members_[i].name,
+                                missing >= 2 ? "has ended" : "does not serve", problem, log_tail(cluster_.at(i))));
+      }
+      std::this_thread::sleep_for(milliseconds(50));
+    }
+  }
+  return {};
+}
+
+Result<std::vector<std::size_t>> EtcdTarget::primaries(Deadline deadline) {
+  // Asked all at once, so that members that do not answer cost one second together.
+  const Deadline each = std::min(deadline, steady_clock::now() + milliseconds(1'000));
+  std::vector<EtcdAnswer<EtcdStatus>> answers(members_.size(), tl::unexpected(EtcdProblem{}));
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      threads.emplace_back([this, i, each, &answers] { answers[i] = EtcdApi(endpoint(i)).status(each); });
+    }
+  }
+  std::vector<std::pair<std::int64_t, std::size_t>> leaders;  // term, negated so that the highest sorts first
+  bool any = false;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i]) continue;
+    any = true;
+    if (answers[i]->leader != 0 && answers[i]->leader == answers[i]->member) leaders.emplace_back(-answers[i]->term, i);
+  }
+  if (!any && !answers.empty()) {
+    return fail(ErrorCode::target, "no member of etcd tells its status: " + answers.front().error().message);
+  }
+  std::sort(leaders.begin(), leaders.end());
+  std::vector<std::size_t> out;
+  for (const auto& [term, node] : leaders) out.push_back(node);
+  return out;
+}
+
+Result<Value> EtcdTarget::describe(Node& node) {
+  const std::size_t self = index_of(node);
+  Value out = Value::map({{"system", "etcd"}, {"endpoint", endpoint(self)}});
+  EtcdApi api(endpoint(self));
+  if (const auto version = api.page("/version", steady_clock::now() + milliseconds(2'000)); version) {
+    for (const char* field : {"etcdserver", "etcdcluster"}) {
+      if (const Value* found = version->find(field)) out.set(field, *found);
+    }
+  }
+  const auto program = run_ok(
+      node, script(fmt::format(
+                "bin={}; [ -x \"$bin\" ] || bin=$(command -v etcd || echo {}); echo \"$bin\"; \"$bin\" --version",
+                shell_quote(paths(node).binary), kLocalBinary)));
+  if (program) {
+    std::istringstream lines(*program);
+    std::string line;
+    Value text = Value::list();
+    while (std::getline(lines, line)) text.items().push_back(line);
+    out.set("program", std::move(text));
+  }
+  Value arguments = Value::list();
+  for (const auto& argument : etcd_arguments(options_, members_, self)) arguments.items().push_back(argument);
+  out.set("arguments", std::move(arguments));
+  return out;
+}
+
+Result<std::unique_ptr<Target>> make(Cluster& cluster, const Options& options) {
+  if (cluster.size() == 0) return fail(ErrorCode::usage, "target etcd needs at least one node");
+  for (const char* key : {"etcd.binary", "etcd.archive"}) {
+    const std::string file = options.string(key);
+    std::error_code ignored;
+    if (!file.empty() && !std::filesystem::is_regular_file(file, ignored)) {
+      return fail(ErrorCode::usage, fmt::format("option {}: there is no file \"{}\"", key, file));
+    }
+  }
+  const std::int64_t heartbeat = options.integer("etcd.heartbeat-ms");
+  const std::int64_t election = options.integer("etcd.election-ms");
+  if (election < 5 * heartbeat) {  // etcd refuses to start otherwise
+    return fail(
+        ErrorCode::usage,
+        fmt::format("option etcd.election-ms: {} is less than five times etcd.heartbeat-ms ({})", election, heartbeat));
+  }
+  return std::make_unique<EtcdTarget>(cluster, options);
+}
+
+}  // namespace
+
+TargetFactory etcd_target() {
+  using Type = OptionSpec::Type;
+  TargetFactory factory;
+  factory.name = "etcd";
+  factory.help = "etcd 3.4 and later over its v3 JSON gateway; every worker talks to its own node's member only";
+  factory.operations = EtcdClient::operations();
+  factory.options = {
+      {"etcd.binary", Type::string, "", "an etcd program of this machine to upload to the nodes"},
+      {"etcd.archive", Type::string, "", "a release archive (.tar.gz) with a file named etcd, to upload to the nodes"},
+      {"etcd.dir", Type::string, "/var/lib/ordeal/etcd", "directory on the nodes for program, data and log"},
+      {"etcd.client-port", Type::integer, 2379, "port for clients", 1, 65535},
+      {"etcd.peer-port", Type::integer, 2380, "port for the other members", 1, 65535},
+      {"etcd.snapshot-count", Type::integer, 100, "entries after which a member takes a snapshot", 1, 1e9},
+      {"etcd.heartbeat-ms", Type::integer, 100, "milliseconds between the leader's heartbeats", 1, 10'000},
+      {"etcd.election-ms", Type::integer, 1000, "milliseconds without a heartbeat until an election", 10, 50'000},
+      {"etcd.flags", Type::string, "", "further arguments for etcd, separated by spaces"},
+      {"etcd.sudo", Type::boolean, true, "control etcd as root when the login user is somebody else"},
+      {"etcd.serializable-reads", Type::boolean, false,
+       "reads answered by the member alone, without asking the leader: they may be stale"},
+      {"etcd.set",
+       Type::string,
+       "keys",
+       "what the set is: one key an element, or one key changed by compare-and-set",
+       std::nullopt,
+       std::nullopt,
+       {"keys", "cas"}},
+      {"etcd.lock-ttl", Type::integer, 10, "seconds to live of a lock whose owner is not heard of", 1, 3600},
+  };
+  factory.make = make;
+  return factory;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,161 @@
+#include "targets/memory/memory.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "targets/memory/store.h"
+
+namespace ordeal {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::duration_cast;
+using std::chrono::nanoseconds;
+using std::chrono::steady_clock;
+
+nanoseconds in_ns(double seconds) { return duration_cast<nanoseconds>(duration<double>(seconds)); }
+
+// What all clients of one run share.
+struct Memory {
+  memory::MemoryStore store;
+  std::string data_type;  // set before the first client
+  double latency_s = 0;
+  double info_probability = 0;
+  double fail_probability = 0;
+  Rng rng{0};
+  std::atomic<std::uint64_t> clients{0};
+};
+
+class MemoryClient final : public Client {
+ public:
+  MemoryClient(std::shared_ptr<Memory> memory, std::uint64_t number)
+      : memory_(std::move(memory)), number_(number), rng_(memory_->rng.split(number)) {}
+
+  Result<void> open(Deadline) override { return {}; }
+
+  Completion invoke(const Operation& operation, Deadline deadline) override {
+    // The way there and back take half of the latency each, so that the effect lies somewhere within the call.
+    if (!travel(deadline)) return Completion::unknown("timeout", "simulated latency beyond the deadline");
+    if (memory_->fail_probability > 0 && rng_.chance(memory_->fail_probability)) {
+      return Completion::failed("simulated", "refused by memory.fail-probability");
+    }
+    const bool lost = memory_->info_probability > 0 && rng_.chance(memory_->info_probability);
+    if (lost && rng_.chance(0.5)) return Completion::unknown("simulated", "request lost by memory.info-probability");
+    Completion done = memory_->store.apply(memory_->data_type, operation, number_, rng_);
+    if (lost) return Completion::unknown("simulated", "answer lost by memory.info-probability");
+    if (!travel(deadline)) return Completion::unknown("timeout", "simulated latency beyond the deadline");
+    return done;
+  }
+
+  void close() override {
+    if (memory_->data_type == "lock" || memory_->data_type.empty()) memory_->store.forget(number_);
+  }
+
+ private:
+  // False when the deadline came first.
+  bool travel(Deadline deadline) {
+    if (memory_->latency_s <= 0) return true;
+    const auto arrival = steady_clock::now() + in_ns(rng_.exponential(memory_->latency_s / 2));
+    std::this_thread::sleep_until(std::min(arrival, deadline));
+    return arrival < deadline;
+  }
+
+  std::shared_ptr<Memory> memory_;
+  std::uint64_t number_;
+  Rng rng_;
+};
+
+class MemoryTarget final : public Target {
+ public:
+  explicit MemoryTarget(std::shared_ptr<Memory> memory) : memory_(std::move(memory)) {}
+
+  std::string_view name() const override { return "memory"; }
+  void use(std::string_view data_type) override { memory_->data_type = data_type; }
+  Result<std::unique_ptr<Client>> client(std::size_t) override {
+    return std::make_unique<MemoryClient>(memory_, memory_->clients.fetch_add(1));
+  }
+
+ private:
+  std::shared_ptr<Memory> memory_;
+};
+
+Result<std::unique_ptr<Target>> make(Cluster&, const Options& options) {
+  memory::MemoryStore::Settings settings;
+  settings.bug = memory::bug_named(options.string("memory.bug"));
+  settings.probability = options.real("memory.bug-probability");
+  settings.partitions.every = in_ns(options.seconds("memory.partition-every"));
+  settings.partitions.lasting = in_ns(options.seconds("memory.partition-for"));
+  settings.bank_accounts = options.integer("memory.bank-accounts");
+  settings.bank_balance = options.integer("memory.bank-balance");
+  auto clock = [start = steady_clock::now()] { return nanoseconds(steady_clock::now() - start); };
+  auto shared = std::shared_ptr<Memory>(new Memory{.store = {settings, clock},
+                                                   .data_type = {},
+                                                   .latency_s = options.seconds("memory.latency"),
+                                                   .info_probability = options.real("memory.info-probability"),
+                                                   .fail_probability = options.real("memory.fail-probability"),
+                                                   .rng = Rng(static_cast<std::uint64_t>(options.integer("memory.seed")))});
+  return std::make_unique<MemoryTarget>(std::move(shared));
+}
+
+}  // namespace
+
+TargetFactory memory_target() {
+  using Type = OptionSpec::Type;
+  return {
+      .name = "memory",
+      .help = "a linearizable store inside Ordeal itself, without nodes; wrong on request (memory.bug)",
+      .operations = {"read", "write", "cas", "add", "txn", "append", "enqueue", "dequeue", "drain", "acquire", "release",
+                     "generate", "transfer"},
+      .options =
+          {
+              {.key = "memory.bug",
+               .type = Type::string,
+               .standard = "none",
+               .help = "what it does wrong: stale-read (a read sees the state before the last change), lost-write (a "
+                       "change is acknowledged and not made), lost-update (the last change of a key during a simulated "
+                       "partition is gone when it heals), duplicate (a change is made twice)",
+               .choices = {"none", "stale-read", "lost-write", "lost-update", "duplicate"}},
+              {.key = "memory.bug-probability",
+               .type = Type::real,
+               .standard = 0.02,
+               .help = "how often the bug strikes an operation; lost-update strikes at every healing",
+               .least = 0,
+               .most = 1},
+              {.key = "memory.partition-every",
+               .type = Type::duration,
+               .standard = 1.0,
+               .help = "time between two simulated partitions; for lost-update",
+               .least = 0.001},
+              {.key = "memory.partition-for",
+               .type = Type::duration,
+               .standard = 0.2,
+               .help = "how long each of them lasts",
+               .least = 0.001},
+              {.key = "memory.latency",
+               .type = Type::duration,
+               .standard = 0.0,
+               .help = "mean simulated latency, exponentially distributed",
+               .least = 0},
+              {.key = "memory.info-probability",
+               .type = Type::real,
+               .standard = 0.0,
+               .help = "how often the outcome of an operation stays unknown (half of them happened); no bug",
+               .least = 0,
+               .most = 1},
+              {.key = "memory.fail-probability",
+               .type = Type::real,
+               .standard = 0.0,
+               .help = "how often an operation is refused; no bug",
+               .least = 0,
+               .most = 1},
+              {.key = "memory.bank-accounts", .type = Type::integer, .standard = 8, .help = "accounts of the bank", .least = 1},
+              {.key = "memory.bank-balance", .type = Type::integer, .standard = 10, .help = "what each of them begins with", .least = 0},
+              {.key = "memory.seed", .type = Type::integer, .standard = 0, .help = "seed of bugs and latencies", .least = 0},
+          },
+      .make = make,
+      .needs_nodes = [](const Options&) { return false; },
+  };
+}
+
+}  // namespace ordeal

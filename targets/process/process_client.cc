@@ -1,0 +1,121 @@
+#include "targets/process/process_client.h"
+
+#include <fmt/format.h>
+
+#include "targets/process/words.h"
+
+namespace ordeal {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// An adapter that answers at its time-out is not yet silent.
+constexpr milliseconds kGrace(250);
+constexpr milliseconds kGoodbye(300);
+
+Value timeout_ms(Deadline deadline) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count();
+  return Value(std::max<std::int64_t>(left, 0));
+}
+
+std::string text_in(const Value& map, const char* name) {
+  const Value* found = map.find(name);
+  return found != nullptr && found->is_string() ? found->string() : std::string();
+}
+
+EventError error_in(const Value& reply, const char* kind_otherwise) {
+  const Value* error = reply.find("error");
+  if (error == nullptr) return {kind_otherwise, ""};
+  std::string kind = text_in(*error, "kind");
+  return {kind.empty() ? kind_otherwise : shown(kind, 100), text_in(*error, "message").substr(0, 2000)};
+}
+
+// A reply to open or describe: anything but ok is an error of the target.
+Result<Value> asked(Adapter& adapter, Value request, const char* what, Deadline deadline) {
+  auto reply = adapter.ask(std::move(request), deadline);
+  if (!reply)
+    return fail(ErrorCode::target, fmt::format("{}: {}: {}", what, reply.error().kind, reply.error().message));
+  if (text_in(*reply, "type") != "ok") {
+    const EventError error = error_in(*reply, "refused");
+    return fail(ErrorCode::target, fmt::format("{}: the adapter answered {}: {} {}", what,
+                                               shown(text_in(*reply, "type"), 20), error.kind, error.message));
+  }
+  return std::move(*reply);
+}
+
+}  // namespace
+
+Result<void> ProcessClient::open(Deadline deadline) {
+  close();
+  auto adapter = Adapter::start(setup_);
+  if (!adapter) return fail(adapter.error());
+  Value request = Value::map({{"request", "open"}, {"protocol", kAdapterProtocol}});
+  for (const auto& [key, value] : greeting_.entries()) request.set(key, value);
+  request.set("timeout_ms", timeout_ms(deadline));
+  auto reply = asked(**adapter, std::move(request), "open", deadline);
+  if (!reply) return fail(reply.error());
+  adapter_ = std::move(*adapter);
+  return {};
+}
+
+Completion ProcessClient::invoke(const Operation& operation, Deadline deadline) {
+  if (!adapter_) return Completion::failed("adapter-closed", "the client is not open");
+  Value op = Value::map({{"f", operation.f}});
+  if (operation.key) op.set("key", *operation.key);
+  op.set("value", operation.value);
+  Value request = Value::map({{"request", "invoke"}, {"op", std::move(op)}, {"timeout_ms", timeout_ms(deadline)}});
+  auto reply = adapter_->ask(std::move(request), deadline + kGrace);
+  // info even when the request certainly was not sent: only info makes the worker start a new adapter.
+  if (!reply) return Completion::unknown(reply.error().kind, reply.error().message);
+  auto completion = completion_from(*reply);
+  if (completion) return std::move(*completion);
+  adapter_.reset();
+  return Completion::unknown("adapter-protocol", completion.error().message);
+}
+
+void ProcessClient::close() {
+  if (!adapter_) return;
+  // An adapter that has nothing to give back may end by itself when its input ends; `close` is a courtesy.
+  (void)adapter_->ask(Value::map({{"request", "close"}}), steady_clock::now() + kGoodbye);
+  adapter_->end(kGoodbye);
+  adapter_.reset();
+}
+
+Result<Completion> completion_from(const Value& reply) {
+  const std::string type = text_in(reply, "type");
+  const Value* value = reply.find("value");
+  if (type == "ok") return value != nullptr ? Completion::ok(*value) : Completion::ok();
+  if (type == "fail") return Completion{EventType::fail, std::nullopt, error_in(reply, "failed")};
+  if (type == "info") return Completion{EventType::info, std::nullopt, error_in(reply, "unknown")};
+  return fail(ErrorCode::target,
+              fmt::format("\"type\" must be ok, fail or info; the adapter answered {}", shown(reply.to_json())));
+}
+
+Result<std::vector<std::string>> adapter_operations(const AdapterSetup& setup, Deadline deadline) {
+  auto adapter = Adapter::start(setup);
+  if (!adapter) return fail(adapter.error());
+  auto reply =
+      asked(**adapter, Value::map({{"request", "describe"}, {"protocol", kAdapterProtocol}}), "describe", deadline);
+  if (!reply) return fail(reply.error());
+  (*adapter)->end(kGoodbye);
+  const Value* protocol = reply->find("protocol");
+  if (protocol != nullptr && *protocol != Value(kAdapterProtocol)) {
+    return fail(ErrorCode::target, fmt::format("the adapter speaks version {} of the protocol, this program version {}",
+                                               shown(protocol->to_json()), kAdapterProtocol));
+  }
+  const Value* operations = reply->find("operations");
+  std::vector<std::string> out;
+  if (operations != nullptr && operations->is_list()) {
+    for (const Value& one : operations->items()) {
+      if (one.is_string()) out.push_back(one.string());
+    }
+  }
+  if (out.empty()) {
+    return fail(ErrorCode::target, "describe: a list \"operations\" was expected, found " + shown(reply->to_json()) +
+                                       "; or name them by process.operations");
+  }
+  return out;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,37 @@
+#pragma once
+// ProcessClient: one adapter program as a Client. Every client starts a program of its own.
+//
+// Thread-safety: as Client; opened, used and closed on one thread (adapter.h says why).
+
+#include <memory>
+
+#include "harness/runner/target.h"
+#include "targets/process/adapter.h"
+
+namespace ordeal {
+
+inline constexpr int kAdapterProtocol = 1;
+
+class ProcessClient : public Client {
+ public:
+  // `greeting`: what `open` tells the adapter (node, nodes, endpoint, data_type).
+  ProcessClient(AdapterSetup setup, Value greeting) : setup_(std::move(setup)), greeting_(std::move(greeting)) {}
+  ~ProcessClient() override { close(); }
+
+  Result<void> open(Deadline deadline) override;
+  Completion invoke(const Operation& operation, Deadline deadline) override;
+  void close() override;
+
+ private:
+  AdapterSetup setup_;
+  Value greeting_;
+  std::unique_ptr<Adapter> adapter_;
+};
+
+// What `describe` brought: the operations that the adapter knows. Errors: target.
+[[nodiscard]] Result<std::vector<std::string>> adapter_operations(const AdapterSetup& setup, Deadline deadline);
+
+// Reads a reply to `invoke`. Errors: what is wrong with it.
+[[nodiscard]] Result<Completion> completion_from(const Value& reply);
+
+}  // namespace ordeal

@@ -1,0 +1,152 @@
+#include "targets/process/process_target.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <utility>
+
+#include "targets/process/process_client.h"
+#include "targets/process/shell_database.h"
+#include "targets/process/words.h"
+
+namespace ordeal {
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+std::vector<std::string> listed(const std::string& text) {
+  std::vector<std::string> out;
+  std::string word;
+  for (const char c : text + ",") {
+    if (c != ',' && c != ' ') {
+      word += c;
+    } else if (!word.empty()) {
+      out.push_back(std::exchange(word, {}));
+    }
+  }
+  return out;
+}
+
+Result<AdapterSetup> adapter_setup(const Options& options) {
+  auto words = split_words(options.string("process.command"));
+  if (!words) return fail(words.error().during("option process.command"));
+  if (auto program = find_executable(words->front()); !program) {
+    return fail(ErrorCode::usage, "option process.command: " + program.error().message);
+  }
+  AdapterSetup setup;
+  setup.words = std::move(*words);
+  setup.label = "adapter";
+  setup.max_line_bytes = static_cast<std::size_t>(options.integer("process.max-line-bytes"));
+  return setup;
+}
+
+bool needs_nodes_with(const Options& options) { return options.string("process.database") != "none"; }
+
+Result<std::vector<std::string>> operations_with(const Options& options) {
+  if (auto named = listed(options.string("process.operations")); !named.empty()) return named;
+  const auto setup = adapter_setup(options);
+  if (!setup) return fail(setup.error());
+  return adapter_operations(*setup, steady_clock::now() + seconds(10));
+}
+
+class ProcessTarget : public Target {
+ public:
+  ProcessTarget(Cluster& cluster, const Options& options, AdapterSetup setup, std::unique_ptr<Target> database)
+      : cluster_(cluster),
+        endpoints_(listed(options.string("process.endpoints"))),
+        setup_(std::move(setup)),
+        database_(std::move(database)) {
+    setup_.log = std::make_shared<AdapterLog>();
+  }
+
+  std::string_view name() const override { return "process"; }
+  void use(std::string_view data_type) override { data_type_ = data_type; }
+  void log_to(std::function<void(std::string_view)> log) override { setup_.log->set_sink(std::move(log)); }
+  Result<std::unique_ptr<Client>> client(std::size_t node) override;
+
+  // The database half is the other target's.
+  Result<void> install(Node& node) override { return database_ ? database_->install(node) : Result<void>{}; }
+  Result<void> wipe(Node& node) override { return database_ ? database_->wipe(node) : Result<void>{}; }
+  Result<void> start(Node& node) override { return database_ ? database_->start(node) : Result<void>{}; }
+  Result<void> stop(Node& node) override { return database_ ? database_->stop(node) : Result<void>{}; }
+  Result<void> await_ready(Deadline deadline) override {
+    return database_ ? database_->await_ready(deadline) : Result<void>{};
+  }
+  std::vector<std::string> log_files(const Node& node) const override {
+    return database_ ? database_->log_files(node) : std::vector<std::string>{};
+  }
+  std::string log_pattern() const override { return database_ ? database_->log_pattern() : std::string(); }
+  Result<Value> describe(Node& node) override { return database_ ? database_->describe(node) : Value::map(); }
+  Processes* processes() override { return database_ ? database_->processes() : nullptr; }
+  Roles* roles() override { return database_ ? database_->roles() : nullptr; }
+
+ private:
+  Cluster& cluster_;
+  std::vector<std::string> endpoints_;
+  std::atomic<std::size_t> next_endpoint_ = 0;
+  std::string data_type_;
+  AdapterSetup setup_;
+  std::unique_ptr<Target> database_;
+};
+
+Value describe_node(const Cluster& cluster, std::size_t i) {
+  return Value::map(
+      {{"name", cluster.at(i).name()}, {"address", cluster.at(i).address()}, {"index", static_cast<std::int64_t>(i)}});
+}
+
+Result<std::unique_ptr<Client>> ProcessTarget::client(std::size_t node) {
+  AdapterSetup setup = setup_;
+  Value nodes = Value::list();
+  for (std::size_t i = 0; i < cluster_.size(); ++i) nodes.items().push_back(describe_node(cluster_, i));
+  Value greeting = Value::map({{"data_type", data_type_}});
+  greeting.set("node", node < cluster_.size() ? describe_node(cluster_, node) : Value());
+  greeting.set("nodes", std::move(nodes));
+  greeting.set("endpoint", endpoints_.empty() ? Value() : Value(endpoints_[next_endpoint_++ % endpoints_.size()]));
+  if (node < cluster_.size()) setup.label = "adapter of " + cluster_.at(node).name();
+  return std::make_unique<ProcessClient>(std::move(setup), std::move(greeting));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Target>> make_process_target(Cluster& cluster, const Options& options,
+                                                    std::unique_ptr<Target> database) {
+  auto setup = adapter_setup(options);
+  if (!setup) return fail(setup.error());
+  if (options.string("process.database") == "commands") {
+    auto commands = make_shell_database(cluster, options);
+    if (!commands) return fail(commands.error());
+    database = std::move(*commands);
+  } else if (!options.string("process.start").empty()) {
+    return fail(ErrorCode::usage, "process.start is used with process.database=commands only");
+  }
+  return std::make_unique<ProcessTarget>(cluster, options, std::move(*setup), std::move(database));
+}
+
+TargetFactory process_target() {
+  using Type = OptionSpec::Type;
+  TargetFactory factory;
+  factory.name = "process";
+  factory.help = "clients in any language: a program that speaks JSON lines (targets/process/PROTOCOL.md)";
+  // Which operations there are only the adapter knows: operations_with() asks it.
+  factory.options = {
+      {"process.command", Type::string, "", "the adapter and its arguments, as for a shell: \"python3 my_adapter.py\""},
+      {"process.operations", Type::string, "",
+       "the operations it understands, e.g. read,write,cas; empty: it is asked"},
+      {"process.endpoints", Type::string, "", "addresses of an existing system, dealt out to the adapters in turn"},
+      {"process.max-line-bytes", Type::integer, std::int64_t{4} << 20, "a longer reply is a flood", 1024, 1e9},
+      {"process.database",
+       Type::string,
+       "none",
+       "who installs, starts and kills the system: nobody, the commands below, or the target of that name",
+       std::nullopt,
+       std::nullopt,
+       {"none", "commands"}},
+  };
+  for (auto& option : shell_database_options()) factory.options.push_back(std::move(option));
+  factory.operations_with = operations_with;
+  factory.needs_nodes = needs_nodes_with;
+  return factory;
+}
+
+}  // namespace ordeal

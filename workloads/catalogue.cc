@@ -1,0 +1,26 @@
+#include "workloads/catalogue.h"
+
+#include "checkers/base/catalogue.h"
+#include "workloads/register_workload.h"
+#include "workloads/set_workload.h"
+
+namespace ordeal {
+
+std::span<const WorkloadFactory> workloads() {
+  static const std::vector<WorkloadFactory> all = {
+      register_workload(),
+      set_workload(),
+  };
+  return all;
+}
+
+Result<const WorkloadFactory*> find_workload(std::string_view name) {
+  std::vector<std::string> known;
+  for (const auto& one : workloads()) {
+    if (one.name == name) return &one;
+    known.push_back(one.name);
+  }
+  return fail(unknown_name("workload", name, known));
+}
+
+}  // namespace ordeal

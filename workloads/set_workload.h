@@ -1,0 +1,12 @@
+#pragma once
+// Workload set: unique whole numbers are added to one set while some operations read it; when all faults are healed,
+// every worker reads it once more. No acknowledged element may be missing from a read that began later, and no
+// element may appear that nobody added, or twice.
+
+#include "harness/runner/workload.h"
+
+namespace ordeal {
+
+[[nodiscard]] WorkloadFactory set_workload();
+
+}  // namespace ordeal
