@@ -1,0 +1,61 @@
+#pragma once
+// What the report says about a run beyond the checkers' verdicts: counts, faults, and the limits of the evidence.
+// Private to reports/. Thread-safety: pure functions.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "reports/report.h"
+
+namespace ordeal {
+
+struct OutcomeCounts {
+  std::size_t ok = 0;
+  std::size_t fail = 0;
+  std::size_t info = 0;
+  [[nodiscard]] std::size_t total() const { return ok + fail + info; }
+  void add(EventType outcome) { ++(outcome == EventType::ok ? ok : outcome == EventType::fail ? fail : info); }
+};
+
+struct FaultKindCounts {
+  std::string fault;
+  std::size_t injected = 0;
+  std::size_t confirmed = 0;
+};
+
+struct Facts {
+  std::vector<OperationEvents> operations;  // History::operations()
+  OutcomeCounts all;
+  std::vector<std::pair<std::string, OutcomeCounts>> by_function;  // by name
+  std::vector<FaultRecord> faults;                                 // by time of injection
+  std::vector<FaultKindCounts> fault_kinds;                        // by name
+  std::size_t faults_injected = 0;
+  std::size_t faults_confirmed = 0;
+  std::size_t keys = 0;     // distinct keys of the operations
+  bool timed = false;       // the history has times
+  std::int64_t end_ns = 0;  // the last event's time, or the run's duration when that is longer
+};
+
+[[nodiscard]] Facts facts_of(const ReportInput& input);
+
+// The faults as the nemesis' events in the history tell them (harness/runner/nemesis.h), for a run whose records were
+// lost with its controller.
+[[nodiscard]] std::vector<FaultRecord> faults_in(const History& history);
+
+// When the fault was in force, from its first possible effect to its last; the end is `end_ns` when it was not healed.
+struct Span {
+  std::int64_t from = -1;
+  std::int64_t to = -1;
+};
+[[nodiscard]] Span in_force(const FaultRecord& fault, std::int64_t end_ns);
+
+// What this run cannot show: one sentence each, the gravest first; computed from the data alone.
+[[nodiscard]] std::vector<std::string> limits_of(const ReportInput& input, const Facts& facts);
+
+// One plain sentence for the verdict.
+[[nodiscard]] std::string verdict_sentence(const ReportInput& input, const Facts& facts);
+
+}  // namespace ordeal
