@@ -1,0 +1,265 @@
+// The weak levels against the oracle on random small histories, and on the shared adversarial ones.
+
+#include "checkers/consistency/weak.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include "checkers/history/reader.h"
+#include "oracle.h"
+
+namespace ordeal {
+namespace {
+
+CheckResult judged(const History& history, const std::string& level, const std::string& model = "register") {
+  CheckOptions options;
+  options.model = model;
+  options.consistency = level;
+  options.initial = Value(0);
+  return weak_checker(level)->check(history, options);
+}
+
+// Operations that happen one after another get consecutive times; overlapping ones come with their own.
+std::string as_lines(const std::vector<oracle::Op>& ops) {
+  std::vector<std::pair<int, std::string>> lines;
+  for (const oracle::Op& op : ops) {
+    const char* f = op.kind == 'r' ? "read" : op.kind == 'w' ? "write" : "cas";
+    const std::string value =
+        op.kind == 'c' ? "[" + std::to_string(op.value) + "," + std::to_string(op.next) + "]" : std::to_string(op.value);
+    for (const bool start : {true, false}) {
+      lines.emplace_back(start ? op.inv : op.ret,
+                         std::string("{\"process\":") + std::to_string(op.process) + ",\"type\":\"" + (start ? "invoke" : op.crashed ? "info" : "ok") +
+                             "\",\"f\":\"" + f + "\",\"key\":" + std::to_string(op.key) + ",\"value\":" + value + "}\n");
+    }
+  }
+  std::sort(lines.begin(), lines.end());
+  std::string out;
+  for (const auto& [time, line] : lines) out += line;
+  return out;
+}
+
+struct Shape {
+  int operations = 6;
+  int processes = 3;
+  int keys = 2;
+  bool unique = true;
+  bool cas = false;
+  bool crashes = false;
+};
+
+std::vector<oracle::Op> random_history(std::mt19937& random, const Shape& shape) {
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  std::vector<oracle::Op> ops(static_cast<std::size_t>(shape.operations));
+  std::vector<std::vector<int>> values(static_cast<std::size_t>(shape.keys), {0});
+  int fresh = 1;
+  for (oracle::Op& op : ops) {
+    op.process = below(shape.processes);
+    op.key = below(shape.keys);
+    const int kind = below(shape.cas ? 5 : 4);
+    op.kind = kind < 2 ? 'r' : kind < 4 ? 'w' : 'c';
+    const int value = shape.unique ? fresh++ : 1 + below(2);
+    if (op.kind == 'w') op.value = value;
+    if (op.kind == 'c') op.next = value;
+    if (op.writes()) values[static_cast<std::size_t>(op.key)].push_back(value);
+  }
+  for (oracle::Op& op : ops) {
+    const auto& known = values[static_cast<std::size_t>(op.key)];
+    if (op.reads()) op.value = known[static_cast<std::size_t>(below(static_cast<int>(known.size())))];
+    if (op.kind == 'c' && op.value == op.next) op.value = 0;
+  }
+  // A process ends with a crashed operation; its successor has another number.
+  std::map<int, int> renamed;
+  for (oracle::Op& op : ops) {
+    const int slot = op.process;
+    op.process += 10 * renamed[slot];
+    op.crashed = shape.crashes && op.writes() && below(2) == 0;
+    if (op.crashed) ++renamed[slot];
+  }
+  // Times: a random interleaving of the processes, with random overlap.
+  int now = 0;
+  std::map<int, int> open;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (const auto found = open.find(ops[i].process); found != open.end()) {
+      ops[static_cast<std::size_t>(found->second)].ret = now++;
+      open.erase(found);
+    }
+    ops[i].inv = now++;
+    open[ops[i].process] = static_cast<int>(i);
+    for (auto at = open.begin(); at != open.end();) {
+      if (below(2) == 0) {
+        ops[static_cast<std::size_t>(at->second)].ret = now++;
+        at = open.erase(at);
+      } else {
+        ++at;
+      }
+    }
+  }
+  for (const auto& [process, at] : open) ops[static_cast<std::size_t>(at)].ret = now++;
+  return ops;
+}
+
+bool all_crashed(const std::vector<oracle::Op>& ops) {
+  return std::all_of(ops.begin(), ops.end(), [](const oracle::Op& op) { return op.crashed; });
+}
+
+void compare(const std::string& level, const Shape& shape, int rounds, unsigned seed) {
+  std::mt19937 random(seed);
+  int valid = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const auto ops = random_history(random, shape);
+    if (all_crashed(ops)) continue;  // nothing was observed: `unknown`
+    const std::string text = as_lines(ops);
+    const auto read = read_history(text, "random");
+    ASSERT_TRUE(read) << read.error().message << "\n" << text;
+    const CheckResult result = judged(read->history, level, shape.cas ? "cas-register" : "register");
+    const bool expected = oracle::holds(level, ops);
+    valid += expected ? 1 : 0;
+    ASSERT_EQ(name(result.verdict), expected ? "valid" : "invalid") << level << " round " << round << " " << result.reason << "\n" << text;
+    if (!expected) {
+      ASSERT_EQ(result.anomalies.size(), 1u);
+      EXPECT_FALSE(result.anomalies[0].sentences.empty());
+      EXPECT_FALSE(result.anomalies[0].graph.nodes.empty());
+    }
+  }
+  // Both verdicts must have been put to the test.
+  EXPECT_GT(valid, rounds / 50);
+  EXPECT_LT(valid, rounds - rounds / 50);
+}
+
+bool knows_cas(const std::string& name) {
+  for (const WeakLevel& level : weak_levels()) {
+    if (level.name == name) return level.cas;
+  }
+  return false;
+}
+bool needs_unique_values(const std::string& level) { return level.find("-reads") != level.npos || level.find("-writes") != level.npos; }
+
+class AgainstOracle : public testing::TestWithParam<std::string> {};
+
+TEST_P(AgainstOracle, UniqueValuesTwoKeys) { compare(GetParam(), {6, 3, 2, true, false}, 1500, 1); }
+TEST_P(AgainstOracle, UniqueValuesOneKey) { compare(GetParam(), {6, 2, 1, true, false}, 1000, 2); }
+TEST_P(AgainstOracle, UniqueValuesTwoProcesses) { compare(GetParam(), {7, 2, 2, true, false}, 300, 3); }
+TEST_P(AgainstOracle, RepeatedValues) {
+  if (needs_unique_values(GetParam())) GTEST_SKIP() << "the oracle knows the versions of unique values only";
+  compare(GetParam(), {6, 3, 2, false, false}, 500, 4);
+}
+TEST_P(AgainstOracle, CrashedWrites) { compare(GetParam(), {6, 3, 2, true, false, true}, 1000, 6); }
+TEST_P(AgainstOracle, CrashedWritesOneKey) { compare(GetParam(), {6, 2, 1, true, false, true}, 1000, 7); }
+TEST_P(AgainstOracle, CrashedCas) {
+  if (!knows_cas(GetParam())) GTEST_SKIP() << GetParam() << " has no meaning for cas";
+  compare(GetParam(), {5, 3, 1, true, true, true}, 700, 8);
+}
+TEST_P(AgainstOracle, Cas) {
+  if (!knows_cas(GetParam())) GTEST_SKIP() << GetParam() << " has no meaning for cas";
+  compare(GetParam(), {5, 3, 1, true, true}, 1000, 5);
+}
+
+std::vector<std::string> oracle_levels() { 
+  return {"causal-cc", "causal-ccv", "causal-cm", "pram", "read-your-writes", "monotonic-reads", "monotonic-writes",
+          "writes-follow-reads", "regular", "safe", "k-atomic-1", "k-atomic-2", "k-atomic-3"};
+}
+INSTANTIATE_TEST_SUITE_P(Levels, AgainstOracle, testing::ValuesIn(oracle_levels()), [](const auto& one) {
+  std::string out;
+  for (const char c : one.param) out += c == '-' ? '_' : c;
+  return out;
+});
+
+History history_of(const std::string& text) {
+  auto read = read_history(text, "test");
+  EXPECT_TRUE(read) << read.error().message;
+  return std::move(read->history);
+}
+
+// The lattice of `strongest` must never contradict the oracle.
+TEST(Strongest, AgreesWithTheOracleLevelByLevel) {
+  std::mt19937 random(9);
+  std::set<std::string> seen;
+  for (int round = 0; round < 400; ++round) {
+    const auto ops = random_history(random, {6, 3, 2, true, false, round % 2 == 0});
+    if (all_crashed(ops)) continue;
+    const std::string text = as_lines(ops);
+    const CheckResult result = judged(history_of(text), "strongest");
+    for (const Value& one : result.details.find("undecided")->items()) {
+      ASSERT_EQ(one.find("level")->string(), "eventual") << one.to_json() << "\n" << text;
+    }
+    const auto oracle_says = [&](const std::string& level) {
+      return oracle::holds(level == "linearizable" ? "k-atomic-1" : level, ops);
+    };
+    for (const Value& level : result.details.find("holds")->items()) {
+      if (level.string() == "eventual") continue;
+      ASSERT_TRUE(oracle_says(level.string())) << level.string() << "\n" << text;
+    }
+    for (const Value& one : result.details.find("ruled_out")->items()) {
+      const std::string level = one.find("level")->string();
+      if (level == "eventual") continue;
+      ASSERT_FALSE(oracle_says(level)) << level << "\n" << text;
+      ASSERT_FALSE(one.find("explanation")->string().empty());
+    }
+    if (const Value* strongest = result.details.find("strongest"); strongest->is_string()) seen.insert(strongest->string());
+  }
+  EXPECT_GT(seen.size(), 4u);
+}
+
+TEST(Eventual, LastReadsDecide) {
+  const std::string writes =
+      "{:process 0 :type :invoke :f :write :value 1}{:process 0 :type :ok :f :write :value 1}"
+      "{:process 1 :type :invoke :f :write :value 2}{:process 1 :type :ok :f :write :value 2}";
+  const auto read = [](int process, int value) {
+    return "{:process " + std::to_string(process) + " :type :invoke :f :read}{:process " + std::to_string(process) +
+           " :type :ok :f :read :value " + std::to_string(value) + "}";
+  };
+  EXPECT_EQ(judged(history_of(writes), "eventual").verdict, Verdict::unknown);
+  EXPECT_EQ(judged(history_of(writes + read(0, 1) + read(1, 2)), "eventual").verdict, Verdict::invalid);
+  EXPECT_EQ(judged(history_of(writes + read(0, 1) + read(1, 2) + read(0, 2)), "eventual").verdict, Verdict::valid);
+  EXPECT_EQ(judged(history_of(writes + read(0, 7)), "eventual").verdict, Verdict::invalid);
+  const std::string crashed = "{:process 5 :type :invoke :f :write :value 3}{:process 5 :type :info :f :write :value 3}";
+  EXPECT_EQ(judged(history_of(writes + crashed + read(0, 1) + read(1, 3)), "eventual").verdict, Verdict::unknown);
+}
+
+TEST(Staleness, IsMeasuredFromTheFirstCertainReplacement) {
+  const std::string text =
+      "{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":1,\"time\":0}\n"
+      "{\"process\":0,\"type\":\"ok\",\"f\":\"write\",\"value\":1,\"time\":1000000}\n"
+      "{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":2,\"time\":2000000}\n"
+      "{\"process\":0,\"type\":\"ok\",\"f\":\"write\",\"value\":2,\"time\":3000000}\n"
+      "{\"process\":1,\"type\":\"invoke\",\"f\":\"read\",\"value\":null,\"time\":10000000}\n"
+      "{\"process\":1,\"type\":\"ok\",\"f\":\"read\",\"value\":1,\"time\":11000000}\n";
+  const CheckResult result = judged(history_of(text), "causal-cc");
+  EXPECT_EQ(result.verdict, Verdict::valid);
+  ASSERT_NE(result.details.find("largest-staleness"), nullptr);
+  EXPECT_DOUBLE_EQ(result.details.find("largest-staleness")->find("ms")->real(), 7.0);
+}
+
+TEST(Weak, AdversarialHistories) {
+  const char* given = std::getenv("ORDEAL_SHARED_DATA");
+  const std::filesystem::path folder = std::filesystem::path(given != nullptr ? given : ORDEAL_SHARED_DATA_DIR) / "adversarial";
+  std::ifstream table(folder / "expected.tsv");
+  if (!table) GTEST_SKIP() << "no shared histories at " << folder;
+  int rows = 0;
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream fields(line);
+    std::string file, model, property, verdict;
+    fields >> file >> model >> property >> verdict;
+    const auto checker = weak_checker(property);
+    if (checker == nullptr) continue;
+    ++rows;
+    const auto read = read_history_file((folder / file).string());
+    ASSERT_TRUE(read) << read.error().message;
+    CheckOptions options;
+    options.model = model;
+    const CheckResult result = checker->check(read->history, options);
+    EXPECT_EQ(name(result.verdict), verdict) << file << " at " << property << ": " << result.reason;
+  }
+  EXPECT_EQ(rows, 24);
+}
+
+}  // namespace
+}  // namespace ordeal

@@ -1,0 +1,297 @@
+// The checker as a whole: verdicts on the shared data, certificates, minimal counterexamples, budgets.
+
+#include "checkers/linearizability/checker.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "checkers/history/reader.h"
+#include "checkers/linearizability/certificate.h"
+#include "checkers/linearizability/minimise.h"
+#include "support/history_generator.h"
+#include "support/oracle.h"
+
+namespace ordeal {
+namespace {
+
+using testing_support::long_history;
+using testing_support::LongHistory;
+using testing_support::oracle_linearizable;
+using testing_support::random_history;
+using testing_support::RandomHistory;
+
+std::filesystem::path shared_data() {
+  const char* given = std::getenv("ORDEAL_SHARED_DATA");
+  return given != nullptr ? given : ORDEAL_SHARED_DATA_DIR;
+}
+
+std::vector<std::vector<std::string>> table(const std::filesystem::path& file) {
+  std::vector<std::vector<std::string>> rows;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    std::vector<std::string> row;
+    std::istringstream cells(line);
+    for (std::string cell; std::getline(cells, cell, '\t');) row.push_back(cell);
+    if (!row.empty()) rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+CheckResult check(const History& history, const CheckOptions& options) {
+  return linearizable_checker()->check(history, options);
+}
+
+TEST(SharedData, AdversarialHistoriesHaveTheKnownVerdicts) {
+  const auto folder = shared_data() / "adversarial";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "the shared data is not at " << folder;
+  std::size_t rows = 0;
+  for (const auto& row : table(folder / "expected.tsv")) {
+    if (row.size() < 4 || row[2] != "linearizable") continue;
+    const auto read = read_history_file((folder / row[0]).string());
+    ASSERT_TRUE(read) << read.error().message;
+    for (const char* algorithm : {"auto", "jit", "wgl", "race", "zones"}) {
+      // 20 and 50 concurrent writers of values of their own are what zones are for.
+      const bool general = std::string(algorithm) == "jit" || std::string(algorithm) == "race";
+      if (row[0].starts_with("hard-") && std::string(algorithm) == "wgl") continue;
+      if (row[0].starts_with("hard-long-n5000") && general) continue;
+      CheckOptions options;
+      options.model = row[1];
+      options.algorithm = algorithm;
+      options.certificate = true;
+      options.timeout = std::chrono::seconds(20);
+      const CheckResult result = check(read->history, options);
+      if (result.verdict == Verdict::unknown && std::string(algorithm) == "zones") continue;
+      EXPECT_EQ(name(result.verdict), row[3]) << row[0] << " as " << row[1] << " by " << algorithm << ": " << result.reason;
+      EXPECT_EQ(result.verdict == Verdict::invalid, !result.anomalies.empty());
+    }
+    ++rows;
+  }
+  EXPECT_GT(rows, 60u);
+}
+
+TEST(SharedData, EtcdLogsHaveTheKnownVerdicts) {
+  const auto folder = shared_data() / "etcd-jepsen";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "the shared data is not at " << folder;
+  std::size_t rows = 0;
+  for (const auto& row : table(folder / "expected.tsv")) {
+    if (row.size() < 2 || !row[0].ends_with(".log")) continue;
+    const auto read = read_history_file((folder / row[0]).string());
+    ASSERT_TRUE(read) << read.error().message;
+    for (const char* algorithm : {"auto", "jit", "wgl"}) {
+      CheckOptions options;
+      options.model = "cas-register";
+      options.algorithm = algorithm;
+      options.certificate = true;
+      const CheckResult result = check(read->history, options);
+      EXPECT_EQ(name(result.verdict), row[1]) << row[0] << " by " << algorithm << ": " << result.reason;
+    }
+    ++rows;
+  }
+  EXPECT_GT(rows, 40u);
+}
+
+class EveryModel : public testing::TestWithParam<const char*> {};
+
+TEST_P(EveryModel, CertifiesWhatIsValidAndMinimisesWhatIsNot) {
+  CheckOptions options;
+  options.model = GetParam();
+  options.certificate = true;
+  RandomHistory shape;
+  shape.model = options.model;
+  shape.crashed = 0.2;
+  std::mt19937_64 chance(5);
+  std::size_t certified = 0, minimised = 0;
+  for (int round = 0; round < 250; ++round) {
+    shape.operations = 3 + chance() % 9;
+    shape.clients = 2 + static_cast<int>(chance() % 4);
+    const History history = random_history(shape, chance);
+    const CheckResult result = check(history, options);
+    if (result.verdict == Verdict::unknown) {
+      EXPECT_EQ(result.reason, "no operation succeeded, so nothing was observed");
+      continue;
+    }
+    EXPECT_EQ(result.verdict == Verdict::valid, oracle_linearizable(history, options));
+    if (result.verdict == Verdict::valid) {
+      EXPECT_EQ(verify_certificate(history, options, result), "");
+      ++certified;
+      continue;
+    }
+    ASSERT_EQ(result.anomalies.size(), 1u);
+    const Anomaly& anomaly = result.anomalies[0];
+    EXPECT_FALSE(anomaly.explanation.empty());
+    EXPECT_GE(anomaly.sentences.size(), 2u);
+    ++minimised;
+    // The operations named alone are a history; none may be superfluous.
+    const auto model = lin::make_model(history, options);
+    const lin::Partition keys = lin::partition(history, **model);
+    const lin::KeyHistory& key = keys.keys[0];
+    std::vector<lin::CallIndex> minimal;
+    for (lin::CallIndex i = 0; i < key.calls.size(); ++i) {
+      if (std::count(anomaly.operations.begin(), anomaly.operations.end(), key.calls[i].inv) != 0) minimal.push_back(i);
+    }
+    const auto verdict = [&](const std::vector<lin::CallIndex>& calls) {
+      lin::Budget budget(std::chrono::steady_clock::time_point::max(), std::size_t{1} << 30, {});
+      return lin::find_strategy("wgl")->decide(lin::part_of(key, calls), budget, false).verdict;
+    };
+    EXPECT_EQ(verdict(minimal), Verdict::invalid);
+    EXPECT_TRUE(lin::explains_itself(key, minimal));
+    if (options.model != "register" && options.model != "cas-register") continue;
+    for (std::size_t out = 0; out < minimal.size(); ++out) {
+      auto rest = minimal;
+      rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(out));
+      EXPECT_TRUE(verdict(rest) == Verdict::valid || !lin::explains_itself(key, rest));
+    }
+  }
+  EXPECT_GT(certified, 20u);
+  EXPECT_GT(minimised, 3u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EveryModel,
+                         testing::Values("register", "cas-register", "versioned-register", "kv", "counter", "fetch-add", "set",
+                                         "log", "queue", "stack", "priority-queue", "mutex", "mutex-owner",
+                                         "reentrant-mutex", "fenced-mutex", "semaphore-2", "unique-ids"));
+
+TEST(Certificates, AreRefusedWhenTheyAreWrong) {
+  LongHistory shape;
+  shape.operations = 60;
+  const History history = long_history(shape);
+  CheckOptions options;
+  options.model = "cas-register";
+  options.certificate = true;
+  CheckResult result = check(history, options);
+  ASSERT_EQ(result.verdict, Verdict::valid) << result.reason;
+  auto& order = result.certificate[0].second;
+  ASSERT_EQ(verify_certificate(history, options, result), "");
+  const EventIndex last = order.back();
+  order.pop_back();
+  EXPECT_NE(verify_certificate(history, options, result).find("is missing"), std::string::npos);
+  order.insert(order.begin(), last);
+  EXPECT_NE(verify_certificate(history, options, result), "");
+  order.push_back(last);
+  EXPECT_NE(verify_certificate(history, options, result), "");
+}
+
+TEST(Counterexamples, OfLongHistoriesAreSmall) {
+  for (const int values : {0, 5}) {
+    LongHistory shape;
+    shape.operations = 20'000;
+    shape.values = values;
+    shape.cas = values != 0;
+    shape.invalid = true;
+    const History history = long_history(shape);
+    CheckOptions options;
+    options.model = "cas-register";
+    const CheckResult result = check(history, options);
+    ASSERT_EQ(result.verdict, Verdict::invalid) << values;
+    ASSERT_EQ(result.anomalies.size(), 1u);
+    EXPECT_LE(result.anomalies[0].operations.size(), 20u);
+    EXPECT_GE(result.anomalies[0].operations.size(), 2u);
+    EXPECT_LT(result.seconds, 10);
+  }
+}
+
+TEST(Budgets, EndInUnknownWithTheReason) {
+  LongHistory shape;
+  shape.operations = 20'000;
+  shape.crashed = 0.2;
+  shape.clients = 30;
+  const History history = long_history(shape);
+  CheckOptions options;
+  options.model = "cas-register";
+  options.algorithm = "wgl";
+  options.memory_bytes = 1 << 16;
+  CheckResult result = check(history, options);
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_NE(result.reason.find("memory limit"), std::string::npos) << result.reason;
+  options.memory_bytes = 0;
+  std::stop_source stop;
+  stop.request_stop();
+  options.stop = stop.get_token();
+  result = check(history, options);
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_NE(result.reason.find("stopped on request"), std::string::npos) << result.reason;
+}
+
+History tiny(std::initializer_list<std::pair<const char*, Value>> operations) {
+  HistoryBuilder builder;
+  for (const auto& [f, value] : operations) {
+    for (const EventType type : {EventType::invoke, EventType::ok}) {
+      Event event;
+      event.type = type;
+      event.f = *builder.function(f);
+      event.value = builder.values().intern(value);
+      EXPECT_TRUE(builder.add(event));
+    }
+  }
+  return builder.finish();
+}
+
+TEST(Usage, IsExplained) {
+  CheckOptions options;
+  options.model = "cas-regster";
+  const History history = tiny({{"write", Value(1)}, {"frobnicate", Value(1)}});
+  EXPECT_NE(check(history, options).reason.find("did you mean"), std::string::npos);
+  options.model = "cas-register";
+  const CheckResult result = check(history, options);
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_NE(result.reason.find("event 2: the model cas-register does not know the operation \"frobnicate\""), std::string::npos)
+      << result.reason;
+  options.algorithm = "magic";
+  EXPECT_NE(check(history, options).reason.find("jit"), std::string::npos);
+}
+
+TEST(InitialValues, CanBeGivenOrUnknown) {
+  const History history = tiny({{"read", Value(7)}, {"cas", Value::List{Value(7), Value(8)}}, {"read", Value(8)}});
+  CheckOptions options;
+  options.model = "cas-register";
+  EXPECT_EQ(check(history, options).verdict, Verdict::invalid);
+  options.initial = Value(7);
+  EXPECT_EQ(check(history, options).verdict, Verdict::valid);
+  options.initial = Value(6);
+  EXPECT_EQ(check(history, options).verdict, Verdict::invalid);
+  options.initial.reset();
+  options.initial_unknown = true;
+  EXPECT_EQ(check(history, options).verdict, Verdict::valid);
+}
+
+TEST(Tables, AreModels) {
+  const auto file = std::filesystem::temp_directory_path() / ("ordeal-table-" + std::to_string(::getpid()) + ".json");
+  std::ofstream(file) << R"({"initial": "off", "transitions": [["off", "press", null, "on", "on"],
+      {"state": "on", "f": "press", "result": "off", "next": "off"}]})";
+  CheckOptions options;
+  options.model = "table:" + file.string();
+  HistoryBuilder builder;
+  for (const char* result : {"on", "off", "on"}) {
+    Event event;
+    event.f = *builder.function("press");
+    event.value = kNil;
+    ASSERT_TRUE(builder.add(event));
+    event.type = EventType::ok;
+    event.value = builder.values().string(result);
+    ASSERT_TRUE(builder.add(event));
+  }
+  EXPECT_EQ(check(builder.finish(), options).verdict, Verdict::valid);
+  EXPECT_EQ(check(tiny({{"press", Value("on")}, {"press", Value("on")}}), options).verdict, Verdict::invalid);
+  std::filesystem::remove(file);
+}
+
+TEST(MultiRegister, TxnsTouchSeveralKeysAtOnce) {
+  const auto micro = [](const char* f, const char* k, Value v) { return Value(Value::List{Value(f), Value(k), std::move(v)}); };
+  CheckOptions options;
+  options.model = "multi-register";
+  const History good = tiny({{"txn", Value(Value::List{micro("w", "x", 1), micro("w", "y", 2)})},
+                             {"txn", Value(Value::List{micro("r", "x", 1), micro("r", "y", 2)})}});
+  EXPECT_EQ(check(good, options).verdict, Verdict::valid);
+  const History torn = tiny({{"txn", Value(Value::List{micro("w", "x", 1), micro("w", "y", 2)})},
+                             {"txn", Value(Value::List{micro("r", "x", 1), micro("r", "y", Value())})}});
+  EXPECT_EQ(check(torn, options).verdict, Verdict::invalid);
+}
+
+}  // namespace
+}  // namespace ordeal

@@ -1,0 +1,144 @@
+// Every algorithm against the oracle on random small histories of every model. ORDEAL_HEAVY=N multiplies the number
+// of histories (the default keeps the test to seconds); a disagreement prints the history.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "checkers/linearizability/strategy.h"
+#include "support/history_generator.h"
+#include "support/oracle.h"
+
+namespace ordeal::lin {
+namespace {
+
+using testing_support::oracle_linearizable;
+using testing_support::random_history;
+using testing_support::RandomHistory;
+
+int times() {
+  const char* heavy = std::getenv("ORDEAL_HEAVY");
+  return heavy == nullptr ? 1 : std::max(1, std::atoi(heavy));
+}
+
+std::string text(const History& history) {
+  std::string out;
+  for (EventIndex e = 0; e < history.size(); ++e) {
+    out += std::to_string(e) + ": " + history.process_name(history.process(e)) + " " + std::string(name(history.type(e))) + " " +
+           std::string(history.f_name(e)) + " " + history.values().to_json(history.key(e)) + " " +
+           history.values().to_json(history.value(e)) + "\n";
+  }
+  return out;
+}
+
+// The verdict of one algorithm over all keys; nothing when it objects to one of them.
+std::optional<Verdict> verdict(const Strategy& strategy, const Partition& keys) {
+  Verdict all = Verdict::valid;
+  for (const KeyHistory& key : keys.keys) {
+    if (!strategy.objection(key).empty()) return std::nullopt;
+    Budget budget(std::chrono::steady_clock::now() + std::chrono::seconds(20), std::size_t{1} << 30, {});
+    const Decision decision = strategy.decide(key, budget, false);
+    EXPECT_NE(decision.verdict, Verdict::unknown) << strategy.name() << ": " << decision.reason;
+    all = merged(all, decision.verdict);
+  }
+  return all;
+}
+
+struct Agreement {
+  std::size_t valid = 0, invalid = 0;
+  std::map<std::string, std::size_t> decided;
+};
+
+Agreement compare(const RandomHistory& shape, const CheckOptions& options, int rounds, std::uint64_t seed) {
+  Agreement out;
+  std::mt19937_64 chance(seed);
+  for (int round = 0; round < rounds * times(); ++round) {
+    RandomHistory varied = shape;
+    varied.operations = 2 + chance() % shape.operations;
+    varied.clients = 1 + static_cast<int>(chance() % static_cast<std::uint64_t>(shape.clients));
+    const History history = random_history(varied, chance);
+    const bool expected = oracle_linearizable(history, options);
+    ++(expected ? out.valid : out.invalid);
+    const auto model = make_model(history, options);
+    if (!model) {
+      ADD_FAILURE() << model.error().message;
+      return out;
+    }
+    const Partition keys = partition(history, **model);
+    for (const auto& [place, problem] : keys.not_understood) ADD_FAILURE() << problem.message << "\n" << text(history);
+    for (const auto& strategy : strategies()) {
+      const auto found = verdict(*strategy, keys);
+      if (!found) continue;
+      ++out.decided[std::string(strategy->name())];
+      EXPECT_EQ(*found == Verdict::valid, expected)
+          << strategy->name() << " on " << options.model << " says " << name(*found) << "; seed " << seed << " round "
+          << round << "\n" << text(history);
+      if ((*found == Verdict::valid) != expected) return out;
+    }
+  }
+  return out;
+}
+
+class EveryModel : public testing::TestWithParam<const char*> {};
+
+TEST_P(EveryModel, AgreesWithTheOracle) {
+  CheckOptions options;
+  options.model = GetParam();
+  RandomHistory shape;
+  shape.model = options.model;
+  shape.operations = 9;
+  shape.clients = 5;
+  std::size_t invalid = 0;
+  for (const double crashed : {0.0, 0.15, 0.45}) {
+    shape.crashed = crashed;
+    const Agreement seen = compare(shape, options, 300, 42);
+    EXPECT_GT(seen.valid, 20u);
+    invalid += seen.invalid;
+  }
+  EXPECT_GT(invalid, 8u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EveryModel,
+                         testing::Values("register", "cas-register", "versioned-register", "multi-register", "kv", "counter",
+                                         "fetch-add", "set", "log", "queue", "unordered-queue", "stack", "priority-queue",
+                                         "mutex", "mutex-owner", "reentrant-mutex", "fenced-mutex", "semaphore-2", "unique-ids"));
+
+TEST(UniqueValues, ZonesAgreeWithTheOracleAndTheSearches) {
+  for (const char* model : {"register", "cas-register"}) {
+    CheckOptions options;
+    options.model = model;
+    RandomHistory shape;
+    shape.model = model;
+    shape.operations = 10;
+    shape.clients = 6;
+    shape.unique_values = true;
+    for (const double crashed : {0.0, 0.3}) {
+      shape.crashed = crashed;
+      Agreement seen = compare(shape, options, 1500, 7);
+      EXPECT_GT(seen.decided["zones"], 700u);
+      EXPECT_GT(seen.invalid, 200u);
+    }
+  }
+}
+
+TEST(SeveralKeys, AreIndependent) {
+  CheckOptions options;
+  options.model = "cas-register";
+  RandomHistory shape;
+  shape.keys = 3;
+  shape.operations = 11;
+  shape.clients = 5;
+  (void)compare(shape, options, 500, 3);
+}
+
+TEST(NilReads, CanBeUnknown) {
+  CheckOptions options;
+  options.model = "register";
+  options.nil_reads = NilReads::unknown;
+  RandomHistory shape;
+  shape.model = "register";
+  (void)compare(shape, options, 500, 11);
+}
+
+}  // namespace
+}  // namespace ordeal::lin

@@ -1,0 +1,316 @@
+#include "checkers/history/reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "checkers/history/writer.h"
+
+namespace ordeal {
+namespace {
+
+using testing::HasSubstr;
+
+ReadHistory read(std::string_view text, const ReadOptions& options = {}) {
+  auto read = read_history(text, "h", options);
+  EXPECT_TRUE(read) << (read ? "" : read.error().message) << "\n" << text;
+  return read ? std::move(*read) : ReadHistory{};
+}
+
+std::string refused(std::string_view text, const ReadOptions& options = {}) {
+  auto read = read_history(text, "h", options);
+  EXPECT_FALSE(read) << text;
+  if (read) return "";
+  EXPECT_EQ(read.error().code, ErrorCode::input);
+  return read.error().message;
+}
+
+// All operations, a line each.
+std::string described(const History& history) {
+  std::string out;
+  for (const auto& op : history.operations()) out += history.describe(op) + "\n";
+  return out;
+}
+
+TEST(JsonLines, ReadsOurOwnFormat) {
+  const auto [h, format, notes] = read(
+      R"({"index":0,"time":10,"process":3,"type":"invoke","f":"cas","key":"k7","value":[1,2]})" "\n"
+      R"({"index":1,"time":12,"process":"nemesis","type":"info","f":"partition","value":{"n1":["n2"]}})" "\n"
+      R"({"index":2,"time":15,"process":3,"type":"fail","f":"cas","key":"k7","value":[1,2],"error":{"kind":"mismatch","message":"not 1"}})" "\n"
+      R"({"index":3,"time":15,"process":4,"type":"invoke","f":"read","key":"k7"})" "\n"
+      R"({"index":4,"time":16,"process":4,"type":"ok","f":"read","key":"k7","value":null,"node":{"x":1}})" "\n");
+  EXPECT_EQ(format, HistoryFormat::jsonl);
+  EXPECT_EQ(described(h), "3 cas \"k7\" [1,2] -> fail\n4 read \"k7\" -> ok null\n");
+  EXPECT_EQ(h.time(2), 15);
+  EXPECT_EQ(h.process(1), kNemesis);
+  EXPECT_EQ(h.partner(1), kNoEvent);
+  ASSERT_NE(h.error(2), nullptr);
+  EXPECT_EQ(*h.error(2), (EventError{"mismatch", "not 1"}));
+  EXPECT_EQ(h.value(3), kAbsent);
+  EXPECT_EQ(h.value(4), kNil);
+}
+
+TEST(JsonLines, ToleratesOrderSpacesLineEndsAndByteOrderMark) {
+  const auto h = read("\xEF\xBB\xBF{ \"value\" : \"\\u00e9\\n\", \"f\":\"write\",\"type\":\"invoke\",\"process\":0}\r\n\r\n"
+                      "{\"process\":\"0\",\"type\":\":ok\",\"f\":\":write\",\"time\":null}\r\n").history;
+  EXPECT_EQ(described(h), "0 write \"\xC3\xA9\\n\" -> ok\n");
+}
+
+TEST(JsonLines, NullKeyIsNoKey) {
+  const auto h = read(R"({"process":0,"type":"invoke","f":"read","key":null,"value":null})").history;
+  EXPECT_EQ(h.key(0), kAbsent);
+}
+
+TEST(JsonLines, ValuesOfAllKinds) {
+  // The first line goes through the fast path, the second, with an escape, through the strict one.
+  const auto h = read(R"({"process":0,"type":"invoke","f":"w","value":[true,false,null,-5,"a",{"b":[1,[2]]},[]]})" "\n"
+                      R"({"process":0,"type":"ok","f":"w","value":[true,false,null,-5,"\u0061",{"b":[1,[2]]},[]]})").history;
+  EXPECT_EQ(h.value(0), h.value(1));
+  EXPECT_EQ(h.values().to_json(h.value(0)), R"([true,false,null,-5,"a",{"b":[1,[2]]},[]])");
+}
+
+TEST(JsonLines, LargeIntegersStayExact) {
+  const auto h = read(R"({"process":0,"type":"invoke","f":"w","value":9223372036854775807})").history;
+  EXPECT_EQ(h.values().as_integer(h.value(0)), 9223372036854775807);
+}
+
+TEST(JsonLines, NamedProcesses) {
+  const auto h = read(R"({"process":"alice","type":"invoke","f":"w","value":1})" "\n"
+                      R"({"process":"monitor","type":"info","f":"sample"})" "\n"
+                      R"({"process":"nemesis-2","type":"invoke","f":"kill"})" "\n"
+                      R"({"process":"nemesis-2","type":"info","f":"kill"})" "\n"
+                      R"({"process":"monitor","type":"info","f":"sample"})" "\n"
+                      R"({"process":"alice","type":"ok","f":"w","value":1})").history;
+  EXPECT_EQ(described(h), "alice w 1 -> ok\n");
+  EXPECT_EQ(h.process_name(h.process(1)), "monitor");
+  EXPECT_EQ(h.process_name(h.process(3)), "nemesis-2");
+}
+
+TEST(JsonLines, ErrorsNameLineColumnAndWhatWasExpected) {
+  const std::string good = R"({"process":0,"type":"invoke","f":"read"})" "\n";
+  EXPECT_EQ(refused(good + R"({"process":0,"type":"ok","f":"read","value":[1,}})" "\n" + good).substr(0, 8), "h:2:48: ");
+  EXPECT_THAT(refused(good + R"({"process":0,"type":"done","f":"read"})"),
+              HasSubstr("h:2:21: the type \"invoke\", \"ok\", \"fail\" or \"info\" was expected, found \"done\""));
+  EXPECT_THAT(refused(good + R"({"process":1.5,"type":"ok","f":"read"})"), HasSubstr("a process"));
+  EXPECT_THAT(refused(good + R"({"type":"ok","f":"read"})"), HasSubstr("h:2: the event has no process"));
+  EXPECT_THAT(refused(good + R"({"process":0,"f":"read"})"), HasSubstr("h:2: the event has no type"));
+  EXPECT_THAT(refused(good + "rubbish\n"), HasSubstr("h:2:1: '{' was expected, found 'r'"));
+  EXPECT_THAT(refused(good + R"({"process":0,"type":"ok","f":"read"} x)"), HasSubstr("h:2:38: the end was expected"));
+}
+
+TEST(JsonLines, ContradictionsNameFileAndEvents) {
+  const std::string invoke = R"({"process":0,"type":"invoke","f":"read","key":"a"})" "\n";
+  EXPECT_THAT(refused(R"({"process":0,"type":"ok","f":"read"})"), HasSubstr("h:1: event 0 (line 1): process 0 completes"));
+  EXPECT_THAT(refused(invoke + invoke), HasSubstr("h:2: event 1 (line 2): process 0 invokes an operation while its operation of event 0 (line 1)"));
+  EXPECT_THAT(refused(invoke + R"({"process":0,"type":"ok","f":"write"})"), HasSubstr("completes write, but"));
+  EXPECT_THAT(refused(invoke + R"({"process":0,"type":"ok","f":"read","key":"b"})"), HasSubstr("on key \"b\", but its open operation of event 0 (line 1) is on key \"a\""));
+  EXPECT_THAT(refused(R"({"process":0,"type":"invoke","f":"r","time":5})" "\n" R"({"process":1,"type":"invoke","f":"r","time":4})"),
+              HasSubstr("time runs backwards"));
+}
+
+TEST(JsonLines, EmptyFilesAreRefused) {
+  EXPECT_THAT(refused(""), HasSubstr("no events"));
+  EXPECT_THAT(refused(" \n\r\n"), HasSubstr("no events"));
+  EXPECT_THAT(refused("[]"), HasSubstr("no events"));
+}
+
+TEST(JsonLines, TornEnd) {
+  const std::string good = R"({"process":0,"type":"invoke","f":"read"})" "\n";
+  const std::string torn = good + R"({"process":0,"type":"ok","f)";
+  EXPECT_THAT(refused(torn), HasSubstr("h:2:"));
+  ReadOptions tolerant;
+  tolerant.tolerate_torn_end = true;
+  const auto result = read(torn, tolerant);
+  EXPECT_EQ(result.history.size(), 1u);
+  ASSERT_EQ(result.notes.size(), 1u);
+  EXPECT_THAT(result.notes[0], HasSubstr("line, 2, breaks off"));
+  EXPECT_THAT(refused(torn + "\n" + good, tolerant), HasSubstr("h:2:"));
+  // A whole last line without its line end is read.
+  EXPECT_EQ(read(good + R"({"process":0,"type":"ok","f":"read"})", tolerant).history.size(), 2u);
+}
+
+TEST(JsonLines, WhatIsWrittenReadsBackTheSame) {
+  const std::string text =
+      R"({"index":0,"time":10,"process":3,"type":"invoke","f":"cas","key":"k7","value":[1,2]})" "\n"
+      R"({"index":1,"time":12,"process":"nemesis","type":"info","f":"partition","value":{"n1":["n2"]}})" "\n"
+      R"({"index":5,"time":15,"process":3,"type":"info","f":"cas","key":"k7","value":[1,2],"error":{"kind":"timeout","message":"5 s\n"}})" "\n"
+      R"({"index":6,"process":"bob","type":"invoke","f":"read","key":7})" "\n";
+  const auto h = read(text).history;
+  std::string out;
+  for (EventIndex e = 0; e < h.size(); ++e) append_event_jsonl(out, h, e);
+  EXPECT_EQ(out, text);
+}
+
+TEST(Independent, TakesTuplesApart) {
+  ReadOptions independent;
+  independent.independent = true;
+  const std::string lines = R"({"process":0,"type":"invoke","f":"cas","value":["x",[1,2]]})" "\n"
+                            R"({"process":"nemesis","type":"info","f":"kill","value":["n1","n2"]})" "\n"
+                            R"({"process":0,"type":"info","f":"cas","value":"timeout"})" "\n";
+  const auto h = read(lines, independent).history;
+  EXPECT_EQ(h.values().to_json(h.key(0)) + h.values().to_json(h.value(0)), "\"x\"[1,2]");
+  EXPECT_EQ(h.key(2), h.key(0));
+  EXPECT_EQ(h.values().to_json(h.value(1)), R"(["n1","n2"])");
+  EXPECT_EQ(read(lines).history.key(0), kAbsent);
+  EXPECT_THAT(refused(R"({"process":0,"type":"invoke","f":"read"})", independent), HasSubstr("[key value]"));
+}
+
+TEST(ElleJson, ReadsArraysAndObjectsOverSeveralLines) {
+  const std::string one = "{\"index\":0,\"type\":\"invoke\",\"process\":1,\"f\":\"txn\",\n \"value\":[[\"append\",9,1],[\"r\",9,null]]}";
+  const std::string two = "{\"index\":1,\"type\":\"ok\",\"process\":1,\"f\":\"txn\",\"value\":[[\"append\",9,1],[\"r\",9,[1]]]}";
+  const std::string expected = "1 txn [[\"append\",9,1],[\"r\",9,null]] -> ok [[\"append\",9,1],[\"r\",9,[1]]]\n";
+  const auto array = read("[" + one + ",\n" + two + "]\n");
+  EXPECT_EQ(array.format, HistoryFormat::elle_json);
+  EXPECT_EQ(described(array.history), expected);
+  EXPECT_EQ(described(read(one + "\n" + two).history), expected);
+  EXPECT_THAT(refused("[" + one + "\n" + two + "]"), HasSubstr("h:3:1: ',' or ']' was expected"));
+  EXPECT_THAT(refused("[" + one), HasSubstr("before the ']'"));
+  EXPECT_THAT(refused("[" + one + ",\n{\"type\":7}]"), HasSubstr("h:3:9: the type"));
+}
+
+TEST(Edn, MapALineVectorAndList) {
+  const std::string maps = "{:process 0, :type :invoke, :f :write, :value 3, :time 5, :index 0}\n"
+                           "{:process 0, :type :ok, :f :write, :value 3 :time 6, :index 1}\n";
+  for (const std::string& text : {maps, "[" + maps + "]", "(" + maps + ")\n", "#jepsen.history.DenseHistory [" + maps + "]"}) {
+    const auto result = read(text);
+    EXPECT_EQ(result.format, HistoryFormat::edn);
+    EXPECT_EQ(described(result.history), "0 write 3 -> ok\n");
+    EXPECT_EQ(result.history.time(1), 6);
+  }
+}
+
+TEST(Edn, RecordsCommentsAndOddForms) {
+  const auto h = read(
+      "; a history\n"
+      "#jepsen.history.Op{:index 0, :time 1, :type :invoke, :process 0, :f :add, :value #{3 1 2}}\n"
+      "#_{:type :invoke :process 9 :f :never}\n"
+      "#jepsen.history.Op{:index 1, :type :ok, :process 0, :f \"add\", :value [1/2 6/3 7N 1.5M 0x10 \\a \\newline ns/sym :k/w \"s\\\"q\" "
+      "##Inf #inst \"2020\" ^{:m 1} {:a nil} #:b{:c true} 123456789012345678901234567890]}\n"
+      "{:type :info, :process :nemesis, :f :start, :value \"Cut off {:n1 #{:n2}}\" :exception #object[Foo 0x1 \"bar\"]}\n").history;
+  EXPECT_EQ(h.values().to_json(h.value(0)), "[1,2,3]");
+  EXPECT_EQ(h.values().to_json(h.value(1)),
+            R"([0.5,2,7,1.5,16,"a","\n","ns/sym","k/w","s\"q",null,"2020",{"a":null},{"b/c":true},"123456789012345678901234567890"])");
+  EXPECT_EQ(h.process(2), kNemesis);
+}
+
+TEST(Edn, ErrorsAndTimeOuts) {
+  const auto h = read("{:process 1 :type :invoke :f :read :value nil}\n{:process 1 :type :info :f :read :value nil :error :timed-out}\n"
+                      "{:process 2 :type :invoke :f :read}\n{:process 2 :type :fail :f :read :error [:pg \"no route\"]}\n").history;
+  EXPECT_EQ(*h.error(1), (EventError{"timed-out", ""}));
+  EXPECT_EQ(*h.error(3), (EventError{"pg", "no route"}));
+}
+
+TEST(Edn, IndependentTuples) {
+  const std::string text = "{:process 0 :type :invoke :f :read :value [3 nil]}\n{:process 0 :type :ok :f :read :value [3 1]}";
+  ReadOptions independent;
+  independent.independent = true;
+  EXPECT_EQ(described(read(text, independent).history), "0 read 3 -> ok 1\n");
+  EXPECT_EQ(described(read("{:process 0 :type :invoke :f :read :value #jepsen.independent.Tuple[3 nil]}").history), "0 read 3 -> info\n");
+  EXPECT_EQ(described(read("{:process 0 :type :invoke :f :read :value #clojure.lang.MapEntry [3 nil]}").history), "0 read 3 -> info\n");
+}
+
+TEST(Edn, ErrorsNameLineColumnAndWhatWasExpected) {
+  EXPECT_THAT(refused("{:process 0 :type :invoke :f :w :value 1}\n{:process 0 :type :ok :f :w :value [1 }\n"), HasSubstr("h:2:39: a form was expected, found '}'"));
+  EXPECT_THAT(refused("[{:process 0 :type :invoke :f :w}"), HasSubstr("before the ']'"));
+  EXPECT_THAT(refused("{:process 0 :type :done :f :w}"), HasSubstr("found done"));
+  EXPECT_THAT(refused("{:process 0 :type :invoke :f :w"), HasSubstr("no '}' closes the event that begins in line 1"));
+  EXPECT_THAT(refused("{:process 0 :type :invoke :f :w :value 1x}"), HasSubstr("a number was expected, found '1x}'"));
+  EXPECT_THAT(refused("{:a 1}"), HasSubstr("an event with :type and :process was expected"));
+  EXPECT_THAT(refused("(1 2)"), HasSubstr("h:1:2: an event"));
+  EXPECT_THAT(refused("{:process 0 :type :invoke :f :w :value " + std::string(2000, '[')), HasSubstr("nested deeper"));
+}
+
+TEST(JepsenLog, ReadsTheConsole) {
+  const auto result = read(
+      "INFO  jepsen.core - Worker 3 starting\n"
+      "INFO  jepsen.util - 0\t:invoke\t:read\tnil\n"
+      "INFO  jepsen.util - 1 :invoke :cas [1 2]\n"
+      "INFO  jepsen.util - :nemesis :info :start Cut off {n1 [n2\n"
+      "2018-05-01 12:00:00,1{GMT}\tINFO\t[jepsen worker 1] jepsen.util: 1\t:fail\t:cas\t[1 2]\t[:not \"1\"]\r\n"
+      "INFO  jepsen.util - 0\t:info\t:read\t:timed-out\n");
+  EXPECT_EQ(result.format, HistoryFormat::jepsen_log);
+  const History& h = result.history;
+  EXPECT_EQ(described(h), "0 read -> info\n1 cas [1,2] -> fail\n");
+  EXPECT_EQ(h.error(4)->kind, "timed-out");
+  EXPECT_EQ(*h.error(3), (EventError{"not", "1"}));
+  ASSERT_EQ(result.notes.size(), 1u);
+  EXPECT_THAT(refused("INFO  jepsen.util - 0\t:invoke\t:write\t[1\n"), HasSubstr("h:1:38: no ']' closes"));
+  EXPECT_THAT(refused("INFO  jepsen.util - 0\t:invokes\t:write\t1\n"), HasSubstr("h:1:23: the type"));
+}
+
+TEST(Porcupine, ReadsKvLogs) {
+  const auto result = read("{:process 0, :type :invoke, :f :append, :key \"3\", :value \"x 0 0 y\"}\n"
+                           "{:process 0, :type :ok, :f :append, :key \"3\", :value \"x 0 0 y\"}\n");
+  EXPECT_EQ(result.format, HistoryFormat::porcupine);
+  EXPECT_EQ(described(result.history), "0 append \"3\" \"x 0 0 y\" -> ok\n");
+}
+
+TEST(Formats, AreFoundByNameOrRefused) {
+  EXPECT_EQ(*find_history_format("edn"), HistoryFormat::edn);
+  EXPECT_THAT(find_history_format("end").error().message, HasSubstr("did you mean \"edn\""));
+  EXPECT_THAT(refused("hello world\n"), HasSubstr("h:1: is no history of a known format: it begins with \"hello world\""));
+  EXPECT_THAT(refused(std::string("\xFF\xFE{\0", 4)), HasSubstr("UTF-16"));
+}
+
+class FileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "ordeal-reader-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path folder_;
+};
+
+TEST_F(FileTest, MissingFilesFoldersAndGzip) {
+  EXPECT_EQ(read_history_file((folder_ / "none").string()).error().code, ErrorCode::not_found);
+  EXPECT_THAT(read_history_file(folder_.string()).error().message, HasSubstr("is a directory"));
+  const std::string packed = (folder_ / "h.jsonl.gz").string();
+  gzFile file = gzopen(packed.c_str(), "wb");
+  gzputs(file, "{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}\n");
+  gzclose(file);
+  const auto unpacked = read_history_file(packed);
+  ASSERT_TRUE(unpacked) << unpacked.error().message;
+  EXPECT_EQ(unpacked->history.size(), 1u);
+  std::filesystem::resize_file(packed, std::filesystem::file_size(packed) - 9);
+  EXPECT_THAT(read_history_file(packed).error().message, HasSubstr("gzip"));
+}
+
+TEST_F(FileTest, WriterReportsAFullDisk) {
+  const auto h = read(R"({"process":0,"type":"invoke","f":"read"})").history;
+  const std::string path = (folder_ / "out.jsonl").string();
+  ASSERT_TRUE(write_history_jsonl(h, path));
+  EXPECT_EQ(read_history_file(path)->history.size(), 1u);
+  const auto full = write_history_jsonl(h, "/dev/full");
+  ASSERT_FALSE(full);
+  EXPECT_THAT(full.error().message, HasSubstr("No space left"));
+}
+
+TEST(SharedData, EveryFileIsRead) {
+  const char* given = std::getenv("ORDEAL_SHARED_DATA");
+  const std::filesystem::path data = given != nullptr ? given : ORDEAL_SHARED_DATA_DIR;
+  if (!std::filesystem::exists(data)) GTEST_SKIP() << "no shared histories at " << data;
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(data)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension != ".edn" && extension != ".log" && extension != ".jsonl") continue;
+    ++files;
+    const auto result = read_history_file(entry.path().string());
+    if (entry.path().filename().string().starts_with("bad-")) {
+      EXPECT_FALSE(result) << entry.path();
+      continue;
+    }
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_FALSE(result->history.operations().empty());
+  }
+  EXPECT_GT(files, 100);
+}
+
+}  // namespace
+}  // namespace ordeal

@@ -1,0 +1,137 @@
+// The checker against brute force on random small histories. ORDEAL_HEAVY=N multiplies their number.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "checkers/history/reader.h"
+#include "checkers/transactions/checker.h"
+#include "support/txn_oracle.h"
+
+namespace ordeal {
+namespace {
+
+using namespace testing_support;
+
+int heavy() {
+  const char* text = std::getenv("ORDEAL_HEAVY");
+  return text == nullptr ? 1 : std::max(1, std::atoi(text));
+}
+
+struct Level {
+  const char* name;
+  bool snapshot;
+  OracleOrder order;
+};
+constexpr Level kLevels[] = {
+    {"serializable", false, OracleOrder::none},
+    {"strong-session-serializable", false, OracleOrder::session},
+    {"strict-serializable", false, OracleOrder::realtime},
+    {"snapshot-isolation", true, OracleOrder::none},
+    {"strong-session-snapshot-isolation", true, OracleOrder::session},
+    {"strong-snapshot-isolation", true, OracleOrder::realtime},
+};
+
+CheckResult check(const std::string& text, bool lists, const char* level) {
+  auto read = read_history(text, "random");
+  if (!read) {
+    ADD_FAILURE() << read.error().message << "\n" << text;
+    return {};
+  }
+  CheckOptions options;
+  options.model = lists ? "list-append" : "rw-register";
+  options.consistency = level;
+  return transactional_checker()->check(read->history, options);
+}
+
+void compare(bool lists, Store store, std::uint64_t seed, int count) {
+  std::mt19937_64 chance(seed);
+  std::size_t decided = 0, invalid = 0;
+  for (int i = 0; i < count * heavy(); ++i) {
+    TxnShape shape;
+    shape.lists = lists;
+    shape.store = store;
+    shape.transactions = 2 + static_cast<std::size_t>(chance() % 4);
+    shape.keys = 1 + static_cast<int>(chance() % 3);
+    const OracleHistory history = random_transactions(shape, chance);
+    const std::string text = to_jsonl(history);
+    for (const Level& level : kLevels) {
+      const bool expected = level.snapshot ? snapshot_isolated(history, level.order) : serializable(history, level.order);
+      const CheckResult result = check(text, lists, level.name);
+      if (result.verdict == Verdict::unknown) {
+        EXPECT_NE(result.reason.find("succeeded"), std::string::npos) << result.reason << "\n" << text;
+        continue;
+      }
+      ++decided;
+      if (!expected) ++invalid;
+      ASSERT_EQ(result.verdict == Verdict::valid, expected)
+          << level.name << ", history " << i << (result.anomalies.empty() ? "" : " " + result.anomalies[0].type) << "\n" << text;
+    }
+  }
+  EXPECT_GT(decided, 0u);
+  EXPECT_GT(invalid, decided / 50);
+}
+
+TEST(Oracle, ListAppendOfASerialStore) { compare(true, Store::serial, 1, 400); }
+TEST(Oracle, ListAppendOfASnapshotStore) { compare(true, Store::snapshot, 2, 400); }
+TEST(Oracle, ListAppendOfAReadCommittedStore) { compare(true, Store::committed, 3, 400); }
+TEST(Oracle, RegistersOfASerialStore) { compare(false, Store::serial, 4, 400); }
+TEST(Oracle, RegistersOfASnapshotStore) { compare(false, Store::snapshot, 5, 400); }
+TEST(Oracle, RegistersOfAReadCommittedStore) { compare(false, Store::committed, 6, 400); }
+
+TEST(Oracle, AxiomsOfRegisters) {
+  std::mt19937_64 chance(8);
+  std::size_t decided = 0, invalid = 0;
+  for (int i = 0; i < 1500 * heavy(); ++i) {
+    TxnShape shape;
+    shape.lists = false;
+    shape.store = Store::committed;
+    shape.crashed = shape.failed = 0;
+    shape.falsify = 0.7;
+    shape.transactions = 3 + static_cast<std::size_t>(chance() % 3);
+    const OracleHistory history = random_transactions(shape, chance);
+    const std::string text = to_jsonl(history);
+    const CheckResult all = check(text, false, "strongest");
+    const bool outside = std::any_of(all.anomalies.begin(), all.anomalies.end(), [](const Anomaly& one) {
+      return one.type == "internal" || one.type == "G1b" || one.type == "future-read" || one.type == "garbage-read";
+    });
+    if (outside || all.verdict == Verdict::unknown) continue;
+    for (const auto& [level, axiom] : {std::pair{"monotonic-atomic-view", OracleAxiom::monotonic_view},
+                                       {"read-committed-axiomatic", OracleAxiom::read_committed},
+                                       {"read-atomic", OracleAxiom::read_atomic},
+                                       {"causal", OracleAxiom::causal}}) {
+      const CheckResult result = check(text, false, level);
+      const bool expected = axiom_holds(history, axiom);
+      ++decided;
+      if (!expected) ++invalid;
+      ASSERT_EQ(name(result.verdict), expected ? "valid" : "invalid")
+          << level << ", history " << i << (result.anomalies.empty() ? result.reason : " " + result.anomalies[0].type) << "\n" << text;
+    }
+  }
+  EXPECT_GT(invalid, decided / 100);
+}
+
+// Larger histories of correct stores, at their own levels: nothing may be found.
+TEST(Simulators, AreNeverAccused) {
+  std::mt19937_64 chance(7);
+  for (int i = 0; i < 40 * heavy(); ++i) {
+    for (const bool lists : {true, false}) {
+      TxnShape shape;
+      shape.lists = lists;
+      shape.falsify = 0;
+      shape.transactions = 60;
+      shape.keys = 4;
+      shape.processes = 5;
+      shape.store = Store::serial;
+      EXPECT_EQ(check(to_jsonl(random_transactions(shape, chance)), lists, "strict-serializable").verdict, Verdict::valid);
+      shape.store = Store::snapshot;
+      EXPECT_EQ(check(to_jsonl(random_transactions(shape, chance)), lists, "strong-snapshot-isolation").verdict, Verdict::valid);
+      shape.store = Store::committed;
+      const CheckResult committed = check(to_jsonl(random_transactions(shape, chance)), lists, "read-committed");
+      EXPECT_EQ(committed.verdict, Verdict::valid) << (committed.anomalies.empty() ? committed.reason : committed.anomalies[0].type);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ordeal

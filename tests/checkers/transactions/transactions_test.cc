@@ -1,0 +1,222 @@
+// Every row of the shared adversarial set about transactions, and one history for each anomaly.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "checkers/history/reader.h"
+#include "checkers/transactions/checker.h"
+
+namespace ordeal {
+namespace {
+
+using ::testing::Contains;
+using ::testing::Field;
+using ::testing::HasSubstr;
+
+std::filesystem::path shared_data() {
+  const char* other = std::getenv("ORDEAL_SHARED_DATA");
+  return other != nullptr ? other : ORDEAL_SHARED_DATA_DIR;
+}
+
+CheckResult check(const History& history, const std::string& model, const std::string& level) {
+  CheckOptions options;
+  options.model = model;
+  options.consistency = level;
+  return transactional_checker()->check(history, options);
+}
+
+// Lines "process type transaction" with the transaction in JSON.
+History written(const std::string& text) {
+  std::string json;
+  std::istringstream in(text);
+  std::string process, type, value;
+  while (in >> process >> type && std::getline(in, value)) {
+    json += "{\"process\":" + process + ",\"type\":\"" + type + "\",\"f\":\"txn\",\"value\":" + value + "}\n";
+  }
+  auto read = read_history(json, "test");
+  EXPECT_TRUE(read) << (read ? "" : read.error().message);
+  return std::move(read->history);
+}
+
+TEST(Adversarial, EveryRowOfTransactions) {
+  const auto folder = shared_data() / "adversarial";
+  std::ifstream table(folder / "expected.tsv");
+  if (!table) GTEST_SKIP() << "no shared data at " << folder;
+  std::string line;
+  int rows = 0;
+  while (std::getline(table, line)) {
+    std::istringstream in(line);
+    std::string file, model, level, verdict;
+    std::getline(in, file, '\t');
+    std::getline(in, model, '\t');
+    std::getline(in, level, '\t');
+    std::getline(in, verdict, '\t');
+    if (model != "list-append" && model != "rw-register") continue;
+    SCOPED_TRACE(file + " at " + level);
+    auto read = read_history_file((folder / file).string());
+    ASSERT_TRUE(read) << read.error().message;
+    const CheckResult result = check(read->history, model, level);
+    EXPECT_EQ(name(result.verdict), verdict) << result.reason;
+    EXPECT_EQ(result.anomalies.empty(), verdict == "valid");
+    ++rows;
+  }
+  EXPECT_GT(rows, 100);
+}
+
+TEST(ListAppend, ExampleOfTheEllePaper) {
+  const auto file = shared_data() / "edn" / "list-append-paper-example.edn";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "no shared data at " << file;
+  auto read = read_history_file(file.string());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(check(read->history, "list-append", "strict-serializable").verdict, Verdict::invalid);
+}
+
+struct Case {
+  const char* anomaly;
+  const char* model;
+  const char* level;   // the weakest level that it contradicts
+  const char* holds;   // a level that it leaves standing; "" for none
+  const char* history;
+};
+
+class Anomalies : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Anomalies, NamedRight) {
+  const Case& one = GetParam();
+  const History history = written(one.history);
+  const CheckResult result = check(history, one.model, one.level);
+  EXPECT_EQ(result.verdict, Verdict::invalid) << result.reason;
+  EXPECT_THAT(result.anomalies, Contains(Field(&Anomaly::type, one.anomaly)));
+  for (const Anomaly& anomaly : result.anomalies) EXPECT_FALSE(anomaly.explanation.empty());
+  if (*one.holds != 0) {
+    const CheckResult weaker = check(history, one.model, one.holds);
+    EXPECT_EQ(weaker.verdict, Verdict::valid) << weaker.reason << (weaker.anomalies.empty() ? "" : weaker.anomalies[0].type);
+  }
+  const CheckResult all = check(history, one.model, "strongest");
+  EXPECT_EQ(all.verdict, Verdict::invalid);
+  EXPECT_THAT(all.anomalies, Contains(Field(&Anomaly::type, one.anomaly)));
+  EXPECT_THAT(all.details.to_json(), HasSubstr(std::string("{\"level\":\"") + one.level));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
+    Case{"G0", "list-append", "read-uncommitted", "", R"(0 invoke [["append","x",1],["append","y",1]]
+1 invoke [["append","x",2],["append","y",2]]
+0 ok [["append","x",1],["append","y",1]]
+1 ok [["append","x",2],["append","y",2]]
+2 invoke [["r","x",null],["r","y",null]]
+2 ok [["r","x",[1,2]],["r","y",[2,1]]]
+)"},
+    Case{"G1a", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1]]
+0 fail [["append","x",1]]
+1 invoke [["r","x",null]]
+1 ok [["r","x",[1]]]
+)"},
+    Case{"G1b", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1],["append","x",2]]
+0 ok [["append","x",1],["append","x",2]]
+1 invoke [["r","x",null]]
+1 ok [["r","x",[1]]]
+)"},
+    Case{"G1c", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1],["r","y",null]]
+1 invoke [["append","y",1],["r","x",null]]
+0 ok [["append","x",1],["r","y",[1]]]
+1 ok [["append","y",1],["r","x",[1]]]
+)"},
+    Case{"G-single", "list-append", "consistent-view", "cursor-stability", R"(0 invoke [["append","x",1],["append","y",1]]
+1 invoke [["r","x",null],["r","y",null]]
+0 ok [["append","x",1],["append","y",1]]
+1 ok [["r","x",[]],["r","y",[1]]]
+)"},
+    Case{"G-nonadjacent", "list-append", "snapshot-isolation", "parallel-snapshot-isolation", R"(0 invoke [["append","x",1]]
+1 invoke [["append","y",1]]
+2 invoke [["r","x",null],["r","y",null]]
+3 invoke [["r","x",null],["r","y",null]]
+0 ok [["append","x",1]]
+1 ok [["append","y",1]]
+2 ok [["r","x",[1]],["r","y",[]]]
+3 ok [["r","x",[]],["r","y",[1]]]
+)"},
+    Case{"G2-item", "list-append", "repeatable-read", "strong-snapshot-isolation", R"(0 invoke [["r","x",null],["append","y",1]]
+1 invoke [["r","y",null],["append","x",1]]
+0 ok [["r","x",[]],["append","y",1]]
+1 ok [["r","y",[]],["append","x",1]]
+)"},
+    Case{"G-update", "list-append", "update-serializable", "snapshot-isolation", R"(0 invoke [["r","x",null],["append","y",1]]
+1 invoke [["r","y",null],["append","x",1]]
+0 ok [["r","x",[]],["append","y",1]]
+1 ok [["r","y",[]],["append","x",1]]
+)"},
+    Case{"no-snapshot-order", "list-append", "snapshot-isolation", "read-committed", R"(0 invoke [["r","x",null],["append","y",1],["append","z",1]]
+1 invoke [["r","y",null],["append","x",1],["append","z",2]]
+0 ok [["r","x",[]],["append","y",1],["append","z",1]]
+1 ok [["r","y",[]],["append","x",1],["append","z",2]]
+)"},
+    Case{"G-single-process", "list-append", "strong-session-snapshot-isolation", "serializable", R"(0 invoke [["append","x",1]]
+0 ok [["append","x",1]]
+0 invoke [["r","x",null]]
+0 ok [["r","x",[]]]
+)"},
+    Case{"G-single-realtime", "list-append", "strong-snapshot-isolation", "strong-session-serializable", R"(0 invoke [["append","x",1]]
+0 ok [["append","x",1]]
+1 invoke [["r","x",null]]
+1 ok [["r","x",[]]]
+)"},
+    Case{"internal", "list-append", "read-atomic", "read-committed", R"(0 invoke [["append","x",1],["r","x",null]]
+0 ok [["append","x",1],["r","x",[]]]
+)"},
+    Case{"garbage-read", "list-append", "read-uncommitted", "", R"(0 invoke [["append","x",1],["r","x",null]]
+0 ok [["append","x",1],["r","x",[7,1]]]
+)"},
+    Case{"incompatible-order", "list-append", "read-committed", "", R"(0 invoke [["append","x",1]]
+1 invoke [["append","x",2]]
+0 ok [["append","x",1]]
+1 ok [["append","x",2]]
+0 invoke [["r","x",null]]
+0 ok [["r","x",[1,2]]]
+1 invoke [["r","x",null]]
+1 ok [["r","x",[2,1]]]
+)"},
+    Case{"lost-update", "list-append", "cursor-stability", "read-committed", R"(0 invoke [["r","x",null],["append","x",1]]
+1 invoke [["r","x",null],["append","x",2]]
+0 ok [["r","x",[]],["append","x",1]]
+1 ok [["r","x",[]],["append","x",2]]
+)"},
+    Case{"dirty-update", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1]]
+0 fail [["append","x",1]]
+1 invoke [["append","x",2]]
+1 ok [["append","x",2]]
+1 invoke [["r","x",null]]
+1 ok [["r","x",[1,2]]]
+)"},
+    Case{"lost-update", "rw-register", "cursor-stability", "read-committed", R"(0 invoke [["r","x",null],["w","x",1]]
+1 invoke [["r","x",null],["w","x",2]]
+0 ok [["r","x",null],["w","x",1]]
+1 ok [["r","x",null],["w","x",2]]
+)"},
+    Case{"no-serial-order", "rw-register", "serializable", "read-uncommitted", R"(0 invoke [["w","x",1],["w","y",1]]
+1 invoke [["w","x",2],["w","y",2]]
+0 ok [["w","x",1],["w","y",1]]
+1 ok [["w","x",2],["w","y",2]]
+2 invoke [["r","x",null],["r","y",null]]
+3 invoke [["r","x",null],["r","y",null]]
+2 ok [["r","x",1],["r","y",2]]
+3 ok [["r","x",2],["r","y",1]]
+)"},
+    Case{"fractured-read", "rw-register", "read-atomic", "read-committed-axiomatic", R"(0 invoke [["w","x",1],["w","y",1]]
+1 invoke [["r","x",null],["r","y",null]]
+0 ok [["w","x",1],["w","y",1]]
+1 ok [["r","x",null],["r","y",1]]
+)"}));
+
+TEST(Transactional, WhatIsNotUnderstoodIsUnknown) {
+  EXPECT_EQ(check(written("0 invoke [[\"w\",\"x\",1]]\n0 ok [[\"w\",\"x\",1]]\n"), "list-append", "serializable").verdict, Verdict::unknown);
+  EXPECT_EQ(check(written("0 invoke [[\"append\",\"x\",1]]\n0 ok [[\"append\",\"x\",1]]\n1 invoke [[\"append\",\"x\",1]]\n1 ok [[\"append\",\"x\",1]]\n"), "list-append", "serializable").verdict, Verdict::unknown);
+  EXPECT_EQ(check(written("0 invoke [[\"append\",\"x\",1]]\n0 fail [[\"append\",\"x\",1]]\n"), "list-append", "serializable").verdict, Verdict::unknown);
+  EXPECT_THAT(check(written("0 invoke []\n0 ok []\n"), "list-append", "serialisable").reason, HasSubstr("serializable"));
+}
+
+}  // namespace
+}  // namespace ordeal

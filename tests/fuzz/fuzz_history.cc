@@ -1,0 +1,49 @@
+#include "tests/fuzz/fuzz_history.h"
+
+#include <string>
+
+#include "checkers/history/writer.h"
+
+namespace ordeal {
+namespace {
+
+std::string written(const History& history) {
+  std::string out;
+  for (EventIndex e = 0; e < history.size(); ++e) append_event_jsonl(out, history, e);
+  return out;
+}
+
+}  // namespace
+
+bool fuzz_history(std::string_view text, HistoryFormat format) {
+  ReadOptions options;
+  options.format = format;
+  // The options are drawn from the input, so that a fuzzer reaches them.
+  if (!text.empty()) {
+    options.independent = text.back() == '\t';
+    options.tolerate_torn_end = text.back() != '\n';
+  }
+  const auto read = read_history(text, "fuzz", options);
+  if (!read) {
+    ORDEAL_CHECK(read.error().code == ErrorCode::input, "an unreadable history must be an input error");
+    ORDEAL_CHECK(read.error().message.starts_with("fuzz:"), "the message must begin with the file: " + read.error().message);
+    return false;
+  }
+  const History& history = read->history;
+  for (const OperationEvents& op : history.operations()) {
+    ORDEAL_CHECK(history.type(op.invocation) == EventType::invoke, "an operation begins with an invocation");
+    ORDEAL_CHECK(op.completion == kNoEvent || history.partner(op.completion) == op.invocation, "partners are mutual");
+    (void)history.describe(op);
+  }
+  const std::string first = written(history);
+  // Names that are not UTF-8 lose their difference when written.
+  if (first.find("\xEF\xBF\xBD") != std::string::npos) return true;
+  ReadOptions plain;
+  plain.format = HistoryFormat::jsonl;
+  const auto again = read_history(first, "again", plain);
+  ORDEAL_CHECK(again.has_value(), "what was written cannot be read: " + (again ? "" : again.error().message) + "\n" + first);
+  ORDEAL_CHECK(written(again->history) == first, "writing and reading changed the history:\n" + first);
+  return true;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,214 @@
+#include "nemesis/driver.h"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "nemesis/ledger.h"
+#include "nemesis/node_state.h"
+#include "tests/nemesis/fault_fixture.h"
+
+namespace ordeal {
+namespace {
+
+using testing_support::Events;
+using testing_support::FaultTest;
+using testing_support::in;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class DriverTest : public FaultTest {
+ protected:
+  void SetUp() override {
+    FaultTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    options_.declare(nemesis_options());
+    const auto started = target_->start_all();
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  DriverOptions quick(std::uint64_t seed) const {
+    DriverOptions out;
+    out.seed = seed;
+    out.interval_s = 0.5;
+    out.duration_s = 0.5;
+    out.ledger_path = ledger_path();
+    out.node_spec = "local:5";
+    return out;
+  }
+  std::unique_ptr<Nemesis> driver(DriverOptions options, std::vector<const FaultFactory*> which) {
+    auto made = make_driver(std::move(options), context(), std::move(which));
+    EXPECT_TRUE(made) << made.error().message;
+    return made ? *std::move(made) : nullptr;
+  }
+  void run_for(Nemesis& nemesis, Events& events, double seconds) {
+    std::jthread runner([&](const std::stop_token& stop) { nemesis.run(stop, events); });
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  }
+
+  // A controller of its own in a child process, which injects faults that last, until it is killed. The child makes new
+  // connections: it may not share ours.
+  pid_t fork_controller(const std::string& fault, int dead_man_s) {
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    Cluster own;
+    for (SshEndpoint& endpoint : nodes::endpoints(set_.local->state())) {
+      own.nodes.push_back(make_ssh_node(std::move(endpoint)));
+    }
+    testing_support::SleepTarget target(own);
+    DriverOptions options = quick(1);
+    options.interval_s = 0.1;
+    options.duration_s = 600;
+    options.dead_man_s = dead_man_s;
+    options.run = "child";
+    const auto factory = find_fault(fault);
+    auto made = make_driver(options, {own, target, options_}, {*factory});
+    if (!made) ::_exit(1);
+    Events events;
+    (*made)->run(std::stop_source().get_token(), events);
+    ::_exit(0);
+  }
+  // Until something of Ordeal's is in force on the nodes; then a moment more, so that all nodes have it.
+  void await_injection() {
+    for (int i = 0; i < 100 && left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    ASSERT_NE(left_behind(), "");
+  }
+  static void kill_hard(pid_t child) {
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "the controller had ended by itself";
+  }
+};
+
+TEST_F(DriverTest, EveryKindIsInjectedProvenHealedAndRecorded) {
+  const auto nemesis = driver(quick(7), all_faults());
+  ASSERT_NE(nemesis, nullptr);
+  Events events;
+  run_for(*nemesis, events, 14);
+  std::map<std::string, int> confirmed;
+  for (const FaultRecord& record : nemesis->records()) {
+    SCOPED_TRACE(record.fault + " " + std::to_string(record.id));
+    EXPECT_EQ(record.error, "");
+    EXPECT_GE(record.heal_confirmed_ns, record.healed_ns) << record.heal_evidence;
+    EXPECT_GE(record.healed_ns, record.heal_ns);
+    EXPECT_GE(record.heal_ns, record.injected_ns);
+    EXPECT_GE(record.injected_ns, record.inject_ns);
+    EXPECT_THAT(record.nodes, Not(IsEmpty()));
+    EXPECT_THAT(events.steps(record.id),
+                ElementsAre("inject", "injected", record.confirmed_ns >= 0 ? "confirmed" : "unconfirmed", "heal",
+                            "healed", "recovered"));
+    if (record.confirmed_ns >= 0) ++confirmed[record.fault];
+  }
+  for (const char* fault : {"partition", "kill", "pause"}) EXPECT_GE(confirmed[fault], 2) << fault;
+  EXPECT_EQ(left_behind(), "");
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_THAT(*target_->pids(cluster().at(i)), SizeIs(1)) << "runs everywhere";
+  const auto contents = read_ledger(ledger_path());
+  ASSERT_TRUE(contents);
+  EXPECT_EQ(contents->nodes, "local:5");
+  EXPECT_THAT(contents->open, SizeIs(0));
+  EXPECT_EQ(contents->entries, nemesis->records().size());
+  EXPECT_TRUE(nemesis->heal_all(in(5)));
+}
+
+TEST_F(DriverTest, SameSeedSameFaults) {
+  std::map<int, std::string> described[2];
+  for (auto& one : described) {
+    const auto nemesis = driver(quick(11), all_faults());
+    Events events;
+    run_for(*nemesis, events, 4);
+    for (const FaultRecord& record : nemesis->records()) {
+      Value what = record.description;
+      what.set("pids", nullptr);  // those of the moment
+      one[record.id] = record.fault + what.to_json();
+    }
+  }
+  int common = 0;
+  for (const auto& [id, what] : described[0]) {
+    if (!described[1].contains(id)) continue;
+    EXPECT_EQ(described[1][id], what) << id;
+    ++common;
+  }
+  EXPECT_GE(common, 3);
+}
+
+TEST_F(DriverTest, StoppingHealsWhatIsInForceAtOnce) {
+  DriverOptions options = quick(3);
+  options.duration_s = 60;
+  options.interval_s = 1;
+  const auto nemesis = driver(options, {*find_fault("partition")});
+  Events events;
+  std::jthread runner([&](const std::stop_token& stop) { nemesis->run(stop, events); });
+  for (int i = 0; i < 200 && left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_NE(left_behind(), "");
+  const auto began = std::chrono::steady_clock::now();
+  runner.request_stop();
+  runner.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DriverTest, AFaultThatDoesNotApplyIsRefusedBeforeAnythingIsTouched) {
+  set("kill.nodes", "n1,n8");
+  const auto made = make_driver(quick(1), context(), all_faults());
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, ErrorCode::usage);
+  EXPECT_THAT(made.error().message, HasSubstr("kill.nodes"));
+  EXPECT_THAT(made.error().message, HasSubstr("\"n8\""));
+  EXPECT_FALSE(std::filesystem::exists(ledger_path()));
+}
+
+TEST_F(DriverTest, WhenTheControllerIsKilledTheNodesHealThemselvesWithinFiveSeconds) {
+  for (const char* fault : {"partition", "pause"}) {
+    SCOPED_TRACE(fault);
+    const pid_t child = fork_controller(fault, DriverOptions().dead_man_s);
+    await_injection();
+    kill_hard(child);
+    const auto killed = std::chrono::steady_clock::now();
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    EXPECT_NE(left_behind(), "") << "healed too early: the switch did not wait";
+    std::this_thread::sleep_until(killed + std::chrono::seconds(5));
+    EXPECT_EQ(left_behind(), "");
+    // The ledger does not know; to replay it is harmless.
+    const auto report = heal_ledger(ledger_path(), cluster(), in(10));
+    ASSERT_TRUE(report);
+    EXPECT_TRUE(report->healed());
+    for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "nothing was in force");
+  }
+}
+
+TEST_F(DriverTest, TheLedgerHealsWhatADeadControllerLeftAndTwiceIsHarmless) {
+  const pid_t child = fork_controller("partition", 3600);
+  await_injection();
+  kill_hard(child);
+  auto report = heal_ledger(ledger_path(), cluster(), in(10));
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_TRUE(report->healed());
+  EXPECT_THAT(report->steps, Not(IsEmpty()));
+  for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "undone");
+  EXPECT_EQ(left_behind(), "");
+  report = heal_ledger(ledger_path(), cluster(), in(10));
+  ASSERT_TRUE(report);
+  EXPECT_THAT(report->steps, IsEmpty());
+}
+
+TEST_F(DriverTest, TheNodesThemselvesKnowWhatToUndoWhenTheLedgerIsLost) {
+  const pid_t child = fork_controller("pause", 3600);
+  await_injection();
+  kill_hard(child);
+  std::filesystem::remove(ledger_path());
+  HealReport report = heal_nodes(cluster(), in(10));
+  EXPECT_TRUE(report.healed());
+  EXPECT_THAT(report.steps, Not(IsEmpty()));
+  EXPECT_EQ(left_behind(), "");
+  report = heal_nodes(cluster(), in(10));
+  EXPECT_THAT(report.steps, IsEmpty());
+}
+
+}  // namespace
+}  // namespace ordeal

@@ -1,0 +1,164 @@
+#include "tests/nemesis/fault_fixture.h"
+
+#include <unistd.h>
+
+#include <sstream>
+
+#include "nemesis/node_state.h"
+#include "nemesis/parallel.h"
+
+namespace ordeal::testing_support {
+
+Result<std::unique_ptr<Client>> SleepTarget::client(std::size_t) {
+  return fail(ErrorCode::unsupported, "a sleeper has no clients");
+}
+
+Result<std::vector<int>> SleepTarget::pids(Node& node) {
+  auto out = run_ok(node, root_script("grep -lzsxF -e86397 /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0", in(10)));
+  if (!out) return fail(out.error());
+  std::vector<int> found;
+  std::istringstream words(*out);
+  for (int pid = 0; words >> pid;) found.push_back(pid);
+  return found;
+}
+
+Result<void> SleepTarget::start(Node& node) {
+  const auto running = pids(node);
+  if (!running) return fail(running.error());
+  if (!running->empty()) return {};
+  auto done = run_ok(node, root_script("setsid sleep 86397 </dev/null >/dev/null 2>&1 &", in(10)));
+  if (!done) return fail(done.error());
+  return {};
+}
+
+Result<void> SleepTarget::signal(Node& node, const std::string& name) {
+  const auto running = pids(node);
+  if (!running) return fail(running.error());
+  for (const int pid : *running) {
+    auto done = run_ok(node, root_script("kill -" + name + " " + std::to_string(pid), in(10)));
+    if (!done) return fail(done.error());
+  }
+  return {};
+}
+
+Result<void> SleepTarget::kill(Node& node) { return signal(node, "KILL"); }
+Result<void> SleepTarget::pause(Node& node) { return signal(node, "STOP"); }
+Result<void> SleepTarget::resume(Node& node) { return signal(node, "CONT"); }
+
+Result<void> SleepTarget::start_all() {
+  for (const auto& node : cluster_.nodes) {
+    if (auto done = start(*node); !done) return done;
+  }
+  return {};
+}
+
+void Events::record(const std::string&, const Value& value) {
+  const std::lock_guard lock(mutex_);
+  values_.push_back(value);
+}
+
+std::int64_t Events::now_ns() const {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - began_).count();
+}
+
+std::vector<std::string> Events::steps(int id) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const Value& value : values_) {
+    if (value.find("id")->integer() == id) out.push_back(value.find("step")->string());
+  }
+  return out;
+}
+
+void FaultTest::SetUp() {
+  if (auto possible = nodes::check_local_nodes(); !possible) GTEST_SKIP() << possible.error().message;
+  auto opened = nodes::open_nodes("local:5");
+  ASSERT_TRUE(opened) << opened.error().message;
+  set_ = *std::move(opened);
+  target_ = std::make_unique<SleepTarget>(cluster());
+  for (const FaultFactory& fault : faults()) options_.declare(fault.options);
+  folder_ = std::filesystem::temp_directory_path() / ("ordeal-faults-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder_);
+}
+
+void FaultTest::TearDown() {
+  if (!folder_.empty()) std::filesystem::remove_all(folder_);
+}
+
+std::string FaultTest::on(std::size_t node, const std::string& script) {
+  auto out = run_ok(cluster().at(node), root_script(script, in(10)));
+  EXPECT_TRUE(out) << out.error().message;
+  return out ? *out : "";
+}
+
+void FaultTest::set(const std::string& key, const std::string& value) {
+  const auto done = options_.set(key, value, "test");
+  ASSERT_TRUE(done) << done.error().message;
+}
+
+Result<std::unique_ptr<Injection>> FaultTest::plan(const std::string& fault, std::uint64_t seed,
+                                                   const std::string& id) {
+  std::mt19937_64 random(seed);
+  const auto factory = find_fault(fault);
+  if (!factory) return fail(factory.error());
+  return (*factory)->plan(context(id), random);
+}
+
+void FaultTest::undo(const Injection& injection, const std::string& fault, const std::string& id) {
+  for (const Undo& one : injection.undo()) {
+    const auto node = node_index(cluster(), one.node);
+    ASSERT_TRUE(node);
+    on(*node, undo_script(id, fault, one.script));
+  }
+}
+
+bool FaultTest::answers(std::size_t from, const std::string& to) {
+  return on(from, "timeout 0.5 bash -c 'exec 3<>/dev/tcp/" + to + "/22' 2>/dev/null; echo $?") == "0\n";
+}
+
+std::vector<std::vector<bool>> FaultTest::links() {
+  std::vector<std::size_t> all = {0, 1, 2, 3, 4};
+  std::string script;
+  for (const std::size_t to : all) {
+    script += "(timeout 0.5 bash -c 'exec 3<>/dev/tcp/" + address(to) + "/22' 2>/dev/null && echo " +
+              std::to_string(to) + ") &\n";
+  }
+  script += "wait\n";
+  std::vector<std::vector<bool>> out(5, std::vector<bool>(5, false));
+  const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, script), in(10));
+  for (std::size_t from = 0; from < 5; ++from) {
+    EXPECT_TRUE(seen[from]) << seen[from].error().message;
+    std::istringstream answered(seen[from] ? *seen[from] : "");
+    for (std::size_t to = 0; answered >> to;) out[from][to] = true;
+  }
+  return out;
+}
+
+std::string FaultTest::rules(std::size_t node) {
+  return on(node,
+            "for t in iptables ip6tables; do $t-save -t filter | grep -v '^[#:]' ; done; "
+            "for t in iptables ip6tables; do $t-save -t filter | grep -o '^:[^ ]* [^ ]*'; done");
+}
+
+std::string FaultTest::left_behind() {
+  std::vector<std::size_t> all = {0, 1, 2, 3, 4};
+  const std::string look =
+      "iptables-save | grep ORDEAL; ip6tables-save | grep ORDEAL; find /var/lib/ordeal 2>/dev/null;"
+      "grep -ls 'watchdog[.]sh' /proc/[0-9]*/cmdline;"  // does not match its own command line
+      "grep -ls '^State:.T' /proc/[0-9]*/status; exit 0";
+  std::string out;
+  const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, look), in(10));
+  for (std::size_t i = 0; i < 5; ++i) {
+    if (!seen[i]) out += seen[i].error().message;
+    if (seen[i] && !seen[i]->empty()) out += cluster().at(i).name() + ": " + *seen[i];
+  }
+  return out;
+}
+
+std::vector<const FaultFactory*> FaultTest::all_faults() const {
+  std::vector<const FaultFactory*> out;
+  for (const FaultFactory& fault : faults()) out.push_back(&fault);
+  return out;
+}
+
+}  // namespace ordeal::testing_support

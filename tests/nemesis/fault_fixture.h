@@ -1,0 +1,88 @@
+#pragma once
+// Five real local nodes, each with a small program as the system under test, and looks at them from outside.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "harness/nodes/node_source.h"
+#include "nemesis/catalogue.h"
+#include "nemesis/driver.h"
+
+namespace ordeal::testing_support {
+
+inline Deadline in(double seconds) {
+  return std::chrono::steady_clock::now() +
+         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
+}
+
+// The system under test: one `sleep` on each node, with an argument by which it is found.
+class SleepTarget final : public Target, public Target::Processes, public Target::Roles {
+ public:
+  explicit SleepTarget(Cluster& cluster) : cluster_(cluster) {}
+  std::string_view name() const override { return "sleep"; }
+  Result<std::unique_ptr<Client>> client(std::size_t) override;
+  Result<void> start(Node& node) override;
+  Target::Processes* processes() override { return this; }
+  Target::Roles* roles() override { return this; }
+  Result<void> kill(Node& node) override;
+  Result<void> pause(Node& node) override;
+  Result<void> resume(Node& node) override;
+  Result<std::vector<int>> pids(Node& node) override;
+  Result<std::vector<std::size_t>> primaries(Deadline) override { return leaders; }
+  Result<void> start_all();
+
+  std::vector<std::size_t> leaders = {2};
+
+ private:
+  Result<void> signal(Node& node, const std::string& name);
+  Cluster& cluster_;
+};
+
+// What the driver says happened.
+class Events final : public NemesisLog {
+ public:
+  void record(const std::string& f, const Value& value) override;
+  std::int64_t now_ns() const override;
+  std::vector<std::string> steps(int id) const;  // of one injection, in order
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Value> values_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+class FaultTest : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // Standard output of a script on a node; a failure of the script is one of the test.
+  std::string on(std::size_t node, const std::string& script);
+  void set(const std::string& key, const std::string& value);
+  Result<std::unique_ptr<Injection>> plan(const std::string& fault, std::uint64_t seed, const std::string& id);
+  // Runs the injection's undo scripts on their nodes, as the driver and `ordeal heal` do.
+  void undo(const Injection& injection, const std::string& fault, const std::string& id);
+  // Whether a TCP connection from one node to an address of another meets an answer within half a second.
+  bool answers(std::size_t from, const std::string& address);
+  // The same between all nodes, all at once: [from][to].
+  std::vector<std::vector<bool>> links();
+  // Rules, folders, watchdogs and stopped processes of Ordeal's on the nodes; empty when there are none.
+  std::string left_behind();
+  std::string rules(std::size_t node);  // of iptables and ip6tables, without counters and comments
+  std::vector<const FaultFactory*> all_faults() const;
+  FaultContext context(const std::string& id = "") { return {cluster(), *target_, options_, id}; }
+  Cluster& cluster() { return set_.cluster; }
+  const std::string& address(std::size_t node) { return cluster().at(node).address(); }
+  std::string ledger_path() const { return (folder_ / "ledger.jsonl").string(); }
+
+  nodes::NodeSet set_;
+  std::unique_ptr<SleepTarget> target_;
+  Options options_;
+  std::filesystem::path folder_;
+};
+
+}  // namespace ordeal::testing_support

@@ -1,0 +1,94 @@
+// What is read from the output of tools, and what may go into scripts.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nemesis/catalogue.h"
+#include "nemesis/links.h"
+#include "nemesis/node_state.h"
+#include "nemesis/packet_filter.h"
+#include "nemesis/process_state.h"
+
+namespace ordeal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+TEST(Addresses, AreReadFromTheKernelsTables) {
+  const auto found = parse_addresses(
+      "controller 10.9.0.1\n"
+      "missing ip6tables ip6tables-restore\n"
+      "fib\nMain:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n     +-- 10.9.0.0/24 2 0 2\n"
+      "        |-- 10.9.0.0\n           /24 link UNICAST\n        |-- 10.9.0.11\n           /32 host LOCAL\n"
+      "        |-- 10.9.0.255\n           /32 link BROADCAST\n     |-- 127.0.0.1\n        /32 host LOCAL\n"
+      "Local:\n        |-- 10.9.0.11\n           /32 host LOCAL\n"
+      "inet6\n"
+      "00000000000000000000000000000001 01 80 10 80       lo\n"
+      "fe800000000000000042acfffe110002 02 40 20 80     eth0\n"
+      "fd000000000000000000000000000011 02 40 00 80     eth0\n");
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_THAT(found->v4, ElementsAre("10.9.0.11"));
+  EXPECT_THAT(found->v6, ElementsAre("fd00::11"));
+  EXPECT_THAT(found->v6_link, ElementsAre("fe80::42:acff:fe11:2"));
+  EXPECT_EQ(found->controller, "10.9.0.1");
+  EXPECT_EQ(found->missing, "ip6tables ip6tables-restore");
+}
+
+TEST(Addresses, ANodeWithoutAnyIsAnError) { EXPECT_FALSE(parse_addresses("controller \nmissing \nfib\ninet6\n")); }
+
+TEST(PacketFilter, CountersAreSummedBySource) {
+  const auto counters = parse_counters(
+      "-N ORDEAL-ab-1 \n-A ORDEAL-ab-1 -s 10.0.0.2/32 -c 3 180 -j DROP\n-A ORDEAL-ab-1 -s 10.0.0.3/32 -c 4 240\n"
+      "-N ORDEAL-ab-1 \n-A ORDEAL-ab-1 -s fd00::2/128 -c 2 144 -j DROP\n");
+  EXPECT_EQ(counters.at("10.0.0.2"), 3U);
+  EXPECT_EQ(counters.at("10.0.0.3"), 4U);
+  EXPECT_EQ(counters.at("fd00::2"), 2U);
+}
+
+TEST(PacketFilter, NeverFlushesOrDeletesWhatIsNotItsOwn) {
+  const std::string scripts =
+      filter_install_script("ab-1", {{"10.0.0.2", "fd00::2"}, {}}) + filter_remove_script("ab-1");
+  EXPECT_THAT(scripts, HasSubstr("-restore -w 5 -n"));
+  for (const char* flush : {"-F\n", "-F INPUT", "-X\n", "-X INPUT", "-F ;", "-P "}) {
+    EXPECT_THAT(scripts, Not(HasSubstr(flush)));
+  }
+}
+
+TEST(PacketFilter, TouchesIPv6OnlyWhereThereIsSome) {
+  EXPECT_THAT(filter_install_script("ab-1", {{"10.0.0.2"}, {}}), Not(HasSubstr("ip6tables")));
+}
+
+TEST(ProcessStates, ANameMayHoldAnything) {
+  const auto states = parse_states(
+      "17 (etcd) S 1 17 17 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 9 0 4711 12 3\n"
+      "cat: /proc/5/stat: No such file\n"
+      "18 (a) b (c) T 1 17 17 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 9 0 4712 12 3\n");
+  ASSERT_EQ(states.size(), 2U);
+  EXPECT_EQ(states[0].id, (OsProcess{17, 4711}));
+  EXPECT_FALSE(states[0].stopped());
+  EXPECT_EQ(states[1].id, (OsProcess{18, 4712}));
+  EXPECT_TRUE(states[1].stopped());
+}
+
+TEST(FaultIds, AreSafeInFileAndChainNames) {
+  EXPECT_TRUE(is_fault_id("3f2a91bc-12"));
+  for (const char* bad : {"", "a b", "../x", "a;b", "123456789012345678901", "$x"})
+    EXPECT_FALSE(is_fault_id(bad)) << bad;
+}
+
+TEST(Catalogue, EveryFaultIsDocumentedAndItsOptionsAreItsOwn) {
+  for (const FaultFactory& fault : faults()) {
+    EXPECT_THAT(fault.help, HasSubstr("Needs on the nodes")) << fault.name;
+    EXPECT_NE(fault.plan, nullptr);
+    EXPECT_NE(fault.inapplicable, nullptr);
+    EXPECT_THAT(fault.options, Not(IsEmpty()));
+    for (const OptionSpec& option : fault.options) EXPECT_EQ(option.key.rfind(fault.name + ".", 0), 0U) << option.key;
+  }
+  EXPECT_EQ(find_fault("partitoin").error().code, ErrorCode::usage);
+  EXPECT_THAT(find_fault("partitoin").error().message, HasSubstr("did you mean \"partition\""));
+}
+
+}  // namespace
+}  // namespace ordeal

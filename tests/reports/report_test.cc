@@ -1,0 +1,249 @@
+#include "reports/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "reports/columns.h"
+#include "reports/facts.h"
+#include "tests/reports/synthetic.h"
+
+namespace ordeal {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// A folder of the test's own, removed when it ends.
+struct Folder {
+  std::filesystem::path path;
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "ordeal-report-XXXXXX").string();
+    path = mkdtemp(pattern.data());
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+// Python's parser judges the XML: it refuses what is not well formed.
+int parse_xml(const std::string& xml) {
+  Folder folder;
+  const auto file = folder.path / "junit.xml";
+  std::ofstream(file, std::ios::binary) << xml;
+  const std::string command =
+      "python3 -c 'import sys, xml.etree.ElementTree as e; r = e.parse(sys.argv[1]).getroot();"
+      "c = list(r.iter(\"testcase\")); s = r[0];"
+      "assert int(s.get(\"tests\")) == len(c);"
+      "assert int(s.get(\"failures\")) == len(list(r.iter(\"failure\")));"
+      "assert int(s.get(\"errors\")) == len(list(r.iter(\"error\")));"
+      "assert int(s.get(\"skipped\")) == len(list(r.iter(\"skipped\")))' " +
+      file.string();
+  return std::system(command.c_str());
+}
+
+TEST(HtmlReport, SameInputSameBytes) {
+  const auto run = synthetic_run();
+  EXPECT_EQ(html_report(run.input), html_report(synthetic_run().input));
+}
+
+TEST(HtmlReport, SaysTheVerdictWithoutScripts) {
+  const std::string page = html_report(synthetic_run().input);
+  EXPECT_THAT(page, HasSubstr("<h1 id=\"verdict-word\">Anomaly</h1>"));
+  EXPECT_THAT(page, HasSubstr("A read returned 3, which a completed write had replaced"));
+  EXPECT_THAT(page, HasSubstr("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"graph\""));
+  EXPECT_THAT(page, HasSubstr("class=\"diagram\""));
+  EXPECT_THAT(page, HasSubstr("--seed 42"));
+  EXPECT_THAT(page, HasSubstr("n1 cannot reach n3: 2 of 2 probes timed out"));
+}
+
+TEST(HtmlReport, AllowsNoNetworkAndNoForeignScript) {
+  const std::string page = html_report(synthetic_run().input);
+  EXPECT_THAT(page, HasSubstr("default-src 'none'; script-src 'sha256-"));
+  EXPECT_THAT(page, Not(HasSubstr("unsafe-inline")));
+  EXPECT_THAT(page, Not(HasSubstr("https://")));
+  EXPECT_THAT(page, Not(HasSubstr(" style=")));
+}
+
+TEST(HtmlReport, HostileDataNeverBecomesMarkup) {
+  SyntheticOptions options;
+  options.hostile = true;
+  for (const Verdict verdict : {Verdict::valid, Verdict::invalid, Verdict::unknown}) {
+    options.verdict = verdict;
+    const std::string page = html_report(synthetic_run(options).input);
+    EXPECT_THAT(page, Not(HasSubstr("<img")));
+    EXPECT_THAT(page, Not(HasSubstr("<svg onload")));
+    EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
+    EXPECT_THAT(page, Not(HasSubstr("\x1b")));
+    EXPECT_THAT(page, Not(HasSubstr("\xff")));
+    // Two scripts of ours: the data and the code.
+    std::size_t scripts = 0;
+    for (std::size_t at = page.find("<script"); at != std::string::npos; at = page.find("<script", at + 1)) ++scripts;
+    EXPECT_EQ(scripts, 2u);
+  }
+}
+
+TEST(HtmlReport, ABareHistoryIsEnough) {
+  SyntheticOptions options;
+  options.faults = false;
+  options.times = false;
+  const auto run = synthetic_run(options);
+  ReportInput bare;
+  bare.history = run.history.get();
+  const std::string page = html_report(bare);
+  EXPECT_THAT(page, HasSubstr("Unknown"));
+  EXPECT_THAT(page, HasSubstr("The history has no times"));
+  EXPECT_THAT(page, Not(HasSubstr("id=\"faults\"")));
+  const History empty;
+  bare.history = &empty;
+  EXPECT_THAT(html_report(bare), HasSubstr("The history has no operation of a client."));
+}
+
+TEST(HtmlReport, FilesAreWrittenWhole) {
+  Folder folder;
+  const auto run = synthetic_run();
+  const auto anomalies = folder.path / "anomalies";
+  ASSERT_TRUE(write_html_report(run.input, folder.path / "report.html", anomalies));
+  EXPECT_EQ(read(folder.path / "report.html"), html_report(run.input));
+  EXPECT_THAT(read(anomalies / "1-nonlinearizable.dot"), HasSubstr("digraph"));
+  EXPECT_THAT(read(anomalies / "1-nonlinearizable.svg"), HasSubstr("</svg>"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path / "report.html.part"));
+  const auto failed = write_html_report(run.input, folder.path / "none" / "report.html", "");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::io);
+}
+
+TEST(JUnit, WellFormedWhateverTheDataHolds) {
+  SyntheticOptions options;
+  options.hostile = true;
+  for (const Verdict verdict : {Verdict::valid, Verdict::invalid, Verdict::unknown}) {
+    options.verdict = verdict;
+    EXPECT_EQ(parse_xml(junit_xml(synthetic_run(options).input)), 0) << name(verdict);
+  }
+}
+
+TEST(JUnit, GreenExactlyWhenValid) {
+  SyntheticOptions options;
+  options.verdict = Verdict::valid;
+  const std::string valid = junit_xml(synthetic_run(options).input);
+  EXPECT_THAT(valid, Not(HasSubstr("<failure")));
+  EXPECT_THAT(valid, Not(HasSubstr("<error")));
+  EXPECT_THAT(valid, HasSubstr("<skipped type=\"unconfirmed\""));
+  options.verdict = Verdict::invalid;
+  EXPECT_THAT(junit_xml(synthetic_run(options).input), HasSubstr("<failure type=\"nonlinearizable\""));
+  options.verdict = Verdict::unknown;
+  EXPECT_THAT(junit_xml(synthetic_run(options).input), HasSubstr("<error type=\"unknown\""));
+}
+
+TEST(Results, ReadableAndComplete) {
+  const auto run = synthetic_run();
+  const auto value = Value::from_json(results_value(run.input).to_json());
+  ASSERT_TRUE(value) << value.error().message;
+  EXPECT_EQ(value->find("verdict")->string(), "invalid");
+  EXPECT_EQ(value->find("operations")->find("total")->integer(), 2000);
+  EXPECT_EQ(value->find("checks")->items().size(), 2u);
+  EXPECT_EQ(value->find("faults")->items().size(), 9u);
+  EXPECT_EQ(value->find("fault_kinds")->find("pause")->find("confirmed")->integer(), 3);
+  EXPECT_EQ(value->find("fault_kinds")->find("kill")->find("confirmed")->integer(), 2);
+}
+
+TEST(Facts, FaultsCanBeReadFromTheHistory) {
+  Value inject = Value::map({{"id", 7}, {"step", "inject"}, {"nodes", Value::list({"n1"})}, {"fault", "all"}});
+  Value confirmed = Value::map({{"id", 7}, {"step", "confirmed"}, {"evidence", "gone"}});
+  HistoryBuilder builder;
+  std::int64_t time = 10;
+  for (const Value* value : {&inject, &confirmed}) {
+    Event e;
+    e.time = time += 5;
+    e.process = kNemesis;
+    e.type = EventType::info;
+    e.f = *builder.function("kill");
+    e.value = builder.values().intern(*value);
+    ASSERT_TRUE(builder.add(e));
+  }
+  const History history = builder.finish();
+  const auto faults = faults_in(history);
+  ASSERT_EQ(faults.size(), 1u);
+  EXPECT_EQ(faults[0].fault, "kill");
+  EXPECT_EQ(faults[0].inject_ns, 15);
+  EXPECT_EQ(faults[0].confirmed_ns, 20);
+  EXPECT_EQ(faults[0].heal_ns, -1);
+  EXPECT_EQ(faults[0].evidence, "gone");
+  EXPECT_EQ(in_force(faults[0], 99).to, 99);
+}
+
+TEST(Facts, FaultsOfOtherToolsArePaired) {
+  HistoryBuilder builder;
+  std::int64_t time = 0;
+  for (const char* f : {"start-partition", "start-partition", "kill", "kill", "start", "start", "stop-partition", "stop-partition",
+                        "pause", "pause"}) {
+    Event e;
+    e.time = time += 10;
+    e.process = kNemesis;
+    e.type = EventType::info;
+    e.f = *builder.function(f);
+    ASSERT_TRUE(builder.add(e));
+  }
+  const History history = builder.finish();
+  const auto faults = faults_in(history);
+  ASSERT_EQ(faults.size(), 3u);
+  EXPECT_EQ(faults[0].fault, "partition");
+  EXPECT_EQ(faults[0].inject_ns, 10);
+  EXPECT_EQ(faults[0].injected_ns, 20);
+  EXPECT_EQ(faults[0].heal_ns, 70);
+  EXPECT_EQ(faults[0].healed_ns, 80);
+  EXPECT_EQ(faults[1].fault, "kill");
+  EXPECT_EQ(faults[1].inject_ns, 30);
+  EXPECT_EQ(faults[1].healed_ns, 60);
+  EXPECT_EQ(faults[2].fault, "pause");
+  EXPECT_EQ(faults[2].healed_ns, -1);
+  EXPECT_EQ(faults[2].confirmed_ns, -1);
+}
+
+TEST(HtmlReport, ThousandsOfAnomaliesAreListedNotDrawn) {
+  Folder folder;
+  auto run = synthetic_run();
+  const Anomaly one = run.input.results[0].anomalies[0];
+  run.input.results[0].anomalies.assign(3000, one);
+  const auto before = std::chrono::steady_clock::now();
+  ASSERT_TRUE(write_html_report(run.input, folder.path / "report.html", folder.path / "anomalies"));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(10));
+  const auto files = std::distance(std::filesystem::directory_iterator(folder.path / "anomalies"), {});
+  EXPECT_EQ(files, 100 + 12);
+  EXPECT_THAT(read(folder.path / "report.html"), AllOf(HasSubstr("2,988 more"), HasSubstr("3,000 anomalies were found")));
+}
+
+TEST(Limits, SayWhatWasNotSeen) {
+  const auto run = synthetic_run();
+  ReportInput input = run.input;
+  input.plan = Value::map({{"nemesis", Value::list({"partition", "clock"})}});
+  const auto limits = limits_of(input, facts_of(input));
+  EXPECT_THAT(limits, ::testing::Contains(HasSubstr("1 of 3 injections of kill could not be confirmed")));
+  EXPECT_THAT(limits, ::testing::Contains(HasSubstr("fault clock, but it was never injected")));
+  EXPECT_THAT(limits, Not(::testing::Contains(HasSubstr("partition, but"))));
+}
+
+TEST(Base64, Padding) {
+  EXPECT_EQ(base64(""), "");
+  EXPECT_EQ(base64("f"), "Zg==");
+  EXPECT_EQ(base64("fo"), "Zm8=");
+  EXPECT_EQ(base64("foo"), "Zm9v");
+  EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
+}
+
+}  // namespace
+}  // namespace ordeal

@@ -1,0 +1,88 @@
+// What etcd's errors say about the request, and the pieces of the client that need no server.
+
+#include <gtest/gtest.h>
+
+#include "targets/etcd/api.h"
+#include "targets/etcd/client.h"
+#include "targets/etcd/etcd_scripts.h"
+#include "targets/etcd/etcd_target.h"
+
+namespace ordeal {
+namespace {
+
+TEST(EtcdErrors, CertainFailures) {
+  const std::pair<int, const char*> certain[] = {
+      {8, "etcdserver: too many requests"},
+      {3, "etcdserver: duplicate key given in txn request"},
+      {11, "etcdserver: mvcc: required revision has been compacted"},
+      {5, "etcdserver: requested lease not found"},
+      {14, "etcdserver: unhealthy cluster"},
+      {3, "etcdserver: request is too large"},
+      {3, "unexpected EOF"},
+  };
+  for (const auto& [code, message] : certain) EXPECT_TRUE(etcd_problem(code, message).certain) << message;
+}
+
+TEST(EtcdErrors, NobodyKnows) {
+  const std::pair<int, const char*> unknown[] = {
+      {14, "etcdserver: request timed out"},
+      {14, "etcdserver: request timed out, possibly due to previous leader failure"},
+      {14, "etcdserver: leader changed"},
+      {14, "etcdserver: no leader"},
+      {14, "etcdserver: server stopped"},
+      {2, "raft: stopped"},
+      {14, "transport is closing"},
+      {4, "context deadline exceeded"},
+      {1, "context canceled"},
+      {2, "something new"},
+      {13, "stream terminated by RST_STREAM"},
+      // The put was applied before this error is returned.
+      {8, "etcdserver: mvcc: database space exceeded"},
+  };
+  for (const auto& [code, message] : unknown) EXPECT_FALSE(etcd_problem(code, message).certain) << message;
+}
+
+TEST(EtcdErrors, WhatChangesNothingHasFailed) {
+  const EtcdProblem lost{false, "timeout", "…"};
+  const EtcdProblem refused{true, "connection-refused", "…"};
+  EXPECT_EQ(unanswered(lost, true).type, EventType::info);
+  EXPECT_EQ(unanswered(lost, false).type, EventType::fail);
+  EXPECT_EQ(unanswered(refused, true).type, EventType::fail);
+  EXPECT_EQ(unanswered(refused, true).error->kind, "connection-refused");
+}
+
+TEST(EtcdPrefix, EndsBehindEveryKeyWithThePrefix) {
+  EXPECT_EQ(etcd_prefix_end("a/"), "a0");
+  EXPECT_EQ(etcd_prefix_end("a\xff"), "b");
+  EXPECT_EQ(etcd_prefix_end("\xff"), std::string(1, '\0'));
+}
+
+TEST(EtcdKey, StringsAsTheyAreOthersAsJson) {
+  EXPECT_EQ(etcd_key(Value("k7")), "ordeal/kv/k7");
+  EXPECT_EQ(etcd_key(Value(7)), "ordeal/kv/7");
+}
+
+TEST(EtcdArguments, Ipv6InBracketsAndNamesOnAllAddresses) {
+  const Options options(etcd_target().options);
+  const std::vector<EtcdMember> members = {{"n1", "fd00::1"}, {"n2", "10.0.0.2"}, {"n3", "db3.example"}};
+  const auto has = [&](std::size_t self, const std::string& argument) {
+    const auto all = etcd_arguments(options, members, self);
+    return std::find(all.begin(), all.end(), argument) != all.end();
+  };
+  EXPECT_TRUE(has(0, "--listen-client-urls=http://[fd00::1]:2379"));
+  EXPECT_TRUE(has(0, "--initial-advertise-peer-urls=http://[fd00::1]:2380"));
+  EXPECT_TRUE(has(1, "--listen-peer-urls=http://10.0.0.2:2380"));
+  EXPECT_TRUE(has(2, "--listen-client-urls=http://0.0.0.0:2379"));
+  EXPECT_TRUE(has(2, "--advertise-client-urls=http://db3.example:2379"));
+  EXPECT_TRUE(has(2, "--initial-cluster=n1=http://[fd00::1]:2380,n2=http://10.0.0.2:2380,n3=http://db3.example:2380"));
+}
+
+TEST(EtcdTargetOptions, AreChecked) {
+  Cluster none;
+  const TargetFactory factory = etcd_target();
+  Options options(factory.options);
+  EXPECT_EQ(factory.make(none, options).error().code, ErrorCode::usage);
+}
+
+}  // namespace
+}  // namespace ordeal
