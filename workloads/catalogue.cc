@@ -1,6 +1,7 @@
 #include "workloads/catalogue.h"
 
 #include "checkers/base/catalogue.h"
+#include "workloads/bank_workload.h"
 #include "workloads/register_workload.h"
 #include "workloads/set_workload.h"
 
@@ -8,6 +9,7 @@ namespace ordeal {
 
 std::span<const WorkloadFactory> workloads() {
   static const std::vector<WorkloadFactory> all = {
+      bank_workload(),
       register_workload(),
       set_workload(),
   };

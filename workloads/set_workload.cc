@@ -1,12 +1,11 @@
 #include "workloads/set_workload.h"
 
 #include "harness/generator/combinators.h"
+#include "workloads/final_phase.h"
 #include "workloads/judges.h"
 
 namespace ordeal {
 namespace {
-
-constexpr std::int64_t kSecond = 1'000'000'000;
 
 Operation read() { return {"read", std::nullopt, {}}; }
 
@@ -16,14 +15,6 @@ GeneratorPtr adds(Rng rng) {
                        [next = std::int64_t{0}](const GeneratorContext&, Rng&) mutable -> std::optional<Operation> {
                          return Operation{"add", std::nullopt, Value(next++)};
                        });
-}
-
-// Each worker, and so each node that has one, reads until it has seen the set once.
-GeneratorPtr final_reads(double patience_s) {
-  return gen::each_worker([patience_s](int) {
-    return gen::time_limit(static_cast<std::int64_t>(patience_s * static_cast<double>(kSecond)),
-                           gen::until_ok(gen::delay(kSecond / 5, gen::repeat(read()))));
-  });
 }
 
 std::vector<ConfiguredChecker> judges(const Options&) {
@@ -45,7 +36,7 @@ Result<Workload> make(const WorkloadContext& context) {
   } else {
     workload.generator = std::move(elements_in);
   }
-  workload.final_generator = final_reads(context.options.seconds("set.final-read-time"));
+  workload.final_generator = each_worker_until_ok(read(), context.options.seconds("set.final-read-time"));
   workload.checkers = judges(context.options);
   return workload;
 }
