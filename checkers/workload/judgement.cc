@@ -29,6 +29,12 @@ std::span<const ValueId> Judgement::items(ValueId id) const {
   return is_list(id) ? values().as_list(id) : std::span<const ValueId>();
 }
 
+std::pair<ValueId, ValueId> Judgement::keyed(OperationEvents op) const {
+  if (key(op) != kAbsent) return {key(op), asked(op)};
+  const auto pair = items(asked(op));
+  return pair.size() == 2 ? std::pair(pair[0], pair[1]) : std::pair(kAbsent, asked(op));
+}
+
 std::int64_t Judgement::option(std::string_view name, std::int64_t standard) const {
   const Value* found = options_.extra.find(name);
   return found != nullptr && found->is_integer() ? found->integer() : standard;

@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "checkers/checker.h"
@@ -43,6 +44,9 @@ class Judgement {
   [[nodiscard]] ValueId asked(OperationEvents op) const { return h_.value(op.invocation); }
   // What an ok operation returned; kAbsent when it is not ok.
   [[nodiscard]] ValueId seen(OperationEvents op) const { return ok(op) ? h_.value(op.completion) : kAbsent; }
+  // Key and value of what was asked for: the operation's own key, or, when it has none, those of a value [key value] as
+  // jepsen.independent writes them. The key is kAbsent when there is neither.
+  [[nodiscard]] std::pair<ValueId, ValueId> keyed(OperationEvents op) const;
   // Whether `a` was over before `b` began. An operation that is not known to be over never was.
   [[nodiscard]] bool before(OperationEvents a, OperationEvents b) const {
     return a.completion != kNoEvent && h_.outcome(a) != EventType::info && a.completion < b.invocation;

@@ -49,6 +49,8 @@ class Judge final : public Checker {
 std::span<const WorkloadChecker> workload_checkers() {
   static const std::vector<WorkloadChecker> all = {
       work::bank(),
+      work::g2(),
+      work::long_fork(),
   };
   return all;
 }

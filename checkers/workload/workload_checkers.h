@@ -37,6 +37,8 @@ namespace work {
 
 // One line for each file.
 [[nodiscard]] WorkloadChecker bank();
+[[nodiscard]] WorkloadChecker g2();
+[[nodiscard]] WorkloadChecker long_fork();
 
 }  // namespace work
 }  // namespace ordeal
