@@ -29,7 +29,6 @@ std::vector<std::string> levels_of(std::string_view model) {
 std::vector<ModelEntry> all_models() {
   std::vector<ModelEntry> out;
   for (const auto& model : lin::models()) out.push_back({model.name, model.help, levels_of(model.name)});
-  out.push_back({"set-full", "a set that only grows: lost, stale, duplicate and unexpected elements", {"linearizable", "eventual"}});
   out.push_back({"list-append", "transactions that append to lists and read them whole", transactional_levels()});
   out.push_back({"rw-register", "transactions that read and write registers", transactional_levels()});
   for (const WorkloadChecker& one : workload_checkers()) {
@@ -65,10 +64,7 @@ std::vector<AnomalyEntry> all_anomalies() {
       {"read-before-write", "a read returned a value whose write had not begun"},
       {"divergence", "after all writes of a key had ended, processes went on to read different values"},
       {"non-k-atomic", "no order of the operations respects real time and lets each read see one of the last N values"},
-      {"lost-element", "an acknowledged add is missing from every later read"},
       {"stale-read", "a read misses an element, or returns a value, that was replaced or added before it began"},
-      {"duplicate-element", "a read holds an element more often than it was added"},
-      {"unexpected-element", "a read holds an element that nobody added"},
       {"crash-in-log", "a line in the target's log says that it panicked or gave up"},
   };
   for (auto& [name, help] : transactional_anomalies()) out.push_back({name, help});
@@ -93,10 +89,6 @@ Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::
     const auto known = transactional_levels();
     if (consistency.empty() || std::find(known.begin(), known.end(), consistency) != known.end()) return transactional_checker();
     return fail(unknown_name("consistency level", consistency, known));
-  }
-  if (model == "set-full") {
-    if (consistency.empty() || consistency == "linearizable" || consistency == "eventual") return find_checker("set");
-    return fail(unknown_name("consistency level", consistency, {"linearizable", "eventual"}));
   }
   if (const WorkloadChecker* own = find_workload_checker(model)) {
     const bool known = std::find(own->levels.begin(), own->levels.end(), consistency) != own->levels.end();

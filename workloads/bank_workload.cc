@@ -1,14 +1,12 @@
 #include "workloads/bank_workload.h"
 
-#include "workloads/final_phase.h"
+#include "workloads/generators.h"
 #include "workloads/judges.h"
 
 namespace ordeal {
 namespace {
 
 constexpr std::int64_t kAccounts = 8;
-
-Operation read() { return {"read", std::nullopt, {}}; }
 
 // Transfers between different accounts.
 GeneratorPtr transfers(Rng rng, std::int64_t accounts, std::int64_t largest) {
@@ -36,14 +34,12 @@ Result<Workload> make(const WorkloadContext& context) {
   const Rng rng = Rng(context.seed).split("bank");
   const std::int64_t given = options.integer("bank.accounts");
   if (given == 1) return fail(ErrorCode::usage, "workload bank: a transfer needs two accounts; raise bank.accounts");
-  std::vector<gen::Weighted> children;
-  children.push_back({options.real("bank.reads"), gen::repeat(read())});
-  children.push_back({1 - options.real("bank.reads"),
-                      transfers(rng.split("transfer"), given == 0 ? kAccounts : given, options.integer("bank.max-transfer"))});
   Workload workload;
   workload.name = "bank";
-  workload.generator = gen::weighted_mix(rng.split("mix"), std::move(children));
-  workload.final_generator = each_worker_until_ok(read(), options.seconds("bank.final-read-time"));
+  workload.generator = mixed(
+      rng, transfers(rng.split("transfer"), given == 0 ? kAccounts : given, options.integer("bank.max-transfer")),
+      options.real("bank.reads"), gen::repeat(plain("read")));
+  workload.final_generator = each_worker_until_ok(plain("read"), options.seconds("bank.final-read-time"));
   workload.checkers = judges(options);
   return workload;
 }

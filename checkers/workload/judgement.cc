@@ -45,6 +45,10 @@ bool Judgement::flag(std::string_view name) const {
   return found != nullptr && found->is_boolean() && found->boolean();
 }
 
+std::int64_t Judgement::initial_integer(std::int64_t standard) const {
+  return options_.initial && options_.initial->is_integer() ? options_.initial->integer() : standard;
+}
+
 std::string Judgement::level(std::string_view standard) {
   if (options_.consistency.empty()) result_.consistency = standard;
   return result_.consistency;
@@ -73,6 +77,17 @@ void Judgement::refuse(OperationEvents op, std::string_view expected) {
   const bool by_completion = ok(op) && h_.value(op.completion) != kAbsent;
   refuse("of " + named(op) + " " + std::string(expected) + " was expected, found " +
          shown(by_completion ? h_.value(op.completion) : asked(op)));
+}
+
+bool Judgement::takes_elements(OperationEvents op) {
+  const auto tuple = items(asked(op));
+  if (key(op) == kAbsent && tuple.size() == 2 && tuple[1] == kNil) {
+    refuse(named(op) + " was invoked with " + shown(asked(op)) + ", a [key value] tuple; say --independent");
+    return false;
+  }
+  if (is_list(seen(op))) return true;
+  refuse(op, "a list of elements");
+  return false;
 }
 
 void Judgement::inconclusive(std::string reason) {

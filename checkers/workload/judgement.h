@@ -65,6 +65,8 @@ class Judgement {
   // ---- options of the checker's own (CheckOptions::extra)
   [[nodiscard]] std::int64_t option(std::string_view name, std::int64_t standard) const;
   [[nodiscard]] bool flag(std::string_view name) const;
+  // CheckOptions::initial when it is an integer.
+  [[nodiscard]] std::int64_t initial_integer(std::int64_t standard) const;
   // The level asked for; `standard` when none was.
   [[nodiscard]] std::string level(std::string_view standard);
 
@@ -81,6 +83,9 @@ class Judgement {
   // The history is not of this workload. Only the first reason is kept.
   void refuse(std::string reason);
   void refuse(OperationEvents op, std::string_view expected);
+  // Whether an ok read returned a list of elements. Refuses it otherwise, also when it looks like a [key value] tuple that
+  // the reader of the file was not told to take apart.
+  [[nodiscard]] bool takes_elements(OperationEvents op);
   [[nodiscard]] bool refused() const { return !refusal_.empty(); }
   // Nothing was put to the test. Only the first reason is kept.
   void inconclusive(std::string reason);
@@ -91,6 +96,9 @@ class Judgement {
   // A number for the details.
   std::int64_t& counter(const std::string& name) { return counters_[name]; }
   void detail(std::string name, Value value) { result_.details.set(std::move(name), std::move(value)); }
+
+  // How many keys there are, for the result.
+  void keys(std::size_t count) { result_.keys = count; }
 
   // Fills the result.
   void finish();

@@ -49,8 +49,16 @@ class Judge final : public Checker {
 std::span<const WorkloadChecker> workload_checkers() {
   static const std::vector<WorkloadChecker> all = {
       work::bank(),
+      work::causal_reverse(),
+      work::counter(),
+      work::delivery(),
       work::g2(),
       work::long_fork(),
+      work::queue(),
+      work::set(),
+      work::set_full(),
+      work::total_queue(),
+      work::unique_ids(),
   };
   return all;
 }

@@ -37,8 +37,16 @@ namespace work {
 
 // One line for each file.
 [[nodiscard]] WorkloadChecker bank();
+[[nodiscard]] WorkloadChecker causal_reverse();
+[[nodiscard]] WorkloadChecker counter();
+[[nodiscard]] WorkloadChecker delivery();
 [[nodiscard]] WorkloadChecker g2();
 [[nodiscard]] WorkloadChecker long_fork();
+[[nodiscard]] WorkloadChecker queue();
+[[nodiscard]] WorkloadChecker set();
+[[nodiscard]] WorkloadChecker set_full();
+[[nodiscard]] WorkloadChecker total_queue();
+[[nodiscard]] WorkloadChecker unique_ids();
 
 }  // namespace work
 }  // namespace ordeal

@@ -8,7 +8,7 @@
 
 namespace ordeal::memory {
 
-enum class Bug { none, stale_read, lost_write, lost_update, duplicate, write_skew };
+enum class Bug { none, stale_read, lost_write, lost_update, duplicate, write_skew, reorder };
 // Requires: one of the choices of the option memory.bug.
 [[nodiscard]] Bug bug_named(std::string_view name);
 

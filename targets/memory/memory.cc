@@ -114,8 +114,8 @@ TargetFactory memory_target() {
                .help = "what it does wrong: stale-read (a read sees the state before the last change), lost-write (a "
                        "change is acknowledged and not made), lost-update (the last change of a key during a simulated "
                        "partition is gone when it heals), duplicate (a change is made twice), write-skew (a transaction "
-                       "acts on what it read before, without looking again)",
-               .choices = {"none", "stale-read", "lost-write", "lost-update", "duplicate", "write-skew"}},
+                       "acts on what it read before, without looking again), reorder (a message jumps the queue)",
+               .choices = {"none", "stale-read", "lost-write", "lost-update", "duplicate", "write-skew", "reorder"}},
               {.key = "memory.bug-probability",
                .type = Type::real,
                .standard = 0.02,

@@ -29,6 +29,7 @@ Bug bug_named(std::string_view name) {
   if (name == "lost-update") return Bug::lost_update;
   if (name == "duplicate") return Bug::duplicate;
   if (name == "write-skew") return Bug::write_skew;
+  if (name == "reorder") return Bug::reorder;
   ORDEAL_CHECK(name == "none", "unknown bug of the memory target");
   return Bug::none;
 }
@@ -167,7 +168,8 @@ Completion MemoryStore::counter_op(Cell& cell, const Operation& operation, Rng& 
 Completion MemoryStore::queue_op(Cell& cell, const Operation& operation, Rng& rng) {
   if (operation.f == "enqueue") {
     if (strikes(Bug::lost_write, rng)) return Completion::ok();
-    cell.queue.push_back(operation.value);
+    if (strikes(Bug::reorder, rng)) cell.queue.push_front(operation.value);
+    else cell.queue.push_back(operation.value);
     if (strikes(Bug::duplicate, rng)) cell.queue.push_back(operation.value);
     return Completion::ok();
   }

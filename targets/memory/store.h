@@ -12,6 +12,7 @@
 //                comes back after a later one, as a retry in a lower layer would do
 //   write-skew   a transaction reads, lets go of its keys, and writes later, if nobody changed the keys that it writes:
 //                snapshot isolation instead of serializability; other checks before an action are skipped altogether
+//   reorder      a message jumps the queue
 //   lost-update  the store lives through simulated partitions (Partitions); when one heals, the last change that a key
 //                saw during it is gone
 //
