@@ -4,8 +4,13 @@
 #include "workloads/bank_workload.h"
 #include "workloads/causal_reverse_workloads.h"
 #include "workloads/counter_workload.h"
+#include "workloads/crdt_workloads.h"
 #include "workloads/g2_workload.h"
+#include "workloads/kafka_workload.h"
+#include "workloads/lock_workloads.h"
 #include "workloads/long_fork_workload.h"
+#include "workloads/order_workloads.h"
+#include "workloads/promise_workloads.h"
 #include "workloads/queue_workloads.h"
 #include "workloads/register_workload.h"
 #include "workloads/set_workload.h"
@@ -22,11 +27,21 @@ std::span<const WorkloadFactory> workloads() {
       counter_workload(),
       delivery_workload(),
       g2_workload(),
+      g_set_workload(),
+      idempotency_workload(),
+      kafka_workload(),
+      leader_election_workload(),
       list_append_workload(),
+      lock_workload(),
       long_fork_workload(),
+      monotonic_workload(),
+      pn_counter_workload(),
       queue_workload(),
+      rate_limit_workload(),
       register_workload(),
       rw_register_workload(),
+      saga_workload(),
+      sequential_workload(),
       set_workload(),
       set_full_workload(),
       total_queue_workload(),

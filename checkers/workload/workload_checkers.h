@@ -38,11 +38,20 @@ namespace work {
 // One line for each file.
 [[nodiscard]] WorkloadChecker bank();
 [[nodiscard]] WorkloadChecker causal_reverse();
+[[nodiscard]] WorkloadChecker convergence();
 [[nodiscard]] WorkloadChecker counter();
 [[nodiscard]] WorkloadChecker delivery();
 [[nodiscard]] WorkloadChecker g2();
+[[nodiscard]] WorkloadChecker idempotency();
+[[nodiscard]] WorkloadChecker kafka();
+[[nodiscard]] WorkloadChecker leader_election();
+[[nodiscard]] WorkloadChecker lock();
 [[nodiscard]] WorkloadChecker long_fork();
+[[nodiscard]] WorkloadChecker monotonic();
 [[nodiscard]] WorkloadChecker queue();
+[[nodiscard]] WorkloadChecker rate_limit();
+[[nodiscard]] WorkloadChecker saga();
+[[nodiscard]] WorkloadChecker sequential();
 [[nodiscard]] WorkloadChecker set();
 [[nodiscard]] WorkloadChecker set_full();
 [[nodiscard]] WorkloadChecker total_queue();

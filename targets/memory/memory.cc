@@ -49,7 +49,7 @@ class MemoryClient final : public Client {
   }
 
   void close() override {
-    if (memory_->data_type == "lock" || memory_->data_type.empty()) memory_->store.forget(number_);
+    if (memory_->data_type == "lock" || memory_->data_type == "election" || memory_->data_type.empty()) memory_->store.forget(number_);
   }
 
  private:
@@ -105,7 +105,8 @@ TargetFactory memory_target() {
       .name = "memory",
       .help = "a linearizable store inside Ordeal itself, without nodes; wrong on request (memory.bug)",
       .operations = {"read", "write", "cas", "add", "txn", "append", "enqueue", "dequeue", "drain", "acquire", "release",
-                     "generate", "transfer", "insert"},
+                     "generate", "transfer", "insert", "stamp", "write-chain", "read-chain", "campaign", "resign", "leader", "apply",
+                     "request", "saga", "send", "poll", "assign", "subscribe"},
       .options =
           {
               {.key = "memory.bug",

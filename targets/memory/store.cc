@@ -38,6 +38,7 @@ MemoryStore::MemoryStore(Settings settings, std::function<std::chrono::nanosecon
     : settings_(settings),
       now_(std::move(now)),
       services_(settings.faults, now_),
+      broker_(settings.faults),
       balances_(static_cast<std::size_t>(settings.bank_accounts), settings.bank_balance),
       balances_before_(balances_) {}
 
@@ -81,6 +82,7 @@ void MemoryStore::changing(Cell& cell) const {
 }
 
 Completion MemoryStore::apply(std::string_view data_type, const Operation& operation, std::uint64_t client, Rng& rng) {
+  if (data_type == "kafka") return broker_.apply(operation, client, rng);
   if (auto done = services_.apply(data_type, operation, client, rng)) return *std::move(done);
   if (operation.f == "txn") return transaction(operation, rng);
   if (operation.f == "generate") return generate_id(rng);
@@ -189,7 +191,8 @@ Completion MemoryStore::lock_op(Cell& cell, const Operation& operation, std::uin
     const bool free = !cell.holder || strikes(Bug::stale_read, rng) || strikes(Bug::duplicate, rng);
     if (!free) return Completion::failed("held", "somebody holds the lock");
     if (!strikes(Bug::lost_write, rng)) cell.holder = client;
-    return Completion::ok(Value(++cell.token));
+    ++cell.token;
+    return Completion::ok(Value(strikes(Bug::reorder, rng) ? cell.token / 2 : cell.token));
   }
   if (cell.holder != client) return Completion::failed("not-held", "this client does not hold the lock");
   if (!strikes(Bug::lost_write, rng)) cell.holder.reset();
@@ -320,6 +323,7 @@ Completion MemoryStore::bank_op(const Operation& operation, Rng& rng) {
 }
 
 void MemoryStore::forget(std::uint64_t client) {
+  services_.forget(client);
   for (auto& stripe : stripes_) {
     const std::lock_guard lock(stripe.mutex);
     for (auto& [key, cell] : stripe.cells) {

@@ -12,7 +12,7 @@
 //                comes back after a later one, as a retry in a lower layer would do
 //   write-skew   a transaction reads, lets go of its keys, and writes later, if nobody changed the keys that it writes:
 //                snapshot isolation instead of serializability; other checks before an action are skipped altogether
-//   reorder      a message jumps the queue
+//   reorder      a message jumps the queue; a lock's token goes back
 //   lost-update  the store lives through simulated partitions (Partitions); when one heals, the last change that a key
 //                saw during it is gone
 //
@@ -32,6 +32,7 @@
 
 #include "harness/runner/operation.h"
 #include "targets/memory/bugs.h"
+#include "targets/memory/log_broker.h"
 #include "targets/memory/services.h"
 
 namespace ordeal::memory {
@@ -119,6 +120,7 @@ class MemoryStore {
   const std::function<std::chrono::nanoseconds()> now_;
   std::array<Stripe, kStripes> stripes_;
   Services services_;
+  LogBroker broker_;
 
   std::mutex ids_mutex_;  // guards next_id_
   std::int64_t next_id_ = 0;

@@ -39,6 +39,27 @@ const std::vector<Case>& cases() {
       {"total-queue", "lost-write", "0.05", {"lost-element"}},
       {"delivery", "reorder", "0.05", {"reordered"}},
       {"delivery", "duplicate", "0.05", {"duplicate-element"}},
+      {"kafka", "lost-write", "0.05", {"poll-skip", "int-poll-skip", "lost-write"}},
+      {"kafka", "duplicate", "0.05", {"duplicate-message"}},
+      {"kafka", "stale-read", "0.05", {"nonmonotonic-poll"}},
+      {"kafka", "reorder", "0.2", {"int-nonmonotonic-poll"}},
+      {"monotonic", "stale-read", "0.05", {"value-reorder"}},
+      {"sequential", "lost-write", "0.1", {"skipped-write"}},
+      {"lock", "duplicate", "0.1", {"two-holders"}},
+      {"lock", "reorder", "0.1", {"token-went-back"}},
+      {"leader-election", "duplicate", "0.1", {"two-holders"}},
+      {"leader-election", "write-skew", "0.1", {"two-leaders"}},
+      {"leader-election", "stale-read", "0.1", {"term-went-back"}},
+      {"g-set", "lost-write", "0.05", {"lost-element"}, {{"g-set.settle", "1ms"}}},
+      {"g-set", "stale-read", "0.5", {"divergence", "lost-element"}, {{"g-set.settle", "1ms"}}},
+      {"pn-counter", "duplicate", "0.05", {"wrong-sum"}, {{"pn-counter.settle", "1ms"}}},
+      {"pn-counter", "stale-read", "0.5", {"divergence"}, {{"pn-counter.settle", "1ms"}}},
+      {"idempotency", "duplicate", "0.1", {"applied-twice"}},
+      {"idempotency", "lost-write", "0.1", {"lost-element"}},
+      {"rate-limit", "lost-write", "0.3", {"too-many-grants"}},
+      {"saga", "lost-write", "0.1", {"incomplete-saga"}},
+      {"saga", "write-skew", "0.3", {"uncompensated-saga"}},
+      {"saga", "stale-read", "0.5", {"ledger-mismatch"}},
       {"unique-ids", "duplicate", "0.05", {"duplicate-id"}},
       {"set-full", "stale-read", "0.2", {"stale-read", "revived-element"}},
       {"set-full", "lost-write", "0.05", {"lost-element"}},
@@ -81,10 +102,12 @@ class CorrectStore : public testing::TestWithParam<std::string> {};
 TEST_P(CorrectStore, IsNeverAccused) {
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
     Settings settings = {{"memory.latency", "200us"}};
+    if (GetParam() == "g-set" || GetParam() == "pn-counter") settings.emplace_back(GetParam() + ".settle", "1ms");
     if (seed % 2 == 1) {
       settings.insert(settings.end(), {{"memory.info-probability", "0.01"}, {"memory.fail-probability", "0.05"}});
     }
-    const auto judged = judged_run(GetParam(), settings, seed, 0.06, 3000);
+    // A rate limit shows when its window is over.
+    const auto judged = judged_run(GetParam(), settings, seed, GetParam() == "rate-limit" ? 0.25 : 0.06, 3000);
     EXPECT_EQ(judged.verdict, Verdict::valid) << "seed " << seed << "\n" << judged.text;
     EXPECT_GT(judged.counts.ok, 10u);
   }

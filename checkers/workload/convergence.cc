@@ -1,0 +1,157 @@
+// The checker "convergence": replicas that have received the same updates agree (strong eventual consistency of CRDTs;
+// Shapiro, Preguiça, Baquero and Zawirski, 2011), and on the right state.
+//
+// Operations: `add` and `read`; when reads return lists, a grow-only set; when they return whole numbers, a counter, adds
+// being amounts. Keys, if any, are replicated objects of their own. The *final read* of a process is its last ok read,
+// if it was invoked after every update of the key had ended (one of unknown outcome: was invoked). The workload waits
+// before final reads; that this is long enough to converge is part of the claim.
+//
+//   divergence           two final reads differ, and updates of unknown outcome cannot be the reason
+//   lost-element         a final read of a set lacks an acknowledged element
+//   unexpected-element   any read of a set has an element that nobody added, or whose add failed
+//   wrong-sum            a final read of a counter is not the sum of the acknowledged adds and of some unknown ones
+//
+// For sets elements of unknown outcome may differ; for counters no difference is told when an outcome is unknown, only a
+// sum out of bounds.
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "checkers/workload/judgement.h"
+#include "checkers/workload/workload_checkers.h"
+
+namespace ordeal::work {
+namespace {
+
+class Replicated {
+ public:
+  Replicated(Judgement& in, ValueId key) : in_(in), key_(key) {}
+
+  void add(OperationEvents op) {
+    added_.add(in_, in_.asked(op), op);
+    if (in_.failed(op)) return;
+    last_update_ = std::max(last_update_, in_.ok(op) ? op.completion : op.invocation);
+    const std::int64_t amount = in_.integer(in_.asked(op)).value_or(0);
+    if (in_.ok(op)) certain_ += amount;
+    else (amount > 0 ? up_ : down_) += amount;
+    crashed_ = crashed_ || !in_.ok(op);
+  }
+  void read(OperationEvents op) { reads_.push_back(op); }
+
+  void judge() {
+    std::map<ProcessId, OperationEvents> last;
+    for (const OperationEvents op : reads_) {
+      for (const ValueId element : in_.items(in_.seen(op))) added_.explained(in_, "unexpected-element", "element", element, op, key_);
+      if (op.invocation > last_update_) last[in_.history().process(op.invocation)] = op;
+    }
+    std::vector<OperationEvents> finals;
+    for (const auto& [process, op] : last) finals.push_back(op);
+    in_.counter("final-reads") += static_cast<std::int64_t>(finals.size());
+    compared_ = finals.size() > 1;
+    for (const OperationEvents op : finals) {
+      in_.is_list(in_.seen(op)) ? complete(op) : bounded(op);
+      if (op.invocation != finals.front().invocation) compare(finals.front(), op);
+    }
+  }
+  [[nodiscard]] bool compared() const { return compared_; }
+
+ private:
+  std::set<ValueId> elements(OperationEvents op) const {
+    const auto list = in_.items(in_.seen(op));
+    return {list.begin(), list.end()};
+  }
+
+  void complete(OperationEvents op) {
+    const std::set<ValueId> seen = elements(op);
+    for (const auto& [element, tries] : added_.all()) {
+      if (tries.certain == 0 || seen.contains(element)) continue;
+      in_.tell("lost-element", {tries.acknowledged_by, op.invocation},
+               "element " + in_.shown(element) + " was acknowledged (" + in_.event(tries.acknowledged) + ") and is not in the final " +
+                   in_.named(op).substr(4),
+               {}, key_);
+    }
+  }
+
+  void bounded(OperationEvents op) {
+    const std::int64_t sum = *in_.integer(in_.seen(op));
+    if (certain_ + down_ <= sum && sum <= certain_ + up_) return;
+    in_.tell("wrong-sum", {op.invocation},
+             "the final " + in_.named(op).substr(4) + " returned " + std::to_string(sum) + "; acknowledged adds make " +
+                 std::to_string(certain_) + ", and those of unknown outcome from " + std::to_string(down_) + " to " +
+                 std::to_string(up_) + " more",
+             {}, key_);
+  }
+
+  void compare(OperationEvents a, OperationEvents b) {
+    if (!in_.is_list(in_.seen(a)) || !in_.is_list(in_.seen(b))) {
+      if (in_.seen(a) != in_.seen(b) && !crashed_) differ(a, b, in_.shown(in_.seen(a)) + " and " + in_.shown(in_.seen(b)));
+      return;
+    }
+    const std::set<ValueId> left = elements(a), right = elements(b);
+    std::vector<ValueId> only;
+    std::set_symmetric_difference(left.begin(), left.end(), right.begin(), right.end(), std::back_inserter(only));
+    for (const ValueId element : only) {
+      const Attempts* tries = added_.find(element);
+      if (tries == nullptr || tries->certain == 0) continue;
+      return differ(a, b, "one of them with, one without " + in_.shown(element));
+    }
+  }
+
+  void differ(OperationEvents a, OperationEvents b, const std::string& how) {
+    in_.tell("divergence", {a.invocation, b.invocation},
+             "the final reads of " + in_.event(a.invocation) + " and " + in_.event(b.invocation) + " differ: " + how, {}, key_);
+  }
+
+  Judgement& in_;
+  ValueId key_;
+  AttemptTable added_;
+  std::vector<OperationEvents> reads_;
+  EventIndex last_update_ = 0;
+  std::int64_t certain_ = 0, up_ = 0, down_ = 0;  // amounts acknowledged; those of unknown outcome by sign
+  bool crashed_ = false;
+  bool compared_ = false;
+};
+
+void judge_convergence(Judgement& in) {
+  if (!in.understands({"add", "read"})) return;
+  std::map<ValueId, Replicated> objects;
+  std::optional<bool> numbers;
+  for (const OperationEvents op : in.operations()) {
+    Replicated& object = objects.try_emplace(in.key(op), in, in.key(op)).first->second;
+    if (in.f(op) == "add") {
+      if (in.asked(op) == kAbsent) return in.refuse(op, "an element or amount");
+      object.add(op);
+    } else if (in.ok(op)) {
+      const bool number = in.integer(in.seen(op)).has_value();
+      if (!number && !in.takes_elements(op)) return;
+      if (numbers.value_or(number) != number) return in.refuse(op, "lists everywhere, or whole numbers everywhere,");
+      numbers = number;
+      object.read(op);
+    }
+  }
+  for (const OperationEvents op : in.operations()) {
+    if (numbers.value_or(false) && in.f(op) == "add" && !in.integer(in.asked(op))) return in.refuse(op, "a whole number");
+  }
+  bool compared = false;
+  for (auto& [key, object] : objects) {
+    object.judge();
+    compared = compared || object.compared();
+  }
+  in.keys(objects.size());
+  if (!compared) in.inconclusive("fewer than two processes read after the last update, so nothing was compared");
+}
+
+}  // namespace
+
+WorkloadChecker convergence() {
+  return {"convergence",
+          "replicated sets and counters: after the last update all replicas agree, on all that was acknowledged",
+          {"strong-eventual"},
+          judge_convergence,
+          {{"divergence", "after all writes of a key had ended, processes went on to read different values"},
+           {"wrong-sum", "a counter's final value is not the sum of what was added"},
+           {"lost-element", "an acknowledged element is missing from every later read"},
+           {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}}};
+}
+
+}  // namespace ordeal::work

@@ -1,0 +1,272 @@
+// The checker "kafka": totally ordered logs that producers append to and consumers poll. After Jepsen's kafka workload.
+//
+// Operations: `send`, `poll` and `txn` are lists of micro-operations ["send" key value], completed as ["send" key [offset
+// value]] (or without offset), and ["poll"], completed as ["poll" {key [[offset value] …]}]; `assign` and `subscribe` take a
+// list of keys. Values are unique per key. Only what ok operations returned is used.
+//
+//   inconsistent-offsets   two values at one offset of a key
+//   duplicate-message      a value that was sent once, at two offsets
+//   aborted-read           a polled value whose send certainly failed
+//   unexpected-element     a polled value that nobody sent, or only later
+//   precommitted-read      an operation polled what it sent itself
+//   lost-write             acknowledged at an offset up to one that was polled, and never polled
+//   int-nonmonotonic-poll, int-poll-skip      within one operation polls of a key go back, or leave out a message
+//   nonmonotonic-poll, poll-skip              the same between consecutive polls of a process
+//   int-nonmonotonic-send, nonmonotonic-send  the offsets of a process' sends to a key go back
+//
+// Offsets need not be contiguous (a transaction takes some for itself): a poll leaves out a message when one that is known
+// to exist, acknowledged or polled by somebody, lies between two offsets that follow on each other. Positions are
+// followed from one `assign` to the next only: after `subscribe` the group may move a key, and its position, at any time
+// (Jepsen, too, allows these anomalies then). lost-write is told only when no poll crashed: the consumer that did may
+// have been given the message, and the group's position moved.
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "checkers/workload/judgement.h"
+#include "checkers/workload/workload_checkers.h"
+
+namespace ordeal::work {
+namespace {
+
+struct Message {
+  std::int64_t offset = 0;
+  ValueId value = kNil;
+};
+
+// What is known of one key.
+struct Log {
+  AttemptTable sent;
+  std::map<ValueId, OperationEvents> first_poll;                       // by value
+  std::map<std::int64_t, std::pair<ValueId, OperationEvents>> at;      // by offset: a value, and who saw it there
+  std::map<ValueId, std::map<std::int64_t, OperationEvents>> offsets;  // by value
+  std::map<ValueId, std::pair<std::int64_t, OperationEvents>> acknowledged;  // values sent, with their offset
+  std::optional<std::pair<std::int64_t, OperationEvents>> highest;     // the highest offset polled
+};
+
+using Polled = std::map<ValueId, std::vector<Message>>;  // by key
+
+class Kafka {
+ public:
+  explicit Kafka(Judgement& in)
+      : in_(in), send_(in.values().find(Value("send"))), poll_(in.values().find(Value("poll"))) {}
+
+  void run() {
+    if (!in_.understands({"send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions"})) return;
+    for (const OperationEvents op : in_.operations()) {
+      if (transacts(op) && !gather(op)) return;
+    }
+    for (auto& [key, log] : logs_) judge(key, log);
+    follow();
+    in_.keys(logs_.size());
+    if (in_.counter("polled") == 0) in_.inconclusive("no poll returned a message, so nothing is known about the logs");
+  }
+
+ private:
+  bool transacts(OperationEvents op) const {
+    return in_.f(op) == "send" || in_.f(op) == "poll" || in_.f(op) == "txn";
+  }
+  bool refuse(OperationEvents op) {
+    in_.refuse(op, R"(a list of ["send" key value] and ["poll"])");
+    return false;
+  }
+
+  // Takes what was asked and what was seen into the logs.
+  bool gather(OperationEvents op) {
+    const auto asked = in_.items(in_.asked(op));
+    const auto seen = in_.items(in_.seen(op));
+    if (asked.empty() || (in_.ok(op) && seen.size() != asked.size())) return refuse(op);
+    bool polls = false;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      const auto parts = in_.items(asked[i]);
+      if (parts.size() == 3 && parts[0] == send_) {
+        logs_[parts[1]].sent.add(in_, parts[2], op);
+        if (in_.ok(op) && !sent(op, parts, seen[i])) return false;
+      } else if (!parts.empty() && parts[0] == poll_) {
+        polls = true;
+        if (in_.ok(op) && !polled(op, seen[i])) return false;
+      } else {
+        return refuse(op);
+      }
+    }
+    crashed_polls_ += polls && !in_.ok(op) && !in_.failed(op) ? 1 : 0;
+    return true;
+  }
+
+  bool sent(OperationEvents op, std::span<const ValueId> asked, ValueId micro) {
+    const auto parts = in_.items(micro);
+    if (parts.size() != 3 || parts[0] != send_ || parts[1] != asked[1]) return refuse(op);
+    if (parts[2] == asked[2]) return true;  // no offset
+    const auto pair = in_.items(parts[2]);
+    if (pair.size() != 2 || pair[1] != asked[2]) return refuse(op);
+    const auto offset = in_.integer(pair[0]);
+    if (!offset) return pair[0] == kNil || refuse(op);
+    logs_[asked[1]].acknowledged.try_emplace(asked[2], *offset, op);
+    sends_[op.invocation][asked[1]].push_back({*offset, asked[2]});
+    place(op, asked[1], {*offset, asked[2]});
+    return true;
+  }
+
+  bool polled(OperationEvents op, ValueId micro) {
+    const auto parts = in_.items(micro);
+    if (parts.size() == 1) return true;  // nothing came
+    if (parts.size() != 2 || !in_.is_map(parts[1])) return refuse(op);
+    const auto keys = in_.values().as_map(parts[1]);
+    for (std::size_t i = 0; i < keys.size(); i += 2) {
+      for (const ValueId one : in_.items(keys[i + 1])) {
+        const auto pair = in_.items(one);
+        const auto offset = pair.size() == 2 ? in_.integer(pair[0]) : std::nullopt;
+        if (!offset) return refuse(op);
+        Log& log = logs_[keys[i]];
+        ++in_.counter("polled");
+        log.first_poll.try_emplace(pair[1], op);
+        if (!log.highest || *offset > log.highest->first) log.highest = {*offset, op};
+        polls_[op.invocation][keys[i]].push_back({*offset, pair[1]});
+        place(op, keys[i], {*offset, pair[1]});
+      }
+    }
+    return true;
+  }
+
+  void place(OperationEvents op, ValueId key, Message message) {
+    Log& log = logs_[key];
+    log.offsets[message.value].try_emplace(message.offset, op);
+    const auto [known, fresh] = log.at.try_emplace(message.offset, message.value, op);
+    if (fresh || known->second.first == message.value) return;
+    in_.tell("inconsistent-offsets", {known->second.second.invocation, op.invocation},
+             in_.named(op) + " has " + in_.shown(message.value) + " at offset " + std::to_string(message.offset) + ", " +
+                 in_.named(known->second.second) + " has " + in_.shown(known->second.first) + " there",
+             {}, key);
+  }
+
+  void judge(ValueId key, Log& log) {
+    for (const auto& [value, op] : log.first_poll) {
+      const Attempts* tries = log.sent.find(value);
+      if (tries != nullptr && tries->possible == 0) {
+        in_.tell("aborted-read", {tries->failed, op.invocation},
+                 in_.named(op) + " returned " + in_.shown(value) + ", whose send certainly failed (" + in_.event(tries->failed) + ")",
+                 {}, key);
+      } else if (log.sent.explained(in_, "unexpected-element", "message", value, op, key) && tries->possible == 1 &&
+                 tries->invoked == op.invocation) {
+        in_.tell("precommitted-read", {op.invocation},
+                 in_.named(op) + " polled " + in_.shown(value) + ", which it sends itself and has not committed", {}, key);
+      }
+    }
+    for (const auto& [value, places] : log.offsets) {
+      const Attempts* tries = log.sent.find(value);
+      if (places.size() < 2 || (tries != nullptr && tries->possible > 1)) continue;
+      in_.tell("duplicate-message", {places.begin()->second.invocation, places.rbegin()->second.invocation},
+               "message " + in_.shown(value) + " is at " + std::to_string(places.size()) + " offsets, " +
+                   std::to_string(places.begin()->first) + " and " + std::to_string(places.rbegin()->first) + " among them",
+               {}, key);
+    }
+    lost(key, log);
+  }
+
+  void lost(ValueId key, const Log& log) {
+    if (!log.highest) return;
+    for (const auto& [value, sent] : log.acknowledged) {
+      const auto& [offset, op] = sent;
+      if (log.first_poll.contains(value) || offset > log.highest->first) continue;
+      ++in_.counter("unseen");
+      if (crashed_polls_ > 0) continue;
+      in_.tell("lost-write", {op.invocation, log.highest->second.invocation},
+               "message " + in_.shown(value) + " was acknowledged at offset " + std::to_string(offset) + " (" +
+                   in_.event(op.completion) + ") and never polled, although offset " + std::to_string(log.highest->first) +
+                   " was (" + in_.event(log.highest->second.invocation) + ")",
+               {}, key);
+    }
+  }
+
+  // Where a process stands in each key.
+  struct Consumer {
+    bool subscribed = false;
+    std::map<ValueId, std::pair<Message, OperationEvents>> at;
+    std::map<ValueId, std::pair<Message, OperationEvents>> last_send;
+  };
+
+  void follow() {
+    std::map<ProcessId, Consumer> consumers;
+    for (const OperationEvents op : in_.operations()) {
+      Consumer& consumer = consumers[in_.history().process(op.invocation)];
+      if (in_.f(op) == "assign" || in_.f(op) == "subscribe") {
+        if (in_.failed(op)) continue;
+        consumer.at.clear();
+        consumer.subscribed = in_.f(op) == "subscribe";
+      }
+      if (const auto found = sends_.find(op.invocation); found != sends_.end()) {
+        for (const auto& [key, messages] : found->second) follow_sends(op, key, messages, consumer);
+      }
+      const auto found = polls_.find(op.invocation);
+      if (found == polls_.end() || consumer.subscribed) continue;
+      for (const auto& [key, messages] : found->second) follow_polls(op, key, messages, consumer);
+    }
+  }
+
+  void follow_sends(OperationEvents op, ValueId key, const std::vector<Message>& messages, Consumer& consumer) {
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      const auto before = consumer.last_send.find(key);
+      if (before != consumer.last_send.end() && messages[i].offset <= before->second.first.offset) {
+        step(i == 0 ? "nonmonotonic-send" : "int-nonmonotonic-send", before->second, messages[i], op, key, "");
+      }
+      consumer.last_send.insert_or_assign(key, std::pair(messages[i], op));
+    }
+  }
+
+  void follow_polls(OperationEvents op, ValueId key, const std::vector<Message>& messages, Consumer& consumer) {
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      const auto before = consumer.at.find(key);
+      if (before != consumer.at.end()) {
+        const std::int64_t last = before->second.first.offset;
+        const auto& at = logs_[key].at;
+        const auto between = at.upper_bound(last);
+        if (messages[i].offset <= last) {
+          step(i == 0 ? "nonmonotonic-poll" : "int-nonmonotonic-poll", before->second, messages[i], op, key, "");
+        } else if (between != at.end() && between->first < messages[i].offset) {
+          step(i == 0 ? "poll-skip" : "int-poll-skip", before->second, messages[i], op, key,
+               ", leaving out " + in_.shown(between->second.first) + " at offset " + std::to_string(between->first) + " (" +
+                   in_.event(between->second.second.invocation) + ")",
+               between->second.second.invocation);
+        }
+      }
+      consumer.at.insert_or_assign(key, std::pair(messages[i], op));
+    }
+  }
+
+  void step(const char* type, const std::pair<Message, OperationEvents>& from, Message to, OperationEvents op, ValueId key,
+            const std::string& more, EventIndex third = kNoEvent) {
+    in_.tell(type, {from.second.invocation, op.invocation, third},
+             in_.named(op) + " goes from offset " + std::to_string(from.first.offset) + " (" + in_.event(from.second.invocation) +
+                 ") to offset " + std::to_string(to.offset) + more,
+             {}, key);
+  }
+
+  Judgement& in_;
+  const ValueId send_, poll_;
+  std::map<ValueId, Log> logs_;  // by key
+  std::map<EventIndex, Polled> polls_, sends_;  // by invocation of an ok operation, in the order of its micro-operations
+  std::int64_t crashed_polls_ = 0;
+};
+
+}  // namespace
+
+WorkloadChecker kafka() {
+  return {"kafka",
+          "logs that are sent to and polled: lost, duplicate, aborted, reordered and skipped messages, inconsistent offsets",
+          {"read-committed"},
+          [](Judgement& in) { Kafka(in).run(); },
+          {{"inconsistent-offsets", "two messages at one offset of a log"},
+           {"duplicate-message", "a message that was sent once is at two offsets of a log"},
+           {"aborted-read", "a message was polled whose send certainly failed"},
+           {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"},
+           {"precommitted-read", "a transaction polled what it had sent itself"},
+           {"lost-write", "an acknowledged message was never polled, although later ones were"},
+           {"int-nonmonotonic-poll", "within one operation polls of a log went back"},
+           {"int-poll-skip", "within one operation polls of a log left out a message"},
+           {"nonmonotonic-poll", "the polls of a process went back in a log"},
+           {"poll-skip", "the polls of a process left out a message"},
+           {"int-nonmonotonic-send", "within one operation the offsets of sends to a log went back"},
+           {"nonmonotonic-send", "the offsets of a process' sends to a log went back"}}};
+}
+
+}  // namespace ordeal::work

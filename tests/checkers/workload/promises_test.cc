@@ -1,0 +1,98 @@
+#include "tests/checkers/workload/histories.h"
+
+namespace ordeal::work {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string apply(std::string_view id, std::string_view type = "ok", int process = 0) { return op(process, "apply", id, type, id); }
+std::string read(std::string_view all) { return ok(9, "read", "nil", all); }
+
+TEST(Idempotency, EachKeyOnce) {
+  const std::string twice = apply("1") + apply("1") + apply("2");
+  EXPECT_EQ(verdict(judged("idempotency", twice + read("[1 2]"))), "valid");
+  EXPECT_EQ(verdict(judged("idempotency", twice + read("[1 2 1]"))), "applied-twice");
+  EXPECT_EQ(verdict(judged("idempotency", twice + read("[1]"))), "lost-element");
+  EXPECT_EQ(verdict(judged("idempotency", twice + read("[1 2 3]"))), "unexpected-element");
+  EXPECT_EQ(verdict(judged("idempotency", twice + apply("3", "fail") + read("[1 2 3]"))), "unexpected-element");
+}
+
+TEST(Idempotency, ACrashedAttemptAndItsRepetition) {
+  const std::string crashed = apply("1", "info", 5) + apply("1") + apply("2", "info", 6);
+  EXPECT_EQ(verdict(judged("idempotency", crashed + read("[1]"))), "valid");
+  EXPECT_EQ(verdict(judged("idempotency", crashed + read("[1 2]"))), "valid");
+  EXPECT_EQ(verdict(judged("idempotency", crashed + read("[]"))), "lost-element");
+  EXPECT_EQ(verdict(judged("idempotency", crashed + read("[1 1]"))), "applied-twice");
+}
+
+TEST(Idempotency, AnswersAgree) {
+  const auto answered = [](std::string_view id, std::string_view result) { return ok(0, "apply", "{:id " + std::string(id) + "}", result); };
+  EXPECT_EQ(verdict(judged("idempotency", answered("1", "10") + answered("1", "10") + read("[1]"))), "valid");
+  EXPECT_EQ(verdict(judged("idempotency", answered("1", "10") + answered("1", "11") + read("[1]"))), "different-answers");
+  EXPECT_THAT(verdict(judged("idempotency", apply("1") + read("[1]"))), HasSubstr("sent twice"));
+  EXPECT_THAT(verdict(judged("idempotency", apply("1") + apply("1"))), HasSubstr("no read succeeded"));
+}
+
+// Requests of a millisecond each, granted or not, at these times in ms.
+std::string requests(const std::vector<std::pair<int, const char*>>& all) {
+  std::string out;
+  int process = 0;
+  for (const auto& [at_ms, type] : all) {
+    const std::string begin = "{:process " + std::to_string(process++) + " :f :request :time ";
+    out += begin + std::to_string(at_ms + 1) + "000000 :type :invoke}" + begin + std::to_string(at_ms + 2) + "000000 :type :" + type + "}\n";
+  }
+  return out;
+}
+
+TEST(RateLimit, NoWindowHoldsMore) {
+  const CheckOptions two = with({{"rate-limit.limit", 2}, {"rate-limit.window-ms", 100}});
+  EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {50, "ok"}, {60, "fail"}, {101, "ok"}, {151, "ok"}}), two)), "valid");
+  const auto many = judged("rate-limit", requests({{0, "ok"}, {50, "ok"}, {98, "ok"}, {300, "ok"}}), two);
+  EXPECT_EQ(verdict(many), "too-many-grants");
+  EXPECT_THAT(many.anomalies[0].operations, ElementsAre(0, 2, 4));
+  // From the first invocation to the last answer it is 100 ms: the grants may be as far apart.
+  EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {50, "ok"}, {99, "ok"}}), two)), "valid");
+  EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {50, "info"}, {60, "ok"}, {200, "ok"}}), two)), "valid");
+}
+
+TEST(RateLimit, UnknownWithoutTimesOrPressure) {
+  EXPECT_THAT(verdict(judged("rate-limit", ok(0, "request", "nil"))), HasSubstr("no times"));
+  EXPECT_THAT(verdict(judged("rate-limit", requests({{0, "ok"}}))), HasSubstr("no more requests were granted"));
+}
+
+std::string saga(std::string_view id, std::string_view type = "ok") {
+  return op(0, "saga", "{:id " + std::string(id) + " :from 0 :to 1 :amount 4}", type, "");
+}
+std::string ledger(std::string_view balances, std::string_view events) {
+  return ok(9, "read", "nil", "{:balances " + std::string(balances) + " :events " + std::string(events) + "}");
+}
+
+TEST(Saga, CompleteSagasThatAddUp) {
+  const std::string begun = ledger("{0 10 1 10}", "[]") + saga("7");
+  EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 14}", "[[7 0 -4] [7 1 4]]"))), "valid");
+  EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 10}", "[[7 0 -4]]"))), "incomplete-saga");
+  EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 10 1 10}", "[]"))), "incomplete-saga");
+  EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 18}", "[[7 0 -4] [7 1 4] [7 1 4]]"))), "incomplete-saga");
+  EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 15}", "[[7 0 -4] [7 1 4]]"))), "ledger-mismatch");
+  EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 14}", "[[7 0 -4] [7 1 4] [8 0 0]]"))), "unexpected-event");
+}
+
+TEST(Saga, GivenUpSagasAreCompensated) {
+  const std::string failed = saga("7", "fail");
+  EXPECT_EQ(verdict(judged("saga", failed + ledger("{0 10}", "[]"))), "valid");
+  EXPECT_EQ(verdict(judged("saga", failed + ledger("{0 10}", "[[7 0 -4] [7 0 4]]"))), "valid");
+  EXPECT_EQ(verdict(judged("saga", failed + ledger("{0 6}", "[[7 0 -4]]"))), "uncompensated-saga");
+}
+
+TEST(Saga, WhatIsUnderWayOrUnknownMayShowAnyPart) {
+  EXPECT_EQ(verdict(judged("saga", saga("6") + saga("7", "info") + ledger("{0 2 1 14}", "[[6 0 -4] [6 1 4] [7 0 -4]]"))), "valid");
+  EXPECT_THAT(verdict(judged("saga", event(9, "invoke", "read", "nil") + saga("7") + event(9, "ok", "read", "{:balances {0 6} :events [[7 0 -4]]}"))),
+              HasSubstr("no saga ended before a read"));
+  EXPECT_THAT(verdict(judged("saga", saga("7") + saga("7") + ledger("{}", "[]"))), HasSubstr("two sagas have the id"));
+  EXPECT_THAT(verdict(judged("saga", saga("7") + ok(9, "read", "nil", "[]"))), HasSubstr("was expected"));
+  EXPECT_THAT(verdict(judged("saga", saga("7"))), HasSubstr("no read succeeded"));
+}
+
+}  // namespace
+}  // namespace ordeal::work

@@ -1,0 +1,76 @@
+#include "workloads/crdt_workloads.h"
+
+#include "workloads/generators.h"
+#include "workloads/judges.h"
+
+namespace ordeal {
+namespace {
+
+std::vector<ConfiguredChecker> judges(const Options&) { return {judge("convergence")}; }
+
+// Time to converge, then a read by everybody.
+GeneratorPtr final_reads(const Options& options, const std::string& name) {
+  const auto settle = static_cast<std::int64_t>(options.seconds(name + ".settle") * 1e9);
+  return gen::phases(gen::list_of(gen::sleep(settle), each_worker_until_ok(plain("read"), options.seconds(name + ".final-read-time"))));
+}
+
+Result<Workload> make_set(const WorkloadContext& context) {
+  Workload workload;
+  workload.name = "g-set";
+  workload.generator = mixed(Rng(context.seed).split("g-set"), counting("add"), context.options.real("g-set.reads"),
+                             gen::repeat(plain("read")));
+  workload.final_generator = final_reads(context.options, "g-set");
+  workload.checkers = judges(context.options);
+  return workload;
+}
+
+Result<Workload> make_counter(const WorkloadContext& context) {
+  const Rng rng = Rng(context.seed).split("pn-counter");
+  GeneratorPtr adds = gen::generate(rng.split("add"), [](const GeneratorContext&, Rng& dice) -> std::optional<Operation> {
+    const std::int64_t amount = dice.between(1, 5);
+    return Operation{"add", std::nullopt, Value(dice.chance(0.5) ? -amount : amount)};
+  });
+  Workload workload;
+  workload.name = "pn-counter";
+  workload.generator = mixed(rng, std::move(adds), context.options.real("pn-counter.reads"), gen::repeat(plain("read")));
+  workload.final_generator = final_reads(context.options, "pn-counter");
+  workload.checkers = judges(context.options);
+  return workload;
+}
+
+std::vector<OptionSpec> options_of(const std::string& name) {
+  using Type = OptionSpec::Type;
+  return {
+      {name + ".reads", Type::real, 0.05, "which part of the operations are reads", 0, 0.99},
+      {name + ".settle", Type::duration, 2.0, "how long replicas have to converge before the final reads", 0, 3600},
+      {name + ".final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
+  };
+}
+
+}  // namespace
+
+WorkloadFactory g_set_workload() {
+  WorkloadFactory factory;
+  factory.name = "g-set";
+  factory.help = "a replicated set that only grows: in the end all replicas hold all that was acknowledged";
+  factory.data_type = "set";
+  factory.operations = {"add", "read"};
+  factory.options = options_of("g-set");
+  factory.make = make_set;
+  factory.checkers = judges;
+  return factory;
+}
+
+WorkloadFactory pn_counter_workload() {
+  WorkloadFactory factory;
+  factory.name = "pn-counter";
+  factory.help = "a replicated counter that goes up and down: in the end all replicas hold the sum";
+  factory.data_type = "counter";
+  factory.operations = {"add", "read"};
+  factory.options = options_of("pn-counter");
+  factory.make = make_counter;
+  factory.checkers = judges;
+  return factory;
+}
+
+}  // namespace ordeal
