@@ -228,6 +228,11 @@ void Run::collect() {
   if (auto written = store_->write("environment.json", about_); !written) troubles_.push_back(written.error());
 }
 
+// Nodes that cannot be reached have nothing to be collected, and would only say the same again.
+bool is_without_connection(ErrorCode code) {
+  return code == ErrorCode::unreachable || code == ErrorCode::host_key || code == ErrorCode::auth;
+}
+
 Result<void> Run::play() {
   if (auto done = make_workload(); !done) return done;
   const auto factory = find_target(plan_.target);
@@ -243,9 +248,10 @@ Result<void> Run::play() {
     nodes_ = *std::move(opened);
   }
   auto done = bring_up_target();
+  const bool reached = done || !is_without_connection(done.error().code);
   if (done) done = make_nemesis();
   if (done) done = run_clients();
-  collect();
+  if (reached) collect();
   nemesis_.reset();
   return noted(std::move(done));
 }

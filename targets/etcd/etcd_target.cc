@@ -152,7 +152,7 @@ Result<void> EtcdTarget::start(Node& node) {
   if (!output) return fail(output.error());
   if (output->exit_code == 0) return {};
   return fail(ErrorCode::target,
-              fmt::format("{}: etcd did not start (exit code {}): {}", node.name(), output->exit_code, output->err));
+              fmt::format("{}: etcd did not start: {}", node.name(), etcd_last_words(output->err)));
 }
 
 Result<void> EtcdTarget::stop(Node& node) {
