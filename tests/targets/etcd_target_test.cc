@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <thread>
 
 #include "targets/etcd/etcd_scripts.h"
 #include "tests/targets/local_etcd.h"
