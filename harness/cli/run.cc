@@ -220,8 +220,8 @@ void Run::collect() {
     if (auto collected = collect_logs(*target_, nodes_.cluster, *store_, *log_); !collected) {
       troubles_.push_back(collected.error());
     }
-    // Local nodes vanish with all their processes in a moment; others are left as a careful guest leaves them.
-    if (nodes_.local == nullptr) {
+    // Nodes of our own vanish with all their processes in a moment; others are left as a careful guest leaves them.
+    if (!nodes_.vanishes()) {
       if (auto down = take_down(*target_, nodes_.cluster, *log_); !down) log_->warn(down.error().message);
     }
   }
