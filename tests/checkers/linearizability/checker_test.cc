@@ -15,6 +15,7 @@
 #include "checkers/linearizability/certificate.h"
 #include "checkers/linearizability/minimise.h"
 #include "support/history_generator.h"
+#include "support/long_history.h"
 #include "support/oracle.h"
 
 namespace ordeal {
@@ -183,7 +184,7 @@ TEST(Counterexamples, OfLongHistoriesAreSmall) {
     shape.operations = 20'000;
     shape.values = values;
     shape.cas = values != 0;
-    shape.invalid = true;
+    shape.violation = testing_support::Violation::stale_read;
     const History history = long_history(shape);
     CheckOptions options;
     options.model = "cas-register";
