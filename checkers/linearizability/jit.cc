@@ -141,10 +141,10 @@ class Antichain {
 
 class Jit {
  public:
-  Jit(const KeyHistory& history, Budget& budget, bool want_order, Side side, std::size_t width)
-      : history_(history), budget_(budget), charge_(budget), space_(history, budget), want_order_(want_order),
-        side_(side), width_(width), frontier_(space_, limit(side, width)), nodes_(space_, limit(side, width)),
-        out_(space_, limit(side, width)) {}
+  Jit(const KeyHistory& history, Budget& budget, bool want_order, const Bounds& bounds)
+      : history_(history), budget_(budget), charge_(budget), space_(history, budget, bounds.relaxation),
+        want_order_(want_order), side_(bounds.side), width_(bounds.width), relaxed_(bounds.relaxation.kind != Relaxation::Kind::none),
+        frontier_(space_, limit(side_, width_)), nodes_(space_, limit(side_, width_)), out_(space_, limit(side_, width_)) {}
 
   Decision run() {
     const auto first = space_.initial();
@@ -176,7 +176,7 @@ class Jit {
         return decision_;
       }
     }
-    if (side_ == Side::above && inexact()) return too_narrow();
+    if (relaxed_ || (side_ == Side::above && inexact())) return too_narrow();
     decision_.verdict = Verdict::valid;
     if (want_order_) decision_.order = full_order(space_, steps(frontier_.log(0)));
     return decision_;
@@ -270,6 +270,7 @@ class Jit {
 
   Decision too_narrow() {
     decision_.too_narrow = true;
+    decision_.narrow_only_by_relaxation = relaxed_ && !inexact();
     return give_up("a search with " + std::to_string(width_) + " configurations a state left it open");
   }
 
@@ -290,6 +291,7 @@ class Jit {
   bool want_order_;
   Side side_;
   std::size_t width_;
+  bool relaxed_;
   bool left_behind_ = false;
   Antichain frontier_, nodes_, out_;
   std::vector<std::vector<std::uint32_t>> levels_;  // nodes by crashed operations used
@@ -306,14 +308,14 @@ class JitStrategy final : public Strategy {
   std::string_view name() const override { return "jit"; }
   std::string objection(const KeyHistory&) const override { return ""; }
   Decision decide(const KeyHistory& history, Budget& budget, bool want_order) const override {
-    return Jit(history, budget, want_order, Side::exact, 0).run();
+    return Jit(history, budget, want_order, {}).run();
   }
 };
 
 }  // namespace
 
-Decision search_from(Side side, std::size_t width, const KeyHistory& history, Budget& budget, bool want_order) {
-  return Jit(history, budget, want_order, side, width).run();
+Decision search_within(const Bounds& bounds, const KeyHistory& history, Budget& budget, bool want_order) {
+  return Jit(history, budget, want_order, bounds).run();
 }
 
 std::unique_ptr<Strategy> jit_strategy() { return std::make_unique<JitStrategy>(); }
