@@ -144,7 +144,7 @@ class Space {
   // Moves the view to after an event: opens or closes the call. Configurations are the caller's to update.
   void open(CallIndex call);
   void close(CallIndex call);
-  // The same backwards, for a search that returns to where it was.
+  // The same backwards, for a search that returns to where it was: undo a close, undo an open.
   void reopen(CallIndex call);
   void unopen(CallIndex call);
   // A call was opened: true when the configuration's state absorbs it (its bit is then set).
