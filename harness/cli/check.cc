@@ -202,7 +202,17 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
   if (!format) return fail(format.error());
   read.format = *format;
   read.independent = command.independent;
+  read.threads = command.threads;
+  const auto transactional = [](std::string_view model) { return model == "list-append" || model == "rw-register"; };
+  read.transactions = command.workload.empty() && (command.model.empty() || transactional(command.model));
   auto found = read_history_file(file, read);
+  if (found && found->transactions_apart && command.model.empty()) {
+    const auto model = guessed_model(found->history);
+    if (!model || !transactional(*model)) {
+      read.transactions = false;
+      found = read_history_file(file, read);
+    }
+  }
   // Whatever the reason, it is input that cannot be read.
   if (!found) return fail(ErrorCode::input, found.error().message);
   for (const auto& note : found->notes) say(fmt::format("{}: {}", file, note));
