@@ -17,7 +17,8 @@
 namespace ordeal {
 namespace {
 
-constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
+// Small enough for a chunk and its values to stay in the caches until they are put into the history.
+constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 
 // Keeps the events of one chunk until they are put into the history.
 class ChunkSink final : private ValueTable, public EventSink {
@@ -43,6 +44,15 @@ class ChunkSink final : private ValueTable, public EventSink {
   }
 
   bool empty_of_notes() const { return notes_.empty(); }
+  // For the next chunk. Keeps the memory.
+  void clear() {
+    ValueTable::clear();
+    if (transactions_) transactions_.emplace(values_);
+    events_.clear();
+    rests_.clear();
+    functions_.clear();
+    notes_.clear();
+  }
 
   // Gives everything to `out`. `lines`: how many there are before this chunk.
   Result<void> pour(EventSink& out, std::uint64_t lines) {
@@ -160,6 +170,9 @@ class Reading {
       changed_.notify_all();
       if (!events->pour(sink_, lines)) return false;
       lines += chunks_[c].lines;
+      events->clear();
+      const std::lock_guard lock(mutex_);
+      free_.push_back(std::move(events));
     }
     return sink_.transactions() == nullptr || !sink_.transactions()->mixed();
   }
@@ -175,13 +188,18 @@ class Reading {
 
   void work() {
     for (std::size_t c = next_++; c < chunks_.size(); c = next_++) {
+      std::unique_ptr<ChunkSink> events;
       {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&] { return stopped_ || c < poured_ + ahead_; });
         if (stopped_) return;
+        if (!free_.empty()) {
+          events = std::move(free_.back());
+          free_.pop_back();
+        }
       }
       Chunk& chunk = chunks_[c];
-      auto events = std::make_unique<ChunkSink>(sink_.name(), options_);
+      if (!events) events = std::make_unique<ChunkSink>(sink_.name(), options_);
       bool good = false;
       try {
         good = read(chunk.text, c, *events);
@@ -222,7 +240,8 @@ class Reading {
   std::vector<Chunk> chunks_;
   std::size_t ahead_;  // how many chunks may be read and not yet poured
   std::string brackets_;
-  std::mutex mutex_;  // guards poured_, stopped_ and, until they are read, what workers leave in chunks_
+  std::vector<std::unique_ptr<ChunkSink>> free_;
+  std::mutex mutex_;  // guards poured_, stopped_, free_ and, until they are read, what workers leave in chunks_
   std::condition_variable changed_;
   std::size_t poured_ = 0;
   bool stopped_ = false;

@@ -208,6 +208,17 @@ std::vector<ValueId> ValueTable::absorb(const ValueTable& other) {
   return out;
 }
 
+void ValueTable::clear() {
+  impl_->others.clear();
+  impl_->integers.clear();
+  impl_->small.fill(kAbsent);
+  impl_->slots.clear();
+  impl_->bytes.clear();
+  impl_->parts.clear();
+  impl_->any_fresh = false;
+  impl_->add({});
+}
+
 void ValueTable::reserve(std::size_t values, std::size_t parts) {
   impl_->slots.reserve(values);
   impl_->parts.reserve(parts);

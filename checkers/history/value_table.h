@@ -52,6 +52,8 @@ class ValueTable {
 
   // Takes over all values of another table: our id for each id of its. O(its size), without a look-up for fresh lists.
   std::vector<ValueId> absorb(const ValueTable& other);
+  // Forgets everything but the memory. All ids become invalid.
+  void clear();
   // Makes room for about so many values and parts of lists.
   void reserve(std::size_t values, std::size_t parts);
 

@@ -6,6 +6,16 @@
 namespace ordeal::txn {
 namespace {
 
+struct ExternalRead {
+  TxnIndex txn = 0;
+  KeyIndex key = 0;
+  TxnIndex source = kNone;
+};
+struct FinalWrite {
+  TxnIndex txn = 0;
+  KeyIndex key = 0;
+};
+
 // A session is what one process did up to and with its first transaction that did not end in ok; see DependencyGraph.
 struct Place {
   std::uint32_t session = kNone;
@@ -49,16 +59,17 @@ class Axioms {
   }
 
   void index() {
-    reads_of_.assign(n_ + 1, 0);
-    for (const ExternalRead& read : in_.reads) ++reads_of_[read.txn + 1];
-    writes_of_.assign(n_ + 1, 0);
-    for (const FinalWrite& write : in_.writes) {
-      ++writes_of_[write.txn + 1];
-      writes_.emplace(pair_key(write.txn, write.key), true);
-    }
-    for (std::uint32_t t = 0; t < n_; ++t) {
-      reads_of_[t + 1] += reads_of_[t];
-      writes_of_[t + 1] += writes_of_[t];
+    reads_of_.assign(1, 0);
+    writes_of_.assign(1, 0);
+    for (TxnIndex t = 0; t < n_; ++t) {
+      for (std::uint32_t m = in_.txns.first[t]; m < in_.txns.first[t + 1]; ++m) {
+        const MicroOp& op = in_.txns.micro[m];
+        if (in_.source[m] != kNoSource) all_reads_.push_back({t, op.key, in_.source[m]});
+        if (op.kind == MicroKind::read || !in_.committed[t]) continue;
+        if (writes_.emplace(pair_key(t, op.key), true).second) all_writes_.push_back({t, op.key});
+      }
+      reads_of_.push_back(static_cast<std::uint32_t>(all_reads_.size()));
+      writes_of_.push_back(static_cast<std::uint32_t>(all_writes_.size()));
     }
     std::unordered_map<ProcessId, Place> last;
     place_.resize(n_);
@@ -77,8 +88,8 @@ class Axioms {
     forced_.assign(in_.graph.size(), {});
   }
 
-  std::span<const ExternalRead> reads(TxnIndex t) const { return std::span(in_.reads).subspan(reads_of_[t], reads_of_[t + 1] - reads_of_[t]); }
-  std::span<const FinalWrite> writes(TxnIndex t) const { return std::span(in_.writes).subspan(writes_of_[t], writes_of_[t + 1] - writes_of_[t]); }
+  std::span<const ExternalRead> reads(TxnIndex t) const { return std::span(all_reads_).subspan(reads_of_[t], reads_of_[t + 1] - reads_of_[t]); }
+  std::span<const FinalWrite> writes(TxnIndex t) const { return std::span(all_writes_).subspan(writes_of_[t], writes_of_[t + 1] - writes_of_[t]); }
   bool wrote(TxnIndex t, KeyIndex key) const { return writes_.contains(pair_key(t, key)); }
 
   // `knows` wrote the key that `read` shows, and the reader has to know of it.
@@ -242,7 +253,9 @@ class Axioms {
   bool sessions_;
   const std::function<bool()>& late_;
   std::uint32_t n_;
-  std::vector<std::uint32_t> reads_of_, writes_of_;
+  std::vector<ExternalRead> all_reads_;
+  std::vector<FinalWrite> all_writes_;
+  std::vector<std::uint32_t> reads_of_, writes_of_;  // by transaction: where its own begin
   std::unordered_map<std::uint64_t, bool> writes_;
   std::vector<Place> place_;
   std::uint32_t session_count_ = 0;

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "checkers/base/catalogue.h"
 #include "checkers/transactions/axioms.h"
@@ -67,7 +68,7 @@ class Check {
       return unknown("no transaction succeeded, so nothing was observed");
     }
     if (late_()) return unknown(why_late());
-    in_ = std::make_unique<Inference>(list ? infer_list_append(history_, std::move(*txns))
+    in_ = std::make_unique<Inference>(list ? infer_list_append(history_, std::move(*txns), threads())
                                            : infer_rw_register(history_, std::move(*txns), initial(), (memory - needed) / kBytesPerChoice));
     cycles_ = find_cycles(in_->graph, late_);
     if (!cycles_.acyclic && !in_->open.empty()) choose_open(*in_);
@@ -94,6 +95,7 @@ class Check {
     if (!options_.initial) return kNil;
     return history_.values().find(*options_.initial);
   }
+  unsigned threads() const { return options_.threads > 0 ? options_.threads : std::max(1u, std::thread::hardware_concurrency()); }
   bool list() const { return result_.model == "list-append"; }
 
   bool ruled_out(const Level& level) const {
@@ -281,7 +283,7 @@ class Check {
   }
 
   CheckResult counted() {
-    result_.details.set("edges", static_cast<std::int64_t>(in_->graph.edges().size()));
+    result_.details.set("edges", static_cast<std::int64_t>(in_->graph.edge_count()));
     result_.details.set("choices", static_cast<std::int64_t>(in_->choices.size()));
     return finished();
   }

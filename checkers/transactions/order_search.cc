@@ -49,7 +49,7 @@ class OrderSearch {
     const std::uint32_t node = snapshot_ ? state / 2 : state;
     constexpr std::uint32_t kAddedBase = 1u << 31;
     Edge edge;
-    while (cursor < kAddedBase && graph_.next(node, mask_, cursor, edge)) {
+    while (cursor < kAddedBase && graph_.next(node, mask_, cursor, edge.to, edge.kind)) {
       to = snapshot_ ? snapshot_step(state, edge) : edge.to;
       if (choice != nullptr) *choice = kNone;
       if (to != kNone) return true;

@@ -19,6 +19,7 @@ namespace {
 struct Version {
   TxnIndex writer = kNone;
   ValueId value = kAbsent;
+  std::uint32_t micro = kNone;    // the write
   std::vector<TxnIndex> readers;  // external reads, each transaction once
   std::vector<TxnIndex> updates;  // of them those that wrote the key afterwards
 };
@@ -39,9 +40,15 @@ class RwRegister {
     for (TxnIndex t = 0; t < txns.size(); ++t) {
       if (out_.committed[t]) final_writes(t);
     }
-    for (const ExternalRead& read : out_.reads) note_reader(read);
+    for (TxnIndex t = 0; t < txns.size(); ++t) {
+      for (std::uint32_t m = txns.first[t]; m < txns.first[t + 1]; ++m) {
+        if (out_.source[m] != kNoSource) note_reader(t, m);
+      }
+    }
     for (KeyIndex k = 0; k < txns.keys.size(); ++k) one_key(k);
-    out_.graph.freeze();
+    std::vector<EdgeList> lists;
+    lists.push_back(std::move(edges_));
+    out_.graph.freeze(std::move(lists));
     return std::move(out_);
   }
 
@@ -104,7 +111,7 @@ class RwRegister {
       }
       if (expected == op.value) continue;
       if (expected != kAbsent) {
-        add_finding(out_, {"internal", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " although it had " + (wrote ? "written" : "read") + " " + text(expected) + " there before", {}, {}});
+        add_finding(out_.findings, {"internal", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " although it had " + (wrote ? "written" : "read") + " " + text(expected) + " there before", {}, {}});
       }
       external(t, txns.first[t] + static_cast<std::uint32_t>(i));
     }
@@ -116,31 +123,31 @@ class RwRegister {
     const auto [count, by] = writer_of(op.key, op.value);
     if (count > 1 || (op.value == initial_ && count > 0)) return;  // `incomplete` says so
     if (op.value == initial_) {
-      out_.reads.push_back({t, op.key, kNone, m});
+      out_.source[m] = kNone;
       return;
     }
     if (count == 0) {
-      add_finding(out_, {"garbage-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which nobody wrote to it", {}, {}});
+      add_finding(out_.findings, {"garbage-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which nobody wrote to it", {}, {}});
       return;
     }
     const TxnIndex source = owner_[by];
     if (source == t) {
-      if (by > m) add_finding(out_, {"future-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " before it wrote that itself", {}, {}});
+      if (by > m) add_finding(out_.findings, {"future-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " before it wrote that itself", {}, {}});
       return;
     }
     if (txns.outcome[source] == Outcome::fail) {
-      add_finding(out_, {"G1a", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which " + name(source) + " wrote, and that one failed", {}, {}});
+      add_finding(out_.findings, {"G1a", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which " + name(source) + " wrote, and that one failed", {}, {}});
       return;
     }
     out_.committed[source] = true;
     for (std::uint32_t later = by + 1; later < txns.first[source + 1]; ++later) {
       const MicroOp& other = txns.micro[later];
       if (other.kind != MicroKind::write || other.key != op.key) continue;
-      add_finding(out_, {"G1b", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", an intermediate state of " + name(source) + ", which wrote " + text(other.value) + " afterwards", {}, {}});
+      add_finding(out_.findings, {"G1b", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", an intermediate state of " + name(source) + ", which wrote " + text(other.value) + " afterwards", {}, {}});
       break;
     }
-    out_.reads.push_back({t, op.key, source, m});
-    out_.graph.add({source, t, op.key, op.value, EdgeKind::wr});
+    out_.source[m] = source;
+    edges_.add(source, t, by, EdgeKind::wr);
   }
 
   void final_writes(TxnIndex t) {
@@ -152,26 +159,27 @@ class RwRegister {
       auto& versions = versions_[ops[i].key];
       if (versions.empty()) versions.emplace_back();
       place_[{ops[i].key, t}] = versions.size();
-      versions.push_back({t, ops[i].value, {}, {}});
-      out_.writes.push_back({t, ops[i].key});
+      versions.push_back({t, ops[i].value, out_.txns.first[t] + static_cast<std::uint32_t>(i), {}, {}});
     }
   }
 
-  void note_reader(const ExternalRead& read) {
-    auto& versions = versions_[read.key];
+  void note_reader(TxnIndex t, std::uint32_t micro) {
+    const KeyIndex key = out_.txns.micro[micro].key;
+    const TxnIndex source = out_.source[micro];
+    auto& versions = versions_[key];
     if (versions.empty()) return;  // nobody wrote the key
     std::size_t v = 0;
-    if (read.source != kNone) {
-      const auto found = place_.find({read.key, read.source});
+    if (source != kNone) {
+      const auto found = place_.find({key, source});
       if (found == place_.end()) return;
       v = found->second;
     }
     auto& version = versions[v];
-    if (!version.readers.empty() && version.readers.back() == read.txn) return;
-    version.readers.push_back(read.txn);
-    for (std::uint32_t m = read.micro + 1; m < out_.txns.first[read.txn + 1]; ++m) {
-      if (out_.txns.micro[m].key != read.key || out_.txns.micro[m].kind != MicroKind::write) continue;
-      version.updates.push_back(read.txn);
+    if (!version.readers.empty() && version.readers.back() == t) return;
+    version.readers.push_back(t);
+    for (std::uint32_t m = micro + 1; m < out_.txns.first[t + 1]; ++m) {
+      if (out_.txns.micro[m].key != key || out_.txns.micro[m].kind != MicroKind::write) continue;
+      version.updates.push_back(t);
       break;
     }
   }
@@ -185,27 +193,27 @@ class RwRegister {
       if (version.updates.size() < 2) continue;
       lost = true;
       const TxnIndex a = version.updates[0], b = version.updates[1];
-      add_finding(out_, {"lost-update", k, {a, b}, name(a) + " and " + name(b) + " both read " + (version.writer == kNone ? "the initial state" : text(version.value)) + " of key " + key_text(k) + " and then wrote the key, so one update was lost", {}, {}});
+      add_finding(out_.findings, {"lost-update", k, {a, b}, name(a) + " and " + name(b) + " both read " + (version.writer == kNone ? "the initial state" : text(version.value)) + " of key " + key_text(k) + " and then wrote the key, so one update was lost", {}, {}});
     }
     if (!lost) choices(k, versions);
   }
 
-  ValueId written(const std::vector<Version>& versions, KeyIndex k, TxnIndex t) const { return versions[place_.at({k, t})].value; }
+  std::uint32_t written(const std::vector<Version>& versions, KeyIndex k, TxnIndex t) const { return versions[place_.at({k, t})].micro; }
 
   // What holds at every level: reads come before the versions that replaced theirs.
   void known_edges(KeyIndex k, const std::vector<Version>& versions) {
     for (const Version& version : versions) {
       for (std::size_t i = 0; i < std::min<std::size_t>(version.updates.size(), 2); ++i) {
         const TxnIndex update = version.updates[i];
-        const ValueId value = written(versions, k, update);
-        if (version.writer != kNone) out_.graph.add({version.writer, update, k, value, EdgeKind::ww});
-        for (const TxnIndex reader : version.readers) out_.graph.add({reader, update, k, value, EdgeKind::rw});
+        const std::uint32_t micro = written(versions, k, update);
+        if (version.writer != kNone) edges_.add(version.writer, update, micro, EdgeKind::ww);
+        for (const TxnIndex reader : version.readers) edges_.add(reader, update, micro, EdgeKind::rw);
       }
     }
     const auto& initial = versions.front();
     if (initial.readers.size() * versions.size() <= 64) {
       for (const TxnIndex reader : initial.readers) {
-        for (std::size_t v = 1; v < versions.size(); ++v) out_.graph.add({reader, versions[v].writer, k, versions[v].value, EdgeKind::rw});
+        for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(reader, versions[v].writer, versions[v].micro, EdgeKind::rw);
       }
       return;
     }
@@ -216,12 +224,12 @@ class RwRegister {
       if (!place_.contains({k, reader})) {
         pure.push_back(reader);
       } else if (own++ < 2) {
-        for (std::size_t v = 1; v < versions.size(); ++v) out_.graph.add({reader, versions[v].writer, k, versions[v].value, EdgeKind::rw});
+        for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(reader, versions[v].writer, versions[v].micro, EdgeKind::rw);
       }
     }
-    const std::uint32_t helper = out_.graph.add_helper();
-    for (const TxnIndex reader : pure) out_.graph.add({reader, helper, k, kAbsent, EdgeKind::rw});
-    for (std::size_t v = 1; v < versions.size(); ++v) out_.graph.add({helper, versions[v].writer, k, versions[v].value, EdgeKind::onward});
+    const std::uint32_t helper = edges_.add_helper();
+    for (const TxnIndex reader : pure) edges_.add(reader, helper, versions[1].micro, EdgeKind::rw);
+    for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(helper, versions[v].writer, versions[v].micro, EdgeKind::onward);
   }
 
   struct Chain {
@@ -257,7 +265,7 @@ class RwRegister {
       chains.push_back(chain);
     }
     if (covered != versions.size()) {
-      add_finding(out_, {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
+      add_finding(out_.findings, {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
       return;
     }
     for (std::size_t c = 1; c < chains.size(); ++c) {
@@ -294,6 +302,7 @@ class RwRegister {
   const History& history_;
   const ValueTable& values_;
   Inference out_;
+  EdgeList edges_;
   ValueId initial_;
   std::size_t max_choices_;
   std::size_t spent_ = 0;
