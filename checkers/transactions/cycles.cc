@@ -19,6 +19,7 @@
 #include <array>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 
 namespace ordeal::txn {
@@ -31,12 +32,13 @@ constexpr std::size_t kLanes = 8;           // words of reachability bits a pass
 constexpr std::uint32_t kLarge = 200'000;
 
 struct Way {
-  bool snapshot = false;  // walk pairs (node, last edge was rw?)
+  std::optional<Space> space;  // walk its pairs; nodes when absent
   unsigned mask = 0;
 };
 
-enum Rank { kG0, kG1c, kGSingle, kGNonadjacent, kG2Item };
-constexpr const char* kNames[] = {"G0", "G1c", "G-single", "G-nonadjacent", "G2-item"};
+// From the simplest cycle to any; the cycles that prefix consistency forbids stand apart.
+enum Rank { kG0, kG1c, kGSingle, kGNonadjacent, kG2Item, kGPrefix };
+constexpr const char* kNames[] = {"G0", "G1c", "G-single", "G-nonadjacent", "G2-item", "G-prefix"};
 constexpr const char* kOrders[] = {"", "-process", "-realtime"};
 constexpr unsigned kExtra[] = {0, kProcess, kProcess | kRealtime};
 
@@ -71,22 +73,30 @@ class Search {
     {
       const Components information = components(graph_, kDependencies | extra, &whole);
       if (!trivial(information, graph_.size())) {
-        if (!covered_whole(kG0)) witnesses(kG0, components(graph_, kWW | extra, &information), EdgeKind::ww, {false, kWW | extra});
-        if (!covered_whole(kG1c)) witnesses(kG1c, information, EdgeKind::wr, {false, kDependencies | extra});
+        if (!covered_whole(kG0)) witnesses(kG0, components(graph_, kWW | extra, &information), EdgeKind::ww, {{}, kWW | extra});
+        if (!covered_whole(kG1c)) witnesses(kG1c, information, EdgeKind::wr, {{}, kDependencies | extra});
       }
     }
     if (out_of_budget_()) return false;
-    if (!covered_whole(kGSingle)) {
-      const Components pairs = snapshot_components(graph_, kAllData | extra, &whole);
+    if (!covered_whole(kGSingle) || (order_ > 0 && !covered_whole(kGPrefix))) {
+      const Components pairs = pair_components(graph_, Space::snapshot, kAllData | extra, &whole);
       if (!trivial(pairs, 2 * graph_.size())) {
         if (out_of_budget_()) return false;
         single(pairs, extra);
-        if (!covered_whole(kGNonadjacent)) witnesses(kGNonadjacent, pairs, EdgeKind::rw, {true, kAllData | extra});
+        if (order_ > 0) prefix(whole, extra);
+        if (!covered_whole(kGNonadjacent)) witnesses(kGNonadjacent, pairs, EdgeKind::rw, {Space::snapshot, kAllData | extra});
       }
     }
     if (out_of_budget_()) return false;
-    if (!covered_whole(kG2Item)) witnesses(kG2Item, whole, EdgeKind::rw, {false, kAllData | extra});
+    if (!covered_whole(kG2Item)) witnesses(kG2Item, whole, EdgeKind::rw, {{}, kAllData | extra});
     return true;
+  }
+
+  // Prefix consistency contains the order of sessions. Its cycles are among those of the pairs of snapshot isolation.
+  void prefix(const Components& whole, unsigned extra) {
+    if (covered_whole(kGPrefix)) return;
+    const Components pairs = pair_components(graph_, Space::prefix, kAllData | extra, &whole);
+    if (!trivial(pairs, 2 * graph_.size())) witnesses(kGPrefix, pairs, EdgeKind::rw, {Space::prefix, kAllData | extra});
   }
 
   // A cycle that was found, by what it implies and a node of it.
@@ -94,12 +104,19 @@ class Search {
     int rank, order;
     std::uint32_t node;
   };
-  bool implied_by(const Found& one, int rank) const { return one.rank <= rank && one.order <= order_; }
+  bool implied_by(const Found& one, int rank) const {
+    if (one.order > order_) return false;
+    if (rank == kGPrefix || one.rank == kGPrefix) return one.rank <= kG1c || one.rank == rank;
+    return one.rank <= rank;
+  }
   // The components in which a cycle that implies this type was found.
-  std::set<std::uint32_t> covered(int rank, const Components& parts, bool snapshot) const {
+  std::set<std::uint32_t> covered(int rank, const Components& parts, std::optional<Space> space) const {
     std::set<std::uint32_t> out;
     for (const Found& one : found_) {
-      if (implied_by(one, rank)) out.insert(parts.of[snapshot ? 2 * one.node : one.node]);
+      if (!implied_by(one, rank)) continue;
+      // The node's own pair where the cycle was found, or either one: simple cycles go through both or one of them.
+      if (!space) out.insert(parts.of[one.node]);
+      else out.insert({parts.of[2 * one.node], parts.of[2 * one.node + 1]});
     }
     return out;
   }
@@ -134,13 +151,13 @@ class Search {
   }
 
   void witnesses(Rank rank, const Components& parts, EdgeKind start, Way way) {
-    const auto known = covered(rank, parts, way.snapshot);
+    const auto known = covered(rank, parts, way.space);
     std::map<std::uint32_t, Tries> tries;
     graph_.for_each(start, [&](const Edge& edge) {
       std::uint32_t from = edge.from, to = edge.to;
-      if (way.snapshot) {
-        from = 2 * edge.from;
-        to = snapshot_step(from, edge);
+      if (way.space) {
+        from = before_rw(*way.space, edge.from);
+        to = step(*way.space, from, edge.to, edge.kind);
       }
       if (!parts.same(from, to)) return;
       const std::uint32_t part = parts.of[from];
@@ -155,7 +172,7 @@ class Search {
     if (edges.empty()) return;
     found_.push_back({rank, order_, edges.front().from});
     Cycle cycle;
-    cycle.type = std::string(kNames[rank]) + kOrders[order_];
+    cycle.type = std::string(kNames[rank]) + (rank == kGPrefix && order_ == 1 ? "" : kOrders[order_]);
     cycle.component = transactions_in(everything_->of[edges.front().from]);
     cycle.edges = std::move(edges);
     result_.cycles.push_back(std::move(cycle));
@@ -170,27 +187,27 @@ class Search {
   // A shortest way from the end of `start` back to its beginning, with `start` first. Helpers and points in time are
   // left out: what remains are edges between transactions.
   std::vector<Edge> shortest(const Edge& start, Way way, std::size_t& steps) {
-    const std::uint32_t nodes = graph_.size() * (way.snapshot ? 2 : 1);
+    const std::uint32_t nodes = graph_.size() * (way.space ? 2 : 1);
     if (stamp_.size() < nodes) {
       stamp_.assign(nodes, 0);
       parent_.resize(nodes);
       epoch_ = 0;
     }
     ++epoch_;
-    const std::uint32_t goal = way.snapshot ? 2 * start.from : start.from;
-    const std::uint32_t origin = way.snapshot ? snapshot_step(goal, start) : start.to;
+    const std::uint32_t goal = way.space ? before_rw(*way.space, start.from) : start.from;
+    const std::uint32_t origin = way.space ? step(*way.space, goal, start.to, start.kind) : start.to;
     std::deque<std::uint32_t> queue{origin};
     stamp_[origin] = epoch_;
     bool reached = origin == goal;
     while (!queue.empty() && !reached) {
       const std::uint32_t state = queue.front();
       queue.pop_front();
-      const std::uint32_t node = way.snapshot ? state / 2 : state;
+      const std::uint32_t node = way.space ? state / 2 : state;
       std::uint32_t cursor = 0;
       Edge edge;
       while (graph_.next(node, way.mask, cursor, edge)) {
         ++steps;
-        const std::uint32_t to = way.snapshot ? snapshot_step(state, edge) : edge.to;
+        const std::uint32_t to = way.space ? step(*way.space, state, edge.to, edge.kind) : edge.to;
         if (to == kNone || stamp_[to] == epoch_ || !everything_->same(node, edge.to)) continue;
         stamp_[to] = epoch_;
         parent_[to] = {edge, state};
@@ -210,43 +227,29 @@ class Search {
     for (std::uint32_t state = goal; state != origin; state = parent_[state].second) path.push_back(parent_[state].first);
     path.push_back(start);
     std::reverse(path.begin(), path.end());
-    return between_transactions(path);
-  }
-
-  std::vector<Edge> between_transactions(const std::vector<Edge>& path) const {
-    std::vector<Edge> out;
-    for (std::size_t i = 0; i < path.size(); ++i) {
-      Edge edge = path[i];
-      while (!graph_.is_transaction(edge.to)) {
-        const Edge& next = path[++i];
-        edge.to = next.to;
-        if (next.kind == EdgeKind::onward) edge.value = next.value;
-      }
-      out.push_back(edge);
-    }
-    return out;
+    return between_transactions(graph_, path);
   }
 
   // `pairs`: the components of (node, last edge was rw?).
   void single(const Components& pairs, unsigned extra) {
     const unsigned mask = kDependencies | extra;
-    const auto known = covered(kGSingle, pairs, true);
+    const auto known = covered(kGSingle, pairs, Space::snapshot);
     std::vector<Edge> open;
     graph_.for_each(EdgeKind::rw, [&](const Edge& edge) {
       const std::uint32_t from = 2 * edge.from;
-      if (pairs.same(from, snapshot_step(from, edge)) && !known.contains(pairs.of[from]) && !covered_large(kGSingle, edge.from)) open.push_back(edge);
+      if (pairs.same(from, step(Space::snapshot, from, edge.to, edge.kind)) && !known.contains(pairs.of[from]) && !covered_large(kGSingle, edge.from)) open.push_back(edge);
     });
     std::map<std::uint32_t, Tries> tries;
     for (const Edge& edge : open) {
       const std::uint32_t part = pairs.of[2 * edge.from];
       if (tries.size() >= kMostComponents && !tries.contains(part)) continue;
       Tries& mine = tries[part];
-      if (!mine.enough() && mine.steps <= kMostSteps) attempt(mine, edge, {false, mask});
+      if (!mine.enough() && mine.steps <= kMostSteps) attempt(mine, edge, {{}, mask});
     }
     const bool found = std::any_of(tries.begin(), tries.end(), [](const auto& one) { return !one.second.best.empty(); });
     if (!found) {
       const Edge* edge = reaching_back(open, mask);
-      if (edge != nullptr) attempt(tries[pairs.of[2 * edge->from]], *edge, {false, mask});
+      if (edge != nullptr) attempt(tries[pairs.of[2 * edge->from]], *edge, {{}, mask});
     }
     for (auto& [part, mine] : tries) keep(kGSingle, std::move(mine.best));
   }
@@ -301,6 +304,24 @@ class Search {
 };
 
 }  // namespace
+
+std::vector<Edge> between_transactions(const DependencyGraph& graph, const std::vector<Edge>& cycle) {
+  // It may begin in the middle of such a way.
+  std::vector<Edge> turned = cycle;
+  const auto start = std::find_if(turned.begin(), turned.end(), [&](const Edge& edge) { return graph.is_transaction(edge.from); });
+  std::rotate(turned.begin(), start, turned.end());
+  std::vector<Edge> out;
+  for (std::size_t i = 0; i < turned.size(); ++i) {
+    Edge edge = turned[i];
+    while (!graph.is_transaction(edge.to)) {
+      const Edge& next = turned[++i];
+      edge.to = next.to;
+      if (next.kind == EdgeKind::onward) edge.value = next.value;
+    }
+    out.push_back(edge);
+  }
+  return out;
+}
 
 CycleSearch find_cycles(const DependencyGraph& graph, const std::function<bool()>& out_of_budget) {
   return Search(graph, out_of_budget).run();

@@ -120,12 +120,12 @@ Components components(const DependencyGraph& graph, unsigned mask, const Compone
   });
 }
 
-Components snapshot_components(const DependencyGraph& graph, unsigned mask, const Components* within) {
+Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within) {
   return components(2 * graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
     EdgeKind kind{};
     std::uint32_t to = 0;
     while (!alone(within, v / 2) && graph.next(v / 2, mask, cursor, to, kind)) {
-      w = snapshot_step(v, to, kind);
+      w = step(space, v, to, kind);
       if (w != kNone && inside(within, v / 2, to)) return true;
     }
     return false;

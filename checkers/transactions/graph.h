@@ -221,15 +221,24 @@ Components components(std::uint32_t nodes, Successor&& successor) {
 // `within`: components of the graph with more edges. Only nodes in those of more than one node, and edges inside them, are
 // looked at; every other node is a component of its own. nullptr: everything.
 [[nodiscard]] Components components(const DependencyGraph& graph, unsigned mask, const Components* within = nullptr);
-// Over pairs (node, did the last edge read?): node v is 2v, reached by an anti-dependency 2v + 1. A cycle there is one
-// without two anti-dependencies in a row, which snapshot isolation forbids (Cerone and Gotsman, 2016).
-[[nodiscard]] Components snapshot_components(const DependencyGraph& graph, unsigned mask, const Components* within = nullptr);
-// One step in that space; kNone when it may not be taken.
-[[nodiscard]] inline std::uint32_t snapshot_step(std::uint32_t state, std::uint32_t to, EdgeKind kind) {
+// The graph as seen by models that forbid some cycles only: pairs of a node and a bit that says how it was reached, such that
+// exactly the forbidden cycles are cycles of pairs. Node v is 2v and 2v + 1.
+//   snapshot  no two anti-dependencies in a row (Cerone and Gotsman, 2016). 2v + 1: reached by an anti-dependency.
+//   prefix    each anti-dependency follows a read, a session or time (Cerone, Gotsman and Yang, 2017). 2v + 1: reached by one
+//             of those.
+enum class Space { snapshot, prefix };
+// The pair that an edge leads to; kNone when it may not be taken.
+[[nodiscard]] inline std::uint32_t step(Space space, std::uint32_t state, std::uint32_t to, EdgeKind kind) {
   if (kind == EdgeKind::onward) return 2 * to + (state & 1);
-  if (kind != EdgeKind::rw) return 2 * to;
-  return (state & 1) ? kNone : 2 * to + 1;
+  if (space == Space::snapshot) {
+    if (kind != EdgeKind::rw) return 2 * to;
+    return (state & 1) ? kNone : 2 * to + 1;
+  }
+  if (kind == EdgeKind::rw) return (state & 1) ? 2 * to : kNone;
+  return kind == EdgeKind::ww ? 2 * to : 2 * to + 1;
 }
-[[nodiscard]] inline std::uint32_t snapshot_step(std::uint32_t state, const Edge& edge) { return snapshot_step(state, edge.to, edge.kind); }
+// The pair of `v` from which an anti-dependency may be taken.
+[[nodiscard]] inline std::uint32_t before_rw(Space space, std::uint32_t v) { return space == Space::snapshot ? 2 * v : 2 * v + 1; }
+[[nodiscard]] Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within = nullptr);
 
 }  // namespace ordeal::txn

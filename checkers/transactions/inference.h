@@ -74,8 +74,21 @@ void choose_open(Inference& inference);
 
 // `threads`: at least 1; the result does not depend on it.
 [[nodiscard]] Inference infer_list_append(const History& history, Transactions txns, unsigned threads);
-// `initial`: what reads return before the first write. Choices beyond `max_choices` make the inference incomplete.
-[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, ValueId initial,
-                                          std::size_t max_choices);
+
+// What is taken for granted about the versions of each register, beyond that the initial one is first and that a transaction
+// which read a version and wrote the key made a later one (writes follow reads).
+struct VersionOrders {
+  bool sequential = false;    // later ones are seen later by each process
+  bool linearizable = false;  // later ones are seen later in real time
+};
+// From names parted by commas: wfr, initial (both always hold), sequential, linearizable. Errors: usage.
+[[nodiscard]] Result<VersionOrders> version_orders(std::string_view names);
+
+struct RegisterOptions {
+  ValueId initial = kNil;       // what reads return before the first write
+  std::size_t max_choices = 0;  // more choices make the inference incomplete
+  VersionOrders orders;
+};
+[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options);
 
 }  // namespace ordeal::txn

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <map>
 
+#include "checkers/base/catalogue.h"
 #include "checkers/transactions/inference.h"
 
 namespace ordeal::txn {
@@ -26,8 +27,8 @@ struct Version {
 
 class RwRegister {
  public:
-  RwRegister(const History& history, Transactions txns, ValueId initial, std::size_t max_choices)
-      : history_(history), values_(history.values()), out_(std::move(txns)), initial_(initial), max_choices_(max_choices) {}
+  RwRegister(const History& history, Transactions txns, const RegisterOptions& options)
+      : history_(history), values_(history.values()), out_(std::move(txns)), options_(options), initial_(options.initial), max_choices_(options.max_choices) {}
 
   Inference run() {
     const Transactions& txns = out_.txns;
@@ -46,6 +47,7 @@ class RwRegister {
       }
     }
     for (KeyIndex k = 0; k < txns.keys.size(); ++k) one_key(k);
+    if (options_.orders.sequential || options_.orders.linearizable) asked_orders();
     std::vector<EdgeList> lists;
     lists.push_back(std::move(edges_));
     out_.graph.freeze(std::move(lists));
@@ -232,6 +234,105 @@ class RwRegister {
     for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(helper, versions[v].writer, versions[v].micro, EdgeKind::onward);
   }
 
+  // Which versions of a key a transaction saw or made first and last.
+  struct Touched {
+    TxnIndex txn = 0;
+    std::uint32_t first = 0, last = 0;
+  };
+
+  // Per-key sequentiality and linearizability: of two transactions that touch a key one after the other, in one process or in
+  // real time, the later one's first version is not older than the earlier one's last.
+  void asked_orders() {
+    std::vector<std::vector<Touched>> touched(out_.txns.keys.size());
+    for (TxnIndex t = 0; t < out_.txns.size(); ++t) {
+      if (out_.txns.outcome[t] != Outcome::ok) continue;
+      for (std::uint32_t m = out_.txns.first[t]; m < out_.txns.first[t + 1]; ++m) {
+        const MicroOp& op = out_.txns.micro[m];
+        auto version = static_cast<std::size_t>(kNone);
+        if (op.kind == MicroKind::write) {
+          const auto found = place_.find({op.key, t});
+          if (found != place_.end() && versions_[op.key][found->second].micro == m) version = found->second;
+        } else if (out_.source[m] == kNone) {
+          version = 0;
+        } else if (out_.source[m] != kNoSource) {
+          const auto found = place_.find({op.key, out_.source[m]});
+          if (found != place_.end()) version = found->second;
+        }
+        if (version == kNone || versions_[op.key].empty()) continue;
+        auto& list = touched[op.key];
+        if (list.empty() || list.back().txn != t) list.push_back({t, static_cast<std::uint32_t>(version), 0});
+        list.back().last = static_cast<std::uint32_t>(version);
+      }
+    }
+    for (KeyIndex k = 0; k < touched.size(); ++k) {
+      if (touched[k].size() > 1) asked_order(k, touched[k]);
+    }
+  }
+
+  // `touched` is in the order of invocations. The versions that ended last are kept: those that no later one has replaced.
+  void asked_order(KeyIndex k, const std::vector<Touched>& touched) {
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> later;  // version, a later one
+    if (options_.orders.sequential) {
+      std::map<ProcessId, std::uint32_t> last;
+      for (const Touched& one : touched) {
+        const auto [known, fresh] = last.try_emplace(out_.txns.process[one.txn], one.last);
+        if (!fresh) later.emplace_back(known->second, one.first);
+        known->second = one.last;
+      }
+    }
+    if (options_.orders.linearizable) {
+      std::vector<Touched> ended = touched;
+      const auto completion = [&](const Touched& one) { return out_.txns.completion[one.txn]; };
+      std::sort(ended.begin(), ended.end(), [&](const Touched& a, const Touched& b) { return completion(a) < completion(b); });
+      std::vector<Touched> front;
+      std::size_t next = 0;
+      for (const Touched& one : touched) {
+        for (; next < ended.size() && completion(ended[next]) < out_.txns.invocation[one.txn]; ++next) {
+          // Whatever ended before this one began is ordered before it already.
+          std::erase_if(front, [&](const Touched& old) { return completion(old) < out_.txns.invocation[ended[next].txn]; });
+          front.push_back(ended[next]);
+        }
+        for (const Touched& old : front) later.emplace_back(old.last, one.first);
+      }
+    }
+    std::sort(later.begin(), later.end());
+    later.erase(std::unique(later.begin(), later.end()), later.end());
+    std::erase_if(later, [](const auto& pair) { return pair.first == pair.second; });
+    version_edges(k, later);
+  }
+
+  void version_edges(KeyIndex k, const std::vector<std::pair<std::uint32_t, std::uint32_t>>& later) {
+    const auto& versions = versions_[k];
+    // With the order that updates show, as a graph of versions: it must not go round.
+    std::vector<std::vector<std::uint32_t>> next(versions.size());
+    for (const auto& [a, b] : later) next[a].push_back(b);
+    for (std::uint32_t v = 0; v < versions.size(); ++v) {
+      for (const TxnIndex update : versions[v].updates) next[v].push_back(static_cast<std::uint32_t>(place_.at({k, update})));
+      if (v > 0) next[0].push_back(v);
+    }
+    const Components parts = components(static_cast<std::uint32_t>(versions.size()), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
+      if (cursor == next[v].size()) return false;
+      w = next[v][cursor++];
+      return true;
+    });
+    if (parts.size.size() != versions.size()) {
+      Finding finding{"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle, with the order asked for: ", {}, {}};
+      const auto first = static_cast<std::uint32_t>(std::find_if(parts.of.begin(), parts.of.end(), [&](std::uint32_t part) { return parts.size[part] > 1; }) - parts.of.begin());
+      for (std::uint32_t v = 0; v < versions.size(); ++v) {
+        if (!parts.same(v, first)) continue;
+        if (versions[v].writer != kNone) finding.txns.push_back(versions[v].writer);
+        finding.explanation += (v == first ? "" : ", ") + (v == 0 ? std::string("the initial one") : text(versions[v].value));
+      }
+      add_finding(out_.findings, std::move(finding));
+      return;
+    }
+    for (const auto& [a, b] : later) {
+      if (b == 0) continue;
+      if (versions[a].writer != kNone) edges_.add(versions[a].writer, versions[b].writer, versions[b].micro, EdgeKind::ww);
+      for (const TxnIndex reader : versions[a].readers) edges_.add(reader, versions[b].writer, versions[b].micro, EdgeKind::rw);
+    }
+  }
+
   struct Chain {
     std::size_t head = 0, tail = 0;
   };
@@ -303,6 +404,7 @@ class RwRegister {
   const ValueTable& values_;
   Inference out_;
   EdgeList edges_;
+  RegisterOptions options_;
   ValueId initial_;
   std::size_t max_choices_;
   std::size_t spent_ = 0;
@@ -314,8 +416,20 @@ class RwRegister {
 
 }  // namespace
 
-Inference infer_rw_register(const History& history, Transactions txns, ValueId initial, std::size_t max_choices) {
-  return RwRegister(history, std::move(txns), initial, max_choices).run();
+Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options) {
+  return RwRegister(history, std::move(txns), options).run();
+}
+
+Result<VersionOrders> version_orders(std::string_view names) {
+  VersionOrders out;
+  while (!names.empty()) {
+    const std::string_view one = names.substr(0, names.find(','));
+    if (one == "sequential") out.sequential = true;
+    else if (one == "linearizable") out.linearizable = true;
+    else if (one != "wfr" && one != "initial") return fail(unknown_name("version order", one, {"initial", "wfr", "sequential", "linearizable"}));
+    names.remove_prefix(std::min(names.size(), one.size() + 1));
+  }
+  return out;
 }
 
 }  // namespace ordeal::txn

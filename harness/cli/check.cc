@@ -63,6 +63,7 @@ Result<CheckOptions> check_options(const CheckCommand& command) {
   }
   options.threads = command.threads;
   options.certificate = command.certificate;
+  if (!command.version_orders.empty()) options.extra.set("transactional.version-orders", command.version_orders);
   return options;
 }
 
@@ -120,7 +121,7 @@ Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& comma
       if (one.options.model.empty()) one.options.model = own.model;
       if (one.options.consistency.empty()) one.options.consistency = own.consistency;
       if (!one.options.initial && !one.options.initial_unknown) one.options.initial = own.initial;
-      one.options.extra = own.extra;
+      for (const auto& [key, value] : own.extra.entries()) one.options.extra.set(key.string(), value);
     }
     return checkers;
   }
@@ -138,6 +139,37 @@ Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& comma
   return std::vector<ConfiguredChecker>{{*checker, *options}};
 }
 
+std::string names_in(const Value* list) {
+  std::vector<std::string> names;
+  if (list != nullptr && list->is_string()) return list->string();
+  if (list != nullptr && list->is_list()) {
+    for (const auto& one : list->items()) {
+      if (one.is_string()) names.push_back(one.string());
+    }
+  }
+  return names.empty() ? std::string() : joined(names);
+}
+
+// What `--consistency strongest` found.
+void print_levels(const Value& details) {
+  if (const std::string names = names_in(details.find("strongest")); !names.empty()) {
+    std::printf("  strongest level that holds: %s\n", names.c_str());
+  }
+  const Value* ruled_out = details.find("ruled_out");
+  if (ruled_out == nullptr) ruled_out = details.find("ruled-out");
+  if (ruled_out != nullptr && ruled_out->is_list()) {
+    for (const auto& one : ruled_out->items()) {
+      const Value* level = one.find("level");
+      const Value* why = one.find("explanation");
+      if (why == nullptr) why = one.find("anomaly");
+      if (level == nullptr || !level->is_string()) continue;
+      std::printf("  ruled out: %s%s\n", level->string().c_str(),
+                  why != nullptr && why->is_string() ? (" (" + why->string() + ")").c_str() : "");
+    }
+  }
+  if (const std::string names = names_in(details.find("undecided")); !names.empty()) std::printf("  undecided: %s\n", names.c_str());
+}
+
 void print_result(const CheckResult& result, const History& history) {
   std::string head = fmt::format("{}  {} {} {}", banner(result.verdict, STDOUT_FILENO), result.checker, result.model,
                                  result.consistency);
@@ -147,18 +179,7 @@ void print_result(const CheckResult& result, const History& history) {
   if (!result.algorithm.empty()) head += fmt::format(" ({})", result.algorithm);
   std::puts(head.c_str());
   if (!result.reason.empty()) std::printf("  %s\n", result.reason.c_str());
-  if (const Value* level = result.details.find("strongest"); level != nullptr && level->is_string()) {
-    std::printf("  strongest level that holds: %s\n", level->string().c_str());
-  }
-  if (const Value* ruled_out = result.details.find("ruled_out"); ruled_out != nullptr && ruled_out->is_list()) {
-    for (const auto& one : ruled_out->items()) {
-      const Value* level = one.find("level");
-      const Value* why = one.find("explanation");
-      if (level == nullptr || !level->is_string()) continue;
-      std::printf("  ruled out: %s%s\n", level->string().c_str(),
-                  why != nullptr && why->is_string() ? (" (" + why->string() + ")").c_str() : "");
-    }
-  }
+  print_levels(result.details);
   static constexpr std::size_t kShown = 10;
   for (std::size_t i = 0; i < result.anomalies.size() && i < kShown; ++i) {
     const Anomaly& anomaly = result.anomalies[i];
