@@ -1,6 +1,8 @@
 // Cycles in words: "T3 read key "x" without T7's 4 (anti-dependency, rw), so T3 came before T7; …".
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "checkers/transactions/cycles.h"
 
@@ -29,6 +31,12 @@ class Words {
   std::string label(const Edge& edge) const {
     if (edge.key == kNone) return "";
     return history_.values().to_json(txns_.keys[edge.key]) + (edge.value == kAbsent ? "" : ": " + history_.values().to_json(edge.value));
+  }
+
+  // The micro-operations of a transaction as it saw them, a few a line.
+  std::string node(TxnIndex t, const History& history) const {
+    const EventIndex inv = txns_.invocation[t];
+    return name(t) + " " + history.values().to_json(history.operation_value({inv, history.partner(inv)}));
   }
 
   std::string transaction(TxnIndex t) const {
@@ -71,6 +79,47 @@ std::string_view edge_name(EdgeKind kind) {
   }
 }
 
+// How many transactions are introduced one by one; longer circles tell of the others in their edges.
+constexpr std::size_t kMostIntroduced = 12;
+// How many edges are told; a circle of thousands is cut in the middle.
+constexpr std::size_t kMostEdges = 40;
+
+void introduce(Finding& out, const Words& words) {
+  for (std::size_t i = 0; i < std::min(out.txns.size(), kMostIntroduced); ++i) out.sentences.push_back("Let " + words.transaction(out.txns[i]) + ".");
+  if (out.txns.size() > kMostIntroduced) {
+    out.sentences.push_back("And " + std::to_string(out.txns.size() - kMostIntroduced) + " more transactions.");
+  }
+}
+
+void tell(Finding& out, const Words& words, const std::vector<Edge>& cycle, std::string_view begin) {
+  for (std::size_t i = 0; i < cycle.size(); ++i) {
+    const bool last = i + 1 == cycle.size();
+    if (i == kMostEdges / 2 && cycle.size() > kMostEdges) {
+      const std::size_t skipped = cycle.size() - kMostEdges;
+      out.sentences.push_back("And so on over " + std::to_string(skipped) + " more transactions.");
+      i += skipped;
+    }
+    const std::string start(i == 0 ? begin : last ? "However, " : "Further, ");
+    out.sentences.push_back(start + words.sentence(cycle[i]) + (last ? ": a contradiction." : "."));
+  }
+}
+
+// The transactions of a finding and what is known between them, as a picture.
+void picture(Finding& out, const Words& words, const Inference& inference, const History& history, std::initializer_list<const std::vector<Edge>*> cycles) {
+  std::vector<TxnIndex> nodes = out.txns;
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  const auto place = [&](TxnIndex t) { return static_cast<std::size_t>(std::lower_bound(nodes.begin(), nodes.end(), t) - nodes.begin()); };
+  for (const TxnIndex t : nodes) out.graph.nodes.push_back({inference.txns.invocation[t], words.node(t, history), false});
+  std::set<std::tuple<std::size_t, std::size_t, std::string, std::string>> drawn;
+  for (const auto* cycle : cycles) {
+    for (const Edge& edge : *cycle) {
+      const AnomalyGraph::Edge one{place(edge.from), place(edge.to), std::string(edge_name(edge.kind)), words.label(edge)};
+      if (drawn.emplace(one.from, one.to, one.kind, one.label).second) out.graph.edges.push_back(one);
+    }
+  }
+}
+
 }  // namespace
 
 Finding explain(const Cycle& cycle, const Inference& inference, const History& history) {
@@ -83,26 +132,42 @@ Finding explain(const Cycle& cycle, const Inference& inference, const History& h
     if (edge.key != kNone && edge.key != out.key) out.key = kNone - 1;
   }
   if (out.key == kNone - 1) out.key = kNone;
-  for (const TxnIndex t : out.txns) out.sentences.push_back("Let " + words.transaction(t) + ".");
-  for (std::size_t i = 0; i < cycle.edges.size(); ++i) {
-    const bool last = i + 1 == cycle.edges.size();
-    out.sentences.push_back((last ? "However, " : i == 0 ? "Then " : "Further, ") + words.sentence(cycle.edges[i]) + (last ? ": a contradiction." : "."));
-  }
+  introduce(out, words);
+  tell(out, words, cycle.edges, "Then ");
   out.explanation = "each of these transactions came before the next: ";
-  for (const TxnIndex t : out.txns) out.explanation += words.name(t) + " < ";
+  for (std::size_t i = 0; i < out.txns.size(); ++i) {
+    if (i == kMostEdges / 2 && out.txns.size() > kMostEdges) {
+      const std::size_t skipped = out.txns.size() - kMostEdges;
+      out.explanation += "… " + std::to_string(skipped) + " more … < ";
+      i += skipped;
+    }
+    out.explanation += words.name(out.txns[i]) + " < ";
+  }
   out.explanation += words.name(out.txns.front());
-  std::vector<TxnIndex> nodes = out.txns;
-  std::sort(nodes.begin(), nodes.end());
-  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
-  const auto place = [&](TxnIndex t) { return static_cast<std::size_t>(std::lower_bound(nodes.begin(), nodes.end(), t) - nodes.begin()); };
-  for (const TxnIndex t : nodes) {
-    const EventIndex inv = inference.txns.invocation[t];
-    out.graph.nodes.push_back({inv, words.name(t) + " " + history.values().to_json(history.operation_value({inv, history.partner(inv)})), false});
+  picture(out, words, inference, history, {&cycle.edges});
+  if (cycle.component > out.graph.nodes.size()) out.graph.component_size = cycle.component;
+  return out;
+}
+
+Finding explain(const Dilemma& dilemma, const Inference& inference, const History& history) {
+  const Words words(inference, history);
+  Finding out;
+  out.type = dilemma.type;
+  out.key = dilemma.key;
+  out.txns = dilemma.txns;
+  out.explanation = "nobody saw in which order some writes took effect, and every order of them leads to a cycle that the level forbids";
+  introduce(out, words);
+  if (dilemma.first != kNone) {
+    const std::string first = words.name(dilemma.first), second = words.name(dilemma.second);
+    const std::string key = history.values().to_json(inference.txns.keys[dilemma.key]);
+    out.explanation += ": neither " + first + " nor " + second + " can have written key " + key + " first";
+    out.sentences.push_back("Either " + first + " or " + second + " wrote key " + key + " first.");
+    tell(out, words, dilemma.if_first, "If " + first + " did: ");
+    tell(out, words, dilemma.if_second, "If " + second + " did: ");
+  } else if (!out.txns.empty()) {
+    out.sentences.push_back("Each order of their writes that was tried, and all were, closes a circle.");
   }
-  for (const Edge& edge : cycle.edges) {
-    out.graph.edges.push_back({place(edge.from), place(edge.to), std::string(edge_name(edge.kind)), words.label(edge)});
-  }
-  if (cycle.component > nodes.size()) out.graph.component_size = cycle.component;
+  picture(out, words, inference, history, {&dilemma.if_first, &dilemma.if_second});
   return out;
 }
 

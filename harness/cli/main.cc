@@ -34,6 +34,8 @@ void add_check(CLI::App& app, CheckCommand& command) {
   app.add_option("--timeout", command.timeout_s, "seconds; 0: none")->capture_default_str();
   app.add_option("--memory", command.memory, "the search's budget, e.g. 4G; three quarters of what is free by default");
   app.add_option("--threads", command.threads, "0: all cores")->capture_default_str();
+  app.add_option("--version-orders", command.version_orders,
+                 "rw-register: take for granted that each key is sequential or linearizable (names with commas; initial and wfr always hold)");
   app.add_option("--set", command.settings, "an option of the workload's checkers, KEY=VALUE")->type_name("KEY=VALUE");
   app.add_flag("--json", command.json, "one JSON document on standard output");
   app.add_option("--report", command.report, "write an HTML report")->type_name("FILE.html");
