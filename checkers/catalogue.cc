@@ -6,23 +6,34 @@
 #include "checkers/linearizability/checker.h"
 #include "checkers/consistency/sequential.h"
 #include "checkers/log_pattern.h"
-#include "checkers/set.h"
 #include "checkers/stats.h"
 #include "checkers/transactions/checker.h"
 #include "checkers/unhandled_errors.h"
+#include "checkers/workload/workload_checkers.h"
 
 namespace ordeal {
 
-std::span<const CheckerEntry> checkers() {
-  static const std::vector<CheckerEntry> all = {
+namespace {
+
+std::vector<CheckerEntry> all_checkers() {
+  std::vector<CheckerEntry> out = {
       {"linearizable", "linearizability of the object that --model names", &linearizable_checker},
       {"sequential", "sequential consistency of any model, over all keys together", &sequential_checker},
       {"transactional", "isolation levels of transactions, list-append or rw-register", &transactional_checker},
-      {"set", "a grow-only set: lost, stale, duplicated and unexpected elements", &set_checker},
       {"stats", "operations by function and outcome; unknown when a function never succeeded", &stats_checker},
       {"unhandled-errors", "the errors clients met, by kind, with examples", &unhandled_errors_checker},
       {"log-pattern", "panics and crashes in the target's logs", &log_pattern_checker},
   };
+  for (const WorkloadChecker& one : workload_checkers()) {
+    out.push_back({one.name, one.help, [&one] { return make_workload_checker(one); }});
+  }
+  return out;
+}
+
+}  // namespace
+
+std::span<const CheckerEntry> checkers() {
+  static const std::vector<CheckerEntry> all = all_checkers();
   return all;
 }
 

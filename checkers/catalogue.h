@@ -1,6 +1,7 @@
 #pragma once
 // The catalogue of checkers: one line for each in catalogue.cc. Thread-safety: immutable.
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,7 +15,7 @@ namespace ordeal {
 struct CheckerEntry {
   std::string name;
   std::string help;  // one line for people
-  std::shared_ptr<const Checker> (*make)();
+  std::function<std::shared_ptr<const Checker>()> make;
 };
 
 [[nodiscard]] std::span<const CheckerEntry> checkers();

@@ -9,6 +9,7 @@
 #include "checkers/linearizability/checker.h"
 #include "checkers/linearizability/model.h"
 #include "checkers/transactions/checker.h"
+#include "checkers/workload/workload_checkers.h"
 
 namespace ordeal {
 namespace {
@@ -28,9 +29,17 @@ std::vector<std::string> levels_of(std::string_view model) {
 std::vector<ModelEntry> all_models() {
   std::vector<ModelEntry> out;
   for (const auto& model : lin::models()) out.push_back({model.name, model.help, levels_of(model.name)});
-  out.push_back({"set-full", "a set that only grows: lost, stale, duplicate and unexpected elements", {"linearizable", "eventual"}});
   out.push_back({"list-append", "transactions that append to lists and read them whole", transactional_levels()});
   out.push_back({"rw-register", "transactions that read and write registers", transactional_levels()});
+  for (const WorkloadChecker& one : workload_checkers()) {
+    // Some workloads' checkers judge a weaker level of a model that is there already.
+    const auto same = std::find_if(out.begin(), out.end(), [&](const ModelEntry& model) { return model.name == one.name; });
+    if (same == out.end()) {
+      out.push_back({one.name, one.help, one.levels});
+    } else {
+      same->consistency.insert(same->consistency.end(), one.levels.begin(), one.levels.end());
+    }
+  }
   return out;
 }
 
@@ -55,13 +64,16 @@ std::vector<AnomalyEntry> all_anomalies() {
       {"read-before-write", "a read returned a value whose write had not begun"},
       {"divergence", "after all writes of a key had ended, processes went on to read different values"},
       {"non-k-atomic", "no order of the operations respects real time and lets each read see one of the last N values"},
-      {"lost-element", "an acknowledged add is missing from every later read"},
       {"stale-read", "a read misses an element, or returns a value, that was replaced or added before it began"},
-      {"duplicate-element", "a read holds an element more often than it was added"},
-      {"unexpected-element", "a read holds an element that nobody added"},
       {"crash-in-log", "a line in the target's log says that it panicked or gave up"},
   };
   for (auto& [name, help] : transactional_anomalies()) out.push_back({name, help});
+  for (const WorkloadChecker& one : workload_checkers()) {
+    for (const auto& [name, help] : one.anomalies) {
+      const bool known = std::any_of(out.begin(), out.end(), [&](const AnomalyEntry& entry) { return entry.name == name; });
+      if (!known) out.push_back({name, help});
+    }
+  }
   return out;
 }
 
@@ -78,20 +90,20 @@ Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::
     if (consistency.empty() || std::find(known.begin(), known.end(), consistency) != known.end()) return transactional_checker();
     return fail(unknown_name("consistency level", consistency, known));
   }
-  if (model == "set-full") {
-    if (consistency.empty() || consistency == "linearizable" || consistency == "eventual") return find_checker("set");
-    return fail(unknown_name("consistency level", consistency, {"linearizable", "eventual"}));
+  if (const WorkloadChecker* own = find_workload_checker(model)) {
+    const bool known = std::find(own->levels.begin(), own->levels.end(), consistency) != own->levels.end();
+    if (known || (consistency.empty() && !lin::is_model(model))) return make_workload_checker(*own);
+    if (!lin::is_model(model)) return fail(unknown_name("consistency level", consistency, own->levels));
   }
   if (!lin::is_model(model)) {
-    // A workload's own model is judged by the checker of the same name.
-    if (auto checker = find_checker(model)) return checker;
     std::vector<std::string> known;
     for (const auto& one : model_catalogue()) known.push_back(one.name);
     return fail(unknown_name("model", model, known));
   }
   if (consistency.empty() || consistency == "linearizable") return linearizable_checker();
   if (consistency == "sequential") return sequential_checker();
-  const std::vector<std::string> known = levels_of(model);
+  std::vector<std::string> known = levels_of(model);
+  if (const WorkloadChecker* own = find_workload_checker(model)) known.insert(known.end(), own->levels.begin(), own->levels.end());
   const std::string_view listed = consistency.starts_with("k-atomic-") ? "k-atomic-N" : consistency;
   if (std::find(known.begin(), known.end(), listed) != known.end()) {
     if (auto checker = weak_checker(consistency)) return checker;

@@ -1,53 +1,32 @@
 #include "workloads/set_workload.h"
 
-#include "harness/generator/combinators.h"
+#include "workloads/generators.h"
 #include "workloads/judges.h"
 
 namespace ordeal {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-
-Operation read() { return {"read", std::nullopt, {}}; }
-
-// Counts up over all workers, so that no element is added twice.
-GeneratorPtr adds(Rng rng) {
-  return gen::generate(rng,
-                       [next = std::int64_t{0}](const GeneratorContext&, Rng&) mutable -> std::optional<Operation> {
-                         return Operation{"add", std::nullopt, Value(next++)};
-                       });
+std::vector<ConfiguredChecker> at_level(const std::string& level) {
+  CheckOptions how;
+  how.consistency = level;
+  return {judge(level == "final" ? "set" : "set-full", std::move(how))};
 }
+std::vector<ConfiguredChecker> set_judges(const Options& options) { return at_level(options.string("set.consistency")); }
+std::vector<ConfiguredChecker> set_full_judges(const Options& options) { return at_level(options.string("set-full.consistency")); }
 
-// Each worker, and so each node that has one, reads until it has seen the set once.
-GeneratorPtr final_reads(double patience_s) {
-  return gen::each_worker([patience_s](int) {
-    return gen::time_limit(static_cast<std::int64_t>(patience_s * static_cast<double>(kSecond)),
-                           gen::until_ok(gen::delay(kSecond / 5, gen::repeat(read()))));
-  });
-}
-
-std::vector<ConfiguredChecker> judges(const Options&) {
-  CheckOptions options;
-  return {judge("set", std::move(options))};
-}
-
-Result<Workload> make(const WorkloadContext& context) {
-  const Rng rng = Rng(context.seed).split("set");
-  const double reads = context.options.real("set.reads");
+Result<Workload> make(const WorkloadContext& context, const std::string& name) {
+  const Rng rng = Rng(context.seed).split(name);
+  const double reads = context.options.real(name + ".reads");
   Workload workload;
-  workload.name = "set";
-  GeneratorPtr elements_in = adds(rng.split("add"));
-  if (reads > 0) {
-    std::vector<gen::Weighted> children;
-    children.push_back({1 - reads, std::move(elements_in)});
-    children.push_back({reads, gen::repeat(read())});
-    workload.generator = gen::weighted_mix(rng.split("mix"), std::move(children));
-  } else {
-    workload.generator = std::move(elements_in);
-  }
-  workload.final_generator = final_reads(context.options.seconds("set.final-read-time"));
-  workload.checkers = judges(context.options);
+  workload.name = name;
+  workload.generator = mixed(rng, counting("add"), reads, gen::repeat(plain("read")));
+  workload.final_generator = each_worker_until_ok(plain("read"), context.options.seconds(name + ".final-read-time"));
+  workload.checkers = name == "set" ? set_judges(context.options) : set_full_judges(context.options);
   return workload;
+}
+
+OptionSpec level_option(const char* key, std::vector<std::string> levels, const char* help) {
+  return {key, OptionSpec::Type::string, "linearizable", help, std::nullopt, std::nullopt, std::move(levels)};
 }
 
 }  // namespace
@@ -63,9 +42,30 @@ WorkloadFactory set_workload() {
       // A read carries the whole set: many reads of a large set make large histories.
       {"set.reads", Type::real, 0.05, "which part of the operations are reads", 0, 0.99},
       {"set.final-read-time", Type::duration, 10.0, "how long a worker tries to read the set at the end", 0, 3600},
+      level_option("set.consistency", {"linearizable", "eventual", "final"},
+                   "what is claimed: linearizable; eventual: reads may be late, but nothing is lost in the end; final: only the "
+                   "last read counts"),
   };
-  factory.make = make;
-  factory.checkers = judges;
+  factory.make = [](const WorkloadContext& context) { return make(context, "set"); };
+  factory.checkers = set_judges;
+  return factory;
+}
+
+WorkloadFactory set_full_workload() {
+  using Type = OptionSpec::Type;
+  WorkloadFactory factory;
+  factory.name = "set-full";
+  factory.help = "a set that is read more often: lost, late and revived elements, and how long each took to be visible";
+  factory.data_type = "set";
+  factory.operations = {"add", "read"};
+  factory.options = {
+      {"set-full.reads", Type::real, 0.05, "which part of the operations are reads", 0.001, 0.99},
+      {"set-full.final-read-time", Type::duration, 10.0, "how long a worker tries to read the set at the end", 0, 3600},
+      level_option("set-full.consistency", {"linearizable", "eventual"},
+                   "what is claimed: linearizable; eventual: reads may be late, but nothing is lost in the end"),
+  };
+  factory.make = [](const WorkloadContext& context) { return make(context, "set-full"); };
+  factory.checkers = set_full_judges;
   return factory;
 }
 

@@ -8,5 +8,7 @@
 namespace ordeal {
 
 [[nodiscard]] WorkloadFactory set_workload();
+// The same with more reads, so that it shows how soon elements are visible.
+[[nodiscard]] WorkloadFactory set_full_workload();
 
 }  // namespace ordeal

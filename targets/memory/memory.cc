@@ -82,8 +82,7 @@ class MemoryTarget final : public Target {
 
 Result<std::unique_ptr<Target>> make(Cluster&, const Options& options) {
   memory::MemoryStore::Settings settings;
-  settings.bug = memory::bug_named(options.string("memory.bug"));
-  settings.probability = options.real("memory.bug-probability");
+  settings.faults = {memory::bug_named(options.string("memory.bug")), options.real("memory.bug-probability")};
   settings.partitions.every = in_ns(options.seconds("memory.partition-every"));
   settings.partitions.lasting = in_ns(options.seconds("memory.partition-for"));
   settings.bank_accounts = options.integer("memory.bank-accounts");
@@ -106,7 +105,7 @@ TargetFactory memory_target() {
       .name = "memory",
       .help = "a linearizable store inside Ordeal itself, without nodes; wrong on request (memory.bug)",
       .operations = {"read", "write", "cas", "add", "txn", "append", "enqueue", "dequeue", "drain", "acquire", "release",
-                     "generate", "transfer"},
+                     "generate", "transfer", "insert"},
       .options =
           {
               {.key = "memory.bug",
@@ -114,8 +113,9 @@ TargetFactory memory_target() {
                .standard = "none",
                .help = "what it does wrong: stale-read (a read sees the state before the last change), lost-write (a "
                        "change is acknowledged and not made), lost-update (the last change of a key during a simulated "
-                       "partition is gone when it heals), duplicate (a change is made twice)",
-               .choices = {"none", "stale-read", "lost-write", "lost-update", "duplicate"}},
+                       "partition is gone when it heals), duplicate (a change is made twice), write-skew (a transaction "
+                       "acts on what it read before, without looking again), reorder (a message jumps the queue)",
+               .choices = {"none", "stale-read", "lost-write", "lost-update", "duplicate", "write-skew", "reorder"}},
               {.key = "memory.bug-probability",
                .type = Type::real,
                .standard = 0.1,

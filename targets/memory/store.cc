@@ -1,6 +1,8 @@
 #include "targets/memory/store.h"
 
 #include <algorithm>
+#include <map>
+#include <thread>
 #include <utility>
 
 namespace ordeal::memory {
@@ -26,6 +28,8 @@ Bug bug_named(std::string_view name) {
   if (name == "lost-write") return Bug::lost_write;
   if (name == "lost-update") return Bug::lost_update;
   if (name == "duplicate") return Bug::duplicate;
+  if (name == "write-skew") return Bug::write_skew;
+  if (name == "reorder") return Bug::reorder;
   ORDEAL_CHECK(name == "none", "unknown bug of the memory target");
   return Bug::none;
 }
@@ -33,12 +37,11 @@ Bug bug_named(std::string_view name) {
 MemoryStore::MemoryStore(Settings settings, std::function<std::chrono::nanoseconds()> now)
     : settings_(settings),
       now_(std::move(now)),
+      services_(settings.faults, now_),
       balances_(static_cast<std::size_t>(settings.bank_accounts), settings.bank_balance),
       balances_before_(balances_) {}
 
 std::size_t MemoryStore::stripe_of(const std::string& key) const { return std::hash<std::string>{}(key) % kStripes; }
-
-bool MemoryStore::strikes(Bug bug, Rng& rng) const { return settings_.bug == bug && rng.chance(settings_.probability); }
 
 // The number of the partition in force, -1 when there is none.
 std::int64_t MemoryStore::partition_now() const {
@@ -49,7 +52,7 @@ std::int64_t MemoryStore::partition_now() const {
 
 MemoryStore::Cell& MemoryStore::cell(const std::string& key) {
   Cell& cell = stripes_[stripe_of(key)].cells[key];
-  if (settings_.bug == Bug::lost_update && cell.partition >= 0 && cell.partition != partition_now()) {
+  if (settings_.faults.bug == Bug::lost_update && cell.partition >= 0 && cell.partition != partition_now()) {
     // The partition has healed, and the side that had the last change lost.
     cell.partition = -1;
     cell.value = std::move(cell.before);
@@ -68,7 +71,7 @@ MemoryStore::Cell& MemoryStore::cell(const std::string& key) {
 }
 
 void MemoryStore::changing(Cell& cell) const {
-  if (settings_.bug != Bug::lost_update) return;
+  if (settings_.faults.bug != Bug::lost_update) return;
   const std::int64_t partition = partition_now();
   if (partition < 0) return;
   cell.partition = partition;
@@ -78,6 +81,7 @@ void MemoryStore::changing(Cell& cell) const {
 }
 
 Completion MemoryStore::apply(std::string_view data_type, const Operation& operation, std::uint64_t client, Rng& rng) {
+  if (auto done = services_.apply(data_type, operation, client, rng)) return *std::move(done);
   if (operation.f == "txn") return transaction(operation, rng);
   if (operation.f == "generate") return generate_id(rng);
   if (operation.f == "transfer" || data_type == "bank") return bank_op(operation, rng);
@@ -164,7 +168,8 @@ Completion MemoryStore::counter_op(Cell& cell, const Operation& operation, Rng& 
 Completion MemoryStore::queue_op(Cell& cell, const Operation& operation, Rng& rng) {
   if (operation.f == "enqueue") {
     if (strikes(Bug::lost_write, rng)) return Completion::ok();
-    cell.queue.push_back(operation.value);
+    if (strikes(Bug::reorder, rng)) cell.queue.push_front(operation.value);
+    else cell.queue.push_back(operation.value);
     if (strikes(Bug::duplicate, rng)) cell.queue.push_back(operation.value);
     return Completion::ok();
   }
@@ -211,36 +216,69 @@ Completion MemoryStore::log_op(Cell& cell, const Operation& operation, Rng& rng)
   return Completion::ok(Value(Value::List(cell.items.begin() + from, cell.items.begin() + end)));
 }
 
+void MemoryStore::step(Value& micro, Rng& rng) {
+  const std::string& f = micro.items()[0].string();
+  Cell& found = cell(key_text(micro.items()[1]));
+  Value& value = micro.items()[2];
+  if (f == "w") {
+    write(found, value, rng);
+  } else if (f == "append") {
+    append(found, value, rng);
+  } else if (!found.items.empty()) {
+    const bool stale = strikes(Bug::stale_read, rng);
+    value = Value(Value::List(found.items.begin(), found.items.end() - (stale ? 1 : 0)));
+  } else {
+    value = strikes(Bug::stale_read, rng) ? found.previous : found.value;
+  }
+}
+
+std::vector<std::unique_lock<std::mutex>> MemoryStore::lock_all(const Value& micros) {
+  std::set<std::size_t> stripes;
+  for (const Value& micro : micros.items()) stripes.insert(stripe_of(key_text(micro.items()[1])));
+  std::vector<std::unique_lock<std::mutex>> locks;
+  for (const std::size_t stripe : stripes) locks.emplace_back(stripes_[stripe].mutex);
+  return locks;
+}
+
+Completion MemoryStore::skewed_transaction(Value micros, Rng& rng) {
+  std::map<std::string, std::pair<std::uint64_t, std::size_t>> versions;  // of the keys that are written
+  {
+    const auto locks = lock_all(micros);
+    for (Value& micro : micros.items()) {
+      const std::string key = key_text(micro.items()[1]);
+      if (micro.items()[0].string() == "r") step(micro, rng);
+      else versions[key] = {cell(key).version, cell(key).items.size()};
+    }
+  }
+  std::this_thread::sleep_for(std::chrono::microseconds(300));
+  const auto locks = lock_all(micros);
+  for (const auto& [key, version] : versions) {
+    if (version != std::pair(cell(key).version, cell(key).items.size())) {
+      return Completion::failed("conflict", "another transaction wrote " + key);
+    }
+  }
+  for (Value& micro : micros.items()) {
+    if (micro.items()[0].string() != "r") step(micro, rng);
+  }
+  return Completion::ok(std::move(micros));
+}
+
 Completion MemoryStore::transaction(const Operation& operation, Rng& rng) {
   constexpr const char* kExpected = R"(a list of ["r", key, null], ["w", key, value] and ["append", key, value])";
   if (!operation.value.is_list()) return malformed(operation, kExpected);
-  std::set<std::size_t> stripes;
-  for (const auto& step : operation.value.items()) {
-    if (!step.is_list() || step.items().size() != 3 || !step.items()[0].is_string()) {
-      return malformed(operation, kExpected);
-    }
-    const std::string& f = step.items()[0].string();
+  std::set<Value> written;
+  bool reads_come_first = true;  // no key is read after it was written
+  for (const auto& micro : operation.value.items()) {
+    if (!micro.is_list() || micro.items().size() != 3 || !micro.items()[0].is_string()) return malformed(operation, kExpected);
+    const std::string& f = micro.items()[0].string();
     if (f != "r" && f != "w" && f != "append") return malformed(operation, kExpected);
-    stripes.insert(stripe_of(key_text(step.items()[1])));
+    if (f != "r") written.insert(micro.items()[1]);
+    else if (written.contains(micro.items()[1])) reads_come_first = false;
   }
-  std::vector<std::unique_lock<std::mutex>> locks;
-  for (const std::size_t stripe : stripes) locks.emplace_back(stripes_[stripe].mutex);  // in order: no deadlock
+  if (reads_come_first && !written.empty() && strikes(Bug::write_skew, rng)) return skewed_transaction(operation.value, rng);
   Value done = operation.value;
-  for (auto& step : done.items()) {
-    const std::string& f = step.items()[0].string();
-    Cell& found = cell(key_text(step.items()[1]));
-    Value& value = step.items()[2];
-    if (f == "w") {
-      write(found, value, rng);
-    } else if (f == "append") {
-      append(found, value, rng);
-    } else if (!found.items.empty()) {
-      const bool stale = strikes(Bug::stale_read, rng);
-      value = Value(Value::List(found.items.begin(), found.items.end() - (stale ? 1 : 0)));
-    } else {
-      value = strikes(Bug::stale_read, rng) ? found.previous : found.value;
-    }
-  }
+  const auto locks = lock_all(done);
+  for (Value& micro : done.items()) step(micro, rng);
   return Completion::ok(std::move(done));
 }
 

@@ -10,6 +10,9 @@
 //   lost-write   a change is acknowledged and not made
 //   duplicate    a change is made twice: a set's element appears twice, a counter counts double, a register's write
 //                comes back after a later one, as a retry in a lower layer would do
+//   write-skew   a transaction reads, lets go of its keys, and writes later, if nobody changed the keys that it writes:
+//                snapshot isolation instead of serializability; other checks before an action are skipped altogether
+//   reorder      a message jumps the queue
 //   lost-update  the store lives through simulated partitions (Partitions); when one heals, the last change that a key
 //                saw during it is gone
 //
@@ -27,14 +30,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "harness/generator/rng.h"
 #include "harness/runner/operation.h"
+#include "targets/memory/bugs.h"
+#include "targets/memory/services.h"
 
 namespace ordeal::memory {
-
-enum class Bug { none, stale_read, lost_write, lost_update, duplicate };
-// Requires: one of the choices of the option memory.bug.
-[[nodiscard]] Bug bug_named(std::string_view name);
 
 // Partitions that come and go by the clock: healthy for `every`, then divided for `lasting`, and so on.
 struct Partitions {
@@ -45,8 +45,7 @@ struct Partitions {
 class MemoryStore {
  public:
   struct Settings {
-    Bug bug = Bug::none;
-    double probability = 0;
+    Faultiness faults;
     Partitions partitions;
     std::int64_t bank_accounts = 8;
     std::int64_t bank_balance = 10;
@@ -93,7 +92,7 @@ class MemoryStore {
   [[nodiscard]] std::size_t stripe_of(const std::string& key) const;
   // The cell, with what partitions and retries did to it since it was last looked at. Requires: the stripe's lock.
   Cell& cell(const std::string& key);
-  [[nodiscard]] bool strikes(Bug bug, Rng& rng) const;
+  [[nodiscard]] bool strikes(Bug bug, Rng& rng) const { return settings_.faults.strikes(bug, rng); }
   // Called before each change of a cell.
   void changing(Cell& cell) const;
   [[nodiscard]] std::int64_t partition_now() const;
@@ -107,12 +106,19 @@ class MemoryStore {
   Completion log_op(Cell& cell, const Operation& operation, Rng& rng);
   void append(Cell& cell, const Value& value, Rng& rng);
   Completion transaction(const Operation& operation, Rng& rng);
+  // One micro-operation. Requires: the locks of the stripes.
+  void step(Value& micro, Rng& rng);
+  // The locks of all keys of a transaction, taken in order, so that two of them cannot wait for each other.
+  [[nodiscard]] std::vector<std::unique_lock<std::mutex>> lock_all(const Value& micros);
+  // The bug write-skew: reads first, writes later, and looks only at the keys it writes.
+  Completion skewed_transaction(Value micros, Rng& rng);
   Completion generate_id(Rng& rng);
   Completion bank_op(const Operation& operation, Rng& rng);
 
   const Settings settings_;
   const std::function<std::chrono::nanoseconds()> now_;
   std::array<Stripe, kStripes> stripes_;
+  Services services_;
 
   std::mutex ids_mutex_;  // guards next_id_
   std::int64_t next_id_ = 0;

@@ -26,8 +26,7 @@ class MemoryStoreTest : public testing::Test {
 
   std::unique_ptr<MemoryStore> store(Bug bug = Bug::none, double probability = 1) {
     MemoryStore::Settings settings;
-    settings.bug = bug;
-    settings.probability = probability;
+    settings.faults = {bug, probability};
     settings.partitions = {milliseconds(100), milliseconds(10)};
     return std::make_unique<MemoryStore>(settings, [this] { return now_; });
   }

@@ -1,0 +1,156 @@
+// The checker "long-fork": writes must become visible to all readers in one order. After Jepsen's long-fork.
+//
+// Operations: `txn` of one ["w" k v], or of several ["r" k v] (nil: not written); each key is written at most once. Reads
+// of the same keys are compared. Under snapshot isolation and above the snapshots they saw form a chain, so two reads of
+// which each lacks a write that the other saw are a proof:
+//
+//   long-fork            two reads that saw two writes in opposite orders
+//   unexpected-element   a read of a value that nobody wrote, whose write failed, or had not begun
+//
+// Sorting the reads of a group by how many keys they saw written makes incomparable neighbours of any incomparable pair.
+// Cost: O(n log n + all keys of all reads).
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "checkers/workload/judgement.h"
+#include "checkers/workload/workload_checkers.h"
+
+namespace ordeal::work {
+namespace {
+
+struct Snapshot {
+  OperationEvents op;
+  std::vector<bool> written;  // by place among the group's keys, which are sorted
+  std::size_t size = 0;
+};
+
+class LongFork {
+ public:
+  explicit LongFork(Judgement& in) : in_(in), read_(in.values().find(Value("r"))), write_(in.values().find(Value("w"))) {}
+
+  void run() {
+    if (!in_.understands({"txn"})) return;
+    for (const OperationEvents op : in_.operations()) {
+      if (!writes(op)) return;
+    }
+    for (const OperationEvents op : in_.operations()) {
+      if (in_.ok(op) && !reads(op)) return;
+    }
+    bool compared = false;
+    for (auto& [keys, snapshots] : groups_) {
+      compared = compared || snapshots.size() > 1;
+      compare(keys, snapshots);
+    }
+    if (!compared) in_.inconclusive("no two reads of the same keys succeeded, so nothing was compared");
+  }
+
+ private:
+  static constexpr std::string_view kExpected = R"(a transaction of one ["w" k v] or of several ["r" k v])";
+
+  // The parts of a micro-operation; empty when it is none.
+  std::span<const ValueId> parts(ValueId micro) const {
+    const auto all = in_.items(micro);
+    const bool well = all.size() == 3 && (all[0] == read_ || all[0] == write_);
+    return well ? all : std::span<const ValueId>();
+  }
+
+  bool refuse(OperationEvents op) {
+    in_.refuse(op, kExpected);
+    return false;
+  }
+
+  // Takes the write of a transaction, if it is one.
+  bool writes(OperationEvents op) {
+    const auto micros = in_.items(in_.asked(op));
+    if (micros.empty()) return refuse(op);
+    for (const ValueId micro : micros) {
+      const auto all = parts(micro);
+      if (all.empty() || (all[0] == write_ && micros.size() > 1)) return refuse(op);
+      if (all[0] != write_) continue;
+      written_.add(in_, all[1], op);
+      const auto [known, fresh] = value_.try_emplace(all[1], all[2]);
+      if (in_.failed(op)) continue;
+      if (!writers_.insert(all[1]).second) {
+        in_.refuse("key " + in_.shown(all[1]) + " is written twice (" + in_.event(op.invocation) +
+                   "); this checker compares keys that are written once");
+        return false;
+      }
+      known->second = all[2];
+    }
+    return true;
+  }
+
+  bool reads(OperationEvents op) {
+    std::map<ValueId, ValueId> seen;
+    for (const ValueId micro : in_.items(in_.seen(op))) {
+      const auto all = parts(micro);
+      if (all.empty()) return refuse(op);
+      if (all[0] == write_) return true;
+      const auto [place, fresh] = seen.try_emplace(all[1], all[2]);
+      if (!fresh && place->second != all[2]) return refuse(op);
+    }
+    if (seen.empty()) return refuse(op);
+    ++in_.counter("reads");
+    std::vector<ValueId> keys;
+    Snapshot snapshot{op, {}, 0};
+    for (const auto& [key, value] : seen) {
+      keys.push_back(key);
+      snapshot.written.push_back(value != kNil);
+      snapshot.size += value != kNil ? 1u : 0u;
+      if (value == kNil || !written_.explained(in_, "unexpected-element", "value of key", key, op)) continue;
+      if (value_[key] != value) {
+        in_.tell("unexpected-element", {op.invocation, written_.find(key)->invoked},
+                 in_.named(op) + " returned " + in_.shown(value) + " of key " + in_.shown(key) + ", where only " +
+                     in_.shown(value_[key]) + " was written");
+      }
+    }
+    groups_[std::move(keys)].push_back(std::move(snapshot));
+    return true;
+  }
+
+  void compare(const std::vector<ValueId>& keys, std::vector<Snapshot>& snapshots) {
+    std::stable_sort(snapshots.begin(), snapshots.end(), [](const Snapshot& a, const Snapshot& b) { return a.size < b.size; });
+    for (std::size_t i = 1; i < snapshots.size(); ++i) {
+      const Snapshot& small = snapshots[i - 1];
+      const Snapshot& large = snapshots[i];
+      for (std::size_t lacks = 0; lacks < keys.size(); ++lacks) {
+        if (!small.written[lacks] || large.written[lacks]) continue;
+        std::size_t has = 0;  // large holds at least as many keys, so one that small lacks
+        while (!large.written[has] || small.written[has]) ++has;
+        fork(small.op, large.op, keys[lacks], keys[has]);
+        break;
+      }
+    }
+  }
+
+  void fork(OperationEvents a, OperationEvents b, ValueId x, ValueId y) {
+    const std::string kx = in_.shown(x);
+    const std::string ky = in_.shown(y);
+    in_.tell("long-fork", {a.invocation, b.invocation, written_.find(x)->invoked, written_.find(y)->invoked},
+             in_.named(a) + " saw the write of key " + kx + " and not that of " + ky + ", " + in_.named(b) + " the reverse",
+             {in_.named(a) + " saw " + kx + " written and " + ky + " not: the write of " + kx + " came first.",
+              in_.named(b) + " saw " + ky + " written and " + kx + " not: the write of " + ky + " came first.",
+              "No one order of the two writes explains both."});
+  }
+
+  Judgement& in_;
+  const ValueId read_, write_;
+  AttemptTable written_;               // by key
+  std::map<ValueId, ValueId> value_;   // what is written to each key
+  std::set<ValueId> writers_;          // keys with a write that may have happened
+  std::map<std::vector<ValueId>, std::vector<Snapshot>> groups_;
+};
+
+}  // namespace
+
+WorkloadChecker long_fork() {
+  return {"long-fork",
+          "single writes and reads of groups of keys: all readers see the writes appear in one order",
+          {"snapshot-isolation"},
+          [](Judgement& in) { LongFork(in).run(); },
+          {{"long-fork", "two reads saw two writes appear in opposite orders"},
+           {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}}};
+}
+
+}  // namespace ordeal::work

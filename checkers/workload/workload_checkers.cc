@@ -1,0 +1,75 @@
+#include "checkers/workload/workload_checkers.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+
+#include "checkers/base/catalogue.h"
+#include "checkers/workload/judgement.h"
+
+namespace ordeal {
+namespace {
+
+class Judge final : public Checker {
+ public:
+  explicit Judge(const WorkloadChecker& entry) : entry_(entry) {}
+  [[nodiscard]] std::string_view name() const override { return entry_.name; }
+
+  [[nodiscard]] CheckResult check(const History& history, const CheckOptions& options) const override {
+    const auto start = std::chrono::steady_clock::now();
+    CheckResult result;
+    result.checker = entry_.name;
+    result.model = entry_.name;
+    result.algorithm = entry_.name;
+    result.consistency = options.consistency.empty() ? entry_.levels.front() : options.consistency;
+    if (std::find(entry_.levels.begin(), entry_.levels.end(), result.consistency) == entry_.levels.end()) {
+      result.operations = history.operations().size();
+      result.reason = unknown_name("consistency level of " + entry_.name, result.consistency, entry_.levels).message;
+      return result;
+    }
+    try {
+      work::Judgement judgement(history, options, result);
+      entry_.judge(judgement);
+      judgement.finish();
+    } catch (const std::bad_alloc&) {
+      result.verdict = Verdict::unknown;
+      result.anomalies.clear();
+      result.reason = "the machine's memory was exhausted";
+    }
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return result;
+  }
+
+ private:
+  const WorkloadChecker& entry_;
+};
+
+}  // namespace
+
+std::span<const WorkloadChecker> workload_checkers() {
+  static const std::vector<WorkloadChecker> all = {
+      work::bank(),
+      work::causal_reverse(),
+      work::counter(),
+      work::delivery(),
+      work::g2(),
+      work::long_fork(),
+      work::queue(),
+      work::set(),
+      work::set_full(),
+      work::total_queue(),
+      work::unique_ids(),
+  };
+  return all;
+}
+
+const WorkloadChecker* find_workload_checker(std::string_view name) {
+  for (const WorkloadChecker& entry : workload_checkers()) {
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const Checker> make_workload_checker(const WorkloadChecker& entry) { return std::make_shared<Judge>(entry); }
+
+}  // namespace ordeal

@@ -1,0 +1,52 @@
+#pragma once
+// The checkers of workloads: one entry each, with the levels it can judge and the anomalies it names. Each lives in a
+// file of its own, whose header comment says what is promised and why each anomaly is a proof.
+//
+// Thread-safety: immutable; the checkers are stateless.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "checkers/checker.h"
+
+namespace ordeal {
+
+namespace work {
+class Judgement;
+}
+
+struct WorkloadChecker {
+  std::string name;                 // also the name of the model
+  std::string help;                 // one line for people
+  std::vector<std::string> levels;  // CheckOptions::consistency, the default first; never empty
+  void (*judge)(work::Judgement& in) = nullptr;
+  std::vector<std::pair<std::string, std::string>> anomalies;  // name and help
+};
+
+[[nodiscard]] std::span<const WorkloadChecker> workload_checkers();
+// nullptr when there is none of that name.
+[[nodiscard]] const WorkloadChecker* find_workload_checker(std::string_view name);
+// A checker that judges by `entry`, which must outlive it.
+[[nodiscard]] std::shared_ptr<const Checker> make_workload_checker(const WorkloadChecker& entry);
+
+namespace work {
+
+// One line for each file.
+[[nodiscard]] WorkloadChecker bank();
+[[nodiscard]] WorkloadChecker causal_reverse();
+[[nodiscard]] WorkloadChecker counter();
+[[nodiscard]] WorkloadChecker delivery();
+[[nodiscard]] WorkloadChecker g2();
+[[nodiscard]] WorkloadChecker long_fork();
+[[nodiscard]] WorkloadChecker queue();
+[[nodiscard]] WorkloadChecker set();
+[[nodiscard]] WorkloadChecker set_full();
+[[nodiscard]] WorkloadChecker total_queue();
+[[nodiscard]] WorkloadChecker unique_ids();
+
+}  // namespace work
+}  // namespace ordeal

@@ -1,0 +1,22 @@
+#pragma once
+// The bugs of the memory target, and how often they strike. What each does to which data is told where that lives.
+// Thread-safety: immutable.
+
+#include <string_view>
+
+#include "harness/generator/rng.h"
+
+namespace ordeal::memory {
+
+enum class Bug { none, stale_read, lost_write, lost_update, duplicate, write_skew, reorder };
+// Requires: one of the choices of the option memory.bug.
+[[nodiscard]] Bug bug_named(std::string_view name);
+
+struct Faultiness {
+  Bug bug = Bug::none;
+  double probability = 0;
+  // Whether this bug strikes now.
+  [[nodiscard]] bool strikes(Bug which, Rng& rng) const { return bug == which && rng.chance(probability); }
+};
+
+}  // namespace ordeal::memory

@@ -1,0 +1,82 @@
+#pragma once
+// What the tests of the workloads' checkers share: histories in EDN, and what a checker said of them.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkers/history/reader.h"
+#include "checkers/workload/workload_checkers.h"
+
+namespace ordeal::work {
+
+inline History history_of(std::string_view edn, bool independent = false) {
+  ReadOptions options;
+  options.independent = independent;
+  auto read = read_history(edn, "test", options);
+  EXPECT_TRUE(read) << read.error().message;
+  return read ? std::move(read->history) : History();
+}
+
+// event(3, "ok", "read", "[1 2]"): one event of process 3.
+inline std::string event(int process, std::string_view type, std::string_view f, std::string_view value) {
+  std::string out = "{:process " + std::to_string(process) + " :type :" + std::string(type) + " :f :" + std::string(f);
+  if (!value.empty()) out += " :value " + std::string(value);
+  return out + "}\n";
+}
+// An operation that nothing else overlaps.
+inline std::string op(int process, std::string_view f, std::string_view asked, std::string_view type, std::string_view seen) {
+  return event(process, "invoke", f, asked) + event(process, type, f, seen);
+}
+inline std::string ok(int process, std::string_view f, std::string_view asked, std::string_view seen) {
+  return op(process, f, asked, "ok", seen);
+}
+// … whose completion repeats the value.
+inline std::string ok(int process, std::string_view f, std::string_view value) { return ok(process, f, value, value); }
+
+inline CheckResult judged(std::string_view checker, const History& history, const CheckOptions& options = {}) {
+  const WorkloadChecker* entry = find_workload_checker(checker);
+  EXPECT_NE(entry, nullptr) << checker;
+  return make_workload_checker(*entry)->check(history, options);
+}
+inline CheckResult judged(std::string_view checker, std::string_view edn, const CheckOptions& options = {}) {
+  return judged(checker, history_of(edn), options);
+}
+
+inline CheckOptions with(std::initializer_list<std::pair<const char*, Value>> extra) {
+  CheckOptions options;
+  for (const auto& [name, value] : extra) options.extra.set(name, value);
+  return options;
+}
+inline CheckOptions at(std::string level) {
+  CheckOptions options;
+  options.consistency = std::move(level);
+  return options;
+}
+
+// "valid", "unknown: why", or the types of the anomalies, each of which the checker's entry must declare.
+inline std::string verdict(const CheckResult& result) {
+  if (result.verdict == Verdict::valid) return "valid";
+  if (result.verdict == Verdict::unknown) return "unknown: " + result.reason;
+  std::string out;
+  for (const auto& anomaly : result.anomalies) {
+    if (!out.empty()) out += " ";
+    out += anomaly.type;
+    bool declared = false;
+    for (const auto& [name, help] : find_workload_checker(result.checker)->anomalies) declared = declared || name == anomaly.type;
+    EXPECT_TRUE(declared) << anomaly.type;
+    EXPECT_FALSE(anomaly.operations.empty());
+    EXPECT_FALSE(anomaly.explanation.empty());
+  }
+  return out;
+}
+
+inline std::int64_t count(const CheckResult& result, std::string_view name) {
+  const Value* found = result.details.find(std::string(name));
+  return found == nullptr ? 0 : found->integer();
+}
+
+}  // namespace ordeal::work

@@ -1,0 +1,237 @@
+#include <map>
+#include <random>
+#include <set>
+
+#include "tests/checkers/workload/histories.h"
+
+namespace ordeal::work {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+CheckResult checked(const History& history, std::string_view checker, const CheckOptions& options = {}) {
+  return judged(checker, history, options);
+}
+std::vector<std::string> types(const CheckResult& result) {
+  std::vector<std::string> out;
+  for (const auto& anomaly : result.anomalies) out.push_back(anomaly.type);
+  return out;
+}
+
+const std::string kAdds =
+    "{:process 0 :type :invoke :f :add :value 1} {:process 0 :type :ok :f :add :value 1}"
+    "{:process 1 :type :invoke :f :add :value 2} {:process 1 :type :info :f :add :value 2}"
+    "{:process 2 :type :invoke :f :add :value 3} {:process 2 :type :fail :f :add :value 3}";
+
+std::string read_of(int process, std::string_view elements) {
+  const std::string p = "{:process " + std::to_string(process);
+  return p + " :type :invoke :f :read}" + p + " :type :ok :f :read :value " + std::string(elements) + "}";
+}
+
+TEST(Set, AcknowledgedAndRecoveredElements) {
+  const auto result = checked(history_of(kAdds + read_of(3, "#{1}") + read_of(3, "[2 1]")), "set-full");
+  EXPECT_EQ(result.verdict, Verdict::valid) << result.reason;
+  EXPECT_EQ(count(result, "acknowledged"), 1);
+  EXPECT_EQ(count(result, "attempts"), 3);
+  EXPECT_EQ(count(result, "recovered"), 1);
+  EXPECT_EQ(count(result, "stable"), 2);
+}
+
+TEST(Set, LostElement) {
+  const History h = history_of(kAdds + read_of(3, "[1]") + read_of(3, "[]"));
+  const auto result = checked(h, "set-full");
+  EXPECT_EQ(result.verdict, Verdict::invalid);
+  ASSERT_THAT(types(result), ElementsAre("lost-element"));
+  EXPECT_THAT(result.anomalies[0].operations, ElementsAre(0, 8));
+  EXPECT_THAT(result.anomalies[0].explanation, HasSubstr("element 1 was acknowledged and is lost: the read of event 8"));
+}
+
+TEST(Set, StaleReadIsNoLoss) {
+  const History h = history_of(kAdds + read_of(3, "[]") + read_of(3, "[1]"));
+  const auto result = checked(h, "set-full");
+  ASSERT_THAT(types(result), ElementsAre("stale-read"));
+  CheckOptions eventual;
+  eventual.consistency = "eventual";
+  const auto relaxed = checked(h, "set-full", eventual);
+  EXPECT_EQ(relaxed.verdict, Verdict::valid);
+  EXPECT_EQ(count(relaxed, "stale"), 1);
+}
+
+TEST(Set, EventualConsistencyStillForbidsLoss) {
+  CheckOptions eventual;
+  eventual.consistency = "eventual";
+  EXPECT_THAT(types(checked(history_of(kAdds + read_of(3, "[1]") + read_of(3, "[]")), "set-full", eventual)), ElementsAre("lost-element"));
+  // With an add after the last read, that read was not final, and nothing is proved.
+  EXPECT_EQ(checked(history_of(kAdds + read_of(3, "[1]") + read_of(3, "[]") + "{:process 0 :type :invoke :f :add :value 9}"), "set-full", eventual).verdict,
+            Verdict::valid);
+}
+
+TEST(Set, ConcurrentReadMayMissTheElement) {
+  const auto result = checked(history_of("{:process 3 :type :invoke :f :read}" + kAdds + "{:process 3 :type :ok :f :read :value []}" + read_of(4, "[1]")), "set-full");
+  EXPECT_EQ(result.verdict, Verdict::valid);
+}
+
+TEST(Set, ASeenElementMustStay) {
+  // Nobody acknowledged 2, but once a read has returned it, it is there.
+  EXPECT_THAT(types(checked(history_of(kAdds + read_of(3, "[1 2]") + read_of(3, "[1]")), "set-full")), ElementsAre("lost-element"));
+}
+
+TEST(Set, UnexpectedAndDuplicatedElements) {
+  const auto result = checked(history_of(kAdds + read_of(3, "[1 1 1 3 4 5]") + read_of(3, "[1 3 4 5]") +
+                                         "{:process 0 :type :invoke :f :add :value 5}"), "set-full");
+  EXPECT_THAT(types(result), ElementsAre("duplicate-element", "unexpected-element", "unexpected-element", "unexpected-element"));
+  EXPECT_THAT(result.anomalies[0].explanation, HasSubstr("returned element 1 3 times"));
+  EXPECT_THAT(result.anomalies[1].explanation, HasSubstr("whose add certainly failed"));
+  EXPECT_THAT(result.anomalies[2].explanation, HasSubstr("that nobody ever added"));
+  EXPECT_THAT(result.anomalies[3].explanation, HasSubstr("only after the read had ended"));
+}
+
+TEST(Set, KeysAreSetsOfTheirOwn) {
+  const auto result = checked(history_of("{:process 0 :type :invoke :f :add :key 1 :value 1}{:process 0 :type :ok :f :add :key 1 :value 1}"
+                                         "{:process 0 :type :invoke :f :read :key 2}{:process 0 :type :ok :f :read :key 2 :value []}"
+                                         "{:process 0 :type :invoke :f :read :key 1}{:process 0 :type :ok :f :read :key 1 :value [1]}"), "set-full");
+  EXPECT_EQ(result.verdict, Verdict::valid);
+  EXPECT_EQ(result.keys, 2u);
+}
+
+TEST(Set, UnknownWhenNothingWasSeenOrUnderstood) {
+  EXPECT_THAT(checked(history_of(kAdds), "set-full").reason, HasSubstr("no read succeeded"));
+  EXPECT_THAT(checked(history_of(read_of(0, "[]")), "set-full").reason, HasSubstr("nothing is known"));
+  EXPECT_THAT(checked(history_of(kAdds + "{:process 0 :type :invoke :f :remove :value 1}"), "set-full").reason, HasSubstr("not remove"));
+  EXPECT_THAT(checked(history_of(kAdds + read_of(3, "7")), "set-full").reason, HasSubstr("a list of elements was expected, found 7"));
+  CheckOptions other;
+  other.consistency = "causal";
+  EXPECT_EQ(checked(history_of(kAdds), "set-full", other).verdict, Verdict::unknown);
+}
+
+// The definitions of set_full.cc, word by word, over all reads and elements.
+std::set<std::string> oracle(const History& h) {
+  std::set<std::string> found;
+  struct Seen { EventIndex inv, ret; std::multiset<std::int64_t> elements; };
+  std::vector<Seen> reads;
+  std::map<std::int64_t, EventIndex> added, known;
+  const auto learn = [&](std::int64_t e, EventIndex at) {
+    if (!known.contains(e) || at < known[e]) known[e] = at;
+  };
+  for (const auto& op : h.operations()) {
+    if (h.f_name(op.invocation) == "add") {
+      const std::int64_t e = h.values().as_integer(h.value(op.invocation));
+      if (h.outcome(op) != EventType::fail && !added.contains(e)) added[e] = op.invocation;
+      if (h.outcome(op) == EventType::ok) learn(e, op.completion);
+    } else if (h.outcome(op) == EventType::ok) {
+      Seen seen{op.invocation, op.completion, {}};
+      for (const ValueId id : h.values().as_list(h.value(op.completion))) seen.elements.insert(h.values().as_integer(id));
+      for (const std::int64_t e : seen.elements) learn(e, op.completion);
+      reads.push_back(seen);
+    }
+  }
+  for (const Seen& read : reads) {
+    for (const std::int64_t e : read.elements) {
+      if (!added.contains(e) || added[e] > read.ret) found.insert("unexpected-element " + std::to_string(e));
+      if (read.elements.count(e) > 1) found.insert("duplicate-element " + std::to_string(e));
+    }
+  }
+  for (const auto& [e, since] : known) {
+    for (const Seen& absent : reads) {
+      if (absent.inv < since || absent.elements.contains(e)) continue;
+      bool last = true;
+      bool again = false;
+      bool before = false;
+      for (const Seen& other : reads) {
+        if (other.elements.contains(e) && other.ret > absent.inv) again = true;
+        if (other.elements.contains(e) && other.ret < absent.inv) before = true;
+        if (other.inv > absent.inv && !other.elements.contains(e)) last = false;
+      }
+      if (last) found.insert((!again ? "lost-element " : before ? "revived-element " : "stale-read ") + std::to_string(e));
+    }
+  }
+  return found;
+}
+
+TEST(Set, AgreesWithItsDefinitionOnRandomHistories) {
+  std::mt19937 random(7);
+  int invalid = 0;
+  for (int round = 0; round < 4000; ++round) {
+    std::string text;
+    std::map<unsigned, std::string> open;
+    for (unsigned step = 0; step < 12 || !open.empty(); ++step) {
+      const auto p = static_cast<unsigned>(random() % 3);
+      const std::string process = "{:process " + std::to_string(p);
+      if (open.contains(p)) {
+        const std::string type = std::vector<std::string>{":ok", ":ok", ":info", ":fail"}[random() % 4];
+        std::string value = open[p];
+        if (value.empty()) {
+          value = ":f :read :value [";
+          for (int e = 0; e < 4; ++e) {
+            if (random() % 3 != 0) value += std::to_string(e) + " ";
+            if (random() % 40 == 0) value += std::to_string(e) + " ";
+          }
+          value += "]";
+        }
+        text += process + " :type " + type + " " + value + "}\n";
+        open.erase(p);
+      } else if (step < 12) {
+        if (random() % 2 != 0) {
+          open[p] = ":f :add :value " + std::to_string(random() % 4);
+          text += process + " :type :invoke " + open[p] + "}\n";
+        } else {
+          open[p] = "";
+          text += process + " :type :invoke :f :read}\n";
+        }
+      }
+    }
+    const History h = history_of(text);
+    const auto result = checked(h, "set-full");
+    std::set<std::string> found;
+    for (const auto& anomaly : result.anomalies) {
+      const std::string& words = anomaly.explanation;
+      const std::size_t at = words.find("element ") + 8;
+      found.insert(anomaly.type + " " + words.substr(at, words.find_first_not_of("0123456789", at) - at));
+    }
+    ASSERT_EQ(found, oracle(h)) << text;
+    invalid += found.empty() ? 0 : 1;
+  }
+  EXPECT_GT(invalid, 1000);
+  EXPECT_LT(invalid, 3990);
+}
+
+TEST(Set, ARevivedElementWasSeenBefore) {
+  const History h = history_of(kAdds + read_of(3, "[1]") + read_of(3, "[]") + read_of(3, "[1]"));
+  const auto result = checked(h, "set-full");
+  EXPECT_EQ(verdict(result), "revived-element");
+  EXPECT_THAT(result.anomalies[0].explanation, HasSubstr("which reads before it and after it returned"));
+  EXPECT_EQ(count(result, "revived"), 1);
+  EXPECT_EQ(verdict(checked(h, "set-full", at("eventual"))), "valid");
+}
+
+TEST(Set, LatenciesFromKnownToVisible) {
+  const auto timed = [](int time, std::string_view type, std::string_view f, std::string_view value) {
+    return "{:process 0 :time " + std::to_string(time) + "000000 :type :" + std::string(type) + " :f :" + std::string(f) +
+           " :value " + std::string(value) + "}\n";
+  };
+  const std::string adds = timed(0, "invoke", "add", "1") + timed(1, "ok", "add", "1") + timed(2, "invoke", "add", "2") +
+                           timed(3, "ok", "add", "2");
+  const auto result = judged("set-full", adds + timed(10, "invoke", "read", "nil") + timed(11, "ok", "read", "[2]") +
+                                             timed(12, "invoke", "read", "nil") + timed(13, "ok", "read", "[1 2]"));
+  EXPECT_EQ(verdict(result), "stale-read");
+  EXPECT_EQ(result.details.find("stable-latencies-ms")->find("0")->real(), 0);
+  EXPECT_EQ(result.details.find("stable-latencies-ms")->find("1")->real(), 9);
+  EXPECT_TRUE(result.details.find("lost-latencies-ms")->is_nil());
+}
+
+TEST(FinalSet, OnlyTheLastReadCounts) {
+  EXPECT_EQ(verdict(judged("set", kAdds + read_of(3, "[]") + read_of(3, "[1]"))), "valid");
+  EXPECT_EQ(verdict(judged("set", kAdds + read_of(3, "[1]") + read_of(3, "[2]"))), "lost-element");
+  EXPECT_EQ(verdict(judged("set", kAdds + read_of(3, "[1 3]"))), "unexpected-element");
+  EXPECT_EQ(verdict(judged("set", kAdds + read_of(3, "[1 7]"))), "unexpected-element");
+  // Not acknowledged before the read began.
+  EXPECT_EQ(verdict(judged("set", event(0, "invoke", "add", "1") + event(1, "invoke", "read", "nil") +
+                                      event(0, "ok", "add", "1") + event(1, "ok", "read", "[]"))),
+            "valid");
+  EXPECT_THAT(verdict(judged("set", kAdds)), HasSubstr("no read succeeded"));
+  EXPECT_THAT(verdict(judged("set", kAdds + read_of(3, "7"))), HasSubstr("a list of elements"));
+}
+
+}  // namespace
+}  // namespace ordeal::work

@@ -1,0 +1,69 @@
+#include "workloads/bank_workload.h"
+
+#include "workloads/generators.h"
+#include "workloads/judges.h"
+
+namespace ordeal {
+namespace {
+
+constexpr std::int64_t kAccounts = 8;
+
+// Transfers between different accounts.
+GeneratorPtr transfers(Rng rng, std::int64_t accounts, std::int64_t largest) {
+  return gen::generate(rng, [=](const GeneratorContext&, Rng& dice) -> std::optional<Operation> {
+    const std::int64_t from = dice.between(0, accounts - 1);
+    const std::int64_t to = (from + dice.between(1, accounts - 1)) % accounts;
+    Value value = Value::map();
+    value.set("from", from);
+    value.set("to", to);
+    value.set("amount", dice.between(1, largest));
+    return Operation{"transfer", std::nullopt, std::move(value)};
+  });
+}
+
+std::vector<ConfiguredChecker> judges(const Options& options) {
+  CheckOptions how;
+  how.extra.set("bank.accounts", options.integer("bank.accounts"));
+  how.extra.set("bank.total", options.integer("bank.total"));
+  how.extra.set("bank.negative-balances", options.boolean("bank.negative-balances"));
+  return {judge("bank", std::move(how))};
+}
+
+Result<Workload> make(const WorkloadContext& context) {
+  const Options& options = context.options;
+  const Rng rng = Rng(context.seed).split("bank");
+  const std::int64_t given = options.integer("bank.accounts");
+  if (given == 1) return fail(ErrorCode::usage, "workload bank: a transfer needs two accounts; raise bank.accounts");
+  Workload workload;
+  workload.name = "bank";
+  workload.generator = mixed(
+      rng, transfers(rng.split("transfer"), given == 0 ? kAccounts : given, options.integer("bank.max-transfer")),
+      options.real("bank.reads"), gen::repeat(plain("read")));
+  workload.final_generator = each_worker_until_ok(plain("read"), options.seconds("bank.final-read-time"));
+  workload.checkers = judges(options);
+  return workload;
+}
+
+}  // namespace
+
+WorkloadFactory bank_workload() {
+  using Type = OptionSpec::Type;
+  WorkloadFactory factory;
+  factory.name = "bank";
+  factory.help = "transfers between accounts and reads of all of them; the total never changes, no balance is negative";
+  factory.data_type = "bank";
+  factory.operations = {"read", "transfer"};
+  factory.options = {
+      {"bank.accounts", Type::integer, 0, "how many accounts there are, 0 … N-1; 0: eight, and a read may show others", 0, 1e6},
+      {"bank.total", Type::integer, 0, "what all balances add up to; 0: whatever the reads agree upon", 0, 1e15},
+      {"bank.negative-balances", Type::boolean, false, "whether a balance may be negative"},
+      {"bank.max-transfer", Type::integer, 5, "the largest amount of a transfer", 1, 1e9},
+      {"bank.reads", Type::real, 0.5, "which part of the operations are reads", 0.01, 0.99},
+      {"bank.final-read-time", Type::duration, 10.0, "how long a worker tries to read the balances at the end", 0, 3600},
+  };
+  factory.make = make;
+  factory.checkers = judges;
+  return factory;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,46 @@
+#include "workloads/causal_reverse_workloads.h"
+
+#include "workloads/generators.h"
+#include "workloads/judges.h"
+
+namespace ordeal {
+namespace {
+
+std::vector<ConfiguredChecker> judges(const Options&) { return {judge("causal-reverse")}; }
+
+// Elements of one set, so that every target with sets can carry it out.
+Result<Workload> make(const WorkloadContext& context, const std::string& name) {
+  Workload workload;
+  workload.name = name;
+  workload.generator = mixed(Rng(context.seed).split(name), counting("add"), context.options.real(name + ".reads"),
+                             gen::repeat(plain("read")));
+  workload.checkers = judges(context.options);
+  return workload;
+}
+
+WorkloadFactory factory_of(const std::string& name) {
+  WorkloadFactory factory;
+  factory.name = name;
+  factory.help = "elements are written and read; who sees one sees all that were over before it began";
+  factory.data_type = "set";
+  factory.operations = {"add", "read"};
+  factory.options = {{name + ".reads", OptionSpec::Type::real, 0.1, "which part of the operations are reads", 0.001, 0.99}};
+  factory.checkers = judges;
+  return factory;
+}
+
+}  // namespace
+
+WorkloadFactory causal_reverse_workload() {
+  WorkloadFactory factory = factory_of("causal-reverse");
+  factory.make = [](const WorkloadContext& context) { return make(context, "causal-reverse"); };
+  return factory;
+}
+
+WorkloadFactory comments_workload() {
+  WorkloadFactory factory = factory_of("comments");
+  factory.make = [](const WorkloadContext& context) { return make(context, "comments"); };
+  return factory;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,55 @@
+#include "workloads/counter_workload.h"
+
+#include "workloads/generators.h"
+#include "workloads/judges.h"
+
+namespace ordeal {
+namespace {
+
+std::vector<ConfiguredChecker> judges(const Options& options) {
+  if (options.string("counter.consistency") == "bounds") return {judge("counter")};
+  CheckOptions how;
+  how.model = "counter";
+  return {judge("linearizable", std::move(how))};
+}
+
+Result<Workload> make(const WorkloadContext& context) {
+  const Options& options = context.options;
+  const Rng rng = Rng(context.seed).split("counter");
+  const std::int64_t most = options.integer("counter.max-add");
+  const bool down = options.boolean("counter.decrements");
+  GeneratorPtr adds = gen::generate(rng.split("add"), [=](const GeneratorContext&, Rng& dice) -> std::optional<Operation> {
+    const std::int64_t amount = dice.between(1, most);
+    return Operation{"add", std::nullopt, Value(down && dice.chance(0.5) ? -amount : amount)};
+  });
+  Workload workload;
+  workload.name = "counter";
+  workload.generator = mixed(rng, std::move(adds), options.real("counter.reads"), gen::repeat(plain("read")));
+  workload.final_generator = each_worker_until_ok(plain("read"), options.seconds("counter.final-read-time"));
+  workload.checkers = judges(options);
+  return workload;
+}
+
+}  // namespace
+
+WorkloadFactory counter_workload() {
+  using Type = OptionSpec::Type;
+  WorkloadFactory factory;
+  factory.name = "counter";
+  factory.help = "a counter is added to and read; no read may lack an acknowledged add, or hold more than was tried";
+  factory.data_type = "counter";
+  factory.operations = {"add", "read"};
+  factory.options = {
+      {"counter.reads", Type::real, 0.5, "which part of the operations are reads", 0.01, 0.99},
+      {"counter.max-add", Type::integer, 1, "the largest amount of an add", 1, 1e6},
+      {"counter.decrements", Type::boolean, false, "whether half of the adds are negative"},
+      {"counter.final-read-time", Type::duration, 10.0, "how long a worker tries to read the counter at the end", 0, 3600},
+      {"counter.consistency", Type::string, "bounds", "what is claimed; linearizable is stronger, and slower to check",
+       std::nullopt, std::nullopt, {"bounds", "linearizable"}},
+  };
+  factory.make = make;
+  factory.checkers = judges;
+  return factory;
+}
+
+}  // namespace ordeal

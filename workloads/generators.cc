@@ -1,0 +1,28 @@
+#include "workloads/generators.h"
+
+namespace ordeal {
+
+GeneratorPtr counting(std::string f) {
+  return gen::generate(Rng(0), [f = std::move(f), next = std::int64_t{0}](
+                                   const GeneratorContext&, Rng&) mutable -> std::optional<Operation> {
+    return Operation{f, std::nullopt, Value(next++)};
+  });
+}
+
+GeneratorPtr mixed(const Rng& rng, GeneratorPtr child, double part, GeneratorPtr other) {
+  if (part <= 0) return child;
+  std::vector<gen::Weighted> children;
+  children.push_back({1 - part, std::move(child)});
+  children.push_back({part, std::move(other)});
+  return gen::weighted_mix(rng.split("mix"), std::move(children));
+}
+
+GeneratorPtr each_worker_until_ok(Operation operation, double patience_s) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return gen::each_worker([operation = std::move(operation), patience_s](int) {
+    return gen::time_limit(static_cast<std::int64_t>(patience_s * static_cast<double>(kSecond)),
+                           gen::until_ok(gen::delay(kSecond / 5, gen::repeat(operation))));
+  });
+}
+
+}  // namespace ordeal

@@ -1,0 +1,23 @@
+#pragma once
+// Generators that several workloads use. Thread-safety: pure.
+
+#include <string>
+
+#include "harness/generator/combinators.h"
+
+namespace ordeal {
+
+// A read of everything, or another operation without argument.
+[[nodiscard]] inline Operation plain(std::string f) { return {std::move(f), std::nullopt, {}}; }
+
+// `f` with 0, 1, 2, … over all workers, so that no value comes twice.
+[[nodiscard]] GeneratorPtr counting(std::string f);
+
+// Operations of `child`, and with probability `part` (0 … 1) of `other` instead.
+[[nodiscard]] GeneratorPtr mixed(const Rng& rng, GeneratorPtr child, double part, GeneratorPtr other);
+
+// For the final phase: each worker, and so each node that has one, tries the operation five times a second until it ended in
+// ok once, for at most `patience_s` seconds.
+[[nodiscard]] GeneratorPtr each_worker_until_ok(Operation operation, double patience_s);
+
+}  // namespace ordeal

@@ -1,0 +1,115 @@
+#include "workloads/queue_workloads.h"
+
+#include "workloads/generators.h"
+#include "workloads/judges.h"
+
+namespace ordeal {
+namespace {
+
+std::vector<ConfiguredChecker> queue_judges(const Options&) { return {judge("queue")}; }
+std::vector<ConfiguredChecker> total_queue_judges(const Options& options) {
+  CheckOptions how;
+  how.consistency = options.string("total-queue.delivery");
+  return {judge("total-queue", std::move(how))};
+}
+std::vector<ConfiguredChecker> delivery_judges(const Options& options) {
+  CheckOptions how;
+  how.consistency = options.string("delivery.guarantee");
+  how.extra.set("delivery.ordered", options.boolean("delivery.ordered"));
+  return {judge("delivery", std::move(how))};
+}
+
+// [key number], the numbers of each key counting up.
+GeneratorPtr keyed_messages(const Rng& rng, std::int64_t keys) {
+  return gen::generate(rng, [next = std::vector<std::int64_t>(static_cast<std::size_t>(keys))](
+                                const GeneratorContext&, Rng& dice) mutable -> std::optional<Operation> {
+    const std::uint64_t key = dice.below(next.size());
+    return Operation{"enqueue", std::nullopt, Value::list({static_cast<std::int64_t>(key), next[key]++})};
+  });
+}
+
+Result<Workload> make_queue(const WorkloadContext& context) {
+  Workload workload;
+  workload.name = "queue";
+  workload.generator = mixed(Rng(context.seed).split("queue"), counting("enqueue"), context.options.real("queue.dequeues"),
+                             gen::repeat(plain("dequeue")));
+  workload.checkers = queue_judges(context.options);
+  return workload;
+}
+
+Result<Workload> make_total_queue(const WorkloadContext& context) {
+  Workload workload;
+  workload.name = "total-queue";
+  workload.generator = mixed(Rng(context.seed).split("total-queue"), counting("enqueue"),
+                             context.options.real("total-queue.dequeues"), gen::repeat(plain("dequeue")));
+  workload.final_generator = each_worker_until_ok(plain("drain"), context.options.seconds("total-queue.drain-time"));
+  workload.checkers = total_queue_judges(context.options);
+  return workload;
+}
+
+Result<Workload> make_delivery(const WorkloadContext& context) {
+  const Rng rng = Rng(context.seed).split("delivery");
+  Workload workload;
+  workload.name = "delivery";
+  workload.generator = mixed(rng, keyed_messages(rng.split("enqueue"), context.options.integer("delivery.keys")),
+                             context.options.real("delivery.dequeues"), gen::repeat(plain("dequeue")));
+  workload.final_generator = each_worker_until_ok(plain("drain"), context.options.seconds("delivery.drain-time"));
+  workload.checkers = delivery_judges(context.options);
+  return workload;
+}
+
+OptionSpec dequeues(const std::string& name) {
+  return {name + ".dequeues", OptionSpec::Type::real, 0.5, "which part of the operations are dequeues", 0, 0.99};
+}
+OptionSpec drain_time(const std::string& name) {
+  return {name + ".drain-time", OptionSpec::Type::duration, 10.0, "how long a worker tries to drain the queue at the end", 0, 3600};
+}
+
+}  // namespace
+
+WorkloadFactory queue_workload() {
+  WorkloadFactory factory;
+  factory.name = "queue";
+  factory.help = "messages go into a queue and come out; none comes from nowhere, none twice";
+  factory.data_type = "queue";
+  factory.operations = {"enqueue", "dequeue"};
+  factory.options = {dequeues("queue")};
+  factory.make = make_queue;
+  factory.checkers = queue_judges;
+  return factory;
+}
+
+WorkloadFactory total_queue_workload() {
+  WorkloadFactory factory;
+  factory.name = "total-queue";
+  factory.help = "a queue that is drained in the end; every acknowledged message comes out";
+  factory.data_type = "queue";
+  factory.operations = {"enqueue", "dequeue", "drain"};
+  factory.options = {dequeues("total-queue"), drain_time("total-queue"),
+                     {"total-queue.delivery", OptionSpec::Type::string, "at-least-once",
+                      "at-least-once: duplicates are counted; exactly-once: they are anomalies", std::nullopt, std::nullopt,
+                      {"at-least-once", "exactly-once"}}};
+  factory.make = make_total_queue;
+  factory.checkers = total_queue_judges;
+  return factory;
+}
+
+WorkloadFactory delivery_workload() {
+  using Type = OptionSpec::Type;
+  WorkloadFactory factory;
+  factory.name = "delivery";
+  factory.help = "messages of several keys; each delivered as often as is claimed, in order per key";
+  factory.data_type = "queue";
+  factory.operations = {"enqueue", "dequeue", "drain"};
+  factory.options = {dequeues("delivery"),
+                     drain_time("delivery"),
+                     {"delivery.keys", Type::integer, 5, "how many keys there are", 1, 1e6},
+                     {"delivery.guarantee", Type::string, "exactly-once", "what is claimed", std::nullopt, std::nullopt,
+                      {"exactly-once", "at-least-once", "at-most-once"}},
+                     {"delivery.ordered", Type::boolean, true, "whether messages of one key come out in order"}};
+  factory.make = make_delivery;
+  factory.checkers = delivery_judges;
+  return factory;
+}
+
+}  // namespace ordeal

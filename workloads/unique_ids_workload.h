@@ -1,0 +1,10 @@
+#pragma once
+// Workload unique-ids: ids are generated as fast as the rate allows; none may come twice. After Jepsen's unique-ids.
+
+#include "harness/runner/workload.h"
+
+namespace ordeal {
+
+[[nodiscard]] WorkloadFactory unique_ids_workload();
+
+}  // namespace ordeal
