@@ -1,6 +1,7 @@
 #include "nemesis/catalogue.h"
 
 #include "checkers/base/catalogue.h"
+#include "nemesis/clock.h"
 #include "nemesis/partition.h"
 #include "nemesis/processes.h"
 
@@ -11,6 +12,7 @@ std::span<const FaultFactory> faults() {
       partition_fault(),
       kill_fault(),
       pause_fault(),
+      clock_fault(),
   };
   return all;
 }
