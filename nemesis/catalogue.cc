@@ -4,6 +4,7 @@
 #include "nemesis/clock.h"
 #include "nemesis/partition.h"
 #include "nemesis/processes.h"
+#include "nemesis/resources.h"
 
 namespace ordeal {
 
@@ -12,6 +13,10 @@ std::span<const FaultFactory> faults() {
       partition_fault(),
       kill_fault(),
       pause_fault(),
+      restart_fault(),
+      slow_fault(),
+      files_fault(),
+      memory_fault(),
       clock_fault(),
   };
   return all;

@@ -18,7 +18,7 @@ namespace ordeal {
 namespace {
 
 constexpr double kNsPerSecond = 1e9;
-constexpr double kReadError = 1e-3;  // seconds; what reading may be wrong by beyond what it is seen to take
+constexpr double kReadError = 5e-5;  // seconds; what reading may be wrong by beyond what it is seen to take
 constexpr std::size_t kJumps = 8;
 
 constexpr std::array<std::string_view, 5> kKinds = {"offset", "jump", "drift", "strobe", "freeze"};
@@ -86,7 +86,7 @@ Observation judge(const Wrong& wrong, const std::vector<Reading>& readings) {
     const double gained = last.offset() - first.offset();
     const bool right = std::abs(gained - wrong.drift * passed) <= error && std::abs(gained) > error;
     if (wrong.kind == "freeze") {
-      return {right, fmt::format("its clock moved by {:.3f} s in {:.3f} s", passed + gained, passed)};
+      return {right, fmt::format("its clock moved by {:.1f} ms in {:.3f} s", 1000 * std::abs(passed + gained), passed)};
     }
     return {right, fmt::format("its clock gains {:+.2f} % and is {}", 100 * gained / passed, ahead(last.offset()))};
   }
@@ -159,7 +159,9 @@ class ClockFault final : public ProcessInjection {
   // Reads the clocks of whatever processes the target has now, not only of those that it had.
   Result<Observation> confirm(Deadline deadline) override {
     const bool changes = wrong_.drift != 0 || wrong_.period_s > 0;
-    const double pause_s = wrong_.drift != 0 ? 0.3 : std::clamp(wrong_.period_s * 0.3, 0.001, 0.3);
+    // Long enough that what a slow drift gains is more than what reading may be wrong by.
+    const double pause_s = wrong_.drift != 0 ? std::clamp(0.003 / std::abs(wrong_.drift), 0.3, 3.0)
+                                             : std::clamp(wrong_.period_s * 0.3, 0.001, 0.3);
     const std::string rounds = wrong_.drift != 0 ? "2" : changes ? "8" : "2";
     const std::string pause = std::to_string(changes ? std::llround(pause_s * 1000) : 1);
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {

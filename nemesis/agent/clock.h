@@ -34,6 +34,7 @@ struct ClockReading {
   std::int64_t after_ns = 0;
   bool pristine = false;  // the process's vDSO is byte for byte as the kernel made it
 };
+// Read again when the process was slow to answer, up to five times.
 [[nodiscard]] std::string read_clock(int process, ClockReading& out);
 
 }  // namespace ordeal::agent

@@ -4,6 +4,10 @@
 //   ordeal-agent clock start FOLDER ID DRIFT_Q32 PERIOD_NS STEP_NS,… PID,…   from now on; see clock_watch.h
 //   ordeal-agent clock undo FOLDER ID
 //   ordeal-agent clock read ROUNDS PAUSE_MS PID,…     lines "PID BEFORE INSIDE AFTER PRISTINE" or "PID ! why not"
+//   ordeal-agent slow start FOLDER PERCENT PERIOD_MS PID,…                             see slow.h
+//   ordeal-agent slow undo FOLDER
+//   ordeal-agent limit start FOLDER files|memory SPARE PID,…                           see limits.h
+//   ordeal-agent limit undo FOLDER
 //
 // Exit code: 0 done · 1 not done, standard error says why · 64 wrong usage.
 
@@ -15,7 +19,9 @@
 
 #include "nemesis/agent/clock.h"
 #include "nemesis/agent/clock_watch.h"
+#include "nemesis/agent/limits.h"
 #include "nemesis/agent/proc.h"
+#include "nemesis/agent/slow.h"
 #include "nemesis/agent/timing.h"
 
 namespace ordeal::agent {
@@ -66,6 +72,18 @@ int clock_read(const Words& words) {
   return 0;
 }
 
+int slow_start(const Words& words) {
+  const std::int64_t percent = to_integer(words[1]);
+  const std::int64_t period_ms = to_integer(words[2]);
+  if (percent < 1 || percent > 99 || period_ms < 1 || period_ms > 10'000) return usage();
+  return start_slow_fault(words[0], static_cast<int>(percent), static_cast<int>(period_ms), process_list(words[3]));
+}
+
+int limit_start(const Words& words) {
+  if (words[1] != "files" && words[1] != "memory") return usage();
+  return start_limit_fault(words[0], words[1], static_cast<std::uint64_t>(to_integer(words[2])), process_list(words[3]));
+}
+
 int dispatch(const Words& words) {
   if (::sysconf(_SC_PAGESIZE) != static_cast<long>(kPageSize)) {
     std::fputs("ordeal-agent: this kernel's pages are not of 4096 bytes\n", stderr);
@@ -81,6 +99,10 @@ int dispatch(const Words& words) {
       {"clock", "start", 6, clock_start},
       {"clock", "undo", 2, [](const Words& rest) { return undo_clock_fault(rest[0], rest[1]); }},
       {"clock", "read", 3, clock_read},
+      {"slow", "start", 4, slow_start},
+      {"slow", "undo", 1, [](const Words& rest) { return undo_slow_fault(rest[0]); }},
+      {"limit", "start", 4, limit_start},
+      {"limit", "undo", 1, [](const Words& rest) { return undo_limit_fault(rest[0]); }},
   };
   for (const Verb& verb : kVerbs) {
     if (words.size() != verb.words + 2 || words[0] != verb.family || words[1] != verb.name) continue;
