@@ -112,5 +112,20 @@ TEST_F(ProcessFaultTest, AProcessThatSomebodyElseStoppedIsNotOurs) {
   EXPECT_EQ(state(1, pid(1)), "S\n");
 }
 
+TEST_F(ProcessFaultTest, RestartKillsAndStartsSeveralTimesAndCountsWhatItSaw) {
+  set("restart.times", "3");
+  set("restart.after", "50ms");
+  const int before = pid(1);
+  const auto restart = prepared("restart", "n2", "test-1");
+  expect(restart->confirm(in(0.3)), false, "killed and started 0 times");
+  ASSERT_TRUE(restart->inject(in(15)));
+  expect(restart->confirm(in(2)), true,
+         "killed and started 3 times (3 were planned); 3 times every process was gone from /proc, and 3 times others ran");
+  EXPECT_NE(pid(1), before);
+  ASSERT_TRUE(target_->kill(cluster().at(1)));
+  ASSERT_TRUE(restart->heal(in(10)));
+  expect(restart->confirm_healed(in(2)), true, "runs as process");
+}
+
 }  // namespace
 }  // namespace ordeal
