@@ -190,15 +190,16 @@ TEST_F(EtcdTargetTest, SaysWhyItDoesNotStart) {
   set("etcd.flags", "--no-such-flag");
   make({"127.0.0.2"});
   ASSERT_TRUE(target_->install(cluster_.at(0)));
+  // On a busy machine it may live long enough to count as started; then await_ready says why it has ended.
   const auto started = target_->start(cluster_.at(0));
-  ASSERT_FALSE(started);
-  EXPECT_NE(started.error().message.find("no-such-flag"), std::string::npos) << started.error().message;
+  if (!started) EXPECT_NE(started.error().message.find("no-such-flag"), std::string::npos) << started.error().message;
   // Nor is the deadline waited for.
   const auto before = steady_clock::now();
-  const auto ready = target_->await_ready(in(30));
+  const auto ready = target_->await_ready(in(60));
   ASSERT_FALSE(ready);
-  EXPECT_LT(steady_clock::now() - before, seconds(10));
+  EXPECT_LT(steady_clock::now() - before, seconds(30));
   EXPECT_NE(ready.error().message.find("n1"), std::string::npos);
+  EXPECT_NE(ready.error().message.find("no-such-flag"), std::string::npos) << ready.error().message;
 }
 
 TEST_F(EtcdTargetTest, ChecksItsOptions) {
