@@ -192,7 +192,9 @@ TEST_F(EtcdTargetTest, SaysWhyItDoesNotStart) {
   ASSERT_TRUE(target_->install(cluster_.at(0)));
   // On a busy machine it may live long enough to count as started; then await_ready says why it has ended.
   const auto started = target_->start(cluster_.at(0));
-  if (!started) EXPECT_NE(started.error().message.find("no-such-flag"), std::string::npos) << started.error().message;
+  if (!started) {
+    EXPECT_NE(started.error().message.find("no-such-flag"), std::string::npos) << started.error().message;
+  }
   // Nor is the deadline waited for.
   const auto before = steady_clock::now();
   const auto ready = target_->await_ready(in(60));
