@@ -66,6 +66,7 @@ class Check {
       return unknown("the budget of " + std::to_string(memory) + " bytes is not enough for " + std::to_string(txns->micro.size()) +
                      " micro-operations, which need about " + std::to_string(needed));
     }
+    if (txns->micro.size() >= EdgeCause::kMostMicroOps) return unknown("more than " + std::to_string(EdgeCause::kMostMicroOps) + " micro-operations");
     if (std::find(txns->outcome.begin(), txns->outcome.end(), Outcome::ok) == txns->outcome.end()) {
       return unknown("no transaction succeeded, so nothing was observed");
     }
