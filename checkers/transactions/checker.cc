@@ -66,12 +66,14 @@ class Check {
       return unknown("the budget of " + std::to_string(memory) + " bytes is not enough for " + std::to_string(txns->micro.size()) +
                      " micro-operations, which need about " + std::to_string(needed));
     }
+    if (txns->micro.size() >= EdgeCause::kMostMicroOps) return unknown("more than " + std::to_string(EdgeCause::kMostMicroOps) + " micro-operations");
     if (std::find(txns->outcome.begin(), txns->outcome.end(), Outcome::ok) == txns->outcome.end()) {
       return unknown("no transaction succeeded, so nothing was observed");
     }
     if (late_()) return unknown(why_late());
     if (auto orders = wanted_orders(); !orders) return unknown(orders.error().message);
-    in_ = std::make_unique<Inference>(infer(std::move(*txns), (memory - needed) / kBytesPerChoice));
+    max_choices_ = (memory - needed) / kBytesPerChoice;
+    in_ = std::make_unique<Inference>(infer(std::move(*txns), max_choices_));
     cycles_ = find_cycles(in_->graph, late_);
     if (!cycles_.acyclic && !in_->open.empty()) choose_open(*in_);
     for (const Finding& finding : in_->findings) found_.push_back(finding);
@@ -156,14 +158,15 @@ class Check {
   bool possible(OrderKind kind, int order) {
     // Appends that nobody saw can always be put where a topological order of the rest has them.
     if (list() && (kind == OrderKind::serial || cycles_.acyclic)) return true;
-    if (in_->choices.empty() && in_->forced.empty() && !in_->open_pairs_dropped) return true;
+    if (inference_for(kind).choices.empty() && inference_for(kind).forced.empty() && !inference_for(kind).open_pairs_dropped) return true;
     const auto key = std::pair(kind, order);
     if (const auto known = orders_.find(key); known != orders_.end()) return known->second;
     result_.algorithm = "dependency-graph+order-search";
-    OrderAnswer answer = find_order(*in_, kind, kExtra[order], late_);
-    const bool yes = answer.possible == Possible::yes && !in_->open_pairs_dropped;
+    const Inference& in = inference_for(kind);
+    OrderAnswer answer = find_order(in, kind, kExtra[order], late_);
+    const bool yes = answer.possible == Possible::yes && !in.open_pairs_dropped;
     if (answer.possible == Possible::no) {
-      const OrderCore core = order_core(*in_, std::move(answer), kind, kExtra[order], [this](Transactions part) { return infer_part(std::move(part)); }, late_);
+      const OrderCore core = order_core(in, std::move(answer), kind, kExtra[order], [&](Transactions part) { return infer_part(std::move(part), kind); }, late_);
       Dilemma dilemma{no_order(kind) + (kind == OrderKind::prefix && order == 1 ? "" : kSuffix[order]), core.txns, core.answer.key, kNone, kNone,
                       core.answer.if_first, core.answer.if_second};
       if (core.answer.culprits.size() == 2) {
@@ -185,13 +188,20 @@ class Check {
     return "";
   }
 
-  Inference infer(Transactions txns, std::size_t max_choices) const {
+  // Prefix consistency allows lost updates, so registers have other choices under it.
+  const Inference& inference_for(OrderKind kind) {
+    if (list() || kind != OrderKind::prefix) return *in_;
+    if (!in_prefix_) in_prefix_ = std::make_unique<Inference>(infer(in_->txns, max_choices_, kind));
+    return *in_prefix_;
+  }
+
+  Inference infer(Transactions txns, std::size_t max_choices, OrderKind kind = OrderKind::serial) const {
     if (list()) return infer_list_append(history_, std::move(txns), threads());
-    return infer_rw_register(history_, std::move(txns), {initial(), max_choices, version_orders_});
+    return infer_rw_register(history_, std::move(txns), {initial(), max_choices, version_orders_, kind == OrderKind::prefix});
   }
   // The same for a part of the transactions, with the choices that its cycles need.
-  Inference infer_part(Transactions part) const {
-    Inference out = infer(std::move(part), kMostChoicesOfAPart);
+  Inference infer_part(Transactions part, OrderKind kind) const {
+    Inference out = infer(std::move(part), kMostChoicesOfAPart, kind);
     if (!out.open.empty()) choose_open(out);
     return out;
   }
@@ -335,7 +345,9 @@ class Check {
   Clock::time_point start_, deadline_;
   std::function<bool()> late_;
   CheckResult result_;
+  std::size_t max_choices_ = 0;
   std::unique_ptr<Inference> in_;
+  std::unique_ptr<Inference> in_prefix_;
   CycleSearch cycles_;
   std::vector<Finding> found_;
   std::map<std::pair<OrderKind, int>, bool> orders_;

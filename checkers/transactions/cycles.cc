@@ -168,14 +168,35 @@ class Search {
     for (auto& [part, mine] : tries) keep(rank, std::move(mine.best));
   }
 
+  // A component that was passed over for a simpler type, because enough of that were known, shows a cycle of it later: a cycle is
+  // named by the edges that it has.
   void keep(Rank rank, std::vector<Edge> edges) {
     if (edges.empty()) return;
-    found_.push_back({rank, order_, edges.front().from});
+    if (rank != kGPrefix) rank = rank_of(edges);
+    const int order = rank == kGPrefix ? order_ : order_in(edges);
+    const auto same = std::count_if(found_.begin(), found_.end(), [&](const Found& one) { return one.rank == rank && one.order == order; });
+    found_.push_back({rank, order, edges.front().from});
+    if (static_cast<std::size_t>(same) >= kMostComponents) return;
     Cycle cycle;
-    cycle.type = std::string(kNames[rank]) + (rank == kGPrefix && order_ == 1 ? "" : kOrders[order_]);
+    cycle.type = std::string(kNames[rank]) + (rank == kGPrefix && order == 1 ? "" : kOrders[order]);
     cycle.component = transactions_in(everything_->of[edges.front().from]);
     cycle.edges = std::move(edges);
     result_.cycles.push_back(std::move(cycle));
+  }
+  static Rank rank_of(const std::vector<Edge>& cycle) {
+    const auto count = [&](EdgeKind kind) { return std::count_if(cycle.begin(), cycle.end(), [&](const Edge& edge) { return edge.kind == kind; }); };
+    const auto rw = count(EdgeKind::rw);
+    if (rw == 0) return count(EdgeKind::wr) > 0 ? kG1c : kG0;
+    if (rw == 1) return kGSingle;
+    for (std::size_t i = 0; i < cycle.size(); ++i) {
+      if (cycle[i].kind == EdgeKind::rw && cycle[(i + 1) % cycle.size()].kind == EdgeKind::rw) return kG2Item;
+    }
+    return kGNonadjacent;
+  }
+  static int order_in(const std::vector<Edge>& cycle) {
+    int out = 0;
+    for (const Edge& edge : cycle) out = std::max(out, edge.kind == EdgeKind::realtime ? 2 : edge.kind == EdgeKind::process ? 1 : 0);
+    return out;
   }
 
   std::uint32_t transactions_in(std::uint32_t part) const {

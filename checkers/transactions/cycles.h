@@ -29,8 +29,10 @@ struct CycleSearch {
 // A cycle without helpers and points in time: what remains are edges between transactions.
 [[nodiscard]] std::vector<Edge> between_transactions(const DependencyGraph& graph, const std::vector<Edge>& cycle);
 
-// A cycle as a finding: one sentence an edge, and its picture.
-[[nodiscard]] Finding explain(const Cycle& cycle, const Inference& inference, const History& history);
+// A cycle as a finding: one sentence an edge, and its picture. `why` says in its own words why an edge holds; where it
+// returns nothing, or is not given, the kind of the edge does.
+[[nodiscard]] Finding explain(const Cycle& cycle, const Inference& inference, const History& history,
+                              const std::function<std::string(const Edge&)>& why = {});
 
 // That no order of some writes is possible, as a finding: the transactions, and the circle that either order of two writes closes
 // (empty when it takes more than one such question).

@@ -88,6 +88,9 @@ struct RegisterOptions {
   ValueId initial = kNil;       // what reads return before the first write
   std::size_t max_choices = 0;  // more choices make the inference incomplete
   VersionOrders orders;
+  // For levels that allow lost updates: a transaction that read a version and wrote the key made a later one, but not
+  // necessarily the next.
+  bool lost_updates_allowed = false;
 };
 [[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options);
 

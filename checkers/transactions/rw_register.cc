@@ -197,7 +197,7 @@ class RwRegister {
       const TxnIndex a = version.updates[0], b = version.updates[1];
       add_finding(out_.findings, {"lost-update", k, {a, b}, name(a) + " and " + name(b) + " both read " + (version.writer == kNone ? "the initial state" : text(version.value)) + " of key " + key_text(k) + " and then wrote the key, so one update was lost", {}, {}});
     }
-    if (!lost) choices(k, versions);
+    if (options_.lost_updates_allowed || !lost) choices(k, versions);
   }
 
   std::uint32_t written(const std::vector<Version>& versions, KeyIndex k, TxnIndex t) const { return versions[place_.at({k, t})].micro; }
@@ -205,7 +205,9 @@ class RwRegister {
   // What holds at every level: reads come before the versions that replaced theirs.
   void known_edges(KeyIndex k, const std::vector<Version>& versions) {
     for (const Version& version : versions) {
-      for (std::size_t i = 0; i < std::min<std::size_t>(version.updates.size(), 2); ++i) {
+      // Two updates of one version are a lost update, which further ones need not show again.
+      const std::size_t enough = options_.lost_updates_allowed ? version.updates.size() : 2;
+      for (std::size_t i = 0; i < std::min(version.updates.size(), enough); ++i) {
         const TxnIndex update = version.updates[i];
         const std::uint32_t micro = written(versions, k, update);
         if (version.writer != kNone) edges_.add(version.writer, update, micro, EdgeKind::ww);
@@ -352,9 +354,13 @@ class RwRegister {
     std::vector<std::size_t> successor(versions.size(), 0);
     std::vector<bool> has_predecessor(versions.size(), false);
     for (std::size_t v = 0; v < versions.size(); ++v) {
-      if (versions[v].updates.empty()) continue;
+      if (versions[v].updates.empty() || options_.lost_updates_allowed) continue;
       successor[v] = place_.at({k, versions[v].updates.front()});
-      if (has_predecessor[successor[v]]) return;  // its reads differ: internal, and no level that needs an order holds
+      if (has_predecessor[successor[v]]) {
+        // It read two versions before it wrote: internal, and nothing that needs an order can be proved.
+        out_.open_pairs_dropped = true;
+        return;
+      }
       has_predecessor[successor[v]] = true;
     }
     std::vector<Chain> chains;
