@@ -12,7 +12,8 @@ help:
 packages:
 	@scripts/install-packages.sh
 
-build: packages
+build:
+	@scripts/install-packages.sh build run
 	@cmake --preset release -DORDEAL_TESTS=OFF >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
 	@rm -f build-configure.log
 	@cmake --build --preset release -j $(JOBS)

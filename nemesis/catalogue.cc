@@ -1,8 +1,10 @@
 #include "nemesis/catalogue.h"
 
 #include "checkers/base/catalogue.h"
+#include "nemesis/clock.h"
 #include "nemesis/partition.h"
 #include "nemesis/processes.h"
+#include "nemesis/resources.h"
 
 namespace ordeal {
 
@@ -11,6 +13,11 @@ std::span<const FaultFactory> faults() {
       partition_fault(),
       kill_fault(),
       pause_fault(),
+      restart_fault(),
+      slow_fault(),
+      files_fault(),
+      memory_fault(),
+      clock_fault(),
   };
   return all;
 }

@@ -70,6 +70,7 @@ class Driver final : public Nemesis {
   Result<void> announce(Life& life);
   Result<void> arm(const Life& life, Deadline deadline);
   void confirm(Life& life);
+  void follow(Life& life, Deadline over, const std::stop_token& stop);
   Result<void> heal(Life& life, Deadline deadline);
   Result<void> undo_once(Life& life, Deadline deadline);
   void confirm_healed(Life& life);
@@ -187,7 +188,7 @@ void Driver::play(std::size_t lane, const Slot& slot, const std::stop_token& sto
     event(*life, "injected");
     const Deadline over = in_seconds(slot.duration_s);
     confirm(*life);
-    (void)pause_for(std::chrono::duration<double>(over - Clock::now()).count(), stop);
+    follow(*life, over, stop);
   } else {
     went_wrong(*life, injected.error().message);
   }
@@ -282,6 +283,21 @@ void Driver::confirm(Life& life) {
     if (seen->confirmed) record.confirmed_ns = now_ns();
   });
   event(life, seen->confirmed ? "confirmed" : "unconfirmed", {{Value("evidence"), Value(seen->evidence)}});
+}
+
+// Until the fault's time is over: what it measures goes to the history. A measurement that failed (the process has just
+// been killed by another fault) is left out.
+void Driver::follow(Life& life, Deadline over, const std::stop_token& stop) {
+  static constexpr auto kEvery = std::chrono::seconds(1);
+  const auto seconds_until = [](Deadline time) { return std::chrono::duration<double>(time - Clock::now()).count(); };
+  while (!stop.stop_requested() && Clock::now() + kEvery / 4 < over) {
+    const Deadline next = std::min(over, Clock::now() + kEvery);
+    const auto measured = life.injection->measure(next);
+    if (measured && measured->is_nil()) break;
+    if (measured) event(life, "measured", {{Value("values"), *measured}});
+    if (!pause_for(seconds_until(next), stop)) return;
+  }
+  (void)pause_for(seconds_until(over), stop);
 }
 
 // One attempt: the scripts on all nodes at once, then what scripts cannot do.

@@ -9,8 +9,6 @@
 namespace ordeal {
 namespace {
 
-std::string folder(std::string_view id) { return fmt::format("{}/faults/{}", kNodeStateRoot, id); }
-
 // The loop sleeps a second at a time and compares what the controller wrote last with what it saw before. It ends
 // when the undo script is gone: whoever undid the fault has removed it.
 constexpr std::string_view kWatchdog =
@@ -53,6 +51,8 @@ exit 0
 
 }  // namespace
 
+std::string fault_folder(std::string_view id) { return fmt::format("{}/faults/{}", kNodeStateRoot, id); }
+
 bool is_fault_id(std::string_view id) {
   return !id.empty() && id.size() <= 20 && std::all_of(id.begin(), id.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
@@ -62,12 +62,12 @@ bool is_fault_id(std::string_view id) {
 std::string undo_script(std::string_view id, std::string_view fault, std::string_view body) {
   ORDEAL_CHECK(is_fault_id(id), "a fault's id goes into file names");
   return fmt::format(kUndo, fmt::arg("id", id), fmt::arg("fault", fault), fmt::arg("head", kScriptHead),
-                     fmt::arg("state", folder(id)), fmt::arg("body", body), fmt::arg("root", kNodeStateRoot));
+                     fmt::arg("state", fault_folder(id)), fmt::arg("body", body), fmt::arg("root", kNodeStateRoot));
 }
 
 std::string arm_script(std::string_view id, std::string_view undo, int dead_man_s) {
   ORDEAL_CHECK(is_fault_id(id) && dead_man_s >= 1, "a fault's id and at least one second are needed");
-  const std::string watchdog = fmt::format(kWatchdog, fmt::arg("state", folder(id)), fmt::arg("limit", dead_man_s));
+  const std::string watchdog = fmt::format(kWatchdog, fmt::arg("state", fault_folder(id)), fmt::arg("limit", dead_man_s));
   // The second mkdir: a parent may vanish between the two steps of the first when another fault is undone just then.
   // The undo script gets its name last and at once, so that there is never half of one.
   return fmt::format(R"({head}umask 077
@@ -87,7 +87,7 @@ else
 fi
 echo $! >"$state/watchdog"
 )",
-                     fmt::arg("head", kScriptHead), fmt::arg("state", folder(id)), fmt::arg("id", id),
+                     fmt::arg("head", kScriptHead), fmt::arg("state", fault_folder(id)), fmt::arg("id", id),
                      fmt::arg("watchdog", shell_quote(watchdog)), fmt::arg("undo", shell_quote(undo)));
 }
 

@@ -5,6 +5,7 @@
 //                              watchdog.sh   the dead-man's switch: runs undo.sh when `beat` has not changed for a while
 //                              beat          a counter, written anew by the controller twice a second
 //                              watchdog      the watchdog's process id
+//                              agent         the agent, and what it keeps, for faults that need it (agent_program.h)
 //
 // The id is "<run>-<number>", so that runs never meet. Everything is POSIX shell, since nothing else can be taken for
 // granted on a node; the watchdog counts its own sleeps and reads no clock, so that a clock fault does not fire it.
@@ -28,6 +29,9 @@ inline constexpr std::string_view kScriptHead = "PATH=$PATH:/usr/local/sbin:/usr
 
 // At most 20 letters, digits and hyphens: it becomes part of file names and of chain names.
 [[nodiscard]] bool is_fault_id(std::string_view id);
+
+// Where a fault's files are on the node.
+[[nodiscard]] std::string fault_folder(std::string_view id);
 
 // The complete undo script around `body`, which exits non-zero while the fault is still in force. Requires: is_fault_id.
 [[nodiscard]] std::string undo_script(std::string_view id, std::string_view fault, std::string_view body);

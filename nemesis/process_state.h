@@ -23,7 +23,8 @@ struct ProcessState {
   OsProcess id;
   char state = '?';  // R, S, D, T, Z, … as proc(5) has it
   [[nodiscard]] bool gone() const { return state == 'Z' || state == 'X' || state == 'x'; }
-  [[nodiscard]] bool stopped() const { return state == 'T' || state == 't'; }
+  [[nodiscard]] bool stopped() const { return state == 'T'; }  // by a signal
+  [[nodiscard]] bool traced() const { return state == 't'; }   // held by a tracer, perhaps the agent, for a moment
 };
 
 // Prints the /proc line of each process that exists.

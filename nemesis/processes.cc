@@ -2,146 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
+#include <cmath>
 #include <thread>
 
+#include "nemesis/draw.h"
 #include "nemesis/parallel.h"
-#include "nemesis/process_state.h"
-#include "nemesis/selector.h"
+#include "nemesis/process_injection.h"
 
 namespace ordeal {
 namespace {
-
-// How often an observation looks again until it sees what it waits for.
-constexpr auto kPollPause = std::chrono::milliseconds(100);
-
-std::string pid_list(const std::vector<OsProcess>& processes) {
-  std::string out;
-  for (const OsProcess& one : processes) out += fmt::format("{}{}", out.empty() ? "" : ", ", one.pid);
-  return out;
-}
-
-// What kill and pause have in common: a selection of nodes, and the processes found there beforehand.
-class ProcessInjection : public Injection {
- public:
-  ProcessInjection(const FaultContext& context, Selection selection)
-      : cluster_(context.cluster), target_(context.target), selection_(std::move(selection)) {}
-
-  Value describe() const override {
-    Value out = Value::map();
-    out.set("selector", selection_.how);
-    Value nodes = Value::list();
-    Value pids = Value::map();
-    for (const std::size_t node : selection_.nodes) nodes.items().emplace_back(name(node));
-    for (const auto& [node, processes] : processes_) {
-      Value list = Value::list();
-      for (const OsProcess& one : processes) list.items().emplace_back(one.pid);
-      pids.set(name(node), std::move(list));
-    }
-    out.set("nodes", std::move(nodes));
-    out.set("pids", std::move(pids));
-    if (!selection_.note.empty()) out.set("note", selection_.note);
-    if (!skipped_.empty()) out.set("skipped", skipped_);
-    return out;
-  }
-  std::vector<std::string> nodes() const override { return node_names(cluster_, selection_.nodes); }
-  Impairment impairment() const override { return {selection_.nodes, {}}; }
-
-  // Finds the processes. A node on which none runs is skipped; that none runs anywhere is an error, since then there
-  // is nothing to do, and the target has died by itself or is down by another fault.
-  Result<void> prepare(Deadline deadline) override {
-    std::vector<std::vector<OsProcess>> found(selection_.nodes.size());
-    const auto asked = on_each(selection_.nodes, [&](std::size_t node) -> Result<std::string> {
-      auto states = running(node, deadline);
-      if (!states) return fail(states.error());
-      for (const ProcessState& one : *states) {
-        if (takes_stopped() || !one.stopped()) found[place(node)].push_back(one.id);
-      }
-      return std::string();
-    });
-    if (auto all = all_done(asked); !all) return fail(all.error().during("looking for the target's processes"));
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      if (!found[i].empty()) {
-        processes_[selection_.nodes[i]] = std::move(found[i]);
-      } else {
-        skipped_ += fmt::format("{}{}: no process of the target {} there", skipped_.empty() ? "" : "; ",
-                                name(selection_.nodes[i]), takes_stopped() ? "is" : "runs");
-      }
-    }
-    if (processes_.empty()) return fail(ErrorCode::target, skipped_);
-    std::erase_if(selection_.nodes, [&](std::size_t node) { return !processes_.contains(node); });
-    return {};
-  }
-
- protected:
-  // A process that somebody else has stopped (a debugger) is not ours to stop, nor to continue afterwards.
-  virtual bool takes_stopped() const = 0;
-
-  const std::string& name(std::size_t node) const { return cluster_.at(node).name(); }
-  std::size_t place(std::size_t node) const {
-    const auto& all = selection_.nodes;
-    return static_cast<std::size_t>(std::find(all.begin(), all.end(), node) - all.begin());
-  }
-
-  // The states of the target's processes that exist now, found by the target.
-  Result<std::vector<ProcessState>> running(std::size_t node, Deadline deadline) const {
-    auto pids = target_.processes()->pids(cluster_.at(node));
-    if (!pids) return fail(pids.error());
-    return states_of(node, *pids, deadline);
-  }
-  // The states of given processes, the ended ones left out.
-  Result<std::vector<ProcessState>> states_of(std::size_t node, const std::vector<int>& pids, Deadline deadline) const {
-    auto printed = run_ok(cluster_.at(node), root_script(states_script(pids), deadline));
-    if (!printed) return fail(printed.error());
-    auto states = parse_states(*printed);
-    std::erase_if(states, [](const ProcessState& one) { return one.gone(); });
-    return states;
-  }
-  // The states of the processes that were found beforehand, as far as they still are the same.
-  Result<std::vector<ProcessState>> before(std::size_t node, Deadline deadline) const {
-    std::vector<int> pids;
-    const auto& known = processes_.at(node);
-    for (const OsProcess& one : known) pids.push_back(one.pid);
-    auto states = states_of(node, pids, deadline);
-    if (!states) return fail(states.error());
-    std::erase_if(*states, [&](const ProcessState& one) {
-      return std::find(known.begin(), known.end(), one.id) == known.end();
-    });
-    return states;
-  }
-
-  // Looks at every node until all are as wanted or time is up; `look` says what it saw on one.
-  template <class Look>
-  Result<Observation> observe_all(Deadline deadline, Look look) const {
-    std::vector<std::size_t> nodes = selection_.nodes;
-    std::vector<std::string> seen(cluster_.size());
-    std::vector<char> good(cluster_.size(), 0);
-    (void)on_each(nodes, [&](std::size_t node) {
-      while (true) {
-        const Result<Observation> one = look(node);
-        good[node] = one && one->confirmed ? 1 : 0;
-        seen[node] = fmt::format("{}: {}", name(node), one ? one->evidence : one.error().message);
-        if (good[node] != 0 || std::chrono::steady_clock::now() + 2 * kPollPause > deadline) break;
-        std::this_thread::sleep_for(kPollPause);
-      }
-      return Result<std::string>(std::string());
-    });
-    Observation out;
-    out.confirmed = true;
-    for (const std::size_t node : nodes) {
-      out.confirmed = out.confirmed && good[node] != 0;
-      out.evidence += (out.evidence.empty() ? "" : "; ") + seen[node];
-    }
-    return out;
-  }
-
-  Cluster& cluster_;
-  Target& target_;
-  Selection selection_;
-  std::map<std::size_t, std::vector<OsProcess>> processes_;  // by node
-  std::string skipped_;
-};
 
 class Kill final : public ProcessInjection {
  public:
@@ -152,11 +21,7 @@ class Kill final : public ProcessInjection {
   bool takes_stopped() const override { return true; }
 
   Result<void> inject(Deadline) override {
-    return all_done(on_each(selection_.nodes, [&](std::size_t node) -> Result<std::string> {
-      auto done = target_.processes()->kill(cluster_.at(node));
-      if (!done) return fail(done.error().during(name(node)));
-      return std::string();
-    }));
+    return on_all([&](std::size_t node) { return target_.processes()->kill(cluster_.at(node)); });
   }
 
   Result<Observation> confirm(Deadline deadline) override {
@@ -175,11 +40,9 @@ class Kill final : public ProcessInjection {
   }
 
   Result<void> heal(Deadline) override {
-    return all_done(on_each(selection_.nodes, [&](std::size_t node) -> Result<std::string> {
-      auto done = target_.start(cluster_.at(node));
-      if (!done) return fail(done.error().during(name(node) + ": starting again"));
-      return std::string();
-    }));
+    auto done = on_all([&](std::size_t node) { return target_.start(cluster_.at(node)); });
+    if (!done) return fail(done.error().during("starting again"));
+    return done;
   }
 
   Result<Observation> confirm_healed(Deadline deadline) override {
@@ -219,7 +82,8 @@ class Pause final : public ProcessInjection {
       if (!states) return fail(states.error());
       const auto& known = processes_.at(node);
       for (const ProcessState& one : *states) {
-        if (!one.stopped()) return Observation{false, fmt::format("process {} is in state {}", one.id.pid, one.state)};
+        if (one.stopped() || one.traced()) continue;
+        return Observation{false, fmt::format("process {} is in state {}", one.id.pid, one.state)};
       }
       if (states->size() < known.size()) return Observation{false, "a process ended instead of being stopped"};
       return Observation{true, fmt::format("process {} is in state T", pid_list(known))};
@@ -246,27 +110,91 @@ class Pause final : public ProcessInjection {
   }
 };
 
-std::string inapplicable(const FaultContext& context, std::string_view fault) {
-  if (context.cluster.nodes.empty() || context.target.processes() == nullptr) {
-    return fmt::format("target {} has no processes on nodes that could be signalled", context.target.name());
+// Kills and starts the system several times in a row, on each node by itself.
+class Restart final : public ProcessInjection {
+ public:
+  Restart(const FaultContext& context, Selection selection, std::size_t times, double after_s)
+      : ProcessInjection(context, std::move(selection)), times_(times), after_s_(after_s), seen_(context.cluster.size()) {}
+
+  Value describe() const override {
+    Value out = ProcessInjection::describe();
+    out.set("times", static_cast<std::int64_t>(times_));
+    out.set("after_s", after_s_);
+    return out;
   }
-  const std::string key = fmt::format("{}.nodes", fault);
-  const std::string problem = selector_problem(context.options.string(key), context);
-  return problem.empty() ? "" : fmt::format("{}: {}", key, problem);
-}
+  std::vector<Undo> undo() const override { return {}; }
+  bool takes_stopped() const override { return true; }
 
-template <class Kind>
-Result<std::unique_ptr<Injection>> plan(const FaultContext& context, std::string_view key, std::mt19937_64& random) {
-  auto selection = select_nodes(context.options.string(key), context, random);
-  if (!selection) return fail(selection.error());
-  return std::make_unique<Kind>(context, *std::move(selection));
-}
+  Result<void> inject(Deadline deadline) override {
+    return on_all([&](std::size_t node) -> Result<void> {
+      for (std::size_t i = 0; i < times_ && std::chrono::steady_clock::now() + kSpare < deadline; ++i) {
+        auto done = kill_and_start(node, deadline);
+        if (!done) return done;
+        std::this_thread::sleep_until(
+            std::min(deadline - kSpare, std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                                                              std::chrono::duration<double>(after_s_))));
+      }
+      return {};
+    });
+  }
 
-OptionSpec nodes_option(std::string key) {
-  return {std::move(key), OptionSpec::Type::string, "random",
-          "one, minority, majority, all, primaries, subset (any set), a named set (n1,n3), or random: draws among one, "
-          "minority and primaries"};
-}
+  Result<Observation> confirm(Deadline deadline) override {
+    return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
+      const Seen& seen = seen_[node];
+      return Observation{seen.killed == seen.rounds && seen.rounds > 0,
+                         fmt::format("killed and started {} times ({} were planned); {} times every process was gone "
+                                     "from /proc, and {} times others ran then",
+                                     seen.rounds, times_, seen.killed, seen.started)};
+    });
+  }
+
+  Result<void> heal(Deadline) override {
+    auto done = on_all([&](std::size_t node) { return target_.start(cluster_.at(node)); });
+    if (!done) return fail(done.error().during("starting again"));
+    return done;
+  }
+
+  Result<Observation> confirm_healed(Deadline deadline) override {
+    return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
+      const auto now = running(node, deadline);
+      if (!now) return fail(now.error());
+      if (now->empty()) return Observation{false, "the target does not run: it was started and has ended again"};
+      return Observation{true, fmt::format("runs as process {}", now->front().id.pid)};
+    });
+  }
+
+ private:
+  static constexpr auto kSpare = std::chrono::seconds(2);  // before the deadline no further round is begun
+
+  struct Seen {
+    std::size_t rounds = 0;
+    std::size_t killed = 0;
+    std::size_t started = 0;  // fewer when it ends again at once
+  };
+
+  Result<void> kill_and_start(std::size_t node, Deadline deadline) {
+    Seen& seen = seen_[node];
+    if (auto killed = target_.processes()->kill(cluster_.at(node)); !killed) return killed;
+    bool gone = false;
+    for (int i = 0; i < 20 && !gone; ++i) {
+      const auto left = running(node, deadline);
+      if (!left) return fail(left.error());
+      gone = left->empty();
+      if (!gone) std::this_thread::sleep_for(std::chrono::milliseconds(25));
+    }
+    if (auto started = target_.start(cluster_.at(node)); !started) return fail(started.error().during("starting again"));
+    const auto now = running(node, deadline);
+    if (!now) return fail(now.error());
+    ++seen.rounds;
+    if (gone) ++seen.killed;
+    if (!now->empty()) ++seen.started;
+    return {};
+  }
+
+  const std::size_t times_;
+  const double after_s_;
+  std::vector<Seen> seen_;  // by node
+};
 
 }  // namespace
 
@@ -277,9 +205,9 @@ FaultFactory kill_fault() {
       "Kills the target's processes with SIGKILL; healed by starting the target again on the data that is there. Proof: "
       "the processes are gone from /proc, and afterwards others run. Needs on the nodes: root or sudo. Loses nothing "
       "that the target handed to the operating system (a power failure would).";
-  out.options = {nodes_option("kill.nodes")};
-  out.inapplicable = [](const FaultContext& context) { return inapplicable(context, "kill"); };
-  out.plan = [](const FaultContext& context, std::mt19937_64& random) { return plan<Kill>(context, "kill.nodes", random); };
+  out.options = {process_nodes_option("kill")};
+  out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "kill"); };
+  out.plan = [](const FaultContext& context, std::mt19937_64& random) { return plan_on_nodes<Kill>(context, "kill.nodes", random); };
   return out;
 }
 
@@ -290,10 +218,35 @@ FaultFactory pause_fault() {
       "Stops the target's processes with SIGSTOP and lets them go on with SIGCONT: what a long garbage collection or a "
       "suspended virtual machine looks like. Proof: their state in /proc. Needs on the nodes: root or sudo. Connections "
       "stay open and the kernel still accepts new ones.";
-  out.options = {nodes_option("pause.nodes")};
-  out.inapplicable = [](const FaultContext& context) { return inapplicable(context, "pause"); };
+  out.options = {process_nodes_option("pause")};
+  out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "pause"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
-    return plan<Pause>(context, "pause.nodes", random);
+    return plan_on_nodes<Pause>(context, "pause.nodes", random);
+  };
+  return out;
+}
+
+FaultFactory restart_fault() {
+  using Type = OptionSpec::Type;
+  FaultFactory out;
+  out.name = "restart";
+  out.help =
+      "Kills the target with SIGKILL and starts it again, several times in a row; the shorter the time between, the more "
+      "it is killed while it starts up. Healed by starting it if it does not run. Proof: each time the processes are gone "
+      "from /proc. Needs on the nodes: root or sudo. (A crash of the whole cluster at once is kill.nodes=all.)";
+  out.options = {
+      process_nodes_option("restart"),
+      {"restart.times", Type::integer, 0, "how often; 0: drawn, 2 to 6 times", 0, 100},
+      {"restart.after", Type::duration, 0.0, "from a start to the next kill; 0: drawn, 10 ms to 1 s", 0.0, 60.0},
+  };
+  out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "restart"); };
+  out.plan = [](const FaultContext& context, std::mt19937_64& random) {
+    const std::size_t drawn_times = 2 + draw_below(random, 5);
+    const double drawn_after = 0.01 * std::pow(100, draw_between(random, 0, 1));
+    const auto times = static_cast<std::size_t>(context.options.integer("restart.times"));
+    const double after_s = context.options.seconds("restart.after");
+    return plan_on_nodes<Restart>(context, "restart.nodes", random, times > 0 ? times : drawn_times,
+                                  after_s > 0 ? after_s : drawn_after);
   };
   return out;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Kill and pause: what is done to the target's processes by signals. Thread-safety: as of Injection.
+// Kill, pause and restart: what is done to the target's processes by signals. Thread-safety: as of Injection.
 
 #include "harness/runner/fault.h"
 
@@ -7,5 +7,6 @@ namespace ordeal {
 
 [[nodiscard]] FaultFactory kill_fault();
 [[nodiscard]] FaultFactory pause_fault();
+[[nodiscard]] FaultFactory restart_fault();
 
 }  // namespace ordeal

@@ -1,9 +1,12 @@
 #!/bin/sh
-# Installs the packages of scripts/packages.txt that are missing (Debian 12). Does nothing, and needs
-# neither root nor network, when all of them are there.
+# install-packages.sh [SECTION…]: installs the packages of scripts/packages.txt that are missing (Debian 12), of the
+# sections named, or of all. Does nothing, and needs neither root nor network, when all of them are there.
 set -eu
 here=$(dirname "$0")
-wanted=$(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$here/packages.txt")
+wanted=$(awk -v sections="$*" '
+  BEGIN { count = split(sections, names, " "); for (i in names) asked[names[i]] = 1; wanted = count == 0 }
+  /^# -- / { name = $3; sub(":", "", name); wanted = count == 0 || name in asked; next }
+  wanted { sub("#.*", ""); if (NF) print $1 }' "$here/packages.txt")
 missing=""
 for package in $wanted; do
   state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)

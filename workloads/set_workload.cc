@@ -40,7 +40,7 @@ WorkloadFactory set_workload() {
   factory.operations = {"add", "read"};
   factory.options = {
       // A read carries the whole set: many reads of a large set make large histories.
-      {"set.reads", Type::real, 0.02, "which part of the operations are reads", 0, 0.99},
+      {"set.reads", Type::real, 0.05, "which part of the operations are reads", 0, 0.99},
       {"set.final-read-time", Type::duration, 10.0, "how long a worker tries to read the set at the end", 0, 3600},
       level_option("set.consistency", {"linearizable", "eventual", "final"},
                    "what is claimed: linearizable; eventual: reads may be late, but nothing is lost in the end; final: only the "

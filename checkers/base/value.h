@@ -35,6 +35,15 @@ class Value {
   Value(List list) : data_(std::move(list)) {}
   Value(Map map) : data_(std::move(map)) {}
 
+  Value(const Value&) = default;
+  Value(Value&&) noexcept = default;
+  ~Value() = default;
+  // By value, so that a value may be assigned a part of itself: v = v.items()[1].
+  Value& operator=(Value other) noexcept {
+    data_.swap(other.data_);
+    return *this;
+  }
+
   static Value list(List items = {}) { return Value(std::move(items)); }
   static Value map(Map entries = {}) { return Value(std::move(entries)); }
 

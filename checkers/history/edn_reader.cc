@@ -3,6 +3,7 @@
 
 #include "checkers/history/edn_scanner.h"
 #include "checkers/history/event_sink.h"
+#include "checkers/history/fast_event.h"
 
 namespace ordeal {
 namespace {
@@ -10,13 +11,15 @@ namespace {
 class EdnReader {
  public:
   EdnReader(std::string_view text, EventSink& sink)
-      : text_(text), sink_(sink), scanner_(text, sink.values()), lines_(text) {}
+      : text_(text), sink_(sink), scanner_(text, sink.values()), fast_(sink), lines_(text) {}
 
-  Result<void> run() {
-    std::string brackets;  // the vectors or lists around the events that are open
+  // `brackets`: what closes the vectors or lists around the events that are open.
+  Result<void> run(std::string& brackets) {
     std::string_view tag;
+    bool tagged = false;
     while (scanner_.more()) {
       const char c = scanner_.peek();
+      if (c != '#') tagged = false;
       if (c == '[' || c == '(') {
         if (brackets.size() >= 8) return problem("an event (a map) was expected, found one more vector");
         brackets.push_back(c == '[' ? ']' : ')');
@@ -27,18 +30,26 @@ class EdnReader {
       } else if (c == '{') {
         if (auto read = event(); !read) return read;
         if (torn_) return {};
-      } else if (!(c == '#' && scanner_.tag(tag))) {
+      } else if (c == '#' && scanner_.tag(tag)) {
+        tagged = true;
+      } else {
         scanner_.complain("an event (a map like {:type :invoke, …}) was expected");
         return problem(scanner_.problem());
       }
     }
     if (!scanner_.ok()) return problem(scanner_.problem());
-    if (!brackets.empty()) {
-      if (!sink_.options().tolerate_torn_end) {
-        return problem(std::string("the end was found before the '") + brackets.back() + "' of the history");
-      }
-      sink_.note("The file breaks off before the bracket that closes the history.");
+    if (tagged) brackets.push_back('#');
+    return {};
+  }
+
+  // What a whole text must be after run().
+  Result<void> end(std::string_view brackets) const {
+    if (brackets.ends_with('#')) brackets.remove_suffix(1);
+    if (brackets.empty() || torn_) return {};
+    if (!sink_.options().tolerate_torn_end) {
+      return problem(std::string("the end was found before the '") + brackets.back() + "' of the history");
     }
+    sink_.note("The file breaks off before the bracket that closes the history.");
     return {};
   }
 
@@ -53,6 +64,14 @@ class EdnReader {
     const std::size_t start = scanner_.offset();
     raw_.clear();
     raw_.line = lines_.line_at(start);
+    std::size_t end = start;
+    if (fast_.read(text_, end, raw_)) {
+      scanner_.step(end - start);
+      return add();
+    }
+    const std::uint64_t line = raw_.line;
+    raw_.clear();
+    raw_.line = line;
     scanner_.step();
     bool closed = false;
     while (scanner_.more()) {
@@ -73,6 +92,10 @@ class EdnReader {
       if (scanner_.ok()) scanner_.complain("no '}' closes the event that begins in line " + std::to_string(raw_.line));
       return problem(scanner_.problem());
     }
+    return add();
+  }
+
+  Result<void> add() {
     if (!raw_.has_type && !raw_.has_process) {
       return sink_.broken(raw_.line, 0, "an event with :type and :process was expected, found another map");
     }
@@ -169,6 +192,7 @@ class EdnReader {
   std::string_view text_;
   EventSink& sink_;
   EdnScanner scanner_;
+  FastEvent<Notation::edn> fast_;
   LineCounter lines_;
   RawEvent raw_;
   bool torn_ = false;
@@ -176,6 +200,15 @@ class EdnReader {
 
 }  // namespace
 
-Result<void> read_edn(std::string_view text, EventSink& sink) { return EdnReader(text, sink).run(); }
+Result<void> read_edn(std::string_view text, EventSink& sink) {
+  EdnReader reader(text, sink);
+  std::string brackets;
+  if (auto read = reader.run(brackets); !read) return read;
+  return reader.end(brackets);
+}
+
+Result<void> read_edn_part(std::string_view text, EventSink& sink, std::string& brackets) {
+  return EdnReader(text, sink).run(brackets);
+}
 
 }  // namespace ordeal

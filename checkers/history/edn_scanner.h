@@ -31,8 +31,8 @@ class EdnScanner {
   bool more();
   // The next character after more().
   [[nodiscard]] char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-  // Steps over one character, a bracket that the caller looks at itself.
-  void step() { ++at_; }
+  // Steps over what the caller looks at itself: a bracket, or an event.
+  void step(std::size_t characters = 1) { at_ += characters; }
   // At a `#` that begins a tagged literal: steps over the tag, and gives it. False when it is something else
   // (a set, …), and nothing was read.
   bool tag(std::string_view& out);

@@ -92,15 +92,15 @@ void EventSink::set_error(RawEvent& event, const Value& error) {
 
 // Events with a process that has a name are the nemesis' or those of other machinery, unless they are a client's:
 // clients invoke before they complete, machinery reports with `info` alone.
-Result<ProcessId> EventSink::process(const RawEvent& event) {
+Result<ProcessId> HistorySink::process(const RawEvent& event) {
   if (event.process_name.empty()) return static_cast<ProcessId>(event.process);
-  if (event.process_name.starts_with("nemesis")) return builder_.named_process(event.process_name);
+  if (event.process_name.starts_with("nemesis")) return HistoryBuilder::named_process(event.process_name);
   if (const auto found = named_.find(event.process_name); found != named_.end()) return found->second;
   ProcessId id = 0;
   if (event.type == EventType::info) {
-    id = builder_.named_process(event.process_name);
+    id = HistoryBuilder::named_process(event.process_name);
   } else {
-    auto client = builder_.named_client(event.process_name);
+    auto client = HistoryBuilder::named_client(event.process_name);
     if (!client) return client;
     id = *client;
   }
@@ -109,7 +109,7 @@ Result<ProcessId> EventSink::process(const RawEvent& event) {
 }
 
 // Turns a [key value] tuple into key and value. Returns what is wrong, empty when nothing is.
-std::string EventSink::split_tuple(RawEvent& event) {
+std::string HistorySink::split_tuple(RawEvent& event) {
   const ValueTable& table = values();
   const bool fits = event.value != kAbsent && table.kind(event.value) == Value::Kind::list &&
                     table.as_list(event.value).size() == 2;
@@ -124,7 +124,7 @@ std::string EventSink::split_tuple(RawEvent& event) {
   return {};
 }
 
-Result<void> EventSink::add(RawEvent& raw) {
+Result<void> HistorySink::add(RawEvent& raw) {
   if (!raw.has_type) return broken(raw.line, 0, "the event has no type; invoke, ok, fail or info was expected");
   if (!raw.has_process) return broken(raw.line, 0, "the event has no process; a number or a name was expected");
   const auto id = process(raw);
@@ -151,7 +151,7 @@ Result<void> EventSink::add(RawEvent& raw) {
   event.value = raw.value;
   event.line = raw.line;
   if (raw.has_error) event.error = std::move(raw.error);
-  if (auto added = builder_.add(event); !added) {
+  if (auto added = HistoryBuilder::add(event); !added) {
     return fail(ErrorCode::input, name_ + ":" + std::to_string(raw.line) + ": " + added.error().message);
   }
   return {};
@@ -165,11 +165,12 @@ tl::unexpected<Error> EventSink::broken(std::uint64_t line, std::size_t column, 
   return fail(ErrorCode::input, std::move(text));
 }
 
-Result<ReadHistory> EventSink::finish(HistoryFormat format) {
-  if (builder_.size() == 0) {
+Result<ReadHistory> HistorySink::finish(HistoryFormat format) {
+  if (HistoryBuilder::size() == 0) {
     return fail(ErrorCode::input, name_ + ": holds no events (read as " + std::string(ordeal::name(format)) + ")");
   }
-  return ReadHistory{builder_.finish(), format, std::move(notes_)};
+  const bool apart = transactions_ && transactions_->stored();
+  return ReadHistory{HistoryBuilder::finish(), format, std::move(notes_), apart};
 }
 
 TextPlace place_of(std::string_view text, std::size_t offset) {

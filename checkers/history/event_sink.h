@@ -6,6 +6,7 @@
 // Thread-safety: one thread at a time.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 
 #include "checkers/history/history.h"
 #include "checkers/history/reader.h"
+#include "checkers/history/transaction_values.h"
 
 namespace ordeal {
 
@@ -36,12 +38,20 @@ struct RawEvent {
   void clear();
 };
 
+// What readers see of a sink.
 class EventSink {
  public:
-  EventSink(std::string_view name, const ReadOptions& options) : name_(name), options_(options) {}
+  EventSink(std::string_view name, const ReadOptions& options, ValueTable& values) : name_(name), options_(options), values_(values) {
+    if (options.transactions) transactions_.emplace(values);
+  }
+  virtual ~EventSink() = default;
+  EventSink(const EventSink&) = delete;
+  EventSink& operator=(const EventSink&) = delete;
 
-  [[nodiscard]] ValueTable& values() { return builder_.values(); }
-  [[nodiscard]] Result<FunctionId> function(std::string_view name) { return builder_.function(without_colons(name)); }
+  [[nodiscard]] ValueTable& values() { return values_; }
+  // Where the micro-operations of transactions go; nullptr when they are values like others.
+  [[nodiscard]] TransactionValues* transactions() { return transactions_ ? &*transactions_ : nullptr; }
+  [[nodiscard]] virtual Result<FunctionId> function(std::string_view name) = 0;
   // ":read" as "read": some programs write Clojure's keywords into JSON as they print.
   [[nodiscard]] static std::string_view without_colons(std::string_view name) {
     while (name.size() > 1 && name.front() == ':') name.remove_prefix(1);
@@ -56,15 +66,32 @@ class EventSink {
   static void set_error(RawEvent& event, const Value& error);
 
   // Errors: input, with file and line.
-  [[nodiscard]] Result<void> add(RawEvent& event);
+  [[nodiscard]] virtual Result<void> add(RawEvent& event) = 0;
+  virtual void reserve(std::size_t) {}
   // An error at a place of the file.
   [[nodiscard]] tl::unexpected<Error> broken(std::uint64_t line, std::size_t column, std::string_view what) const;
 
   void note(std::string text) { notes_.push_back(std::move(text)); }
-  void reserve(std::size_t events) { builder_.reserve(events); }
-  [[nodiscard]] std::size_t size() const { return builder_.size(); }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const ReadOptions& options() const { return options_; }
+
+ protected:
+  std::string name_;
+  ReadOptions options_;
+  ValueTable& values_;
+  std::optional<TransactionValues> transactions_;
+  std::vector<std::string> notes_;
+};
+
+// Makes the history.
+class HistorySink final : private HistoryBuilder, public EventSink {
+ public:
+  HistorySink(std::string_view name, const ReadOptions& options) : EventSink(name, options, HistoryBuilder::values()) {}
+
+  using EventSink::values;
+  [[nodiscard]] Result<FunctionId> function(std::string_view name) override { return HistoryBuilder::function(without_colons(name)); }
+  [[nodiscard]] Result<void> add(RawEvent& event) override;
+  void reserve(std::size_t events) override { HistoryBuilder::reserve(events); }
   // Errors: input when there is not a single event.
   [[nodiscard]] Result<ReadHistory> finish(HistoryFormat format);
 
@@ -72,11 +99,7 @@ class EventSink {
   Result<ProcessId> process(const RawEvent& event);
   std::string split_tuple(RawEvent& event);
 
-  std::string name_;
-  ReadOptions options_;
-  HistoryBuilder builder_;
   std::unordered_map<std::string, ProcessId> named_;
-  std::vector<std::string> notes_;
 };
 
 // Line and column, counted from 1, of an offset within a text.
@@ -103,6 +126,9 @@ class LineCounter {
 [[nodiscard]] Result<void> read_json_lines(std::string_view text, EventSink& sink);
 [[nodiscard]] Result<void> read_json_stream(std::string_view text, EventSink& sink);
 [[nodiscard]] Result<void> read_edn(std::string_view text, EventSink& sink);
+// A part of an EDN text that was cut between events. `brackets`: what closes the vectors and lists that are open, before and
+// after; '#' at their end stands for a tag whose event did not come.
+[[nodiscard]] Result<void> read_edn_part(std::string_view text, EventSink& sink, std::string& brackets);
 [[nodiscard]] Result<void> read_jepsen_log(std::string_view text, EventSink& sink);
 
 }  // namespace ordeal

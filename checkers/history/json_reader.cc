@@ -1,284 +1,17 @@
 // Histories in JSON: an object for each event, one a line (our own files), or one after the other, or within one array
 // (as elle-cli writes them).
 //
-// Almost every event is a flat object without escapes, so each is first read by FastEvent, which walks the bytes once,
-// interns values on the fly and knows no error messages. Whatever it does not expect (escapes, reals, a mistake) it
-// leaves to SlowEvent, which reads the object again with the strict JsonScanner and can say what is wrong and where.
-// What makes the fast path fast: names of fields are compared with those at the same place of the event before, and
-// numbers are read eight digits at a time. Tested by tests/checkers/reader_test.cc, which reads values both ways, and
-// by tests/fuzz/.
+// Each event is first read by FastEvent. What that leaves, SlowEvent reads again with the strict JsonScanner and can say
+// what is wrong and where. Tested by tests/checkers/reader_test.cc, which reads values both ways, and by tests/fuzz/.
 
-#include <array>
-#include <bit>
 #include <cstring>
-#include <vector>
 
 #include "checkers/base/json_scanner.h"
 #include "checkers/history/event_sink.h"
+#include "checkers/history/fast_event.h"
 
 namespace ordeal {
 namespace {
-
-enum class Field { type, f, process, value, key, time, index, error, other };
-
-Field field_of(std::string_view name) {
-  switch (name.size()) {
-    case 1: return name == "f" ? Field::f : Field::other;
-    case 3: return name == "key" ? Field::key : Field::other;
-    case 4: return name == "type" ? Field::type : name == "time" ? Field::time : Field::other;
-    case 5:
-      return name == "value" ? Field::value : name == "index" ? Field::index : name == "error" ? Field::error : Field::other;
-    case 7: return name == "process" ? Field::process : Field::other;
-    default: return Field::other;
-  }
-}
-
-class FastEvent {
- public:
-  explicit FastEvent(EventSink& sink) : sink_(sink) {}
-
-  // Reads the object that begins at `text[at]` and moves `at` past it. False: nothing is known, `raw` is spoilt.
-  bool read(std::string_view text, std::size_t& at, RawEvent& raw) {
-    p_ = text.data() + at;
-    end_ = text.data() + text.size();
-    ids_.clear();
-    if (!take('{')) return false;
-    space();
-    if (!take('}')) {
-      std::size_t place = 0;
-      do {
-        space();
-        Field which = Field::other;
-        if (!name(place++, which)) return false;
-        space();
-        if (!field(which, raw)) return false;
-        space();
-      } while (take(','));
-      if (!take('}')) return false;
-    }
-    at = static_cast<std::size_t>(p_ - text.data());
-    return true;
-  }
-
- private:
-  static constexpr int kMaxDepth = 32;
-
-  bool take(char c) {
-    if (p_ == end_ || *p_ != c) return false;
-    ++p_;
-    return true;
-  }
-  void space() {
-    while (p_ != end_ && (*p_ == ' ' || *p_ == '\t' || *p_ == '\n' || *p_ == '\r')) ++p_;
-  }
-  bool word(std::string_view text) {
-    if (static_cast<std::size_t>(end_ - p_) < text.size() || std::memcmp(p_, text.data(), text.size()) != 0) return false;
-    p_ += text.size();
-    return true;
-  }
-  bool string(std::string_view& out) {
-    if (!take('"')) return false;
-    const char* start = p_;
-    while (p_ != end_ && *p_ != '"' && *p_ != '\\' && static_cast<unsigned char>(*p_) >= 0x20) ++p_;
-    if (p_ == end_ || *p_ != '"') return false;
-    out = {start, static_cast<std::size_t>(p_ - start)};
-    ++p_;
-    return true;
-  }
-  // The name of the field at a place of the object, with its colon. Events of one file mostly have the same fields in
-  // the same order, so the name of the last event at this place is tried first.
-  bool name(std::size_t place, Field& which) {
-    if (place < shape_.size() && !shape_[place].text.empty() && word(shape_[place].text)) {
-      which = shape_[place].field;
-      return true;
-    }
-    const char* start = p_;
-    std::string_view text;
-    if (!string(text)) return false;
-    which = field_of(text);
-    space();
-    if (!take(':')) return false;
-    if (place < shape_.size()) shape_[place] = {{start, static_cast<std::size_t>(p_ - start)}, which};
-    return true;
-  }
-  // The leading digits of the next eight bytes at once: moves past them and gives their number. Requires: eight
-  // readable bytes. The idea is Daniel Lemire's ("Quickly parsing eight digits", 2018), extended to fewer digits.
-  unsigned eight_digits(std::uint64_t& value) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, p_, sizeof word);
-    const std::uint64_t digits = word ^ 0x3030303030303030ull;  // a digit becomes 0 … 9
-    const std::uint64_t others = (digits + 0x7676767676767676ull) | digits;
-    const unsigned count = static_cast<unsigned>(std::countr_zero(others & 0x8080808080808080ull)) / 8;
-    value = 0;
-    if (count == 0) return 0;
-    std::uint64_t n = digits << (64 - 8 * count);  // the digits right-aligned, zeros before them
-    n = n * 10 + (n >> 8);
-    n = (((n & 0x000000FF000000FFull) * 0x000F424000000064ull) + (((n >> 16) & 0x000000FF000000FFull) * 0x0000271000000001ull)) >> 32;
-    value = n & 0xFFFFFFFFull;
-    p_ += count;
-    return count;
-  }
-  // Up to 18 digits, so that nothing can overflow.
-  bool integer(std::int64_t& out) {
-    static constexpr std::array<std::int64_t, 9> kTens = {1, 10, 100, 1000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
-    const bool negative = take('-');
-    const char* start = p_;
-    std::int64_t n = 0;
-    if constexpr (std::endian::native == std::endian::little) {
-      for (unsigned count = 8; count == 8 && end_ - p_ >= 8 && p_ - start <= 16;) {
-        std::uint64_t part = 0;
-        count = eight_digits(part);
-        if (p_ - start > 18) return false;
-        n = n * kTens[count] + static_cast<std::int64_t>(part);
-      }
-    }
-    while (p_ != end_ && *p_ >= '0' && *p_ <= '9') {
-      if (p_ - start == 18) return false;
-      n = n * 10 + (*p_++ - '0');
-    }
-    const auto digits = p_ - start;
-    if (digits == 0 || (digits > 1 && *start == '0')) return false;
-    if (p_ != end_ && (*p_ == '.' || *p_ == 'e' || *p_ == 'E')) return false;
-    out = negative ? -n : n;
-    return true;
-  }
-
-  bool value(ValueId& out, int depth) {
-    if (p_ == end_) return false;
-    switch (*p_) {
-      case '"': {
-        std::string_view text;
-        if (!string(text)) return false;
-        out = sink_.values().string(text);
-        return true;
-      }
-      case 'n': out = kNil; return word("null");
-      case 't': out = sink_.values().boolean(true); return word("true");
-      case 'f': out = sink_.values().boolean(false); return word("false");
-      case '[': return items(out, depth);
-      case '{': return entries(out, depth);
-      default: break;
-    }
-    std::int64_t i = 0;
-    if (!integer(i)) return false;
-    out = sink_.values().integer(i);
-    return true;
-  }
-  bool items(ValueId& out, int depth) {
-    if (depth == kMaxDepth) return false;
-    const std::size_t base = ids_.size();
-    ++p_;
-    space();
-    if (!take(']')) {
-      do {
-        space();
-        ValueId item = kNil;
-        if (!value(item, depth + 1)) return false;
-        ids_.push_back(item);
-        space();
-      } while (take(','));
-      if (!take(']')) return false;
-    }
-    out = sink_.values().list({ids_.data() + base, ids_.size() - base});
-    ids_.resize(base);
-    return true;
-  }
-  bool entries(ValueId& out, int depth) {
-    if (depth == kMaxDepth) return false;
-    const std::size_t base = ids_.size();
-    ++p_;
-    space();
-    if (!take('}')) {
-      do {
-        space();
-        std::string_view name;
-        ValueId item = kNil;
-        if (!string(name)) return false;
-        ids_.push_back(sink_.values().string(name));
-        space();
-        if (!take(':')) return false;
-        space();
-        if (!value(item, depth + 1)) return false;
-        ids_.push_back(item);
-        space();
-      } while (take(','));
-      if (!take('}')) return false;
-    }
-    out = sink_.values().map({ids_.data() + base, ids_.size() - base});
-    ids_.resize(base);
-    return true;
-  }
-
-  bool field(Field which, RawEvent& raw) {
-    std::string_view text;
-    switch (which) {
-      case Field::type: return string(text) && EventSink::set_type(raw, text);
-      case Field::f: {
-        if (!string(text) || text.empty()) return false;
-        const auto f = sink_.function(text);
-        if (f) raw.f = *f;
-        return f.has_value();
-      }
-      case Field::process:
-        if (p_ != end_ && *p_ == '"') {
-          if (!string(text) || text.empty()) return false;
-          EventSink::set_process(raw, text);
-        } else {
-          std::int64_t number = 0;
-          if (!integer(number)) return false;
-          EventSink::set_process(raw, number);
-        }
-        return true;
-      case Field::key:
-        if (p_ == end_ || *p_ != '"') return value(raw.key, 0);
-        if (!string(text)) return false;
-        if (key_ == kAbsent || text != key_text_) {
-          key_ = sink_.values().string(text);
-          key_text_ = text;
-        }
-        raw.key = key_;
-        return true;
-      case Field::value: return value(raw.value, 0);
-      case Field::time: return integer(raw.time);
-      case Field::index: return integer(raw.index);
-      case Field::error: {
-        ValueId error = kNil;
-        if (!value(error, 0)) return false;
-        EventSink::set_error(raw, sink_.values().to_value(error));
-        return true;
-      }
-      case Field::other: return other();
-    }
-    return false;
-  }
-  // Fields that we do not know are walked over, not interned.
-  bool other() {
-    std::string_view text;
-    std::int64_t number = 0;
-    if (p_ == end_) return false;
-    switch (*p_) {
-      case '"': return string(text);
-      case 'n': return word("null");
-      case 't': return word("true");
-      case 'f': return word("false");
-      case '[':
-      case '{': return false;
-      default: return integer(number);
-    }
-  }
-
-  EventSink& sink_;
-  const char* p_ = nullptr;
-  const char* end_ = nullptr;
-  std::vector<ValueId> ids_;  // the parts of the lists and maps that are being read
-  struct Shape {
-    std::string_view text;  // `"name":` within the text
-    Field field = Field::other;
-  };
-  std::array<Shape, 12> shape_;  // by place within the object: the field that stood there last
-  std::string_view key_text_;    // the last key that was a string, and its id: clients often stay with one key
-  ValueId key_ = kAbsent;
-};
 
 // Reads one event with the strict scanner. On failure `problem` says what was expected, and the scanner where.
 class SlowEvent {
@@ -383,7 +116,7 @@ class LineReader {
 Result<void> read_json_lines(std::string_view text, EventSink& sink) {
   sink.reserve(text.size() / 80);
   LineReader lines(text);
-  FastEvent fast(sink);
+  FastEvent<Notation::json> fast(sink);
   RawEvent raw;
   std::string_view line;
   while (lines.next(line)) {
@@ -412,7 +145,7 @@ Result<void> read_json_lines(std::string_view text, EventSink& sink) {
 
 Result<void> read_json_stream(std::string_view text, EventSink& sink) {
   LineCounter lines(text);
-  FastEvent fast(sink);
+  FastEvent<Notation::json> fast(sink);
   RawEvent raw;
   std::size_t at = 0;
   const auto space = [&] {

@@ -5,6 +5,7 @@
 
 #include "checkers/base/catalogue.h"
 #include "checkers/base/json_scanner.h"
+#include "checkers/history/chunks.h"
 #include "checkers/history/event_sink.h"
 #include "checkers/history/input.h"
 
@@ -70,6 +71,18 @@ std::string quoted_start(std::string_view text) {
   return out;
 }
 
+Result<void> read_events(std::string_view text, HistoryFormat format, EventSink& sink) {
+  switch (format) {
+    case HistoryFormat::automatic:
+    case HistoryFormat::jsonl: return read_json_lines(text, sink);
+    case HistoryFormat::elle_json: return read_json_stream(text, sink);
+    case HistoryFormat::edn:
+    case HistoryFormat::porcupine: return read_edn(text, sink);
+    case HistoryFormat::jepsen_log: return read_jepsen_log(text, sink);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string_view name(HistoryFormat format) {
@@ -89,7 +102,6 @@ Result<HistoryFormat> find_history_format(std::string_view wanted) {
 }
 
 Result<ReadHistory> read_history(std::string_view text, std::string_view file, const ReadOptions& options) {
-  EventSink sink(file, options);
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
     return fail(ErrorCode::input, std::string(file) + ": is UTF-16; convert it to UTF-8");
@@ -106,16 +118,18 @@ Result<ReadHistory> read_history(std::string_view text, std::string_view file, c
     }
     format = *guessed;
   }
-  Result<void> read;
-  switch (format) {
-    case HistoryFormat::automatic:
-    case HistoryFormat::jsonl: read = read_json_lines(text, sink); break;
-    case HistoryFormat::elle_json: read = read_json_stream(text, sink); break;
-    case HistoryFormat::edn:
-    case HistoryFormat::porcupine: read = read_edn(text, sink); break;
-    case HistoryFormat::jepsen_log: read = read_jepsen_log(text, sink); break;
+  {
+    HistorySink sink(file, options);
+    if (read_in_chunks(text, format, sink)) return sink.finish(format);
   }
+  HistorySink sink(file, options);
+  auto read = read_events(text, format, sink);
   if (!read) return fail(read.error());
+  if (sink.transactions() != nullptr && sink.transactions()->mixed()) {
+    ReadOptions plain = options;
+    plain.transactions = false;
+    return read_history(text, file, plain);
+  }
   return sink.finish(format);
 }
 

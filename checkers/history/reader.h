@@ -33,6 +33,13 @@ struct ReadOptions {
   bool independent = false;
   // Leave out a last line that breaks off in the middle, as a killed writer leaves it, and say so in the notes.
   bool tolerate_torn_end = false;
+  // For the transactional checker: store lists of micro-operations [f key value] one by one (TransactionValues). Equal ones
+  // may then have different ids, which other checkers could take for different values.
+  bool transactions = false;
+  // How many threads read a large file; 0: as many as the machine has.
+  unsigned threads = 0;
+  // Files below this many bytes are read by one thread.
+  std::size_t parallel_from = std::size_t{8} << 20;
 };
 
 struct ReadHistory {
@@ -40,6 +47,8 @@ struct ReadHistory {
   HistoryFormat format = HistoryFormat::jsonl;
   // What the reader left out or assumed, a sentence each.
   std::vector<std::string> notes;
+  // Some values were stored one by one, as ReadOptions::transactions asks.
+  bool transactions_apart = false;
 };
 
 // Reads a file; "-" is standard input. Files compressed with gzip are unpacked.

@@ -1,6 +1,7 @@
 #include "checkers/history/value_table.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
@@ -21,9 +22,11 @@ std::uint64_t mix(std::uint64_t h, std::uint64_t w) {
 // table's bytes or ids.
 struct Slot {
   Kind kind = Kind::nil;
+  bool fresh = false;  // a list that is not in the table of distinct ones
   std::uint32_t length = 0;
   std::uint64_t payload = 0;
 };
+constexpr std::int64_t kSmall = 4096;  // integers below have a table of their own
 
 }  // namespace
 
@@ -32,6 +35,10 @@ struct ValueTable::Impl {
   std::vector<char> bytes;
   std::vector<ValueId> parts;
   boost::unordered_flat_map<std::int64_t, ValueId> integers;
+  std::array<ValueId, kSmall> small;  // by integer
+  bool any_fresh = false;
+
+  Impl() { small.fill(kAbsent); }
 
   // The table of strings, reals, lists and maps holds ids; a candidate is compared without being stored.
   struct Candidate {
@@ -90,12 +97,12 @@ struct ValueTable::Impl {
 
   ValueId intern(const Candidate& c) {
     if (const auto found = others.find(c); found != others.end()) return *found;
-    Slot slot{c.kind, 0, c.scalar};
+    Slot slot{c.kind, false, 0, c.scalar};
     if (c.kind == Kind::string) {
-      slot = {c.kind, static_cast<std::uint32_t>(c.text.size()), bytes.size()};
+      slot = {c.kind, false, static_cast<std::uint32_t>(c.text.size()), bytes.size()};
       bytes.insert(bytes.end(), c.text.begin(), c.text.end());
     } else if (c.kind == Kind::list || c.kind == Kind::map) {
-      slot = {c.kind, static_cast<std::uint32_t>(c.ids.size()), parts.size()};
+      slot = {c.kind, false, static_cast<std::uint32_t>(c.ids.size()), parts.size()};
       parts.insert(parts.end(), c.ids.begin(), c.ids.end());
     }
     const ValueId id = add(slot);
@@ -104,7 +111,7 @@ struct ValueTable::Impl {
   }
 };
 
-ValueTable::ValueTable() : impl_(std::make_unique<Impl>()) { impl_->add({Kind::nil, 0, 0}); }
+ValueTable::ValueTable() : impl_(std::make_unique<Impl>()) { impl_->add({}); }
 ValueTable::ValueTable(ValueTable&&) noexcept = default;
 ValueTable& ValueTable::operator=(ValueTable&&) noexcept = default;
 ValueTable::~ValueTable() = default;
@@ -113,8 +120,11 @@ std::size_t ValueTable::size() const { return impl_->slots.size(); }
 Kind ValueTable::kind(ValueId id) const { return impl_->slots[id].kind; }
 
 ValueId ValueTable::integer(std::int64_t i) {
+  const bool small = i >= 0 && i < kSmall;
+  if (small && impl_->small[static_cast<std::size_t>(i)] != kAbsent) return impl_->small[static_cast<std::size_t>(i)];
   const auto [it, inserted] = impl_->integers.try_emplace(i, 0);
-  if (inserted) it->second = impl_->add({Kind::integer, 0, std::bit_cast<std::uint64_t>(i)});
+  if (inserted) it->second = impl_->add({Kind::integer, false, 0, std::bit_cast<std::uint64_t>(i)});
+  if (small) impl_->small[static_cast<std::size_t>(i)] = it->second;
   return it->second;
 }
 ValueId ValueTable::string(std::string_view text) { return impl_->intern({Kind::string, 0, text, {}}); }
@@ -134,6 +144,84 @@ ValueId ValueTable::map(std::span<const ValueId> entries) {
     flat.push_back(v);
   }
   return impl_->intern({Kind::map, 0, {}, flat});
+}
+
+ValueId ValueTable::fresh_list(std::span<const ValueId> items) {
+  const Slot slot{Kind::list, true, static_cast<std::uint32_t>(items.size()), impl_->parts.size()};
+  impl_->parts.insert(impl_->parts.end(), items.begin(), items.end());
+  impl_->any_fresh = true;
+  return impl_->add(slot);
+}
+
+ValueId ValueTable::fresh_reading(Growing& list, std::span<const ValueId> items) {
+  auto& parts = impl_->parts;
+  const std::size_t common = std::min<std::size_t>(items.size(), list.used);
+  if (!std::equal(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(common), parts.begin() + static_cast<std::ptrdiff_t>(list.at))) {
+    return fresh_list(items);
+  }
+  if (items.size() == list.used && list.whole != kAbsent) return list.whole;
+  if (items.size() > list.room) {
+    list.at = parts.size();
+    list.room = static_cast<std::uint32_t>(std::max<std::size_t>(8, 2 * items.size()));
+    parts.resize(parts.size() + list.room, kNil);
+    std::copy(items.begin(), items.end(), parts.begin() + static_cast<std::ptrdiff_t>(list.at));
+  } else if (items.size() > list.used) {
+    std::copy(items.begin() + list.used, items.end(), parts.begin() + static_cast<std::ptrdiff_t>(list.at + list.used));
+  }
+  impl_->any_fresh = true;
+  const ValueId id = impl_->add({Kind::list, true, static_cast<std::uint32_t>(items.size()), list.at});
+  if (items.size() >= list.used) {
+    list.used = static_cast<std::uint32_t>(items.size());
+    list.whole = id;
+  }
+  return id;
+}
+
+std::vector<ValueId> ValueTable::absorb(const ValueTable& other) {
+  const Impl& theirs = *other.impl_;
+  std::vector<ValueId> out(theirs.slots.size(), kNil);
+  // The parts of fresh lists are copied as they lie, so that what shared memory goes on sharing it.
+  const std::size_t base = impl_->parts.size();
+  if (theirs.any_fresh) impl_->parts.resize(base + theirs.parts.size());
+  std::vector<ValueId> ids;
+  for (ValueId id = 1; id < theirs.slots.size(); ++id) {
+    const Slot& slot = theirs.slots[id];
+    if (slot.fresh) {
+      out[id] = impl_->add({Kind::list, true, slot.length, slot.payload + base});
+      continue;
+    }
+    const Impl::Candidate candidate = theirs.candidate(id);
+    ids.clear();
+    for (const ValueId part : candidate.ids) ids.push_back(out[part]);
+    switch (slot.kind) {
+      case Kind::integer: out[id] = integer(std::bit_cast<std::int64_t>(slot.payload)); break;
+      case Kind::list: out[id] = list(ids); break;
+      case Kind::map: out[id] = map(ids); break;
+      default: out[id] = impl_->intern(candidate);
+    }
+  }
+  if (theirs.any_fresh) {
+    impl_->any_fresh = true;
+    ValueId* to = impl_->parts.data() + base;
+    for (const ValueId part : theirs.parts) *to++ = out[part];
+  }
+  return out;
+}
+
+void ValueTable::clear() {
+  impl_->others.clear();
+  impl_->integers.clear();
+  impl_->small.fill(kAbsent);
+  impl_->slots.clear();
+  impl_->bytes.clear();
+  impl_->parts.clear();
+  impl_->any_fresh = false;
+  impl_->add({});
+}
+
+void ValueTable::reserve(std::size_t values, std::size_t parts) {
+  impl_->slots.reserve(values);
+  impl_->parts.reserve(parts);
 }
 
 ValueId ValueTable::intern(const Value& value) {

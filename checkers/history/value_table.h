@@ -1,8 +1,8 @@
 #pragma once
 // ValueTable: every distinct value of a history once, named by a small integer.
 //
-// Equal values have equal ids, so that checkers compare and hash 32-bit integers and never look at payloads.
-// Lists and maps are interned by the ids of their parts. Thread-safety: const methods from many threads; interning
+// Equal values have equal ids, so that checkers compare and hash 32-bit integers and never look at payloads (but for
+// fresh lists, which a reader makes when it is asked to). Lists and maps are interned by the ids of their parts. Thread-safety: const methods from many threads; interning
 // from one.
 
 #include <cstdint>
@@ -37,6 +37,25 @@ class ValueTable {
   ValueId list(std::span<const ValueId> items);
   // Keys and values alternate: k0 v0 k1 v1 …, in any order; the entries are sorted by key id when stored.
   ValueId map(std::span<const ValueId> entries);
+
+  // Lists that are stored one by one: no equal one is looked for, so two equal ones may have different ids. For values that
+  // are only ever looked into, in histories of millions of them (transactions).
+  ValueId fresh_list(std::span<const ValueId> items);
+  // A list that grows and is read again and again. Readings that agree with what is known of it share its memory, so
+  // that a list of n elements read at every length takes O(n), and as_list() of two such readings has the same data().
+  struct Growing {
+    std::uint64_t at = 0;
+    std::uint32_t used = 0, room = 0;
+    ValueId whole = kAbsent;  // the reading of all that is known
+  };
+  ValueId fresh_reading(Growing& list, std::span<const ValueId> items);
+
+  // Takes over all values of another table: our id for each id of its. O(its size), without a look-up for fresh lists.
+  std::vector<ValueId> absorb(const ValueTable& other);
+  // Forgets everything but the memory. All ids become invalid.
+  void clear();
+  // Makes room for about so many values and parts of lists.
+  void reserve(std::size_t values, std::size_t parts);
 
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] Value::Kind kind(ValueId id) const;

@@ -65,7 +65,9 @@ class Explainer {
     std::set<Reached> seen, open{{{}, key_.model->initial()}};
     std::vector<Reached> longest;
     std::size_t most_ok = 0;
-    while (!open.empty() && seen.size() < 20000) {
+    // The more operations, the less of what is possible is looked at.
+    const std::size_t most = std::min<std::size_t>(20'000, 400'000 / std::max<std::size_t>(1, key_.calls.size()));
+    while (!open.empty() && seen.size() < most) {
       const Reached here = *open.begin();
       open.erase(open.begin());
       if (!seen.insert(here).second) continue;

@@ -14,7 +14,8 @@
 // With a width the search is bounded (bounds.cc): from below it keeps only the most promising configurations of each
 // state, so what it finds exists, and from above it replaces configurations of one state by their join (space.h), which
 // can do whatever any of them can, so what it does not find does not exist. Either also notes whether it ever had to:
-// if not, it was exact.
+// if not, it was exact. When a search from below comes to an end, what it lacked was mostly left behind not long before:
+// it goes back a little and tries again with more, and further back with even more, until it has passed the place.
 // Memory: the configurations of one moment. Tested by linearizability_test against the oracle and all other algorithms.
 
 #include <algorithm>
@@ -47,6 +48,7 @@ class Antichain {
   };
   Antichain(const Space& space, Limit limit) : space_(&space), limit_(limit) {}
 
+  void set_limit(Limit limit) { limit_ = limit; }
   void clear() {
     words_.clear();
     logs_.clear();
@@ -141,10 +143,10 @@ class Antichain {
 
 class Jit {
  public:
-  Jit(const KeyHistory& history, Budget& budget, bool want_order, Side side, std::size_t width)
-      : history_(history), budget_(budget), charge_(budget), space_(history, budget), want_order_(want_order),
-        side_(side), width_(width), frontier_(space_, limit(side, width)), nodes_(space_, limit(side, width)),
-        out_(space_, limit(side, width)) {}
+  Jit(const KeyHistory& history, Budget& budget, bool want_order, const Bounds& bounds)
+      : history_(history), budget_(budget), charge_(budget), space_(history, budget, bounds.relaxation),
+        want_order_(want_order), side_(bounds.side), width_(bounds.width), relaxed_(bounds.relaxation.kind != Relaxation::Kind::none),
+        frontier_(space_, limit(side_, width_)), nodes_(space_, limit(side_, width_)), out_(space_, limit(side_, width_)) {}
 
   Decision run() {
     const auto first = space_.initial();
@@ -152,6 +154,7 @@ class Jit {
     const auto& events = space_.prepared.events;
     for (event_ = 0; event_ < events.size(); ++event_) {
       if (event_ % 1024 == 0 && budget_.out_of_time()) return give_up(budget_.reason());
+      if (side_ == Side::below && event_ % kBetweenPlaces == 0) remember_place();
       const CallIndex call = events[event_].call;
       if (!events[event_].is_return) {
         space_.open(call);
@@ -163,20 +166,23 @@ class Jit {
         if (nodes_.overflown() || out_.overflown()) return too_narrow();
         if (side_ != Side::below) {
           std::swap(frontier_, out_);
-        } else if (!out_.best(width_, kStatesAtOnce * width_, frontier_)) {
+        } else if (!out_.best(factor_ * width_, kStatesAtOnce * factor_ * width_, frontier_)) {
           left_behind_ = true;
         }
       }
       space_.close(call);
       decision_.peak = std::max<std::uint64_t>(decision_.peak, frontier_.size());
       if (frontier_.size() == 0) {
-        if (side_ == Side::below && inexact()) return too_narrow();
+        if (side_ == Side::below && inexact()) {
+          if (go_back()) continue;
+          return too_narrow();
+        }
         decision_.verdict = Verdict::invalid;
         decision_.failed_at = space_.prepared.calls[call].ret;
         return decision_;
       }
     }
-    if (side_ == Side::above && inexact()) return too_narrow();
+    if (relaxed_ || (side_ == Side::above && inexact())) return too_narrow();
     decision_.verdict = Verdict::valid;
     if (want_order_) decision_.order = full_order(space_, steps(frontier_.log(0)));
     return decision_;
@@ -189,6 +195,58 @@ class Jit {
     if (side == Side::above) return {side, width, kStatesInAll * width};
     return {side, kRoom * width, kStatesAtOnce * kRoom * width};
   }
+  // From below: where it can go back to, and how much wider it is at the moment.
+  struct Place {
+    std::uint32_t event;
+    std::vector<Word> words;
+    std::vector<std::uint32_t> logs;
+  };
+  static constexpr std::uint32_t kBetweenPlaces = 32;
+  static constexpr std::size_t kMostPlaces = 40, kMostFactor = 256;
+
+  void remember_place() {
+    if (event_ > furthest_ + 4 * kBetweenPlaces && factor_ > 1) widen(1);
+    if (!places_.empty() && places_.back().event >= event_) return;
+    if (places_.size() == kMostPlaces) {
+      // The longer ago, the fewer.
+      std::size_t kept = 0;
+      for (std::size_t i = 0; i < places_.size(); ++i) {
+        if (i % 2 == 0 || i >= kMostPlaces / 2) std::swap(places_[kept++], places_[i]);
+      }
+      places_.resize(kept);
+    }
+    Place place{event_, {}, {}};
+    for (std::size_t i = 0; i < frontier_.size(); ++i) {
+      place.words.insert(place.words.end(), frontier_.at(i), frontier_.at(i) + space_.stride());
+      place.logs.push_back(frontier_.log(i));
+    }
+    places_.push_back(std::move(place));
+  }
+
+  void widen(std::size_t factor) {
+    factor_ = factor;
+    for (Antichain* set : {&frontier_, &nodes_, &out_}) set->set_limit(limit(side_, factor_ * width_));
+  }
+
+  // Requires: event_ is a return whose call has been closed, and nothing explains it. False: it is at its wits' end.
+  bool go_back() {
+    if (factor_ >= kMostFactor || budget_.out_of_time()) return false;
+    furthest_ = std::max(furthest_, event_);
+    const std::uint32_t back = static_cast<std::uint32_t>(factor_) * kBetweenPlaces;
+    while (places_.size() > 1 && places_.back().event + back > furthest_) places_.pop_back();
+    if (places_.empty()) return false;
+    widen(4 * factor_);
+    const Place& place = places_.back();
+    const auto& events = space_.prepared.events;
+    for (std::uint32_t e = event_ + 1; e-- > place.event;) {
+      events[e].is_return ? space_.reopen(events[e].call) : space_.unopen(events[e].call);
+    }
+    frontier_.clear();
+    for (std::size_t i = 0; i < place.logs.size(); ++i) (void)frontier_.add(place.words.data() + i * space_.stride(), place.logs[i]);
+    event_ = place.event - 1;  // the loop goes on with the next
+    return true;
+  }
+
   bool inexact() const { return left_behind_ || frontier_.inexact() || nodes_.inexact() || out_.inexact(); }
 
   // The common case: every configuration has already linearized or absorbed the call, and no other choice is left.
@@ -270,6 +328,7 @@ class Jit {
 
   Decision too_narrow() {
     decision_.too_narrow = true;
+    decision_.narrow_only_by_relaxation = relaxed_ && !inexact();
     return give_up("a search with " + std::to_string(width_) + " configurations a state left it open");
   }
 
@@ -290,7 +349,11 @@ class Jit {
   bool want_order_;
   Side side_;
   std::size_t width_;
+  bool relaxed_;
   bool left_behind_ = false;
+  std::size_t factor_ = 1;      // from below: how many times the width at present …
+  std::uint32_t furthest_ = 0;  // … until this event lies well behind
+  std::vector<Place> places_;
   Antichain frontier_, nodes_, out_;
   std::vector<std::vector<std::uint32_t>> levels_;  // nodes by crashed operations used
   std::vector<Word> current_, after_;
@@ -306,14 +369,14 @@ class JitStrategy final : public Strategy {
   std::string_view name() const override { return "jit"; }
   std::string objection(const KeyHistory&) const override { return ""; }
   Decision decide(const KeyHistory& history, Budget& budget, bool want_order) const override {
-    return Jit(history, budget, want_order, Side::exact, 0).run();
+    return Jit(history, budget, want_order, {}).run();
   }
 };
 
 }  // namespace
 
-Decision search_from(Side side, std::size_t width, const KeyHistory& history, Budget& budget, bool want_order) {
-  return Jit(history, budget, want_order, side, width).run();
+Decision search_within(const Bounds& bounds, const KeyHistory& history, Budget& budget, bool want_order) {
+  return Jit(history, budget, want_order, bounds).run();
 }
 
 std::unique_ptr<Strategy> jit_strategy() { return std::make_unique<JitStrategy>(); }

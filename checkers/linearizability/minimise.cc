@@ -1,6 +1,6 @@
 // Delta debugging (Zeller and Hildebrandt, 2002) with the checker as judge, after two steps that make it fast on long
-// histories: only what was invoked before the failing return matters; and of a register's history only what comes after
-// a blind write that no observer overlaps, since whatever completed before that write cannot be seen after it.
+// histories: only what was invoked before the failing return matters; and of a register's history mostly only what
+// happened shortly before, together with whatever may explain it (links.h).
 
 #include "checkers/linearizability/minimise.h"
 
@@ -8,214 +8,86 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
-#include "checkers/linearizability/operations.h"
+#include "checkers/linearizability/links.h"
+#include "checkers/linearizability/relaxation.h"
 
 namespace ordeal::lin {
 namespace {
 
-using Calls = std::vector<CallIndex>;
-
-// What an operation provides and what it saw, as tokens; and the operations that only make sense together.
-struct Links {
-  std::vector<std::int64_t> provides, needs;
-  std::int64_t together = -1;  // operations of one number go together; -1: it can go alone
-  bool stays = false;          // leaving it out would change what others must see
-};
-
-enum class Family { registers, containers, elements, counters, locks, other };
-
-Family family(const Model& model) {
-  const std::string_view name = model.name();
-  if (is_one_register(model)) return Family::registers;
-  if (name == "queue" || name == "unordered-queue" || name == "stack" || name == "priority-queue") return Family::containers;
-  if (name == "set" || name == "log") return Family::elements;
-  if (name == "counter" || name == "fetch-add") return Family::counters;
-  if (name.ends_with("mutex") || name == "mutex-owner" || name.starts_with("semaphore-")) return Family::locks;
-  return Family::other;
-}
-
-void link_elements(const KeyHistory& history, const Call& call, Links& out) {
-  const ValueTable& values = history.history->values();
-  const bool read = call.op.code == set::kRead && (history.model->traits(call.op) & kPure) != 0;
-  if (read) {
-    if (call.op.a == kNil) return;
-    for (const ValueId item : values.as_list(static_cast<ValueId>(call.op.a))) out.needs.push_back(item);
-    return;
-  }
-  // All that is said about one element of a set goes together; a log's append alone.
-  if (call.op.code == set::kAdd) out.provides.push_back(call.op.a);
-  if (history.model->name() == "set") out.together = call.op.a;
-}
-
-std::vector<Links> links_of(const KeyHistory& history) {
-  std::vector<Links> out(history.calls.size());
-  const Family kind = family(*history.model);
-  boost::unordered_flat_map<std::int32_t, std::int64_t> held;  // by process: the number of its last acquire
-  for (CallIndex i = 0; i < out.size(); ++i) {
-    const Operation& op = history.calls[i].op;
-    const bool pure = (history.model->traits(op) & kPure) != 0;
-    Links& links = out[i];
-    switch (kind) {
-      case Family::registers:
-        if (op.code != reg::kWrite) links.needs.push_back(op.a);
-        if (op.code != reg::kRead) links.provides.push_back(op.code == reg::kCas ? op.b : op.a);
-        break;
-      case Family::containers:
-        if (op.a > kNil) links.together = op.a;
-        if (op.code == queue::kPut) links.provides.push_back(op.a);
-        if (op.code == queue::kTake && op.a > kNil) links.needs.push_back(op.a);
-        break;
-      case Family::elements:
-        link_elements(history, history.calls[i], links);
-        break;
-      case Family::counters: links.stays = !pure; break;
-      case Family::locks: {
-        const ProcessId process = history.history->process(history.calls[i].inv);
-        if (op.code == lock::kAcquire) held[process] = i;
-        const auto mine = held.find(process);
-        if (mine != held.end()) links.together = mine->second;
-        if (op.code == lock::kAcquire) links.provides.push_back(0);
-        if (op.code == lock::kRelease) links.needs.push_back(0);
-        if (op.code == lock::kRelease && mine != held.end()) held.erase(mine);
-        break;
-      }
-      case Family::other: links.stays = !pure && history.model->name() != "unique-ids"; break;
-    }
-  }
-  return out;
-}
-
-// When each token was provided first.
-using Provided = boost::unordered_flat_map<std::int64_t, EventIndex>;
-
-void provide(Provided& provided, const Links& links, const Call& call) {
-  for (const std::int64_t token : links.provides) {
-    const auto [place, added] = provided.try_emplace(token, call.inv);
-    if (!added) place->second = std::min(place->second, call.inv);
-  }
-}
-
-bool has(const Provided& provided, std::int64_t token, EventIndex before) {
-  const auto found = provided.find(token);
-  return found != provided.end() && found->second < before;
-}
-
-bool self_explaining(const KeyHistory& history, const std::vector<Links>& links, const Provided& by_all, const Calls& kept) {
-  Provided provided;
-  for (const CallIndex i : kept) provide(provided, links[i], history.calls[i]);
-  return std::all_of(kept.begin(), kept.end(), [&](CallIndex i) {
-    const EventIndex end = history.calls[i].ret;
-    return std::all_of(links[i].needs.begin(), links[i].needs.end(), [&](std::int64_t token) {
-      return has(provided, token, end) || !has(by_all, token, end);
-    });
-  });
-}
+// A candidate that takes longer than this is given up.
+constexpr std::chrono::milliseconds kPerCandidate{1000};
+// Parts of a register's history larger than this are not looked for; they are made by leaving out instead.
+constexpr std::size_t kMostGrown = 4000;
 
 class Minimiser {
  public:
-  Minimiser(const KeyHistory& history, Budget& budget) : history_(history), budget_(budget), links_(links_of(history)) {
-    for (CallIndex i = 0; i < links_.size(); ++i) provide(provided_, links_[i], history.calls[i]);
-  }
+  Minimiser(const KeyHistory& history, Budget& budget)
+      : history_(history), budget_(budget), is_register_(is_one_register(*history.model)), links_(history),
+        crashed_observe_(!is_register_) {}
 
   Calls run(const Decision& decision) {
     for (CallIndex i = 0; i < history_.calls.size(); ++i) {
       if (history_.calls[i].inv < decision.failed_at) kept_.push_back(i);
     }
-    drop_unfinished(decision.failed_at);
-    if (!decision.culprits.empty()) {
-      Calls culprits = decision.culprits;
-      std::sort(culprits.begin(), culprits.end());
-      culprits.erase(std::unique(culprits.begin(), culprits.end()), culprits.end());
-      (void)accept(std::move(culprits));
+    links_.drop_unfinished(kept_, decision.failed_at);
+    if (!start_from(decision.culprits) && is_register_ && !start_from_the_end() && !is_invalid(kept_)) {
+      // What crashed cas observe matters.
+      crashed_observe_ = true;
+      (void)start_from_the_end();
     }
-    if (family(*history_.model) == Family::registers) window();
     std::size_t before = 0;
     do {
       before = kept_.size();
       reduce(units([&](CallIndex i) { return is_pure(i); }));
-      if (family(*history_.model) == Family::registers) drop_what_explains_nothing();
-      reduce(units([&](CallIndex i) { return !links_[i].stays; }));
+      reduce(units([&](CallIndex i) { return !links_.stays(i); }));
     } while (kept_.size() < before && !budget_.out_of_time());
     return kept_;
+  }
+
+  // Whether the part proves the violation, in either way of taking crashed cas.
+  bool proves(const Calls& part) {
+    for (const bool observe : {false, true}) {
+      if (!observe && !is_register_) continue;
+      crashed_observe_ = observe;
+      if (links_.complete(part, observe) && is_invalid(part)) return true;
+    }
+    return false;
   }
 
  private:
   bool is_pure(CallIndex i) const { return (history_.model->traits(history_.calls[i].op) & kPure) != 0; }
 
   bool is_invalid(const Calls& calls) {
-    const KeyHistory part = part_of(history_, calls);
-    Budget short_time(budget_, std::chrono::steady_clock::now() + std::chrono::seconds(5), {});
+    KeyHistory part = part_of(history_, calls);
+    if (!crashed_observe_) {
+      for (Call& call : part.calls) relax({Relaxation::Kind::count_all, 0}, call);
+    }
+    Budget short_time(budget_, std::chrono::steady_clock::now() + kPerCandidate, {});
     return strategy_for(part).decide(part, short_time, false).verdict == Verdict::invalid;
   }
 
-  // What was still open at the failure need not have happened. Where it saw what was provided only later, it goes.
-  void drop_unfinished(EventIndex failed_at) {
-    for (bool changed = true; changed;) {
-      Provided provided;
-      for (const CallIndex i : kept_) provide(provided, links_[i], history_.calls[i]);
-      const auto orphaned = [&](CallIndex i) {
-        const EventIndex end = history_.calls[i].ret;
-        return end > failed_at && std::any_of(links_[i].needs.begin(), links_[i].needs.end(), [&](std::int64_t token) {
-                 return !has(provided, token, end);
-               });
-      };
-      changed = std::erase_if(kept_, orphaned) > 0;
-    }
-  }
-
-  // Goes on with `smaller` when it shows the violation too and explains itself.
+  // Goes on with `smaller` when it proves the violation too.
   bool accept(Calls smaller) {
-    if (budget_.out_of_time() || !self_explaining(history_, links_, provided_, smaller) || !is_invalid(smaller)) return false;
+    if (budget_.out_of_time() || !links_.complete(smaller, crashed_observe_) || !is_invalid(smaller)) return false;
     kept_ = std::move(smaller);
     return true;
   }
 
-  // A blind write that no cas overlaps, with what was open then or came later, and without reads that began before.
-  void window() {
-    for (std::size_t want = 32; want < kept_.size(); want *= 4) {
-      for (std::size_t i = kept_.size() - want, tries = 0; i > 0 && tries < 8; --i) {
-        const Call& cut = history_.calls[kept_[i]];
-        if (cut.op.code != reg::kWrite || cut.crashed()) continue;
-        ++tries;
-        Calls smaller;
-        bool overlapped = false;
-        for (const CallIndex c : kept_) {
-          const Call& call = history_.calls[c];
-          if (call.ret < cut.inv) continue;
-          if (call.op.code != reg::kWrite && call.inv < cut.ret) {
-            overlapped |= call.op.code == reg::kCas;
-            continue;
-          }
-          smaller.push_back(c);
-        }
-        if (overlapped) continue;
-        if (accept(std::move(smaller))) return;
-        break;
-      }
-    }
+  bool start_from(Calls part) {
+    if (part.empty()) return false;
+    std::sort(part.begin(), part.end());
+    part.erase(std::unique(part.begin(), part.end()), part.end());
+    if (accept(part)) return true;
+    if (!is_register_) return false;
+    Calls grown = links_.completed(std::move(part), crashed_observe_, kMostGrown);
+    return !grown.empty() && accept(std::move(grown));
   }
 
-  // Writers that no remaining observer can have read from: they come after it, or were overwritten before it began.
-  void drop_what_explains_nothing() {
-    if (kept_.size() > 3000) return;
-    for (std::size_t i = kept_.size(); i-- > 0;) {
-      const Call& writer = history_.calls[kept_[i]];
-      if (writer.op.code == reg::kRead) continue;
-      const std::int64_t value = links_[kept_[i]].provides[0];
-      const bool explains = std::any_of(kept_.begin(), kept_.end(), [&](CallIndex o) {
-        const Call& observer = history_.calls[o];
-        if (o == kept_[i] || links_[o].needs.empty() || links_[o].needs[0] != value || writer.inv > observer.ret) return false;
-        return std::none_of(kept_.begin(), kept_.end(), [&](CallIndex between) {
-          const Call& other = history_.calls[between];
-          return !links_[between].provides.empty() && links_[between].provides[0] != value && writer.ret < other.inv &&
-                 other.ret < observer.inv;
-        });
-      });
-      if (explains) continue;
-      Calls smaller = kept_;
-      smaller.erase(smaller.begin() + static_cast<std::ptrdiff_t>(i));
-      (void)accept(std::move(smaller));
+  bool start_from_the_end() {
+    for (std::size_t want = 8; want < kept_.size() && want < kMostGrown; want *= 4) {
+      if (start_from(Calls(kept_.end() - static_cast<std::ptrdiff_t>(want), kept_.end()))) return true;
     }
+    return false;
   }
 
   // The kept calls that satisfy `wanted`, in groups that go together.
@@ -225,11 +97,11 @@ class Minimiser {
     boost::unordered_flat_map<std::int64_t, std::size_t> place;
     for (const CallIndex i : kept_) {
       if (!wanted(i)) continue;
-      if (links_[i].together < 0) {
+      if (links_.together(i) < 0) {
         out.push_back({i});
         continue;
       }
-      const auto [found, added] = place.try_emplace(links_[i].together, out.size());
+      const auto [found, added] = place.try_emplace(links_.together(i), out.size());
       if (added) out.emplace_back();
       out[found->second].push_back(i);
     }
@@ -263,8 +135,9 @@ class Minimiser {
 
   const KeyHistory& history_;
   Budget& budget_;
-  std::vector<Links> links_;
-  Provided provided_;
+  bool is_register_;
+  Links links_;
+  bool crashed_observe_;  // false: crashed cas are taken for crashed writes, which may do more
   Calls kept_;
 };
 
@@ -277,11 +150,8 @@ KeyHistory part_of(const KeyHistory& history, const Calls& calls) {
   return part;
 }
 
-bool explains_itself(const KeyHistory& history, const Calls& calls) {
-  const auto links = links_of(history);
-  Provided provided;
-  for (CallIndex i = 0; i < links.size(); ++i) provide(provided, links[i], history.calls[i]);
-  return self_explaining(history, links, provided, calls);
+bool proves_violation(const KeyHistory& history, const Calls& calls, Budget& budget) {
+  return Minimiser(history, budget).proves(calls);
 }
 
 Calls minimise(const KeyHistory& history, const Decision& decision, Budget& budget) {

@@ -1,11 +1,11 @@
 #pragma once
-// Minimise: from a key's history that has no linearization to a small part of it that has none either.
+// Minimise: from a key's history that has no linearization to a small part of it that has none either, and that proves
+// as much about the whole history: nothing is left out that may have explained what is in it (links.h).
 //
-// The result is 1-minimal: without any one of its operations the rest is linearizable, or it would no longer say why.
-// The latter, because a read of 3 "alone, cannot be explained" as soon as the write of 3 is left out, which proves
-// nothing about a history that has that write: an operation that provides what another saw (the value, the element,
-// the lock) stays as long as the other does. Where operations of a model are only meaningful together (a lock's acquire
-// and release, an element's enqueue and dequeue) they go together.
+// The result is 1-minimal: without any one of its operations the rest is linearizable, or lacks what may explain another
+// operation. (A read of 3 "alone, cannot be explained" as soon as the writes of 3 are left out, which proves nothing about
+// a history that has them.) Where operations of a model are only meaningful together (a lock's acquire and release, an
+// element's enqueue and dequeue) they go together.
 // Thread-safety: pure.
 
 #include <vector>
@@ -21,8 +21,7 @@ namespace ordeal::lin {
 // The part of a history that consists of these calls.
 [[nodiscard]] KeyHistory part_of(const KeyHistory& history, const std::vector<CallIndex>& calls);
 
-// True when every operation among `calls` that saw something which some operation of `history` provides still has one
-// that provides it.
-[[nodiscard]] bool explains_itself(const KeyHistory& history, const std::vector<CallIndex>& calls);
+// True when these calls (ascending) have no linearization, and that proves that the history has none.
+[[nodiscard]] bool proves_violation(const KeyHistory& history, const std::vector<CallIndex>& calls, Budget& budget);
 
 }  // namespace ordeal::lin

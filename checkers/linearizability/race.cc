@@ -21,21 +21,20 @@ class RaceStrategy final : public Strategy {
   std::string objection(const KeyHistory&) const override { return ""; }
 
   Decision decide(const KeyHistory& history, Budget& budget, bool want_order) const override {
+    if (auto found = find_unexplained(history)) return std::move(*found);
     {
       Budget head_start(budget, std::chrono::steady_clock::now() + kAlone, {});
       Decision alone = jit_->decide(history, head_start, want_order);
       if (alone.verdict != Verdict::unknown || budget.out_of_time()) return alone;
     }
-    const auto widening = [&](Side side) {
-      return [&history, want_order, side](Budget& part) {
-        for (std::size_t width = kFirstWidth;; width *= 4) {
-          Decision found = search_from(side, width, history, part, want_order);
-          if (!found.too_narrow) return found;
-        }
-      };
+    const auto from_below = [&](Budget& part) {
+      for (std::size_t width = kFirstWidth;; width *= 4) {
+        Decision found = search_within({Side::below, width, {}}, history, part, want_order);
+        if (!found.too_narrow) return found;
+      }
     };
     const std::array<std::function<Decision(Budget&)>, 4> runners{
-        widening(Side::above), widening(Side::below),
+        [&](Budget& part) { return close_in_from_above(kFirstWidth, history, part, want_order); }, from_below,
         [&](Budget& part) { return jit_->decide(history, part, want_order); },
         [&](Budget& part) { return wgl_->decide(history, part, want_order); }};
     std::stop_source stop;

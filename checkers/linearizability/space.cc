@@ -90,9 +90,10 @@ std::span<const StateId> Transitions::next(StateId state, ClassId op) {
   return {&single_, 1};
 }
 
-Prepared prepare(const KeyHistory& history) {
+Prepared prepare(const KeyHistory& history, const Relaxation& relaxation) {
   Prepared p;
   tighten(history, p.calls, p.origin);
+  for (Call& call : p.calls) relax(relaxation, call);
   p.events = events_of(p.calls);
   boost::unordered_flat_map<Operation, ClassId, OperationHash> ids;
   p.class_of.reserve(p.calls.size());
@@ -115,10 +116,11 @@ Prepared prepare(const KeyHistory& history) {
       free.push_back(p.slot_of[event.call]);
     } else if (p.calls[event.call].crashed()) {
       auto& [counter, count] = last_counter[p.class_of[event.call]];
-      if (counter < 0 || count == 255) {
+      const bool counted = is_counted(relaxation, p.calls[event.call]);
+      if (counter < 0 || (counted && count == 255)) {
         // A full counter is continued by the one right after it, so this works only class by class; see below.
         counter = -1;
-        p.counters.push_back({p.class_of[event.call], -1, count == 255});
+        p.counters.push_back({p.class_of[event.call], -1, count == 255, counted});
         counter = static_cast<std::int64_t>(p.counters.size()) - 1;
         count = 0;
       }
@@ -156,8 +158,8 @@ Prepared prepare(const KeyHistory& history) {
   return p;
 }
 
-Space::Space(const KeyHistory& history, Budget& budget)
-    : prepared(prepare(history)),
+Space::Space(const KeyHistory& history, Budget& budget, const Relaxation& relaxation)
+    : prepared(prepare(history, relaxation)),
       transitions(*history.model, prepared.classes, budget),
       words_((prepared.slots + 63) / 64),
       stride_(1 + 2 * words_ + (prepared.counters.size() + 7) / 8),
@@ -250,7 +252,8 @@ void Space::open(CallIndex call) {
   ++version_;
   const ClassId op = prepared.class_of[call];
   if (prepared.calls[call].crashed()) {
-    ++available_[prepared.counter_of[call]];
+    std::uint8_t& available = available_[prepared.counter_of[call]];
+    if (available < 255) ++available;
     return;
   }
   auto& same = open_by_class_[op];

@@ -38,6 +38,7 @@
 #include <vector>
 
 #include "checkers/linearizability/key_history.h"
+#include "checkers/linearizability/relaxation.h"
 #include "checkers/linearizability/strategy.h"
 
 namespace ordeal::lin {
@@ -105,15 +106,16 @@ struct Prepared {
     ClassId op = 0;
     std::int32_t cover = -1;  // the counter of a class that may stand for this one
     bool continues = false;   // the counter before it counts the same class and must be used up first
+    bool counted = true;      // false: once one was invoked there are as many as anybody wants (relaxation.h)
   };
   std::vector<Counter> counters;
   std::vector<std::uint32_t> counter_of;  // by crashed call
 };
-[[nodiscard]] Prepared prepare(const KeyHistory& history);
+[[nodiscard]] Prepared prepare(const KeyHistory& history, const Relaxation& relaxation = {});
 
 class Space {
  public:
-  Space(const KeyHistory& history, Budget& budget);
+  Space(const KeyHistory& history, Budget& budget, const Relaxation& relaxation = {});
 
   // A configuration is `stride` words: state | total used << 32, linearized bits, absorbed bits, used counts.
   using Word = std::uint64_t;
@@ -142,7 +144,7 @@ class Space {
   // Moves the view to after an event: opens or closes the call. Configurations are the caller's to update.
   void open(CallIndex call);
   void close(CallIndex call);
-  // The same backwards, for a search that returns to where it was.
+  // The same backwards, for a search that returns to where it was: undo a close, undo an open.
   void reopen(CallIndex call);
   void unopen(CallIndex call);
   // A call was opened: true when the configuration's state absorbs it (its bit is then set).
@@ -236,8 +238,10 @@ void Space::expand(const Word* c, CallIndex first, Emit&& emit) {
     for (const StateId next : list) {
       if (next == here) continue;
       std::copy(c, c + stride_, child_.begin());
-      child_[0] += Word{1} << 32;
-      ++reinterpret_cast<std::uint8_t*>(child_.data() + 1 + 2 * words_)[q];
+      if (prepared.counters[q].counted) {
+        child_[0] += Word{1} << 32;
+        ++reinterpret_cast<std::uint8_t*>(child_.data() + 1 + 2 * words_)[q];
+      }
       if ((prepared.traits[prepared.counters[q].op] & kOverwrites) != 0) {
         for (std::size_t w = 0; w < words_; ++w) child_[1 + words_ + w] |= total_mask_[w] & ~child_[1 + w];
       }

@@ -61,7 +61,8 @@ struct Decision {
   // With valid and when asked for: the calls in an order that explains the history.
   std::vector<CallIndex> order;
   std::uint64_t steps = 0;          // configurations or operations looked at
-  bool too_narrow = false;          // unknown only because a bounded search was not wide enough
+  bool too_narrow = false;          // unknown only because a bounded search was not wide enough …
+  bool narrow_only_by_relaxation = false;  // … and more width would not have helped
   std::uint64_t peak = 0;           // most configurations held at once
 };
 

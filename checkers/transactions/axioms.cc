@@ -6,6 +6,16 @@
 namespace ordeal::txn {
 namespace {
 
+struct ExternalRead {
+  TxnIndex txn = 0;
+  KeyIndex key = 0;
+  TxnIndex source = kNone;
+};
+struct FinalWrite {
+  TxnIndex txn = 0;
+  KeyIndex key = 0;
+};
+
 // A session is what one process did up to and with its first transaction that did not end in ok; see DependencyGraph.
 struct Place {
   std::uint32_t session = kNone;
@@ -16,49 +26,53 @@ std::uint64_t pair_key(std::uint32_t a, std::uint32_t b) { return (std::uint64_t
 
 class Axioms {
  public:
-  Axioms(const Inference& in, const History& history, Axiom axiom, bool sessions, const std::function<bool()>& late)
-      : in_(in), history_(history), axiom_(axiom), sessions_(sessions), late_(late), n_(static_cast<std::uint32_t>(in.txns.size())) {}
+  Axioms(const Inference& in, const History& history, Axiom axiom, unsigned extra, const std::function<bool()>& late)
+      : in_(in), history_(history), axiom_(axiom), extra_(extra), late_(late), n_(static_cast<std::uint32_t>(in.txns.size())) {}
 
   AxiomAnswer run() {
     index();
     past_ = components(in_.graph, mask());
     if (past_.size.size() != in_.graph.size()) {
-      // Without sessions this is G1c, which was reported as such.
-      if (!sessions_) return {true, std::nullopt};
+      // Without sessions this is G1c, with real time G1c-realtime, which were reported as such.
+      if (extra_ != kProcess) return {true, std::nullopt};
       return {true, circle("causality-cycle")};
     }
     switch (axiom_) {
       case Axiom::read_committed: read_committed(); break;
-      case Axiom::read_atomic: read_atomic(); break;
-      case Axiom::causal:
-        if (!causal()) return {};
-        break;
+      case Axiom::read_atomic:
+        read_atomic();
+        [[fallthrough]];
+      default:
+        if (!visible_past()) return {};
     }
     if (missed_initial_) return {true, std::move(missed_initial_)};
     return {true, circle(type())};
   }
 
  private:
-  unsigned mask() const { return kDependencies | (sessions_ ? kProcess : 0u); }
+  unsigned mask() const { return kDependencies | extra_; }
   std::string type() const {
+    const std::string realtime = extra_ & kRealtime ? "-realtime" : "";
     switch (axiom_) {
-      case Axiom::read_committed: return sessions_ ? "non-monotonic-read-process" : "non-monotonic-read";
-      case Axiom::read_atomic: return "fractured-read";
-      default: return "causality-violation";
+      case Axiom::read_committed: return "non-monotonic-read" + (extra_ == kProcess ? "-process" : realtime);
+      case Axiom::read_atomic: return "fractured-read" + realtime;
+      case Axiom::pram: return "session-violation" + realtime;
+      default: return "causality-violation" + realtime;
     }
   }
 
   void index() {
-    reads_of_.assign(n_ + 1, 0);
-    for (const ExternalRead& read : in_.reads) ++reads_of_[read.txn + 1];
-    writes_of_.assign(n_ + 1, 0);
-    for (const FinalWrite& write : in_.writes) {
-      ++writes_of_[write.txn + 1];
-      writes_.emplace(pair_key(write.txn, write.key), true);
-    }
-    for (std::uint32_t t = 0; t < n_; ++t) {
-      reads_of_[t + 1] += reads_of_[t];
-      writes_of_[t + 1] += writes_of_[t];
+    reads_of_.assign(1, 0);
+    writes_of_.assign(1, 0);
+    for (TxnIndex t = 0; t < n_; ++t) {
+      for (std::uint32_t m = in_.txns.first[t]; m < in_.txns.first[t + 1]; ++m) {
+        const MicroOp& op = in_.txns.micro[m];
+        if (in_.source[m] != kNoSource) all_reads_.push_back({t, op.key, in_.source[m]});
+        if (op.kind == MicroKind::read || !in_.committed[t]) continue;
+        if (writes_.emplace(pair_key(t, op.key), true).second) all_writes_.push_back({t, op.key});
+      }
+      reads_of_.push_back(static_cast<std::uint32_t>(all_reads_.size()));
+      writes_of_.push_back(static_cast<std::uint32_t>(all_writes_.size()));
     }
     std::unordered_map<ProcessId, Place> last;
     place_.resize(n_);
@@ -77,8 +91,8 @@ class Axioms {
     forced_.assign(in_.graph.size(), {});
   }
 
-  std::span<const ExternalRead> reads(TxnIndex t) const { return std::span(in_.reads).subspan(reads_of_[t], reads_of_[t + 1] - reads_of_[t]); }
-  std::span<const FinalWrite> writes(TxnIndex t) const { return std::span(in_.writes).subspan(writes_of_[t], writes_of_[t + 1] - writes_of_[t]); }
+  std::span<const ExternalRead> reads(TxnIndex t) const { return std::span(all_reads_).subspan(reads_of_[t], reads_of_[t + 1] - reads_of_[t]); }
+  std::span<const FinalWrite> writes(TxnIndex t) const { return std::span(all_writes_).subspan(writes_of_[t], writes_of_[t + 1] - writes_of_[t]); }
   bool wrote(TxnIndex t, KeyIndex key) const { return writes_.contains(pair_key(t, key)); }
 
   // `knows` wrote the key that `read` shows, and the reader has to know of it.
@@ -113,28 +127,31 @@ class Axioms {
   }
 
   void read_atomic() {
-    // The last writer of each key in the session so far: earlier ones come before it.
-    std::unordered_map<std::uint64_t, TxnIndex> last;
     for (TxnIndex t = 0; t < n_; ++t) {
       const auto mine = reads(t);
       for (const ExternalRead& read : mine) {
         for (const ExternalRead& other : mine) {
           if (other.source != kNone && wrote(other.source, read.key)) force(other.source, read);
         }
-        if (place_[t].session == kNone) continue;
-        const auto found = last.find(pair_key(place_[t].session, read.key));
-        if (found != last.end()) force(found->second, read);
       }
-      if (in_.txns.outcome[t] != Outcome::ok) continue;
-      for (const FinalWrite& write : writes(t)) last[pair_key(place_[t].session, write.key)] = t;
     }
   }
 
-  // Clocks along the topological order: for each transaction and session, how much of the session is in its past.
-  bool causal() {
-    std::vector<std::vector<std::uint32_t>> clocks(n_);
-    std::vector<std::unordered_map<std::uint64_t, std::vector<TxnIndex>>> writers(1);
-    auto& by_session = writers.front();
+  using Clock = std::vector<std::uint32_t>;
+  static void raise(Clock& into, const Clock& from) {
+    if (into.size() < from.size()) into.resize(from.size(), 0);
+    for (std::size_t s = 0; s < from.size(); ++s) into[s] = std::max(into[s], from[s]);
+  }
+  static void raise(Clock& into, Place to) {
+    if (into.size() <= to.session) into.resize(to.session + 1, 0);
+    into[to.session] = std::max(into[to.session], to.number);
+  }
+
+  // Clocks along the topological order: for each transaction and session, how much of the session it had to know. All that
+  // comes along sessions (and time); along reads nothing for read atomic, what the writer's session had done for PRAM, and
+  // all that the writer knew for causal consistency.
+  bool visible_past() {
+    std::unordered_map<std::uint64_t, std::vector<TxnIndex>> by_session;
     std::unordered_map<KeyIndex, std::vector<std::uint32_t>> sessions_of;
     for (TxnIndex t = 0; t < n_; ++t) {
       if (place_[t].session == kNone) continue;
@@ -144,40 +161,38 @@ class Axioms {
         list.push_back(t);
       }
     }
-    std::vector<TxnIndex> order;
-    for (TxnIndex t = 0; t < n_; ++t) {
-      if (place_[t].session != kNone) order.push_back(t);
+    std::vector<std::uint32_t> order;  // transactions and points in time
+    for (std::uint32_t v = 0; v < in_.graph.size(); ++v) {
+      if (v >= n_ || place_[v].session != kNone) order.push_back(v);
     }
-    std::sort(order.begin(), order.end(), [&](TxnIndex a, TxnIndex b) { return past_.of[a] > past_.of[b]; });
-    const auto raise = [&](std::vector<std::uint32_t>& into, const std::vector<std::uint32_t>& from) {
-      if (into.size() < from.size()) into.resize(from.size(), 0);
-      for (std::size_t s = 0; s < from.size(); ++s) into[s] = std::max(into[s], from[s]);
-    };
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return past_.of[a] > past_.of[b]; });
+    std::vector<Clock> clocks(in_.graph.size());
     for (std::size_t i = 0; i < order.size(); ++i) {
       if (i % 1024 == 0 && late_()) return false;
-      const TxnIndex t = order[i];
-      auto past = clocks[t];  // strictly before t
-      for (const ExternalRead& read : reads(t)) {
-        const auto known = sessions_of.find(read.key);
-        if (known == sessions_of.end()) continue;
-        for (const std::uint32_t s : known->second) {
-          if (s >= past.size() || past[s] == 0) continue;
-          const auto& list = by_session[pair_key(read.key, s)];
-          const auto after = std::partition_point(list.begin(), list.end(), [&](TxnIndex w) { return place_[w].number <= past[s]; });
-          if (after == list.begin()) continue;
-          TxnIndex latest = *std::prev(after);
-          if (latest != t) force(latest, read);
+      const std::uint32_t v = order[i];
+      const bool transaction = in_.graph.is_transaction(v);
+      Clock mine = std::move(clocks[v]);
+      clocks[v] = {};
+      if (transaction) {
+        for (const ExternalRead& read : reads(v)) {
+          const auto known = sessions_of.find(read.key);
+          if (known == sessions_of.end()) continue;
+          for (const std::uint32_t s : known->second) {
+            if (s >= mine.size() || mine[s] == 0) continue;
+            const auto& list = by_session[pair_key(read.key, s)];
+            const auto after = std::partition_point(list.begin(), list.end(), [&](TxnIndex w) { return place_[w].number <= mine[s]; });
+            if (after != list.begin() && *std::prev(after) != v) force(*std::prev(after), read);
+          }
         }
+        raise(mine, place_[v]);
       }
-      auto& mine = clocks[t];
-      const Place at = place_[t];
-      if (mine.size() <= at.session) mine.resize(at.session + 1, 0);
-      mine[at.session] = std::max(mine[at.session], at.number);
-      Edge edge;
-      for (std::uint32_t cursor = 0; in_.graph.next(t, kWR | kProcess, cursor, edge);) {
-        if (in_.graph.is_transaction(edge.to) && place_[edge.to].session != kNone) raise(clocks[edge.to], mine);
+      std::uint32_t to = 0;
+      EdgeKind kind{};
+      for (std::uint32_t cursor = 0; in_.graph.next(v, kWR | extra_, cursor, to, kind);) {
+        if (in_.graph.is_transaction(to) && place_[to].session == kNone) continue;
+        if (kind != EdgeKind::wr || axiom_ == Axiom::causal) raise(clocks[to], mine);
+        else if (axiom_ == Axiom::pram) raise(clocks[to], place_[v]);
       }
-      mine = {};
     }
     return true;
   }
@@ -199,35 +214,43 @@ class Axioms {
       return true;
     });
     if (parts.size.size() == in_.graph.size()) return std::nullopt;
-    std::uint32_t start = 0;
-    while (parts.size[parts.of[start]] < 2) ++start;
-    // Breadth first within the component, from its first transaction back to it.
-    std::unordered_map<std::uint32_t, Edge> parent;
-    std::vector<std::uint32_t> queue{start};
-    for (std::size_t i = 0; i < queue.size() && !parent.contains(start); ++i) {
-      Edge edge;
-      for (std::uint32_t cursor = 0; next(queue[i], cursor, edge);) {
-        if (parts.same(edge.to, start) && parent.emplace(edge.to, edge).second) queue.push_back(edge.to);
-      }
-    }
+    // Breadth first within the component, from a transaction back to it; the shortest of some.
+    constexpr std::size_t kMostTries = 24, kMostSteps = 2'000'000;
+    std::uint32_t part = kNone;
     Cycle cycle;
+    std::size_t steps = 0, tries = 0;
+    for (std::uint32_t start = 0; start < n_ && tries < kMostTries && (steps < kMostSteps || cycle.edges.empty()); ++start) {
+      if (parts.size[parts.of[start]] < 2 || (part != kNone && parts.of[start] != part)) continue;
+      part = parts.of[start];
+      ++tries;
+      std::unordered_map<std::uint32_t, Edge> parent;
+      std::vector<std::uint32_t> queue{start};
+      for (std::size_t i = 0; i < queue.size() && !parent.contains(start); ++i) {
+        Edge edge;
+        for (std::uint32_t cursor = 0; next(queue[i], cursor, edge); ++steps) {
+          if (parts.same(edge.to, start) && parent.emplace(edge.to, edge).second) queue.push_back(edge.to);
+        }
+      }
+      std::vector<Edge> edges;
+      std::uint32_t at = start;
+      do {
+        edges.push_back(parent.at(at));
+        at = parent.at(at).from;
+      } while (at != start);
+      if (cycle.edges.empty() || edges.size() < cycle.edges.size()) cycle.edges.assign(edges.rbegin(), edges.rend());
+    }
     cycle.type = type;
-    cycle.component = parts.size[parts.of[start]];
-    std::uint32_t at = start;
-    do {
-      cycle.edges.push_back(parent.at(at));
-      at = parent.at(at).from;
-    } while (at != start);
-    std::reverse(cycle.edges.begin(), cycle.edges.end());
-    Finding out = explain(cycle, in_, history_);
-    const std::size_t n = out.txns.size();
-    for (std::size_t i = 0; i < n; ++i) {
-      const Edge& edge = cycle.edges[i];
-      const auto why = because_.find(pair_key(edge.from, edge.to));
-      if (why == because_.end() || edge.kind != EdgeKind::ww || edge.value != kAbsent) continue;
-      const TxnIndex reader = why->second;
-      out.sentences[n + i] = name(reader) + " had to know of " + name(edge.from) + ", which wrote key " + key_text(edge.key) + ", but read what " +
-                             name(edge.to) + " wrote there, so " + name(edge.from) + " came before " + name(edge.to) + (i + 1 == n ? ": a contradiction." : ".");
+    cycle.component = parts.size[part];
+    cycle.edges = between_transactions(in_.graph, cycle.edges);
+    std::vector<TxnIndex> readers;
+    Finding out = explain(cycle, in_, history_, [&](const Edge& edge) -> std::string {
+      const auto because = because_.find(pair_key(edge.from, edge.to));
+      if (because == because_.end() || edge.kind != EdgeKind::ww || edge.value != kAbsent) return {};
+      readers.push_back(because->second);
+      return name(because->second) + " had to know of " + name(edge.from) + ", which wrote key " + key_text(edge.key) + ", but read what " +
+             name(edge.to) + " wrote there, so " + name(edge.from) + " came before " + name(edge.to);
+    });
+    for (const TxnIndex reader : readers) {
       if (std::find(out.txns.begin(), out.txns.end(), reader) == out.txns.end()) out.txns.push_back(reader);
     }
     return out;
@@ -239,10 +262,12 @@ class Axioms {
   const Inference& in_;
   const History& history_;
   Axiom axiom_;
-  bool sessions_;
+  unsigned extra_;
   const std::function<bool()>& late_;
   std::uint32_t n_;
-  std::vector<std::uint32_t> reads_of_, writes_of_;
+  std::vector<ExternalRead> all_reads_;
+  std::vector<FinalWrite> all_writes_;
+  std::vector<std::uint32_t> reads_of_, writes_of_;  // by transaction: where its own begin
   std::unordered_map<std::uint64_t, bool> writes_;
   std::vector<Place> place_;
   std::uint32_t session_count_ = 0;
@@ -254,8 +279,8 @@ class Axioms {
 
 }  // namespace
 
-AxiomAnswer check_axiom(const Inference& inference, const History& history, Axiom axiom, bool sessions, const std::function<bool()>& out_of_budget) {
-  return Axioms(inference, history, axiom, sessions, out_of_budget).run();
+AxiomAnswer check_axiom(const Inference& inference, const History& history, Axiom axiom, unsigned extra, const std::function<bool()>& out_of_budget) {
+  return Axioms(inference, history, axiom, extra, out_of_budget).run();
 }
 
 }  // namespace ordeal::txn

@@ -16,15 +16,16 @@
 
 namespace ordeal::txn {
 
-enum class Axiom { read_committed, read_atomic, causal };
+enum class Axiom { read_committed, read_atomic, pram, causal };
 
 struct AxiomAnswer {
   bool decided = false;
   std::optional<Finding> violation;
 };
 
-// `sessions`: whether the order within processes counts (it does not for monotonic atomic view).
-[[nodiscard]] AxiomAnswer check_axiom(const Inference& inference, const History& history, Axiom axiom, bool sessions,
+// `extra`: what counts as an order besides reads: nothing (monotonic atomic view), kProcess, or kProcess | kRealtime; with
+// the latter what ended before a transaction began takes the place of its session's past.
+[[nodiscard]] AxiomAnswer check_axiom(const Inference& inference, const History& history, Axiom axiom, unsigned extra,
                                       const std::function<bool()>& out_of_budget);
 
 }  // namespace ordeal::txn

@@ -4,12 +4,14 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "checkers/base/catalogue.h"
 #include "checkers/transactions/axioms.h"
 #include "checkers/transactions/cycles.h"
 #include "checkers/transactions/levels.h"
-#include "checkers/transactions/order_search.h"
+#include "checkers/transactions/order_core.h"
+#include "checkers/transactions/update_order.h"
 
 namespace ordeal {
 namespace {
@@ -31,6 +33,7 @@ std::size_t default_memory() {
 // What the analysis needs per micro-operation (columns, edges and the arrays of the searches) and per choice.
 constexpr std::size_t kBytesPerMicroOp = 200;
 constexpr std::size_t kBytesPerChoice = 300;
+constexpr std::size_t kMostChoicesOfAPart = 100'000;
 
 constexpr unsigned kExtra[] = {0, kProcess, kProcess | kRealtime};
 constexpr const char* kSuffix[] = {"", "-process", "-realtime"};
@@ -63,12 +66,14 @@ class Check {
       return unknown("the budget of " + std::to_string(memory) + " bytes is not enough for " + std::to_string(txns->micro.size()) +
                      " micro-operations, which need about " + std::to_string(needed));
     }
+    if (txns->micro.size() >= EdgeCause::kMostMicroOps) return unknown("more than " + std::to_string(EdgeCause::kMostMicroOps) + " micro-operations");
     if (std::find(txns->outcome.begin(), txns->outcome.end(), Outcome::ok) == txns->outcome.end()) {
       return unknown("no transaction succeeded, so nothing was observed");
     }
     if (late_()) return unknown(why_late());
-    in_ = std::make_unique<Inference>(list ? infer_list_append(history_, std::move(*txns))
-                                           : infer_rw_register(history_, std::move(*txns), initial(), (memory - needed) / kBytesPerChoice));
+    if (auto orders = wanted_orders(); !orders) return unknown(orders.error().message);
+    max_choices_ = (memory - needed) / kBytesPerChoice;
+    in_ = std::make_unique<Inference>(infer(std::move(*txns), max_choices_));
     cycles_ = find_cycles(in_->graph, late_);
     if (!cycles_.acyclic && !in_->open.empty()) choose_open(*in_);
     for (const Finding& finding : in_->findings) found_.push_back(finding);
@@ -90,103 +95,132 @@ class Check {
   std::string why_late() const {
     return options_.stop.stop_requested() ? "stopped on request" : "the time limit of " + std::to_string(options_.timeout.count()) + " ms was reached";
   }
+  // The option "transactional.version-orders": what is taken to order the versions of a register, by names and commas.
+  Result<void> wanted_orders() {
+    const Value* wanted = options_.extra.find("transactional.version-orders");
+    if (wanted == nullptr) return {};
+    auto orders = version_orders(wanted->is_string() ? wanted->string() : wanted->to_json());
+    if (!orders) return fail(orders.error());
+    if (list() && (orders->linearizable || orders->sequential)) {
+      return fail(ErrorCode::usage, "version orders are for rw-register; lists show theirs");
+    }
+    version_orders_ = *orders;
+    return {};
+  }
   ValueId initial() const {
     if (!options_.initial) return kNil;
     return history_.values().find(*options_.initial);
   }
+  unsigned threads() const { return options_.threads > 0 ? options_.threads : std::max(1u, std::thread::hardware_concurrency()); }
   bool list() const { return result_.model == "list-append"; }
 
   bool ruled_out(const Level& level) const {
     return std::any_of(found_.begin(), found_.end(), [&](const Finding& one) { return forbids(level, one.type); });
   }
 
-  // Which order a level of a family adds: its place in kSuffix.
-  static int order_of(const std::string& name) {
+  // Which order a level adds to the dependencies: its place in kExtra.
+  static int order_of(std::string_view name) {
     if (name.starts_with("strong-session-")) return 1;
     return name.starts_with("strong-") || name.starts_with("strict-") ? 2 : 0;
+  }
+  static std::string_view base_of(std::string_view name) {
+    for (const std::string_view prefix : {"strong-session-", "strong-", "strict-"}) {
+      if (name.starts_with(prefix)) return name.substr(prefix.size());
+    }
+    return name;
   }
 
   // Whether the absence of findings proves the level. Asks the searches that the level needs, which may find more.
   bool proven(const Level& level) {
     if (!in_->incomplete.empty() || !cycles_.complete) return false;
-    const std::string& name = level.name;
-    if (name.ends_with("read-uncommitted")) return true;
-    if (name.ends_with("read-committed")) return true;
-    if (name.ends_with("serializable") && name != "update-serializable") return order(false, order_of(name));
-    if (name == "repeatable-read") return order(false, 0);
-    if (name.ends_with("snapshot-isolation") && name != "parallel-snapshot-isolation") return order(true, order_of(name));
-    if (name == "monotonic-atomic-view") return axiom(Axiom::read_committed, false);
-    if (name == "read-committed-axiomatic") return axiom(Axiom::read_committed, false) && axiom(Axiom::read_committed, true);
-    if (name == "read-atomic") return axiom(Axiom::read_committed, true) && axiom(Axiom::read_atomic, true);
-    if (name == "causal") return axiom(Axiom::read_atomic, true) && axiom(Axiom::causal, true);
-    if (name == "cursor-stability") return list();
-    const bool known = in_->choices.empty() && !in_->open_pairs_dropped && cycles_.single_decided;
-    if (name == "update-serializable") return known && updates();
-    return known;  // consistent-view, parallel-snapshot-isolation
+    const std::string_view base = base_of(level.name);
+    const int order = order_of(level.name);
+    const int sessions = std::max(1, order);  // of levels that contain the order of sessions anyway
+    const auto all = [&](std::initializer_list<Axiom> axioms) {
+      return std::all_of(axioms.begin(), axioms.end(), [&](Axiom one) { return axiom(one, sessions); });
+    };
+    if (base == "read-uncommitted" || base == "read-committed") return true;
+    if (base == "monotonic-atomic-view") return axiom(Axiom::read_committed, order);
+    if (base == "read-committed-axiomatic") return axiom(Axiom::read_committed, 0) && axiom(Axiom::read_committed, 1);
+    if (base == "read-atomic") return all({Axiom::read_committed, Axiom::read_atomic});
+    if (base == "pram") return all({Axiom::read_committed, Axiom::read_atomic, Axiom::pram});
+    if (base == "causal") return all({Axiom::read_committed, Axiom::read_atomic, Axiom::pram, Axiom::causal});
+    if (base == "prefix") return possible(OrderKind::prefix, sessions);
+    if (base == "cursor-stability") return list() || possible(OrderKind::information, order);
+    if (base == "snapshot-isolation") return possible(OrderKind::snapshot, order);
+    if (base == "serializable" || base == "repeatable-read") return possible(OrderKind::serial, order);
+    const bool known = in_->choices.empty() && in_->forced.empty() && !in_->open_pairs_dropped;
+    if (base == "update-serializable") return known && updates(order);
+    return known && cycles_.single_decided;  // consistent-view, parallel-snapshot-isolation
   }
 
-  bool order(bool snapshot, int extra) {
+  // Whether some order of the writes nobody knows the order of leaves no cycle that is forbidden.
+  bool possible(OrderKind kind, int order) {
     // Appends that nobody saw can always be put where a topological order of the rest has them.
-    if (!snapshot && list()) return true;
-    if (in_->choices.empty() && in_->forced.empty() && !in_->open_pairs_dropped) return true;
-    if (cycles_.acyclic && list()) return true;
-    const auto key = std::pair(snapshot, extra);
+    if (list() && (kind == OrderKind::serial || cycles_.acyclic)) return true;
+    if (inference_for(kind).choices.empty() && inference_for(kind).forced.empty() && !inference_for(kind).open_pairs_dropped) return true;
+    const auto key = std::pair(kind, order);
     if (const auto known = orders_.find(key); known != orders_.end()) return known->second;
     result_.algorithm = "dependency-graph+order-search";
-    const OrderAnswer answer = find_order(*in_, snapshot, kExtra[extra], late_);
+    const Inference& in = inference_for(kind);
+    OrderAnswer answer = find_order(in, kind, kExtra[order], late_);
+    const bool yes = answer.possible == Possible::yes && !in.open_pairs_dropped;
     if (answer.possible == Possible::no) {
-      Finding finding;
-      finding.type = std::string(snapshot ? "no-snapshot-order" : "no-serial-order") + kSuffix[extra];
-      finding.key = answer.key;
-      finding.txns = answer.culprits;
-      finding.explanation = "nobody saw in which order some writes took effect, and every order of them leads to a cycle that the level forbids";
-      if (answer.key != kNone) {
-        finding.explanation += ": neither " + txn_name(history_, in_->txns, answer.culprits[0]) + " nor " + txn_name(history_, in_->txns, answer.culprits[1]) +
-                               " can have written key " + history_.values().to_json(in_->txns.keys[answer.key]) + " first";
+      const OrderCore core = order_core(in, std::move(answer), kind, kExtra[order], [&](Transactions part) { return infer_part(std::move(part), kind); }, late_);
+      Dilemma dilemma{no_order(kind) + (kind == OrderKind::prefix && order == 1 ? "" : kSuffix[order]), core.txns, core.answer.key, kNone, kNone,
+                      core.answer.if_first, core.answer.if_second};
+      if (core.answer.culprits.size() == 2) {
+        dilemma.first = core.answer.culprits[0];
+        dilemma.second = core.answer.culprits[1];
       }
-      found_.push_back(std::move(finding));
+      found_.push_back(explain(dilemma, *in_, history_));
     }
-    const bool yes = answer.possible == Possible::yes && !in_->open_pairs_dropped;
     orders_[key] = yes;
     return yes;
   }
+  static std::string no_order(OrderKind kind) {
+    switch (kind) {
+      case OrderKind::serial: return "no-serial-order";
+      case OrderKind::snapshot: return "no-snapshot-order";
+      case OrderKind::prefix: return "no-prefix-order";
+      case OrderKind::information: return "no-update-order";
+    }
+    return "";
+  }
 
-  bool axiom(Axiom axiom, bool sessions) {
-    const auto key = std::pair(axiom, sessions);
+  // Prefix consistency allows lost updates, so registers have other choices under it.
+  const Inference& inference_for(OrderKind kind) {
+    if (list() || kind != OrderKind::prefix) return *in_;
+    if (!in_prefix_) in_prefix_ = std::make_unique<Inference>(infer(in_->txns, max_choices_, kind));
+    return *in_prefix_;
+  }
+
+  Inference infer(Transactions txns, std::size_t max_choices, OrderKind kind = OrderKind::serial) const {
+    if (list()) return infer_list_append(history_, std::move(txns), threads());
+    return infer_rw_register(history_, std::move(txns), {initial(), max_choices, version_orders_, kind == OrderKind::prefix});
+  }
+  // The same for a part of the transactions, with the choices that its cycles need.
+  Inference infer_part(Transactions part, OrderKind kind) const {
+    Inference out = infer(std::move(part), kMostChoicesOfAPart, kind);
+    if (!out.open.empty()) choose_open(out);
+    return out;
+  }
+
+  bool axiom(Axiom axiom, int order) {
+    const auto key = std::pair(axiom, order);
     if (const auto known = axioms_.find(key); known != axioms_.end()) return known->second;
     result_.algorithm = "dependency-graph+axioms";
-    AxiomAnswer answer = check_axiom(*in_, history_, axiom, sessions, late_);
+    AxiomAnswer answer = check_axiom(*in_, history_, axiom, kExtra[order], late_);
     axioms_[key] = answer.decided && !answer.violation;
     if (answer.violation) found_.push_back(std::move(*answer.violation));
     return axioms_[key];
   }
 
-  // Cycles among transactions that write, for update serializability. True: there is none, with any single reader.
-  bool updates() {
-    const bool any = std::any_of(found_.begin(), found_.end(), [](const Finding& one) { return one.type == "G2-item" || one.type == "G-nonadjacent"; });
-    if (!any) return true;
-    std::vector<bool> writes(in_->graph.size(), true);
-    for (TxnIndex t = 0; t < in_->txns.size(); ++t) {
-      const auto ops = in_->txns.ops(t);
-      writes[t] = std::any_of(ops.begin(), ops.end(), [](const MicroOp& op) { return op.kind != MicroKind::read; });
-    }
-    const Components parts = components(in_->graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
-      Edge edge;
-      while (writes[v] && in_->graph.next(v, kAllData, cursor, edge)) {
-        w = edge.to;
-        if (writes[w]) return true;
-      }
-      return false;
-    });
-    if (parts.size.size() == in_->graph.size()) return false;  // single readers are not looked at
-    for (const Finding& one : found_) {
-      if ((one.type != "G2-item" && one.type != "G-nonadjacent") || !std::all_of(one.txns.begin(), one.txns.end(), [&](TxnIndex t) { return writes[t]; })) continue;
-      Finding update = one;
-      update.type = "G-update";
-      found_.push_back(std::move(update));
-      break;
-    }
-    return false;
+  bool updates(int order) {
+    if (const auto known = updates_.find(order); known != updates_.end()) return known->second;
+    const UpdateAnswer answer = check_updates(*in_, kExtra[order], kSuffix[order], late_);
+    if (answer.cycle) found_.push_back(explain(*answer.cycle, *in_, history_));
+    return updates_[order] = answer.decided && !answer.cycle;
   }
 
   enum class Status { holds, ruled_out, undecided };
@@ -197,23 +231,30 @@ class Check {
     if (!holds) return Status::undecided;
     // A level holds when all that is asked of weaker ones was decided, too.
     for (const Level& weak : levels()) {
-      if (weak.name == level.name || !implies(level, weak) || covers(level, weak)) continue;
+      if (weak.name == level.name || !implies(level, weak) || covers(level)) continue;
       if (!proven(weak)) return ruled_out(level) ? Status::ruled_out : Status::undecided;
     }
     return ruled_out(level) ? Status::ruled_out : Status::holds;
   }
   // The proof of these levels is one of everything weaker.
-  static bool covers(const Level& level, const Level&) {
-    return level.name.ends_with("serializable") || level.name.ends_with("snapshot-isolation") || level.name == "repeatable-read" ||
-           level.name == "causal" || level.name == "read-atomic" || level.name == "read-committed-axiomatic";
+  static bool covers(const Level& level) {
+    const std::string_view base = base_of(level.name);
+    for (const std::string_view one : {"serializable", "snapshot-isolation", "repeatable-read", "prefix", "causal", "pram", "read-atomic", "read-committed-axiomatic"}) {
+      if (base == one) return true;
+    }
+    return false;
   }
 
   // The status with what stronger levels show.
   Status judged(const Level& level) {
+    if (std::any_of(holding_.begin(), holding_.end(), [&](const Level* strong) { return implies(*strong, level); })) return Status::holds;
     const Status own = status(level);
+    if (own == Status::holds) holding_.push_back(&level);
     if (own != Status::undecided) return own;
     for (const Level& strong : levels()) {
-      if (strong.name != level.name && implies(strong, level) && status(strong) == Status::holds) return Status::holds;
+      if (strong.name == level.name || !implies(strong, level) || status(strong) != Status::holds) continue;
+      holding_.push_back(&strong);
+      return Status::holds;
     }
     return ruled_out(level) ? Status::ruled_out : Status::undecided;
   }
@@ -281,7 +322,7 @@ class Check {
   }
 
   CheckResult counted() {
-    result_.details.set("edges", static_cast<std::int64_t>(in_->graph.edges().size()));
+    result_.details.set("edges", static_cast<std::int64_t>(in_->graph.edge_count()));
     result_.details.set("choices", static_cast<std::int64_t>(in_->choices.size()));
     return finished();
   }
@@ -304,11 +345,16 @@ class Check {
   Clock::time_point start_, deadline_;
   std::function<bool()> late_;
   CheckResult result_;
+  std::size_t max_choices_ = 0;
   std::unique_ptr<Inference> in_;
+  std::unique_ptr<Inference> in_prefix_;
   CycleSearch cycles_;
   std::vector<Finding> found_;
-  std::map<std::pair<bool, int>, bool> orders_;
-  std::map<std::pair<Axiom, bool>, bool> axioms_;
+  std::map<std::pair<OrderKind, int>, bool> orders_;
+  std::map<int, bool> updates_;
+  std::vector<const Level*> holding_;
+  VersionOrders version_orders_;
+  std::map<std::pair<Axiom, int>, bool> axioms_;
 };
 
 class Transactional final : public Checker {

@@ -26,7 +26,23 @@ struct CycleSearch {
 // `out_of_budget` is asked now and then.
 [[nodiscard]] CycleSearch find_cycles(const DependencyGraph& graph, const std::function<bool()>& out_of_budget);
 
-// A cycle as a finding: one sentence an edge, and its picture.
-[[nodiscard]] Finding explain(const Cycle& cycle, const Inference& inference, const History& history);
+// A cycle without helpers and points in time: what remains are edges between transactions.
+[[nodiscard]] std::vector<Edge> between_transactions(const DependencyGraph& graph, const std::vector<Edge>& cycle);
+
+// A cycle as a finding: one sentence an edge, and its picture. `why` says in its own words why an edge holds; where it
+// returns nothing, or is not given, the kind of the edge does.
+[[nodiscard]] Finding explain(const Cycle& cycle, const Inference& inference, const History& history,
+                              const std::function<std::string(const Edge&)>& why = {});
+
+// That no order of some writes is possible, as a finding: the transactions, and the circle that either order of two writes closes
+// (empty when it takes more than one such question).
+struct Dilemma {
+  std::string type;
+  std::vector<TxnIndex> txns;
+  KeyIndex key = kNone;
+  TxnIndex first = kNone, second = kNone;  // kNone: no single pair of writes shows it
+  std::vector<Edge> if_first, if_second;
+};
+[[nodiscard]] Finding explain(const Dilemma& dilemma, const Inference& inference, const History& history);
 
 }  // namespace ordeal::txn

@@ -1,6 +1,9 @@
 // Cycles in words: "T3 read key "x" without T7's 4 (anti-dependency, rw), so T3 came before T7; …".
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
 
 #include "checkers/transactions/cycles.h"
 
@@ -28,25 +31,65 @@ class Words {
 
   std::string label(const Edge& edge) const {
     if (edge.key == kNone) return "";
-    return history_.values().to_json(txns_.keys[edge.key]) + (edge.value == kAbsent ? "" : ": " + history_.values().to_json(edge.value));
+    return "key " + history_.values().to_json(txns_.keys[edge.key]) + (edge.value == kAbsent ? "" : ": " + history_.values().to_json(edge.value));
   }
 
-  std::string transaction(TxnIndex t) const {
-    OperationEvents op{txns_.invocation[t], history_.partner(txns_.invocation[t])};
-    std::string out = name(t) + " = " + history_.describe(op) + " (process " + history_.process_name(txns_.process[t]);
-    const std::int64_t from = history_.time(op.invocation);
-    if (from >= 0) {
-      out += ", " + std::to_string(from) + " ns to ";
-      out += txns_.completion[t] == kNoEvent ? "never" : std::to_string(history_.time(txns_.completion[t])) + " ns";
+  // A transaction as it was seen: those of its micro-operations that are on `keys` (all, when there are none), the others counted.
+  std::string seen(TxnIndex t, const std::set<KeyIndex>& keys) const {
+    std::string out = "[";
+    std::size_t left_out = 0;
+    for (const MicroOp& op : txns_.ops(t)) {
+      if (!keys.empty() && !keys.contains(op.key)) {
+        ++left_out;
+        continue;
+      }
+      if (out.size() > 1) out += ", ";
+      out += op.kind == MicroKind::append ? "append " : op.kind == MicroKind::write ? "w " : "r ";
+      out += history_.values().to_json(txns_.keys[op.key]) + " " + (op.kind == MicroKind::read && op.value == kAbsent ? "?" : abbreviated(op.value));
     }
-    return out + ")";
+    out += "]";
+    if (left_out > 0) out += " and " + std::to_string(left_out) + " more";
+    return out;
+  }
+  // A long list by its beginning and its end.
+  std::string abbreviated(ValueId id) const {
+    constexpr std::size_t kWhole = 12, kBegin = 3, kEnd = 6;
+    const ValueTable& values = history_.values();
+    if (id == kAbsent || values.kind(id) != Value::Kind::list || values.as_list(id).size() <= kWhole) return values.to_json(id);
+    const auto items = values.as_list(id);
+    std::string out = "[";
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (i == kBegin) {
+        const std::size_t skipped = items.size() - kBegin - kEnd;
+        out += ",… " + std::to_string(skipped) + " more …";
+        i += skipped;
+      }
+      out += (i > 0 ? "," : "") + values.to_json(items[i]);
+    }
+    return out + "]";
+  }
+
+  std::string node(TxnIndex t, const std::set<KeyIndex>& keys) const { return name(t) + "\n" + seen(t, keys); }
+
+  std::string transaction(TxnIndex t, const std::set<KeyIndex>& keys) const {
+    std::string out = name(t) + " = " + seen(t, keys) + " by process " + history_.process_name(txns_.process[t]);
+    const std::int64_t from = history_.time(txns_.invocation[t]);
+    if (txns_.completion[t] == kNoEvent) return out + ", whose end is not known" + (from < 0 ? std::string() : " (begun at " + milliseconds(from) + ")");
+    if (from < 0) return out;
+    return out + ", " + milliseconds(from) + " to " + milliseconds(history_.time(txns_.completion[t]));
+  }
+  // Of nanoseconds; three digits after the point.
+  static std::string milliseconds(std::int64_t ns) {
+    const std::int64_t us = ns / 1000;
+    std::string rest = std::to_string(us % 1000);
+    return std::to_string(us / 1000) + "." + std::string(3 - rest.size(), '0') + rest + " ms";
   }
 
  private:
   std::int64_t index(EventIndex e) const { return e == kNoEvent ? -1 : history_.index(e); }
   std::string gap(const Edge& edge) const {
     const std::int64_t done = history_.time(txns_.completion[edge.from]), invoked = history_.time(txns_.invocation[edge.to]);
-    return done < 0 || invoked < 0 ? std::string() : ", " + std::to_string(invoked - done) + " ns earlier";
+    return done < 0 || invoked < 0 ? std::string() : ", " + milliseconds(invoked - done) + " earlier";
   }
   bool appends(const Edge& edge) const {
     for (const TxnIndex t : {edge.from, edge.to}) {
@@ -71,9 +114,67 @@ std::string_view edge_name(EdgeKind kind) {
   }
 }
 
+// How many transactions are introduced one by one; longer circles tell of the others in their edges.
+constexpr std::size_t kMostIntroduced = 12;
+// How many edges are told; a circle of thousands is cut in the middle.
+constexpr std::size_t kMostEdges = 40;
+
+// The keys that matter to each transaction: those of its edges.
+using Keys = std::map<TxnIndex, std::set<KeyIndex>>;
+Keys keys_of(std::initializer_list<const std::vector<Edge>*> cycles) {
+  Keys out;
+  for (const auto* cycle : cycles) {
+    for (const Edge& edge : *cycle) {
+      if (edge.key == kNone) continue;
+      out[edge.from].insert(edge.key);
+      out[edge.to].insert(edge.key);
+    }
+  }
+  return out;
+}
+
+void introduce(Finding& out, const Words& words, Keys& keys) {
+  for (std::size_t i = 0; i < std::min(out.txns.size(), kMostIntroduced); ++i) out.sentences.push_back("Let " + words.transaction(out.txns[i], keys[out.txns[i]]) + ".");
+  if (out.txns.size() > kMostIntroduced) {
+    out.sentences.push_back("And " + std::to_string(out.txns.size() - kMostIntroduced) + " more transactions.");
+  }
+}
+
+using Why = std::function<std::string(const Edge&)>;
+
+void tell(Finding& out, const Words& words, const std::vector<Edge>& cycle, std::string_view begin, const Why& why = {}) {
+  for (std::size_t i = 0; i < cycle.size(); ++i) {
+    const bool last = i + 1 == cycle.size();
+    if (i == kMostEdges / 2 && cycle.size() > kMostEdges) {
+      const std::size_t skipped = cycle.size() - kMostEdges;
+      out.sentences.push_back("And so on over " + std::to_string(skipped) + " more transactions.");
+      i += skipped;
+    }
+    const std::string start(i == 0 ? begin : last ? "However, " : "Further, ");
+    const std::string own = why ? why(cycle[i]) : std::string();
+    out.sentences.push_back(start + (own.empty() ? words.sentence(cycle[i]) : own) + (last ? ": a contradiction." : "."));
+  }
+}
+
+// The transactions of a finding and what is known between them, as a picture.
+void picture(Finding& out, const Words& words, Keys& keys, const Inference& inference, std::initializer_list<const std::vector<Edge>*> cycles) {
+  std::vector<TxnIndex> nodes = out.txns;
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  const auto place = [&](TxnIndex t) { return static_cast<std::size_t>(std::lower_bound(nodes.begin(), nodes.end(), t) - nodes.begin()); };
+  for (const TxnIndex t : nodes) out.graph.nodes.push_back({inference.txns.invocation[t], words.node(t, keys[t]), false});
+  std::set<std::tuple<std::size_t, std::size_t, std::string, std::string>> drawn;
+  for (const auto* cycle : cycles) {
+    for (const Edge& edge : *cycle) {
+      const AnomalyGraph::Edge one{place(edge.from), place(edge.to), std::string(edge_name(edge.kind)), words.label(edge)};
+      if (drawn.emplace(one.from, one.to, one.kind, one.label).second) out.graph.edges.push_back(one);
+    }
+  }
+}
+
 }  // namespace
 
-Finding explain(const Cycle& cycle, const Inference& inference, const History& history) {
+Finding explain(const Cycle& cycle, const Inference& inference, const History& history, const Why& why) {
   const Words words(inference, history);
   Finding out;
   out.type = cycle.type;
@@ -83,26 +184,44 @@ Finding explain(const Cycle& cycle, const Inference& inference, const History& h
     if (edge.key != kNone && edge.key != out.key) out.key = kNone - 1;
   }
   if (out.key == kNone - 1) out.key = kNone;
-  for (const TxnIndex t : out.txns) out.sentences.push_back("Let " + words.transaction(t) + ".");
-  for (std::size_t i = 0; i < cycle.edges.size(); ++i) {
-    const bool last = i + 1 == cycle.edges.size();
-    out.sentences.push_back((last ? "However, " : i == 0 ? "Then " : "Further, ") + words.sentence(cycle.edges[i]) + (last ? ": a contradiction." : "."));
-  }
+  Keys keys = keys_of({&cycle.edges});
+  introduce(out, words, keys);
+  tell(out, words, cycle.edges, "Then ", why);
   out.explanation = "each of these transactions came before the next: ";
-  for (const TxnIndex t : out.txns) out.explanation += words.name(t) + " < ";
+  for (std::size_t i = 0; i < out.txns.size(); ++i) {
+    if (i == kMostEdges / 2 && out.txns.size() > kMostEdges) {
+      const std::size_t skipped = out.txns.size() - kMostEdges;
+      out.explanation += "… " + std::to_string(skipped) + " more … < ";
+      i += skipped;
+    }
+    out.explanation += words.name(out.txns[i]) + " < ";
+  }
   out.explanation += words.name(out.txns.front());
-  std::vector<TxnIndex> nodes = out.txns;
-  std::sort(nodes.begin(), nodes.end());
-  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
-  const auto place = [&](TxnIndex t) { return static_cast<std::size_t>(std::lower_bound(nodes.begin(), nodes.end(), t) - nodes.begin()); };
-  for (const TxnIndex t : nodes) {
-    const EventIndex inv = inference.txns.invocation[t];
-    out.graph.nodes.push_back({inv, words.name(t) + " " + history.values().to_json(history.operation_value({inv, history.partner(inv)})), false});
+  picture(out, words, keys, inference, {&cycle.edges});
+  if (cycle.component > out.graph.nodes.size()) out.graph.component_size = cycle.component;
+  return out;
+}
+
+Finding explain(const Dilemma& dilemma, const Inference& inference, const History& history) {
+  const Words words(inference, history);
+  Finding out;
+  out.type = dilemma.type;
+  out.key = dilemma.key;
+  out.txns = dilemma.txns;
+  out.explanation = "nobody saw in which order some writes took effect, and every order of them leads to a cycle that the level forbids";
+  Keys keys = keys_of({&dilemma.if_first, &dilemma.if_second});
+  introduce(out, words, keys);
+  if (dilemma.first != kNone) {
+    const std::string first = words.name(dilemma.first), second = words.name(dilemma.second);
+    const std::string key = history.values().to_json(inference.txns.keys[dilemma.key]);
+    out.explanation += ": neither " + first + " nor " + second + " can have written key " + key + " first";
+    out.sentences.push_back("Either " + first + " or " + second + " wrote key " + key + " first.");
+    tell(out, words, dilemma.if_first, "If " + first + " did: ");
+    tell(out, words, dilemma.if_second, "If " + second + " did: ");
+  } else if (!out.txns.empty()) {
+    out.sentences.push_back("Each order of their writes that was tried, and all were, closes a circle.");
   }
-  for (const Edge& edge : cycle.edges) {
-    out.graph.edges.push_back({place(edge.from), place(edge.to), std::string(edge_name(edge.kind)), words.label(edge)});
-  }
-  if (cycle.component > nodes.size()) out.graph.component_size = cycle.component;
+  picture(out, words, keys, inference, {&dilemma.if_first, &dilemma.if_second});
   return out;
 }
 

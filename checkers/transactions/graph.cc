@@ -1,50 +1,64 @@
 #include "checkers/transactions/graph.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace ordeal::txn {
 
 DependencyGraph::DependencyGraph(const Transactions& txns)
-    : transactions_(static_cast<std::uint32_t>(txns.size())), time_base_(transactions_) {
+    : txns_(&txns), transactions_(static_cast<std::uint32_t>(txns.size())), time_base_(transactions_) {
   // Sessions: from one acknowledged transaction of a process to the next that did not fail. A crashed one may take
   // effect at any time later, so nothing follows it.
   next_in_session_.assign(transactions_, kNone);
-  std::unordered_map<ProcessId, TxnIndex> last;
-  std::vector<std::pair<EventIndex, TxnIndex>> completions;
+  boost::unordered_flat_map<ProcessId, TxnIndex> last;
+  std::vector<TxnIndex> completed_at;  // by event
   for (TxnIndex t = 0; t < transactions_; ++t) {
     if (txns.outcome[t] == Outcome::fail) continue;
-    const auto found = last.find(txns.process[t]);
+    auto& before = last.try_emplace(txns.process[t], kNone).first->second;
     if (txns.outcome[t] == Outcome::ok) {
-      if (found != last.end()) next_in_session_[found->second] = t;
-      last[txns.process[t]] = t;
-      completions.emplace_back(txns.completion[t], t);
-    } else if (found != last.end()) {
-      edges_.push_back({found->second, t, kNone, kAbsent, EdgeKind::process});
+      if (before != kNone) next_in_session_[before] = t;
+      before = t;
+      const EventIndex event = txns.completion[t];
+      if (completed_at.size() <= event) completed_at.resize(std::max<std::size_t>(event + 1, completed_at.size() * 2), kNone);
+      completed_at[event] = t;
+      ++points_;
+    } else if (before != kNone) {
+      sessions_.add(before, t, kNone, EdgeKind::process);
     }
   }
-  std::sort(completions.begin(), completions.end());
-  points_ = completions.size();
   point_of_.assign(transactions_, kNone);
   first_after_.assign(points_ + 1, transactions_);
   TxnIndex t = 0;
-  for (std::size_t i = 0; i < points_; ++i) {
-    point_of_[completions[i].second] = static_cast<std::uint32_t>(i);
-    while (t < transactions_ && txns.invocation[t] < completions[i].first) ++t;
-    first_after_[i] = t;
+  std::uint32_t point = 0;
+  for (EventIndex event = 0; event < completed_at.size(); ++event) {
+    if (completed_at[event] == kNone) continue;
+    point_of_[completed_at[event]] = point;
+    while (t < transactions_ && txns.invocation[t] < event) ++t;
+    first_after_[point++] = t;
   }
 }
 
-std::uint32_t DependencyGraph::add_helper() { return time_base_++; }
-
-void DependencyGraph::freeze() {
-  offsets_.assign(time_base_ + 1, 0);
-  for (const Edge& edge : edges_) ++offsets_[edge.from + 1];
+void DependencyGraph::freeze(std::vector<EdgeList> lists) {
+  lists.push_back(std::move(sessions_));
+  for (EdgeList& list : lists) {
+    for (EdgeList::Pending& edge : list.edges_) {
+      if (edge.from >= EdgeList::kHelper) edge.from = edge.from - EdgeList::kHelper + time_base_;
+      if (edge.to >= EdgeList::kHelper) edge.to = edge.to - EdgeList::kHelper + time_base_;
+    }
+    time_base_ += list.helpers_;
+  }
+  offsets_.assign(time_base_ + 2, 0);
+  for (const EdgeList& list : lists) {
+    for (const EdgeList::Pending& edge : list.edges_) ++offsets_[edge.from + 2];
+  }
   for (std::size_t i = 1; i < offsets_.size(); ++i) offsets_[i] += offsets_[i - 1];
-  std::vector<Edge> sorted(edges_.size());
-  std::vector<std::uint32_t> place(offsets_.begin(), offsets_.end() - 1);
-  for (const Edge& edge : edges_) sorted[place[edge.from]++] = edge;
-  edges_ = std::move(sorted);
+  edges_.resize(offsets_.back());
+  // offsets_[v + 1] walks from the first edge of v to the first of v + 1.
+  for (EdgeList& list : lists) {
+    for (const EdgeList::Pending& edge : list.edges_) edges_[offsets_[edge.from + 1]++] = {edge.to, edge.cause};
+    list = {};
+  }
+  offsets_.pop_back();
 }
 
 bool DependencyGraph::next_implicit(std::uint32_t v, unsigned mask, std::uint32_t& cursor, std::uint32_t degree,
@@ -88,21 +102,31 @@ bool DependencyGraph::next_implicit(std::uint32_t v, unsigned mask, std::uint32_
   return true;
 }
 
-Components components(const DependencyGraph& graph, unsigned mask) {
+namespace {
+
+// Whether an edge from `v` to `w` is within a component of several nodes.
+bool inside(const Components* within, std::uint32_t v, std::uint32_t w) { return within == nullptr || within->same(v, w); }
+bool alone(const Components* within, std::uint32_t v) { return within != nullptr && within->size[within->of[v]] == 1; }
+
+}  // namespace
+
+Components components(const DependencyGraph& graph, unsigned mask, const Components* within) {
   return components(graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
-    Edge edge;
-    if (!graph.next(v, mask, cursor, edge)) return false;
-    w = edge.to;
-    return true;
+    EdgeKind kind{};
+    while (!alone(within, v) && graph.next(v, mask, cursor, w, kind)) {
+      if (inside(within, v, w)) return true;
+    }
+    return false;
   });
 }
 
-Components snapshot_components(const DependencyGraph& graph, unsigned mask) {
+Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within) {
   return components(2 * graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
-    Edge edge;
-    while (graph.next(v / 2, mask, cursor, edge)) {
-      w = snapshot_step(v, edge);
-      if (w != kNone) return true;
+    EdgeKind kind{};
+    std::uint32_t to = 0;
+    while (!alone(within, v / 2) && graph.next(v / 2, mask, cursor, to, kind)) {
+      w = step(space, v, to, kind);
+      if (w != kNone && inside(within, v / 2, to)) return true;
     }
     return false;
   });

@@ -5,7 +5,9 @@
 // writes the key next" where readers and candidates would make a quadratic number of edges. The points of time
 // make real time linear: a transaction leads to the point of its completion, each point to the next one, and the last
 // point before an invocation to the transaction invoked; the same pairs are connected as by all real-time edges.
-// Session and time edges are not stored. Thread-safety: immutable after freeze().
+// Session and time edges are not stored; of others the node and the micro-operation that proves them are (8 bytes).
+// Info transactions that nobody observed may not have happened: nothing may be said to come after them.
+// Thread-safety: immutable after freeze().
 
 #include <cstdint>
 #include <vector>
@@ -35,40 +37,99 @@ enum EdgeMask : unsigned {
   kAllData = kWW | kWR | kRW,
 };
 
+// A micro-operation that proves an edge, by its place in Transactions::micro, and the edge's kind in one word: the write of
+// `to` (ww, rw), the write of `from` (wr), or any of the key.
+class EdgeCause {
+ public:
+  static constexpr std::uint32_t kMostMicroOps = (1u << 29) - 1;
+  EdgeCause() = default;
+  EdgeCause(std::uint32_t micro, EdgeKind kind) : bits_((micro == kNone ? kMostMicroOps : micro) << 3 | static_cast<std::uint32_t>(kind)) {}
+  [[nodiscard]] EdgeKind kind() const { return static_cast<EdgeKind>(bits_ & 7); }
+  [[nodiscard]] std::uint32_t micro() const { return bits_ >> 3 == kMostMicroOps ? kNone : bits_ >> 3; }
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
+// Edges before they are put into a graph. Several may be filled at the same time and be given to the graph one after the
+// other; helpers are numbered from kHelper until then.
+class EdgeList {
+ public:
+  static constexpr std::uint32_t kHelper = 1u << 31;
+  // A new helper node; `onward` edges leave it.
+  std::uint32_t add_helper() { return kHelper + helpers_++; }
+  void add(std::uint32_t from, std::uint32_t to, std::uint32_t micro, EdgeKind kind) {
+    if (from != to) edges_.push_back({from, to, EdgeCause(micro, kind)});
+  }
+
+ private:
+  friend class DependencyGraph;
+  struct Pending {
+    std::uint32_t from, to;
+    EdgeCause cause;
+  };
+  std::vector<Pending> edges_;
+  std::uint32_t helpers_ = 0;
+};
+
 class DependencyGraph {
  public:
+  // Borrows the transactions.
   explicit DependencyGraph(const Transactions& txns);
+  DependencyGraph(DependencyGraph&&) = default;
 
-  // A new helper node; `onward` edges leave it. Requires: not frozen.
-  std::uint32_t add_helper();
-  void add(const Edge& edge) {
-    if (edge.from != edge.to) edges_.push_back(edge);
-  }
-  // Info transactions that nobody observed may not have happened: nothing may be said to come after them.
-  // Sorts the edges and numbers the points in time.
-  void freeze();
+  // Takes the edges, and numbers the points in time. Requires: called once, and before anything is asked.
+  void freeze(std::vector<EdgeList> lists);
 
   [[nodiscard]] std::uint32_t transactions() const { return transactions_; }
   [[nodiscard]] std::uint32_t size() const { return time_base_ + static_cast<std::uint32_t>(points_); }
   [[nodiscard]] bool is_transaction(std::uint32_t node) const { return node < transactions_; }
-  [[nodiscard]] const std::vector<Edge>& edges() const { return edges_; }
-  // The edges that leave a node: edges()[first_edge(v) .. first_edge(v + 1)).
-  [[nodiscard]] std::uint32_t first_edge(std::uint32_t v) const { return v < time_base_ ? offsets_[v] : offsets_.back(); }
+  [[nodiscard]] std::size_t edge_count() const { return edges_.size(); }
+  // Calls f(edge) for all stored edges of a kind, by the node that they leave.
+  template <class F>
+  void for_each(EdgeKind kind, F&& f) const {
+    for (std::uint32_t v = 0; v < time_base_; ++v) {
+      for (std::uint32_t e = offsets_[v]; e < offsets_[v + 1]; ++e) {
+        if (edges_[e].cause.kind() == kind) f(whole(v, edges_[e]));
+      }
+    }
+  }
 
   // Walks the successors of `v`: start with cursor 0 and call until it returns false.
   bool next(std::uint32_t v, unsigned mask, std::uint32_t& cursor, Edge& out) const {
-    const std::uint32_t degree = first_edge(v + 1) - first_edge(v);
+    const std::uint32_t first = first_edge(v), degree = first_edge(v + 1) - first;
     while (cursor < degree) {
-      const Edge& edge = edges_[first_edge(v) + cursor++];
-      if (allowed(edge.kind, mask)) {
-        out = edge;
+      const Stored& edge = edges_[first + cursor++];
+      if (allowed(edge.cause.kind(), mask)) {
+        out = whole(v, edge);
         return true;
       }
     }
     return next_implicit(v, mask, cursor, degree, out);
   }
+  // The same for the node and the kind alone.
+  bool next(std::uint32_t v, unsigned mask, std::uint32_t& cursor, std::uint32_t& to, EdgeKind& kind) const {
+    const std::uint32_t first = first_edge(v), degree = first_edge(v + 1) - first;
+    while (cursor < degree) {
+      const Stored& edge = edges_[first + cursor++];
+      kind = edge.cause.kind();
+      if (allowed(kind, mask)) {
+        to = edge.to;
+        return true;
+      }
+    }
+    Edge out;
+    if (!next_implicit(v, mask, cursor, degree, out)) return false;
+    to = out.to;
+    kind = out.kind;
+    return true;
+  }
 
  private:
+  struct Stored {
+    std::uint32_t to;
+    EdgeCause cause;
+  };
   static bool allowed(EdgeKind kind, unsigned mask) {
     switch (kind) {
       case EdgeKind::ww: return mask & kWW;
@@ -78,13 +139,25 @@ class DependencyGraph {
       default: return true;  // helpers are reached by anti-dependencies only
     }
   }
+  std::uint32_t first_edge(std::uint32_t v) const { return v < time_base_ ? offsets_[v] : offsets_.back(); }
+  Edge whole(std::uint32_t from, const Stored& edge) const {
+    Edge out{from, edge.to, kNone, kAbsent, edge.cause.kind()};
+    if (const std::uint32_t m = edge.cause.micro(); m != kNone) {
+      const MicroOp& op = txns_->micro[m];
+      out.key = op.key;
+      if (op.kind != MicroKind::read) out.value = op.value;
+    }
+    return out;
+  }
   bool next_implicit(std::uint32_t v, unsigned mask, std::uint32_t& cursor, std::uint32_t degree, Edge& out) const;
 
+  const Transactions* txns_;
   std::uint32_t transactions_ = 0;
   std::uint32_t time_base_ = 0;
   std::size_t points_ = 0;
-  std::vector<Edge> edges_;
+  std::vector<Stored> edges_;
   std::vector<std::uint32_t> offsets_;
+  EdgeList sessions_;                           // to crashed transactions
   std::vector<std::uint32_t> next_in_session_;  // by transaction
   std::vector<std::uint32_t> point_of_;         // by transaction: its completion's point
   std::vector<std::uint32_t> first_after_;      // by point: first transaction invoked after it (and before the next)
@@ -145,15 +218,27 @@ Components components(std::uint32_t nodes, Successor&& successor) {
   return out;
 }
 
-[[nodiscard]] Components components(const DependencyGraph& graph, unsigned mask);
-// Over pairs (node, did the last edge read?): node v is 2v, reached by an anti-dependency 2v + 1. A cycle there is one
-// without two anti-dependencies in a row, which snapshot isolation forbids (Cerone and Gotsman, 2016).
-[[nodiscard]] Components snapshot_components(const DependencyGraph& graph, unsigned mask);
-// One step in that space; kNone when it may not be taken.
-[[nodiscard]] inline std::uint32_t snapshot_step(std::uint32_t state, const Edge& edge) {
-  if (edge.kind == EdgeKind::onward) return 2 * edge.to + (state & 1);
-  if (edge.kind != EdgeKind::rw) return 2 * edge.to;
-  return (state & 1) ? kNone : 2 * edge.to + 1;
+// `within`: components of the graph with more edges. Only nodes in those of more than one node, and edges inside them, are
+// looked at; every other node is a component of its own. nullptr: everything.
+[[nodiscard]] Components components(const DependencyGraph& graph, unsigned mask, const Components* within = nullptr);
+// The graph as seen by models that forbid some cycles only: pairs of a node and a bit that says how it was reached, such that
+// exactly the forbidden cycles are cycles of pairs. Node v is 2v and 2v + 1.
+//   snapshot  no two anti-dependencies in a row (Cerone and Gotsman, 2016). 2v + 1: reached by an anti-dependency.
+//   prefix    each anti-dependency follows a read, a session or time (Cerone, Gotsman and Yang, 2017). 2v + 1: reached by one
+//             of those.
+enum class Space { snapshot, prefix };
+// The pair that an edge leads to; kNone when it may not be taken.
+[[nodiscard]] inline std::uint32_t step(Space space, std::uint32_t state, std::uint32_t to, EdgeKind kind) {
+  if (kind == EdgeKind::onward) return 2 * to + (state & 1);
+  if (space == Space::snapshot) {
+    if (kind != EdgeKind::rw) return 2 * to;
+    return (state & 1) ? kNone : 2 * to + 1;
+  }
+  if (kind == EdgeKind::rw) return (state & 1) ? 2 * to : kNone;
+  return kind == EdgeKind::ww ? 2 * to : 2 * to + 1;
 }
+// The pair of `v` from which an anti-dependency may be taken.
+[[nodiscard]] inline std::uint32_t before_rw(Space space, std::uint32_t v) { return space == Space::snapshot ? 2 * v : 2 * v + 1; }
+[[nodiscard]] Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within = nullptr);
 
 }  // namespace ordeal::txn

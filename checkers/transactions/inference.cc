@@ -4,10 +4,9 @@
 
 namespace ordeal::txn {
 
-void add_finding(Inference& out, Finding finding) {
-  const auto same = std::count_if(out.findings.begin(), out.findings.end(),
-                                  [&](const Finding& one) { return one.type == finding.type; });
-  if (static_cast<std::size_t>(same) < kMostFindings) out.findings.push_back(std::move(finding));
+void add_finding(std::vector<Finding>& findings, Finding finding) {
+  const auto same = std::count_if(findings.begin(), findings.end(), [&](const Finding& one) { return one.type == finding.type; });
+  if (static_cast<std::size_t>(same) < kMostFindings) findings.push_back(std::move(finding));
 }
 
 std::string txn_name(const History& history, const Transactions& txns, TxnIndex t) {

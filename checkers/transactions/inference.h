@@ -3,6 +3,7 @@
 // each transaction read from whom, and the questions that remain open. Made by list_append.cc and rw_register.cc, judged
 // by judge.cc. Thread-safety: a value.
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,18 +22,9 @@ struct Finding {
   AnomalyGraph graph;
 };
 
-// A transaction saw what another one left under a key (kNone: the initial state).
-struct ExternalRead {
-  TxnIndex txn = 0;
-  KeyIndex key = 0;
-  TxnIndex source = kNone;
-  std::uint32_t micro = 0;  // index into Transactions::micro
-};
-
-struct FinalWrite {
-  TxnIndex txn = 0;
-  KeyIndex key = 0;
-};
+// Whom a micro-operation read from: a transaction, kNone for the initial state, or this: it is no read of an acknowledged
+// transaction, shows nothing of others, or cannot be explained.
+inline constexpr TxnIndex kNoSource = kNone - 1;
 
 // One of two sets of edges holds; nobody knows which.
 struct Choice {
@@ -50,13 +42,14 @@ struct OpenGroup {
 };
 
 struct Inference {
-  explicit Inference(Transactions t) : txns(std::move(t)), graph(txns), committed(txns.size(), false) {}
-  Transactions txns;
+  explicit Inference(Transactions t)
+      : owned(std::make_unique<Transactions>(std::move(t))), txns(*owned), graph(txns), committed(txns.size(), false), source(txns.micro.size(), kNoSource) {}
+  std::unique_ptr<Transactions> owned;  // where the graph finds them
+  const Transactions& txns;
   DependencyGraph graph;
-  std::vector<bool> committed;        // acknowledged, or observed by one that was
+  std::vector<std::uint8_t> committed;  // acknowledged, or observed by one that was
   std::vector<Finding> findings;
-  std::vector<ExternalRead> reads;    // of acknowledged transactions, by transaction and place
-  std::vector<FinalWrite> writes;     // of committed transactions, by transaction
+  std::vector<TxnIndex> source;         // by micro-operation
   std::vector<OpenGroup> open;
   std::vector<Choice> choices;
   // Edges that hold at snapshot isolation and above only; the search for an order uses them.
@@ -70,7 +63,7 @@ struct Inference {
 // What a finding of each type is kept to, so that a broken store does not make a report of a million lines.
 inline constexpr std::size_t kMostFindings = 10;
 // Adds the finding unless there are enough of that type.
-void add_finding(Inference& out, Finding finding);
+void add_finding(std::vector<Finding>& findings, Finding finding);
 
 // "T(12)": a transaction as messages name it, by the file's index of its invocation.
 [[nodiscard]] std::string txn_name(const History& history, const Transactions& txns, TxnIndex t);
@@ -79,9 +72,26 @@ void add_finding(Inference& out, Finding finding);
 // components are without closing a cycle.
 void choose_open(Inference& inference);
 
-[[nodiscard]] Inference infer_list_append(const History& history, Transactions txns);
-// `initial`: what reads return before the first write. Choices beyond `max_choices` make the inference incomplete.
-[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, ValueId initial,
-                                          std::size_t max_choices);
+// `threads`: at least 1; the result does not depend on it.
+[[nodiscard]] Inference infer_list_append(const History& history, Transactions txns, unsigned threads);
+
+// What is taken for granted about the versions of each register, beyond that the initial one is first and that a transaction
+// which read a version and wrote the key made a later one (writes follow reads).
+struct VersionOrders {
+  bool sequential = false;    // later ones are seen later by each process
+  bool linearizable = false;  // later ones are seen later in real time
+};
+// From names parted by commas: wfr, initial (both always hold), sequential, linearizable. Errors: usage.
+[[nodiscard]] Result<VersionOrders> version_orders(std::string_view names);
+
+struct RegisterOptions {
+  ValueId initial = kNil;       // what reads return before the first write
+  std::size_t max_choices = 0;  // more choices make the inference incomplete
+  VersionOrders orders;
+  // For levels that allow lost updates: a transaction that read a version and wrote the key made a later one, but not
+  // necessarily the next.
+  bool lost_updates_allowed = false;
+};
+[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options);
 
 }  // namespace ordeal::txn

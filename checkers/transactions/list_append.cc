@@ -5,391 +5,480 @@
 // must be prefixes of it. Edges go to the next writer only; those further on follow. Appends that nobody saw come after
 // everything that was seen, in an unknown order: those are left as open groups.
 //
-// Keys are handled one after the other with scratch arrays indexed by value, so no hash table is needed: O(micro-ops +
-// lengths of distinct lists). Tested by tests/checkers/transactions against brute force.
+// Keys are independent: several threads take a range of them each, and what they found is joined in the order of keys, so
+// the result does not depend on their number. A list is compared with the longest of its key, which costs nothing when
+// they share memory (ValueTable::fresh_reading); its elements are looked at only when it is no prefix of that:
+// O(micro-operations + lengths of longest lists). Tested by tests/checkers/transactions against brute force.
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <thread>
 
 #include "checkers/transactions/inference.h"
 
 namespace ordeal::txn {
 namespace {
 
+using Ops = std::span<const std::uint32_t>;
+using List = std::span<const ValueId>;
+
 struct Read {
   TxnIndex txn = 0;
   std::uint32_t micro = 0;
   std::uint32_t own = 0;    // trailing elements that the transaction itself had appended before
   bool external = true;     // shows something of others (not merely repeats what the transaction saw before)
+  bool prefix = false;      // of the longest list
+  List seen;
 };
 
-class ListAppend {
- public:
-  ListAppend(const History& history, Transactions txns) : history_(history), values_(history.values()), out_(std::move(txns)) {}
+// An element of the key at hand.
+struct Element {
+  ValueId value = kAbsent;
+  std::uint32_t epoch = 0;
+  std::uint32_t micro = kNone;  // who appended it; kNone: nobody
+  std::uint32_t place = kNone;  // in the longest list, the last one if it is there twice
+  std::uint32_t stamp = 0;      // of the list that is being walked
+};
 
-  Inference run() {
-    const Transactions& txns = out_.txns;
-    // Micro-operations by key: a counting sort of indices.
-    std::vector<std::uint32_t> offsets(txns.keys.size() + 1, 0);
-    for (const MicroOp& op : txns.micro) ++offsets[op.key + 1];
-    for (std::size_t k = 1; k < offsets.size(); ++k) offsets[k] += offsets[k - 1];
-    std::vector<std::uint32_t> by_key(txns.micro.size());
-    owner_.resize(txns.micro.size());
-    {
-      auto place = offsets;
-      for (TxnIndex t = 0; t < txns.size(); ++t) {
-        for (std::uint32_t m = txns.first[t]; m < txns.first[t + 1]; ++m) {
-          owner_[m] = t;
-          by_key[place[txns.micro[m].key]++] = m;
-        }
+// The elements of one key at a time: a hash table with open addressing that stays in the cache and is emptied in O(1).
+class Elements {
+ public:
+  void clear(std::size_t expected) {
+    ++epoch_;
+    count_ = 0;
+    if (slots_.size() < 2 * expected) grow(2 * expected);
+  }
+  [[nodiscard]] const Element* find(ValueId value) const {
+    for (std::size_t i = hash(value);; ++i) {
+      const Element& one = slots_[i & mask_];
+      if (one.epoch != epoch_) return nullptr;
+      if (one.value == value) return &one;
+    }
+  }
+  // The element, which is made when there is none.
+  Element& get(ValueId value) {
+    if (2 * ++count_ > slots_.size()) {
+      std::vector<Element> old = std::move(slots_);
+      const std::uint32_t epoch = epoch_;
+      grow(2 * old.size());
+      for (const Element& one : old) {
+        if (one.epoch == epoch) slot(one.value) = one;
       }
     }
-    writer_.assign(values_.size(), kNone);
-    writer_key_.assign(values_.size(), kNone);
-    seen_key_.assign(values_.size(), kNone);
-    // Who is committed must be known before edges are made: an observation on any key shows it.
-    any_failed_ = std::find(txns.outcome.begin(), txns.outcome.end(), Outcome::fail) != txns.outcome.end();
-    for (TxnIndex t = 0; t < txns.size(); ++t) out_.committed[t] = txns.outcome[t] == Outcome::ok;
-    for (int pass = 0; pass < 2; ++pass) {
-      for (KeyIndex k = 0; k < txns.keys.size(); ++k) {
-        const auto ops = std::span(by_key).subspan(offsets[k], offsets[k + 1] - offsets[k]);
-        load(k, ops);
-        if (pass == 0) note_observed(ops);
-        if (pass == 1) one_key(k, ops);
-      }
-    }
-    std::sort(out_.reads.begin(), out_.reads.end(), [](const ExternalRead& a, const ExternalRead& b) { return a.micro < b.micro; });
-    std::sort(out_.writes.begin(), out_.writes.end(), [](const FinalWrite& a, const FinalWrite& b) { return a.txn != b.txn ? a.txn < b.txn : a.key < b.key; });
-    out_.graph.freeze();
-    return std::move(out_);
+    Element& out = slot(value);
+    if (out.epoch != epoch_) out = {value, epoch_, kNone, kNone, 0};
+    return out;
   }
 
  private:
-  using Ops = std::span<const std::uint32_t>;
-
-  std::string name(TxnIndex t) const { return txn_name(history_, out_.txns, t); }
-  std::string text(ValueId v) const { return values_.to_json(v); }
-  std::string key_text(KeyIndex k) const { return text(out_.txns.keys[k]); }
-  std::span<const ValueId> list(ValueId id) const {
-    return id == kNil || id == kAbsent ? std::span<const ValueId>() : values_.as_list(id);
+  std::size_t hash(ValueId value) const { return (value * 0x9E3779B1u) >> 7; }
+  Element& slot(ValueId value) {
+    std::size_t i = hash(value);
+    while (slots_[i & mask_].epoch == epoch_ && slots_[i & mask_].value != value) ++i;
+    return slots_[i & mask_];
   }
-  bool knows_read(const MicroOp& op, TxnIndex t) const {
-    return op.kind == MicroKind::read && op.value != kAbsent && out_.txns.outcome[t] == Outcome::ok;
+  void grow(std::size_t wanted) {
+    std::size_t size = 64;
+    while (size < wanted) size *= 2;
+    slots_.assign(size, {});
+    mask_ = size - 1;
   }
-  // The micro-operation that appended `element` to the key that is loaded, or kNone.
-  std::uint32_t append_of(KeyIndex k, ValueId element) const { return writer_key_[element] == k ? writer_[element] : kNone; }
-  bool failed(std::uint32_t micro) const { return out_.txns.outcome[owner_[micro]] == Outcome::fail; }
 
-  void load(KeyIndex k, Ops ops) {
-    for (const std::uint32_t m : ops) {
-      const MicroOp& op = out_.txns.micro[m];
-      if (op.kind == MicroKind::read) continue;
-      const std::uint32_t before = append_of(k, op.value);
-      if (before != kNone && failed(m)) continue;
-      if (before != kNone && !failed(before) && out_.incomplete.empty() && before != m) {
-        out_.incomplete = name(owner_[before]) + " and " + name(owner_[m]) + " both append " + text(op.value) + " to key " +
-                          key_text(k) + ", so nobody can tell whose element a read shows; elements must be unique per key";
-      }
-      writer_key_[op.value] = k;
-      writer_[op.value] = m;
+  std::vector<Element> slots_ = std::vector<Element>(64);
+  std::size_t mask_ = 63, count_ = 0;
+  std::uint32_t epoch_ = 0;
+};
+
+// What all threads look at.
+struct Shared {
+  const History& history;
+  const Transactions& txns;
+  std::vector<std::uint32_t> offsets, by_key;  // micro-operations by key
+  std::vector<TxnIndex> owner;                 // by micro-operation
+  std::vector<std::uint8_t>& committed;        // set by all in note_observed()
+  std::vector<TxnIndex>& source;               // by micro-operation: each belongs to one key, and so to one thread
+
+  Ops ops(KeyIndex k) const { return Ops(by_key).subspan(offsets[k], offsets[k + 1] - offsets[k]); }
+};
+
+// Some keys, one after the other.
+class Keys {
+ public:
+  explicit Keys(Shared& shared) : shared_(shared), history_(shared.history), values_(shared.history.values()), txns_(shared.txns), owner_(shared.owner) {}
+
+  // Who is committed must be known before edges are made: an observation on any key shows it.
+  void note_observed(KeyIndex k) {
+    load(k, shared_.ops(k));
+    List longest;
+    for (const std::uint32_t m : shared_.ops(k)) {
+      if (knows_read(m) && list(m).size() > longest.size()) longest = list(m);
+    }
+    note(longest);
+    for (const std::uint32_t m : shared_.ops(k)) {
+      if (knows_read(m) && !is_prefix(list(m), longest)) note(list(m));
     }
   }
 
-  void note_observed(Ops ops) {
-    ValueId last = kAbsent;
-    for (const std::uint32_t m : ops) {
-      const MicroOp& op = out_.txns.micro[m];
-      if (!knows_read(op, owner_[m]) || op.value == last) continue;
-      last = op.value;
-      for (const ValueId element : list(op.value)) {
-        const std::uint32_t by = append_of(op.key, element);
-        if (by != kNone && !failed(by)) out_.committed[owner_[by]] = true;
-      }
-    }
-  }
-
-  void one_key(KeyIndex k, Ops ops) {
+  void infer(KeyIndex k) {
+    const Ops ops = shared_.ops(k);
+    load(k, ops);
     reads_.clear();
     collect_reads(k, ops);
-    order_.clear();
-    ValueId longest = kNil;
+    const Read* longest = nullptr;
     for (const Read& read : reads_) {
-      const ValueId id = out_.txns.micro[read.micro].value;
-      if (list(id).size() > list(longest).size()) longest = id;
+      if (longest == nullptr || read.seen.size() > longest->seen.size()) longest = &read;
     }
-    check_lists(k, longest);
-    make_order(k, longest);
+    whole_ = longest == nullptr ? List() : longest->seen;
+    make_order();
+    if (longest != nullptr) check_lists(k, *longest);
     edges(k, ops);
     lost_updates(k);
+  }
+
+  // What was found, for infer_list_append() to join.
+  EdgeList found_edges;
+  std::vector<Finding> findings;
+  std::vector<OpenGroup> open;
+  std::string incomplete;
+
+ private:
+  std::string name(TxnIndex t) const { return txn_name(history_, txns_, t); }
+  std::string text(ValueId v) const { return values_.to_json(v); }
+  std::string key_text(KeyIndex k) const { return text(txns_.keys[k]); }
+  std::string seen_text(const Read& read) const { return text(txns_.micro[read.micro].value); }
+
+  List list(std::uint32_t micro) const {
+    const ValueId id = txns_.micro[micro].value;
+    return id == kNil || id == kAbsent ? List() : values_.as_list(id);
+  }
+  static bool is_prefix(List a, List of) {
+    return a.size() <= of.size() && (a.empty() || a.data() == of.data() || std::memcmp(a.data(), of.data(), a.size_bytes()) == 0);
+  }
+  bool knows_read(std::uint32_t micro) const {
+    const MicroOp& op = txns_.micro[micro];
+    return op.kind == MicroKind::read && op.value != kAbsent && txns_.outcome[owner_[micro]] == Outcome::ok;
+  }
+  // The micro-operation that appended `element` to the key that is loaded, or kNone.
+  std::uint32_t append_of(ValueId element) const {
+    const Element* one = elements_.find(element);
+    return one == nullptr ? kNone : one->micro;
+  }
+  bool failed(std::uint32_t micro) const { return txns_.outcome[owner_[micro]] == Outcome::fail; }
+
+  void load(KeyIndex k, Ops ops) {
+    elements_.clear(ops.size() + 16);
+    for (const std::uint32_t m : ops) {
+      const MicroOp& op = txns_.micro[m];
+      if (op.kind == MicroKind::read) continue;
+      Element& element = elements_.get(op.value);
+      if (element.micro != kNone) {
+        if (failed(m)) continue;
+        if (!failed(element.micro) && incomplete.empty()) {
+          incomplete = name(owner_[element.micro]) + " and " + name(owner_[m]) + " both append " + text(op.value) + " to key " + key_text(k) +
+                       ", so nobody can tell whose element a read shows; elements must be unique per key";
+        }
+      }
+      element.micro = m;
+    }
+  }
+
+  void note(List seen) {
+    for (const ValueId element : seen) {
+      const std::uint32_t by = append_of(element);
+      if (by != kNone && !failed(by)) std::atomic_ref(shared_.committed[owner_[by]]).store(1, std::memory_order_relaxed);
+    }
   }
 
   // The reads of a key, each compared with what its transaction did before.
   void collect_reads(KeyIndex k, Ops ops) {
     for (std::size_t i = 0; i < ops.size();) {
       const TxnIndex t = owner_[ops[i]];
-      std::size_t end = i;
+      std::size_t end = i + 1;
       while (end < ops.size() && owner_[ops[end]] == t) ++end;
-      transaction_reads(k, t, ops.subspan(i, end - i));
+      if (txns_.outcome[t] == Outcome::ok) transaction_reads(k, t, ops.subspan(i, end - i));
       i = end;
     }
   }
 
   void transaction_reads(KeyIndex k, TxnIndex t, Ops ops) {
-    auto& own = own_;            // appended since the transaction began
-    auto& expected = expected_;  // what the next read must show, once something was read
-    own.clear();
-    expected.clear();
+    own_.clear();  // appended since the transaction began
     bool read_before = false;
+    List before;                 // what the last read saw
+    std::size_t own_before = 0;  // how much of own_ was appended before that
     for (const std::uint32_t m : ops) {
-      const MicroOp& op = out_.txns.micro[m];
+      const MicroOp& op = txns_.micro[m];
       if (op.kind == MicroKind::append) {
-        own.push_back(op.value);
-        if (read_before) expected.push_back(op.value);
+        own_.push_back(op.value);
         continue;
       }
-      if (!knows_read(op, t)) continue;
-      const auto seen = list(op.value);
-      const bool ends_with_own = seen.size() >= own.size() && std::equal(own.begin(), own.end(), seen.end() - static_cast<std::ptrdiff_t>(own.size()));
-      const bool as_expected = read_before ? std::equal(seen.begin(), seen.end(), expected.begin(), expected.end()) : ends_with_own;
+      if (op.value == kAbsent) continue;
+      const List seen = list(m);
+      const bool ends_with_own = own_.empty() || (seen.size() >= own_.size() && std::equal(own_.begin(), own_.end(), seen.end() - static_cast<std::ptrdiff_t>(own_.size())));
+      const bool as_expected = read_before ? continues(seen, before, List(own_).subspan(own_before)) : ends_with_own;
       if (!as_expected) {
-        add_finding(out_, {"internal", k, {t},
-                           name(t) + " read key " + key_text(k) + " as " + text(op.value) + ", which contradicts what it did to that key before",
-                           {}, {}});
+        add_finding(findings, {"internal", k, {t}, name(t) + " read key " + key_text(k) + " as " + text(op.value) + ", which contradicts what it did to that key before", {}, {}});
       }
-      future_read(k, t, m, ops);
-      reads_.push_back({t, m, ends_with_own ? static_cast<std::uint32_t>(own.size()) : 0, !read_before || !as_expected});
+      if (m != ops.back()) future_read(k, t, m, seen, ops);
+      reads_.push_back({t, m, ends_with_own ? static_cast<std::uint32_t>(own_.size()) : 0, !read_before || !as_expected, false, seen});
       read_before = true;
-      expected.assign(seen.begin(), seen.end());
+      before = seen;
+      own_before = own_.size();
     }
   }
 
-  void future_read(KeyIndex k, TxnIndex t, std::uint32_t m, Ops ops) {
-    if (ops.back() == m) return;
-    for (const ValueId element : list(out_.txns.micro[m].value)) {
-      const std::uint32_t by = append_of(k, element);
-      if (by != kNone && by > m && owner_[by] == t) {
-        add_finding(out_, {"future-read", k, {t}, name(t) + " read " + text(element) + " from key " + key_text(k) + " before it appended it itself", {}, {}});
-      }
-    }
+  static bool continues(List seen, List before, List added) {
+    return seen.size() == before.size() + added.size() && is_prefix(before, seen) && std::equal(added.begin(), added.end(), seen.begin() + static_cast<std::ptrdiff_t>(before.size()));
   }
 
-  // Everything a list can show by itself, once for each distinct list: elements nobody appended, aborted ones, duplicates,
-  // and lists that are no prefix of the longest.
-  void check_lists(KeyIndex k, ValueId longest) {
-    checked_.clear();
-    const auto whole = list(longest);
-    for (const Read& read : reads_) {
-      const ValueId id = out_.txns.micro[read.micro].value;
-      const auto seen = list(id);
-      if (seen.empty()) continue;
-      const bool prefix = std::equal(seen.begin(), seen.end(), whole.begin());
-      if (prefix && id != longest) {
-        aborted(k, read, seen.size(), whole);
-        continue;
-      }
-      if (std::find(checked_.begin(), checked_.end(), id) == checked_.end()) {
-        if (checked_.size() < 64) checked_.push_back(id);
-        elements(k, read, seen);
-      } else {
-        aborted(k, read, seen.size(), seen);
-      }
-      if (!prefix) {
-        const TxnIndex other = reader_of(longest);
-        add_finding(out_, {"incompatible-order", k, {read.txn, other},
-                           name(read.txn) + " read key " + key_text(k) + " as " + text(id) + ", " + name(other) + " as " + text(longest) +
-                               "; neither is a prefix of the other, so no order of the appends gives both", {}, {}});
-      }
-    }
-  }
-
-  TxnIndex reader_of(ValueId id) const {
-    for (const Read& read : reads_) {
-      if (out_.txns.micro[read.micro].value == id) return read.txn;
-    }
-    return 0;
-  }
-
-  void elements(KeyIndex k, const Read& read, std::span<const ValueId> seen) {
-    ++epoch_;
-    if (stamp_.size() < values_.size()) stamp_.assign(values_.size(), 0);
-    for (const ValueId element : seen) {
-      if (stamp_[element] == epoch_) {
-        add_finding(out_, {"duplicate-elements", k, {read.txn}, name(read.txn) + " read " + text(element) + " more than once in key " + key_text(k) + ": " + text(out_.txns.micro[read.micro].value), {}, {}});
-      }
-      stamp_[element] = epoch_;
-      if (append_of(k, element) == kNone) {
-        add_finding(out_, {"garbage-read", k, {read.txn}, name(read.txn) + " read " + text(element) + " from key " + key_text(k) + ", which nobody appended to it", {}, {}});
-      }
-    }
-    aborted(k, read, seen.size(), seen);
-  }
-
-  void aborted(KeyIndex k, const Read& read, std::size_t length, std::span<const ValueId> in) {
-    if (!any_failed_) return;
-    for (std::size_t i = 0; i < length; ++i) {
-      const std::uint32_t by = append_of(k, in[i]);
-      if (by == kNone || !failed(by)) continue;
-      add_finding(out_, {"G1a", k, {owner_[by], read.txn}, name(read.txn) + " read " + text(in[i]) + " from key " + key_text(k) + ", which " + name(owner_[by]) + " appended, and that one failed", {}, {}});
-      for (std::size_t j = i + 1; j < length; ++j) {
-        const std::uint32_t later = append_of(k, in[j]);
-        if (later != kNone && !failed(later)) {
-          add_finding(out_, {"dirty-update", k, {owner_[by], owner_[later], read.txn}, name(owner_[later]) + " appended " + text(in[j]) + " to key " + key_text(k) + " on top of " + text(in[i]) + ", which was appended by " + name(owner_[by]) + ", and that one failed", {}, {}});
-          break;
-        }
-      }
-      return;
+  void future_read(KeyIndex k, TxnIndex t, std::uint32_t m, List seen, Ops ops) {
+    for (const std::uint32_t later : ops) {
+      if (later <= m || txns_.micro[later].kind != MicroKind::append) continue;
+      const ValueId element = txns_.micro[later].value;
+      if (std::find(seen.begin(), seen.end(), element) == seen.end() || append_of(element) != later) continue;
+      add_finding(findings, {"future-read", k, {t}, name(t) + " read " + text(element) + " from key " + key_text(k) + " before it appended it itself", {}, {}});
     }
   }
 
   // The version order: micro-operations of the appends, failed and unknown ones left out but counted by position.
-  void make_order(KeyIndex k, ValueId longest) {
-    const auto whole = list(longest);
-    order_.reserve(whole.size());
-    for (const ValueId element : whole) {
-      std::uint32_t by = append_of(k, element);
-      if (by != kNone && (failed(by) || seen_key_[element] == k)) by = kNone;
-      seen_key_[element] = k;
+  void make_order() {
+    order_.clear();
+    first_failed_ = whole_.size();
+    for (const ValueId value : whole_) {
+      Element& element = elements_.get(value);
+      const bool bad = element.micro != kNone && failed(element.micro);
+      if (bad && first_failed_ == whole_.size()) first_failed_ = order_.size();
+      const std::uint32_t by = bad || element.place != kNone ? kNone : element.micro;
+      element.place = static_cast<std::uint32_t>(order_.size());
       order_.push_back(by);
     }
-    whole_ = whole;
     // next_[i]: the first place at or after i that holds a known append.
     next_.assign(order_.size() + 1, static_cast<std::uint32_t>(order_.size()));
     for (std::size_t i = order_.size(); i-- > 0;) next_[i] = order_[i] != kNone ? static_cast<std::uint32_t>(i) : next_[i + 1];
+  }
+
+  // Everything a list can show by itself: elements nobody appended, aborted ones, duplicates, and lists that are no
+  // prefix of the longest.
+  void check_lists(KeyIndex k, const Read& longest) {
+    walk(k, longest);
+    for (Read& read : reads_) {
+      read.prefix = is_prefix(read.seen, whole_);
+      if (read.prefix) {
+        if (first_failed_ < read.seen.size() && &read != &longest) aborted(k, read, first_failed_);
+        continue;
+      }
+      walk(k, read);
+      add_finding(findings, {"incompatible-order", k, {read.txn, longest.txn},
+                             name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + ", " + name(longest.txn) + " as " + seen_text(longest) +
+                                 "; neither is a prefix of the other, so no order of the appends gives both", {}, {}});
+    }
+  }
+
+  void walk(KeyIndex k, const Read& read) {
+    ++stamp_;
+    for (const ValueId value : read.seen) {
+      Element& element = elements_.get(value);
+      if (element.stamp == stamp_) {
+        add_finding(findings, {"duplicate-elements", k, {read.txn}, name(read.txn) + " read " + text(value) + " more than once in key " + key_text(k) + ": " + seen_text(read), {}, {}});
+      }
+      element.stamp = stamp_;
+      if (element.micro == kNone) {
+        add_finding(findings, {"garbage-read", k, {read.txn}, name(read.txn) + " read " + text(value) + " from key " + key_text(k) + ", which nobody appended to it", {}, {}});
+      }
+    }
+    aborted(k, read, 0);
+  }
+
+  // Looks for elements of failed transactions from `begin` on.
+  void aborted(KeyIndex k, const Read& read, std::size_t begin) {
+    for (std::size_t i = begin; i < read.seen.size(); ++i) {
+      const std::uint32_t by = append_of(read.seen[i]);
+      if (by == kNone || !failed(by)) continue;
+      add_finding(findings, {"G1a", k, {owner_[by], read.txn}, name(read.txn) + " read " + text(read.seen[i]) + " from key " + key_text(k) + ", which " + name(owner_[by]) + " appended, and that one failed", {}, {}});
+      for (std::size_t j = i + 1; j < read.seen.size(); ++j) {
+        const std::uint32_t later = append_of(read.seen[j]);
+        if (later == kNone || failed(later)) continue;
+        add_finding(findings, {"dirty-update", k, {owner_[by], owner_[later], read.txn}, name(owner_[later]) + " appended " + text(read.seen[j]) + " to key " + key_text(k) + " on top of " + text(read.seen[i]) + ", which was appended by " + name(owner_[by]) + ", and that one failed", {}, {}});
+        break;
+      }
+      return;
+    }
   }
 
   void edges(KeyIndex k, Ops ops) {
     std::uint32_t previous = kNone;
     for (const std::uint32_t m : order_) {
       if (m == kNone) continue;
-      if (previous != kNone) out_.graph.add({owner_[previous], owner_[m], k, out_.txns.micro[m].value, EdgeKind::ww});
+      if (previous != kNone) found_edges.add(owner_[previous], owner_[m], m, EdgeKind::ww);
       previous = m;
     }
     unobserved_.clear();
     for (const std::uint32_t m : ops) {
-      const MicroOp& op = out_.txns.micro[m];
+      const MicroOp& op = txns_.micro[m];
       const TxnIndex t = owner_[m];
-      if (op.kind == MicroKind::read || !out_.committed[t]) continue;
-      if (out_.writes.empty() || out_.writes.back().txn != t || out_.writes.back().key != k) out_.writes.push_back({t, k});
-      if (append_of(k, op.value) != m || seen_key_[op.value] == k) continue;
+      if (op.kind == MicroKind::read || !shared_.committed[t]) continue;
+      const Element* element = elements_.find(op.value);
+      if (element->micro != m || element->place != kNone) continue;
       if (!unobserved_.empty() && owner_[unobserved_.back()] == t) continue;
       unobserved_.push_back(m);
-      if (previous != kNone) out_.graph.add({owner_[previous], t, k, op.value, EdgeKind::ww});
+      if (previous != kNone) found_edges.add(owner_[previous], t, m, EdgeKind::ww);
     }
     tail_readers_.clear();
     for (const Read& read : reads_) {
-      if (read.external) read_edges(k, read);
+      if (read.external && read.prefix) read_edges(k, read);
     }
-    tail_edges(k);
-    if (unobserved_.size() > 1) out_.open.push_back({k, unobserved_});
+    tail_edges();
+    if (unobserved_.size() > 1) open.push_back({k, unobserved_});
   }
 
   void read_edges(KeyIndex k, const Read& read) {
-    const ValueId id = out_.txns.micro[read.micro].value;
-    const auto seen = list(id);
-    if (seen.size() > whole_.size() || !std::equal(seen.begin(), seen.end(), whole_.begin())) return;
-    std::size_t length = seen.size() - read.own;
+    const std::size_t length = read.seen.size() - read.own;
     // Whose version it is: the last known element of others.
     std::size_t last = length;
     while (last > 0 && (order_[last - 1] == kNone || owner_[order_[last - 1]] == read.txn)) --last;
     const TxnIndex source = last > 0 ? owner_[order_[last - 1]] : kNone;
-    out_.reads.push_back({read.txn, k, source, read.micro});
+    shared_.source[read.micro] = source;
     if (source != kNone) {
       const std::uint32_t m = order_[last - 1];
-      out_.graph.add({source, read.txn, k, out_.txns.micro[m].value, EdgeKind::wr});
+      found_edges.add(source, read.txn, m, EdgeKind::wr);
       intermediate(k, read, m);
     }
     std::size_t next = next_[length];
     // Elements of the version's own writer that were not seen yet: an intermediate read, not an order.
     while (next < order_.size() && source != kNone && owner_[order_[next]] == source) next = next_[next + 1];
     if (next < order_.size()) {
-      out_.graph.add({read.txn, owner_[order_[next]], k, out_.txns.micro[order_[next]].value, EdgeKind::rw});
-    } else if (tail_readers_.empty() || tail_readers_.back() != read.txn) {
-      tail_readers_.push_back(read.txn);
+      found_edges.add(read.txn, owner_[order_[next]], order_[next], EdgeKind::rw);
+    } else if (tail_readers_.empty() || owner_[tail_readers_.back()] != read.txn) {
+      tail_readers_.push_back(read.micro);
     }
   }
 
   void intermediate(KeyIndex k, const Read& read, std::uint32_t m) {
     const TxnIndex source = owner_[m];
-    for (std::uint32_t later = m + 1; later < out_.txns.first[source + 1]; ++later) {
-      const MicroOp& op = out_.txns.micro[later];
+    for (std::uint32_t later = m + 1; later < txns_.first[source + 1]; ++later) {
+      const MicroOp& op = txns_.micro[later];
       if (op.key != k || op.kind != MicroKind::append) continue;
-      add_finding(out_, {"G1b", k, {source, read.txn}, name(read.txn) + " read key " + key_text(k) + " as " + text(out_.txns.micro[read.micro].value) + ", an intermediate state of " + name(source) + ", which appended " + text(op.value) + " after " + text(out_.txns.micro[m].value), {}, {}});
+      add_finding(findings, {"G1b", k, {source, read.txn}, name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + ", an intermediate state of " + name(source) + ", which appended " + text(op.value) + " after " + text(txns_.micro[m].value), {}, {}});
       return;
     }
   }
 
   // Whoever read everything that was ever seen came before all those whose appends were never seen.
-  void tail_edges(KeyIndex k) {
+  void tail_edges() {
+    const auto one_by_one = [&](std::uint32_t reader) {
+      for (const std::uint32_t m : unobserved_) found_edges.add(owner_[reader], owner_[m], m, EdgeKind::rw);
+    };
     if (tail_readers_.size() * unobserved_.size() <= 64) {
-      for (const TxnIndex reader : tail_readers_) {
-        for (const std::uint32_t m : unobserved_) out_.graph.add({reader, owner_[m], k, out_.txns.micro[m].value, EdgeKind::rw});
-      }
+      for (const std::uint32_t reader : tail_readers_) one_by_one(reader);
       return;
     }
-    std::vector<TxnIndex> writers;
-    for (const std::uint32_t m : unobserved_) writers.push_back(owner_[m]);
-    std::vector<TxnIndex> both, pure;
-    for (const TxnIndex reader : tail_readers_) {
-      (std::binary_search(writers.begin(), writers.end(), reader) ? both : pure).push_back(reader);
-    }
-    const std::uint32_t helper = out_.graph.add_helper();
-    for (const TxnIndex reader : pure) out_.graph.add({reader, helper, k, kAbsent, EdgeKind::rw});
-    for (const std::uint32_t m : unobserved_) out_.graph.add({helper, owner_[m], k, out_.txns.micro[m].value, EdgeKind::onward});
     // Two that read the tail and appended are a lost update already; the edges of the first two show it.
-    for (std::size_t i = 0; i < std::min<std::size_t>(both.size(), 2); ++i) {
-      for (const std::uint32_t m : unobserved_) out_.graph.add({both[i], owner_[m], k, out_.txns.micro[m].value, EdgeKind::rw});
+    const std::uint32_t helper = found_edges.add_helper();
+    int both = 0;
+    for (const std::uint32_t reader : tail_readers_) {
+      const bool appended = std::any_of(unobserved_.begin(), unobserved_.end(), [&](std::uint32_t m) { return owner_[m] == owner_[reader]; });
+      if (!appended) found_edges.add(owner_[reader], helper, reader, EdgeKind::rw);
+      else if (both++ < 2) one_by_one(reader);
     }
+    for (const std::uint32_t m : unobserved_) found_edges.add(helper, owner_[m], m, EdgeKind::onward);
   }
 
   // A transaction read a version and appended to the key, but its append did not come right after what it read.
   void lost_updates(KeyIndex k) {
-    TxnIndex open = kNone;  // read the tail, appended, and was not seen
+    TxnIndex open_reader = kNone;  // read the tail, appended, and was not seen
     for (const Read& read : reads_) {
-      if (!read.external) continue;
-      const auto seen = list(out_.txns.micro[read.micro].value);
-      if (seen.size() > whole_.size() || !std::equal(seen.begin(), seen.end(), whole_.begin())) continue;
+      if (!read.external || !read.prefix) continue;
       std::uint32_t update = kNone;
-      for (std::uint32_t m = read.micro + 1; m < out_.txns.first[read.txn + 1] && update == kNone; ++m) {
-        if (out_.txns.micro[m].key == k && out_.txns.micro[m].kind == MicroKind::append) update = m;
+      for (std::uint32_t m = read.micro + 1; m < txns_.first[read.txn + 1] && update == kNone; ++m) {
+        if (txns_.micro[m].key == k && txns_.micro[m].kind == MicroKind::append) update = m;
       }
       if (update == kNone) continue;
-      const std::size_t next = next_[seen.size()];
+      const std::size_t next = next_[read.seen.size()];
       TxnIndex other = kNone;
       if (next < order_.size()) {
         if (owner_[order_[next]] != read.txn) other = owner_[order_[next]];
-      } else if (seen_key_[out_.txns.micro[update].value] != k) {
-        if (open != kNone && open != read.txn) other = open;
-        open = read.txn;
+      } else if (elements_.find(txns_.micro[update].value)->place == kNone) {
+        if (open_reader != kNone && open_reader != read.txn) other = open_reader;
+        open_reader = read.txn;
       }
       if (other == kNone) continue;
-      add_finding(out_, {"lost-update", k, {other, read.txn}, name(read.txn) + " read key " + key_text(k) + " as " + text(out_.txns.micro[read.micro].value) + " and appended " + text(out_.txns.micro[update].value) + ", but " + name(other) + " appended to that state, too", {}, {}});
+      add_finding(findings, {"lost-update", k, {other, read.txn}, name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + " and appended " + text(txns_.micro[update].value) + ", but " + name(other) + " appended to that state, too", {}, {}});
     }
   }
 
+  Shared& shared_;
   const History& history_;
   const ValueTable& values_;
-  Inference out_;
-  std::vector<TxnIndex> owner_;             // by micro-operation
-  std::vector<std::uint32_t> writer_;       // by value: who appended it to the key writer_key_ says
-  std::vector<KeyIndex> writer_key_;
-  std::vector<KeyIndex> seen_key_;          // by value: the key in whose longest list it is
-  std::vector<std::uint32_t> stamp_;
-  std::uint32_t epoch_ = 0;
-  bool any_failed_ = true;
+  const Transactions& txns_;
+  const std::vector<TxnIndex>& owner_;
   // Of the key at hand.
+  Elements elements_;
   std::vector<Read> reads_;
-  std::vector<ValueId> own_, expected_;  // scratch of transaction_reads
-  std::vector<ValueId> checked_;
-  std::span<const ValueId> whole_;
-  std::vector<std::uint32_t> order_;        // by place in the longest list
-  std::vector<std::uint32_t> next_;
-  std::vector<std::uint32_t> unobserved_;   // committed appends nobody saw, one a transaction
-  std::vector<TxnIndex> tail_readers_;
+  std::vector<ValueId> own_;                 // scratch of transaction_reads
+  List whole_;                               // the longest list
+  std::vector<std::uint32_t> order_, next_;  // by place in it
+  std::size_t first_failed_ = 0;             // place of the first element of a failed transaction
+  std::vector<std::uint32_t> unobserved_;    // committed appends nobody saw, one a transaction
+  std::vector<std::uint32_t> tail_readers_;  // reads of everything that was seen, one a transaction
+  std::uint32_t stamp_ = 0;
 };
+
+// A counting sort of the micro-operations by key.
+void sort_by_key(Shared& shared) {
+  const Transactions& txns = shared.txns;
+  shared.offsets.assign(txns.keys.size() + 1, 0);
+  for (const MicroOp& op : txns.micro) ++shared.offsets[op.key + 1];
+  for (std::size_t k = 1; k < shared.offsets.size(); ++k) shared.offsets[k] += shared.offsets[k - 1];
+  shared.by_key.resize(txns.micro.size());
+  shared.owner.resize(txns.micro.size());
+  auto place = shared.offsets;
+  for (TxnIndex t = 0; t < txns.size(); ++t) {
+    for (std::uint32_t m = txns.first[t]; m < txns.first[t + 1]; ++m) {
+      shared.owner[m] = t;
+      shared.by_key[place[txns.micro[m].key]++] = m;
+    }
+  }
+}
 
 }  // namespace
 
-Inference infer_list_append(const History& history, Transactions txns) {
-  return ListAppend(history, std::move(txns)).run();
+Inference infer_list_append(const History& history, Transactions txns, unsigned threads) {
+  Inference out(std::move(txns));
+  Shared shared{history, out.txns, {}, {}, {}, out.committed, out.source};
+  sort_by_key(shared);
+  bool any_info = false;
+  for (TxnIndex t = 0; t < out.txns.size(); ++t) {
+    out.committed[t] = out.txns.outcome[t] == Outcome::ok;
+    any_info = any_info || out.txns.outcome[t] == Outcome::info;
+  }
+  // Ranges of keys with about as many micro-operations each.
+  constexpr std::size_t kWorthAThread = 100'000;
+  const std::size_t micro = out.txns.micro.size();
+  const std::size_t parts = std::min<std::size_t>(threads, 1 + micro / kWorthAThread);
+  std::vector<KeyIndex> begin(parts + 1, static_cast<KeyIndex>(out.txns.keys.size()));
+  for (std::size_t p = 0; p < parts; ++p) {
+    begin[p] = static_cast<KeyIndex>(std::lower_bound(shared.offsets.begin(), shared.offsets.end() - 1, micro / parts * p) - shared.offsets.begin());
+  }
+  std::vector<Keys> keys(parts, Keys(shared));
+  const auto all = [&](auto&& one_key) {
+    const auto one_part = [&](std::size_t p) {
+      for (KeyIndex k = begin[p]; k < begin[p + 1]; ++k) one_key(keys[p], k);
+    };
+    std::vector<std::jthread> others;
+    for (std::size_t p = 1; p < parts; ++p) others.emplace_back(one_part, p);
+    one_part(0);
+  };
+  if (any_info) all([](Keys& part, KeyIndex k) { part.note_observed(k); });
+  all([](Keys& part, KeyIndex k) { part.infer(k); });
+  std::vector<EdgeList> edges;
+  for (Keys& part : keys) {
+    edges.push_back(std::move(part.found_edges));
+    for (Finding& finding : part.findings) add_finding(out.findings, std::move(finding));
+    out.open.insert(out.open.end(), part.open.begin(), part.open.end());
+    if (out.incomplete.empty()) out.incomplete = part.incomplete;
+  }
+  out.graph.freeze(std::move(edges));
+  return out;
 }
 
 }  // namespace ordeal::txn

@@ -7,13 +7,16 @@
 //   4. what is left is decided one by one with backtracking. A refuted choice knows which decisions its cycles went
 //      through, and the search jumps back to the latest of those.
 //
-// States are nodes, or for snapshot isolation pairs (node, was the last edge an anti-dependency?): then the same
-// question is whether the graph of pairs has a cycle.
+// States are nodes, or for snapshot isolation and prefix consistency the pairs of Space: then the same question is whether
+// the graph of pairs has a cycle.
 
 #include "checkers/transactions/order_search.h"
 
 #include <algorithm>
+#include <optional>
 #include <queue>
+
+#include "checkers/transactions/cycles.h"
 
 namespace ordeal::txn {
 namespace {
@@ -23,34 +26,52 @@ struct Added {
   std::uint32_t to = 0;
   EdgeKind kind = EdgeKind::ww;
   std::uint32_t choice = kNone;
+  KeyIndex key = kNone;
+  ValueId value = kAbsent;
 };
 
 class OrderSearch {
  public:
-  OrderSearch(const Inference& inference, bool snapshot, unsigned extra, const std::function<bool()>& out_of_budget)
-      : in_(inference), graph_(inference.graph), snapshot_(snapshot), mask_(kAllData | extra), out_of_budget_(out_of_budget),
-        added_(graph_.size()) {}
+  OrderSearch(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget)
+      : in_(inference), graph_(inference.graph), mask_((kind == OrderKind::information ? kDependencies : kAllData) | extra), out_of_budget_(out_of_budget),
+        added_(graph_.size()) {
+    if (kind == OrderKind::snapshot) space_ = Space::snapshot;
+    if (kind == OrderKind::prefix) space_ = Space::prefix;
+  }
 
   OrderAnswer run() {
     add(in_.forced, kNone);
-    if (cyclic()) return {Possible::no, {}, kNone};
-    if (in_.choices.empty()) return {Possible::yes, {}, kNone};
-    if (guess()) return {Possible::yes, {}, kNone};
-    if (!prune()) return answer_;
-    if (open_.empty()) return {Possible::yes, {}, kNone};
-    return backtrack();
+    if (cyclic()) return answered(Possible::no);
+    if (in_.choices.empty()) return answered(Possible::yes);
+    if (guess()) return answered(Possible::yes);
+    if (!prune()) return std::move(answer_);
+    if (open_.empty()) return answered(Possible::yes);
+    return answered(backtrack());
   }
 
  private:
-  std::uint32_t states() const { return graph_.size() * (snapshot_ ? 2 : 1); }
+  static OrderAnswer answered(Possible possible) {
+    OrderAnswer out;
+    out.possible = possible;
+    return out;
+  }
+
+  std::uint32_t states() const { return graph_.size() * (space_ ? 2 : 1); }
+
+  std::uint32_t node_of(std::uint32_t state) const { return space_ ? state / 2 : state; }
+  // The state that an edge leads to; kNone when it does not count.
+  std::uint32_t after(std::uint32_t state, std::uint32_t to, EdgeKind kind) const {
+    if (kind == EdgeKind::rw && !(mask_ & kRW)) return kNone;
+    return space_ ? step(*space_, state, to, kind) : to;
+  }
 
   // The next successor of a state, by known edges first.
   bool next(std::uint32_t state, std::uint32_t& cursor, std::uint32_t& to, std::uint32_t* choice = nullptr) const {
-    const std::uint32_t node = snapshot_ ? state / 2 : state;
+    const std::uint32_t node = node_of(state);
     constexpr std::uint32_t kAddedBase = 1u << 31;
     Edge edge;
-    while (cursor < kAddedBase && graph_.next(node, mask_, cursor, edge)) {
-      to = snapshot_ ? snapshot_step(state, edge) : edge.to;
+    while (cursor < kAddedBase && graph_.next(node, mask_, cursor, edge.to, edge.kind)) {
+      to = after(state, edge.to, edge.kind);
       if (choice != nullptr) *choice = kNone;
       if (to != kNone) return true;
     }
@@ -59,7 +80,7 @@ class OrderSearch {
       const Added& one = added_[node][cursor++ - kAddedBase];
       edge.to = one.to;
       edge.kind = one.kind;
-      to = snapshot_ ? snapshot_step(state, edge) : edge.to;
+      to = after(state, edge.to, edge.kind);
       if (choice != nullptr) *choice = one.choice;
       if (to != kNone) return true;
     }
@@ -74,7 +95,7 @@ class OrderSearch {
 
   void add(const std::vector<Edge>& edges, std::uint32_t choice) {
     for (const Edge& edge : edges) {
-      if (edge.from != edge.to) added_[edge.from].push_back({edge.to, edge.kind, choice});
+      if (edge.from != edge.to) added_[edge.from].push_back({edge.to, edge.kind, choice, edge.key, edge.value});
     }
   }
   void remove(const std::vector<Edge>& edges) {
@@ -110,7 +131,7 @@ class OrderSearch {
     for (std::uint32_t place = 1; !ready.empty(); ++place) {
       const std::uint32_t v = ready.top();
       ready.pop();
-      if (!snapshot_ || v % 2 == 0) rank[snapshot_ ? v / 2 : v] = place;
+      rank[node_of(v)] = std::max(rank[node_of(v)], place);
       for (std::uint32_t cursor = 0; next(v, cursor, to);) {
         if (--degree[to] == 0) ready.push(to);
       }
@@ -119,16 +140,18 @@ class OrderSearch {
   }
 
   // Whether adding the edges of a choice closes a cycle. The decisions that the cycle goes through are added to `why`.
-  bool closes(std::size_t choice, bool one, std::vector<std::uint32_t>* why) {
+  bool closes(std::size_t choice, bool one, std::vector<std::uint32_t>* why, std::vector<Edge>* cycle = nullptr) {
     const auto& edges = side(choice, one);
     add(edges, static_cast<std::uint32_t>(choice));
     bool closed = false;
     for (const Edge& edge : edges) {
       if (edge.from == edge.to) continue;
-      for (std::uint32_t half = 0; half < (snapshot_ ? 2u : 1u) && !closed; ++half) {
-        const std::uint32_t from = snapshot_ ? 2 * edge.from + half : edge.from;
-        const std::uint32_t to = snapshot_ ? snapshot_step(from, edge) : edge.to;
-        if (to != kNone) closed = reaches(to, from, why);
+      for (std::uint32_t half = 0; half < (space_ ? 2u : 1u) && !closed; ++half) {
+        const std::uint32_t from = space_ ? 2 * edge.from + half : edge.from;
+        const std::uint32_t to = after(from, edge.to, edge.kind);
+        if (to == kNone || !reaches(to, from, why)) continue;
+        closed = true;
+        if (cycle != nullptr) *cycle = closed_by(edge, to, from);
       }
       if (closed) break;
     }
@@ -166,6 +189,26 @@ class OrderSearch {
     return true;
   }
 
+  // The cycle of the last reaches(): `first`, and the way from its end back to its beginning.
+  std::vector<Edge> closed_by(const Edge& first, std::uint32_t from, std::uint32_t goal) const {
+    std::vector<Edge> out;
+    for (std::uint32_t v = goal; v != from; v = parent_[v].first) out.push_back(edge_between(parent_[v].first, v));
+    out.push_back(first);
+    std::reverse(out.begin(), out.end());
+    return between_transactions(graph_, out);
+  }
+  Edge edge_between(std::uint32_t state, std::uint32_t goal) const {
+    const std::uint32_t node = node_of(state);
+    Edge edge;
+    for (std::uint32_t cursor = 0; graph_.next(node, mask_, cursor, edge);) {
+      if (after(state, edge.to, edge.kind) == goal) return edge;
+    }
+    for (const Added& one : added_[node]) {
+      if (after(state, one.to, one.kind) == goal) return {node, one.to, one.key, one.value, one.kind};
+    }
+    return {node, node_of(goal), kNone, kAbsent, EdgeKind::ww};
+  }
+
   bool late() {
     if (steps_ < next_look_) return false;
     next_look_ = steps_ + 1'000'000;
@@ -181,12 +224,14 @@ class OrderSearch {
       std::vector<std::uint32_t> left;
       for (const std::uint32_t c : open_) {
         if (late()) {
-          answer_ = {Possible::undecided, {}, kNone};
+          answer_.possible = Possible::undecided;
           return false;
         }
         const bool one = closes(c, true, nullptr), other = closes(c, false, nullptr);
         if (one && other) {
-          answer_ = {Possible::no, {in_.choices[c].first, in_.choices[c].second}, in_.choices[c].key};
+          answer_ = {Possible::no, {in_.choices[c].first, in_.choices[c].second}, in_.choices[c].key, {}, {}};
+          (void)closes(c, true, nullptr, &answer_.if_first);
+          (void)closes(c, false, nullptr, &answer_.if_second);
           return false;
         }
         if (!one && !other) {
@@ -208,11 +253,11 @@ class OrderSearch {
     std::vector<std::uint32_t> why;     // the decisions that refuted it
   };
 
-  OrderAnswer backtrack() {
+  Possible backtrack() {
     std::vector<Decision> path;
     std::vector<std::uint32_t> depth_of(in_.choices.size(), kNone);
     while (path.size() < open_.size()) {
-      if (late()) return {Possible::undecided, {}, kNone};
+      if (late()) return Possible::undecided;
       Decision next_one{open_[path.size()], true, false, {}};
       while (true) {
         std::vector<std::uint32_t> why;
@@ -230,7 +275,7 @@ class OrderSearch {
           for (const std::uint32_t c : reasons) {
             if (c != next_one.choice && depth_of[c] != kNone && (latest == kNone || depth_of[c] > latest)) latest = depth_of[c];
           }
-          if (latest == kNone) return {Possible::no, {}, kNone};
+          if (latest == kNone) return Possible::no;
           while (path.size() > latest + 1) drop(path, depth_of);
           Decision culprit = std::move(path.back());
           drop(path, depth_of);
@@ -251,7 +296,7 @@ class OrderSearch {
       depth_of[next_one.choice] = static_cast<std::uint32_t>(path.size());
       path.push_back(std::move(next_one));
     }
-    return {Possible::yes, {}, kNone};
+    return Possible::yes;
   }
 
   void drop(std::vector<Decision>& path, std::vector<std::uint32_t>& depth_of) {
@@ -263,7 +308,7 @@ class OrderSearch {
 
   const Inference& in_;
   const DependencyGraph& graph_;
-  bool snapshot_;
+  std::optional<Space> space_;
   unsigned mask_;
   const std::function<bool()>& out_of_budget_;
   std::vector<std::vector<Added>> added_;
@@ -278,8 +323,8 @@ class OrderSearch {
 
 }  // namespace
 
-OrderAnswer find_order(const Inference& inference, bool snapshot, unsigned extra, const std::function<bool()>& out_of_budget) {
-  return OrderSearch(inference, snapshot, extra, out_of_budget).run();
+OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget) {
+  return OrderSearch(inference, kind, extra, out_of_budget).run();
 }
 
 }  // namespace ordeal::txn

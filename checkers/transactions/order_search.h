@@ -10,16 +10,24 @@ namespace ordeal::txn {
 
 enum class Possible { yes, no, undecided };
 
-struct OrderAnswer {
-  Possible possible = Possible::undecided;
-  // With `no`: the transactions of the choices that failed at the root, when one choice alone cannot be made.
-  std::vector<TxnIndex> culprits;
-  KeyIndex key = kNone;
+// Which cycles are forbidden.
+enum class OrderKind {
+  serial,       // all: serializability
+  snapshot,     // those without two anti-dependencies in a row: snapshot isolation
+  prefix,       // those in which each anti-dependency follows a read or a session: prefix consistency
+  information,  // those without anti-dependencies, with every update right after what it read: cursor stability
 };
 
-// `snapshot`: cycles without two anti-dependencies in a row are forbidden (snapshot isolation), else all cycles
-// (serializability). `extra`: kProcess, kRealtime or both.
-[[nodiscard]] OrderAnswer find_order(const Inference& inference, bool snapshot, unsigned extra,
+struct OrderAnswer {
+  Possible possible = Possible::undecided;
+  // With `no`, when one choice alone cannot be made: its two transactions, and the cycle that either answer closes.
+  std::vector<TxnIndex> culprits;
+  KeyIndex key = kNone;
+  std::vector<Edge> if_first, if_second;
+};
+
+// `extra`: kProcess, kRealtime or both.
+[[nodiscard]] OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extra,
                                      const std::function<bool()>& out_of_budget);
 
 }  // namespace ordeal::txn

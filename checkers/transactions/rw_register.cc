@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <map>
 
+#include "checkers/base/catalogue.h"
 #include "checkers/transactions/inference.h"
 
 namespace ordeal::txn {
@@ -19,14 +20,15 @@ namespace {
 struct Version {
   TxnIndex writer = kNone;
   ValueId value = kAbsent;
+  std::uint32_t micro = kNone;    // the write
   std::vector<TxnIndex> readers;  // external reads, each transaction once
   std::vector<TxnIndex> updates;  // of them those that wrote the key afterwards
 };
 
 class RwRegister {
  public:
-  RwRegister(const History& history, Transactions txns, ValueId initial, std::size_t max_choices)
-      : history_(history), values_(history.values()), out_(std::move(txns)), initial_(initial), max_choices_(max_choices) {}
+  RwRegister(const History& history, Transactions txns, const RegisterOptions& options)
+      : history_(history), values_(history.values()), out_(std::move(txns)), options_(options), initial_(options.initial), max_choices_(options.max_choices) {}
 
   Inference run() {
     const Transactions& txns = out_.txns;
@@ -39,9 +41,16 @@ class RwRegister {
     for (TxnIndex t = 0; t < txns.size(); ++t) {
       if (out_.committed[t]) final_writes(t);
     }
-    for (const ExternalRead& read : out_.reads) note_reader(read);
+    for (TxnIndex t = 0; t < txns.size(); ++t) {
+      for (std::uint32_t m = txns.first[t]; m < txns.first[t + 1]; ++m) {
+        if (out_.source[m] != kNoSource) note_reader(t, m);
+      }
+    }
     for (KeyIndex k = 0; k < txns.keys.size(); ++k) one_key(k);
-    out_.graph.freeze();
+    if (options_.orders.sequential || options_.orders.linearizable) asked_orders();
+    std::vector<EdgeList> lists;
+    lists.push_back(std::move(edges_));
+    out_.graph.freeze(std::move(lists));
     return std::move(out_);
   }
 
@@ -104,7 +113,7 @@ class RwRegister {
       }
       if (expected == op.value) continue;
       if (expected != kAbsent) {
-        add_finding(out_, {"internal", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " although it had " + (wrote ? "written" : "read") + " " + text(expected) + " there before", {}, {}});
+        add_finding(out_.findings, {"internal", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " although it had " + (wrote ? "written" : "read") + " " + text(expected) + " there before", {}, {}});
       }
       external(t, txns.first[t] + static_cast<std::uint32_t>(i));
     }
@@ -116,31 +125,31 @@ class RwRegister {
     const auto [count, by] = writer_of(op.key, op.value);
     if (count > 1 || (op.value == initial_ && count > 0)) return;  // `incomplete` says so
     if (op.value == initial_) {
-      out_.reads.push_back({t, op.key, kNone, m});
+      out_.source[m] = kNone;
       return;
     }
     if (count == 0) {
-      add_finding(out_, {"garbage-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which nobody wrote to it", {}, {}});
+      add_finding(out_.findings, {"garbage-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which nobody wrote to it", {}, {}});
       return;
     }
     const TxnIndex source = owner_[by];
     if (source == t) {
-      if (by > m) add_finding(out_, {"future-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " before it wrote that itself", {}, {}});
+      if (by > m) add_finding(out_.findings, {"future-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " before it wrote that itself", {}, {}});
       return;
     }
     if (txns.outcome[source] == Outcome::fail) {
-      add_finding(out_, {"G1a", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which " + name(source) + " wrote, and that one failed", {}, {}});
+      add_finding(out_.findings, {"G1a", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which " + name(source) + " wrote, and that one failed", {}, {}});
       return;
     }
     out_.committed[source] = true;
     for (std::uint32_t later = by + 1; later < txns.first[source + 1]; ++later) {
       const MicroOp& other = txns.micro[later];
       if (other.kind != MicroKind::write || other.key != op.key) continue;
-      add_finding(out_, {"G1b", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", an intermediate state of " + name(source) + ", which wrote " + text(other.value) + " afterwards", {}, {}});
+      add_finding(out_.findings, {"G1b", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", an intermediate state of " + name(source) + ", which wrote " + text(other.value) + " afterwards", {}, {}});
       break;
     }
-    out_.reads.push_back({t, op.key, source, m});
-    out_.graph.add({source, t, op.key, op.value, EdgeKind::wr});
+    out_.source[m] = source;
+    edges_.add(source, t, by, EdgeKind::wr);
   }
 
   void final_writes(TxnIndex t) {
@@ -152,26 +161,27 @@ class RwRegister {
       auto& versions = versions_[ops[i].key];
       if (versions.empty()) versions.emplace_back();
       place_[{ops[i].key, t}] = versions.size();
-      versions.push_back({t, ops[i].value, {}, {}});
-      out_.writes.push_back({t, ops[i].key});
+      versions.push_back({t, ops[i].value, out_.txns.first[t] + static_cast<std::uint32_t>(i), {}, {}});
     }
   }
 
-  void note_reader(const ExternalRead& read) {
-    auto& versions = versions_[read.key];
+  void note_reader(TxnIndex t, std::uint32_t micro) {
+    const KeyIndex key = out_.txns.micro[micro].key;
+    const TxnIndex source = out_.source[micro];
+    auto& versions = versions_[key];
     if (versions.empty()) return;  // nobody wrote the key
     std::size_t v = 0;
-    if (read.source != kNone) {
-      const auto found = place_.find({read.key, read.source});
+    if (source != kNone) {
+      const auto found = place_.find({key, source});
       if (found == place_.end()) return;
       v = found->second;
     }
     auto& version = versions[v];
-    if (!version.readers.empty() && version.readers.back() == read.txn) return;
-    version.readers.push_back(read.txn);
-    for (std::uint32_t m = read.micro + 1; m < out_.txns.first[read.txn + 1]; ++m) {
-      if (out_.txns.micro[m].key != read.key || out_.txns.micro[m].kind != MicroKind::write) continue;
-      version.updates.push_back(read.txn);
+    if (!version.readers.empty() && version.readers.back() == t) return;
+    version.readers.push_back(t);
+    for (std::uint32_t m = micro + 1; m < out_.txns.first[t + 1]; ++m) {
+      if (out_.txns.micro[m].key != key || out_.txns.micro[m].kind != MicroKind::write) continue;
+      version.updates.push_back(t);
       break;
     }
   }
@@ -185,27 +195,29 @@ class RwRegister {
       if (version.updates.size() < 2) continue;
       lost = true;
       const TxnIndex a = version.updates[0], b = version.updates[1];
-      add_finding(out_, {"lost-update", k, {a, b}, name(a) + " and " + name(b) + " both read " + (version.writer == kNone ? "the initial state" : text(version.value)) + " of key " + key_text(k) + " and then wrote the key, so one update was lost", {}, {}});
+      add_finding(out_.findings, {"lost-update", k, {a, b}, name(a) + " and " + name(b) + " both read " + (version.writer == kNone ? "the initial state" : text(version.value)) + " of key " + key_text(k) + " and then wrote the key, so one update was lost", {}, {}});
     }
-    if (!lost) choices(k, versions);
+    if (options_.lost_updates_allowed || !lost) choices(k, versions);
   }
 
-  ValueId written(const std::vector<Version>& versions, KeyIndex k, TxnIndex t) const { return versions[place_.at({k, t})].value; }
+  std::uint32_t written(const std::vector<Version>& versions, KeyIndex k, TxnIndex t) const { return versions[place_.at({k, t})].micro; }
 
   // What holds at every level: reads come before the versions that replaced theirs.
   void known_edges(KeyIndex k, const std::vector<Version>& versions) {
     for (const Version& version : versions) {
-      for (std::size_t i = 0; i < std::min<std::size_t>(version.updates.size(), 2); ++i) {
+      // Two updates of one version are a lost update, which further ones need not show again.
+      const std::size_t enough = options_.lost_updates_allowed ? version.updates.size() : 2;
+      for (std::size_t i = 0; i < std::min(version.updates.size(), enough); ++i) {
         const TxnIndex update = version.updates[i];
-        const ValueId value = written(versions, k, update);
-        if (version.writer != kNone) out_.graph.add({version.writer, update, k, value, EdgeKind::ww});
-        for (const TxnIndex reader : version.readers) out_.graph.add({reader, update, k, value, EdgeKind::rw});
+        const std::uint32_t micro = written(versions, k, update);
+        if (version.writer != kNone) edges_.add(version.writer, update, micro, EdgeKind::ww);
+        for (const TxnIndex reader : version.readers) edges_.add(reader, update, micro, EdgeKind::rw);
       }
     }
     const auto& initial = versions.front();
     if (initial.readers.size() * versions.size() <= 64) {
       for (const TxnIndex reader : initial.readers) {
-        for (std::size_t v = 1; v < versions.size(); ++v) out_.graph.add({reader, versions[v].writer, k, versions[v].value, EdgeKind::rw});
+        for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(reader, versions[v].writer, versions[v].micro, EdgeKind::rw);
       }
       return;
     }
@@ -216,12 +228,111 @@ class RwRegister {
       if (!place_.contains({k, reader})) {
         pure.push_back(reader);
       } else if (own++ < 2) {
-        for (std::size_t v = 1; v < versions.size(); ++v) out_.graph.add({reader, versions[v].writer, k, versions[v].value, EdgeKind::rw});
+        for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(reader, versions[v].writer, versions[v].micro, EdgeKind::rw);
       }
     }
-    const std::uint32_t helper = out_.graph.add_helper();
-    for (const TxnIndex reader : pure) out_.graph.add({reader, helper, k, kAbsent, EdgeKind::rw});
-    for (std::size_t v = 1; v < versions.size(); ++v) out_.graph.add({helper, versions[v].writer, k, versions[v].value, EdgeKind::onward});
+    const std::uint32_t helper = edges_.add_helper();
+    for (const TxnIndex reader : pure) edges_.add(reader, helper, versions[1].micro, EdgeKind::rw);
+    for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(helper, versions[v].writer, versions[v].micro, EdgeKind::onward);
+  }
+
+  // Which versions of a key a transaction saw or made first and last.
+  struct Touched {
+    TxnIndex txn = 0;
+    std::uint32_t first = 0, last = 0;
+  };
+
+  // Per-key sequentiality and linearizability: of two transactions that touch a key one after the other, in one process or in
+  // real time, the later one's first version is not older than the earlier one's last.
+  void asked_orders() {
+    std::vector<std::vector<Touched>> touched(out_.txns.keys.size());
+    for (TxnIndex t = 0; t < out_.txns.size(); ++t) {
+      if (out_.txns.outcome[t] != Outcome::ok) continue;
+      for (std::uint32_t m = out_.txns.first[t]; m < out_.txns.first[t + 1]; ++m) {
+        const MicroOp& op = out_.txns.micro[m];
+        auto version = static_cast<std::size_t>(kNone);
+        if (op.kind == MicroKind::write) {
+          const auto found = place_.find({op.key, t});
+          if (found != place_.end() && versions_[op.key][found->second].micro == m) version = found->second;
+        } else if (out_.source[m] == kNone) {
+          version = 0;
+        } else if (out_.source[m] != kNoSource) {
+          const auto found = place_.find({op.key, out_.source[m]});
+          if (found != place_.end()) version = found->second;
+        }
+        if (version == kNone || versions_[op.key].empty()) continue;
+        auto& list = touched[op.key];
+        if (list.empty() || list.back().txn != t) list.push_back({t, static_cast<std::uint32_t>(version), 0});
+        list.back().last = static_cast<std::uint32_t>(version);
+      }
+    }
+    for (KeyIndex k = 0; k < touched.size(); ++k) {
+      if (touched[k].size() > 1) asked_order(k, touched[k]);
+    }
+  }
+
+  // `touched` is in the order of invocations. The versions that ended last are kept: those that no later one has replaced.
+  void asked_order(KeyIndex k, const std::vector<Touched>& touched) {
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> later;  // version, a later one
+    if (options_.orders.sequential) {
+      std::map<ProcessId, std::uint32_t> last;
+      for (const Touched& one : touched) {
+        const auto [known, fresh] = last.try_emplace(out_.txns.process[one.txn], one.last);
+        if (!fresh) later.emplace_back(known->second, one.first);
+        known->second = one.last;
+      }
+    }
+    if (options_.orders.linearizable) {
+      std::vector<Touched> ended = touched;
+      const auto completion = [&](const Touched& one) { return out_.txns.completion[one.txn]; };
+      std::sort(ended.begin(), ended.end(), [&](const Touched& a, const Touched& b) { return completion(a) < completion(b); });
+      std::vector<Touched> front;
+      std::size_t next = 0;
+      for (const Touched& one : touched) {
+        for (; next < ended.size() && completion(ended[next]) < out_.txns.invocation[one.txn]; ++next) {
+          // Whatever ended before this one began is ordered before it already.
+          std::erase_if(front, [&](const Touched& old) { return completion(old) < out_.txns.invocation[ended[next].txn]; });
+          front.push_back(ended[next]);
+        }
+        for (const Touched& old : front) later.emplace_back(old.last, one.first);
+      }
+    }
+    std::sort(later.begin(), later.end());
+    later.erase(std::unique(later.begin(), later.end()), later.end());
+    std::erase_if(later, [](const auto& pair) { return pair.first == pair.second; });
+    version_edges(k, later);
+  }
+
+  void version_edges(KeyIndex k, const std::vector<std::pair<std::uint32_t, std::uint32_t>>& later) {
+    const auto& versions = versions_[k];
+    // With the order that updates show, as a graph of versions: it must not go round.
+    std::vector<std::vector<std::uint32_t>> next(versions.size());
+    for (const auto& [a, b] : later) next[a].push_back(b);
+    for (std::uint32_t v = 0; v < versions.size(); ++v) {
+      for (const TxnIndex update : versions[v].updates) next[v].push_back(static_cast<std::uint32_t>(place_.at({k, update})));
+      if (v > 0) next[0].push_back(v);
+    }
+    const Components parts = components(static_cast<std::uint32_t>(versions.size()), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
+      if (cursor == next[v].size()) return false;
+      w = next[v][cursor++];
+      return true;
+    });
+    if (parts.size.size() != versions.size()) {
+      Finding finding{"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle, with the order asked for: ", {}, {}};
+      const auto first = static_cast<std::uint32_t>(std::find_if(parts.of.begin(), parts.of.end(), [&](std::uint32_t part) { return parts.size[part] > 1; }) - parts.of.begin());
+      for (std::uint32_t v = 0; v < versions.size(); ++v) {
+        if (!parts.same(v, first)) continue;
+        if (versions[v].writer != kNone) finding.txns.push_back(versions[v].writer);
+        finding.explanation += (v == first ? "" : ", ") + (v == 0 ? std::string("the initial one") : text(versions[v].value));
+      }
+      add_finding(out_.findings, std::move(finding));
+      return;
+    }
+    for (const auto& [a, b] : later) {
+      if (b == 0) continue;
+      if (versions[a].writer != kNone) edges_.add(versions[a].writer, versions[b].writer, versions[b].micro, EdgeKind::ww);
+      for (const TxnIndex reader : versions[a].readers) edges_.add(reader, versions[b].writer, versions[b].micro, EdgeKind::rw);
+    }
   }
 
   struct Chain {
@@ -243,9 +354,13 @@ class RwRegister {
     std::vector<std::size_t> successor(versions.size(), 0);
     std::vector<bool> has_predecessor(versions.size(), false);
     for (std::size_t v = 0; v < versions.size(); ++v) {
-      if (versions[v].updates.empty()) continue;
+      if (versions[v].updates.empty() || options_.lost_updates_allowed) continue;
       successor[v] = place_.at({k, versions[v].updates.front()});
-      if (has_predecessor[successor[v]]) return;  // its reads differ: internal, and no level that needs an order holds
+      if (has_predecessor[successor[v]]) {
+        // It read two versions before it wrote: internal, and nothing that needs an order can be proved.
+        out_.open_pairs_dropped = true;
+        return;
+      }
       has_predecessor[successor[v]] = true;
     }
     std::vector<Chain> chains;
@@ -257,7 +372,7 @@ class RwRegister {
       chains.push_back(chain);
     }
     if (covered != versions.size()) {
-      add_finding(out_, {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
+      add_finding(out_.findings, {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
       return;
     }
     for (std::size_t c = 1; c < chains.size(); ++c) {
@@ -294,6 +409,8 @@ class RwRegister {
   const History& history_;
   const ValueTable& values_;
   Inference out_;
+  EdgeList edges_;
+  RegisterOptions options_;
   ValueId initial_;
   std::size_t max_choices_;
   std::size_t spent_ = 0;
@@ -305,8 +422,20 @@ class RwRegister {
 
 }  // namespace
 
-Inference infer_rw_register(const History& history, Transactions txns, ValueId initial, std::size_t max_choices) {
-  return RwRegister(history, std::move(txns), initial, max_choices).run();
+Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options) {
+  return RwRegister(history, std::move(txns), options).run();
+}
+
+Result<VersionOrders> version_orders(std::string_view names) {
+  VersionOrders out;
+  while (!names.empty()) {
+    const std::string_view one = names.substr(0, names.find(','));
+    if (one == "sequential") out.sequential = true;
+    else if (one == "linearizable") out.linearizable = true;
+    else if (one != "wfr" && one != "initial") return fail(unknown_name("version order", one, {"initial", "wfr", "sequential", "linearizable"}));
+    names.remove_prefix(std::min(names.size(), one.size() + 1));
+  }
+  return out;
 }
 
 }  // namespace ordeal::txn

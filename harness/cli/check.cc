@@ -63,6 +63,7 @@ Result<CheckOptions> check_options(const CheckCommand& command) {
   }
   options.threads = command.threads;
   options.certificate = command.certificate;
+  if (!command.version_orders.empty()) options.extra.set("transactional.version-orders", command.version_orders);
   return options;
 }
 
@@ -120,7 +121,7 @@ Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& comma
       if (one.options.model.empty()) one.options.model = own.model;
       if (one.options.consistency.empty()) one.options.consistency = own.consistency;
       if (!one.options.initial && !one.options.initial_unknown) one.options.initial = own.initial;
-      one.options.extra = own.extra;
+      for (const auto& [key, value] : own.extra.entries()) one.options.extra.set(key.string(), value);
     }
     return checkers;
   }
@@ -138,6 +139,37 @@ Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& comma
   return std::vector<ConfiguredChecker>{{*checker, *options}};
 }
 
+std::string names_in(const Value* list) {
+  std::vector<std::string> names;
+  if (list != nullptr && list->is_string()) return list->string();
+  if (list != nullptr && list->is_list()) {
+    for (const auto& one : list->items()) {
+      if (one.is_string()) names.push_back(one.string());
+    }
+  }
+  return names.empty() ? std::string() : joined(names);
+}
+
+// What `--consistency strongest` found.
+void print_levels(const Value& details) {
+  if (const std::string names = names_in(details.find("strongest")); !names.empty()) {
+    std::printf("  strongest level that holds: %s\n", names.c_str());
+  }
+  const Value* ruled_out = details.find("ruled_out");
+  if (ruled_out == nullptr) ruled_out = details.find("ruled-out");
+  if (ruled_out != nullptr && ruled_out->is_list()) {
+    for (const auto& one : ruled_out->items()) {
+      const Value* level = one.find("level");
+      const Value* why = one.find("explanation");
+      if (why == nullptr) why = one.find("anomaly");
+      if (level == nullptr || !level->is_string()) continue;
+      std::printf("  ruled out: %s%s\n", level->string().c_str(),
+                  why != nullptr && why->is_string() ? (" (" + why->string() + ")").c_str() : "");
+    }
+  }
+  if (const std::string names = names_in(details.find("undecided")); !names.empty()) std::printf("  undecided: %s\n", names.c_str());
+}
+
 void print_result(const CheckResult& result, const History& history) {
   std::string head = fmt::format("{}  {} {} {}", banner(result.verdict, STDOUT_FILENO), result.checker, result.model,
                                  result.consistency);
@@ -147,18 +179,7 @@ void print_result(const CheckResult& result, const History& history) {
   if (!result.algorithm.empty()) head += fmt::format(" ({})", result.algorithm);
   std::puts(head.c_str());
   if (!result.reason.empty()) std::printf("  %s\n", result.reason.c_str());
-  if (const Value* level = result.details.find("strongest"); level != nullptr && level->is_string()) {
-    std::printf("  strongest level that holds: %s\n", level->string().c_str());
-  }
-  if (const Value* ruled_out = result.details.find("ruled_out"); ruled_out != nullptr && ruled_out->is_list()) {
-    for (const auto& one : ruled_out->items()) {
-      const Value* level = one.find("level");
-      const Value* why = one.find("explanation");
-      if (level == nullptr || !level->is_string()) continue;
-      std::printf("  ruled out: %s%s\n", level->string().c_str(),
-                  why != nullptr && why->is_string() ? (" (" + why->string() + ")").c_str() : "");
-    }
-  }
+  print_levels(result.details);
   static constexpr std::size_t kShown = 10;
   for (std::size_t i = 0; i < result.anomalies.size() && i < kShown; ++i) {
     const Anomaly& anomaly = result.anomalies[i];
@@ -202,7 +223,17 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
   if (!format) return fail(format.error());
   read.format = *format;
   read.independent = command.independent;
+  read.threads = command.threads;
+  const auto transactional = [](std::string_view model) { return model == "list-append" || model == "rw-register"; };
+  read.transactions = command.workload.empty() && (command.model.empty() || transactional(command.model));
   auto found = read_history_file(file, read);
+  if (found && found->transactions_apart && command.model.empty()) {
+    const auto model = guessed_model(found->history);
+    if (!model || !transactional(*model)) {
+      read.transactions = false;
+      found = read_history_file(file, read);
+    }
+  }
   // Whatever the reason, it is input that cannot be read.
   if (!found) return fail(ErrorCode::input, found.error().message);
   for (const auto& note : found->notes) say(fmt::format("{}: {}", file, note));

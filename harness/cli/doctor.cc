@@ -105,6 +105,7 @@ std::vector<Finding> examine() {
   program(findings, "ssh", "openssh-client", "ordeal nodes ssh", State::warning);
   program(findings, "iptables", "iptables", "the partition fault on local nodes", State::bad);
   program(findings, "etcd", "etcd-server", "target etcd on local nodes (or --set etcd.binary=FILE)", State::warning);
+  findings.push_back({"docker", State::good, on_path("docker") ? "installed" : "not installed; only --nodes docker:N needs it", ""});
   findings.push_back({"RSA keys over SSH", State::warning, "not usable",
                       "libssh2 1.10 signs RSA only with SHA-1, which OpenSSH 8.8 and newer refuse: use ed25519 or ecdsa keys, "
                       "for yourself (ssh-keygen -t ed25519) and for the hosts (ssh-keygen -A)"});

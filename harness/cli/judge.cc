@@ -146,6 +146,29 @@ void conclude(ReportInput& input, const Plan& plan) {
   if (input.verdict != Verdict::unknown) input.reason.clear();
 }
 
+// The first anomalies with their sentences, one line each for some more, and how many there are beyond: a screenful.
+std::string told_anomalies(const Value& results) {
+  static constexpr std::size_t kExplained = 3;
+  static constexpr std::size_t kNamed = 10;
+  std::string out;
+  std::size_t found = 0;
+  const Value* checks = results.find("checks");
+  if (checks == nullptr) return out;
+  for (const auto& check : checks->items()) {
+    for (const auto& anomaly : check.find("anomalies")->items()) {
+      if (++found > kNamed) continue;
+      out += fmt::format("anomaly     {}: {}\n", anomaly.find("type")->string(), anomaly.find("explanation")->string());
+      const Value* sentences = anomaly.find("sentences");
+      if (sentences == nullptr || found > kExplained) continue;
+      for (std::size_t i = 0; i < sentences->items().size(); ++i) {
+        out += fmt::format("            {}. {}\n", i + 1, sentences->items()[i].string());
+      }
+    }
+  }
+  if (found > kNamed) out += fmt::format("            and {} more; all are in the report\n", found - kNamed);
+  return out;
+}
+
 }  // namespace
 
 Result<JudgedRun> judge_run(const std::string& path, std::stop_token stop) {
@@ -218,18 +241,7 @@ void print_judged(const JudgedRun& run) {
                                                 : coloured("unknown", Colour::yellow, STDOUT_FILENO),
                                 run.summary);
   if (!run.reason.empty()) out += fmt::format("reason      {}\n", run.reason);
-  if (const Value* checks = run.results.find("checks")) {
-    for (const auto& check : checks->items()) {
-      for (const auto& anomaly : check.find("anomalies")->items()) {
-        out += fmt::format("anomaly     {}: {}\n", anomaly.find("type")->string(), anomaly.find("explanation")->string());
-        const Value* sentences = anomaly.find("sentences");
-        if (sentences == nullptr) continue;
-        for (std::size_t i = 0; i < sentences->items().size(); ++i) {
-          out += fmt::format("            {}. {}\n", i + 1, sentences->items()[i].string());
-        }
-      }
-    }
-  }
+  out += told_anomalies(run.results);
   if (const Value* operations = run.results.find("operations")) {
     out += fmt::format("operations  {} ok, {} info, {} fail\n", number(operations->find("ok")),
                        number(operations->find("info")), number(operations->find("fail")));

@@ -34,6 +34,8 @@ void add_check(CLI::App& app, CheckCommand& command) {
   app.add_option("--timeout", command.timeout_s, "seconds; 0: none")->capture_default_str();
   app.add_option("--memory", command.memory, "the search's budget, e.g. 4G; three quarters of what is free by default");
   app.add_option("--threads", command.threads, "0: all cores")->capture_default_str();
+  app.add_option("--version-orders", command.version_orders,
+                 "rw-register: take for granted that each key is sequential or linearizable (names with commas; initial and wfr always hold)");
   app.add_option("--set", command.settings, "an option of the workload's checkers, KEY=VALUE")->type_name("KEY=VALUE");
   app.add_flag("--json", command.json, "one JSON document on standard output");
   app.add_option("--report", command.report, "write an HTML report")->type_name("FILE.html");
@@ -85,6 +87,20 @@ void add_nodes(CLI::App& app, NodesCommand& command) {
   ssh->prefix_command();
 }
 
+// The command line, last word first as CLI11 takes it. `nodes exec -- COMMAND` names no node and means all of them;
+// CLI11 would take the "--" for its own, so "all" is put before it.
+std::vector<std::string> arguments(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() > 3 && words[0] == "nodes" && words[1] == "exec") {
+    const auto mark = std::find(words.begin() + 2, words.end(), "--");
+    const bool options_only = mark == words.begin() + 2 || (mark == words.begin() + 3 && words[2].starts_with("--name=")) ||
+                              (mark == words.begin() + 4 && words[2] == "--name");
+    if (mark != words.end() && options_only) words.insert(mark, "all");
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
+}
+
 int dispatch(int argc, char** argv) {
   CLI::App app{"Ordeal: puts a distributed system through an ordeal and says, with evidence, whether it kept its promises."};
   app.footer(kExitCodes);
@@ -130,7 +146,7 @@ int dispatch(int argc, char** argv) {
     }
   }
   try {
-    app.parse(argc, argv);
+    app.parse(arguments(argc, argv));
   } catch (const CLI::ParseError& e) {
     // CLI11 has exit codes of its own: 0 for --help and --version, others for wrong usage.
     return app.exit(e) == 0 ? kValid : kUsage;

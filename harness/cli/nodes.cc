@@ -15,7 +15,7 @@ namespace ordeal::cli {
 namespace {
 
 int up(const NodesCommand& command) {
-  Options settings(nodes::local_options());
+  Options settings(nodes::node_options());
   for (const auto& text : command.settings) {
     auto pair = key_value(text);
     if (pair) {

@@ -201,7 +201,7 @@ Result<Options> declared_options(const std::string& target, const std::string& w
   const auto found_workload = find_workload(workload);
   if (!found_workload) return fail(found_workload.error());
   options.declare((*found_workload)->options);
-  options.declare(nodes::local_options());
+  options.declare(nodes::node_options());
   if (!nemesis.empty()) options.declare(nemesis_options());
   for (const auto& fault : nemesis) {
     const auto found = find_fault(fault);

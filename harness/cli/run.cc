@@ -220,12 +220,17 @@ void Run::collect() {
     if (auto collected = collect_logs(*target_, nodes_.cluster, *store_, *log_); !collected) {
       troubles_.push_back(collected.error());
     }
-    // Local nodes vanish with all their processes in a moment; others are left as a careful guest leaves them.
-    if (nodes_.local == nullptr) {
+    // Nodes of our own vanish with all their processes in a moment; others are left as a careful guest leaves them.
+    if (!nodes_.vanishes()) {
       if (auto down = take_down(*target_, nodes_.cluster, *log_); !down) log_->warn(down.error().message);
     }
   }
   if (auto written = store_->write("environment.json", about_); !written) troubles_.push_back(written.error());
+}
+
+// Nodes that cannot be reached have nothing to be collected, and would only say the same again.
+bool is_without_connection(ErrorCode code) {
+  return code == ErrorCode::unreachable || code == ErrorCode::host_key || code == ErrorCode::auth;
 }
 
 Result<void> Run::play() {
@@ -243,9 +248,10 @@ Result<void> Run::play() {
     nodes_ = *std::move(opened);
   }
   auto done = bring_up_target();
+  const bool reached = done || !is_without_connection(done.error().code);
   if (done) done = make_nemesis();
   if (done) done = run_clients();
-  collect();
+  if (reached) collect();
   nemesis_.reset();
   return noted(std::move(done));
 }

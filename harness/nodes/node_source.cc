@@ -13,21 +13,21 @@ namespace ordeal::nodes {
 namespace {
 
 constexpr const char* kExpected =
-    "expected local:N (1 to 64 nodes on this machine), ssh:FILE (an inventory), or the names of hosts: h1,h2,h3";
+    "expected local:N (1 to 64 nodes on this machine), docker:N (containers), ssh:FILE (an inventory), or the names of hosts: h1,h2,h3";
 
 struct Source {
-  enum class Kind { local, inventory, hosts } kind = Kind::hosts;
+  enum class Kind { local, docker, inventory, hosts } kind = Kind::hosts;
   int count = 0;
   std::string file;
   std::vector<std::string> hosts;
 };
 
-Result<Source> parse_local(const std::string& spec, std::string_view count) {
-  Source source{Source::Kind::local, 0, {}, {}};
+Result<Source> parse_count(Source::Kind kind, const std::string& spec, std::string_view count, int most) {
+  Source source{kind, 0, {}, {}};
   const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), source.count);
-  if (error != std::errc{} || end != count.data() + count.size() || source.count < 1 || source.count > kMaxLocalNodes) {
-    return fail(ErrorCode::usage, "--nodes " + spec + ": expected a number from 1 to " +
-                                      std::to_string(kMaxLocalNodes) + " after local:");
+  if (error != std::errc{} || end != count.data() + count.size() || source.count < 1 || source.count > most) {
+    return fail(ErrorCode::usage, "--nodes " + spec + ": expected a number from 1 to " + std::to_string(most) + " after " +
+                                      spec.substr(0, spec.find(':')) + ":");
   }
   return source;
 }
@@ -51,15 +51,17 @@ Result<Source> parse_hosts(const std::string& spec) {
 Result<Source> parse_source(const std::string& spec) {
   static constexpr std::string_view kLocal = "local:";
   static constexpr std::string_view kSsh = "ssh:";
-  if (spec == "local") return parse_local(spec, "5");
-  if (spec.starts_with(kLocal)) return parse_local(spec, std::string_view(spec).substr(kLocal.size()));
+  static constexpr std::string_view kDocker = "docker:";
+  if (spec == "local") return parse_count(Source::Kind::local, spec, "5", kMaxLocalNodes);
+  if (spec.starts_with(kLocal)) {
+    return parse_count(Source::Kind::local, spec, std::string_view(spec).substr(kLocal.size()), kMaxLocalNodes);
+  }
+  if (spec.starts_with(kDocker)) {
+    return parse_count(Source::Kind::docker, spec, std::string_view(spec).substr(kDocker.size()), kMaxDockerNodes);
+  }
   if (spec.starts_with(kSsh)) {
     if (spec.size() == kSsh.size()) return fail(ErrorCode::usage, "--nodes ssh: without a file; " + std::string(kExpected));
     return Source{Source::Kind::inventory, 0, spec.substr(kSsh.size()), {}};
-  }
-  if (spec.starts_with("docker:")) {
-    return fail(ErrorCode::unsupported,
-                "--nodes " + spec + ": containers are not supported by this version; " + kExpected);
   }
   return parse_hosts(spec);
 }
@@ -80,6 +82,20 @@ Result<NodeSet> open_local(const std::string& spec, int count, const NodeSourceO
   return set;
 }
 
+Result<NodeSet> open_docker(const std::string& spec, int count, const NodeSourceOptions& options) {
+  DockerClusterOptions wanted;
+  wanted.nodes = count;
+  wanted.image = options.docker_image;
+  wanted.arguments = options.docker_arguments;
+  auto docker = DockerCluster::start(wanted);
+  if (!docker) return fail(docker.error().during("--nodes " + spec));
+  NodeSet set;
+  for (SshEndpoint& endpoint : (*docker)->endpoints()) set.cluster.nodes.push_back(make_ssh_node(std::move(endpoint)));
+  set.docker = std::move(*docker);
+  set.spec = spec;
+  return set;
+}
+
 Result<NodeSet> open_inventory(const std::string& spec, const std::string& file) {
   auto inventory = read_inventory(file);
   if (!inventory) return fail(inventory.error());
@@ -96,18 +112,25 @@ Result<NodeSet> open_inventory(const std::string& spec, const std::string& file)
 
 }  // namespace
 
-std::vector<OptionSpec> local_options() {
-  OptionSpec storage;
-  storage.key = "local.storage";
-  storage.type = OptionSpec::Type::string;
-  storage.standard = Value("");
-  storage.help = "directory on disk for what local nodes write (default: memory)";
-  return {storage};
+std::vector<OptionSpec> node_options() {
+  const auto text = [](const char* key, const char* help) {
+    OptionSpec option;
+    option.key = key;
+    option.type = OptionSpec::Type::string;
+    option.standard = Value("");
+    option.help = help;
+    return option;
+  };
+  return {text("local.storage", "directory on disk for what local nodes write (default: memory)"),
+          text("docker.image", "an image with sh and sshd (default: an empty one, with this machine's /usr read-only)"),
+          text("docker.arguments", "more arguments for docker run, e.g. \"--memory 1g\"")};
 }
 
 NodeSourceOptions NodeSourceOptions::from(const Options& options) {
   NodeSourceOptions out;
   out.storage = options.string("local.storage");
+  out.docker_image = options.string("docker.image");
+  out.docker_arguments = options.string("docker.arguments");
   return out;
 }
 
@@ -121,6 +144,7 @@ Result<NodeSet> open_nodes(const std::string& spec, const NodeSourceOptions& opt
   const auto source = parse_source(spec);
   if (!source) return fail(source.error());
   if (source->kind == Source::Kind::local) return open_local(spec, source->count, options);
+  if (source->kind == Source::Kind::docker) return open_docker(spec, source->count, options);
   if (source->kind == Source::Kind::inventory) return open_inventory(spec, source->file);
   NodeSet set;
   for (const std::string& host : source->hosts) {

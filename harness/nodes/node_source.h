@@ -2,6 +2,7 @@
 // Where the nodes of a run come from: what `--nodes` says becomes a Cluster.
 //
 //     local:5         five nodes made of namespaces on this machine; they vanish with the NodeSet
+//     docker:5        five containers of this machine's Docker daemon; they vanish with the NodeSet
 //     ssh:FILE        the hosts of an inventory (inventory.h)
 //     h1,h2,h3        hosts by the names under which `ssh` knows them
 //
@@ -13,35 +14,44 @@
 
 #include "checkers/base/error.h"
 #include "harness/control/ssh_node.h"
+#include "harness/nodes/docker_cluster.h"
 #include "harness/nodes/local_cluster.h"
 #include "harness/runner/options.h"
 #include "harness/runner/target.h"
 
 namespace ordeal::nodes {
 
-// The options of local nodes: `local.storage`.
-[[nodiscard]] std::vector<OptionSpec> local_options();
+// The options of nodes that are made for a run: `local.storage`, `docker.image`, `docker.arguments`.
+[[nodiscard]] std::vector<OptionSpec> node_options();
 
 struct NodeSourceOptions {
   std::string storage;            // local nodes: LocalClusterOptions::storage
   std::string runtime_directory;  // local nodes: LocalClusterOptions::runtime_directory
   std::string name;               // local nodes: LocalClusterOptions::name
 
-  // From the options declared with local_options().
+  std::string docker_image;       // containers: DockerClusterOptions::image
+  std::string docker_arguments;   // containers: DockerClusterOptions::arguments
+
+  // From the options declared with node_options().
   [[nodiscard]] static NodeSourceOptions from(const Options& options);
 };
 
-// The nodes of a run and what keeps them alive. Destroying it takes local nodes down, after the connections to them.
+// The nodes of a run and what keeps them alive. Destroying it takes the nodes down that were made for it, after the
+// connections to them.
 struct NodeSet {
-  std::unique_ptr<LocalCluster> local;  // null unless local:N
+  std::unique_ptr<LocalCluster> local;    // null unless local:N
+  std::unique_ptr<DockerCluster> docker;  // null unless docker:N
   Cluster cluster;
   std::string spec;  // as given
+
+  // Whether the nodes, with all their processes and files, vanish with this object.
+  [[nodiscard]] bool vanishes() const { return local != nullptr || docker != nullptr; }
 };
 
 // Errors of code usage for what no source understands; does not touch anything.
 [[nodiscard]] Result<void> check_nodes(const std::string& spec);
 
-// Makes the nodes available. Remote hosts are not connected to yet; local ones answer. For local nodes, and for an
+// Makes the nodes available. Remote hosts are not connected to yet; local ones and containers answer. For local nodes, and for an
 // inventory that names a network namespace, the calling thread is moved into the network of the nodes, and with it
 // all threads, sockets and processes that it makes later: call it on the main thread before there are others.
 // Errors: usage, permission, not_found, unsupported, timeout.

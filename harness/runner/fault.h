@@ -69,6 +69,9 @@ class Injection {
   // An injection that fails half-way is healed like any other.
   [[nodiscard]] virtual Result<void> inject(Deadline deadline) = 0;
   [[nodiscard]] virtual Result<Observation> confirm(Deadline deadline) = 0;
+  // What is worth following while it is in force (a clock's offset): asked for every second and written to the history.
+  // Nil, and then it is not asked again: nothing.
+  [[nodiscard]] virtual Result<Value> measure(Deadline) { return Value(); }
   // What no script can do (starting the target again). Called after the undo scripts have been run. Idempotent.
   [[nodiscard]] virtual Result<void> heal(Deadline) { return {}; }
   [[nodiscard]] virtual Result<Observation> confirm_healed(Deadline deadline) = 0;

@@ -12,6 +12,30 @@
 
 namespace ordeal {
 
+namespace {
+
+// The first node's problem with its code, and what the next ones have to say.
+Result<void> joined_problems(const Cluster& cluster, const std::vector<std::optional<Error>>& problems) {
+  static constexpr int kMostNamed = 3;
+  std::optional<Error> all;
+  int found = 0;
+  for (std::size_t i = 0; i < cluster.size(); ++i) {
+    if (!problems[i]) continue;
+    ++found;
+    const Error here = problems[i]->during(cluster.at(i).name());
+    if (!all) {
+      all = here;
+    } else if (found <= kMostNamed) {
+      all->message += "\n" + here.message;
+    }
+  }
+  if (!all) return {};
+  if (found > kMostNamed) all->message += fmt::format("\n(and {} more)", found - kMostNamed);
+  return fail(*all);
+}
+
+}  // namespace
+
 Result<void> on_all_nodes(Cluster& cluster, const std::function<Result<void>(Node&)>& work) {
   std::vector<std::optional<Error>> problems(cluster.size());
   {
@@ -31,19 +55,7 @@ Result<void> on_all_nodes(Cluster& cluster, const std::function<Result<void>(Nod
       }
     }
   }
-  std::optional<Error> first;
-  int others = 0;
-  for (std::size_t i = 0; i < cluster.size(); ++i) {
-    if (!problems[i]) continue;
-    if (first) {
-      ++others;
-    } else {
-      first = problems[i]->during(cluster.at(i).name());
-    }
-  }
-  if (!first) return {};
-  if (others > 0) first->message += fmt::format(" (and {} other node{} failed)", others, others == 1 ? "" : "s");
-  return fail(*first);
+  return joined_problems(cluster, problems);
 }
 
 Result<void> bring_up(Target& target, Cluster& cluster, const BringUp& how, RunLog& log) {
@@ -122,7 +134,9 @@ Result<void> collect_logs(Target& target, Cluster& cluster, const RunDirectory& 
       std::string base = remote.substr(remote.find_last_of('/') + 1);
       // Two files of one name from different directories must not overwrite each other.
       for (int n = 2; !used.insert(base).second; ++n) base = remote.substr(remote.find_last_of('/') + 1) + "-" + std::to_string(n);
-      if (auto fetched = node.download(remote, *directory + "/" + base); !fetched) {
+      // A target that was never installed or never started has no log.
+      if (auto fetched = node.download(remote, *directory + "/" + base);
+          !fetched && fetched.error().code != ErrorCode::not_found) {
         log.warn(fmt::format("{}: {} could not be fetched: {}", node.name(), remote, fetched.error().message));
       }
     }

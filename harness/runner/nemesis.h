@@ -5,7 +5,7 @@
 // Each step of each injection is an event of process "nemesis", of type info, whose f is the fault's name and whose
 // value is {"id":N,"step":S,…}: S is "inject" (about to), "injected", "confirmed" or "unconfirmed" (with "evidence"),
 // "heal" (about to), "healed", "recovered" or "unrecovered" (the healing was observed, or not), "error" (with
-// "message"). "inject" also has "nodes" and "fault", the injection's description.
+// "message"), "measured" (with "values", while the fault is in force). "inject" also has "nodes" and "fault", the injection's description.
 //
 // Thread-safety: run() is called on the runner's nemesis thread; the other methods from any thread.
 

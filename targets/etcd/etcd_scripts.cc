@@ -2,7 +2,10 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "harness/control/node.h"
@@ -96,6 +99,27 @@ std::string etcd_start_script(const EtcdPaths& paths, const std::vector<std::str
              fmt::arg("home", shell_quote(paths.home)), fmt::arg("log", shell_quote(paths.log)),
              fmt::arg("bin", shell_quote(paths.binary)), fmt::arg("words", words),
              fmt::arg("pid_file", shell_quote(paths.pid_file)));
+}
+
+std::string etcd_last_words(const std::string& said) {
+  std::vector<std::string> words;
+  std::istringstream lines(said);
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = nlohmann::json::parse(line, nullptr, false);
+    const bool structured = entry.is_object() && entry.contains("msg") && entry["msg"].is_string();
+    std::string text = structured ? entry["msg"].get<std::string>() : line;
+    if (structured && entry.contains("error") && entry["error"].is_string()) {
+      text = entry["error"].get<std::string>();
+    }
+    if (!text.empty() && std::find(words.begin(), words.end(), text) == words.end()) words.push_back(std::move(text));
+  }
+  if (words.empty()) return "it left no message in its log";
+  std::string out = fmt::format("{}", fmt::join(words, "; "));
+  if (out.find("address already in use") != std::string::npos) {
+    out += ". Another program has the port: `ss -ltnp` on the node names it; stop it, or choose other ports with --set "
+           "etcd.client-port=N and --set etcd.peer-port=N";
+  }
+  return out;
 }
 
 std::string etcd_signal_script(const EtcdPaths& paths, const std::string& signal, bool gone, int wait_s) {

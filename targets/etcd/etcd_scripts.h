@@ -40,6 +40,9 @@ struct EtcdPaths {
 // Starts the member as a daemon with pid file and log, unless it runs. Exit code 3 when it died at once; what
 // its log says of that is then on standard error.
 [[nodiscard]] std::string etcd_start_script(const EtcdPaths& paths, const std::vector<std::string>& arguments);
+// What a member said last, on standard error (of etcd_start_script) or in its log, in a sentence: the messages of its
+// JSON log, once each; for a port that somebody else has, what to do.
+[[nodiscard]] std::string etcd_last_words(const std::string& said);
 // Sends a signal to the member. With `gone`, waits until no process is left, for at most `wait_s` seconds; exit code
 // 4 when one is.
 [[nodiscard]] std::string etcd_signal_script(const EtcdPaths& paths, const std::string& signal, bool gone, int wait_s);

@@ -152,7 +152,7 @@ Result<void> EtcdTarget::start(Node& node) {
   if (!output) return fail(output.error());
   if (output->exit_code == 0) return {};
   return fail(ErrorCode::target,
-              fmt::format("{}: etcd did not start (exit code {}): {}", node.name(), output->exit_code, output->err));
+              fmt::format("{}: etcd did not start: {}", node.name(), etcd_last_words(output->err)));
 }
 
 Result<void> EtcdTarget::stop(Node& node) {
@@ -186,10 +186,12 @@ std::string EtcdTarget::unready(std::size_t node, Deadline deadline) {
 }
 
 std::string EtcdTarget::log_tail(Node& node) {
-  const auto tail =
-      node.run(script("tail -n 200 " + shell_quote(paths(node).log) + R"( | grep -v '"level":"info"' | tail -n 3)",
-                      milliseconds(5'000)));
-  return tail && !tail->out.empty() ? tail->out : "nothing of note";
+  // Since the last start: the first line, where a wrong flag is named before the usage, and the last ones.
+  static constexpr const char* kWords =
+      R"awk(awk '/^ordeal: starting/ { n = 0; next } /"level":"info"/ { next } { line[n++] = $0 }
+END { for (i = 0; i < n; i++) if (i == 0 || i >= n - 3) print line[i] }' )awk";
+  const auto words = node.run(script(kWords + shell_quote(paths(node).log), milliseconds(5'000)));
+  return words ? etcd_last_words(words->out) : words.error().message;
 }
 
 Result<void> EtcdTarget::await_ready(Deadline deadline) {

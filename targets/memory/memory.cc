@@ -119,7 +119,7 @@ TargetFactory memory_target() {
                .choices = {"none", "stale-read", "lost-write", "lost-update", "duplicate", "write-skew", "reorder"}},
               {.key = "memory.bug-probability",
                .type = Type::real,
-               .standard = 0.02,
+               .standard = 0.1,
                .help = "how often the bug strikes an operation; lost-update strikes at every healing",
                .least = 0,
                .most = 1},

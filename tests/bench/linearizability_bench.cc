@@ -5,11 +5,12 @@
 #include <benchmark/benchmark.h>
 
 #include "checkers/linearizability/checker.h"
-#include "support/history_generator.h"
+#include "support/long_history.h"
 
 namespace {
 
 using ordeal::testing_support::LongHistory;
+using ordeal::testing_support::Violation;
 
 void run(benchmark::State& state, const LongHistory& shape) {
   const ordeal::History history = ordeal::testing_support::long_history(shape);
@@ -28,9 +29,9 @@ void run(benchmark::State& state, const LongHistory& shape) {
 }
 
 void add(const char* name, LongHistory shape) {
-  for (const bool invalid : {false, true}) {
-    shape.invalid = invalid;
-    const std::string full = std::string(name) + (invalid ? "/stale" : "/clean");
+  for (const Violation violation : {Violation::none, Violation::stale_read, Violation::stale_replica}) {
+    shape.violation = violation;
+    const std::string full = std::string(name) + "/" + std::string(ordeal::testing_support::name(violation));
     benchmark::RegisterBenchmark(full.c_str(), [shape](benchmark::State& state) { run(state, shape); })->Unit(benchmark::kMillisecond)->Iterations(1);
   }
 }

@@ -6,6 +6,15 @@
 namespace ordeal {
 namespace {
 
+TEST(Value, MayBeAssignedAPartOfItself) {
+  Value copied = Value::list({1, Value::list({2, Value::list({3, "four"})})});
+  copied = copied.items()[1];
+  EXPECT_EQ(copied.to_json(), R"([2,[3,"four"]])");
+  Value moved = Value::map({{"a", Value::map({{"b", "c"}})}});
+  moved = std::move(moved.entries()[0].second);
+  EXPECT_EQ(moved.to_json(), R"({"b":"c"})");
+}
+
 TEST(Value, JsonRoundTrip) {
   for (const char* text : {"null", "true", "false", "0", "-7", "9223372036854775807", "1.5", "\"a\\nb\"", "[]", "{}",
                            "[1,[2,null],{\"a\":\"b\"}]", "{\"k\":[],\"l\":{\"m\":-1}}"}) {

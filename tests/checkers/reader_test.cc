@@ -38,7 +38,7 @@ std::string described(const History& history) {
 }
 
 TEST(JsonLines, ReadsOurOwnFormat) {
-  const auto [h, format, notes] = read(
+  const auto [h, format, notes, apart] = read(
       R"({"index":0,"time":10,"process":3,"type":"invoke","f":"cas","key":"k7","value":[1,2]})" "\n"
       R"({"index":1,"time":12,"process":"nemesis","type":"info","f":"partition","value":{"n1":["n2"]}})" "\n"
       R"({"index":2,"time":15,"process":3,"type":"fail","f":"cas","key":"k7","value":[1,2],"error":{"kind":"mismatch","message":"not 1"}})" "\n"
@@ -54,6 +54,81 @@ TEST(JsonLines, ReadsOurOwnFormat) {
   EXPECT_EQ(h.value(3), kAbsent);
   EXPECT_EQ(h.value(4), kNil);
 }
+
+// Large files are read in chunks by several threads: the same history must come out, with the same messages.
+class Chunks : public testing::TestWithParam<std::size_t> {
+ protected:
+  ReadOptions options(bool transactions) const {
+    ReadOptions out;
+    out.transactions = transactions;
+    out.threads = 3;
+    out.parallel_from = GetParam();
+    return out;
+  }
+  static std::string written(const History& history) {
+    std::string out;
+    for (EventIndex e = 0; e < history.size(); ++e) append_event_jsonl(out, history, e);
+    return out;
+  }
+  void expect_same(const std::string& text) const {
+    const std::string alone = written(read(text).history);
+    EXPECT_EQ(written(read(text, options(false)).history), alone);
+    EXPECT_EQ(written(read(text, options(true)).history), alone);
+  }
+};
+
+std::string many_events(bool edn, const std::string& before, const std::string& after, int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) {
+    const std::string process = std::to_string(i % 7), n = std::to_string(i), key = std::to_string(i / 9);
+    const auto event = [&](const std::string& type, const std::string& seen) {
+      out += before;
+      if (edn) out += "{:type :" + type + ", :f :txn, :value [[:append " + key + " " + n + "] [:r " + key + " " + seen + "]], :process " + process + "}";
+      else out += "{\"process\":" + process + ",\"type\":\"" + type + "\",\"f\":\"txn\",\"value\":[[\"append\"," + key + "," + n + "],[\"r\"," + key + "," + seen + "]]}";
+      out += after + "\n";
+    };
+    std::string list = "[";
+    for (int e = i / 9 * 9; e <= i; ++e) list += (list.size() > 1 ? (edn ? " " : ",") : "") + std::to_string(i % 11 == 0 ? e + 1000 : e);
+    event("invoke", edn ? "nil" : "null");
+    event(i % 5 == 0 ? "info" : "ok", list + "]");
+    if (i % 13 == 0) out += edn ? before + "{:type :info, :f :kill, :process :nemesis, :value {:n1 [1 2.5]}, :error [:timeout \"a\"]}" + after + "\n" : "{\"process\":\"nemesis\",\"type\":\"info\",\"f\":\"kill\",\"value\":{\"n1\":[1,2.5]},\"error\":{\"kind\":\"timeout\",\"message\":\"a\"}}\n";
+  }
+  return out;
+}
+
+TEST_P(Chunks, GiveTheSameHistory) {
+  expect_same(many_events(false, "", "", 300));
+  expect_same(many_events(true, "", "", 300));
+  expect_same("[" + many_events(true, " ", "", 300) + "]\n");
+  expect_same(many_events(true, "#jepsen.history.Op", "", 300));
+  expect_same(many_events(true, "", " ; a comment {", 300));
+}
+
+TEST_P(Chunks, AreCutOnlyBetweenEvents) {
+  // Line ends within a string, before something that looks like an event.
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "{:process 0 :type :invoke :f :write :value \"a\n{:type :info}\n\"}\n{:process 0 :type :ok :f :write :value 1}\n";
+  EXPECT_EQ(read(text, options(true)).history.operations().size(), 60u);
+}
+
+TEST_P(Chunks, MistakesAreNamedByTheirPlace) {
+  const std::string good = many_events(false, "", "", 100);
+  for (const std::string& bad : {std::string("{\"process\":9,\"type\":\"ok\",\"f\":\"txn\",\"value\":[]}\n"), std::string("{\"process\":9,\"type\":\"invoke\",]}\n"), std::string("{\"process\":1,\"type\":\"invoke\",\"f\":\"txn\",\"value\":[[\"r\",1,{]]}\n")}) {
+    EXPECT_EQ(refused(good + bad + good, options(true)), refused(good + bad + good));
+  }
+}
+
+TEST_P(Chunks, RegistersThatHoldListsStayEqual) {
+  std::string text = many_events(false, "", "", 50);
+  text += R"({"process":90,"type":"invoke","f":"txn","value":[["w",1,[1,2]]]})" "\n" R"({"process":91,"type":"invoke","f":"txn","value":[["r",1,[1,2]]]})" "\n";
+  const auto [h, format, notes, apart] = read(text, options(true));
+  EXPECT_FALSE(apart);
+  const auto written = h.values().as_list(h.values().as_list(h.value(static_cast<EventIndex>(h.size() - 2)))[0])[2];
+  const auto seen = h.values().as_list(h.values().as_list(h.value(static_cast<EventIndex>(h.size() - 1)))[0])[2];
+  EXPECT_EQ(written, seen);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, Chunks, testing::Values(1, 64, 999, 20'000, 1u << 30));
 
 TEST(JsonLines, ToleratesOrderSpacesLineEndsAndByteOrderMark) {
   const auto h = read("\xEF\xBB\xBF{ \"value\" : \"\\u00e9\\n\", \"f\":\"write\",\"type\":\"invoke\",\"process\":0}\r\n\r\n"

@@ -59,23 +59,29 @@ class DriverTest : public FaultTest {
     for (SshEndpoint& endpoint : nodes::endpoints(set_.local->state())) {
       own.nodes.push_back(make_ssh_node(std::move(endpoint)));
     }
-    testing_support::SleepTarget target(own);
+    testing_support::ProgramTarget target(own);
     DriverOptions options = quick(1);
     options.interval_s = 0.1;
     options.duration_s = 600;
     options.dead_man_s = dead_man_s;
-    options.run = "child";
-    const auto factory = find_fault(fault);
-    auto made = make_driver(options, {own, target, options_}, {*factory});
+    options.run = fault;
+    options.ledger_path = ledger_of(fault);
+    auto made = make_driver(options, {own, target, options_}, faults_named({fault}));
     if (!made) ::_exit(1);
     Events events;
     (*made)->run(std::stop_source().get_token(), events);
     ::_exit(0);
   }
-  // Until something of Ordeal's is in force on the nodes; then a moment more, so that all nodes have it.
-  void await_injection() {
-    for (int i = 0; i < 100 && left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  std::string ledger_of(const std::string& fault) const { return (folder_ / (fault + ".jsonl")).string(); }
+  // Until the fault is in the ledger, and a moment more, so that all nodes have it.
+  void await_injection(const std::string& fault) {
+    const auto open = [&] {
+      const auto contents = read_ledger(ledger_of(fault));
+      return contents && !contents->open.empty();
+    };
+    for (int i = 0; i < 100 && !open(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    ASSERT_TRUE(open()) << fault;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
     ASSERT_NE(left_behind(), "");
   }
   static void kill_hard(pid_t child) {
@@ -87,7 +93,7 @@ class DriverTest : public FaultTest {
 };
 
 TEST_F(DriverTest, EveryKindIsInjectedProvenHealedAndRecorded) {
-  const auto nemesis = driver(quick(7), all_faults());
+  const auto nemesis = driver(quick(7), faults_named({"partition", "kill", "pause"}));
   ASSERT_NE(nemesis, nullptr);
   Events events;
   run_for(*nemesis, events, 14);
@@ -119,7 +125,7 @@ TEST_F(DriverTest, EveryKindIsInjectedProvenHealedAndRecorded) {
 TEST_F(DriverTest, SameSeedSameFaults) {
   std::map<int, std::string> described[2];
   for (auto& one : described) {
-    const auto nemesis = driver(quick(11), all_faults());
+    const auto nemesis = driver(quick(11), faults_named({"partition", "kill", "pause"}));
     Events events;
     run_for(*nemesis, events, 4);
     for (const FaultRecord& record : nemesis->records()) {
@@ -155,7 +161,7 @@ TEST_F(DriverTest, StoppingHealsWhatIsInForceAtOnce) {
 
 TEST_F(DriverTest, AFaultThatDoesNotApplyIsRefusedBeforeAnythingIsTouched) {
   set("kill.nodes", "n1,n8");
-  const auto made = make_driver(quick(1), context(), all_faults());
+  const auto made = make_driver(quick(1), context(), faults_named({"partition", "kill"}));
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, ErrorCode::usage);
   EXPECT_THAT(made.error().message, HasSubstr("kill.nodes"));
@@ -164,18 +170,21 @@ TEST_F(DriverTest, AFaultThatDoesNotApplyIsRefusedBeforeAnythingIsTouched) {
 }
 
 TEST_F(DriverTest, WhenTheControllerIsKilledTheNodesHealThemselvesWithinFiveSeconds) {
-  for (const char* fault : {"partition", "pause"}) {
-    SCOPED_TRACE(fault);
-    const pid_t child = fork_controller(fault, DriverOptions().dead_man_s);
-    await_injection();
-    kill_hard(child);
-    const auto killed = std::chrono::steady_clock::now();
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-    EXPECT_NE(left_behind(), "") << "healed too early: the switch did not wait";
-    std::this_thread::sleep_until(killed + std::chrono::seconds(5));
-    EXPECT_EQ(left_behind(), "");
-    // The ledger does not know; to replay it is harmless.
-    const auto report = heal_ledger(ledger_path(), cluster(), in(10));
+  // Each fault by a controller of its own; what tells on the nodes that it is in force.
+  const std::map<std::string, std::string> signs = {{"partition", "ORDEAL"}, {"pause", "/status"}, {"clock", "/maps"}};
+  std::vector<pid_t> children;
+  for (const auto& [fault, sign] : signs) children.push_back(fork_controller(fault, DriverOptions().dead_man_s));
+  for (const auto& [fault, sign] : signs) await_injection(fault);
+  for (const pid_t child : children) kill_hard(child);
+  const auto killed = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  const std::string still = left_behind();
+  for (const auto& [fault, sign] : signs) EXPECT_THAT(still, HasSubstr(sign)) << fault << " was healed too early";
+  std::this_thread::sleep_until(killed + std::chrono::seconds(5));
+  EXPECT_EQ(left_behind(), "");
+  // The ledgers do not know; to replay them is harmless.
+  for (const auto& [fault, sign] : signs) {
+    const auto report = heal_ledger(ledger_of(fault), cluster(), in(10));
     ASSERT_TRUE(report);
     EXPECT_TRUE(report->healed());
     for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "nothing was in force");
@@ -183,25 +192,25 @@ TEST_F(DriverTest, WhenTheControllerIsKilledTheNodesHealThemselvesWithinFiveSeco
 }
 
 TEST_F(DriverTest, TheLedgerHealsWhatADeadControllerLeftAndTwiceIsHarmless) {
-  const pid_t child = fork_controller("partition", 3600);
-  await_injection();
+  const pid_t child = fork_controller("clock", 3600);
+  await_injection("clock");
   kill_hard(child);
-  auto report = heal_ledger(ledger_path(), cluster(), in(10));
+  auto report = heal_ledger(ledger_of("clock"), cluster(), in(10));
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(report->healed());
   EXPECT_THAT(report->steps, Not(IsEmpty()));
   for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "undone");
   EXPECT_EQ(left_behind(), "");
-  report = heal_ledger(ledger_path(), cluster(), in(10));
+  report = heal_ledger(ledger_of("clock"), cluster(), in(10));
   ASSERT_TRUE(report);
   EXPECT_THAT(report->steps, IsEmpty());
 }
 
 TEST_F(DriverTest, TheNodesThemselvesKnowWhatToUndoWhenTheLedgerIsLost) {
   const pid_t child = fork_controller("pause", 3600);
-  await_injection();
+  await_injection("pause");
   kill_hard(child);
-  std::filesystem::remove(ledger_path());
+  std::filesystem::remove(ledger_of("pause"));
   HealReport report = heal_nodes(cluster(), in(10));
   EXPECT_TRUE(report.healed());
   EXPECT_THAT(report.steps, Not(IsEmpty()));

@@ -9,12 +9,12 @@
 
 namespace ordeal::testing_support {
 
-Result<std::unique_ptr<Client>> SleepTarget::client(std::size_t) {
-  return fail(ErrorCode::unsupported, "a sleeper has no clients");
+Result<std::unique_ptr<Client>> ProgramTarget::client(std::size_t) {
+  return fail(ErrorCode::unsupported, "the program has no clients");
 }
 
-Result<std::vector<int>> SleepTarget::pids(Node& node) {
-  auto out = run_ok(node, root_script("grep -lzsxF -e86397 /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0", in(10)));
+Result<std::vector<int>> ProgramTarget::pids(Node& node) {
+  auto out = run_ok(node, root_script(program_.find, in(10)));
   if (!out) return fail(out.error());
   std::vector<int> found;
   std::istringstream words(*out);
@@ -22,16 +22,16 @@ Result<std::vector<int>> SleepTarget::pids(Node& node) {
   return found;
 }
 
-Result<void> SleepTarget::start(Node& node) {
+Result<void> ProgramTarget::start(Node& node) {
   const auto running = pids(node);
   if (!running) return fail(running.error());
   if (!running->empty()) return {};
-  auto done = run_ok(node, root_script("setsid sleep 86397 </dev/null >/dev/null 2>&1 &", in(10)));
+  auto done = run_ok(node, root_script(program_.start, in(10)));
   if (!done) return fail(done.error());
   return {};
 }
 
-Result<void> SleepTarget::signal(Node& node, const std::string& name) {
+Result<void> ProgramTarget::signal(Node& node, const std::string& name) {
   const auto running = pids(node);
   if (!running) return fail(running.error());
   for (const int pid : *running) {
@@ -41,11 +41,11 @@ Result<void> SleepTarget::signal(Node& node, const std::string& name) {
   return {};
 }
 
-Result<void> SleepTarget::kill(Node& node) { return signal(node, "KILL"); }
-Result<void> SleepTarget::pause(Node& node) { return signal(node, "STOP"); }
-Result<void> SleepTarget::resume(Node& node) { return signal(node, "CONT"); }
+Result<void> ProgramTarget::kill(Node& node) { return signal(node, "KILL"); }
+Result<void> ProgramTarget::pause(Node& node) { return signal(node, "STOP"); }
+Result<void> ProgramTarget::resume(Node& node) { return signal(node, "CONT"); }
 
-Result<void> SleepTarget::start_all() {
+Result<void> ProgramTarget::start_all() {
   for (const auto& node : cluster_.nodes) {
     if (auto done = start(*node); !done) return done;
   }
@@ -75,7 +75,7 @@ void FaultTest::SetUp() {
   auto opened = nodes::open_nodes("local:5");
   ASSERT_TRUE(opened) << opened.error().message;
   set_ = *std::move(opened);
-  target_ = std::make_unique<SleepTarget>(cluster());
+  target_ = std::make_unique<ProgramTarget>(cluster());
   for (const FaultFactory& fault : faults()) options_.declare(fault.options);
   folder_ = std::filesystem::temp_directory_path() / ("ordeal-faults-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder_);
@@ -102,6 +102,14 @@ Result<std::unique_ptr<Injection>> FaultTest::plan(const std::string& fault, std
   const auto factory = find_fault(fault);
   if (!factory) return fail(factory.error());
   return (*factory)->plan(context(id), random);
+}
+
+void FaultTest::arm(const Injection& injection, const std::string& fault, const std::string& id) {
+  for (const Undo& one : injection.undo()) {
+    const auto node = node_index(cluster(), one.node);
+    ASSERT_TRUE(node);
+    on(*node, arm_script(id, undo_script(id, fault, one.script), 3600));
+  }
 }
 
 void FaultTest::undo(const Injection& injection, const std::string& fault, const std::string& id) {
@@ -144,7 +152,8 @@ std::string FaultTest::left_behind() {
   std::vector<std::size_t> all = {0, 1, 2, 3, 4};
   const std::string look =
       "iptables-save | grep ORDEAL; ip6tables-save | grep ORDEAL; find /var/lib/ordeal 2>/dev/null;"
-      "grep -ls 'watchdog[.]sh' /proc/[0-9]*/cmdline;"  // does not match its own command line
+      "grep -lsE 'watchdog[.]sh|faults/[^/]*/agent' /proc/[0-9]*/cmdline;"  // does not match its own command line
+      "grep -lsE 'r-xp 00000000 00:00 0 *$' /proc/[0-9]*/maps;"             // a page of code from no file
       "grep -ls '^State:.T' /proc/[0-9]*/status; exit 0";
   std::string out;
   const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, look), in(10));
@@ -155,9 +164,9 @@ std::string FaultTest::left_behind() {
   return out;
 }
 
-std::vector<const FaultFactory*> FaultTest::all_faults() const {
+std::vector<const FaultFactory*> FaultTest::faults_named(const std::vector<std::string>& names) {
   std::vector<const FaultFactory*> out;
-  for (const FaultFactory& fault : faults()) out.push_back(&fault);
+  for (const auto& name : names) out.push_back(*find_fault(name));
   return out;
 }
 

@@ -19,11 +19,17 @@ inline Deadline in(double seconds) {
          std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
 }
 
-// The system under test: one `sleep` on each node, with an argument by which it is found.
-class SleepTarget final : public Target, public Target::Processes, public Target::Roles {
+// The system under test: a program on each node, started by a script and found by a script that prints process ids.
+// The standard one is `sleep`, with an argument by which it is found.
+class ProgramTarget final : public Target, public Target::Processes, public Target::Roles {
  public:
-  explicit SleepTarget(Cluster& cluster) : cluster_(cluster) {}
-  std::string_view name() const override { return "sleep"; }
+  struct Program {
+    std::string start = "setsid sleep 86397 </dev/null >/dev/null 2>&1 &";
+    std::string find = "grep -lzsxF -e86397 /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0";
+  };
+  explicit ProgramTarget(Cluster& cluster) : cluster_(cluster) {}
+  ProgramTarget(Cluster& cluster, Program program) : cluster_(cluster), program_(std::move(program)) {}
+  std::string_view name() const override { return "program"; }
   Result<std::unique_ptr<Client>> client(std::size_t) override;
   Result<void> start(Node& node) override;
   Target::Processes* processes() override { return this; }
@@ -40,6 +46,7 @@ class SleepTarget final : public Target, public Target::Processes, public Target
  private:
   Result<void> signal(Node& node, const std::string& name);
   Cluster& cluster_;
+  Program program_;
 };
 
 // What the driver says happened.
@@ -64,6 +71,8 @@ class FaultTest : public ::testing::Test {
   std::string on(std::size_t node, const std::string& script);
   void set(const std::string& key, const std::string& value);
   Result<std::unique_ptr<Injection>> plan(const std::string& fault, std::uint64_t seed, const std::string& id);
+  // Puts the undo scripts on their nodes, as the driver does before it injects, with a watchdog that never fires.
+  void arm(const Injection& injection, const std::string& fault, const std::string& id);
   // Runs the injection's undo scripts on their nodes, as the driver and `ordeal heal` do.
   void undo(const Injection& injection, const std::string& fault, const std::string& id);
   // Whether a TCP connection from one node to an address of another meets an answer within half a second.
@@ -73,14 +82,14 @@ class FaultTest : public ::testing::Test {
   // Rules, folders, watchdogs and stopped processes of Ordeal's on the nodes; empty when there are none.
   std::string left_behind();
   std::string rules(std::size_t node);  // of iptables and ip6tables, without counters and comments
-  std::vector<const FaultFactory*> all_faults() const;
+  static std::vector<const FaultFactory*> faults_named(const std::vector<std::string>& names);
   FaultContext context(const std::string& id = "") { return {cluster(), *target_, options_, id}; }
   Cluster& cluster() { return set_.cluster; }
   const std::string& address(std::size_t node) { return cluster().at(node).address(); }
   std::string ledger_path() const { return (folder_ / "ledger.jsonl").string(); }
 
   nodes::NodeSet set_;
-  std::unique_ptr<SleepTarget> target_;
+  std::unique_ptr<ProgramTarget> target_;
   Options options_;
   std::filesystem::path folder_;
 };

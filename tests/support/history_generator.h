@@ -1,6 +1,6 @@
 #pragma once
-// Histories for tests and benchmarks, made from a seed: clients that run against a perfect object, some of whose
-// operations crash, and in which one result may be falsified.
+// Small histories of any model for tests, made from a seed: clients that run against a perfect object, some of whose
+// operations crash, and in which results may be falsified. Long ones of registers: long_history.h.
 
 #include <cstdint>
 #include <random>
@@ -22,21 +22,5 @@ struct RandomHistory {
 };
 // Small histories of any model, for comparison with the oracle.
 History random_history(const RandomHistory& shape, std::mt19937_64& chance);
-
-struct LongHistory {
-  std::size_t operations = 10'000;
-  std::size_t keys = 1;
-  int clients = 10;
-  int values = 5;            // 0: every written value is unique
-  bool cas = true;
-  double crashed = 0;
-  // A stale read: the last ok read (of the first key) returns a value that was overwritten before it began.
-  bool invalid = false;
-  // When to place it, as a share of the history.
-  double where = 0.95;
-  std::uint64_t seed = 1;
-};
-// Long histories of registers, made in linear time.
-History long_history(const LongHistory& shape);
 
 }  // namespace ordeal::testing_support

@@ -26,9 +26,13 @@ bool must_precede(const OracleHistory& h, std::size_t a, std::size_t b, OracleOr
 
 class Serial {
  public:
-  Serial(const OracleHistory& h, OracleOrder order) : h_(h), order_(order), used_(h.size(), false) {}
+  // `last`: what the lists must begin with in the end.
+  Serial(const OracleHistory& h, OracleOrder order, const State& last = {}) : h_(h), order_(order), last_(last), used_(h.size(), false) {}
   bool search(const State& state) {
-    bool done = true;
+    bool done = std::all_of(last_.begin(), last_.end(), [&](const auto& one) {
+      const auto found = state.find(one.first);
+      return one.second.empty() || (found != state.end() && found->second.size() >= one.second.size() && std::equal(one.second.begin(), one.second.end(), found->second.begin()));
+    });
     for (std::size_t t = 0; t < h_.size(); ++t) done = done && (used_[t] || h_[t].outcome != 'o');
     if (done) return true;
     for (std::size_t t = 0; t < h_.size(); ++t) {
@@ -47,12 +51,13 @@ class Serial {
  private:
   const OracleHistory& h_;
   OracleOrder order_;
+  const State last_;
   std::vector<bool> used_;
 };
 
 class Snapshot {
  public:
-  Snapshot(const OracleHistory& h, OracleOrder order) : h_(h), order_(order), phase_(h.size(), 0), began_(h.size()), writes_(h.size()) {}
+  Snapshot(const OracleHistory& h, OracleOrder order, bool first_wins) : h_(h), order_(order), first_wins_(first_wins), phase_(h.size(), 0), began_(h.size()), writes_(h.size()) {}
   bool search(const State& state) {
     bool done = true;
     for (std::size_t t = 0; t < h_.size(); ++t) done = done && (phase_[t] == 2 || h_[t].outcome != 'o');
@@ -83,6 +88,12 @@ class Snapshot {
     const auto versions = versions_;
     for (const OracleOp& op : h_[t].ops) {
       if (op.f == 'r') continue;
+      if (!first_wins_) {
+        auto& value = after[op.key];
+        if (op.f == 'w') value.clear();
+        value.push_back(op.value);
+        continue;
+      }
       if (versions_[op.key] != began_[t][op.key] && versions.contains(op.key) && versions.at(op.key) != began_[t][op.key]) {
         versions_ = versions;
         return false;
@@ -101,6 +112,7 @@ class Snapshot {
 
   const OracleHistory& h_;
   OracleOrder order_;
+  bool first_wins_;
   std::vector<int> phase_;
   std::map<int, int> versions_;
   std::vector<std::map<int, int>> began_;
@@ -110,9 +122,30 @@ class Snapshot {
 }  // namespace
 
 bool serializable(const OracleHistory& history, OracleOrder order) { return Serial(history, order).search({}); }
-bool snapshot_isolated(const OracleHistory& history, OracleOrder order) { return Snapshot(history, order).search({}); }
+bool snapshot_isolated(const OracleHistory& history, OracleOrder order) { return Snapshot(history, order, true).search({}); }
+bool prefix_consistent(const OracleHistory& history, OracleOrder order) { return Snapshot(history, order, false).search({}); }
 
-bool axiom_holds(const OracleHistory& h, OracleAxiom axiom) {
+bool update_serializable(const OracleHistory& history, OracleOrder order) {
+  State last;
+  OracleHistory updates;
+  std::vector<OracleTxn> readers;
+  for (const OracleTxn& txn : history) {
+    const bool writes = std::any_of(txn.ops.begin(), txn.ops.end(), [](const OracleOp& op) { return op.f != 'r'; });
+    if (writes) updates.push_back(txn);
+    else if (txn.outcome == 'o') readers.push_back(txn);
+    for (const OracleOp& op : txn.ops) {
+      if (op.f == 'r' && txn.outcome == 'o' && op.seen.size() > last[op.key].size()) last[op.key] = op.seen;
+    }
+  }
+  if (!Serial(updates, order, last).search({})) return false;
+  return std::all_of(readers.begin(), readers.end(), [&](const OracleTxn& reader) {
+    OracleHistory both = updates;
+    both.push_back(reader);
+    return Serial(both, order, last).search({});
+  });
+}
+
+bool axiom_holds(const OracleHistory& h, OracleAxiom axiom, bool realtime) {
   const std::size_t n = h.size();
   const bool sessions = axiom != OracleAxiom::monotonic_view;
   struct Read {
@@ -120,7 +153,8 @@ bool axiom_holds(const OracleHistory& h, OracleAxiom axiom) {
     int key, from;  // from: -1 is the initial state
   };
   std::vector<Read> reads;
-  std::vector<std::vector<bool>> before(n, std::vector<bool>(n, false)), direct;
+  using Relation = std::vector<std::vector<bool>>;
+  Relation before(n, std::vector<bool>(n, false)), direct, session = before, past = before, seen = before;
   const auto writes = [&](std::size_t t, int key) {
     return std::any_of(h[t].ops.begin(), h[t].ops.end(), [&](const OracleOp& op) { return op.f == 'w' && op.key == key; });
   };
@@ -136,10 +170,13 @@ bool axiom_holds(const OracleHistory& h, OracleAxiom axiom) {
         }
       }
       reads.push_back({t, i, op.key, from});
-      if (from >= 0) before[static_cast<std::size_t>(from)][t] = true;
+      if (from >= 0) before[static_cast<std::size_t>(from)][t] = seen[static_cast<std::size_t>(from)][t] = true;
     }
     for (std::size_t o = 0; o < n && sessions; ++o) {
-      if (h[o].process == h[t].process && h[o].end < h[t].begin) before[o][t] = true;
+      if (h[o].end >= h[t].begin) continue;
+      session[o][t] = h[o].process == h[t].process;
+      past[o][t] = session[o][t] || realtime;
+      if (past[o][t]) before[o][t] = true;
     }
   }
   direct = before;
@@ -151,6 +188,16 @@ bool axiom_holds(const OracleHistory& h, OracleAxiom axiom) {
   const auto visible = [&](std::size_t t2, const Read& read) {
     if (axiom == OracleAxiom::causal) return static_cast<bool>(before[t2][read.txn]);
     if (axiom == OracleAxiom::read_atomic) return static_cast<bool>(direct[t2][read.txn]);
+    if (axiom == OracleAxiom::pram) {
+      // t2, or one after it in its session, was read from by the reader or by something in its past.
+      bool found = past[t2][read.txn];
+      for (std::size_t a = 0; a < n && !found; ++a) {
+        for (std::size_t b = 0; b < n && !found; ++b) {
+          found = (a == t2 || session[t2][a]) && seen[a][b] && (b == read.txn || past[b][read.txn]);
+        }
+      }
+      return found;
+    }
     return std::any_of(reads.begin(), reads.end(), [&](const Read& earlier) {
       return earlier.txn == read.txn && earlier.place < read.place && earlier.from == static_cast<int>(t2);
     });

@@ -34,11 +34,17 @@ enum class OracleOrder { none, session, realtime };
 [[nodiscard]] bool serializable(const OracleHistory& history, OracleOrder order);
 // Is there a schedule of beginnings and commits with snapshots at the beginning, such that the first committer wins?
 [[nodiscard]] bool snapshot_isolated(const OracleHistory& history, OracleOrder order);
+// The same without first committer wins: whoever commits writes on top of what is there.
+[[nodiscard]] bool prefix_consistent(const OracleHistory& history, OracleOrder order);
+// Of lists: are the transactions that write, alone and with each one that only reads, serializable, with the versions in the
+// order that all lists show?
+[[nodiscard]] bool update_serializable(const OracleHistory& history, OracleOrder order);
 
 // The axioms of Biswas and Enea over registers, by trying all commit orders. Requires: every transaction is acknowledged,
 // and no read contradicts its own transaction or shows an intermediate value.
-enum class OracleAxiom { monotonic_view, read_committed, read_atomic, causal };
-[[nodiscard]] bool axiom_holds(const OracleHistory& history, OracleAxiom axiom);
+enum class OracleAxiom { monotonic_view, read_committed, read_atomic, pram, causal };
+// `realtime`: what ended before also counts as being before.
+[[nodiscard]] bool axiom_holds(const OracleHistory& history, OracleAxiom axiom, bool realtime = false);
 
 // Runs of a store that is serializable, snapshot isolated or read committed, perhaps falsified afterwards.
 enum class Store { serial, snapshot, committed };

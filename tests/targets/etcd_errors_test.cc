@@ -77,6 +77,19 @@ TEST(EtcdArguments, Ipv6InBracketsAndNamesOnAllAddresses) {
   EXPECT_TRUE(has(2, "--initial-cluster=n1=http://[fd00::1]:2380,n2=http://10.0.0.2:2380,n3=http://db3.example:2380"));
 }
 
+TEST(EtcdLastWords, AreASentenceWithWhatToDo) {
+  EXPECT_EQ(etcd_last_words(""), "it left no message in its log");
+  EXPECT_EQ(etcd_last_words("exec: no such file\n"), "exec: no such file");
+  const std::string in_use = "listen tcp 10.77.0.1:2379: bind: address already in use";
+  const std::string said =
+      R"({"level":"warn","msg":"failed to start etcd","error":")" + in_use + "\"}\n" +
+      R"({"level":"fatal","msg":"discovery failed","error":")" + in_use + R"(","stacktrace":"main.main\n\tgo"})";
+  const std::string words = etcd_last_words(said);
+  EXPECT_TRUE(words.starts_with(in_use + ". Another program has the port")) << words;
+  EXPECT_NE(words.find("etcd.client-port"), std::string::npos);
+  EXPECT_EQ(etcd_last_words(R"({"level":"panic","msg":"wal: crc mismatch"})"), "wal: crc mismatch");
+}
+
 TEST(EtcdTargetOptions, AreChecked) {
   Cluster none;
   const TargetFactory factory = etcd_target();

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <thread>
 
 #include "targets/etcd/etcd_scripts.h"
 #include "tests/targets/local_etcd.h"
@@ -76,6 +77,15 @@ class EtcdTargetTest : public ::testing::Test {
     stat >> word >> word >> word;
     return word.empty() ? '?' : word[0];
   }
+  // A signal is sent before it is obeyed: a thread in the middle of a system call stops a moment later.
+  static bool becomes(int pid, bool stopped) {
+    const auto patience = in(5);
+    while ((state(pid) == 'T') != stopped) {
+      if (steady_clock::now() > patience) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
+  }
   Completion run(std::size_t node, const char* f, Value value = {}) {
     auto client = target_->client(node);
     return (*client)->invoke({f, Value("k"), std::move(value)}, in(5));
@@ -107,7 +117,7 @@ TEST_F(EtcdTargetTest, TheLifeOfACluster) {
 
   // Pause: all threads stopped, nobody else touched; another leader follows.
   ASSERT_TRUE(target_->processes()->pause(cluster_.at(leader)));
-  EXPECT_EQ(state(before[0]), 'T');
+  EXPECT_TRUE(becomes(before[0], true));
   const auto patience = in(10);
   std::vector<std::size_t> successor;
   while (successor.empty() && steady_clock::now() < patience) {
@@ -116,7 +126,7 @@ TEST_F(EtcdTargetTest, TheLifeOfACluster) {
   ASSERT_FALSE(successor.empty());
   EXPECT_NE(successor.front(), leader);
   ASSERT_TRUE(target_->processes()->resume(cluster_.at(leader)));
-  EXPECT_NE(state(before[0]), 'T');
+  EXPECT_TRUE(becomes(before[0], false));
 
   // Kill: gone when the call returns; the data survives the restart.
   ASSERT_TRUE(target_->processes()->kill(cluster_.at(leader)));
@@ -180,15 +190,18 @@ TEST_F(EtcdTargetTest, SaysWhyItDoesNotStart) {
   set("etcd.flags", "--no-such-flag");
   make({"127.0.0.2"});
   ASSERT_TRUE(target_->install(cluster_.at(0)));
+  // On a busy machine it may live long enough to count as started; then await_ready says why it has ended.
   const auto started = target_->start(cluster_.at(0));
-  ASSERT_FALSE(started);
-  EXPECT_NE(started.error().message.find("no-such-flag"), std::string::npos) << started.error().message;
+  if (!started) {
+    EXPECT_NE(started.error().message.find("no-such-flag"), std::string::npos) << started.error().message;
+  }
   // Nor is the deadline waited for.
   const auto before = steady_clock::now();
-  const auto ready = target_->await_ready(in(30));
+  const auto ready = target_->await_ready(in(60));
   ASSERT_FALSE(ready);
-  EXPECT_LT(steady_clock::now() - before, seconds(10));
+  EXPECT_LT(steady_clock::now() - before, seconds(30));
   EXPECT_NE(ready.error().message.find("n1"), std::string::npos);
+  EXPECT_NE(ready.error().message.find("no-such-flag"), std::string::npos) << ready.error().message;
 }
 
 TEST_F(EtcdTargetTest, ChecksItsOptions) {

@@ -15,6 +15,7 @@
 #include "checkers/linearizability/certificate.h"
 #include "checkers/linearizability/minimise.h"
 #include "support/history_generator.h"
+#include "support/long_history.h"
 #include "support/oracle.h"
 
 namespace ordeal {
@@ -140,12 +141,13 @@ TEST_P(EveryModel, CertifiesWhatIsValidAndMinimisesWhatIsNot) {
       return lin::find_strategy("wgl")->decide(lin::part_of(key, calls), budget, false).verdict;
     };
     EXPECT_EQ(verdict(minimal), Verdict::invalid);
-    EXPECT_TRUE(lin::explains_itself(key, minimal));
+    lin::Budget plenty(std::chrono::steady_clock::time_point::max(), std::size_t{1} << 30, {});
+    EXPECT_TRUE(lin::proves_violation(key, minimal, plenty));
     if (options.model != "register" && options.model != "cas-register") continue;
     for (std::size_t out = 0; out < minimal.size(); ++out) {
       auto rest = minimal;
       rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(out));
-      EXPECT_TRUE(verdict(rest) == Verdict::valid || !lin::explains_itself(key, rest));
+      EXPECT_TRUE(verdict(rest) == Verdict::valid || !lin::proves_violation(key, rest, plenty));
     }
   }
   EXPECT_GT(certified, 20u);
@@ -183,7 +185,7 @@ TEST(Counterexamples, OfLongHistoriesAreSmall) {
     shape.operations = 20'000;
     shape.values = values;
     shape.cas = values != 0;
-    shape.invalid = true;
+    shape.violation = testing_support::Violation::stale_read;
     const History history = long_history(shape);
     CheckOptions options;
     options.model = "cas-register";

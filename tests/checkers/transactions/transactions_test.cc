@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -205,11 +206,219 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 2 ok [["r","x",1],["r","y",2]]
 3 ok [["r","x",2],["r","y",1]]
 )"},
+    Case{"future-read", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["r","x",null],["append","x",1]]
+0 ok [["r","x",[1]],["append","x",1]]
+)"},
+    Case{"duplicate-elements", "list-append", "read-uncommitted", "", R"(0 invoke [["append","x",1],["r","x",null]]
+0 ok [["append","x",1],["r","x",[1,1]]]
+)"},
+    Case{"cyclic-versions", "rw-register", "read-uncommitted", "", R"(0 invoke [["r","x",null],["w","x",1]]
+1 invoke [["r","x",null],["w","x",2]]
+0 ok [["r","x",2],["w","x",1]]
+1 ok [["r","x",1],["w","x",2]]
+)"},
+    Case{"garbage-read", "rw-register", "read-uncommitted", "", R"(0 invoke [["r","x",null]]
+0 ok [["r","x",7]]
+)"},
+    Case{"G0-process", "list-append", "strong-session-read-uncommitted", "serializable", R"(0 invoke [["append","x",1]]
+0 ok [["append","x",1]]
+0 invoke [["append","x",2]]
+0 ok [["append","x",2]]
+1 invoke [["r","x",null]]
+1 ok [["r","x",[2,1]]]
+)"},
+    Case{"G0-realtime", "list-append", "strong-read-uncommitted", "strong-session-serializable", R"(0 invoke [["append","x",1]]
+0 ok [["append","x",1]]
+1 invoke [["append","x",2]]
+1 ok [["append","x",2]]
+2 invoke [["r","x",null]]
+2 ok [["r","x",[2,1]]]
+)"},
+    Case{"G1c-process", "list-append", "strong-session-read-committed", "serializable", R"(0 invoke [["r","x",null]]
+0 ok [["r","x",[1]]]
+0 invoke [["append","x",1]]
+0 ok [["append","x",1]]
+)"},
+    Case{"G1c-realtime", "list-append", "strong-read-committed", "strong-session-serializable", R"(0 invoke [["r","x",null]]
+0 ok [["r","x",[1]]]
+1 invoke [["append","x",1]]
+1 ok [["append","x",1]]
+)"},
+    Case{"non-monotonic-read", "list-append", "monotonic-atomic-view", "read-committed", R"(0 invoke [["append","x",1],["append","y",1]]
+1 invoke [["r","y",null],["r","x",null]]
+0 ok [["append","x",1],["append","y",1]]
+1 ok [["r","y",[1]],["r","x",[]]]
+)"},
+    Case{"session-violation", "list-append", "pram", "read-atomic", R"(0 invoke [["append","x",1]]
+0 ok [["append","x",1]]
+0 invoke [["append","y",1]]
+1 invoke [["r","y",null]]
+0 ok [["append","y",1]]
+1 ok [["r","y",[1]]]
+1 invoke [["r","x",null]]
+1 ok [["r","x",[]]]
+)"},
+    Case{"causality-violation", "list-append", "causal", "pram", R"(0 invoke [["append","x",1]]
+1 invoke [["r","x",null],["append","y",1]]
+2 invoke [["r","y",null],["r","x",null]]
+0 ok [["append","x",1]]
+1 ok [["r","x",[1]],["append","y",1]]
+2 ok [["r","y",[1]],["r","x",[]]]
+)"},
+    Case{"G-prefix", "list-append", "prefix", "causal", R"(0 invoke [["append","x",1]]
+1 invoke [["append","y",1]]
+2 invoke [["r","x",null],["r","y",null]]
+3 invoke [["r","x",null],["r","y",null]]
+0 ok [["append","x",1]]
+1 ok [["append","y",1]]
+2 ok [["r","x",[1]],["r","y",[]]]
+3 ok [["r","x",[]],["r","y",[1]]]
+)"},
     Case{"fractured-read", "rw-register", "read-atomic", "read-committed-axiomatic", R"(0 invoke [["w","x",1],["w","y",1]]
 1 invoke [["r","x",null],["r","y",null]]
 0 ok [["w","x",1],["w","y",1]]
 1 ok [["r","x",null],["r","y",1]]
 )"}));
+
+// Everything the checker names has a case above or below, or needs too much of a history to be one.
+TEST(Transactional, EveryLevelImpliesTheWeakerFormsOfItself) {
+  const auto names = transactional_levels();
+  for (const std::string base : {"read-uncommitted", "read-committed", "monotonic-atomic-view", "cursor-stability", "read-atomic", "pram", "causal", "prefix", "consistent-view",
+                                 "update-serializable", "parallel-snapshot-isolation", "snapshot-isolation", "repeatable-read", "serializable"}) {
+    for (const std::string form : {"", "strong-session-", "strong-"}) EXPECT_THAT(names, Contains(form + base));
+  }
+}
+
+History with_orders_broken() {
+  // 1 is overwritten by 2, which another process saw, before 1 is read again.
+  return written(R"(0 invoke [["w","x",1]]
+0 ok [["w","x",1]]
+0 invoke [["w","x",2]]
+0 ok [["w","x",2]]
+1 invoke [["r","x",null]]
+1 ok [["r","x",2]]
+1 invoke [["r","x",null]]
+1 ok [["r","x",1]]
+)");
+}
+
+TEST(VersionOrders, AreTakenForGrantedWhereAsked) {
+  const History history = with_orders_broken();
+  CheckOptions options;
+  options.model = "rw-register";
+  options.consistency = "serializable";
+  EXPECT_EQ(transactional_checker()->check(history, options).verdict, Verdict::valid);
+  for (const char* orders : {"sequential", "linearizable", "wfr,sequential,linearizable"}) {
+    options.extra.set("transactional.version-orders", orders);
+    const CheckResult result = transactional_checker()->check(history, options);
+    EXPECT_EQ(result.verdict, Verdict::invalid) << result.reason;
+    EXPECT_THAT(result.anomalies, Contains(Field(&Anomaly::type, "cyclic-versions")));
+  }
+  options.extra.set("transactional.version-orders", "wfr,initial");
+  EXPECT_EQ(transactional_checker()->check(history, options).verdict, Verdict::valid);
+  options.extra.set("transactional.version-orders", "alphabetical");
+  EXPECT_THAT(transactional_checker()->check(history, options).reason, HasSubstr("linearizable"));
+}
+
+// Only real time can break this: T2 saw an old version after a newer one was written, by another process.
+TEST(VersionOrders, LinearizableIsMoreThanSequential) {
+  const History history = written(R"(0 invoke [["w","x",1]]
+0 ok [["w","x",1]]
+1 invoke [["w","x",2]]
+1 ok [["w","x",2]]
+2 invoke [["r","x",null],["w","y",1]]
+2 ok [["r","x",1],["w","y",1]]
+)");
+  CheckOptions options;
+  options.model = "rw-register";
+  options.consistency = "serializable";
+  options.extra.set("transactional.version-orders", "sequential");
+  EXPECT_EQ(transactional_checker()->check(history, options).verdict, Verdict::valid);
+  options.extra.set("transactional.version-orders", "linearizable");
+  const CheckResult result = transactional_checker()->check(history, options);
+  EXPECT_EQ(result.verdict, Verdict::invalid) << result.reason;
+}
+
+TEST(NoOrder, IsShownByTheSmallestPart) {
+  // Two readers disagree on the order of T0 and T2; everything else is beside the point.
+  std::string text = R"(0 invoke [["w","x",1],["w","y",1]]
+1 invoke [["w","x",2],["w","y",2]]
+0 ok [["w","x",1],["w","y",1]]
+1 ok [["w","x",2],["w","y",2]]
+2 invoke [["r","x",null],["r","y",null]]
+3 invoke [["r","x",null],["r","y",null]]
+2 ok [["r","x",1],["r","y",2]]
+3 ok [["r","x",2],["r","y",1]]
+)";
+  for (int i = 10; i < 40; ++i) {
+    const std::string client = std::to_string(i % 5 + 10), value = std::to_string(i);
+    text += client + " invoke [[\"w\",\"z\"," + value + "],[\"r\",\"x\",null]]\n" + client + " ok [[\"w\",\"z\"," + value + "],[\"r\",\"x\",1]]\n";
+  }
+  const CheckResult result = check(written(text), "rw-register", "serializable");
+  ASSERT_EQ(result.verdict, Verdict::invalid) << result.reason;
+  const auto found = std::find_if(result.anomalies.begin(), result.anomalies.end(), [](const Anomaly& one) { return one.type == "no-serial-order"; });
+  ASSERT_NE(found, result.anomalies.end());
+  EXPECT_LE(found->operations.size(), 4u);
+  EXPECT_GE(found->sentences.size(), 5u);
+  EXPECT_FALSE(found->graph.edges.empty());
+}
+
+TEST(Bounds, AreUnknownWithTheReason) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) {
+    const std::string n = std::to_string(i), client = std::to_string(i % 9);
+    text += client + " invoke [[\"append\",\"x\"," + n + "]]\n" + client + " ok [[\"append\",\"x\"," + n + "]]\n";
+  }
+  const History history = written(text);
+  CheckOptions options;
+  options.model = "list-append";
+  options.memory_bytes = 1000;
+  CheckResult result = transactional_checker()->check(history, options);
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_THAT(result.reason, HasSubstr("1000 bytes"));
+  std::stop_source stop;
+  stop.request_stop();
+  options.memory_bytes = 0;
+  options.stop = stop.get_token();
+  result = transactional_checker()->check(history, options);
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_THAT(result.reason, HasSubstr("stopped"));
+}
+
+// A ring of transactions, each of which missed what the next one wrote: one component, and no shorter cycle than all of them.
+TEST(Cycles, ALongOneIsFoundAndToldInPart) {
+  constexpr int kRing = 3000;
+  std::string text;
+  for (const bool done : {false, true}) {
+    for (int i = 0; i < kRing; ++i) {
+      const std::string mine = std::to_string(i), next = std::to_string((i + 1) % kRing);
+      text += mine + (done ? " ok " : " invoke ") + "[[\"r\"," + mine + (done ? ",[]]" : ",null]") + ",[\"append\"," + next + "," + mine + "]]\n";
+    }
+  }
+  const CheckResult result = check(written(text), "list-append", "serializable");
+  ASSERT_EQ(result.verdict, Verdict::invalid) << result.reason;
+  ASSERT_EQ(result.anomalies.size(), 1u);
+  EXPECT_EQ(result.anomalies[0].type, "G2-item");
+  EXPECT_EQ(result.anomalies[0].operations.size(), static_cast<std::size_t>(kRing));
+  EXPECT_LT(result.anomalies[0].sentences.size(), 80u);
+  EXPECT_LT(result.anomalies[0].explanation.size(), 2000u);
+  EXPECT_EQ(check(written(text), "list-append", "snapshot-isolation").verdict, Verdict::valid);
+}
+
+// Components are named one by one: a read skew in one does not hide the write skew in another.
+TEST(Cycles, EachComponentIsNamed) {
+  const CheckResult result = check(written(R"(0 invoke [["append","x",1],["append","y",1]]
+1 invoke [["r","x",null],["r","y",null]]
+0 ok [["append","x",1],["append","y",1]]
+1 ok [["r","x",[]],["r","y",[1]]]
+2 invoke [["r","a",null],["append","b",1]]
+3 invoke [["r","b",null],["append","a",1]]
+2 ok [["r","a",[]],["append","b",1]]
+3 ok [["r","b",[]],["append","a",1]]
+)"), "list-append", "serializable");
+  EXPECT_THAT(result.anomalies, Contains(Field(&Anomaly::type, "G-single")));
+  EXPECT_THAT(result.anomalies, Contains(Field(&Anomaly::type, "G2-item")));
+}
 
 TEST(Transactional, WhatIsNotUnderstoodIsUnknown) {
   EXPECT_EQ(check(written("0 invoke [[\"w\",\"x\",1]]\n0 ok [[\"w\",\"x\",1]]\n"), "list-append", "serializable").verdict, Verdict::unknown);

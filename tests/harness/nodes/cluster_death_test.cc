@@ -90,7 +90,7 @@ TEST_F(ClusterTest, NothingIsLeftWhenTheControllerIsKilled) {
   Controller controller(wanted, keep_busy);
   const ClusterState state = controller.await_up();
   ASSERT_EQ(state.nodes.size(), 3u);
-  const auto namespaces = namespaces_of(state);
+  const Namespaces namespaces(state);
   ASSERT_THAT(remains(wanted.name, namespaces, runtime()), ::testing::HasSubstr("process")) << "the probe must see them";
   controller.kill();
   EXPECT_EQ(remains_within(milliseconds(5'000), wanted.name, namespaces, runtime()), "");
@@ -123,7 +123,7 @@ TEST_F(ClusterTest, NodesDieWithAKilledKeeperAndTheDirectoryIsFoundStale) {
   const LocalClusterOptions wanted = options(2);
   Controller controller(wanted, [](LocalCluster&) { return true; });
   const ClusterState state = controller.await_up();
-  const auto namespaces = namespaces_of(state);
+  const Namespaces namespaces(state);
   ASSERT_TRUE(is_up(state.directory));
   ASSERT_EQ(::kill(state.keeper, SIGKILL), 0);
   const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(5);

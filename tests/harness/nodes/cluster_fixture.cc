@@ -31,19 +31,28 @@ std::string link_of(const fs::path& link) {
 
 }  // namespace
 
-std::set<std::string> namespaces_of(const ClusterState& state) {
-  std::set<std::string> found = {link_of(state.network_namespace())};
+Namespaces::Namespaces(const ClusterState& state) {
+  hold(state.network_namespace());
   for (const LocalNode& node : state.nodes) {
     for (const char* kind : {"net", "mnt", "pid", "uts", "ipc"}) {
-      found.insert(link_of("/proc/" + std::to_string(node.pid) + "/ns/" + kind));
+      hold("/proc/" + std::to_string(node.pid) + "/ns/" + kind);
     }
   }
-  found.erase("");
-  return found;
 }
 
-std::string remains(const std::string& name, const std::set<std::string>& namespaces,
-                    const std::string& runtime_directory) {
+Namespaces::~Namespaces() {
+  for (const int fd : held_) ::close(fd);
+}
+
+void Namespaces::hold(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  EXPECT_GE(fd, 0) << path;
+  if (fd < 0) return;
+  held_.push_back(fd);
+  links_.insert(link_of("/proc/self/fd/" + std::to_string(fd)));
+}
+
+std::string remains(const std::string& name, const Namespaces& namespaces, const std::string& runtime_directory) {
   std::string found;
   std::error_code error;
   for (const auto& process : fs::directory_iterator("/proc", error)) {
@@ -55,11 +64,11 @@ std::string remains(const std::string& name, const std::set<std::string>& namesp
     }
     for (const char* kind : {"net", "mnt", "pid", "uts", "ipc"}) {
       const std::string link = link_of(process.path() / "ns" / kind);
-      if (namespaces.contains(link)) found += "process " + pid + " in " + link + "\n";
+      if (namespaces.contain(link)) found += "process " + pid + " in " + link + "\n";
     }
     for (const auto& fd : fs::directory_iterator(process.path() / "fd", error)) {
       const std::string link = link_of(fd.path());
-      if (namespaces.contains(link)) found += "process " + pid + " holds " + link + "\n";
+      if (namespaces.contain(link)) found += "process " + pid + " holds " + link + "\n";
     }
   }
   if (text_of("/proc/self/mountinfo").find(name) != std::string::npos) found += "a mount\n";
@@ -68,7 +77,7 @@ std::string remains(const std::string& name, const std::set<std::string>& namesp
 }
 
 std::string remains_within(std::chrono::milliseconds limit, const std::string& name,
-                           const std::set<std::string>& namespaces, const std::string& runtime_directory) {
+                           const Namespaces& namespaces, const std::string& runtime_directory) {
   const auto begin = std::chrono::steady_clock::now();
   std::string found = remains(name, namespaces, runtime_directory);
   while (!found.empty() && std::chrono::steady_clock::now() - begin < limit) {

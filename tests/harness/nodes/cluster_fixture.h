@@ -17,17 +17,34 @@
 
 namespace ordeal::nodes {
 
-// The inodes of the namespaces of a cluster: "net:[4026532001]".
-[[nodiscard]] std::set<std::string> namespaces_of(const ClusterState& state);
+// The namespaces of a cluster, held open: the kernel gives the number of a dead namespace to the next one, which may be
+// that of another test's cluster.
+class Namespaces {
+ public:
+  Namespaces() = default;
+  explicit Namespaces(const ClusterState& state);
+  ~Namespaces();
+  Namespaces(const Namespaces&) = delete;
+  Namespaces& operator=(const Namespaces&) = delete;
+
+  // `link` is what a link under /proc says: "net:[4026532001]".
+  [[nodiscard]] bool contain(const std::string& link) const { return links_.contains(link); }
+  [[nodiscard]] std::size_t size() const { return links_.size(); }
+
+ private:
+  void hold(const std::string& path);
+
+  std::set<std::string> links_;
+  std::vector<int> held_;
+};
 
 // What is left of a cluster: processes that carry its name or live in one of its namespaces, descriptors that hold one
 // of them, mounts that mention it, its directory. One line each; empty when nothing is left.
-[[nodiscard]] std::string remains(const std::string& name, const std::set<std::string>& namespaces,
+[[nodiscard]] std::string remains(const std::string& name, const Namespaces& namespaces,
                                   const std::string& runtime_directory);
 // The same after waiting until nothing is left, at most for `limit`.
 [[nodiscard]] std::string remains_within(std::chrono::milliseconds limit, const std::string& name,
-                                         const std::set<std::string>& namespaces,
-                                         const std::string& runtime_directory);
+                                         const Namespaces& namespaces, const std::string& runtime_directory);
 
 // What a cluster could have changed of this machine: links, addresses, routes, packet filters, mounts.
 [[nodiscard]] std::string host_state();

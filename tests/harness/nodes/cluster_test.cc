@@ -48,7 +48,7 @@ TEST_F(ClusterTest, LeavesTheMachineAsItWas) {
   auto cluster = LocalCluster::start(options(3));
   ASSERT_TRUE(cluster) << cluster.error().message;
   const std::string name = (*cluster)->state().name;
-  const auto namespaces = namespaces_of((*cluster)->state());
+  const Namespaces namespaces((*cluster)->state());
   ASSERT_EQ(namespaces.size(), 1u + 3u * 5u) << "each node has namespaces of its own";
   EXPECT_EQ(host_state(), before) << "while the cluster is up";
   ASSERT_TRUE((*cluster)->stop());

@@ -113,10 +113,13 @@ TEST(NodeSource, RefusesWhatNoSourceUnderstands) {
     EXPECT_EQ(valid.error().code, ErrorCode::usage) << spec;
     EXPECT_THAT(valid.error().message, HasSubstr(spec));
   }
-  const auto docker = check_nodes("docker:5");
-  ASSERT_FALSE(docker);
-  EXPECT_EQ(docker.error().code, ErrorCode::unsupported);
-  EXPECT_THAT(docker.error().message, HasSubstr("local:N"));
+  EXPECT_TRUE(check_nodes("docker:5"));
+  for (const char* none : {"docker:", "docker:0", "docker:65", "docker:x"}) {
+    const auto docker = check_nodes(none);
+    ASSERT_FALSE(docker) << none;
+    EXPECT_EQ(docker.error().code, ErrorCode::usage);
+    EXPECT_THAT(docker.error().message, HasSubstr("1 to 64 after docker:"));
+  }
 }
 
 TEST(NodeSource, AcceptsEverySource) {

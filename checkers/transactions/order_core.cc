@@ -1,0 +1,123 @@
+#include "checkers/transactions/order_core.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace ordeal::txn {
+namespace {
+
+constexpr std::size_t kMostTransactions = 3'000;  // beyond that only those of the cycles found are tried
+constexpr std::size_t kMostWork = 2'000'000;      // transactions looked at in all tries together
+
+// The transactions of `keep` alone, with the keys they touch.
+Transactions part_of(const Transactions& all, const std::vector<TxnIndex>& keep) {
+  Transactions out;
+  std::unordered_map<KeyIndex, KeyIndex> keys;
+  out.first.push_back(0);
+  for (const TxnIndex t : keep) {
+    out.invocation.push_back(all.invocation[t]);
+    out.completion.push_back(all.completion[t]);
+    out.process.push_back(all.process[t]);
+    out.outcome.push_back(all.outcome[t]);
+    for (MicroOp op : all.ops(t)) {
+      const auto [key, fresh] = keys.try_emplace(op.key, static_cast<KeyIndex>(out.keys.size()));
+      if (fresh) out.keys.push_back(all.keys[op.key]);
+      op.key = key->second;
+      out.micro.push_back(op);
+    }
+    out.first.push_back(static_cast<std::uint32_t>(out.micro.size()));
+  }
+  return out;
+}
+
+class Core {
+ public:
+  Core(const Inference& in, OrderKind kind, unsigned extra, const InferPart& infer, const std::function<bool()>& late)
+      : in_(in), kind_(kind), extra_(extra), infer_(infer), late_(late) {}
+
+  OrderCore run(OrderAnswer answer) {
+    core_.answer = std::move(answer);
+    core_.txns = of_cycles();
+    if (core_.txns.empty() || !impossible(core_.txns)) {
+      std::vector<TxnIndex> all;
+      for (TxnIndex t = 0; t < in_.txns.size() && all.size() <= kMostTransactions; ++t) {
+        if (in_.txns.outcome[t] != Outcome::fail) all.push_back(t);
+      }
+      if (all.size() > kMostTransactions || !impossible(all)) return std::move(core_);
+    }
+    minimise();
+    return std::move(core_);
+  }
+
+ private:
+  // The transactions of the cycles that were found, and those they read from.
+  std::vector<TxnIndex> of_cycles() const {
+    std::vector<TxnIndex> out = core_.answer.culprits;
+    for (const auto* cycle : {&core_.answer.if_first, &core_.answer.if_second}) {
+      for (const Edge& edge : *cycle) out.push_back(edge.from);
+    }
+    const std::size_t count = out.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::uint32_t m = in_.txns.first[out[i]]; m < in_.txns.first[out[i] + 1]; ++m) {
+        if (in_.source[m] < kNoSource) out.push_back(in_.source[m]);
+      }
+    }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+  }
+
+  // Keeps the part when it has no order.
+  bool impossible(const std::vector<TxnIndex>& part) {
+    work_ += part.size();
+    const Inference inference = infer_(part_of(in_.txns, part));
+    OrderAnswer answer = find_order(inference, kind_, extra_, late_);
+    if (answer.possible != Possible::no) return false;
+    for (TxnIndex& t : answer.culprits) t = part[t];
+    if (answer.key != kNone) answer.key = key_of(inference.txns.keys[answer.key]);
+    for (auto* cycle : {&answer.if_first, &answer.if_second}) {
+      for (Edge& edge : *cycle) {
+        edge.from = part[edge.from];
+        edge.to = part[edge.to];
+        if (edge.key != kNone) edge.key = key_of(inference.txns.keys[edge.key]);
+      }
+    }
+    core_ = {part, std::move(answer)};
+    return true;
+  }
+  KeyIndex key_of(ValueId value) const {
+    return static_cast<KeyIndex>(std::find(in_.txns.keys.begin(), in_.txns.keys.end(), value) - in_.txns.keys.begin());
+  }
+
+  void minimise() {
+    for (std::size_t chunk = std::max<std::size_t>(1, core_.txns.size() / 2); chunk > 0;) {
+      bool smaller = false;
+      for (std::size_t begin = 0; begin < core_.txns.size();) {
+        if (work_ > kMostWork || late_()) return;
+        auto rest = core_.txns;
+        rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(begin), rest.begin() + static_cast<std::ptrdiff_t>(std::min(begin + chunk, rest.size())));
+        if (!rest.empty() && impossible(rest)) smaller = true;
+        else begin += chunk;
+      }
+      if (chunk > 1) chunk /= 2;
+      else if (!smaller) break;
+    }
+  }
+
+  const Inference& in_;
+  OrderKind kind_;
+  unsigned extra_;
+  const InferPart& infer_;
+  const std::function<bool()>& late_;
+  std::size_t work_ = 0;
+  OrderCore core_;
+};
+
+}  // namespace
+
+OrderCore order_core(const Inference& inference, OrderAnswer answer, OrderKind kind, unsigned extra, const InferPart& infer,
+                     const std::function<bool()>& out_of_budget) {
+  return Core(inference, kind, extra, infer, out_of_budget).run(std::move(answer));
+}
+
+}  // namespace ordeal::txn

@@ -1,0 +1,26 @@
+#pragma once
+// vDSO: the small library that the kernel maps into each process, from which time is read without a system call.
+//
+// Its code is the same in all 64-bit processes of a machine, so that this program's own copy tells what an untouched
+// one looks like.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ordeal::agent {
+
+struct Vdso {
+  std::uint64_t start = 0;           // where the process has it; 0: it has none
+  std::vector<unsigned char> image;  // its bytes, as they are now
+};
+
+[[nodiscard]] Vdso vdso_of(int process);
+// This program's own: untouched.
+[[nodiscard]] const Vdso& own_vdso();
+
+// The offset of a function within the image, 0 when it has none of that name or is not a 64-bit ELF library.
+[[nodiscard]] std::uint64_t function_offset(const Vdso& vdso, std::string_view name);
+
+}  // namespace ordeal::agent

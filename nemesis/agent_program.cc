@@ -1,0 +1,79 @@
+#include "nemesis/agent_program.h"
+
+#include <fmt/format.h>
+
+#include "nemesis/node_state.h"
+#include "nemesis/parallel.h"
+
+// ORDEAL_AGENT_FILE and ORDEAL_AGENT_MACHINE come from CMakeLists.txt.
+asm(R"(
+  .section .rodata
+  .global ordeal_agent_begin
+  .global ordeal_agent_end
+ordeal_agent_begin:
+  .incbin ")" ORDEAL_AGENT_FILE R"("
+ordeal_agent_end:
+  .byte 0
+  .text
+)");
+extern "C" const char ordeal_agent_begin[];
+extern "C" const char ordeal_agent_end[];
+
+namespace ordeal {
+namespace {
+
+std::string quoted(const std::vector<std::string>& arguments) {
+  std::string out;
+  for (const auto& one : arguments) out += ' ' + shell_quote(one);
+  return out;
+}
+
+// Reads the program from standard input into `folder`, under its name only when it is complete.
+std::string receive_script(const std::string& folder) {
+  return fmt::format(R"script({head}machine=$(uname -m)
+[ "$machine" = {machine} ] || {{ echo "the agent is built for {machine}, and this node is $machine" >&2; exit 1; }}
+umask 077
+cat >"{folder}/agent.$$" || exit 1
+[ "$(wc -c <"{folder}/agent.$$")" -eq {size} ] || {{ echo "the agent did not arrive whole" >&2; exit 1; }}
+chmod 700 "{folder}/agent.$$" && mv "{folder}/agent.$$" "{folder}/agent" || exit 1
+)script",
+                     fmt::arg("head", kScriptHead), fmt::arg("machine", agent_machine()), fmt::arg("folder", folder),
+                     fmt::arg("size", agent_program().size()));
+}
+
+Result<std::string> send_and_run(Node& node, std::string script, Deadline deadline) {
+  Command command = root_script(std::move(script), deadline);
+  command.input = agent_program();
+  return run_ok(node, command);
+}
+
+}  // namespace
+
+std::string_view agent_program() { return {ordeal_agent_begin, ordeal_agent_end}; }
+std::string_view agent_machine() { return ORDEAL_AGENT_MACHINE; }
+
+std::string agent_path(std::string_view id) { return fault_folder(id) + "/agent"; }
+
+Result<std::string> install_and_run_agent(Node& node, std::string_view id, const std::vector<std::string>& arguments,
+                                          Deadline deadline) {
+  return send_and_run(node, receive_script(fault_folder(id)) + agent_path(id) + quoted(arguments), deadline);
+}
+
+Result<std::string> run_agent(Node& node, std::string_view id, const std::vector<std::string>& arguments,
+                              Deadline deadline) {
+  return run_ok(node, root_script(agent_path(id) + quoted(arguments), deadline));
+}
+
+Result<std::string> run_agent_once(Node& node, std::string_view id, const std::vector<std::string>& arguments,
+                                   Deadline deadline) {
+  const std::string folder = fmt::format("{}/look-{}", kNodeStateRoot, id);
+  const std::string script = fmt::format("mkdir -p {0}; trap 'rm -rf {0}; rmdir {1} 2>/dev/null' EXIT\n{2}{0}/agent{3}",
+                                         folder, kNodeStateRoot, receive_script(folder), quoted(arguments));
+  return send_and_run(node, script, deadline);
+}
+
+std::string agent_undo_script(std::string_view id, const std::vector<std::string>& arguments) {
+  return fmt::format("[ -x {0} ] || exit 0\n{0}{1}", agent_path(id), quoted(arguments));
+}
+
+}  // namespace ordeal

@@ -1,0 +1,297 @@
+// The clocks of real servers, seen from outside: what they tell their clients and write into their logs.
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <sstream>
+#include <thread>
+
+#include "tests/nemesis/fault_fixture.h"
+
+namespace ordeal {
+namespace {
+
+using testing_support::Events;
+using testing_support::FaultTest;
+using testing_support::in;
+using testing_support::ProgramTarget;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// Programs by which a server is started and found; all listen on loopback of their node.
+const ProgramTarget::Program kEtcd = {
+    "pgrep -x etcd >/dev/null || setsid etcd --data-dir /var/lib/clock-etcd --logger zap --log-outputs stderr "
+    "--unsafe-no-fsync </dev/null >>/var/log/clock-etcd.log 2>&1 &",
+    "pgrep -x etcd; exit 0"};
+// As etcd's own log has it: the time of its newest line, which a request for defragmentation makes it write.
+constexpr const char* kEtcdTime = R"sh(exec 3<>/dev/tcp/127.0.0.1/2379 || exit 1
+printf 'POST /v3/maintenance/defragment HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}' >&3
+timeout 5 cat <&3 >/dev/null
+line=$(grep -F 'finished defragment' /var/log/clock-etcd.log | tail -n 1)
+date -d "$(printf %s "$line" | sed 's/.*"ts":"\([^"]*\)".*/\1/')" +%s.%N)sh";
+
+const ProgramTarget::Program kRedis = {
+    "pgrep -x redis-server >/dev/null || setsid redis-server --port 6379 --save '' --daemonize no </dev/null >/dev/null 2>&1 &",
+    "pgrep -x redis-server; exit 0"};
+constexpr const char* kRedisTime = R"sh(exec 3<>/dev/tcp/127.0.0.1/6379 || exit 1
+printf 'TIME\r\n' >&3
+for i in 1 2 3 4 5; do read -r -t 5 word <&3; [ $i = 3 ] && seconds=${word%?}; done
+printf '%s.%06d\n' "$seconds" "$((10#${word%?}))")sh";
+
+constexpr const char* kPostgresSetUp = R"sh(rm -rf /var/lib/clock-pg && mkdir /var/lib/clock-pg && chown postgres /var/lib/clock-pg
+cd / && setpriv --reuid=postgres --regid=postgres --clear-groups /usr/lib/postgresql/15/bin/initdb -N -A trust -D /var/lib/clock-pg >/dev/null)sh";
+const ProgramTarget::Program kPostgres = {
+    "cd /; pgrep -x postgres >/dev/null || setsid setpriv --reuid=postgres --regid=postgres --clear-groups "
+    "/usr/lib/postgresql/15/bin/postgres -D /var/lib/clock-pg -k /var/lib/clock-pg -c fsync=off -c jit=off "
+    "</dev/null >/var/log/clock-pg.log 2>&1 &",
+    "pgrep -x postgres; exit 0"};
+constexpr const char* kPostgresTime =
+    "cd /; psql -h /var/lib/clock-pg -U postgres -Atc 'SELECT extract(epoch from clock_timestamp())'";
+
+class ClockTest : public FaultTest {
+ protected:
+  // A server on the named nodes, ready when it tells the time.
+  void serve(const ProgramTarget::Program& program, const char* time_script, const std::vector<std::size_t>& nodes,
+             const std::string& needs) {
+    time_script_ = "bash -c " + shell_quote(time_script);
+    target_ = std::make_unique<ProgramTarget>(cluster(), program);
+    if (on(0, "command -v " + needs + " >/dev/null || echo none") == "none\n") GTEST_SKIP() << "no " << needs << " here";
+    for (const std::size_t node : nodes) {
+      const auto done = target_->start(cluster().at(node));
+      ASSERT_TRUE(done) << done.error().message;
+    }
+    for (const std::size_t node : nodes) ASSERT_TRUE(await_time(node)) << "the server does not start";
+  }
+  bool await_time(std::size_t node) {
+    for (int i = 0; i < 100; ++i) {
+      auto out = run_ok(cluster().at(node), Command(time_script_));
+      if (out && std::atof(out->c_str()) > 1e9) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return false;
+  }
+  static double wall_clock() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  }
+  // How much the server is ahead of the controller, by what it tells; asking takes a moment, which is `slack`.
+  double ahead(std::size_t node) {
+    const double before = wall_clock();
+    const double told = std::atof(on(node, time_script_).c_str());
+    const double after = wall_clock();
+    slack_ = (after - before) / 2 + 0.01;
+    return told - (before + after) / 2;
+  }
+  void expect_ahead(std::size_t node, double seconds) {
+    const double seen = ahead(node);
+    EXPECT_NEAR(seen, seconds, slack_) << "node " << node;
+  }
+  // The node's own clock.
+  void expect_node_clock_right(std::size_t node) {
+    const double before = wall_clock();
+    const double told = std::atof(on(node, "date +%s.%N").c_str());
+    EXPECT_GE(told, before - 0.001);
+    EXPECT_LE(told, wall_clock() + 0.001);
+  }
+  // Of every process of the target: the memory map, as far as files and libraries go, and the bytes of its vDSO.
+  std::string memory_of_target(std::size_t node) {
+    const auto pids = target_->pids(cluster().at(node));
+    EXPECT_TRUE(pids);
+    std::string out;
+    for (const int pid : *pids) {
+      out += on(node, "range=$(sed -n 's/ .*vdso.$//p' /proc/" + std::to_string(pid) + "/maps)\n" +
+                          "dd if=/proc/" + std::to_string(pid) +
+                          "/mem bs=4096 skip=$((0x${range%-*} / 4096)) count=$(((0x${range#*-} - 0x${range%-*}) / 4096)) "
+                          "2>/dev/null | sha256sum\n"
+                          "grep -c ' r-xp ' /proc/" + std::to_string(pid) + "/maps");
+    }
+    return out;
+  }
+  std::unique_ptr<Injection> inject(const std::string& kind, const std::map<std::string, std::string>& settings,
+                                    const std::string& nodes = "n1") {
+    set("clock.nodes", nodes);
+    set("clock.kind", kind);
+    for (const auto& [key, value] : settings) set("clock." + key, value);
+    auto planned = plan("clock", 5, "test-1");
+    EXPECT_TRUE(planned);
+    const auto prepared = (*planned)->prepare(in(10));
+    EXPECT_TRUE(prepared) << prepared.error().message;
+    arm(**planned, "clock", "test-1");
+    const auto done = (*planned)->inject(in(20));
+    EXPECT_TRUE(done) << done.error().message;
+    return *std::move(planned);
+  }
+  static void expect(const Result<Observation>& seen, bool confirmed, const std::string& evidence) {
+    ASSERT_TRUE(seen) << seen.error().message;
+    EXPECT_EQ(seen->confirmed, confirmed) << seen->evidence;
+    EXPECT_THAT(seen->evidence, HasSubstr(evidence));
+  }
+  // Confirmed, and the evidence says by how much the clock is wrong; on a busy machine that is not exact to the millisecond.
+  static void expect_offset(const Result<Observation>& seen, bool confirmed, double seconds) {
+    expect(seen, confirmed, seconds < 0 ? " s behind its node's clock" : " s ahead of its node's clock");
+    const std::size_t at = seen->evidence.find("its clock is ");
+    ASSERT_NE(at, std::string::npos) << seen->evidence;
+    EXPECT_NEAR(std::atof(seen->evidence.c_str() + at + 13), std::abs(seconds), 0.1) << seen->evidence;
+  }
+  void heal(Injection& injection) {
+    undo(injection, "clock", "test-1");
+    expect(injection.confirm_healed(in(5)), true, "byte for byte the kernel's");
+    EXPECT_EQ(left_behind(), "");
+  }
+  std::string time_script_;
+  double slack_ = 0;
+};
+
+// A static Go binary.
+TEST_F(ClockTest, EtcdIsAnHourAheadByItsOwnLogAndNobodyElseIs) {
+  serve(kEtcd, kEtcdTime, {0, 1}, "etcd");
+  if (IsSkipped() || HasFatalFailure()) return;
+  const std::string before = memory_of_target(0);
+  const auto clock = inject("offset", {{"offset", "3600"}});
+  EXPECT_THAT(clock->nodes(), ElementsAre("n1"));
+  expect_offset(clock->confirm(in(5)), true, 3600);
+  EXPECT_NE(memory_of_target(0), before);
+  expect_ahead(0, 3600);
+  expect_ahead(1, 0);
+  expect_node_clock_right(0);
+  expect_node_clock_right(1);
+  const auto measured = clock->measure(in(5));
+  ASSERT_TRUE(measured) << measured.error().message;
+  EXPECT_NEAR(measured->find("offset_s")->find("n1")->real(), 3600, 0.1);
+  const auto not_yet = clock->confirm_healed(in(1));
+  expect_offset(not_yet, false, 3600);
+  expect(not_yet, false, "its vDSO is not the kernel's");
+  heal(*clock);
+  EXPECT_EQ(memory_of_target(0), before);
+  expect_ahead(0, 0);
+}
+
+TEST_F(ClockTest, RedisDriftsStrobesJumpsAndFreezes) {
+  serve(kRedis, kRedisTime, {0}, "redis-server");
+  if (IsSkipped() || HasFatalFailure()) return;
+  {
+    const auto clock = inject("drift", {{"drift", "10"}});
+    const double began = wall_clock();
+    expect(clock->confirm(in(5)), true, "gains +");
+    const double first = ahead(0);
+    EXPECT_GT(first, 0);
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    const double later = ahead(0);
+    EXPECT_NEAR(later, 0.1 * (wall_clock() - began), 0.1);
+    EXPECT_GT(later - first, 0.09);
+    heal(*clock);
+  }
+  {
+    const auto clock = inject("strobe", {{"offset", "-100"}, {"period", "200ms"}});
+    expect(clock->confirm(in(5)), true, "2 of 2 offsets were seen");
+    std::vector<bool> seen(2, false);
+    for (int i = 0; i < 100 && !(seen[0] && seen[1]); ++i) {
+      const double offset = ahead(0);
+      if (std::abs(offset) < 1) seen[0] = true;
+      if (std::abs(offset + 100) < 1) seen[1] = true;
+      EXPECT_TRUE(std::abs(offset) < 1 || std::abs(offset + 100) < 1) << offset;
+      std::this_thread::sleep_for(std::chrono::milliseconds(37));
+    }
+    EXPECT_THAT(seen, ElementsAre(true, true));
+    heal(*clock);
+  }
+  {
+    const auto clock = inject("jump", {{"offset", "0"}, {"period", "100ms"}});
+    expect(clock->confirm(in(5)), true, "of 8 offsets were seen");
+    heal(*clock);
+  }
+  {
+    const auto clock = inject("freeze", {});
+    expect(clock->confirm(in(5)), true, "its clock moved by 0.0 ms");
+    const std::string told = on(0, time_script_);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    EXPECT_EQ(on(0, time_script_), told);
+    heal(*clock);
+  }
+  expect_ahead(0, 0);
+}
+
+// Each session is a process of its own, forked from the postmaster, and there are others beside it.
+TEST_F(ClockTest, PostgresSessionsOldAndNewSeeTheWrongTime) {
+  if (on(0, "[ -x /usr/lib/postgresql/15/bin/initdb ] || echo none") == "none\n") GTEST_SKIP() << "no PostgreSQL here";
+  on(0, kPostgresSetUp);
+  serve(kPostgres, kPostgresTime, {0}, "psql");
+  if (IsSkipped() || HasFatalFailure()) return;
+  // A session that is there before, asks while the clock is wrong, and once more when it is right again.
+  on(0, "cd /; rm -f /tmp/ask /tmp/told; mkfifo /tmp/ask; setsid psql -h /var/lib/clock-pg -U postgres -At </tmp/ask "
+        ">/tmp/told 2>&1 & exec 3>/tmp/ask; setsid sleep 30 >/dev/null 2>&1 </dev/null & "
+        "echo 'SELECT 1;' >&3; until [ -s /tmp/told ]; do sleep 0.05; done");
+  const std::string ask_old =
+      "before=$(wc -l </tmp/told); echo 'SELECT extract(epoch from now());' >/tmp/ask; "
+      "for i in $(seq 100); do [ $(wc -l </tmp/told) -gt $before ] && break; sleep 0.05; done; tail -n 1 /tmp/told";
+  const auto clock = inject("offset", {{"offset", "-7200"}});
+  const auto seen = clock->confirm(in(5));
+  expect_offset(seen, true, -7200);
+  expect(seen, true, "(so are those of");
+  expect_ahead(0, -7200);
+  EXPECT_NEAR(std::atof(on(0, ask_old).c_str()), wall_clock() - 7200, 5);
+  expect_node_clock_right(0);
+  heal(*clock);
+  expect_ahead(0, 0);
+  EXPECT_NEAR(std::atof(on(0, ask_old).c_str()), wall_clock(), 5);
+}
+
+TEST_F(ClockTest, ARestartedServerIsCaughtAndAStoppedOneStaysStopped) {
+  serve(kRedis, kRedisTime, {0}, "redis-server");
+  if (IsSkipped() || HasFatalFailure()) return;
+  ASSERT_TRUE(target_->pause(cluster().at(0)));
+  const auto clock = inject("offset", {{"offset", "3600"}});
+  expect_offset(clock->confirm(in(5)), true, 3600);
+  const std::string state = "sed -n 's/^State:.\\(.\\).*/\\1/p' /proc/$(pgrep -x redis-server)/status";
+  EXPECT_EQ(on(0, state), "T\n");
+  ASSERT_TRUE(target_->resume(cluster().at(0)));
+  expect_ahead(0, 3600);
+  ASSERT_TRUE(target_->kill(cluster().at(0)));
+  for (int i = 0; i < 100 && !target_->pids(cluster().at(0))->empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  ASSERT_TRUE(target_->start(cluster().at(0)));
+  ASSERT_TRUE(await_time(0));
+  for (int i = 0; i < 50 && std::abs(ahead(0) - 3600) > 1; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  expect_ahead(0, 3600);
+  heal(*clock);
+  expect_ahead(0, 0);
+}
+
+// What is there when the fault is injected while another one of this kind is in force: it is refused, and undoing the
+// second does not touch the first.
+TEST_F(ClockTest, TwoAtOnceAreRefusedAndTheOffsetsAreInTheHistory) {
+  ASSERT_TRUE(target_->start_all());
+  const auto clock = inject("offset", {{"offset", "10"}});
+  auto second = plan("clock", 6, "test-2");
+  ASSERT_TRUE(second);
+  ASSERT_TRUE((*second)->prepare(in(10)));
+  arm(**second, "clock", "test-2");
+  const auto refused = (*second)->inject(in(10));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("changed already, by fault test-1"));
+  undo(**second, "clock", "test-2");
+  expect_offset(clock->confirm(in(5)), true, 10);
+  heal(*clock);
+
+  options_.declare(nemesis_options());
+  set("clock.nodes", "n2,n4");
+  DriverOptions options;
+  options.seed = 1;
+  options.interval_s = 0.3;
+  options.duration_s = 4;
+  options.ledger_path = ledger_path();
+  auto nemesis = make_driver(options, context(), faults_named({"clock"}));
+  ASSERT_TRUE(nemesis) << nemesis.error().message;
+  Events events;
+  {
+    std::jthread runner([&](const std::stop_token& stop) { (*nemesis)->run(stop, events); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  }
+  EXPECT_EQ((*nemesis)->records().front().error, "");
+  const auto steps = events.steps((*nemesis)->records().front().id);
+  EXPECT_THAT(steps, ::testing::IsSupersetOf({"injected", "confirmed", "measured", "healed", "recovered"}));
+  EXPECT_EQ(left_behind(), "");
+}
+
+}  // namespace
+}  // namespace ordeal
