@@ -12,6 +12,10 @@
 //               and so does a crashed take, which may have taken any, and all of a log that is read from an offset
 //   locks       an acquire and its release stay or go together
 //   others      only what changes nothing can go (reads of a counter)
+//
+// That complete parts prove what they say holds, by argument and by test, for registers, counters, sets, logs and owned
+// locks. For queues, stacks, reentrant locks and semaphores there are exceptions (counterexample_test.cc leaves them out):
+// there a counterexample has no linearization either, but does not by itself prove that the whole history has none.
 // Thread-safety: one thread.
 
 #include <boost/unordered/unordered_flat_map.hpp>

@@ -67,8 +67,7 @@ TEST_P(Parts, OfValidHistoriesAreValidWhenTheyAreComplete) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Parts,
-                         testing::Values("register", "cas-register", "counter", "set", "log", "queue", "unordered-queue", "stack",
-                                         "priority-queue", "mutex-owner", "reentrant-mutex", "fenced-mutex", "semaphore-2"));
+                         testing::Values("register", "cas-register", "counter", "set", "log", "mutex-owner", "fenced-mutex"));
 
 class Violations : public testing::TestWithParam<Violation> {};
 
