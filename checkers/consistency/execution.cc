@@ -18,46 +18,98 @@ std::string_view name(Violation::Because because) {
 }
 
 // Which writers, and whether the initial value, each read can come from.
-void find_candidates(Execution& execution, std::uint32_t initial) {
-  std::unordered_map<std::uint64_t, std::vector<Source>> writers;  // by key and value
-  const auto place = [](std::uint32_t key, std::int64_t value) {
+class CandidateFinder {
+ public:
+  CandidateFinder(Execution& execution, std::uint32_t initial) : execution_(execution), initial_(initial) {
+    execution.candidate_lists.emplace_back();
+    execution.candidate_list.assign(execution.accesses.size(), 0);
+    for (const auto& of_key : execution.writes) {
+      for (const AccessId w : of_key) list(execution.accesses[w].key, execution.accesses[w].written).push_back(w);
+    }
+    if (!execution.initial_known) reveal();
+  }
+
+  void run() {
+    std::vector<char> complete(execution_.candidate_lists.size(), 0);
+    for (AccessId r = 0; r < execution_.accesses.size(); ++r) {
+      const Access& a = execution_.accesses[r];
+      if (!a.reads) continue;
+      auto& shared = list(a.key, a.read);
+      const std::uint32_t number = lists_.at(place(a.key, a.read));
+      complete.resize(execution_.candidate_lists.size(), 0);
+      if (complete[number] == 0 && from_initial(a)) shared.push_back(kInitial);
+      complete[number] = 1;
+      execution_.candidate_list[r] = number;
+      if (a.writes && a.written == a.read) without_itself(r);
+      if (execution_.candidates(r).size() > 1) execution_.unique = false;
+    }
+  }
+
+ private:
+  static std::uint64_t place(std::uint32_t key, std::int64_t value) {
     return static_cast<std::uint64_t>(key) << 32 | static_cast<std::uint32_t>(value);
-  };
-  for (const auto& of_key : execution.writes) {
-    for (const AccessId w : of_key) writers[place(execution.accesses[w].key, execution.accesses[w].written)].push_back(w);
   }
+  std::vector<Source>& list(std::uint32_t key, std::int64_t value) {
+    const auto [found, fresh] = lists_.try_emplace(place(key, value), static_cast<std::uint32_t>(execution_.candidate_lists.size()));
+    if (fresh) execution_.candidate_lists.emplace_back();
+    return execution_.candidate_lists[found->second];
+  }
+
   // When the initial value is not known, a value that is read and that nobody wrote must be it.
-  std::map<std::uint32_t, std::int64_t> revealed;
-  const auto written = [&](const Access& a) {
-    const auto found = writers.find(place(a.key, a.read));
-    return found != writers.end() && (found->second.size() > 1 || &execution.accesses[found->second[0]] != &a);
-  };
-  if (!execution.initial_known) {
-    for (const Access& a : execution.accesses) {
-      if (a.reads && !a.crashed() && !written(a)) revealed.try_emplace(a.key, a.read);
+  void reveal() {
+    for (const Access& a : execution_.accesses) {
+      if (!a.reads || a.crashed()) continue;
+      const auto found = lists_.find(place(a.key, a.read));
+      const bool itself = a.writes && a.written == a.read;
+      const std::size_t writers = found == lists_.end() ? 0 : execution_.candidate_lists[found->second].size();
+      if (writers == (itself ? 1 : 0)) revealed_.try_emplace(a.key, a.read);
     }
   }
-  execution.candidates.resize(execution.accesses.size());
-  for (AccessId r = 0; r < execution.accesses.size(); ++r) {
-    const Access& a = execution.accesses[r];
-    if (!a.reads) continue;
-    auto& out = execution.candidates[r];
-    if (const auto found = writers.find(place(a.key, a.read)); found != writers.end()) {
-      for (const Source w : found->second) {
-        if (w != r) out.push_back(w);
-      }
-    }
-    bool from_initial = a.read == initial;
-    if (!execution.initial_known) {
-      const auto known = revealed.find(a.key);
-      from_initial = known == revealed.end() || known->second == a.read;
-    }
-    if (from_initial) out.push_back(kInitial);
-    if (out.size() > 1) execution.unique = false;
+  bool from_initial(const Access& a) const {
+    if (execution_.initial_known) return a.read == initial_;
+    const auto known = revealed_.find(a.key);
+    return known == revealed_.end() || known->second == a.read;
   }
+
+  // A cas from a value to itself did not read its own write.
+  void without_itself(AccessId r) {
+    std::vector<Source> others(execution_.candidates(r).begin(), execution_.candidates(r).end());
+    std::erase(others, r);
+    execution_.candidate_list[r] = static_cast<std::uint32_t>(execution_.candidate_lists.size());
+    execution_.candidate_lists.push_back(std::move(others));
+  }
+
+  Execution& execution_;
+  std::uint32_t initial_;
+  std::unordered_map<std::uint64_t, std::uint32_t> lists_;  // by key and value
+  std::map<std::uint32_t, std::int64_t> revealed_;          // by key
+};
+
+// Where an argument follows one process step by step, its first and last step say as much.
+std::vector<Violation::Edge> without_detours(const std::vector<Violation::Edge>& edges) {
+  std::vector<Violation::Edge> out;
+  for (const Violation::Edge& edge : edges) {
+    const bool goes_on = !out.empty() && out.back().because == Violation::Because::session &&
+                         edge.because == Violation::Because::session && out.back().to == edge.from;
+    if (goes_on) out.back().to = edge.to;
+    else out.push_back(edge);
+  }
+  return out;
 }
 
 }  // namespace
+
+bool can_be_judged(const lin::Partition& parts, CheckResult& result) {
+  result.operations = parts.operations;
+  result.keys = parts.keys.size();
+  if (parts.ok == 0) {
+    result.reason = "no operation succeeded";
+  } else if (!parts.not_understood.empty()) {
+    // An operation of unknown meaning could explain what others saw, or contradict it.
+    result.reason = parts.not_understood.front().second.message;
+  }
+  return result.reason.empty();
+}
 
 std::string Execution::describe_key(std::uint32_t key) const {
   if (keys[key] == kNil) return "the register";
@@ -111,7 +163,7 @@ Execution make_execution(const History& history, const lin::Model& model, const 
   const std::uint32_t initial = model.initial()[0];
   out.initial_known = initial != lin::kAnyState;
   if (options.initial) out.initial_text = options.initial->to_json();
-  find_candidates(out, initial);
+  CandidateFinder(out, initial).run();
   return out;
 }
 
@@ -141,7 +193,8 @@ Anomaly to_anomaly(const Execution& execution, const Violation& violation) {
   out.explanation = violation.explanation;
   std::vector<AccessId> named = violation.others;
   named.push_back(violation.guilty);
-  for (const Violation::Edge& edge : violation.edges) {
+  const std::vector<Violation::Edge> edges = without_detours(violation.edges);
+  for (const Violation::Edge& edge : edges) {
     named.push_back(edge.from);
     named.push_back(edge.to);
     if (edge.because >= Violation::Because::version_order) named.push_back(edge.seen_by);
@@ -159,7 +212,7 @@ Anomaly to_anomaly(const Execution& execution, const Violation& violation) {
   }
   const ValueId key = execution.keys[execution.accesses[named[0]].key];
   if (one_key && key != kNil) out.key = execution.history->values().to_value(key);
-  for (const Violation::Edge& edge : violation.edges) {
+  for (const Violation::Edge& edge : edges) {
     std::string because;
     switch (edge.because) {
       case Violation::Because::session: because = "the same process did it first"; break;

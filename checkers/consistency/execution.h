@@ -10,6 +10,7 @@
 // sources.h searches. Thread-safety: immutable once built.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,9 +45,11 @@ struct Execution {
   std::vector<Access> accesses;                 // by invocation
   std::vector<std::vector<AccessId>> sessions;
   std::vector<std::vector<AccessId>> writes;    // by key, by invocation
-  // By access: the sources that its value allows, writers by invocation and then perhaps kInitial. Empty when it reads
-  // nothing, or when nobody wrote what it read.
-  std::vector<std::vector<Source>> candidates;
+  // The sources that the value of an access allows, writers by invocation and then perhaps kInitial. Empty when it reads
+  // nothing, or when nobody wrote what it read. Reads of one value share a list.
+  [[nodiscard]] std::span<const Source> candidates(AccessId access) const { return candidate_lists[candidate_list[access]]; }
+  std::vector<std::vector<Source>> candidate_lists;  // the first is empty
+  std::vector<std::uint32_t> candidate_list;         // by access
   bool initial_known = true;
   std::string initial_text = "null";
   bool has_cas = false;
@@ -59,6 +62,9 @@ struct Execution {
 
 // By access; kUndecided for what reads nothing.
 using Sources = std::vector<Source>;
+
+// Notes how much there is to judge. False: there is nothing that a verdict could be based on, and result.reason says why.
+[[nodiscard]] bool can_be_judged(const lin::Partition& parts, CheckResult& result);
 
 // Requires: the model is one register (lin::is_one_register).
 [[nodiscard]] Execution make_execution(const History& history, const lin::Model& model, const lin::Partition& parts,

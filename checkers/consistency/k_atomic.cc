@@ -4,6 +4,8 @@
 #include <charconv>
 #include <chrono>
 
+#include "checkers/consistency/execution.h"
+#include "checkers/linearizability/checker.h"
 #include "checkers/linearizability/explain.h"
 #include "checkers/linearizability/minimise.h"
 #include "checkers/linearizability/operations.h"
@@ -56,6 +58,12 @@ class LastValues final : public Model {
   std::size_t k_;
 };
 
+bool has_cas(const Partition& parts) {
+  return std::any_of(parts.keys.begin(), parts.keys.end(), [](const KeyHistory& key) {
+    return std::any_of(key.calls.begin(), key.calls.end(), [](const Call& c) { return c.op.code == reg::kCas; });
+  });
+}
+
 class KAtomicChecker final : public Checker {
  public:
   KAtomicChecker(std::string level, std::size_t k) : level_(std::move(level)), k_(k) {}
@@ -73,6 +81,23 @@ class KAtomicChecker final : public Checker {
   }
 
  private:
+  // One value is among the last k, and registers that are linearizable are decided much more quickly.
+  static bool linearizable_anyway(const History& history, const Model& one, CheckOptions options, CheckResult& result) {
+    constexpr std::size_t kMany = 1000;  // events
+    if (history.size() < kMany || has_cas(partition(history, one))) return false;
+    options.consistency = "linearizable";
+    options.algorithm = "auto";
+    options.certificate = false;
+    options.timeout = options.timeout.count() > 0 ? options.timeout / 3 : std::chrono::milliseconds(20'000);
+    const CheckResult found = linearizable_checker()->check(history, options);
+    if (found.verdict != Verdict::valid) return false;
+    result.verdict = Verdict::valid;
+    result.algorithm = found.algorithm;
+    result.operations = found.operations;
+    result.keys = found.keys;
+    return true;
+  }
+
   void judge(const History& history, const CheckOptions& options, std::chrono::steady_clock::time_point start,
              CheckResult& result) const {
     auto one = make_model(history, options);
@@ -84,23 +109,13 @@ class KAtomicChecker final : public Checker {
       result.reason = "the level " + level_ + " is judged for registers with one key an operation only, not for " + options.model;
       return;
     }
+    if (linearizable_anyway(history, **one, options, result)) return;
     const LastValues model(std::move(*one), k_);
     const Partition parts = partition(history, model);
-    result.operations = parts.operations;
-    result.keys = parts.keys.size();
-    if (parts.ok == 0) {
-      result.reason = "no operation succeeded";
+    if (!weak::can_be_judged(parts, result)) return;
+    if (has_cas(parts)) {
+      result.reason = "a cas has no meaning at the level " + level_;
       return;
-    }
-    if (!parts.not_understood.empty()) {
-      result.reason = parts.not_understood.front().second.message;
-      return;
-    }
-    for (const KeyHistory& key : parts.keys) {
-      if (std::any_of(key.calls.begin(), key.calls.end(), [](const Call& c) { return c.op.code == reg::kCas; })) {
-        result.reason = "a cas has no meaning at the level " + level_;
-        return;
-      }
     }
     Budget budget(options.timeout.count() > 0 ? start + options.timeout : std::chrono::steady_clock::time_point::max(),
                   options.memory_bytes > 0 ? options.memory_bytes : std::size_t{4} << 30, options.stop);
@@ -108,7 +123,7 @@ class KAtomicChecker final : public Checker {
     for (const KeyHistory& key : parts.keys) {
       const Decision decision = find_strategy("race")->decide(key, budget, false);
       if (decision.verdict == Verdict::invalid) {
-        Budget time(std::chrono::steady_clock::now() + std::chrono::seconds(10), budget.limit_bytes(), options.stop);
+        Budget time(minimising_until(start, options.timeout), budget.limit_bytes(), options.stop);
         Anomaly anomaly = explain(part_of(key, minimise(key, decision, time)));
         anomaly.type = "non-k-atomic";
         result.anomalies.push_back(std::move(anomaly));

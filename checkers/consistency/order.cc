@@ -32,6 +32,30 @@ std::vector<Edge> shortest(const Edges& out, AccessId a, AccessId b, const std::
   return {};
 }
 
+// Sets in[i] to 0 for all that no edge leaves towards another one with in[j] != 0, until there are none.
+void drop_dead_ends(const Edges& out, std::vector<std::uint32_t>& in) {
+  std::vector<std::vector<AccessId>> into(out.size());
+  std::vector<std::uint32_t> ways(out.size(), 0);
+  std::vector<AccessId> dead;
+  for (AccessId i = 0; i < out.size(); ++i) {
+    if (in[i] == 0) continue;
+    for (const Edge& edge : out[i]) {
+      if (in[edge.to] == 0) continue;
+      ++ways[i];
+      into[edge.to].push_back(i);
+    }
+    if (ways[i] == 0) dead.push_back(i);
+  }
+  while (!dead.empty()) {
+    const AccessId i = dead.back();
+    dead.pop_back();
+    in[i] = 0;
+    for (const AccessId j : into[i]) {
+      if (--ways[j] == 0) dead.push_back(j);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Edge> find_cycle(const Edges& out, std::vector<AccessId>* order) {
@@ -53,15 +77,21 @@ std::vector<Edge> find_cycle(const Edges& out, std::vector<AccessId>* order) {
     if (order != nullptr) *order = std::move(done);
     return {};
   }
-  // What is left lies on cycles or behind them. A few starts find a short one.
+  // What is left lies on cycles or behind them; what leads nowhere is not on one. A few starts find a short one.
   const auto left = [&](AccessId i) { return in[i] != 0; };
+  drop_dead_ends(out, in);
   std::vector<Edge> best;
-  int found = 0;
-  for (AccessId i = 0; i < out.size() && found < 16; ++i) {
+  int tries = 0;
+  for (AccessId i = 0; i < out.size() && (best.empty() || tries < 16); ++i) {
     if (!left(i)) continue;
+    ++tries;
     std::vector<Edge> cycle = shortest(out, i, i, left);
-    if (cycle.empty()) continue;
-    ++found;
+    if (cycle.empty()) {
+      // It only leads from one cycle to another.
+      in[i] = 0;
+      drop_dead_ends(out, in);
+      continue;
+    }
     if (best.empty() || cycle.size() < best.size()) best = std::move(cycle);
   }
   return best;

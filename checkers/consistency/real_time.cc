@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <span>
 
 namespace ordeal::weak {
 namespace {
@@ -26,6 +28,19 @@ class Replaced {
     if (source != kInitial && execution_.accesses[source].inv > read.ret) return false;
     const AccessId newer = by(source, read.key);
     return newer == kNone || execution_.accesses[newer].ret > read.inv;
+  }
+  // Whether one of the writers among the candidates fits. Those that were invoked last are the likeliest.
+  [[nodiscard]] bool any_writer_fits(AccessId r) const {
+    const auto writers = writers_before_end(r);
+    return std::any_of(writers.rbegin(), writers.rend(), [&](Source s) { return fits(r, s); });
+  }
+  // Of the candidates, the writers that were invoked before the read returned.
+  [[nodiscard]] std::span<const Source> writers_before_end(AccessId r) const {
+    const auto candidates = execution_.candidates(r);
+    const auto end = std::partition_point(candidates.begin(), candidates.end(), [&](Source s) {
+      return s != kInitial && execution_.accesses[s].inv < execution_.accesses[r].ret;
+    });
+    return candidates.first(static_cast<std::size_t>(end - candidates.begin()));
   }
   [[nodiscard]] bool overlaps_a_write(AccessId r) const {
     const Access& read = execution_.accesses[r];
@@ -71,23 +86,36 @@ Violation never_written(const Execution& execution, AccessId r) {
   return out;
 }
 
+// Requires: there are candidates, and none fits. Of those that are too old the youngest is named, of those that are too
+// young the oldest.
 Violation stale(const Execution& execution, const Replaced& replaced, AccessId r) {
   Violation out;
   out.guilty = r;
-  for (const Source source : execution.candidates[r]) {
-    const std::string what = source == kInitial ? "the initial value" : "the value of " + execution.describe(source);
-    if (source != kInitial) out.others.push_back(source);
-    if (source != kInitial && execution.accesses[source].inv > execution.accesses[r].ret) {
-      out.type = "read-before-write";
-      out.sentences.push_back(execution.describe(r) + " ended before " + execution.describe(source) + " began.");
-      continue;
-    }
-    const AccessId newer = replaced.by(source, execution.accesses[r].key);
+  const auto candidates = execution.candidates(r);
+  const auto old = replaced.writers_before_end(r);
+  const std::uint32_t key = execution.accesses[r].key;
+  const auto replaced_at = [&](Source s) { return execution.accesses[replaced.by(s, key)].ret; };
+  std::optional<Source> youngest;
+  if (candidates.back() == kInitial) youngest = kInitial;
+  for (const Source source : old) {
+    if (!youngest || replaced_at(source) > replaced_at(*youngest)) youngest = source;
+  }
+  if (old.size() < candidates.size() && candidates[old.size()] != kInitial) {
+    const Source source = candidates[old.size()];
+    out.type = "read-before-write";
+    out.others.push_back(source);
+    out.sentences.push_back(execution.describe(r) + " ended before " + execution.describe(source) + " began.");
+  }
+  if (youngest) {
+    const AccessId newer = replaced.by(*youngest, key);
     out.type = "stale-read";
+    if (*youngest != kInitial) out.others.push_back(*youngest);
     out.others.push_back(newer);
     out.sentences.push_back("Before " + execution.describe(r) + " began, " + execution.describe(newer) +
-                            " had ended, which had replaced " + what + ".");
+                            " had ended, which had replaced " +
+                            (*youngest == kInitial ? "the initial value." : "the value of " + execution.describe(*youngest) + "."));
   }
+  if (old.size() > 1) out.sentences.push_back("Whatever else wrote that value had been replaced even earlier, or began later.");
   out.explanation = execution.describe(r) + " returned a value that it could not see then";
   return out;
 }
@@ -101,11 +129,10 @@ Finding judge_reads(const Execution& execution, const Limits& limits, bool only_
     }
     const Access& read = execution.accesses[r];
     if (!read.reads || (only_quiet && replaced.overlaps_a_write(r))) continue;
-    const auto& candidates = execution.candidates[r];
-    const bool written = std::any_of(candidates.begin(), candidates.end(), [&](Source s) {
-      return (s != kInitial || execution.initial_known) && replaced.fits(r, s);
-    });
-    if (written) continue;
+    const auto candidates = execution.candidates(r);
+    if (replaced.any_writer_fits(r)) continue;
+    const bool initially = execution.initial_known && !candidates.empty() && candidates.back() == kInitial;
+    if (initially && replaced.fits(r, kInitial)) continue;
     if (execution.initial_known || !replaced.fits(r, kInitial)) {
       return Finding::invalid(candidates.empty() ? never_written(execution, r) : stale(execution, replaced, r));
     }
@@ -161,7 +188,7 @@ Finding judge_eventual(const Execution& execution, const Limits&) {
   for (AccessId r = 0; r < execution.accesses.size(); ++r) {
     const Access& a = execution.accesses[r];
     if (!a.reads || a.crashed()) continue;
-    if (execution.candidates[r].empty()) return Finding::invalid(never_written(execution, r));
+    if (execution.candidates(r).empty()) return Finding::invalid(never_written(execution, r));
     if (a.inv > quiet[a.key]) last[a.key][execution.history->process(a.inv)] = r;
   }
   Finding out;
@@ -183,7 +210,10 @@ std::optional<Staleness> largest_staleness(const Execution& execution) {
     const Access& read = execution.accesses[r];
     if (!read.reads || read.crashed() || history.time(read.inv) < 0) continue;
     std::optional<Staleness> freshest;
-    for (const Source source : execution.candidates[r]) {
+    const auto candidates = execution.candidates(r);
+    for (std::size_t i = candidates.size(); i-- > 0 && (!freshest || freshest->ns > 0);) {
+      const Source source = candidates[i];
+      if (source != kInitial && execution.accesses[source].inv > read.ret) continue;
       Staleness one{0, r, replaced.by(source, read.key)};
       if (one.replaced_by != kNone && execution.accesses[one.replaced_by].ret < read.inv) {
         one.ns = history.time(read.inv) - history.time(execution.accesses[one.replaced_by].ret);

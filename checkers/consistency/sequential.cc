@@ -7,6 +7,9 @@
 #include <optional>
 #include <unordered_set>
 
+#include "checkers/consistency/execution.h"
+#include "checkers/consistency/weak.h"
+#include "checkers/linearizability/checker.h"
 #include "checkers/linearizability/key_history.h"
 #include "checkers/linearizability/model.h"
 
@@ -171,6 +174,34 @@ class SequentialSearch {
   std::string reason_;
 };
 
+// What is linearizable is sequential, and what is not causally convergent is not. Both are found out quickly where the
+// search would be long.
+bool ask_neighbours(const History& history, const lin::Model& model, CheckOptions options, CheckResult& result) {
+  constexpr std::size_t kMany = 500;
+  if (result.operations < kMany) return false;
+  options.algorithm = "auto";
+  options.timeout = options.timeout.count() > 0 ? options.timeout / 3 : std::chrono::milliseconds(20'000);
+  // Linearizability is local, so several keys have a common order, too; but it would have to be put together.
+  if (!options.certificate || result.keys == 1) {
+    options.consistency = "linearizable";
+    CheckResult found = linearizable_checker()->check(history, options);
+    if (found.verdict == Verdict::valid) {
+      result.verdict = Verdict::valid;
+      result.algorithm = "linearizable";
+      result.certificate = std::move(found.certificate);
+      return true;
+    }
+  }
+  if (!lin::is_one_register(model)) return false;
+  options.consistency = "causal-ccv";
+  CheckResult found = weak_checker("causal-ccv")->check(history, options);
+  if (found.verdict != Verdict::invalid) return false;
+  result.verdict = Verdict::invalid;
+  result.algorithm = "causal-ccv";
+  result.anomalies = std::move(found.anomalies);
+  return true;
+}
+
 class SequentialChecker final : public Checker {
  public:
   [[nodiscard]] std::string_view name() const override { return "sequential"; }
@@ -195,17 +226,8 @@ class SequentialChecker final : public Checker {
       return result;
     }
     const lin::Partition parts = lin::partition(history, **model);
-    result.operations = parts.operations;
-    result.keys = parts.keys.size();
-    if (parts.ok == 0) {
-      result.reason = "no operation succeeded";
-      return result;
-    }
-    // An operation of unknown meaning could explain what others saw, or contradict it.
-    if (!parts.not_understood.empty()) {
-      result.reason = parts.not_understood.front().second.message;
-      return result;
-    }
+    if (!weak::can_be_judged(parts, result)) return result;
+    if (ask_neighbours(history, **model, options, result)) return result;
     SequentialSearch search(history, **model, parts, options);
     result.verdict = search.run();
     if (result.verdict == Verdict::unknown) {

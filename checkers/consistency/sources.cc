@@ -15,7 +15,7 @@ class Search {
       : execution_(execution), judge_(judge), limits_(limits) {
     out_.sources.assign(execution.accesses.size(), kUndecided);
     for (AccessId r = 0; r < execution.accesses.size(); ++r) {
-      if (execution.accesses[r].reads && execution.candidates[r].size() == 1) out_.sources[r] = execution.candidates[r][0];
+      if (execution.accesses[r].reads && execution.candidates(r).size() == 1) out_.sources[r] = execution.candidates(r)[0];
     }
   }
 
@@ -34,7 +34,7 @@ class Search {
     const std::vector<char> alive = happened(execution_, out_.sources);
     for (AccessId r = 0; r < alive.size(); ++r) {
       const Access& a = execution_.accesses[r];
-      if (alive[r] == 0 || !a.reads || !execution_.candidates[r].empty()) continue;
+      if (alive[r] == 0 || !a.reads || !execution_.candidates(r).empty()) continue;
       Violation out;
       out.type = "ThinAirRead";
       out.guilty = r;
@@ -99,15 +99,15 @@ class Search {
         const auto read = undecided();
         if (!read) return {};
         open_.push_back({*read, 0});
-        out_.sources[*read] = execution_.candidates[*read][0];
+        out_.sources[*read] = execution_.candidates(*read)[0];
       } else {
-        while (!open_.empty() && open_.back().second + 1 == execution_.candidates[open_.back().first].size()) {
+        while (!open_.empty() && open_.back().second + 1 == execution_.candidates(open_.back().first).size()) {
           out_.sources[open_.back().first] = kUndecided;
           open_.pop_back();
         }
         if (open_.empty()) return explained(std::move(first), std::move(last));
         auto& [read, at] = open_.back();
-        out_.sources[read] = execution_.candidates[read][++at];
+        out_.sources[read] = execution_.candidates(read)[++at];
       }
       if (std::string why = exhausted(); !why.empty()) return Finding::unknown(std::move(why));
       last = judged();

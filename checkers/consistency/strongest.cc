@@ -29,9 +29,14 @@ const std::vector<Arrow>& arrows() {
   return all;
 }
 
+// For all levels together, when nothing else is said.
+constexpr std::chrono::milliseconds kDefaultTime{120'000};
+
 class Lattice {
  public:
-  Lattice(const History& history, const CheckOptions& options, bool cas) : history_(history), options_(options) {
+  Lattice(const History& history, const CheckOptions& options, bool cas)
+      : history_(history), options_(options),
+        deadline_(std::chrono::steady_clock::now() + (options.timeout.count() > 0 ? options.timeout : kDefaultTime)) {
     levels_ = {"linearizable", "sequential"};
     for (const WeakLevel& level : weak_levels()) {
       if (!cas || level.cas) levels_.push_back(level.name);
@@ -40,11 +45,13 @@ class Lattice {
   }
 
   CheckResult run() {
-    // The cheap levels first, so that the searches are asked only when nothing below them has failed.
+    // What is linearizable keeps everything but `eventual`, and most are. Then the cheap levels, so that the other searches
+    // are asked only when nothing below them has failed.
+    ask("linearizable");
     for (const std::string& level : levels_) {
-      if (level != "linearizable" && level != "sequential" && level != "k-atomic-2") ask(level);
+      if (level != "sequential" && level != "k-atomic-2") ask(level);
     }
-    for (const char* level : {"linearizable", "sequential", "k-atomic-2"}) {
+    for (const char* level : {"sequential", "k-atomic-2"}) {
       if (std::find(levels_.begin(), levels_.end(), level) != levels_.end()) ask(level);
     }
     return report();
@@ -61,9 +68,10 @@ class Lattice {
     CheckOptions options = options_;
     options.consistency = level;
     options.algorithm = "auto";
-    // Each search gets a part of the time, so that one that is out of luck does not hide what the others know.
-    options.timeout = options_.timeout.count() > 0 ? std::max(options_.timeout / 3, std::chrono::milliseconds(1))
-                                                   : std::chrono::milliseconds(20'000);
+    // Each search gets a part of what is left of the time, so that one that is out of luck does not hide what the others
+    // know.
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+    options.timeout = std::max(left / 4, std::chrono::milliseconds(1));
     const auto checker = level == "linearizable" ? linearizable_checker()
                          : level == "sequential" ? sequential_checker()
                                                  : weak_checker(level);
@@ -162,6 +170,7 @@ class Lattice {
 
   const History& history_;
   const CheckOptions& options_;
+  std::chrono::steady_clock::time_point deadline_;
   std::vector<std::string> levels_;
   std::map<std::string, Standing> standing_;
   std::map<std::string, CheckResult> asked_;

@@ -2,8 +2,8 @@
 // `strongest`: which levels does a history of registers keep?
 //
 // Judges all levels with a meaning for the model. A level that implies one that fails has failed, too, and one that is
-// implied by one that holds, holds; so the searches (linearizable, sequential) are asked only when the cheap levels
-// below them hold. The verdict is valid when there is a strongest level, invalid when even the weakest fails, unknown
+// implied by one that holds, holds; so linearizable is asked first, and the long searches (sequential) only when the cheap
+// levels below them hold. All share the time limit (two minutes when there is none). The verdict is valid when there is a strongest level, invalid when even the weakest fails, unknown
 // when a level above the strongest that is known to hold could not be decided. `details`:
 //
 //   {"strongest": "causal-cm", "holds": ["causal-cm", …], "undecided": [{"level": …, "reason": …}],

@@ -198,8 +198,7 @@ class Check {
       result_.anomalies.push_back(std::move(brief));
       return;
     }
-    // Looking for a smaller history is worth some time of its own, also when the verdict took all that was given.
-    Budget time(std::chrono::steady_clock::now() + std::chrono::seconds(10), budget_.limit_bytes(), options_.stop);
+    Budget time(minimising_until(start_, options_.timeout), budget_.limit_bytes(), options_.stop);
     const std::vector<CallIndex> minimal = minimise(key, results_[k].decision, time);
     result_.anomalies.push_back(explain(part_of(key, minimal)));
   }

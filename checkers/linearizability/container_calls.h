@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "checkers/linearizability/special_case_base.h"
 #include "checkers/linearizability/strategy.h"
 
 namespace ordeal::lin {
@@ -20,7 +21,6 @@ struct ContainedElement {
   EventIndex take_inv = kNever;
   EventIndex take_ret = kNever;
 };
-inline constexpr CallIndex kNoCall = 0xFFFFFFFFu;
 
 struct ContainerCalls {
   std::vector<ContainedElement> elements;  // without those whose put crashed and that nobody took

@@ -54,21 +54,26 @@ std::string common_objection(const KeyHistory& history) {
   return {};
 }
 
+// Whether all additions, which `code` makes, are of one number. `reads`: there may be reads besides.
+std::string objection_to_deltas(const KeyHistory& history, std::uint8_t code, bool reads) {
+  if (std::string why = common_objection(history); !why.empty()) return why;
+  std::int64_t delta = 0;
+  for (const Call& call : history.calls) {
+    if (reads && call.op.code == counter::kRead) continue;
+    if (call.op.code != code) return reads ? "there are other operations than add and read" : "there are other operations than fetch-add";
+    if (call.op.a == 0 || call.op.a > kLargest || call.op.a < -kLargest) return "there are additions of 0 or of huge numbers";
+    if (delta != 0 && call.op.a != delta) return "different numbers are added";
+    delta = call.op.a;
+  }
+  return {};
+}
+
 class CounterDeadlines final : public Strategy {
  public:
   [[nodiscard]] std::string_view name() const override { return "counter-deadlines"; }
 
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    if (std::string why = common_objection(history); !why.empty()) return why;
-    std::int64_t delta = 0;
-    for (const Call& call : history.calls) {
-      if (call.op.code == counter::kRead) continue;
-      if (call.op.code != counter::kAdd) return "there are other operations than add and read";
-      if (call.op.a == 0 || call.op.a > kLargest || call.op.a < -kLargest) return "there are additions of 0 or of huge numbers";
-      if (delta != 0 && call.op.a != delta) return "different numbers are added";
-      delta = call.op.a;
-    }
-    return {};
+    return objection_to_deltas(history, counter::kAdd, true);
   }
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {
@@ -131,15 +136,7 @@ class FetchAddPlaces final : public Strategy {
   [[nodiscard]] std::string_view name() const override { return "fetch-add-places"; }
 
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    if (std::string why = common_objection(history); !why.empty()) return why;
-    std::int64_t delta = 0;
-    for (const Call& call : history.calls) {
-      if (call.op.code != counter::kFetchAdd) return "there are other operations than fetch-add";
-      if (call.op.a == 0 || call.op.a > kLargest || call.op.a < -kLargest) return "there are additions of 0 or of huge numbers";
-      if (delta != 0 && call.op.a != delta) return "different numbers are added";
-      delta = call.op.a;
-    }
-    return {};
+    return objection_to_deltas(history, counter::kFetchAdd, false);
   }
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {

@@ -22,7 +22,7 @@ Family family(const Model& model) {
 Links::Links(const KeyHistory& history)
     : history_(history), is_register_(is_one_register(*history.model)), links_(history.calls.size()),
       in_part_(history.calls.size()) {
-  boost::unordered_flat_map<std::int32_t, std::int64_t> held;  // by process: the number of its last acquire
+  Held held;
   Calls all(links_.size());
   for (CallIndex i = 0; i < links_.size(); ++i) {
     all[i] = i;
@@ -43,6 +43,11 @@ Links::Links(const KeyHistory& history)
   std::sort(writes_by_return_.begin(), writes_by_return_.end(),
             [&](CallIndex x, CallIndex y) { return history.calls[x].ret < history.calls[y].ret; });
   provided_ = provided_by(all);
+  // Leaving out an element moves those behind it, which a read from an offset would notice.
+  const bool offsets = history.model->name() == "log" && std::any_of(history.calls.begin(), history.calls.end(), [](const Call& call) {
+                         return call.op.code == log::kRead && call.op.b != 0;
+                       });
+  for (CallIndex i = 0; offsets && i < links_.size(); ++i) links_[i].stays = history.calls[i].op.code == log::kAppend;
 }
 
 void Links::link_elements(const Call& call, Link& out) const {
@@ -56,7 +61,7 @@ void Links::link_elements(const Call& call, Link& out) const {
   }
 }
 
-void Links::link(CallIndex i, boost::unordered_flat_map<std::int32_t, std::int64_t>& held) {
+void Links::link(CallIndex i, Held& held) {
   const Operation& op = history_.calls[i].op;
   const bool pure = (history_.model->traits(op) & kPure) != 0;
   Link& out = links_[i];
@@ -67,19 +72,19 @@ void Links::link(CallIndex i, boost::unordered_flat_map<std::int32_t, std::int64
       break;
     case Family::containers:
       if (op.a > kNil) out.together = op.a;
+      out.stays = op.code == queue::kTake && op.a == kUnknown;
       if (op.code == queue::kPut) out.provides.push_back(op.a);
       if (op.code == queue::kTake && op.a > kNil) out.needs.push_back(op.a);
       break;
     case Family::elements: link_elements(history_.calls[i], out); break;
     case Family::counters: out.stays = !pure; break;
     case Family::locks: {
-      const ProcessId process = history_.history->process(history_.calls[i].inv);
-      if (op.code == lock::kAcquire) held[process] = i;
-      const auto mine = held.find(process);
-      if (mine != held.end()) out.together = mine->second;
+      auto& mine = held[history_.history->process(history_.calls[i].inv)];
+      if (op.code == lock::kAcquire) mine.push_back(i);
+      if (!mine.empty()) out.together = mine.back();
       if (op.code == lock::kAcquire) out.provides.push_back(0);
       if (op.code == lock::kRelease) out.needs.push_back(0);
-      if (op.code == lock::kRelease && mine != held.end()) held.erase(mine);
+      if (op.code == lock::kRelease && !mine.empty()) mine.pop_back();
       break;
     }
     case Family::other: out.stays = !pure && history_.model->name() != "unique-ids"; break;

@@ -8,9 +8,14 @@
 //
 //   registers   every operation that may have written what a kept one observed is kept, unless a kept one shows that it
 //               had been overwritten (exclusion.h); and at least one that wrote it, so that one sees where it came from
-//   containers, sets, logs   all operations on one element stay or go together; an element that a kept read saw stays
+//   containers, sets, logs   all operations on one element stay or go together; an element that a kept read saw stays,
+//               and so does a crashed take, which may have taken any, and all of a log that is read from an offset
 //   locks       an acquire and its release stay or go together
 //   others      only what changes nothing can go (reads of a counter)
+//
+// That complete parts prove what they say holds, by argument and by test, for registers, counters, sets, logs and owned
+// locks. For queues, stacks, reentrant locks and semaphores there are exceptions (counterexample_test.cc leaves them out):
+// there a counterexample has no linearization either, but does not by itself prove that the whole history has none.
 // Thread-safety: one thread.
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -53,7 +58,8 @@ class Links {
   };
   using Provided = boost::unordered_flat_map<std::int64_t, EventIndex>;  // by token: when it was provided first
 
-  void link(CallIndex call, boost::unordered_flat_map<std::int32_t, std::int64_t>& held);
+  using Held = boost::unordered_flat_map<std::int32_t, std::vector<std::int64_t>>;  // by process: acquires not released yet
+  void link(CallIndex call, Held& held);
   void link_elements(const Call& call, Link& out) const;
   [[nodiscard]] Provided provided_by(const Calls& part) const;
   [[nodiscard]] bool has_needs(const Calls& part) const;

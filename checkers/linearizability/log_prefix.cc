@@ -19,13 +19,6 @@
 namespace ordeal::lin {
 namespace {
 
-constexpr CallIndex kNobody = 0xFFFFFFFFu;
-
-std::span<const ValueId> elements(const KeyHistory& history, const Operation& read) {
-  if (read.a == kNil) return {};
-  return history.history->values().as_list(static_cast<ValueId>(read.a));
-}
-
 class LogPrefix final : public Strategy {
  public:
   [[nodiscard]] std::string_view name() const override { return "log-prefix"; }
@@ -46,32 +39,24 @@ class LogPrefix final : public Strategy {
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {
     const std::vector<Call>& calls = history.calls;
-    std::vector<CallIndex> append_of(history.history->values().size(), kNobody);
+    std::vector<CallIndex> append_of(history.history->values().size(), kNoCall);
     std::span<const ValueId> longest;
-    CallIndex longest_read = kNobody;
+    CallIndex longest_read = kNoCall;
     for (CallIndex i = 0; i < calls.size(); ++i) {
       if (calls[i].op.code == log::kAppend) {
         append_of[static_cast<std::size_t>(calls[i].op.a)] = i;
-      } else if (longest_read == kNobody || elements(history, calls[i].op).size() > longest.size()) {
+      } else if (longest_read == kNoCall || elements_read(history, calls[i].op).size() > longest.size()) {
         longest_read = i;
-        longest = elements(history, calls[i].op);
+        longest = elements_read(history, calls[i].op);
       }
     }
-    // The calls that stand for a read: itself and the appends of what it returned.
     const auto with_appends = [&](std::vector<CallIndex> culprits) {
-      const std::size_t given = culprits.size();
-      for (std::size_t c = 0; c < given; ++c) {
-        if (calls[culprits[c]].op.code != log::kRead) continue;
-        for (const ValueId element : elements(history, calls[culprits[c]].op)) {
-          if (append_of[element] != kNobody) culprits.push_back(append_of[element]);
-        }
-      }
-      return refuted(std::move(culprits));
+      return refuted_with_elements(history, std::move(culprits), append_of);
     };
 
     std::vector<bool> seen(append_of.size());
     for (const ValueId element : longest) {
-      if (append_of[element] == kNobody || seen[element]) return with_appends({longest_read});
+      if (append_of[element] == kNoCall || seen[element]) return with_appends({longest_read});
       seen[element] = true;
     }
     // Group 2k + 1: reads of length k; group 2k: the append that made the length k.
@@ -79,7 +64,7 @@ class LogPrefix final : public Strategy {
     std::vector<bool> is_prefix(append_of.size());  // lists that were compared already
     for (CallIndex i = 0; i < calls.size(); ++i) {
       if (calls[i].op.code != log::kRead) continue;
-      const auto list = elements(history, calls[i].op);
+      const auto list = elements_read(history, calls[i].op);
       if (calls[i].op.a != kNil && !is_prefix[static_cast<std::size_t>(calls[i].op.a)]) {
         if (!std::equal(list.begin(), list.end(), longest.begin())) return with_appends({i, longest_read});
         is_prefix[static_cast<std::size_t>(calls[i].op.a)] = true;

@@ -8,11 +8,17 @@
 // element's enqueue and dequeue) they go together.
 // Thread-safety: pure.
 
+#include <chrono>
 #include <vector>
 
 #include "checkers/linearizability/strategy.h"
 
 namespace ordeal::lin {
+
+// Until when to look for a smaller history, when the check began at `start` and was given `timeout` (0: no limit): what is
+// left of it, but a second in any case and never more than ten.
+[[nodiscard]] std::chrono::steady_clock::time_point minimising_until(std::chrono::steady_clock::time_point start,
+                                                                     std::chrono::milliseconds timeout);
 
 // REQUIRES: decision.verdict is invalid. The calls' indices, ascending. When the budget ends early the result is as
 // small as it had got, and still not linearizable.

@@ -21,13 +21,6 @@
 namespace ordeal::lin {
 namespace {
 
-constexpr CallIndex kNobody = 0xFFFFFFFFu;
-
-std::span<const ValueId> elements(const KeyHistory& history, const Operation& read) {
-  if (read.a == kNil) return {};
-  return history.history->values().as_list(static_cast<ValueId>(read.a));
-}
-
 class SetChain final : public Strategy {
  public:
   [[nodiscard]] std::string_view name() const override { return "set-chain"; }
@@ -48,53 +41,46 @@ class SetChain final : public Strategy {
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {
     const std::vector<Call>& calls = history.calls;
-    std::vector<CallIndex> add_of(history.history->values().size(), kNobody);
+    std::vector<CallIndex> add_of(history.history->values().size(), kNoCall);
     std::vector<CallIndex> reads;
     for (CallIndex i = 0; i < calls.size(); ++i) {
       if (calls[i].op.code == set::kAdd) add_of[static_cast<std::size_t>(calls[i].op.a)] = i;
       else reads.push_back(i);
     }
     const auto with_adds = [&](std::vector<CallIndex> culprits) {
-      const std::size_t given = culprits.size();
-      for (std::size_t c = 0; c < given; ++c) {
-        if (calls[culprits[c]].op.code != set::kRead) continue;
-        for (const ValueId element : elements(history, calls[culprits[c]].op)) {
-          if (add_of[element] != kNobody) culprits.push_back(add_of[element]);
-        }
-      }
-      return refuted(std::move(culprits));
+      return refuted_with_elements(history, std::move(culprits), add_of);
     };
     std::stable_sort(reads.begin(), reads.end(), [&](CallIndex x, CallIndex y) {
-      return elements(history, calls[x].op).size() < elements(history, calls[y].op).size();
+      return elements_read(history, calls[x].op).size() < elements_read(history, calls[y].op).size();
     });
 
     // `stamp` holds, for the elements of the set that was read last, its number.
     std::vector<std::uint32_t> stamp(add_of.size(), 0);
     std::uint32_t number = 0;
-    CallIndex last = kNobody;
+    CallIndex last = kNoCall;
     GroupSweep sweep(calls);
     std::vector<CallIndex> same;  // the reads of one set
     std::vector<CallIndex> fresh;
     std::optional<std::pair<CallIndex, CallIndex>> wrong;
     for (std::size_t r = 0; r < reads.size() && !wrong; ++r) {
       const CallIndex read = reads[r];
-      const auto now = elements(history, calls[read].op);
-      if (last != kNobody && calls[last].op == calls[read].op) {
+      const auto now = elements_read(history, calls[read].op);
+      if (last != kNoCall && calls[last].op == calls[read].op) {
         same.push_back(read);
         continue;
       }
       fresh.clear();
       std::size_t kept = 0;
       for (const ValueId element : now) {
-        if (add_of[element] == kNobody || stamp[element] == number + 1) return with_adds({read});
+        if (add_of[element] == kNoCall || stamp[element] == number + 1) return with_adds({read});
         if (stamp[element] == number && number > 0) ++kept;
         else fresh.push_back(add_of[element]);
         stamp[element] = number + 1;
       }
       ++number;
-      const std::size_t before = last == kNobody ? 0 : elements(history, calls[last].op).size();
+      const std::size_t before = last == kNoCall ? 0 : elements_read(history, calls[last].op).size();
       if (kept != before) return with_adds({last, read});
-      if (now.size() > before || last == kNobody) {
+      if (now.size() > before || last == kNoCall) {
         wrong = sweep.add(std::move(same));
         same.clear();
         if (!wrong) wrong = sweep.add(std::move(fresh));
@@ -124,7 +110,7 @@ class SetChain final : public Strategy {
     std::vector<CallIndex> culprits = {wrong.first, wrong.second};
     if (calls[wrong.first].op.code != set::kAdd || calls[wrong.second].op.code != set::kAdd) return culprits;
     const auto saw = [&](CallIndex read, CallIndex add) {
-      const auto list = elements(history, calls[read].op);
+      const auto list = elements_read(history, calls[read].op);
       return std::find(list.begin(), list.end(), static_cast<ValueId>(calls[add].op.a)) != list.end();
     };
     for (const CallIndex read : reads) {
@@ -139,8 +125,8 @@ class SetChain final : public Strategy {
 
 // All operations on one element.
 struct ElementCalls {
-  CallIndex add = kNobody;
-  CallIndex remove = kNobody;
+  CallIndex add = kNoCall;
+  CallIndex remove = kNoCall;
   std::vector<CallIndex> yes;  // contains: it was there
   std::vector<CallIndex> no;
 };
@@ -166,11 +152,11 @@ class SetElements final : public Strategy {
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool) const override {
     const std::vector<Call>& calls = history.calls;
-    std::vector<std::uint32_t> place(history.history->values().size(), kNobody);
+    std::vector<std::uint32_t> place(history.history->values().size(), kNoCall);
     std::vector<ElementCalls> all;
     for (CallIndex i = 0; i < calls.size(); ++i) {
       std::uint32_t& at = place[static_cast<std::size_t>(calls[i].op.a)];
-      if (at == kNobody) {
+      if (at == kNoCall) {
         at = static_cast<std::uint32_t>(all.size());
         all.emplace_back();
       }
@@ -185,8 +171,8 @@ class SetElements final : public Strategy {
       if (fits(calls, element)) continue;
       std::vector<CallIndex> culprits = element.yes;
       culprits.insert(culprits.end(), element.no.begin(), element.no.end());
-      if (element.add != kNobody) culprits.push_back(element.add);
-      if (element.remove != kNobody) culprits.push_back(element.remove);
+      if (element.add != kNoCall) culprits.push_back(element.add);
+      if (element.remove != kNoCall) culprits.push_back(element.remove);
       return refuted(std::move(culprits));
     }
     return explained({}, false);
@@ -194,9 +180,9 @@ class SetElements final : public Strategy {
 
  private:
   static bool fits(const std::vector<Call>& calls, const ElementCalls& element) {
-    const bool may_be_absent_always = element.add == kNobody || calls[element.add].crashed();
+    const bool may_be_absent_always = element.add == kNoCall || calls[element.add].crashed();
     if (element.yes.empty() && may_be_absent_always) return true;
-    if (element.add == kNobody) return false;
+    if (element.add == kNoCall) return false;
     EventIndex first_yes = kNever;  // it must be present before this
     EventIndex last_yes = 0;        // and after this
     for (const CallIndex call : element.yes) {
@@ -209,7 +195,7 @@ class SetElements final : public Strategy {
     const auto nothing_after = [&] {
       return std::all_of(element.no.begin(), element.no.end(), [&](CallIndex call) { return calls[call].inv < begin; });
     };
-    if (element.remove == kNobody) return nothing_after();
+    if (element.remove == kNoCall) return nothing_after();
     const Call& remove = calls[element.remove];
     // The remove came first and removed nothing, or crashed and never happened.
     if ((remove.inv < begin || remove.crashed()) && nothing_after()) return true;

@@ -3,6 +3,7 @@
 // Thread-safety: values and pure functions.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,14 @@ class GroupSweep {
   CallIndex latest_ = 0;  // the call with the latest invocation so far
   bool any_ = false;
 };
+
+// The elements that a read of a set or a log returned.
+[[nodiscard]] std::span<const ValueId> elements_read(const KeyHistory& history, const Operation& read);
+// `refuted` with, for each read among the culprits, the calls that put in what it returned. `put_in` gives those by
+// element, kNoCall where there is none.
+inline constexpr CallIndex kNoCall = 0xFFFFFFFFu;
+[[nodiscard]] Decision refuted_with_elements(const KeyHistory& history, std::vector<CallIndex> culprits,
+                                             const std::vector<CallIndex>& put_in);
 
 // Whether the model starts in its empty state.
 [[nodiscard]] inline bool starts_empty(const KeyHistory& history) { return history.model->initial().empty(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "checkers/linearizability/operations.h"
 #include "checkers/linearizability/special_case_base.h"
 
 namespace ordeal::lin {
@@ -35,6 +36,25 @@ std::optional<std::pair<CallIndex, CallIndex>> GroupSweep::add(std::vector<CallI
     order_.push_back(call);
   }
   return std::nullopt;
+}
+
+std::span<const ValueId> elements_read(const KeyHistory& history, const Operation& read) {
+  if (read.a == kNil) return {};
+  return history.history->values().as_list(static_cast<ValueId>(read.a));
+}
+
+Decision refuted_with_elements(const KeyHistory& history, std::vector<CallIndex> culprits,
+                               const std::vector<CallIndex>& put_in) {
+  static_assert(set::kRead == log::kRead);
+  const std::size_t given = culprits.size();
+  for (std::size_t c = 0; c < given; ++c) {
+    const Operation& op = history.calls[culprits[c]].op;
+    if (op.code != set::kRead) continue;
+    for (const ValueId element : elements_read(history, op)) {
+      if (put_in[element] != kNoCall) culprits.push_back(put_in[element]);
+    }
+  }
+  return refuted(std::move(culprits));
 }
 
 std::vector<std::unique_ptr<Strategy>> special_cases() {

@@ -1,6 +1,6 @@
 // Every history of two values up to a small size, against the oracle: all interleavings of invocations and returns, all
 // results, every subset of crashed operations. Every algorithm that accepts a history must give the oracle's verdict.
-// The default sizes take seconds; ORDEAL_HEAVY=1 or more adds cas-register histories of four operations.
+// Of the cas-register histories of four operations, hundreds of thousands, every 40th is compared; all with ORDEAL_HEAVY.
 
 #include <gtest/gtest.h>
 
@@ -32,8 +32,9 @@ std::vector<Kind> cas_register() {
 // Walks all histories of exactly `size` operations. By symmetry the first operation concerns value 1 first.
 class Enumeration {
  public:
-  Enumeration(const char* model, std::vector<Kind> kinds, std::size_t size)
-      : kinds_(std::move(kinds)), size_(size) {
+  // Compares every `step`th history.
+  Enumeration(const char* model, std::vector<Kind> kinds, std::size_t size, std::size_t step)
+      : kinds_(std::move(kinds)), size_(size), step_(step) {
     options_.model = model;
   }
 
@@ -60,7 +61,7 @@ class Enumeration {
       marks_.pop_back();
     }
     if (chosen_.size() == size_) {
-      if (!any_open) compare();
+      if (!any_open && found_++ % step_ == 0) compare();
       return;
     }
     for (const Kind& kind : kinds_) {
@@ -122,14 +123,14 @@ class Enumeration {
 
   CheckOptions options_;
   std::vector<Kind> kinds_;
-  std::size_t size_;
+  std::size_t size_, step_, found_ = 0;
   std::vector<Kind> chosen_;
   std::vector<bool> open_;
   std::vector<Mark> marks_;
 };
 
-void enumerate(const char* model, const std::vector<Kind>& kinds, std::size_t size) {
-  Enumeration all(model, kinds, size);
+void enumerate(const char* model, const std::vector<Kind>& kinds, std::size_t size, std::size_t step = 1) {
+  Enumeration all(model, kinds, size, step);
   all.run();
   EXPECT_GT(all.valid, 0u);
   EXPECT_LT(all.valid, all.histories);
@@ -146,8 +147,7 @@ TEST(Exhaustive, CasRegisterHistoriesOfUpToThreeOperations) {
 }
 
 TEST(Exhaustive, CasRegisterHistoriesOfFourOperations) {
-  if (std::getenv("ORDEAL_HEAVY") == nullptr) GTEST_SKIP() << "hundreds of thousands of histories; set ORDEAL_HEAVY";
-  enumerate("cas-register", cas_register(), 4);
+  enumerate("cas-register", cas_register(), 4, std::getenv("ORDEAL_HEAVY") == nullptr ? 40 : 1);
 }
 
 }  // namespace
