@@ -131,7 +131,10 @@ class Keys {
     }
     whole_ = longest == nullptr ? List() : longest->seen;
     make_order();
-    if (longest != nullptr) check_lists(k, *longest);
+    if (longest != nullptr) {
+      check_lists(k, *longest);
+      own_order(k, ops, *longest);
+    }
     edges(k, ops);
     lost_updates(k);
   }
@@ -271,6 +274,25 @@ class Keys {
       add_finding(findings, {"incompatible-order", k, {read.txn, longest.txn},
                              name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + ", " + name(longest.txn) + " as " + seen_text(longest) +
                                  "; neither is a prefix of the other, so no order of the appends gives both", {}, {}});
+    }
+  }
+
+  // A transaction's appends to a key follow each other in its own order, and none is left out before another.
+  void own_order(KeyIndex k, Ops ops, const Read& longest) {
+    std::uint32_t before = kNone;  // the append before
+    for (const std::uint32_t m : ops) {
+      if (txns_.micro[m].kind == MicroKind::read || failed(m)) continue;
+      if (before != kNone && owner_[before] == owner_[m]) {
+        const Element* first = elements_.find(txns_.micro[before].value);
+        const Element* second = elements_.find(txns_.micro[m].value);
+        const bool known = first->micro == before && second->micro == m && second->place != kNone;
+        if (known && (first->place == kNone || first->place > second->place)) {
+          add_finding(findings, {"incompatible-order", k, {owner_[m], longest.txn},
+                                 name(longest.txn) + " read key " + key_text(k) + " as " + seen_text(longest) + ", but " + name(owner_[m]) +
+                                     " appended " + text(first->value) + " before " + text(second->value), {}, {}});
+        }
+      }
+      before = m;
     }
   }
 
