@@ -83,6 +83,18 @@ class Snapshot {
     phase_[t] = 0;
     return false;
   }
+  // A list that a transaction saw with appends of its own must be one of the list's versions.
+  static bool saw_versions(const OracleTxn& txn, const State& after) {
+    if (txn.outcome != 'o') return true;
+    std::map<int, bool> appended;
+    for (const OracleOp& op : txn.ops) {
+      if (op.f == 'a') appended[op.key] = true;
+      if (op.f != 'r' || !appended[op.key]) continue;
+      const auto& list = after.at(op.key);
+      if (op.seen.size() > list.size() || !std::equal(op.seen.begin(), op.seen.end(), list.begin())) return false;
+    }
+    return true;
+  }
   bool commit(std::size_t t, const State& state) {
     State after = state;
     const auto versions = versions_;
@@ -100,6 +112,7 @@ class Snapshot {
       }
       after[op.key] = writes_[t][op.key];
     }
+    if (!first_wins_ && !saw_versions(h_[t], after)) return false;
     for (const OracleOp& op : h_[t].ops) {
       if (op.f != 'r') ++versions_[op.key];
     }

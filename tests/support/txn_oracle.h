@@ -34,7 +34,8 @@ enum class OracleOrder { none, session, realtime };
 [[nodiscard]] bool serializable(const OracleHistory& history, OracleOrder order);
 // Is there a schedule of beginnings and commits with snapshots at the beginning, such that the first committer wins?
 [[nodiscard]] bool snapshot_isolated(const OracleHistory& history, OracleOrder order);
-// The same without first committer wins: whoever commits writes on top of what is there.
+// The same without first committer wins: whoever commits writes on top of what is there. Appends are traceable, as for
+// Elle: a list that a transaction saw with appends of its own is a version, and so a prefix of all later ones.
 [[nodiscard]] bool prefix_consistent(const OracleHistory& history, OracleOrder order);
 // Of lists: are the transactions that write, alone and with each one that only reads, serializable, with the versions in the
 // order that all lists show?
