@@ -9,10 +9,11 @@ namespace {
 std::vector<ConfiguredChecker> lock_judges(const Options&) { return {judge("lock")}; }
 std::vector<ConfiguredChecker> election_judges(const Options&) { return {judge("leader-election")}; }
 
-// Tries until it has it, then gives it back, forever.
+// Tries to take it for a while, then gives it back, forever. It is given back also when no attempt succeeded: one whose
+// outcome nobody knows may have. A refusal to take it back is final for who does not have it.
 GeneratorPtr in_turn(const Operation& take, const Operation& give) {
   return gen::cycle([take, give](std::uint64_t) {
-    return gen::sequence(gen::list_of(gen::until_ok(gen::repeat(take)), gen::once(give)));
+    return gen::sequence(gen::list_of(gen::limit(20, gen::until_ok(gen::repeat(take))), gen::limit(3, gen::until_ok(gen::repeat(give)))));
   });
 }
 

@@ -56,7 +56,7 @@ class Bank {
 
   // Adds the balance. False when the account says nothing about the total.
   bool account(OperationEvents op, ValueId name, ValueId balance, std::int64_t& sum) {
-    const auto number = in_.integer(name);
+    const auto number = in_.integer_name(name);
     if (accounts_ > 0 && (!number || *number < 0 || *number >= accounts_)) {
       in_.tell("unexpected-account", {op.invocation},
                in_.named(op) + " returned the account " + in_.shown(name) + ", which does not exist");

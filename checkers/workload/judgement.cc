@@ -1,6 +1,7 @@
 #include "checkers/workload/judgement.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "checkers/base/catalogue.h"
 
@@ -23,6 +24,21 @@ std::optional<std::int64_t> Judgement::integer(ValueId id) const {
 std::optional<std::int64_t> Judgement::integer(ValueId map, std::string_view member) const {
   if (!is_map(map)) return std::nullopt;
   return integer(values().member(map, member));
+}
+
+ValueId Judgement::one_name(ValueId id) {
+  std::string text = shown(id);
+  if (is(id, Value::Kind::string)) text = text.substr(1, text.size() - 2);
+  return names_.try_emplace(std::move(text), id).first->second;
+}
+
+std::optional<std::int64_t> Judgement::integer_name(ValueId id) const {
+  if (!is(id, Value::Kind::string)) return integer(id);
+  const std::string text = shown(id);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size() - 1, number);
+  if (error != std::errc() || end != text.data() + text.size() - 1) return std::nullopt;
+  return number;
 }
 
 std::span<const ValueId> Judgement::items(ValueId id) const {

@@ -62,6 +62,12 @@ class Judgement {
   // The items of a list; nothing when it is none.
   [[nodiscard]] std::span<const ValueId> items(ValueId id) const;
 
+  // One number for all spellings of a name (of an account, of a log): JSON writes the integer 7 as "7" when it is a key of a
+  // map, so 7 and "7" are one name.
+  [[nodiscard]] ValueId one_name(ValueId id);
+  // The integer that a name is, in either spelling.
+  [[nodiscard]] std::optional<std::int64_t> integer_name(ValueId id) const;
+
   // ---- options of the checker's own (CheckOptions::extra)
   [[nodiscard]] std::int64_t option(std::string_view name, std::int64_t standard) const;
   [[nodiscard]] bool flag(std::string_view name) const;
@@ -108,6 +114,7 @@ class Judgement {
   const CheckOptions& options_;
   CheckResult& result_;
   std::vector<OperationEvents> operations_;
+  std::map<std::string, ValueId> names_;
   std::map<std::string, std::int64_t> counters_;
   std::map<std::string, std::int64_t> told_;  // by type
   std::string refusal_;

@@ -80,7 +80,7 @@ class Kafka {
     for (std::size_t i = 0; i < asked.size(); ++i) {
       const auto parts = in_.items(asked[i]);
       if (parts.size() == 3 && parts[0] == send_) {
-        logs_[parts[1]].sent.add(in_, parts[2], op);
+        logs_[in_.one_name(parts[1])].sent.add(in_, parts[2], op);
         if (in_.ok(op) && !sent(op, parts, seen[i])) return false;
       } else if (!parts.empty() && parts[0] == poll_) {
         polls = true;
@@ -101,9 +101,10 @@ class Kafka {
     if (pair.size() != 2 || pair[1] != asked[2]) return refuse(op);
     const auto offset = in_.integer(pair[0]);
     if (!offset) return pair[0] == kNil || refuse(op);
-    logs_[asked[1]].acknowledged.try_emplace(asked[2], *offset, op);
-    sends_[op.invocation][asked[1]].push_back({*offset, asked[2]});
-    place(op, asked[1], {*offset, asked[2]});
+    const ValueId key = in_.one_name(asked[1]);
+    logs_[key].acknowledged.try_emplace(asked[2], *offset, op);
+    sends_[op.invocation][key].push_back({*offset, asked[2]});
+    place(op, key, {*offset, asked[2]});
     return true;
   }
 
@@ -113,16 +114,17 @@ class Kafka {
     if (parts.size() != 2 || !in_.is_map(parts[1])) return refuse(op);
     const auto keys = in_.values().as_map(parts[1]);
     for (std::size_t i = 0; i < keys.size(); i += 2) {
+      const ValueId key = in_.one_name(keys[i]);
       for (const ValueId one : in_.items(keys[i + 1])) {
         const auto pair = in_.items(one);
         const auto offset = pair.size() == 2 ? in_.integer(pair[0]) : std::nullopt;
         if (!offset) return refuse(op);
-        Log& log = logs_[keys[i]];
+        Log& log = logs_[key];
         ++in_.counter("polled");
         log.first_poll.try_emplace(pair[1], op);
         if (!log.highest || *offset > log.highest->first) log.highest = {*offset, op};
-        polls_[op.invocation][keys[i]].push_back({*offset, pair[1]});
-        place(op, keys[i], {*offset, pair[1]});
+        polls_[op.invocation][key].push_back({*offset, pair[1]});
+        place(op, key, {*offset, pair[1]});
       }
     }
     return true;

@@ -69,7 +69,7 @@ class Sagas {
         return false;
       }
       by_saga[parts[0]][parts[1]] += *amount;
-      by_account[parts[1]] += *amount;
+      by_account[in_.one_name(parts[1])] += *amount;
     }
     return true;
   }
@@ -107,12 +107,13 @@ class Sagas {
         in_.refuse(op, "whole numbers as balances");
         return false;
       }
-      const auto sum = by_account.find(entries[i]);
+      const ValueId account = in_.one_name(entries[i]);
+      const auto sum = by_account.find(account);
       const std::int64_t initial = *balance - (sum == by_account.end() ? 0 : sum->second);
-      const auto [place, fresh] = initial_.try_emplace(entries[i], initial, op);
+      const auto [place, fresh] = initial_.try_emplace(account, initial, op);
       if (fresh || place->second.first == initial) continue;
       in_.tell("ledger-mismatch", {place->second.second.invocation, op.invocation},
-               in_.named(op) + " returned the balance " + std::to_string(*balance) + " of account " + in_.shown(entries[i]) +
+               in_.named(op) + " returned the balance " + std::to_string(*balance) + " of account " + in_.shown(account) +
                    ", which less its events is " + std::to_string(initial) + "; in the read of " +
                    in_.event(place->second.second.invocation) + " it is " + std::to_string(place->second.first));
     }

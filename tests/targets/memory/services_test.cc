@@ -135,7 +135,8 @@ TEST_F(LogBrokerTest, BugsShow) {
     LogBroker broker({bug, 1});
     apply(broker, "send", R"([["send",0,"a"],["send",0,"b"]])");
     apply(broker, "assign", "[0]");
-    return apply(broker, "poll", R"([["poll"]])") + " " + apply(broker, "poll", R"([["poll"]])");
+    const std::string first = apply(broker, "poll", R"([["poll"]])");
+    return first + " " + apply(broker, "poll", R"([["poll"]])");
   };
   EXPECT_EQ(polled(Bug::none), R"(ok [["poll",{"0":[[0,"a"],[1,"b"]]}]] ok [["poll",{}]])");
   EXPECT_EQ(polled(Bug::lost_write), R"(ok [["poll",{}]] ok [["poll",{}]])");
