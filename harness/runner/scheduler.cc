@@ -32,6 +32,7 @@ void Scheduler::completed(int worker, ProcessId process, const Operation& operat
 std::optional<Operation> Scheduler::next(int worker, ProcessId process) {
   std::unique_lock lock(mutex_);
   Slot& slot = *slots_[static_cast<std::size_t>(worker)];
+  slot.arrival = ++arrivals_;
   std::int64_t group = -1;
   while (!closed_) {
     if (slot.done || generator_ == nullptr) {
@@ -70,14 +71,14 @@ bool Scheduler::has_leader(std::int64_t until_ns) const {
                      [&](const auto& s) { return s->leader && s->until_ns == until_ns; });
 }
 
-// Makes one follower of the group that waits for that moment ask.
+// Makes one follower of the group that waits for that moment ask: the one that came first.
 void Scheduler::pass_baton(std::int64_t until_ns) {
+  Slot* first = nullptr;
   for (const auto& slot : slots_) {
-    if (slot->clock_only && !slot->leader && slot->until_ns == until_ns) {
-      wake(*slot);
-      return;
-    }
+    const bool follows = slot->clock_only && !slot->leader && slot->until_ns == until_ns;
+    if (follows && (first == nullptr || slot->arrival < first->arrival)) first = slot.get();
   }
+  if (first != nullptr) wake(*first);
 }
 
 std::int64_t Scheduler::sleep(std::unique_lock<std::mutex>& lock, Slot& slot, Wait wait, std::int64_t group) {

@@ -4,7 +4,8 @@
 //
 // Sleeping without a herd. Mostly all idle workers wait for the same moment, the next arrival of the rate. One of
 // them, the group's leader, sleeps until then; the others are its followers and are not woken. When the leader leaves
-// with an operation it wakes one follower, which asks, is told the next moment, and becomes the leader for it. Should
+// with an operation it wakes the follower that has waited longest, which asks, is told the next moment, and becomes the
+// leader for it: so all workers, and with them all nodes, get their share of the operations at any rate. Should
 // the guess be wrong (generators may treat workers differently), a follower asks by itself kFollowNs later.
 //
 // Thread-safety: all methods from any thread; each worker number is used by one thread at a time.
@@ -57,6 +58,7 @@ class Scheduler {
     bool clock_only = false;        // a moment
     bool leader = false;            // wakes itself at that moment, on behalf of all that wait for it
     std::int64_t until_ns = 0;
+    std::uint64_t arrival = 0;      // its place among all calls of next()
   };
 
   void wake(Slot& slot);
@@ -74,6 +76,7 @@ class Scheduler {
   bool stopping_ = false;
   bool closed_ = false;
   std::vector<std::unique_ptr<Slot>> slots_;
+  std::uint64_t arrivals_ = 0;
   std::size_t done_ = 0;      // slots that are done
   int waiting_events_ = 0;    // slots that sleep with on_update
   std::condition_variable all_done_;

@@ -52,6 +52,23 @@ TEST_F(RunFixture, EndsAtTheTimeLimitAndKeepsTheRate) {
   EXPECT_NEAR(static_cast<double>(outcome->main_end_ns - outcome->main_begin_ns) / 1e9, 0.5, 0.15);
 }
 
+// Also at a rate that a single worker could keep: each worker is on a node, and no node shall be left out.
+TEST_F(RunFixture, EveryWorkerGetsItsShare) {
+  workload_.generator = gen::repeat({"read", std::nullopt, {}});
+  setup_.workers.workers = 10;
+  setup_.time_limit_s = 0.5;
+  setup_.rate = 600;
+  ASSERT_TRUE(run());
+  std::map<std::int64_t, int> asked;
+  for (const auto& e : events_) asked[e.process] += e.type == "invoke" ? 1 : 0;
+  const int all = count("invoke");
+  ASSERT_EQ(asked.size(), 10u);
+  for (const auto& [process, invoked] : asked) {
+    EXPECT_GT(invoked, all / 20) << "process " << process << " of " << all;
+    EXPECT_LT(invoked, all / 5) << "process " << process << " of " << all;
+  }
+}
+
 TEST_F(RunFixture, AnExceptionIsInfoAndRetiresTheProcess) {
   workload_.generator = ops(30);
   target_->on_invoke = [](std::size_t, const Operation& op, Deadline) -> Completion {
