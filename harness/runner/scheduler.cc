@@ -1,8 +1,13 @@
 #include "harness/runner/scheduler.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ordeal {
+
+namespace {
+constexpr std::int64_t kLongestNs = 1'000'000'000;
+}  // namespace
 
 Scheduler::Scheduler(int workers, std::function<std::int64_t()> clock) : clock_(std::move(clock)) {
   for (int i = 0; i < workers; ++i) slots_.push_back(std::make_unique<Slot>());
@@ -34,6 +39,7 @@ std::optional<Operation> Scheduler::next(int worker, ProcessId process) {
   Slot& slot = *slots_[static_cast<std::size_t>(worker)];
   slot.arrival = ++arrivals_;
   std::int64_t group = -1;
+  bool arriving = true;
   while (!closed_) {
     if (slot.done || generator_ == nullptr) {
       slot.woken = false;
@@ -41,6 +47,10 @@ std::optional<Operation> Scheduler::next(int worker, ProcessId process) {
       continue;
     }
     const std::int64_t now = clock_();
+    if (const Slot* due = std::exchange(arriving, false) ? due_at(now) : nullptr; due != nullptr && !stopping_) {
+      group = queue(lock, slot, due->until_ns, false);
+      continue;
+    }
     GeneratorStep step = stopping_ ? GeneratorStep(Done{})
                                    : generator_->next({now, worker, process, static_cast<int>(slots_.size())});
     if (auto* operation = std::get_if<Operation>(&step)) {
@@ -81,8 +91,15 @@ void Scheduler::pass_baton(std::int64_t until_ns) {
   if (first != nullptr) wake(*first);
 }
 
+// A worker whose moment has come and that has not got its operation yet: who arrives now must not overtake it.
+const Scheduler::Slot* Scheduler::due_at(std::int64_t now) const {
+  for (const auto& slot : slots_) {
+    if (slot->clock_only && (slot->woken || (slot->leader && slot->until_ns <= now))) return slot.get();
+  }
+  return nullptr;
+}
+
 std::int64_t Scheduler::sleep(std::unique_lock<std::mutex>& lock, Slot& slot, Wait wait, std::int64_t group) {
-  constexpr std::int64_t kLongestNs = 1'000'000'000;
   slot.woken = false;
   if (wait.on_update) {
     if (group >= 0) pass_baton(group);
@@ -94,14 +111,19 @@ std::int64_t Scheduler::sleep(std::unique_lock<std::mutex>& lock, Slot& slot, Wa
     slot.on_update = false;
     return -1;
   }
-  slot.leader = !has_leader(wait.until_ns);
-  slot.until_ns = wait.until_ns;
   if (group >= 0 && group != wait.until_ns && !has_leader(group)) {
     // The rest of the group that it was woken from waits for the moment that it was told.
     for (const auto& other : slots_) {
       if (other->clock_only && other->until_ns == group) other->until_ns = wait.until_ns;
     }
   }
+  return queue(lock, slot, wait.until_ns, !has_leader(wait.until_ns));
+}
+
+std::int64_t Scheduler::queue(std::unique_lock<std::mutex>& lock, Slot& slot, std::int64_t until_ns, bool leader) {
+  slot.woken = false;
+  slot.leader = leader;
+  slot.until_ns = until_ns;
   slot.clock_only = true;
   while (!closed_ && !slot.woken) {
     // A follower's moment may be moved while it sleeps.

@@ -67,6 +67,9 @@ class Scheduler {
   // Sleeps until the moment, an event, or a wake. `group`: the moment of the group it belonged to, -1: none. Returns
   // that of the group it belongs to now.
   std::int64_t sleep(std::unique_lock<std::mutex>& lock, Slot& slot, Wait wait, std::int64_t group);
+  // Sleeps until the moment, as leader or follower of its group, or a wake; returns the group it belongs to then.
+  std::int64_t queue(std::unique_lock<std::mutex>& lock, Slot& slot, std::int64_t until_ns, bool leader);
+  [[nodiscard]] const Slot* due_at(std::int64_t now) const;
   void pass_baton(std::int64_t until_ns);
   [[nodiscard]] bool has_leader(std::int64_t until_ns) const;
 

@@ -61,7 +61,7 @@ TEST_F(RunFixture, EveryWorkerGetsItsShare) {
   ASSERT_TRUE(run());
   std::map<std::int64_t, int> asked;
   for (const auto& e : events_) asked[e.process] += e.type == "invoke" ? 1 : 0;
-  const int all = count("invoke");
+  const int all = static_cast<int>(count("invoke"));
   ASSERT_EQ(asked.size(), 10u);
   for (const auto& [process, invoked] : asked) {
     EXPECT_GT(invoked, all / 20) << "process " << process << " of " << all;
