@@ -134,7 +134,7 @@ class ClockTest : public FaultTest {
   }
   void heal(Injection& injection) {
     undo(injection, "clock", "test-1");
-    expect(injection.confirm_healed(in(5)), true, "byte for byte the kernel's");
+    expect(injection.confirm_healed(in(30)), true, "byte for byte the kernel's");
     EXPECT_EQ(left_behind(), "");
   }
   std::string time_script_;
@@ -148,7 +148,7 @@ TEST_F(ClockTest, EtcdIsAnHourAheadByItsOwnLogAndNobodyElseIs) {
   const std::string before = memory_of_target(0);
   const auto clock = inject("offset", {{"offset", "3600"}});
   EXPECT_THAT(clock->nodes(), ElementsAre("n1"));
-  expect_offset(clock->confirm(in(5)), true, 3600);
+  expect_offset(clock->confirm(in(30)), true, 3600);
   EXPECT_NE(memory_of_target(0), before);
   expect_ahead(0, 3600);
   expect_ahead(1, 0);
@@ -171,7 +171,7 @@ TEST_F(ClockTest, RedisDriftsStrobesJumpsAndFreezes) {
   {
     const auto clock = inject("drift", {{"drift", "10"}});
     const double began = wall_clock();
-    expect(clock->confirm(in(5)), true, "gains +");
+    expect(clock->confirm(in(30)), true, "gains +");
     const double first = ahead(0);
     EXPECT_GT(first, 0);
     std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -182,7 +182,7 @@ TEST_F(ClockTest, RedisDriftsStrobesJumpsAndFreezes) {
   }
   {
     const auto clock = inject("strobe", {{"offset", "-100"}, {"period", "200ms"}});
-    expect(clock->confirm(in(5)), true, "2 of 2 offsets were seen");
+    expect(clock->confirm(in(30)), true, "2 of 2 offsets were seen");
     std::vector<bool> seen(2, false);
     for (int i = 0; i < 100 && !(seen[0] && seen[1]); ++i) {
       const double offset = ahead(0);
@@ -196,12 +196,12 @@ TEST_F(ClockTest, RedisDriftsStrobesJumpsAndFreezes) {
   }
   {
     const auto clock = inject("jump", {{"offset", "0"}, {"period", "100ms"}});
-    expect(clock->confirm(in(5)), true, "of 8 offsets were seen");
+    expect(clock->confirm(in(30)), true, "of 8 offsets were seen");
     heal(*clock);
   }
   {
     const auto clock = inject("freeze", {});
-    expect(clock->confirm(in(5)), true, "its clock moved by 0.0 ms");
+    expect(clock->confirm(in(30)), true, "its clock moved by 0.0 ms");
     const std::string told = on(0, time_script_);
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     EXPECT_EQ(on(0, time_script_), told);
@@ -240,7 +240,7 @@ TEST_F(ClockTest, ARestartedServerIsCaughtAndAStoppedOneStaysStopped) {
   if (IsSkipped() || HasFatalFailure()) return;
   ASSERT_TRUE(target_->pause(cluster().at(0)));
   const auto clock = inject("offset", {{"offset", "3600"}});
-  expect_offset(clock->confirm(in(5)), true, 3600);
+  expect_offset(clock->confirm(in(30)), true, 3600);
   const std::string state = "sed -n 's/^State:.\\(.\\).*/\\1/p' /proc/$(pgrep -x redis-server)/status";
   EXPECT_EQ(on(0, state), "T\n");
   ASSERT_TRUE(target_->resume(cluster().at(0)));
@@ -270,7 +270,7 @@ TEST_F(ClockTest, TwoAtOnceAreRefusedAndTheOffsetsAreInTheHistory) {
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("changed already, by fault test-1"));
   undo(**second, "clock", "test-2");
-  expect_offset(clock->confirm(in(5)), true, 10);
+  expect_offset(clock->confirm(in(30)), true, 10);
   heal(*clock);
 
   options_.declare(nemesis_options());

@@ -47,11 +47,11 @@ TEST_F(ProcessFaultTest, PauseStopsTheNamedNodesOnlyAndTheUndoLetsThemGoOn) {
   EXPECT_THAT(pause->nodes(), ElementsAre("n2", "n4"));
   ASSERT_TRUE(pause->inject(in(10)));
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(state(i, pid(i)), i == 1 || i == 3 ? "T\n" : "S\n");
-  expect(pause->confirm(in(2)), true, "is in state T");
-  expect(pause->confirm_healed(in(0.3)), false, "is still stopped");
+  expect(pause->confirm(in(30)), true, "is in state T");
+  expect(pause->confirm_healed(in(1)), false, "is still stopped");
   undo(*pause, "pause", "test-1");
-  expect(pause->confirm_healed(in(2)), true, "runs, state S");
-  expect(pause->confirm(in(0.3)), false, "is in state S");
+  expect(pause->confirm_healed(in(30)), true, "runs, state S");
+  expect(pause->confirm(in(1)), false, "is in state S");
   EXPECT_EQ(left_behind(), "");
 }
 
@@ -59,13 +59,13 @@ TEST_F(ProcessFaultTest, KillIsProvenAndHealedByStarting) {
   const int before = pid(2);
   const auto kill = prepared("kill", "primaries", "test-1");
   EXPECT_THAT(kill->nodes(), ElementsAre("n3"));
-  expect(kill->confirm(in(0.3)), false, "is still there");
+  expect(kill->confirm(in(1)), false, "is still there");
   ASSERT_TRUE(kill->inject(in(10)));
   EXPECT_THAT(state(2, before), AnyOf("", "Z\n")) << "gone, or dead and not yet reaped by the node's init";
-  expect(kill->confirm(in(2)), true, "is gone from /proc");
-  expect(kill->confirm_healed(in(0.3)), false, "does not run");
+  expect(kill->confirm(in(30)), true, "is gone from /proc");
+  expect(kill->confirm_healed(in(1)), false, "does not run");
   ASSERT_TRUE(kill->heal(in(10)));
-  expect(kill->confirm_healed(in(2)), true, "runs again");
+  expect(kill->confirm_healed(in(30)), true, "runs again");
   EXPECT_NE(pid(2), before);
 }
 
@@ -76,7 +76,7 @@ TEST_F(ProcessFaultTest, APausedProcessMayBeKilledAndStartedAgainByAnotherFault)
   const int paused = pid(0);
   const auto kill = prepared("kill", "n1", "test-2");
   ASSERT_TRUE(kill->inject(in(10)));
-  expect(kill->confirm(in(2)), true, "is gone");
+  expect(kill->confirm(in(30)), true, "is gone");
   ASSERT_TRUE(kill->heal(in(10)));
   const int successor = pid(0);
   EXPECT_NE(successor, paused);
@@ -84,7 +84,7 @@ TEST_F(ProcessFaultTest, APausedProcessMayBeKilledAndStartedAgainByAnotherFault)
   on(0, "kill -STOP " + std::to_string(successor));
   undo(*pause, "pause", "test-1");
   EXPECT_EQ(state(0, successor), "T\n");
-  expect(pause->confirm_healed(in(2)), true, "has ended while stopped");
+  expect(pause->confirm_healed(in(30)), true, "has ended while stopped");
   on(0, "kill -CONT " + std::to_string(successor));
 }
 
@@ -117,14 +117,14 @@ TEST_F(ProcessFaultTest, RestartKillsAndStartsSeveralTimesAndCountsWhatItSaw) {
   set("restart.after", "50ms");
   const int before = pid(1);
   const auto restart = prepared("restart", "n2", "test-1");
-  expect(restart->confirm(in(0.3)), false, "killed and started 0 times");
+  expect(restart->confirm(in(1)), false, "killed and started 0 times");
   ASSERT_TRUE(restart->inject(in(15)));
-  expect(restart->confirm(in(2)), true,
+  expect(restart->confirm(in(30)), true,
          "killed and started 3 times (3 were planned); 3 times every process was gone from /proc, and 3 times others ran");
   EXPECT_NE(pid(1), before);
   ASSERT_TRUE(target_->kill(cluster().at(1)));
   ASSERT_TRUE(restart->heal(in(10)));
-  expect(restart->confirm_healed(in(2)), true, "runs as process");
+  expect(restart->confirm_healed(in(30)), true, "runs as process");
 }
 
 }  // namespace

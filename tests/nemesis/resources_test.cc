@@ -80,7 +80,7 @@ TEST_F(ResourcesTest, SlowTakesTheProcessorAwayAndLetsGo) {
   start(kBusy);
   const auto slow = inject("slow");
   EXPECT_LT(share_of_processor(), 0.45);
-  expect(slow->confirm(in(5)), true, "where it should be 40");
+  expect(slow->confirm(in(30)), true, "where it should be 40");
   expect(slow->confirm_healed(in(0.2)), false, "");
   // A pause on top of it stays in force when the slowness goes.
   set("pause.nodes", "n1");
@@ -88,10 +88,10 @@ TEST_F(ResourcesTest, SlowTakesTheProcessorAwayAndLetsGo) {
   ASSERT_TRUE(pause);
   ASSERT_TRUE((*pause)->prepare(in(10)));
   ASSERT_TRUE((*pause)->inject(in(10)));
-  expect((*pause)->confirm(in(2)), true, "is in state T");
+  expect((*pause)->confirm(in(30)), true, "is in state T");
   undo(*slow, "slow", "test-1");
-  expect(slow->confirm_healed(in(5)), true, "0 of 50 looks found it held");
-  expect((*pause)->confirm(in(2)), true, "is in state T");
+  expect(slow->confirm_healed(in(30)), true, "0 of 50 looks found it held");
+  expect((*pause)->confirm(in(30)), true, "is in state T");
   undo(**pause, "pause", "test-2");
   EXPECT_EQ(left_behind(), "");
 }
@@ -101,7 +101,7 @@ TEST_F(ResourcesTest, AnAgentThatIsKilledHoldsNothing) {
   start(kBusy);
   const auto slow = inject("slow");
   on(0, "kill -KILL $(cut -d' ' -f1 /var/lib/ordeal/faults/test-1/background)");
-  expect(slow->confirm_healed(in(5)), true, "0 of 50 looks found it held");
+  expect(slow->confirm_healed(in(30)), true, "0 of 50 looks found it held");
   undo(*slow, "slow", "test-1");
   EXPECT_EQ(left_behind(), "");
 }
@@ -112,13 +112,13 @@ TEST_F(ResourcesTest, WithoutDescriptorsNoNewClientIsServedAndAfterwardsItIs) {
   const std::string before = limits();
   const int process = pid();
   const auto files = inject("files");
-  expect(files->confirm(in(2)), true, "descriptors and may have");
+  expect(files->confirm(in(30)), true, "descriptors and may have");
   EXPECT_NE(limits(), before);
   EXPECT_FALSE(pong());
-  expect(files->confirm_healed(in(0.3)), false, "as before");
+  expect(files->confirm_healed(in(1)), false, "as before");
   undo(*files, "files", "test-1");
   ASSERT_TRUE(files->heal(in(10)));
-  expect(files->confirm_healed(in(2)), true, "as before");
+  expect(files->confirm_healed(in(30)), true, "as before");
   EXPECT_EQ(limits(), before);
   EXPECT_TRUE(pong());
   EXPECT_EQ(pid(), process) << "it was not restarted";
@@ -131,7 +131,7 @@ TEST_F(ResourcesTest, WithoutMemoryAnAllocationFailsAndTheDeadAreRaised) {
   const std::string before = limits();
   const int process = pid();
   const auto memory = inject("memory");
-  expect(memory->confirm(in(2)), true, "bytes of address space and may have");
+  expect(memory->confirm(in(30)), true, "bytes of address space and may have");
   EXPECT_NE(limits(), before);
   EXPECT_TRUE(pong()) << "what it has is enough for this";
   // 200 MB in one piece: Redis ends when it gets no memory.
@@ -141,11 +141,11 @@ TEST_F(ResourcesTest, WithoutMemoryAnAllocationFailsAndTheDeadAreRaised) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   EXPECT_TRUE(target_->pids(cluster().at(0))->empty());
-  expect(memory->confirm(in(2)), true, "have ended under it");
+  expect(memory->confirm(in(30)), true, "have ended under it");
   undo(*memory, "memory", "test-1");
   ASSERT_TRUE(memory->heal(in(10)));
   EXPECT_NE(pid(), process);
-  expect(memory->confirm_healed(in(2)), true, "have ended, and with them their limits");
+  expect(memory->confirm_healed(in(30)), true, "have ended, and with them their limits");
   EXPECT_EQ(limits(), before);
   EXPECT_EQ(left_behind(), "");
 }
