@@ -42,7 +42,8 @@ struct RawEvent {
 class EventSink {
  public:
   EventSink(std::string_view name, const ReadOptions& options, ValueTable& values) : name_(name), options_(options), values_(values) {
-    if (options.transactions) transactions_.emplace(values);
+    // The key of a tuple may be a list, and keys are compared by number.
+    if (options.transactions && !options.independent) transactions_.emplace(values);
   }
   virtual ~EventSink() = default;
   EventSink(const EventSink&) = delete;

@@ -147,6 +147,9 @@ class Check {
         result_.reason = about(k) + (d.reason.empty() ? "it was not decided" : d.reason);
       }
     }
+    // The simplest explanation first.
+    std::stable_sort(result_.anomalies.begin(), result_.anomalies.begin() + static_cast<std::ptrdiff_t>(std::min(bad, kMostMinimised)),
+                     [](const Anomaly& a, const Anomaly& b) { return a.operations.size() < b.operations.size(); });
     if (!algorithms.empty()) {
       result_.algorithm.clear();
       for (const std::string& name : algorithms) result_.algorithm += (result_.algorithm.empty() ? "" : "+") + name;

@@ -213,7 +213,8 @@ TEST_F(EtcdRun, SerializableReadsUnderPartitionsAreCaughtAndExplainedBriefly) {
     const auto& checks = document->find("checks")->items();
     const auto& anomaly = checks.front().find("anomalies")->items().front();
     EXPECT_EQ(anomaly.find("type")->string(), "nonlinearizable");
-    EXPECT_LE(anomaly.find("operations")->items().size(), 6u);
+    // Mostly two or three; each further write of the value that was read must be named, too, to be ruled out.
+    EXPECT_LE(anomaly.find("operations")->items().size(), 12u);
     return;
   }
   FAIL() << "no seed showed a stale read";
