@@ -123,6 +123,12 @@ Result<void> ProcessInjection::on_all(const std::function<Result<void>(std::size
   }));
 }
 
+Result<void> ProcessInjection::start_again() const {
+  auto done = on_all([&](std::size_t node) { return target_.start(cluster_.at(node)); });
+  if (!done) return fail(done.error().during("starting again"));
+  return done;
+}
+
 std::string process_fault_problem(const FaultContext& context, std::string_view fault) {
   if (context.cluster.nodes.empty() || context.target.processes() == nullptr) {
     return fmt::format("target {} has no processes on nodes that it could act on", context.target.name());

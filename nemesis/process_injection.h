@@ -45,6 +45,8 @@ class ProcessInjection : public Injection {
 
   // Does the same on every selected node, all at once; the first error names its node.
   Result<void> on_all(const std::function<Result<void>(std::size_t)>& step) const;
+  // Starts the target again on the selected nodes, where it does not run.
+  Result<void> start_again() const;
 
   Cluster& cluster_;
   Target& target_;

@@ -174,11 +174,7 @@ class Limit final : public AgentInjection {
   }
 
   // It may have ended for want of what it needed.
-  Result<void> heal(Deadline) override {
-    auto done = on_all([&](std::size_t node) { return target_.start(cluster_.at(node)); });
-    if (!done) return fail(done.error().during("starting again"));
-    return done;
-  }
+  Result<void> heal(Deadline) override { return start_again(); }
 
   Result<Observation> confirm_healed(Deadline deadline) override {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {

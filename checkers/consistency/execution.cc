@@ -169,20 +169,20 @@ Execution make_execution(const History& history, const lin::Model& model, const 
 
 std::vector<char> happened(const Execution& execution, const Sources& sources) {
   std::vector<char> out(execution.accesses.size(), 0);
-  std::vector<AccessId> todo;
+  std::vector<AccessId> pending;
   for (AccessId i = 0; i < out.size(); ++i) {
     if (!execution.accesses[i].crashed()) {
       out[i] = 1;
-      todo.push_back(i);
+      pending.push_back(i);
     }
   }
-  while (!todo.empty()) {
-    const AccessId i = todo.back();
-    todo.pop_back();
+  while (!pending.empty()) {
+    const AccessId i = pending.back();
+    pending.pop_back();
     const Source from = sources[i];
     if (from == kInitial || from == kUndecided || out[from] != 0) continue;
     out[from] = 1;
-    todo.push_back(from);
+    pending.push_back(from);
   }
   return out;
 }

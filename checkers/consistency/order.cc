@@ -157,15 +157,15 @@ bool Order::absorb(AccessId from, AccessId to) {
 void Order::add(const Edge& edge, const std::function<void(AccessId)>& changed) {
   out_[edge.from].push_back(edge);
   if (!absorb(edge.from, edge.to)) return;
-  std::vector<AccessId> todo{edge.to};
+  std::vector<AccessId> pending{edge.to};
   changed(edge.to);
-  while (!todo.empty()) {
-    const AccessId a = todo.back();
-    todo.pop_back();
+  while (!pending.empty()) {
+    const AccessId a = pending.back();
+    pending.pop_back();
     for (const Edge& next : out_[a]) {
       if (!absorb(a, next.to)) continue;
       changed(next.to);
-      todo.push_back(next.to);
+      pending.push_back(next.to);
     }
   }
 }
