@@ -169,7 +169,7 @@ class Check {
       const OrderCore core = order_core(in, std::move(answer), kind, kExtra[order], [&](Transactions part) { return infer_part(std::move(part), kind); }, late_);
       Dilemma dilemma{no_order(kind) + (kind == OrderKind::prefix && order == 1 ? "" : kSuffix[order]), core.txns, core.answer.key, kNone, kNone,
                       core.answer.if_first, core.answer.if_second};
-      if (core.answer.culprits.size() == 2) {
+      if (core.answer.one_choice) {
         dilemma.first = core.answer.culprits[0];
         dilemma.second = core.answer.culprits[1];
       }

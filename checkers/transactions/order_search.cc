@@ -1,330 +1,259 @@
-// The search for an order, in four steps, each of which ends most histories:
+// The search for an order. States are nodes, or for snapshot isolation and prefix consistency the pairs of Space: then the same
+// question is whether the graph of pairs has a cycle.
 //
-//   1. the known edges alone have a cycle: no;
-//   2. choices are made as a topological order of the known edges has it (invocations break ties): no cycle: yes;
-//   3. each choice is tried against the known edges: one that closes a cycle is refuted and its opposite becomes known,
-//      until nothing changes; both refuted: no;
-//   4. what is left is decided one by one with backtracking. A refuted choice knows which decisions its cycles went
-//      through, and the search jumps back to the latest of those.
-//
-// States are nodes, or for snapshot isolation and prefix consistency the pairs of Space: then the same question is whether
-// the graph of pairs has a cycle.
+//   1. The known edges alone have a cycle: no.
+//   2. An order is sought that is serial and keeps real time, which is more than was asked for and found fast where there is
+//      one; then one of the kind asked for that keeps real time.
+//   3. A choice is refuted when one of its edges alone closes a cycle; then its opposite is known, until nothing changes; both
+//      refuted: no. With real time the searches for that stay within what was concurrent; without, all is asked at once, as
+//      reachability in bits.
+//   4. What is left is a search that learns from contradictions (clause_search.h). It tries first what agrees with the order
+//      that the states are in (state_order.h), which begins as the order of time.
 
 #include "checkers/transactions/order_search.h"
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <optional>
-#include <queue>
 
-#include "checkers/transactions/cycles.h"
+#include "checkers/transactions/clause_search.h"
+#include "checkers/transactions/state_order.h"
 
 namespace ordeal::txn {
 namespace {
 
-// Edges added by a choice; known ones carry kNone.
-struct Added {
-  std::uint32_t to = 0;
-  EdgeKind kind = EdgeKind::ww;
-  std::uint32_t choice = kNone;
-  KeyIndex key = kNone;
-  ValueId value = kAbsent;
-};
+constexpr std::uint64_t kEnough = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kFirstConflicts = 5'000;      // of an attempt that may fail
+constexpr std::uint64_t kFirstSteps = 20'000'000;     // and as many for each choice and state as below
+constexpr std::uint64_t kFirstStepsEach = 100;
+constexpr std::uint64_t kCheapRound = 2'000'000'000;  // words of a round of refutation in bits
+constexpr std::size_t kLanes = 8;                     // words a pass
+constexpr std::size_t kMostInvolved = 5'000;
+constexpr std::uint8_t kOne = 1, kOther = 2;  // the sides of a choice
 
-class OrderSearch {
+class OrderSearch final : private Theory {
  public:
   OrderSearch(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget)
-      : in_(inference), graph_(inference.graph), mask_((kind == OrderKind::information ? kDependencies : kAllData) | extra), out_of_budget_(out_of_budget),
-        added_(graph_.size()) {
-    if (kind == OrderKind::snapshot) space_ = Space::snapshot;
-    if (kind == OrderKind::prefix) space_ = Space::prefix;
-  }
+      : in_(inference), realtime_((extra & kRealtime) != 0), out_of_budget_(out_of_budget),
+        order_(inference.graph, inference.txns, space_of(kind), (kind == OrderKind::information ? kDependencies : kAllData) | extra) {}
 
-  OrderAnswer run() {
-    add(in_.forced, kNone);
-    if (cyclic()) return answered(Possible::no);
+  // `limited`: gives up early where it does not find an order at once.
+  OrderAnswer run(bool limited) {
+    if (limited) most_steps_ = kFirstSteps + kFirstStepsEach * (in_.choices.size() + order_.states());
+    order_.add_known(in_.forced);
+    if (!order_.sort()) return answered(Possible::no);
     if (in_.choices.empty()) return answered(Possible::yes);
-    if (guess()) return answered(Possible::yes);
-    if (!prune()) return std::move(answer_);
-    if (open_.empty()) return answered(Possible::yes);
-    return answered(backtrack());
+    open_.resize(in_.choices.size());
+    for (std::uint32_t c = 0; c < open_.size(); ++c) open_[c] = c;
+    if (realtime_ || round_is_cheap()) {
+      if (!refute()) return std::move(answer_);
+      return decide(limited ? kFirstConflicts : kEnough);
+    }
+    if (const OrderAnswer early = decide(kFirstConflicts); early.possible != Possible::undecided || limited) return early;
+    if (!refute()) return std::move(answer_);
+    return decide(kEnough);
   }
 
  private:
+  static std::optional<Space> space_of(OrderKind kind) {
+    if (kind == OrderKind::snapshot) return Space::snapshot;
+    if (kind == OrderKind::prefix) return Space::prefix;
+    return std::nullopt;
+  }
   static OrderAnswer answered(Possible possible) {
     OrderAnswer out;
     out.possible = possible;
     return out;
   }
-
-  std::uint32_t states() const { return graph_.size() * (space_ ? 2 : 1); }
-
-  std::uint32_t node_of(std::uint32_t state) const { return space_ ? state / 2 : state; }
-  // The state that an edge leads to; kNone when it does not count.
-  std::uint32_t after(std::uint32_t state, std::uint32_t to, EdgeKind kind) const {
-    if (kind == EdgeKind::rw && !(mask_ & kRW)) return kNone;
-    return space_ ? step(*space_, state, to, kind) : to;
-  }
-
-  // The next successor of a state, by known edges first.
-  bool next(std::uint32_t state, std::uint32_t& cursor, std::uint32_t& to, std::uint32_t* choice = nullptr) const {
-    const std::uint32_t node = node_of(state);
-    constexpr std::uint32_t kAddedBase = 1u << 31;
-    Edge edge;
-    while (cursor < kAddedBase && graph_.next(node, mask_, cursor, edge.to, edge.kind)) {
-      to = after(state, edge.to, edge.kind);
-      if (choice != nullptr) *choice = kNone;
-      if (to != kNone) return true;
-    }
-    if (cursor < kAddedBase) cursor = kAddedBase;
-    while (cursor - kAddedBase < added_[node].size()) {
-      const Added& one = added_[node][cursor++ - kAddedBase];
-      edge.to = one.to;
-      edge.kind = one.kind;
-      to = after(state, edge.to, edge.kind);
-      if (choice != nullptr) *choice = one.choice;
-      if (to != kNone) return true;
-    }
-    return false;
-  }
-
-  bool cyclic() const {
-    const Components parts = components(states(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) { return next(v, cursor, w); });
-    if (parts.size.size() != states()) return true;
-    return false;
-  }
-
-  void add(const std::vector<Edge>& edges, std::uint32_t choice) {
-    for (const Edge& edge : edges) {
-      if (edge.from != edge.to) added_[edge.from].push_back({edge.to, edge.kind, choice, edge.key, edge.value});
-    }
-  }
-  void remove(const std::vector<Edge>& edges) {
-    for (auto edge = edges.rbegin(); edge != edges.rend(); ++edge) {
-      if (edge->from != edge->to) added_[edge->from].pop_back();
-    }
-  }
-  const std::vector<Edge>& side(std::size_t choice, bool one) const { return one ? in_.choices[choice].one : in_.choices[choice].other; }
-
-  // All choices as a topological order has them. True: no cycle.
-  bool guess() {
-    const std::vector<std::uint32_t> rank = topological_order();
-    for (std::size_t c = 0; c < in_.choices.size(); ++c) {
-      add(side(c, rank[in_.choices[c].first] < rank[in_.choices[c].second]), static_cast<std::uint32_t>(c));
-    }
-    const bool good = !cyclic();
-    for (std::size_t c = in_.choices.size(); c-- > 0;) remove(side(c, rank[in_.choices[c].first] < rank[in_.choices[c].second]));
-    return good;
-  }
-
-  // By Kahn, earliest invocation first; for each node the place of its latest state.
-  std::vector<std::uint32_t> topological_order() const {
-    std::vector<std::uint32_t> degree(states(), 0);
-    std::uint32_t to = 0;
-    for (std::uint32_t v = 0; v < states(); ++v) {
-      for (std::uint32_t cursor = 0; next(v, cursor, to);) ++degree[to];
-    }
-    std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, std::greater<>> ready;
-    for (std::uint32_t v = 0; v < states(); ++v) {
-      if (degree[v] == 0) ready.push(v);
-    }
-    std::vector<std::uint32_t> rank(graph_.size(), 0);
-    for (std::uint32_t place = 1; !ready.empty(); ++place) {
-      const std::uint32_t v = ready.top();
-      ready.pop();
-      rank[node_of(v)] = std::max(rank[node_of(v)], place);
-      for (std::uint32_t cursor = 0; next(v, cursor, to);) {
-        if (--degree[to] == 0) ready.push(to);
-      }
-    }
-    return rank;
-  }
-
-  // Whether adding the edges of a choice closes a cycle. The decisions that the cycle goes through are added to `why`.
-  bool closes(std::size_t choice, bool one, std::vector<std::uint32_t>* why, std::vector<Edge>* cycle = nullptr) {
-    const auto& edges = side(choice, one);
-    add(edges, static_cast<std::uint32_t>(choice));
-    bool closed = false;
-    for (const Edge& edge : edges) {
-      if (edge.from == edge.to) continue;
-      for (std::uint32_t half = 0; half < (space_ ? 2u : 1u) && !closed; ++half) {
-        const std::uint32_t from = space_ ? 2 * edge.from + half : edge.from;
-        const std::uint32_t to = after(from, edge.to, edge.kind);
-        if (to == kNone || !reaches(to, from, why)) continue;
-        closed = true;
-        if (cycle != nullptr) *cycle = closed_by(edge, to, from);
-      }
-      if (closed) break;
-    }
-    remove(edges);
-    return closed;
-  }
-
-  bool reaches(std::uint32_t from, std::uint32_t goal, std::vector<std::uint32_t>* why) {
-    if (stamp_.size() < states()) {
-      stamp_.assign(states(), 0);
-      parent_.resize(states());
-    }
-    ++epoch_;
-    stack_.assign(1, from);
-    stamp_[from] = epoch_;
-    while (!stack_.empty()) {
-      const std::uint32_t v = stack_.back();
-      if (v == goal) break;
-      stack_.pop_back();
-      std::uint32_t to = 0, choice = kNone;
-      for (std::uint32_t cursor = 0; next(v, cursor, to, &choice);) {
-        ++steps_;
-        if (stamp_[to] == epoch_) continue;
-        stamp_[to] = epoch_;
-        parent_[to] = {v, choice};
-        stack_.push_back(to);
-      }
-    }
-    if (stack_.empty()) return false;
-    if (why != nullptr) {
-      for (std::uint32_t v = goal; v != from; v = parent_[v].first) {
-        if (parent_[v].second != kNone) why->push_back(parent_[v].second);
-      }
-    }
-    return true;
-  }
-
-  // The cycle of the last reaches(): `first`, and the way from its end back to its beginning.
-  std::vector<Edge> closed_by(const Edge& first, std::uint32_t from, std::uint32_t goal) const {
-    std::vector<Edge> out;
-    for (std::uint32_t v = goal; v != from; v = parent_[v].first) out.push_back(edge_between(parent_[v].first, v));
-    out.push_back(first);
-    std::reverse(out.begin(), out.end());
-    return between_transactions(graph_, out);
-  }
-  Edge edge_between(std::uint32_t state, std::uint32_t goal) const {
-    const std::uint32_t node = node_of(state);
-    Edge edge;
-    for (std::uint32_t cursor = 0; graph_.next(node, mask_, cursor, edge);) {
-      if (after(state, edge.to, edge.kind) == goal) return edge;
-    }
-    for (const Added& one : added_[node]) {
-      if (after(state, one.to, one.kind) == goal) return {node, one.to, one.key, one.value, one.kind};
-    }
-    return {node, node_of(goal), kNone, kAbsent, EdgeKind::ww};
-  }
-
   bool late() {
-    if (steps_ < next_look_) return false;
-    next_look_ = steps_ + 1'000'000;
-    return out_of_budget_();
+    if (order_.steps() >= most_steps_) return true;
+    if (order_.steps() + looked_ < next_look_) return late_;
+    next_look_ = order_.steps() + looked_ + 1'000'000;
+    return late_ = late_ || out_of_budget_();
   }
 
-  // False: the answer is found.
-  bool prune() {
-    open_.resize(in_.choices.size());
-    for (std::uint32_t c = 0; c < open_.size(); ++c) open_[c] = c;
-    for (bool changed = true; changed;) {
+  const std::vector<Edge>& side(std::uint32_t choice, bool one) const { return one ? in_.choices[choice].one : in_.choices[choice].other; }
+
+  // Theory.
+  bool give(Literal answer, std::vector<std::uint32_t>& why) override {
+    if (order_.push(side(question_of(answer), is_yes(answer)), question_of(answer))) return true;
+    why = order_.labels();
+    involve();
+    return false;
+  }
+  void take_back(Literal answer) override { order_.pop(side(question_of(answer), is_yes(answer))); }
+  bool prefers_yes(std::uint32_t question) override {
+    return order_.forward(in_.choices[question].one) || !order_.forward(in_.choices[question].other);
+  }
+  bool out_of_budget() override {
+    ++looked_;
+    return late();
+  }
+
+  void involve() {
+    if (involved_.size() > kMostInvolved) return;
+    const auto more = order_.transactions();
+    involved_.insert(involved_.end(), more.begin(), more.end());
+  }
+
+  OrderAnswer decide(std::uint64_t most_conflicts) {
+    if (open_.empty()) return answered(Possible::yes);
+    ClauseSearch search(*this, static_cast<std::uint32_t>(in_.choices.size()), open_);
+    const Found found = search.run(most_conflicts);
+    if (found == Found::yes) return answered(Possible::yes);
+    if (found == Found::undecided) return answered(Possible::undecided);
+    OrderAnswer out = answered(Possible::no);
+    out.culprits = std::move(involved_);
+    std::sort(out.culprits.begin(), out.culprits.end());
+    out.culprits.erase(std::unique(out.culprits.begin(), out.culprits.end()), out.culprits.end());
+    return out;
+  }
+
+  // Refutes what it can, and drops the choices that are made by it. False: the answer is found.
+  bool refute() {
+    for (bool changed = true; changed && !open_.empty();) {
+      std::vector<std::uint8_t> closed(open_.size(), 0);  // kOne, kOther: that side closes a cycle
       changed = false;
+      if (!realtime_ && !refute_in_bits(closed)) return given_up();
       std::vector<std::uint32_t> left;
-      for (const std::uint32_t c : open_) {
-        if (late()) {
-          answer_.possible = Possible::undecided;
-          return false;
+      for (std::size_t i = 0; i < open_.size(); ++i) {
+        const std::uint32_t c = open_[i];
+        if (realtime_) {
+          if (late()) return given_up();
+          closed[i] = static_cast<std::uint8_t>((order_.closes(side(c, true)) ? kOne : 0) | (order_.closes(side(c, false)) ? kOther : 0));
         }
-        const bool one = closes(c, true, nullptr), other = closes(c, false, nullptr);
-        if (one && other) {
-          answer_ = {Possible::no, {in_.choices[c].first, in_.choices[c].second}, in_.choices[c].key, {}, {}};
-          (void)closes(c, true, nullptr, &answer_.if_first);
-          (void)closes(c, false, nullptr, &answer_.if_second);
-          return false;
-        }
-        if (!one && !other) {
+        if (closed[i] == 0) {
           left.push_back(c);
           continue;
         }
-        add(side(c, other), kNone);
         changed = true;
+        if (closed[i] == (kOne | kOther) || !order_.push(side(c, closed[i] == kOther), kNone)) {
+          answer_ = dilemma(c);
+          return false;
+        }
       }
       open_ = std::move(left);
     }
     return true;
   }
-
-  struct Decision {
-    std::uint32_t choice = 0;
-    bool one = true;
-    bool second = false;                // the other side was refuted
-    std::vector<std::uint32_t> why;     // the decisions that refuted it
-  };
-
-  Possible backtrack() {
-    std::vector<Decision> path;
-    std::vector<std::uint32_t> depth_of(in_.choices.size(), kNone);
-    while (path.size() < open_.size()) {
-      if (late()) return Possible::undecided;
-      Decision next_one{open_[path.size()], true, false, {}};
-      while (true) {
-        std::vector<std::uint32_t> why;
-        if (!closes(next_one.choice, next_one.one, &why)) break;
-        next_one.why.insert(next_one.why.end(), why.begin(), why.end());
-        if (!next_one.second) {
-          next_one.second = true;
-          next_one.one = !next_one.one;
-          continue;
-        }
-        // Both sides are refuted: go back to the latest decision that had a part in it and has a side left.
-        std::vector<std::uint32_t> reasons = std::move(next_one.why);
-        while (true) {
-          std::uint32_t latest = kNone;
-          for (const std::uint32_t c : reasons) {
-            if (c != next_one.choice && depth_of[c] != kNone && (latest == kNone || depth_of[c] > latest)) latest = depth_of[c];
-          }
-          if (latest == kNone) return Possible::no;
-          while (path.size() > latest + 1) drop(path, depth_of);
-          Decision culprit = std::move(path.back());
-          drop(path, depth_of);
-          culprit.why.insert(culprit.why.end(), reasons.begin(), reasons.end());
-          std::erase(culprit.why, culprit.choice);
-          std::sort(culprit.why.begin(), culprit.why.end());
-          culprit.why.erase(std::unique(culprit.why.begin(), culprit.why.end()), culprit.why.end());
-          next_one = std::move(culprit);
-          if (!next_one.second) {
-            next_one.second = true;
-            next_one.one = !next_one.one;
-            break;
-          }
-          reasons = next_one.why;
-        }
-      }
-      add(side(next_one.choice, next_one.one), next_one.choice);
-      depth_of[next_one.choice] = static_cast<std::uint32_t>(path.size());
-      path.push_back(std::move(next_one));
-    }
-    return Possible::yes;
+  bool given_up() {
+    answer_ = answered(Possible::undecided);
+    return false;
   }
 
-  void drop(std::vector<Decision>& path, std::vector<std::uint32_t>& depth_of) {
-    const Decision& last = path.back();
-    remove(side(last.choice, last.one));
-    depth_of[last.choice] = kNone;
-    if (path.size() > 1 || !path.empty()) path.resize(path.size() - 1);
+  OrderAnswer dilemma(std::uint32_t c) {
+    OrderAnswer out = answered(Possible::no);
+    out.culprits = {in_.choices[c].first, in_.choices[c].second};
+    out.key = in_.choices[c].key;
+    if (refuted(c, true)) out.if_first = order_.cycle();
+    if (refuted(c, false)) out.if_second = order_.cycle();
+    out.one_choice = true;
+    return out;
+  }
+  bool refuted(std::uint32_t c, bool one) {
+    if (order_.closes(side(c, one))) return true;
+    if (!order_.push(side(c, one), kNone)) return true;
+    order_.pop(side(c, one));
+    return false;
+  }
+
+  // How many words a round in bits takes: about half of the edges for each 64 states.
+  bool round_is_cheap() const {
+    const std::uint64_t states = order_.states(), edges = in_.graph.edge_count() * 2 + in_.forced.size() + states;
+    return states / 128 * edges < kCheapRound;
+  }
+
+  // An edge of a choice that goes back in the order.
+  struct Back {
+    std::uint32_t goal = 0;    // the place where it begins
+    std::uint32_t from = 0;    // the state where it ends
+    std::uint32_t choice = 0;  // by its place in open_
+    bool one = false;
+  };
+
+  // False: out of budget. An edge that goes back in the order closes a cycle if its beginning is reached from its end. The beginnings are goals, a
+  // bit each, and states know the goals that they reach, from the last state in the order to the first.
+  bool refute_in_bits(std::vector<std::uint8_t>& closed) {
+    std::vector<Back> back;
+    for (std::uint32_t i = 0; i < open_.size(); ++i) {
+      for (const bool one : {true, false}) {
+        for (const Edge& edge : side(open_[i], one)) {
+          order_.each_pair(edge, [&](std::uint32_t from, std::uint32_t to) {
+            if (order_.place(to) < order_.place(from)) back.push_back({order_.place(from), to, i, one});
+            return true;
+          });
+        }
+      }
+    }
+    std::sort(back.begin(), back.end(), [](const Back& a, const Back& b) { return a.goal < b.goal; });
+    using Bits = std::array<std::uint64_t, kLanes>;
+    std::vector<Bits> bits(order_.states());
+    for (std::size_t begin = 0; begin < back.size();) {
+      std::size_t end = begin;
+      std::uint32_t goals = 0, last = kNone;
+      for (; end < back.size(); ++end) {
+        if (back[end].goal == last) continue;
+        if (goals == 64 * kLanes) break;
+        last = back[end].goal;
+        ++goals;
+      }
+      std::size_t q = end;
+      for (std::uint32_t place = last + 1; place-- > 0;) {
+        const std::uint32_t state = order_.at(place);
+        Bits mine{};
+        std::uint32_t to = 0;
+        for (std::uint32_t cursor = 0; order_.next(state, cursor, to);) {
+          ++looked_;
+          if (order_.place(to) > last) continue;
+          for (std::size_t w = 0; w < kLanes; ++w) mine[w] |= bits[to][w];
+        }
+        if (q > begin && back[q - 1].goal == place) {
+          --goals;
+          mine[goals / 64] |= std::uint64_t{1} << (goals % 64);
+          while (q > begin && back[q - 1].goal == place) --q;
+        }
+        bits[state] = mine;
+        if ((place & 0xffff) == 0 && late()) return false;
+      }
+      std::uint32_t goal = 0;
+      for (std::size_t i = begin; i < end; ++i) {
+        const Back& one = back[i];
+        if (i > begin && one.goal != back[i - 1].goal) ++goal;
+        if (bits[one.from][goal / 64] >> (goal % 64) & 1) closed[one.choice] = static_cast<std::uint8_t>(closed[one.choice] | (one.one ? kOne : kOther));
+      }
+      begin = end;
+    }
+    return true;
   }
 
   const Inference& in_;
-  const DependencyGraph& graph_;
-  std::optional<Space> space_;
-  unsigned mask_;
+  bool realtime_;
   const std::function<bool()>& out_of_budget_;
-  std::vector<std::vector<Added>> added_;
+  StateOrder order_;
   std::vector<std::uint32_t> open_;
-  std::vector<std::uint32_t> stamp_;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> parent_;
-  std::vector<std::uint32_t> stack_;
-  std::uint32_t epoch_ = 0;
-  std::uint64_t steps_ = 0, next_look_ = 0;
+  std::vector<TxnIndex> involved_;
+  std::uint64_t most_steps_ = kEnough, looked_ = 0, next_look_ = 0;
+  bool late_ = false;
   OrderAnswer answer_;
 };
 
 }  // namespace
 
 OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget) {
-  return OrderSearch(inference, kind, extra, out_of_budget).run();
+  constexpr unsigned kTime = kProcess | kRealtime;
+  // What forbids more cycles is proof enough.
+  if (!inference.choices.empty()) {
+    OrderAnswer yes;
+    yes.possible = Possible::yes;
+    const auto found = [&](OrderKind stronger) {
+      return OrderSearch(inference, stronger, kTime, out_of_budget).run(true).possible == Possible::yes;
+    };
+    const bool same = kind == OrderKind::serial && extra == kTime;
+    if (!same && found(OrderKind::serial)) return yes;
+    if (kind != OrderKind::serial && extra != kTime && found(kind)) return yes;
+  }
+  return OrderSearch(inference, kind, extra, out_of_budget).run(false);
 }
 
 }  // namespace ordeal::txn
