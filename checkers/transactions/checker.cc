@@ -32,7 +32,7 @@ std::size_t default_memory() {
 
 // What the analysis needs per micro-operation (columns, edges and the arrays of the searches) and per choice.
 constexpr std::size_t kBytesPerMicroOp = 200;
-constexpr std::size_t kBytesPerChoice = 300;
+constexpr std::size_t kBytesPerChoice = 120;
 constexpr std::size_t kMostChoicesOfAPart = 100'000;
 
 constexpr unsigned kExtra[] = {0, kProcess, kProcess | kRealtime};

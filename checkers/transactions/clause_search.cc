@@ -26,18 +26,17 @@ std::uint64_t luby(std::uint64_t i) {
 
 }  // namespace
 
-ClauseSearch::ClauseSearch(Theory& theory, std::uint32_t count, std::vector<std::uint32_t> questions)
-    : theory_(theory), asked_(std::move(questions)), questions_(count), watching_(2 * std::size_t{count}) {
+ClauseSearch::ClauseSearch(Theory& theory, std::uint32_t questions) : theory_(theory), questions_(questions), watching_(2 * std::size_t{questions}) {
   // The first ones come first as long as nothing is known of them.
-  for (std::size_t i = 0; i < asked_.size(); ++i) {
-    questions_[asked_[i]].activity = 1e-3 * (1 - static_cast<double>(i) / static_cast<double>(asked_.size()));
+  for (std::size_t q = 0; q < questions_.size(); ++q) {
+    questions_[q].activity = 1e-3 * (1 - static_cast<double>(q) / static_cast<double>(questions_.size()));
   }
   refill();
 }
 
 void ClauseSearch::refill() {
   std::vector<std::pair<double, std::uint32_t>> all;
-  for (const std::uint32_t q : asked_) {
+  for (std::uint32_t q = 0; q < questions_.size(); ++q) {
     if (open(q)) all.emplace_back(questions_[q].activity, q);
   }
   by_activity_ = std::priority_queue<std::pair<double, std::uint32_t>>(std::less<std::pair<double, std::uint32_t>>(), std::move(all));
@@ -211,7 +210,7 @@ void ClauseSearch::back_to(std::uint32_t wanted) {
   }
   trail_.resize(begin);
   levels_.resize(wanted);
-  if (stale_ || by_activity_.size() > 4 * asked_.size() + 1'000) refill();
+  if (stale_ || by_activity_.size() > 4 * questions_.size() + 1'000) refill();
   stale_ = false;
 }
 

@@ -36,8 +36,8 @@ enum class Found { yes, no, undecided };
 
 class ClauseSearch {
  public:
-  // `questions`: those to be answered, all below `count`. Borrows the theory.
-  ClauseSearch(Theory& theory, std::uint32_t count, std::vector<std::uint32_t> questions);
+  // The questions are numbered from 0. Borrows the theory.
+  ClauseSearch(Theory& theory, std::uint32_t questions);
   // Leaves no answer with the theory. `most_conflicts`: undecided after that many.
   [[nodiscard]] Found run(std::uint64_t most_conflicts);
 
@@ -66,7 +66,6 @@ class ClauseSearch {
   void refill();
 
   Theory& theory_;
-  std::vector<std::uint32_t> asked_;
   std::vector<Question> questions_;
   std::vector<std::vector<Literal>> clauses_;  // the first two literals are watched
   std::vector<std::vector<ClauseIndex>> watching_;  // by literal: clauses to look at when it does not hold

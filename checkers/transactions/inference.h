@@ -26,13 +26,19 @@ struct Finding {
 // transaction, shows nothing of others, or cannot be explained.
 inline constexpr TxnIndex kNoSource = kNone - 1;
 
-// One of two sets of edges holds; nobody knows which.
+// Versions of a key that follow each other for certain, as seen by what comes before or after all of them.
+struct Stretch {
+  KeyIndex key = 0;
+  TxnIndex head = kNone;      // wrote the first of them; kNone: it is the initial one
+  TxnIndex tail = kNone;      // wrote the last of them, likewise
+  ValueId head_value = kAbsent;
+  std::uint32_t readers = 0;  // of the last one: where they begin in Inference::readers
+  std::uint32_t readers_end = 0;
+};
+
+// One of two stretches of a key comes before the other; nobody knows which.
 struct Choice {
-  std::vector<Edge> one;
-  std::vector<Edge> other;
-  // The transactions whose writes of `key` it orders; `first` is before `second` in `one`.
-  TxnIndex first = 0, second = 0;
-  KeyIndex key = kNone;
+  std::uint32_t first = 0, second = 0;  // Inference::stretches
 };
 
 // Writes of a key that come after everything that was seen of it, in an unknown order.
@@ -51,6 +57,8 @@ struct Inference {
   std::vector<Finding> findings;
   std::vector<TxnIndex> source;         // by micro-operation
   std::vector<OpenGroup> open;
+  std::vector<Stretch> stretches;
+  std::vector<TxnIndex> readers;
   std::vector<Choice> choices;
   // Edges that hold at snapshot isolation and above only; the search for an order uses them.
   std::vector<Edge> forced;
@@ -59,6 +67,10 @@ struct Inference {
   // Why nothing may be called valid, e.g. because writes could not be told apart. Empty: everything was understood.
   std::string incomplete;
 };
+
+// What follows when one stretch comes before another: the writer and the readers of its last version come before the writer of the
+// other's first. Adds to `out`.
+void edges_before(const Inference& inference, const Stretch& earlier, const Stretch& later, std::vector<Edge>& out);
 
 // What a finding of each type is kept to, so that a broken store does not make a report of a million lines.
 inline constexpr std::size_t kMostFindings = 10;

@@ -73,18 +73,24 @@ class OrderSearch final : private Theory {
     return late_ = late_ || out_of_budget_();
   }
 
-  const std::vector<Edge>& side(std::uint32_t choice, bool one) const { return one ? in_.choices[choice].one : in_.choices[choice].other; }
+  // What follows when the first comes before the second, or the other way round. The result lasts until the next call.
+  const std::vector<Edge>& side(std::uint32_t choice, bool one) {
+    const Stretch &first = in_.stretches[in_.choices[choice].first], &second = in_.stretches[in_.choices[choice].second];
+    side_.clear();
+    edges_before(in_, one ? first : second, one ? second : first, side_);
+    return side_;
+  }
 
-  // Theory.
+  // Theory. Questions are choices by their place in open_.
   bool give(Literal answer, std::vector<std::uint32_t>& why) override {
-    if (order_.push(side(question_of(answer), is_yes(answer)), question_of(answer))) return true;
+    if (order_.push(side(open_[question_of(answer)], is_yes(answer)), question_of(answer))) return true;
     why = order_.labels();
     involve();
     return false;
   }
-  void take_back(Literal answer) override { order_.pop(side(question_of(answer), is_yes(answer))); }
+  void take_back(Literal answer) override { order_.pop(side(open_[question_of(answer)], is_yes(answer))); }
   bool prefers_yes(std::uint32_t question) override {
-    return order_.forward(in_.choices[question].one) || !order_.forward(in_.choices[question].other);
+    return order_.forward(side(open_[question], true)) || !order_.forward(side(open_[question], false));
   }
   bool out_of_budget() override {
     ++looked_;
@@ -99,7 +105,7 @@ class OrderSearch final : private Theory {
 
   OrderAnswer decide(std::uint64_t most_conflicts) {
     if (open_.empty()) return answered(Possible::yes);
-    ClauseSearch search(*this, static_cast<std::uint32_t>(in_.choices.size()), open_);
+    ClauseSearch search(*this, static_cast<std::uint32_t>(open_.size()));
     const Found found = search.run(most_conflicts);
     if (found == Found::yes) return answered(Possible::yes);
     if (found == Found::undecided) return answered(Possible::undecided);
@@ -144,8 +150,9 @@ class OrderSearch final : private Theory {
 
   OrderAnswer dilemma(std::uint32_t c) {
     OrderAnswer out = answered(Possible::no);
-    out.culprits = {in_.choices[c].first, in_.choices[c].second};
-    out.key = in_.choices[c].key;
+    const Stretch &first = in_.stretches[in_.choices[c].first], &second = in_.stretches[in_.choices[c].second];
+    out.culprits = {first.tail, second.head};
+    out.key = first.key;
     if (refuted(c, true)) out.if_first = order_.cycle();
     if (refuted(c, false)) out.if_second = order_.cycle();
     out.one_choice = true;
@@ -231,7 +238,8 @@ class OrderSearch final : private Theory {
   bool realtime_;
   const std::function<bool()>& out_of_budget_;
   StateOrder order_;
-  std::vector<std::uint32_t> open_;
+  std::vector<std::uint32_t> open_;  // choices that are not made
+  std::vector<Edge> side_;
   std::vector<TxnIndex> involved_;
   std::uint64_t most_steps_ = kEnough, looked_ = 0, next_look_ = 0;
   bool late_ = false;

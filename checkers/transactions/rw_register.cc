@@ -339,17 +339,6 @@ class RwRegister {
     std::size_t head = 0, tail = 0;
   };
 
-  // `a` before `b`: its last version is replaced by b's first or by something before that.
-  std::vector<Edge> before(KeyIndex k, const std::vector<Version>& versions, const Chain& a, const Chain& b) const {
-    std::vector<Edge> out;
-    const Version &tail = versions[a.tail], &head = versions[b.head];
-    if (tail.writer != kNone) out.push_back({tail.writer, head.writer, k, head.value, EdgeKind::ww});
-    for (const TxnIndex reader : tail.readers) {
-      if (reader != head.writer) out.push_back({reader, head.writer, k, head.value, EdgeKind::rw});
-    }
-    return out;
-  }
-
   void choices(KeyIndex k, const std::vector<Version>& versions) {
     std::vector<std::size_t> successor(versions.size(), 0);
     std::vector<bool> has_predecessor(versions.size(), false);
@@ -375,26 +364,22 @@ class RwRegister {
       add_finding(out_.findings, {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
       return;
     }
-    for (std::size_t c = 1; c < chains.size(); ++c) {
-      // Known to be first: whatever starts with the initial version.
-      if (chains[0].tail != 0) {
-        const auto edges = before(k, versions, chains[0], chains[c]);
-        out_.forced.insert(out_.forced.end(), edges.begin(), edges.end());
+    // Whatever starts with the initial version is known to be first; if that is the initial version alone, `known_edges` has it.
+    const auto base = static_cast<std::uint32_t>(out_.stretches.size());
+    for (const Chain& chain : chains) {
+      const Version &head = versions[chain.head], &tail = versions[chain.tail];
+      const auto readers = static_cast<std::uint32_t>(out_.readers.size());
+      out_.readers.insert(out_.readers.end(), tail.readers.begin(), tail.readers.end());
+      out_.stretches.push_back({k, head.writer, tail.writer, head.value, readers, static_cast<std::uint32_t>(out_.readers.size())});
+    }
+    const auto end = static_cast<std::uint32_t>(out_.stretches.size());
+    for (std::uint32_t c = base + 1; c < end; ++c) {
+      if (chains[0].tail != 0) edges_before(out_, out_.stretches[base], out_.stretches[c], out_.forced);
+      if (out_.choices.size() + (end - c) > max_choices_) {
+        out_.open_pairs_dropped = true;
+        return;
       }
-      for (std::size_t d = c + 1; d < chains.size(); ++d) {
-        if (spent_ > max_choices_) {
-          out_.open_pairs_dropped = true;
-          return;
-        }
-        Choice choice;
-        choice.one = before(k, versions, chains[c], chains[d]);
-        choice.other = before(k, versions, chains[d], chains[c]);
-        choice.first = versions[chains[c].tail].writer;
-        choice.second = versions[chains[d].head].writer;
-        choice.key = k;
-        spent_ += 1 + (choice.one.size() + choice.other.size()) / 8;
-        out_.choices.push_back(std::move(choice));
-      }
+      for (std::uint32_t d = c + 1; d < end; ++d) out_.choices.push_back({c, d});
     }
   }
 
@@ -413,7 +398,6 @@ class RwRegister {
   RegisterOptions options_;
   ValueId initial_;
   std::size_t max_choices_;
-  std::size_t spent_ = 0;
   std::vector<TxnIndex> owner_;
   std::vector<Write> writes_;
   std::vector<std::vector<Version>> versions_;              // by key; empty when nobody wrote it

@@ -143,7 +143,7 @@ bool StateOrder::agree(const Edge& edge, bool move) {
 bool StateOrder::push(const std::vector<Edge>& edges, std::uint32_t label) {
   for (std::size_t i = 0; i < edges.size(); ++i) {
     const Edge& edge = edges[i];
-    if (edge.from == edge.to) continue;
+    if (!counts(edge)) continue;
     if (!agree(edge, true)) {
       closing_label_ = label;
       pop(std::span(edges).first(i));
@@ -156,7 +156,7 @@ bool StateOrder::push(const std::vector<Edge>& edges, std::uint32_t label) {
 
 void StateOrder::pop(std::span<const Edge> edges) {
   for (const Edge& edge : edges) {
-    if (edge.from != edge.to) added_[edge.from].pop_back();
+    if (counts(edge)) added_[edge.from].pop_back();
   }
 }
 

@@ -89,6 +89,8 @@ class StateOrder {
   }
   bool next(std::uint32_t state, std::uint32_t& cursor, std::uint32_t& to, std::uint32_t* label) const;
   bool ends_before(std::uint32_t a, std::uint32_t b) const;
+  // False for edges that say no more than real time does.
+  bool counts(const Edge& edge) const { return edge.from != edge.to && !ends_before(edge.from, edge.to); }
   bool reaches(std::uint32_t from, std::uint32_t goal);
   bool agree(const Edge& edge, bool move);
   std::uint64_t time_of(std::uint32_t node) const;
