@@ -33,6 +33,7 @@ std::size_t default_memory() {
 // What the analysis needs per micro-operation (columns, edges and the arrays of the searches) and per choice.
 constexpr std::size_t kBytesPerMicroOp = 200;
 constexpr std::size_t kBytesPerChoice = 120;
+constexpr std::size_t kMostChoices = 50'000'000;
 constexpr std::size_t kMostChoicesOfAPart = 100'000;
 
 constexpr unsigned kExtra[] = {0, kProcess, kProcess | kRealtime};
@@ -72,7 +73,7 @@ class Check {
     }
     if (late_()) return unknown(why_late());
     if (auto orders = wanted_orders(); !orders) return unknown(orders.error().message);
-    max_choices_ = (memory - needed) / kBytesPerChoice;
+    max_choices_ = std::min((memory - needed) / kBytesPerChoice, kMostChoices);
     in_ = std::make_unique<Inference>(infer(std::move(*txns), max_choices_));
     cycles_ = find_cycles(in_->graph, late_);
     if (!cycles_.acyclic && !in_->open.empty()) choose_open(*in_);
@@ -164,7 +165,7 @@ class Check {
     result_.algorithm = "dependency-graph+order-search";
     const Inference& in = inference_for(kind);
     OrderAnswer answer = find_order(in, kind, kExtra[order], late_);
-    const bool yes = answer.possible == Possible::yes && !in.open_pairs_dropped;
+    const bool yes = answer.possible == Possible::yes;
     if (answer.possible == Possible::no) {
       const OrderCore core = order_core(in, std::move(answer), kind, kExtra[order], [&](Transactions part) { return infer_part(std::move(part), kind); }, late_);
       Dilemma dilemma{no_order(kind) + (kind == OrderKind::prefix && order == 1 ? "" : kSuffix[order]), core.txns, core.answer.key, kNone, kNone,

@@ -4,6 +4,7 @@
 // by judge.cc. Thread-safety: a value.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,12 @@ struct OpenGroup {
   std::vector<std::uint32_t> micro;  // one a transaction
 };
 
+// What real time leaves open of the same questions, which is linear where the rest is quadratic.
+struct RealtimeChoices {
+  std::vector<Choice> choices;
+  std::vector<Edge> forced;
+};
+
 struct Inference {
   explicit Inference(Transactions t)
       : owned(std::make_unique<Transactions>(std::move(t))), txns(*owned), graph(txns), committed(txns.size(), false), source(txns.micro.size(), kNoSource) {}
@@ -64,6 +71,8 @@ struct Inference {
   std::vector<Edge> forced;
   // There were too many open pairs of a key to list them among the choices.
   bool open_pairs_dropped = false;
+  // Where real time counts, these may be asked instead of `choices` and `forced`.
+  std::optional<RealtimeChoices> in_realtime;
   // Why nothing may be called valid, e.g. because writes could not be told apart. Empty: everything was understood.
   std::string incomplete;
 };

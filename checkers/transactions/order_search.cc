@@ -35,16 +35,17 @@ constexpr std::uint8_t kOne = 1, kOther = 2;  // the sides of a choice
 class OrderSearch final : private Theory {
  public:
   OrderSearch(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget)
-      : in_(inference), realtime_((extra & kRealtime) != 0), out_of_budget_(out_of_budget),
+      : in_(inference), realtime_((extra & kRealtime) != 0), in_realtime_(realtime_ && inference.in_realtime),
+        choices_(in_realtime_ ? inference.in_realtime->choices : inference.choices), out_of_budget_(out_of_budget),
         order_(inference.graph, inference.txns, space_of(kind), (kind == OrderKind::information ? kDependencies : kAllData) | extra) {}
 
   // `limited`: gives up early where it does not find an order at once.
   OrderAnswer run(bool limited) {
-    if (limited) most_steps_ = kFirstSteps + kFirstStepsEach * (in_.choices.size() + order_.states());
-    order_.add_known(in_.forced);
+    if (limited) most_steps_ = kFirstSteps + kFirstStepsEach * (choices_.size() + order_.states());
+    order_.add_known(in_realtime_ ? in_.in_realtime->forced : in_.forced);
     if (!order_.sort()) return answered(Possible::no);
-    if (in_.choices.empty()) return answered(Possible::yes);
-    open_.resize(in_.choices.size());
+    if (choices_.empty()) return answered(Possible::yes);
+    open_.resize(choices_.size());
     for (std::uint32_t c = 0; c < open_.size(); ++c) open_[c] = c;
     if (realtime_ || round_is_cheap()) {
       if (!refute()) return std::move(answer_);
@@ -75,7 +76,7 @@ class OrderSearch final : private Theory {
 
   // What follows when the first comes before the second, or the other way round. The result lasts until the next call.
   const std::vector<Edge>& side(std::uint32_t choice, bool one) {
-    const Stretch &first = in_.stretches[in_.choices[choice].first], &second = in_.stretches[in_.choices[choice].second];
+    const Stretch &first = in_.stretches[choices_[choice].first], &second = in_.stretches[choices_[choice].second];
     side_.clear();
     edges_before(in_, one ? first : second, one ? second : first, side_);
     return side_;
@@ -150,7 +151,7 @@ class OrderSearch final : private Theory {
 
   OrderAnswer dilemma(std::uint32_t c) {
     OrderAnswer out = answered(Possible::no);
-    const Stretch &first = in_.stretches[in_.choices[c].first], &second = in_.stretches[in_.choices[c].second];
+    const Stretch &first = in_.stretches[choices_[c].first], &second = in_.stretches[choices_[c].second];
     out.culprits = {first.tail, second.head};
     out.key = first.key;
     if (refuted(c, true)) out.if_first = order_.cycle();
@@ -235,7 +236,8 @@ class OrderSearch final : private Theory {
   }
 
   const Inference& in_;
-  bool realtime_;
+  bool realtime_, in_realtime_;
+  const std::vector<Choice>& choices_;
   const std::function<bool()>& out_of_budget_;
   StateOrder order_;
   std::vector<std::uint32_t> open_;  // choices that are not made
@@ -251,17 +253,21 @@ class OrderSearch final : private Theory {
 OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget) {
   constexpr unsigned kTime = kProcess | kRealtime;
   // What forbids more cycles is proof enough.
-  if (!inference.choices.empty()) {
-    OrderAnswer yes;
-    yes.possible = Possible::yes;
-    const auto found = [&](OrderKind stronger) {
-      return OrderSearch(inference, stronger, kTime, out_of_budget).run(true).possible == Possible::yes;
-    };
-    const bool same = kind == OrderKind::serial && extra == kTime;
-    if (!same && found(OrderKind::serial)) return yes;
-    if (kind != OrderKind::serial && extra != kTime && found(kind)) return yes;
+  const auto found = [&](OrderKind stronger) {
+    return OrderSearch(inference, stronger, kTime, out_of_budget).run(true).possible == Possible::yes;
+  };
+  const bool open = !inference.choices.empty() || inference.open_pairs_dropped;
+  const bool complete = !inference.open_pairs_dropped || inference.in_realtime;
+  if (open && complete && ((!(kind == OrderKind::serial && extra == kTime) && found(OrderKind::serial)) ||
+                           (!(kind == OrderKind::serial || extra == kTime) && found(kind)))) {
+    OrderAnswer out;
+    out.possible = Possible::yes;
+    return out;
   }
-  return OrderSearch(inference, kind, extra, out_of_budget).run(false);
+  OrderAnswer out = OrderSearch(inference, kind, extra, out_of_budget).run(false);
+  const bool all_asked = !inference.open_pairs_dropped || (extra == kTime && inference.in_realtime);
+  if (out.possible == Possible::yes && !all_asked) out.possible = Possible::undecided;
+  return out;
 }
 
 }  // namespace ordeal::txn

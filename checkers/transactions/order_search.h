@@ -28,7 +28,7 @@ struct OrderAnswer {
   std::vector<Edge> if_first, if_second;
 };
 
-// `extra`: kProcess, kRealtime or both.
+// `extra`: nothing, kProcess, or both kProcess and kRealtime.
 [[nodiscard]] OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extra,
                                      const std::function<bool()>& out_of_budget);
 

@@ -8,6 +8,7 @@
 // a read-modify-write there is one chain and nothing to choose.
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "checkers/base/catalogue.h"
@@ -46,6 +47,7 @@ class RwRegister {
         if (out_.source[m] != kNoSource) note_reader(t, m);
       }
     }
+    out_.in_realtime.emplace();
     for (KeyIndex k = 0; k < txns.keys.size(); ++k) one_key(k);
     if (options_.orders.sequential || options_.orders.linearizable) asked_orders();
     std::vector<EdgeList> lists;
@@ -348,6 +350,7 @@ class RwRegister {
       if (has_predecessor[successor[v]]) {
         // It read two versions before it wrote: internal, and nothing that needs an order can be proved.
         out_.open_pairs_dropped = true;
+        out_.in_realtime.reset();
         return;
       }
       has_predecessor[successor[v]] = true;
@@ -373,13 +376,61 @@ class RwRegister {
       out_.stretches.push_back({k, head.writer, tail.writer, head.value, readers, static_cast<std::uint32_t>(out_.readers.size())});
     }
     const auto end = static_cast<std::uint32_t>(out_.stretches.size());
+    choices_in_realtime(base, chains[0].tail != 0);
+    if (out_.open_pairs_dropped) return;
     for (std::uint32_t c = base + 1; c < end; ++c) {
       if (chains[0].tail != 0) edges_before(out_, out_.stretches[base], out_.stretches[c], out_.forced);
       if (out_.choices.size() + (end - c) > max_choices_) {
         out_.open_pairs_dropped = true;
+        out_.choices.clear();
         return;
       }
       for (std::uint32_t d = c + 1; d < end; ++d) out_.choices.push_back({c, d});
+    }
+  }
+
+  // The stretches of one key, the initial one first.
+  void choices_in_realtime(std::uint32_t base, bool initial_written) {
+    if (!out_.in_realtime) return;
+    RealtimeChoices& out = *out_.in_realtime;
+    const Transactions& txns = out_.txns;
+    constexpr EventIndex kNever = std::numeric_limits<EventIndex>::max();
+    const auto begin = [&](std::uint32_t s) { return txns.invocation[out_.stretches[s].head]; };
+    const auto end_of = [&](TxnIndex t) { return txns.outcome[t] == Outcome::ok ? txns.completion[t] : kNever; };
+    std::vector<std::uint32_t> by_begin;
+    for (std::uint32_t s = base + 1; s < out_.stretches.size(); ++s) by_begin.push_back(s);
+    std::sort(by_begin.begin(), by_begin.end(), [&](std::uint32_t a, std::uint32_t b) { return begin(a) < begin(b); });
+    // Concurrent ones.
+    std::vector<std::uint32_t> active;
+    for (const std::uint32_t s : by_begin) {
+      std::erase_if(active, [&](std::uint32_t old) { return end_of(out_.stretches[old].tail) < begin(s); });
+      for (const std::uint32_t old : active) out.choices.push_back({old, s});
+      active.push_back(s);
+      if (out.choices.size() > max_choices_) {
+        out_.in_realtime.reset();
+        return;
+      }
+    }
+    // The others: who read the last version of one comes before those that follow it, which real time may not say. If the writer
+    // of one of these ended before the reader began, that alone is a contradiction.
+    for (std::uint32_t s = base; s < out_.stretches.size(); ++s) {
+      const Stretch& earlier = out_.stretches[s];
+      const bool first = s == base;
+      if (first && !initial_written) continue;
+      const EventIndex after = first ? 0 : end_of(earlier.tail);
+      const auto from = first ? by_begin.begin() : std::upper_bound(by_begin.begin(), by_begin.end(), after, [&](EventIndex event, std::uint32_t other) { return event < begin(other); });
+      if (first) {
+        for (const std::uint32_t other : by_begin) out.forced.push_back({earlier.tail, out_.stretches[other].head, earlier.key, out_.stretches[other].head_value, EdgeKind::ww});
+      }
+      for (std::uint32_t i = earlier.readers; i < earlier.readers_end; ++i) {
+        const TxnIndex reader = out_.readers[i];
+        for (auto other = from; other != by_begin.end() && begin(*other) < end_of(reader); ++other) {
+          const Stretch& later = out_.stretches[*other];
+          if (later.head == reader) continue;
+          out.forced.push_back({reader, later.head, later.key, later.head_value, EdgeKind::rw});
+          if (end_of(later.head) < txns.invocation[reader]) break;
+        }
+      }
     }
   }
 
