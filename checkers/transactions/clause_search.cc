@@ -9,7 +9,7 @@ namespace {
 constexpr double kDecay = 0.95;
 constexpr double kLargest = 1e100;
 constexpr std::size_t kMostLiterals = 50'000'000;
-constexpr std::uint64_t kRestart = 128;  // conflicts, times the Luby sequence
+constexpr std::uint64_t kRestart = 128;  // conflicts, times the Luby sequence, and more where answering anew takes long
 
 // 1 1 2 1 1 2 4 1 1 2 … (Luby, Sinclair and Zuckerman, 1993).
 std::uint64_t luby(std::uint64_t i) {
@@ -44,7 +44,8 @@ void ClauseSearch::refill() {
 
 Found ClauseSearch::run(std::uint64_t most_conflicts) {
   Found found = Found::undecided;
-  std::uint64_t conflicts = 0, restarts = 0, next_restart = kRestart * luby(0);
+  const std::uint64_t unit = kRestart + questions_.size() / 64;
+  std::uint64_t conflicts = 0, restarts = 0, next_restart = unit * luby(0);
   while (conflicts <= most_conflicts && size_ <= kMostLiterals && !theory_.out_of_budget()) {
     if (!propagate()) {
       ++conflicts;
@@ -55,7 +56,7 @@ Found ClauseSearch::run(std::uint64_t most_conflicts) {
       continue;
     }
     if (conflicts >= next_restart) {
-      next_restart = conflicts + kRestart * luby(++restarts);
+      next_restart = conflicts + unit * luby(++restarts);
       back_to(0);
       continue;
     }

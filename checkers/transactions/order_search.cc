@@ -106,6 +106,12 @@ class OrderSearch final : private Theory {
 
   OrderAnswer decide(std::uint64_t most_conflicts) {
     if (open_.empty()) return answered(Possible::yes);
+    // In the order of time, so that what contradicts each other was decided shortly after each other.
+    const auto time = [&](std::uint32_t c) {
+      const TxnIndex first = in_.stretches[choices_[c].first].head, second = in_.stretches[choices_[c].second].head;
+      return std::max(in_.txns.invocation[first], in_.txns.invocation[second]);
+    };
+    std::stable_sort(open_.begin(), open_.end(), [&](std::uint32_t a, std::uint32_t b) { return time(a) < time(b); });
     ClauseSearch search(*this, static_cast<std::uint32_t>(open_.size()));
     const Found found = search.run(most_conflicts);
     if (found == Found::yes) return answered(Possible::yes);
