@@ -24,9 +24,9 @@ namespace ordeal::txn {
 namespace {
 
 constexpr std::uint64_t kEnough = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint64_t kFirstConflicts = 5'000;      // of an attempt that may fail
-constexpr std::uint64_t kFirstSteps = 20'000'000;     // and as many for each choice and state as below
-constexpr std::uint64_t kFirstStepsEach = 100;
+// What an attempt that may fail is given: so much, and some for each choice and state.
+constexpr std::uint64_t kFirstConflicts = 5'000, kConflictsEach = 1;
+constexpr std::uint64_t kFirstSteps = 20'000'000, kStepsEach = 100;
 constexpr std::uint64_t kCheapRound = 2'000'000'000;  // words of a round of refutation in bits
 constexpr std::size_t kLanes = 8;                     // words a pass
 constexpr std::size_t kMostInvolved = 5'000;
@@ -41,7 +41,7 @@ class OrderSearch final : private Theory {
 
   // `limited`: gives up early where it does not find an order at once.
   OrderAnswer run(bool limited) {
-    if (limited) most_steps_ = kFirstSteps + kFirstStepsEach * (choices_.size() + order_.states());
+    if (limited) most_steps_ = kFirstSteps + kStepsEach * (choices_.size() + order_.states());
     order_.add_known(in_realtime_ ? in_.in_realtime->forced : in_.forced);
     if (!order_.sort()) return answered(Possible::no);
     if (choices_.empty()) return answered(Possible::yes);
@@ -49,9 +49,9 @@ class OrderSearch final : private Theory {
     for (std::uint32_t c = 0; c < open_.size(); ++c) open_[c] = c;
     if (realtime_ || round_is_cheap()) {
       if (!refute()) return std::move(answer_);
-      return decide(limited ? kFirstConflicts : kEnough);
+      return decide(limited ? first_conflicts() : kEnough);
     }
-    if (const OrderAnswer early = decide(kFirstConflicts); early.possible != Possible::undecided || limited) return early;
+    if (const OrderAnswer early = decide(first_conflicts()); early.possible != Possible::undecided || limited) return early;
     if (!refute()) return std::move(answer_);
     return decide(kEnough);
   }
@@ -104,6 +104,7 @@ class OrderSearch final : private Theory {
     involved_.insert(involved_.end(), more.begin(), more.end());
   }
 
+  std::uint64_t first_conflicts() const { return kFirstConflicts + kConflictsEach * open_.size(); }
   OrderAnswer decide(std::uint64_t most_conflicts) {
     if (open_.empty()) return answered(Possible::yes);
     // In the order of time, so that what contradicts each other was decided shortly after each other.
@@ -132,8 +133,8 @@ class OrderSearch final : private Theory {
       std::vector<std::uint32_t> left;
       for (std::size_t i = 0; i < open_.size(); ++i) {
         const std::uint32_t c = open_[i];
+        if (late()) return given_up();
         if (realtime_) {
-          if (late()) return given_up();
           closed[i] = static_cast<std::uint8_t>((order_.closes(side(c, true)) ? kOne : 0) | (order_.closes(side(c, false)) ? kOther : 0));
         }
         if (closed[i] == 0) {
