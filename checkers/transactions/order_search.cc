@@ -8,13 +8,17 @@
 //      through, and the search jumps back to the latest of those.
 //
 // States are nodes, or for snapshot isolation and prefix consistency the pairs of Space: then the same question is whether
-// the graph of pairs has a cycle.
+// the graph of pairs has a cycle. Where cycles are forbidden that have at most one of something (anti-dependencies, or
+// transactions that only read), the bit of a pair counts it: node v is 2v before and 2v + 1 behind the one that is allowed,
+// and there is a forbidden cycle through an edge when its beginning can be reached from its end. Transactions that only read
+// count where they are entered; that they also stand between others of their process does not: such pairs get an edge of their own.
 
 #include "checkers/transactions/order_search.h"
 
 #include <algorithm>
 #include <optional>
 #include <queue>
+#include <utility>
 
 #include "checkers/transactions/cycles.h"
 
@@ -33,15 +37,20 @@ struct Added {
 class OrderSearch {
  public:
   OrderSearch(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget)
-      : in_(inference), graph_(inference.graph), mask_((kind == OrderKind::information ? kDependencies : kAllData) | extra), out_of_budget_(out_of_budget),
-        added_(graph_.size()) {
+      : in_(inference), graph_(inference.graph), kind_(kind), mask_((kind == OrderKind::information ? kDependencies : kAllData) | extra),
+        out_of_budget_(out_of_budget), added_(graph_.size()) {
     if (kind == OrderKind::snapshot) space_ = Space::snapshot;
     if (kind == OrderKind::prefix) space_ = Space::prefix;
+    counts_ = kind == OrderKind::single || kind == OrderKind::updates;
   }
 
   OrderAnswer run() {
     add(in_.forced, kNone);
-    if (cyclic()) return answered(Possible::no);
+    if (kind_ != OrderKind::prefix) add(in_.updates_first, kNone);
+    if (kind_ == OrderKind::updates) find_readers();
+    const std::optional<bool> known = cyclic();
+    if (!known) return answered(Possible::undecided);
+    if (*known) return answered(Possible::no);
     if (in_.choices.empty()) return answered(Possible::yes);
     if (guess()) return answered(Possible::yes);
     if (!prune()) return std::move(answer_);
@@ -56,13 +65,43 @@ class OrderSearch {
     return out;
   }
 
-  std::uint32_t states() const { return graph_.size() * (space_ ? 2 : 1); }
+  bool pairs() const { return space_ || counts_; }
+  std::uint32_t states() const { return graph_.size() * (pairs() ? 2 : 1); }
 
-  std::uint32_t node_of(std::uint32_t state) const { return space_ ? state / 2 : state; }
+  std::uint32_t node_of(std::uint32_t state) const { return pairs() ? state / 2 : state; }
   // The state that an edge leads to; kNone when it does not count.
   std::uint32_t after(std::uint32_t state, std::uint32_t to, EdgeKind kind) const {
     if (kind == EdgeKind::rw && !(mask_ & kRW)) return kNone;
-    return space_ ? step(*space_, state, to, kind) : to;
+    if (space_) return step(*space_, state, to, kind);
+    if (!counts_) return to;
+    const bool counted = kind_ == OrderKind::single ? kind == EdgeKind::rw : static_cast<bool>(only_reads_[to]);
+    if (counted && (state & 1)) return kNone;
+    return 2 * to + ((state & 1) | static_cast<std::uint32_t>(counted));
+  }
+
+  void find_readers() {
+    const Transactions& txns = in_.txns;
+    only_reads_.assign(graph_.size(), 0);
+    for (TxnIndex t = 0; t < txns.size(); ++t) {
+      const auto ops = txns.ops(t);
+      only_reads_[t] = std::all_of(ops.begin(), ops.end(), [](const MicroOp& op) { return op.kind == MicroKind::read; });
+    }
+    if (!(mask_ & kProcess)) return;
+    // Sessions are in the order of invocations, so what follows a reader is known before what it follows.
+    std::uint32_t reader = 0, to = 0;
+    EdgeKind kind{};
+    for (TxnIndex t = static_cast<TxnIndex>(txns.size()); t-- > 0;) {
+      for (std::uint32_t cursor = 0; graph_.next(t, kProcess, cursor, reader, kind);) {
+        if (kind != EdgeKind::process || !only_reads_[reader]) continue;
+        const std::vector<Added> behind = added_[reader];
+        for (const Added& one : behind) {
+          if (one.kind == EdgeKind::process) added_[t].push_back(one);
+        }
+        for (std::uint32_t inner = 0; graph_.next(reader, kProcess, inner, to, kind);) {
+          if (kind == EdgeKind::process && !only_reads_[to]) added_[t].push_back({to, EdgeKind::process, kNone, kNone, kAbsent});
+        }
+      }
+    }
   }
 
   // The next successor of a state, by known edges first.
@@ -87,10 +126,41 @@ class OrderSearch {
     return false;
   }
 
-  bool cyclic() const {
-    const Components parts = components(states(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) { return next(v, cursor, w); });
-    if (parts.size.size() != states()) return true;
+  // Whether there is a forbidden cycle; nullopt: out of budget.
+  std::optional<bool> cyclic() {
+    if (!counts_) return parts_of_states().size.size() != states();
+    // Nothing is forbidden where snapshot isolation or serializability forbids nothing.
+    const bool single = kind_ == OrderKind::single;
+    counts_ = false;
+    if (single) space_ = Space::snapshot;
+    const Components whole = parts_of_states();
+    const bool none = whole.size.size() == states();
+    space_.reset();
+    counts_ = true;
+    if (none) return false;
+    // None of what is counted, then one.
+    const Components without = components(graph_.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
+      while (next(2 * v, cursor, w)) {
+        const bool counted = w & 1;
+        w /= 2;
+        if (!counted && (single || !only_reads_[v])) return true;
+      }
+      return false;
+    });
+    if (without.size.size() != graph_.size()) return true;
+    for (std::uint32_t v = 0; v < graph_.size(); ++v) {
+      if (!single && (!only_reads_[v] || whole.size[whole.of[v]] == 1)) continue;
+      std::uint32_t to = 0;
+      for (std::uint32_t cursor = 0; next(2 * v, cursor, to);) {
+        if (single && (!(to & 1) || !whole.same(2 * v, to))) continue;
+        if (late()) return std::nullopt;
+        if (reaches(to, 2 * v + 1, 2 * v + 1, nullptr)) return true;
+      }
+    }
     return false;
+  }
+  Components parts_of_states() const {
+    return components(states(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) { return next(v, cursor, w); });
   }
 
   void add(const std::vector<Edge>& edges, std::uint32_t choice) {
@@ -111,13 +181,22 @@ class OrderSearch {
     for (std::size_t c = 0; c < in_.choices.size(); ++c) {
       add(side(c, rank[in_.choices[c].first] < rank[in_.choices[c].second]), static_cast<std::uint32_t>(c));
     }
-    const bool good = !cyclic();
+    const bool good = cyclic() == false;
     for (std::size_t c = in_.choices.size(); c-- > 0;) remove(side(c, rank[in_.choices[c].first] < rank[in_.choices[c].second]));
     return good;
   }
 
   // By Kahn, earliest invocation first; for each node the place of its latest state.
-  std::vector<std::uint32_t> topological_order() const {
+  // Where something is counted, of all nodes: serializability or, with each anti-dependency in its pair, snapshot isolation.
+  std::vector<std::uint32_t> topological_order() {
+    const bool counts = std::exchange(counts_, false);
+    if (kind_ == OrderKind::single) space_ = Space::snapshot;
+    std::vector<std::uint32_t> rank = topological_order_of_states();
+    counts_ = counts;
+    if (counts_) space_.reset();
+    return rank;
+  }
+  std::vector<std::uint32_t> topological_order_of_states() const {
     std::vector<std::uint32_t> degree(states(), 0);
     std::uint32_t to = 0;
     for (std::uint32_t v = 0; v < states(); ++v) {
@@ -143,23 +222,23 @@ class OrderSearch {
   bool closes(std::size_t choice, bool one, std::vector<std::uint32_t>* why, std::vector<Edge>* cycle = nullptr) {
     const auto& edges = side(choice, one);
     add(edges, static_cast<std::uint32_t>(choice));
-    bool closed = false;
-    for (const Edge& edge : edges) {
-      if (edge.from == edge.to) continue;
-      for (std::uint32_t half = 0; half < (space_ ? 2u : 1u) && !closed; ++half) {
-        const std::uint32_t from = space_ ? 2 * edge.from + half : edge.from;
-        const std::uint32_t to = after(from, edge.to, edge.kind);
-        if (to == kNone || !reaches(to, from, why)) continue;
-        closed = true;
-        if (cycle != nullptr) *cycle = closed_by(edge, to, from);
-      }
-      if (closed) break;
-    }
+    const bool closed = std::any_of(edges.begin(), edges.end(), [&](const Edge& edge) { return edge.from != edge.to && closed_through(edge, why, cycle); });
     remove(edges);
     return closed;
   }
+  bool closed_through(const Edge& edge, std::vector<std::uint32_t>* why, std::vector<Edge>* cycle) {
+    const std::uint32_t from = pairs() ? 2 * edge.from : edge.from;
+    for (std::uint32_t half = 0; half < (space_ ? 2u : 1u); ++half) {
+      const std::uint32_t to = after(from + half, edge.to, edge.kind);
+      // Where something is counted the edge's beginning is the goal before and behind it.
+      if (to == kNone || !reaches(to, from + half, counts_ ? from + 1 : from + half, why)) continue;
+      if (cycle != nullptr) *cycle = closed_by(edge, to, reached_);
+      return true;
+    }
+    return false;
+  }
 
-  bool reaches(std::uint32_t from, std::uint32_t goal, std::vector<std::uint32_t>* why) {
+  bool reaches(std::uint32_t from, std::uint32_t goal, std::uint32_t other_goal, std::vector<std::uint32_t>* why) {
     if (stamp_.size() < states()) {
       stamp_.assign(states(), 0);
       parent_.resize(states());
@@ -168,9 +247,10 @@ class OrderSearch {
     stack_.assign(1, from);
     stamp_[from] = epoch_;
     while (!stack_.empty()) {
-      const std::uint32_t v = stack_.back();
-      if (v == goal) break;
+      reached_ = stack_.back();
+      if (reached_ == goal || reached_ == other_goal) break;
       stack_.pop_back();
+      const std::uint32_t v = reached_;
       std::uint32_t to = 0, choice = kNone;
       for (std::uint32_t cursor = 0; next(v, cursor, to, &choice);) {
         ++steps_;
@@ -182,7 +262,7 @@ class OrderSearch {
     }
     if (stack_.empty()) return false;
     if (why != nullptr) {
-      for (std::uint32_t v = goal; v != from; v = parent_[v].first) {
+      for (std::uint32_t v = reached_; v != from; v = parent_[v].first) {
         if (parent_[v].second != kNone) why->push_back(parent_[v].second);
       }
     }
@@ -308,7 +388,9 @@ class OrderSearch {
 
   const Inference& in_;
   const DependencyGraph& graph_;
+  OrderKind kind_;
   std::optional<Space> space_;
+  bool counts_ = false;  // at most one of something is allowed
   unsigned mask_;
   const std::function<bool()>& out_of_budget_;
   std::vector<std::vector<Added>> added_;
@@ -316,7 +398,9 @@ class OrderSearch {
   std::vector<std::uint32_t> stamp_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> parent_;
   std::vector<std::uint32_t> stack_;
+  std::vector<std::uint8_t> only_reads_;  // by node, for `updates`
   std::uint32_t epoch_ = 0;
+  std::uint32_t reached_ = 0;  // where the last reaches() ended
   std::uint64_t steps_ = 0, next_look_ = 0;
   OrderAnswer answer_;
 };
