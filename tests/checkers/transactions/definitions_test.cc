@@ -3,47 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
-#include <set>
+#include <map>
 
-#include "checkers/history/reader.h"
-#include "checkers/transactions/checker.h"
 #include "checkers/transactions/levels.h"
 #include "support/small_transactions.h"
+#include "support/txn_check.h"
 #include "support/txn_definitions.h"
 
 namespace ordeal {
 namespace {
 
 using namespace testing_support;
-
-std::uint64_t number(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-int heavy() { return static_cast<int>(std::max<std::uint64_t>(1, number("ORDEAL_HEAVY", 1))); }
-
-CheckResult check(const std::string& text, bool lists, const std::string& level) {
-  auto read = read_history(text, "random");
-  if (!read) {
-    ADD_FAILURE() << read.error().message << "\n" << text;
-    return {};
-  }
-  CheckOptions options;
-  options.model = lists ? "list-append" : "rw-register";
-  options.consistency = level;
-  options.threads = 1;
-  return transactional_checker()->check(read->history, options);
-}
-
-std::set<std::string> named(const CheckResult& result, const char* part, const char* field) {
-  std::set<std::string> out;
-  const Value* list = result.details.find(part);
-  if (list == nullptr) return out;
-  for (const Value& one : list->items()) out.insert(field == nullptr ? one.string() : one.find(field)->string());
-  return out;
-}
 
 // What a comparison saw.
 struct Tally {
@@ -65,8 +36,8 @@ bool agrees(const OracleHistory& history, bool lists, Tally& tally) {
   const bool observed = std::any_of(history.begin(), history.end(), [](const OracleTxn& txn) { return txn.outcome == 'o'; });
   if (!expected || !observed) return true;
   const std::string text = to_jsonl(history);
-  const CheckResult all = check(text, lists, "strongest");
-  const auto holds = named(all, "holds", nullptr), out = named(all, "ruled-out", "level"), undecided = named(all, "undecided", nullptr);
+  const CheckResult all = check_transactions(text, lists, "strongest");
+  const auto holds = named_in(all, "holds"), out = named_in(all, "ruled-out", "level"), undecided = named_in(all, "undecided");
   ++tally.histories;
   for (const Anomaly& anomaly : all.anomalies) ++tally.found[anomaly.type];
   std::string types;
@@ -87,7 +58,7 @@ bool agrees(const OracleHistory& history, bool lists, Tally& tally) {
   const txn::Level& level = txn::levels()[tally.histories % txn::levels().size()];
   const auto known = expected->find(level.name);
   if (known == expected->end()) return true;
-  const CheckResult one = check(text, lists, level.name);
+  const CheckResult one = check_transactions(text, lists, level.name);
   if (one.verdict == (known->second ? Verdict::valid : Verdict::invalid)) return true;
   if (one.verdict == Verdict::unknown && undecided.contains(level.name)) return true;
   ADD_FAILURE() << level.name << " alone is " << name(one.verdict) << ", but should be " << (known->second ? "valid" : "invalid") << " " << one.reason << "\n" << text;
@@ -96,10 +67,10 @@ bool agrees(const OracleHistory& history, bool lists, Tally& tally) {
 
 enum class Source { serial, snapshot, committed, guessed };
 
-void compare(bool lists, Source source, int count) {
-  std::mt19937_64 chance(number("ORDEAL_SEED", 1) * 100 + static_cast<std::uint64_t>(source) * 2 + lists);
+void compare(bool lists, Source source, std::size_t count) {
+  std::mt19937_64 chance(environment_number("ORDEAL_SEED", 1) * 100 + static_cast<std::uint64_t>(source) * 2 + lists);
   Tally tally;
-  for (int i = 0; i < count * heavy(); ++i) {
+  for (std::size_t i = 0; i < count * heavy(); ++i) {
     TxnShape shape;
     shape.lists = lists;
     shape.transactions = 2 + static_cast<std::size_t>(chance() % 5);
@@ -126,7 +97,7 @@ TEST(Definitions, GuessedRegisters) { compare(false, Source::guessed, 1000); }
 
 void compare_small(bool lists) {
   Tally tally;
-  const std::size_t stride = static_cast<std::size_t>(std::max(1, 50 / heavy()));
+  const std::size_t stride = std::max<std::size_t>(1, 50 / heavy());
   std::size_t seen = 0;
   bool good = true;
   SmallHistories(lists).for_each([&](const OracleHistory& history) {
@@ -139,10 +110,10 @@ TEST(Definitions, AllSmallHistoriesOfLists) { compare_small(true); }
 TEST(Definitions, AllSmallHistoriesOfRegisters) { compare_small(false); }
 
 // Executing schedules and ordering versions are two ways to say the same.
-void compare_oracles(bool lists, int count) {
-  std::mt19937_64 chance(number("ORDEAL_SEED", 1) + 77);
+void compare_oracles(bool lists, std::size_t count) {
+  std::mt19937_64 chance(environment_number("ORDEAL_SEED", 1) + 77);
   std::map<std::string, std::size_t> held;
-  for (int i = 0; i < count * heavy(); ++i) {
+  for (std::size_t i = 0; i < count * heavy(); ++i) {
     TxnShape shape;
     shape.lists = lists;
     shape.transactions = 2 + static_cast<std::size_t>(chance() % 3);

@@ -2,23 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <tuple>
 
-#include "checkers/history/reader.h"
-#include "checkers/transactions/checker.h"
 #include "support/small_transactions.h"
+#include "support/txn_check.h"
 #include "support/txn_oracle.h"
 
 namespace ordeal {
 namespace {
 
 using namespace testing_support;
-
-int heavy() {
-  const char* text = std::getenv("ORDEAL_HEAVY");
-  return text == nullptr ? 1 : std::max(1, std::atoi(text));
-}
 
 enum class Model { serial, snapshot, prefix };
 struct Level {
@@ -46,22 +39,10 @@ bool allowed(const OracleHistory& history, const Level& level) {
   return false;
 }
 
-CheckResult check(const std::string& text, bool lists, const char* level) {
-  auto read = read_history(text, "random");
-  if (!read) {
-    ADD_FAILURE() << read.error().message << "\n" << text;
-    return {};
-  }
-  CheckOptions options;
-  options.model = lists ? "list-append" : "rw-register";
-  options.consistency = level;
-  return transactional_checker()->check(read->history, options);
-}
-
-void compare(bool lists, Store store, std::uint64_t seed, int count) {
+void compare(bool lists, Store store, std::uint64_t seed, std::size_t count) {
   std::mt19937_64 chance(seed);
   std::size_t decided = 0, invalid = 0;
-  for (int i = 0; i < count * heavy(); ++i) {
+  for (std::size_t i = 0; i < count * heavy(); ++i) {
     TxnShape shape;
     shape.lists = lists;
     shape.store = store;
@@ -71,7 +52,7 @@ void compare(bool lists, Store store, std::uint64_t seed, int count) {
     const std::string text = to_jsonl(history);
     for (const Level& level : kLevels) {
       const bool expected = allowed(history, level);
-      const CheckResult result = check(text, lists, level.name);
+      const CheckResult result = check_transactions(text, lists, level.name);
       if (result.verdict == Verdict::unknown) {
         EXPECT_NE(result.reason.find("succeeded"), std::string::npos) << result.reason << "\n" << text;
         continue;
@@ -96,7 +77,7 @@ TEST(Oracle, RegistersOfAReadCommittedStore) { compare(false, Store::committed, 
 TEST(Oracle, AxiomsOfRegisters) {
   std::mt19937_64 chance(8);
   std::size_t decided = 0, invalid = 0;
-  for (int i = 0; i < 1500 * heavy(); ++i) {
+  for (std::size_t i = 0; i < 1500 * heavy(); ++i) {
     TxnShape shape;
     shape.lists = false;
     shape.store = Store::committed;
@@ -105,7 +86,7 @@ TEST(Oracle, AxiomsOfRegisters) {
     shape.transactions = 3 + static_cast<std::size_t>(chance() % 3);
     const OracleHistory history = random_transactions(shape, chance);
     const std::string text = to_jsonl(history);
-    const CheckResult all = check(text, false, "strongest");
+    const CheckResult all = check_transactions(text, false, "strongest");
     const bool outside = std::any_of(all.anomalies.begin(), all.anomalies.end(), [](const Anomaly& one) {
       return one.type == "internal" || one.type == "G1b" || one.type == "future-read" || one.type == "garbage-read";
     });
@@ -119,7 +100,7 @@ TEST(Oracle, AxiomsOfRegisters) {
                                                  {"strong-read-atomic", OracleAxiom::read_atomic, true},
                                                  {"strong-pram", OracleAxiom::pram, true},
                                                  {"strong-causal", OracleAxiom::causal, true}}) {
-      const CheckResult result = check(text, false, level);
+      const CheckResult result = check_transactions(text, false, level);
       const bool expected = axiom_holds(history, axiom, realtime);
       ++decided;
       if (!expected) ++invalid;
@@ -132,13 +113,13 @@ TEST(Oracle, AxiomsOfRegisters) {
 
 void compare_all(bool lists) {
   std::size_t number = 0, decided = 0, invalid = 0;
-  const std::size_t stride = static_cast<std::size_t>(std::max(1, 50 / heavy()));
+  const std::size_t stride = std::max<std::size_t>(1, 50 / heavy());
   SmallHistories(lists).for_each([&](const OracleHistory& history) {
     if (++number % stride != 0 || ::testing::Test::HasFatalFailure()) return;
     const std::string text = to_jsonl(history);
     for (const Level& level : kLevels) {
       const bool expected = allowed(history, level);
-      const CheckResult result = check(text, lists, level.name);
+      const CheckResult result = check_transactions(text, lists, level.name);
       ++decided;
       if (!expected) ++invalid;
       ASSERT_EQ(name(result.verdict), expected ? "valid" : "invalid")
@@ -151,28 +132,6 @@ void compare_all(bool lists) {
 
 TEST(Oracle, AllSmallHistoriesOfLists) { compare_all(true); }
 TEST(Oracle, AllSmallHistoriesOfRegisters) { compare_all(false); }
-
-// Larger histories of correct stores, at their own levels: nothing may be found.
-TEST(Simulators, AreNeverAccused) {
-  std::mt19937_64 chance(7);
-  for (int i = 0; i < 40 * heavy(); ++i) {
-    for (const bool lists : {true, false}) {
-      TxnShape shape;
-      shape.lists = lists;
-      shape.falsify = 0;
-      shape.transactions = 60;
-      shape.keys = 4;
-      shape.processes = 5;
-      shape.store = Store::serial;
-      EXPECT_EQ(check(to_jsonl(random_transactions(shape, chance)), lists, "strict-serializable").verdict, Verdict::valid);
-      shape.store = Store::snapshot;
-      EXPECT_EQ(check(to_jsonl(random_transactions(shape, chance)), lists, "strong-snapshot-isolation").verdict, Verdict::valid);
-      shape.store = Store::committed;
-      const CheckResult committed = check(to_jsonl(random_transactions(shape, chance)), lists, "read-committed");
-      EXPECT_EQ(committed.verdict, Verdict::valid) << (committed.anomalies.empty() ? committed.reason : committed.anomalies[0].type);
-    }
-  }
-}
 
 }  // namespace
 }  // namespace ordeal
