@@ -81,10 +81,11 @@ class Axioms {
       auto& session = last.try_emplace(in_.txns.process[t], Place{session_count_, 0}).first->second;
       if (session.session == session_count_) ++session_count_;
       place_[t] = {session.session, session.number + 1};
-      // Nothing follows a crashed transaction: it is a session of its own.
+      // Nothing follows a crashed transaction: it is a session of its own, behind what its process had done.
       if (in_.txns.outcome[t] == Outcome::ok) {
         ++session.number;
       } else {
+        if (session.number > 0) crashed_behind_.emplace(t, session);
         place_[t] = {session_count_++, 1};
       }
     }
@@ -147,6 +148,12 @@ class Axioms {
     into[to.session] = std::max(into[to.session], to.number);
   }
 
+  // What a session had done when it did `v`, and `v`.
+  void raise_session(Clock& into, TxnIndex v) const {
+    raise(into, place_[v]);
+    if (const auto behind = crashed_behind_.find(v); behind != crashed_behind_.end()) raise(into, behind->second);
+  }
+
   // Clocks along the topological order: for each transaction and session, how much of the session it had to know. All that
   // comes along sessions (and time); along reads nothing for read atomic, what the writer's session had done for PRAM, and
   // all that the writer knew for causal consistency.
@@ -191,7 +198,7 @@ class Axioms {
       for (std::uint32_t cursor = 0; in_.graph.next(v, kWR | extra_, cursor, to, kind);) {
         if (in_.graph.is_transaction(to) && place_[to].session == kNone) continue;
         if (kind != EdgeKind::wr || axiom_ == Axiom::causal) raise(clocks[to], mine);
-        else if (axiom_ == Axiom::pram) raise(clocks[to], place_[v]);
+        else if (axiom_ == Axiom::pram) raise_session(clocks[to], v);
       }
     }
     return true;
@@ -270,6 +277,7 @@ class Axioms {
   std::vector<std::uint32_t> reads_of_, writes_of_;  // by transaction: where its own begin
   std::unordered_map<std::uint64_t, bool> writes_;
   std::vector<Place> place_;
+  std::unordered_map<TxnIndex, Place> crashed_behind_;
   std::uint32_t session_count_ = 0;
   std::vector<std::vector<Edge>> forced_;
   std::unordered_map<std::uint64_t, TxnIndex> because_;

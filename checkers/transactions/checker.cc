@@ -147,12 +147,11 @@ class Check {
     if (base == "pram") return all({Axiom::read_committed, Axiom::read_atomic, Axiom::pram});
     if (base == "causal") return all({Axiom::read_committed, Axiom::read_atomic, Axiom::pram, Axiom::causal});
     if (base == "prefix") return possible(OrderKind::prefix, sessions);
-    if (base == "cursor-stability") return list() || possible(OrderKind::information, order);
+    if (base == "cursor-stability") return possible(OrderKind::information, order);
     if (base == "snapshot-isolation") return possible(OrderKind::snapshot, order);
     if (base == "serializable" || base == "repeatable-read") return possible(OrderKind::serial, order);
-    const bool known = in_->choices.empty() && in_->forced.empty() && !in_->open_pairs_dropped;
-    if (base == "update-serializable") return known && updates(order);
-    return known && cycles_.single_decided;  // consistent-view, parallel-snapshot-isolation
+    if (base == "update-serializable") return updates(order) && possible(OrderKind::updates, order);
+    return cycles_.single_decided && possible(OrderKind::single, order);  // consistent-view, parallel-snapshot-isolation
   }
 
   // Whether some order of the writes nobody knows the order of leaves no cycle that is forbidden.
@@ -185,6 +184,8 @@ class Check {
       case OrderKind::snapshot: return "no-snapshot-order";
       case OrderKind::prefix: return "no-prefix-order";
       case OrderKind::information: return "no-update-order";
+      case OrderKind::single: return "no-view-order";
+      case OrderKind::updates: return "no-update-serial-order";
     }
     return "";
   }
@@ -325,6 +326,7 @@ class Check {
   CheckResult counted() {
     result_.details.set("edges", static_cast<std::int64_t>(in_->graph.edge_count()));
     result_.details.set("choices", static_cast<std::int64_t>(in_->choices.size()));
+    result_.details.set("unobserved", static_cast<std::int64_t>(in_->unobserved));
     return finished();
   }
 

@@ -6,7 +6,8 @@
 //   G-nonadjacent  an edge rw within a component of the pairs (node, last edge was rw?), where two rw never follow each other
 //   G2-item        an edge rw within a component of everything
 //
-// each without session and time edges, then with sessions, then with real time. Edges of G-single are within a component of the
+// (a cycle of ww with a crashed transaction in it is G1c, not G0: seen by others, it committed or G1a is shown, but at read
+// uncommitted it may have been rolled back), each without session and time edges, then with sessions, then with real time. Edges of G-single are within a component of the
 // pairs, too, so where snapshot isolation holds there is nothing to search. The witness is the shortest way back from one of
 // some start edges (breadth first, points in time cost nothing).
 //
@@ -34,6 +35,7 @@ constexpr std::uint32_t kLarge = 200'000;
 struct Way {
   std::optional<Space> space;  // walk its pairs; nodes when absent
   unsigned mask = 0;
+  bool acknowledged = false;  // leave out those that may not have committed
 };
 
 // From the simplest cycle to any; the cycles that prefix consistency forbids stand apart.
@@ -73,7 +75,8 @@ class Search {
     {
       const Components information = components(graph_, kDependencies | extra, &whole);
       if (!trivial(information, graph_.size())) {
-        if (!covered_whole(kG0)) witnesses(kG0, components(graph_, kWW | extra, &information), EdgeKind::ww, {{}, kWW | extra});
+        if (!covered_whole(kG0)) witnesses(kG0, acknowledged_writes(extra, information), EdgeKind::ww, {{}, kWW | extra, true});
+        if (!covered_whole(kG1c)) witnesses(kG1c, components(graph_, kWW | extra, &information), EdgeKind::ww, {{}, kWW | extra});
         if (!covered_whole(kG1c)) witnesses(kG1c, information, EdgeKind::wr, {{}, kDependencies | extra});
       }
     }
@@ -90,6 +93,17 @@ class Search {
     if (out_of_budget_()) return false;
     if (!covered_whole(kG2Item)) witnesses(kG2Item, whole, EdgeKind::rw, {{}, kAllData | extra});
     return true;
+  }
+
+  // The components of ww alone, without the transactions that may not have committed.
+  Components acknowledged_writes(unsigned extra, const Components& within) const {
+    return components(graph_.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
+      EdgeKind kind{};
+      while (graph_.acknowledged(v) && graph_.next(v, kWW | extra, cursor, w, kind)) {
+        if (within.same(v, w) && graph_.acknowledged(w)) return true;
+      }
+      return false;
+    });
   }
 
   // Prefix consistency contains the order of sessions. Its cycles are among those of the pairs of snapshot isolation.
@@ -183,10 +197,11 @@ class Search {
     cycle.edges = std::move(edges);
     result_.cycles.push_back(std::move(cycle));
   }
-  static Rank rank_of(const std::vector<Edge>& cycle) {
+  Rank rank_of(const std::vector<Edge>& cycle) const {
     const auto count = [&](EdgeKind kind) { return std::count_if(cycle.begin(), cycle.end(), [&](const Edge& edge) { return edge.kind == kind; }); };
     const auto rw = count(EdgeKind::rw);
-    if (rw == 0) return count(EdgeKind::wr) > 0 ? kG1c : kG0;
+    const bool certain = std::all_of(cycle.begin(), cycle.end(), [&](const Edge& edge) { return graph_.acknowledged(edge.from); });
+    if (rw == 0) return count(EdgeKind::wr) > 0 || !certain ? kG1c : kG0;
     if (rw == 1) return kGSingle;
     for (std::size_t i = 0; i < cycle.size(); ++i) {
       if (cycle[i].kind == EdgeKind::rw && cycle[(i + 1) % cycle.size()].kind == EdgeKind::rw) return kG2Item;
@@ -229,7 +244,7 @@ class Search {
       while (graph_.next(node, way.mask, cursor, edge)) {
         ++steps;
         const std::uint32_t to = way.space ? step(*way.space, state, edge.to, edge.kind) : edge.to;
-        if (to == kNone || stamp_[to] == epoch_ || !everything_->same(node, edge.to)) continue;
+        if (to == kNone || stamp_[to] == epoch_ || !everything_->same(node, edge.to) || (way.acknowledged && !graph_.acknowledged(edge.to))) continue;
         stamp_[to] = epoch_;
         parent_[to] = {edge, state};
         if (to == goal) {

@@ -84,6 +84,8 @@ class DependencyGraph {
   [[nodiscard]] std::uint32_t transactions() const { return transactions_; }
   [[nodiscard]] std::uint32_t size() const { return time_base_ + static_cast<std::uint32_t>(points_); }
   [[nodiscard]] bool is_transaction(std::uint32_t node) const { return node < transactions_; }
+  // False for transactions that may not have committed; true for everything else.
+  [[nodiscard]] bool acknowledged(std::uint32_t node) const { return !is_transaction(node) || txns_->outcome[node] == Outcome::ok; }
   [[nodiscard]] std::size_t edge_count() const { return edges_.size(); }
   // Calls f(edge) for all stored edges of a kind, by the node that they leave.
   template <class F>

@@ -69,6 +69,10 @@ struct Inference {
   std::vector<Choice> choices;
   // Edges that hold at snapshot isolation and above only; the search for an order uses them.
   std::vector<Edge> forced;
+  // Of lists: an append right after what its transaction read comes before the others that nobody saw, where no update may be lost.
+  std::vector<Edge> updates_first;
+  // Acknowledged appends that are in no list, or last writes that no other transaction read.
+  std::size_t unobserved = 0;
   // There were too many open pairs of a key to list them among the choices.
   bool open_pairs_dropped = false;
   // Where real time counts, these may be asked instead of `choices` and `forced`.

@@ -143,6 +143,8 @@ class Keys {
   EdgeList found_edges;
   std::vector<Finding> findings;
   std::vector<OpenGroup> open;
+  std::vector<Edge> updates_first;
+  std::size_t unobserved = 0;
   std::string incomplete;
 
  private:
@@ -328,10 +330,17 @@ class Keys {
   }
 
   void edges(KeyIndex k, Ops ops) {
-    std::uint32_t previous = kNone;
+    std::uint32_t previous = kNone, acknowledged = kNone;  // the last ones so far
+    const auto follows = [&](std::uint32_t m) {
+      const bool known = txns_.outcome[owner_[m]] == Outcome::ok;
+      if (previous != kNone) found_edges.add(owner_[previous], owner_[m], m, EdgeKind::ww);
+      // What lies between may have been rolled back.
+      if (known && acknowledged != kNone && acknowledged != previous) found_edges.add(owner_[acknowledged], owner_[m], m, EdgeKind::ww);
+      return known;
+    };
     for (const std::uint32_t m : order_) {
       if (m == kNone) continue;
-      if (previous != kNone) found_edges.add(owner_[previous], owner_[m], m, EdgeKind::ww);
+      if (follows(m)) acknowledged = m;
       previous = m;
     }
     unobserved_.clear();
@@ -341,9 +350,10 @@ class Keys {
       if (op.kind == MicroKind::read || !shared_.committed[t]) continue;
       const Element* element = elements_.find(op.value);
       if (element->micro != m || element->place != kNone) continue;
+      unobserved += txns_.outcome[t] == Outcome::ok;
       if (!unobserved_.empty() && owner_[unobserved_.back()] == t) continue;
       unobserved_.push_back(m);
-      if (previous != kNone) found_edges.add(owner_[previous], t, m, EdgeKind::ww);
+      follows(m);
     }
     tail_readers_.clear();
     for (const Read& read : reads_) {
@@ -405,15 +415,28 @@ class Keys {
     for (const std::uint32_t m : unobserved_) found_edges.add(helper, owner_[m], m, EdgeKind::onward);
   }
 
+  // The first append after the last read before it that shows others' appends; kNone when it is not this read.
+  std::uint32_t update_after(KeyIndex k, std::size_t place) const {
+    const Read& read = reads_[place];
+    std::uint32_t update = kNone, last = 0;
+    for (std::uint32_t m = read.micro + 1; m < txns_.first[read.txn + 1]; ++m) {
+      if (txns_.micro[m].key != k || txns_.micro[m].kind != MicroKind::append) continue;
+      if (update == kNone) update = m;
+      last = m;
+    }
+    for (std::size_t i = place + 1; i < reads_.size() && reads_[i].txn == read.txn; ++i) {
+      if (reads_[i].external && reads_[i].micro < last) return kNone;
+    }
+    return update;
+  }
+
   // A transaction read a version and appended to the key, but its append did not come right after what it read.
   void lost_updates(KeyIndex k) {
     TxnIndex open_reader = kNone;  // read the tail, appended, and was not seen
-    for (const Read& read : reads_) {
+    for (std::size_t i = 0; i < reads_.size(); ++i) {
+      const Read& read = reads_[i];
       if (!read.external || !read.prefix) continue;
-      std::uint32_t update = kNone;
-      for (std::uint32_t m = read.micro + 1; m < txns_.first[read.txn + 1] && update == kNone; ++m) {
-        if (txns_.micro[m].key == k && txns_.micro[m].kind == MicroKind::append) update = m;
-      }
+      const std::uint32_t update = update_after(k, i);
       if (update == kNone) continue;
       const std::size_t next = next_[read.seen.size()];
       TxnIndex other = kNone;
@@ -421,6 +444,9 @@ class Keys {
         if (owner_[order_[next]] != read.txn) other = owner_[order_[next]];
       } else if (elements_.find(txns_.micro[update].value)->place == kNone) {
         if (open_reader != kNone && open_reader != read.txn) other = open_reader;
+        if (open_reader == kNone) {
+          for (const std::uint32_t m : unobserved_) updates_first.push_back({read.txn, owner_[m], k, txns_.micro[m].value, EdgeKind::ww});
+        }
         open_reader = read.txn;
       }
       if (other == kNone) continue;
@@ -497,6 +523,8 @@ Inference infer_list_append(const History& history, Transactions txns, unsigned 
     edges.push_back(std::move(part.found_edges));
     for (Finding& finding : part.findings) add_finding(out.findings, std::move(finding));
     out.open.insert(out.open.end(), part.open.begin(), part.open.end());
+    out.updates_first.insert(out.updates_first.end(), part.updates_first.begin(), part.updates_first.end());
+    out.unobserved += part.unobserved;
     if (out.incomplete.empty()) out.incomplete = part.incomplete;
   }
   out.graph.freeze(std::move(edges));

@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "checkers/transactions/clause_search.h"
+#include "checkers/transactions/counted_search.h"
 #include "checkers/transactions/state_order.h"
 
 namespace ordeal::txn {
@@ -36,13 +37,14 @@ class OrderSearch final : private Theory {
  public:
   OrderSearch(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget)
       : in_(inference), realtime_((extra & kRealtime) != 0), in_realtime_(realtime_ && inference.in_realtime),
-        choices_(in_realtime_ ? inference.in_realtime->choices : inference.choices), out_of_budget_(out_of_budget),
+        choices_(in_realtime_ ? inference.in_realtime->choices : inference.choices), updates_first_(kind != OrderKind::prefix), out_of_budget_(out_of_budget),
         order_(inference.graph, inference.txns, space_of(kind), (kind == OrderKind::information ? kDependencies : kAllData) | extra) {}
 
   // `limited`: gives up early where it does not find an order at once.
   OrderAnswer run(bool limited) {
     if (limited) most_steps_ = kFirstSteps + kStepsEach * (choices_.size() + order_.states());
     order_.add_known(in_realtime_ ? in_.in_realtime->forced : in_.forced);
+    if (updates_first_) order_.add_known(in_.updates_first);
     if (!order_.sort()) return answered(Possible::no);
     if (choices_.empty()) return answered(Possible::yes);
     open_.resize(choices_.size());
@@ -245,6 +247,7 @@ class OrderSearch final : private Theory {
   const Inference& in_;
   bool realtime_, in_realtime_;
   const std::vector<Choice>& choices_;
+  bool updates_first_;
   const std::function<bool()>& out_of_budget_;
   StateOrder order_;
   std::vector<std::uint32_t> open_;  // choices that are not made
@@ -259,18 +262,22 @@ class OrderSearch final : private Theory {
 
 OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget) {
   constexpr unsigned kTime = kProcess | kRealtime;
+  const bool counted = kind == OrderKind::single || kind == OrderKind::updates;
   // What forbids more cycles is proof enough.
-  const auto found = [&](OrderKind stronger) {
-    return OrderSearch(inference, stronger, kTime, out_of_budget).run(true).possible == Possible::yes;
+  const auto found = [&](OrderKind stronger, unsigned more) {
+    if (stronger == kind && more == extra) return false;
+    if (inference.open_pairs_dropped && !(more == kTime && inference.in_realtime)) return false;
+    return OrderSearch(inference, stronger, more, out_of_budget).run(true).possible == Possible::yes;
   };
-  const bool open = !inference.choices.empty() || inference.open_pairs_dropped;
-  const bool complete = !inference.open_pairs_dropped || inference.in_realtime;
-  if (open && complete && ((!(kind == OrderKind::serial && extra == kTime) && found(OrderKind::serial)) ||
-                           (!(kind == OrderKind::serial || extra == kTime) && found(kind)))) {
-    OrderAnswer out;
-    out.possible = Possible::yes;
-    return out;
+  const OrderKind near = kind == OrderKind::single ? OrderKind::snapshot : counted ? OrderKind::serial : kind;
+  if (!inference.choices.empty() || inference.open_pairs_dropped) {
+    if (found(OrderKind::serial, kTime) || (near != OrderKind::serial && found(near, kTime)) || (counted && extra != kTime && found(near, extra))) {
+      OrderAnswer out;
+      out.possible = Possible::yes;
+      return out;
+    }
   }
+  if (counted) return find_counted_order(inference, kind, extra, out_of_budget);
   OrderAnswer out = OrderSearch(inference, kind, extra, out_of_budget).run(false);
   const bool all_asked = !inference.open_pairs_dropped || (extra == kTime && inference.in_realtime);
   if (out.possible == Possible::yes && !all_asked) out.possible = Possible::undecided;

@@ -16,6 +16,8 @@ enum class OrderKind {
   snapshot,     // those without two anti-dependencies in a row: snapshot isolation
   prefix,       // those in which each anti-dependency follows a read or a session: prefix consistency
   information,  // those without anti-dependencies, with every update right after what it read: cursor stability
+  single,       // those with at most one anti-dependency: consistent view, parallel snapshot isolation
+  updates,      // those with at most one transaction that only reads: update serializability
 };
 
 struct OrderAnswer {

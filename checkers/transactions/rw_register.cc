@@ -179,13 +179,18 @@ class RwRegister {
       v = found->second;
     }
     auto& version = versions[v];
-    if (!version.readers.empty() && version.readers.back() == t) return;
-    version.readers.push_back(t);
+    if (version.readers.empty() || version.readers.back() != t) version.readers.push_back(t);
+    if (updates(t, micro)) version.updates.push_back(t);
+  }
+  // The transaction wrote the key after this read, and after no other that shows something of others.
+  bool updates(TxnIndex t, std::uint32_t micro) const {
+    bool read_again = false, out = false;
     for (std::uint32_t m = micro + 1; m < out_.txns.first[t + 1]; ++m) {
-      if (out_.txns.micro[m].key != key || out_.txns.micro[m].kind != MicroKind::write) continue;
-      version.updates.push_back(t);
-      break;
+      if (out_.txns.micro[m].key != out_.txns.micro[micro].key) continue;
+      if (out_.txns.micro[m].kind == MicroKind::write) out = !read_again;
+      else read_again = read_again || out_.source[m] != kNoSource;
     }
+    return out;
   }
 
   void one_key(KeyIndex k) {
@@ -194,6 +199,7 @@ class RwRegister {
     known_edges(k, versions);
     bool lost = false;
     for (const Version& version : versions) {
+      out_.unobserved += version.writer != kNone && version.readers.empty() && out_.txns.outcome[version.writer] == Outcome::ok;
       if (version.updates.size() < 2) continue;
       lost = true;
       const TxnIndex a = version.updates[0], b = version.updates[1];
@@ -347,12 +353,6 @@ class RwRegister {
     for (std::size_t v = 0; v < versions.size(); ++v) {
       if (versions[v].updates.empty() || options_.lost_updates_allowed) continue;
       successor[v] = place_.at({k, versions[v].updates.front()});
-      if (has_predecessor[successor[v]]) {
-        // It read two versions before it wrote: internal, and nothing that needs an order can be proved.
-        out_.open_pairs_dropped = true;
-        out_.in_realtime.reset();
-        return;
-      }
       has_predecessor[successor[v]] = true;
     }
     std::vector<Chain> chains;

@@ -26,13 +26,9 @@ bool must_precede(const OracleHistory& h, std::size_t a, std::size_t b, OracleOr
 
 class Serial {
  public:
-  // `last`: what the lists must begin with in the end.
-  Serial(const OracleHistory& h, OracleOrder order, const State& last = {}) : h_(h), order_(order), last_(last), used_(h.size(), false) {}
+  Serial(const OracleHistory& h, OracleOrder order) : h_(h), order_(order), used_(h.size(), false) {}
   bool search(const State& state) {
-    bool done = std::all_of(last_.begin(), last_.end(), [&](const auto& one) {
-      const auto found = state.find(one.first);
-      return one.second.empty() || (found != state.end() && found->second.size() >= one.second.size() && std::equal(one.second.begin(), one.second.end(), found->second.begin()));
-    });
+    bool done = true;
     for (std::size_t t = 0; t < h_.size(); ++t) done = done && (used_[t] || h_[t].outcome != 'o');
     if (done) return true;
     for (std::size_t t = 0; t < h_.size(); ++t) {
@@ -51,7 +47,6 @@ class Serial {
  private:
   const OracleHistory& h_;
   OracleOrder order_;
-  const State last_;
   std::vector<bool> used_;
 };
 
@@ -137,26 +132,6 @@ class Snapshot {
 bool serializable(const OracleHistory& history, OracleOrder order) { return Serial(history, order).search({}); }
 bool snapshot_isolated(const OracleHistory& history, OracleOrder order) { return Snapshot(history, order, true).search({}); }
 bool prefix_consistent(const OracleHistory& history, OracleOrder order) { return Snapshot(history, order, false).search({}); }
-
-bool update_serializable(const OracleHistory& history, OracleOrder order) {
-  State last;
-  OracleHistory updates;
-  std::vector<OracleTxn> readers;
-  for (const OracleTxn& txn : history) {
-    const bool writes = std::any_of(txn.ops.begin(), txn.ops.end(), [](const OracleOp& op) { return op.f != 'r'; });
-    if (writes) updates.push_back(txn);
-    else if (txn.outcome == 'o') readers.push_back(txn);
-    for (const OracleOp& op : txn.ops) {
-      if (op.f == 'r' && txn.outcome == 'o' && op.seen.size() > last[op.key].size()) last[op.key] = op.seen;
-    }
-  }
-  if (!Serial(updates, order, last).search({})) return false;
-  return std::all_of(readers.begin(), readers.end(), [&](const OracleTxn& reader) {
-    OracleHistory both = updates;
-    both.push_back(reader);
-    return Serial(both, order, last).search({});
-  });
-}
 
 bool axiom_holds(const OracleHistory& h, OracleAxiom axiom, bool realtime) {
   const std::size_t n = h.size();
@@ -317,7 +292,95 @@ OracleHistory random_transactions(const TxnShape& shape, std::mt19937_64& chance
   return out;
 }
 
+namespace {
+
+// Transactions without what they read, in random order among the processes.
+OracleHistory unread_transactions(const TxnShape& shape, std::mt19937_64& chance) {
+  const auto below = [&](int n) { return static_cast<int>(chance() % static_cast<std::uint64_t>(n)); };
+  const auto happens = [&](double p) { return std::uniform_real_distribution<>(0, 1)(chance) < p; };
+  OracleHistory out;
+  std::vector<int> process(static_cast<std::size_t>(shape.processes)), open(process.size(), -1);
+  for (std::size_t w = 0; w < process.size(); ++w) process[w] = static_cast<int>(w);
+  int clock = 0, value = 0, fresh = shape.processes, running = 0;
+  while (out.size() < shape.transactions || running > 0) {
+    const auto worker = static_cast<std::size_t>(below(shape.processes));
+    if (open[worker] >= 0) {
+      OracleTxn& txn = out[static_cast<std::size_t>(open[worker])];
+      txn.end = clock++;
+      txn.outcome = happens(shape.failed) ? 'f' : happens(shape.crashed) ? 'i' : 'o';
+      if (txn.outcome == 'i') process[worker] = fresh++;
+      open[worker] = -1;
+      --running;
+    } else if (out.size() < shape.transactions) {
+      open[worker] = static_cast<int>(out.size());
+      OracleTxn txn;
+      txn.process = process[worker];
+      txn.begin = clock++;
+      for (int n = 1 + below(3); n > 0; --n) {
+        OracleOp op{happens(0.5) ? 'r' : shape.lists ? 'a' : 'w', below(shape.keys), 0, {}};
+        if (op.f != 'r') op.value = ++value;
+        txn.ops.push_back(op);
+      }
+      out.push_back(txn);
+      ++running;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+OracleHistory guessed_transactions(const TxnShape& shape, std::mt19937_64& chance) {
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(chance() % n); };
+  const auto happens = [&](double p) { return std::uniform_real_distribution<>(0, 1)(chance) < p; };
+  OracleHistory out = unread_transactions(shape, chance);
+  // What is written to each key: by transactions in random order, most of those that did not fail.
+  std::map<int, std::vector<int>> written;
+  std::vector<std::size_t> line(out.size());
+  for (std::size_t t = 0; t < line.size(); ++t) line[t] = t;
+  for (std::size_t swaps = below(2 * line.size() + 1); swaps > 0 && line.size() > 1; --swaps) {
+    const std::size_t at = below(line.size() - 1);
+    std::swap(line[at], line[at + 1]);
+  }
+  for (const std::size_t t : line) {
+    if (out[t].outcome == 'f' && !happens(0.1)) continue;
+    for (const OracleOp& op : out[t].ops) {
+      if (op.f != 'r') written[op.key].push_back(op.value);
+    }
+  }
+  for (OracleTxn& txn : out) {
+    std::map<int, std::vector<int>> own, known;
+    for (OracleOp& op : txn.ops) {
+      if (op.f == 'r') {
+        const auto& all = written[op.key];
+        if (known.contains(op.key) && !happens(0.05)) {
+          op.seen = known[op.key];
+        } else if (!shape.lists) {
+          const std::size_t choice = below(all.size() + 1);
+          if (choice > 0) op.seen.assign(1, all[choice - 1]);
+        } else {
+          for (std::size_t n = below(all.size() + 1), i = 0; i < n; ++i) {
+            const auto writer = [&](const OracleOp& other) { return other.f == 'a' && other.key == op.key && other.value == all[i]; };
+            if (!std::any_of(txn.ops.begin(), txn.ops.end(), writer) || happens(0.05)) op.seen.push_back(all[i]);
+          }
+          op.seen.insert(op.seen.end(), own[op.key].begin(), own[op.key].end());
+        }
+        known[op.key] = op.seen;
+      } else if (shape.lists) {
+        own[op.key].push_back(op.value);
+        if (known.contains(op.key)) known[op.key].push_back(op.value);
+      } else {
+        known[op.key].assign(1, op.value);
+      }
+    }
+  }
+  return out;
+}
+
 std::string to_jsonl(const OracleHistory& history) {
+  const bool list = std::any_of(history.begin(), history.end(), [](const OracleTxn& t) {
+    return std::any_of(t.ops.begin(), t.ops.end(), [](const OracleOp& o) { return o.f == 'a'; });
+  });
   std::vector<std::pair<int, std::string>> events;
   for (const OracleTxn& txn : history) {
     for (const bool done : {false, true}) {
@@ -331,9 +394,6 @@ std::string to_jsonl(const OracleHistory& history) {
         } else if (!done || op.seen.empty() || txn.outcome != 'o') {
           value += "null";
         } else {
-          const bool list = std::any_of(history.begin(), history.end(), [](const OracleTxn& t) {
-            return std::any_of(t.ops.begin(), t.ops.end(), [](const OracleOp& o) { return o.f == 'a'; });
-          });
           if (list) value += '[';
           for (std::size_t i = 0; i < op.seen.size(); ++i) value += (i > 0 ? "," : "") + std::to_string(op.seen[i]);
           if (list) value += ']';

@@ -37,9 +37,6 @@ enum class OracleOrder { none, session, realtime };
 // The same without first committer wins: whoever commits writes on top of what is there. Appends are traceable, as for
 // Elle: a list that a transaction saw with appends of its own is a version, and so a prefix of all later ones.
 [[nodiscard]] bool prefix_consistent(const OracleHistory& history, OracleOrder order);
-// Of lists: are the transactions that write, alone and with each one that only reads, serializable, with the versions in the
-// order that all lists show?
-[[nodiscard]] bool update_serializable(const OracleHistory& history, OracleOrder order);
 
 // The axioms of Biswas and Enea over registers, by trying all commit orders. Requires: every transaction is acknowledged,
 // and no read contradicts its own transaction or shows an intermediate value.
@@ -57,6 +54,9 @@ struct TxnShape {
   Store store = Store::snapshot;
 };
 [[nodiscard]] OracleHistory random_transactions(const TxnShape& shape, std::mt19937_64& chance);
+// Of no store at all: what is read is a guess among what was written, mostly of acknowledged transactions and mostly without
+// contradicting the own one's. Such histories show combinations that no store has.
+[[nodiscard]] OracleHistory guessed_transactions(const TxnShape& shape, std::mt19937_64& chance);
 [[nodiscard]] std::string to_jsonl(const OracleHistory& history);
 
 }  // namespace ordeal::testing_support

@@ -1,12 +1,11 @@
-// The checker against brute force on random small histories. ORDEAL_HEAVY=N multiplies their number.
+// The checker against brute force that executes schedules, on random small histories and all small ones. ORDEAL_HEAVY=N multiplies their number.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <tuple>
 
-#include "checkers/history/reader.h"
-#include "checkers/transactions/checker.h"
+#include "support/small_transactions.h"
+#include "support/txn_check.h"
 #include "support/txn_oracle.h"
 
 namespace ordeal {
@@ -14,12 +13,7 @@ namespace {
 
 using namespace testing_support;
 
-int heavy() {
-  const char* text = std::getenv("ORDEAL_HEAVY");
-  return text == nullptr ? 1 : std::max(1, std::atoi(text));
-}
-
-enum class Model { serial, snapshot, prefix, updates };
+enum class Model { serial, snapshot, prefix };
 struct Level {
   const char* name;
   Model model;
@@ -34,9 +28,6 @@ constexpr Level kLevels[] = {
     {"strong-snapshot-isolation", Model::snapshot, OracleOrder::realtime},
     {"prefix", Model::prefix, OracleOrder::session},
     {"strong-prefix", Model::prefix, OracleOrder::realtime},
-    {"update-serializable", Model::updates, OracleOrder::none},
-    {"strong-session-update-serializable", Model::updates, OracleOrder::session},
-    {"strong-update-serializable", Model::updates, OracleOrder::realtime},
 };
 
 bool allowed(const OracleHistory& history, const Level& level) {
@@ -44,32 +35,14 @@ bool allowed(const OracleHistory& history, const Level& level) {
     case Model::serial: return serializable(history, level.order);
     case Model::snapshot: return snapshot_isolated(history, level.order);
     case Model::prefix: return prefix_consistent(history, level.order);
-    case Model::updates: return update_serializable(history, level.order);
   }
   return false;
 }
 
-// Update serializability allows reads that contradict their own transaction's; its oracle executes, and does not.
-bool contradicts_itself(const CheckResult& all) {
-  return std::any_of(all.anomalies.begin(), all.anomalies.end(), [](const Anomaly& one) { return one.type == "internal"; });
-}
-
-CheckResult check(const std::string& text, bool lists, const char* level) {
-  auto read = read_history(text, "random");
-  if (!read) {
-    ADD_FAILURE() << read.error().message << "\n" << text;
-    return {};
-  }
-  CheckOptions options;
-  options.model = lists ? "list-append" : "rw-register";
-  options.consistency = level;
-  return transactional_checker()->check(read->history, options);
-}
-
-void compare(bool lists, Store store, std::uint64_t seed, int count) {
+void compare(bool lists, Store store, std::uint64_t seed, std::size_t count) {
   std::mt19937_64 chance(seed);
   std::size_t decided = 0, invalid = 0;
-  for (int i = 0; i < count * heavy(); ++i) {
+  for (std::size_t i = 0; i < count * heavy(); ++i) {
     TxnShape shape;
     shape.lists = lists;
     shape.store = store;
@@ -77,14 +50,10 @@ void compare(bool lists, Store store, std::uint64_t seed, int count) {
     shape.keys = 1 + static_cast<int>(chance() % 3);
     const OracleHistory history = random_transactions(shape, chance);
     const std::string text = to_jsonl(history);
-    const bool internal = contradicts_itself(check(text, lists, "strongest"));
     for (const Level& level : kLevels) {
-      if (level.model == Model::updates && (!lists || internal)) continue;
       const bool expected = allowed(history, level);
-      const CheckResult result = check(text, lists, level.name);
+      const CheckResult result = check_transactions(text, lists, level.name);
       if (result.verdict == Verdict::unknown) {
-        // Where the order of appends was not seen, this one is not decided.
-        if (level.model == Model::updates) continue;
         EXPECT_NE(result.reason.find("succeeded"), std::string::npos) << result.reason << "\n" << text;
         continue;
       }
@@ -108,7 +77,7 @@ TEST(Oracle, RegistersOfAReadCommittedStore) { compare(false, Store::committed, 
 TEST(Oracle, AxiomsOfRegisters) {
   std::mt19937_64 chance(8);
   std::size_t decided = 0, invalid = 0;
-  for (int i = 0; i < 1500 * heavy(); ++i) {
+  for (std::size_t i = 0; i < 1500 * heavy(); ++i) {
     TxnShape shape;
     shape.lists = false;
     shape.store = Store::committed;
@@ -117,7 +86,7 @@ TEST(Oracle, AxiomsOfRegisters) {
     shape.transactions = 3 + static_cast<std::size_t>(chance() % 3);
     const OracleHistory history = random_transactions(shape, chance);
     const std::string text = to_jsonl(history);
-    const CheckResult all = check(text, false, "strongest");
+    const CheckResult all = check_transactions(text, false, "strongest");
     const bool outside = std::any_of(all.anomalies.begin(), all.anomalies.end(), [](const Anomaly& one) {
       return one.type == "internal" || one.type == "G1b" || one.type == "future-read" || one.type == "garbage-read";
     });
@@ -131,7 +100,7 @@ TEST(Oracle, AxiomsOfRegisters) {
                                                  {"strong-read-atomic", OracleAxiom::read_atomic, true},
                                                  {"strong-pram", OracleAxiom::pram, true},
                                                  {"strong-causal", OracleAxiom::causal, true}}) {
-      const CheckResult result = check(text, false, level);
+      const CheckResult result = check_transactions(text, false, level);
       const bool expected = axiom_holds(history, axiom, realtime);
       ++decided;
       if (!expected) ++invalid;
@@ -142,93 +111,15 @@ TEST(Oracle, AxiomsOfRegisters) {
   EXPECT_GT(invalid, decided / 100);
 }
 
-// All histories of two transactions of at most two micro-operations on two keys, and one that reads both keys, with every list
-// that could be read, each concurrent, one after the other in one process, and one after the other in two. A run visits every
-// 50th; ORDEAL_HEAVY=50 all of them.
-class SmallHistories {
- public:
-  explicit SmallHistories(bool lists) : lists_(lists) {
-    for (int length = 1; length <= 2; ++length) {
-      for (int code = 0; code < (length == 1 ? 4 : 16); ++code) {
-        std::vector<OracleOp> ops;
-        for (int i = 0; i < length; ++i) {
-          const int one = i == 0 ? code % 4 : code / 4;
-          ops.push_back({one < 2 ? 'r' : lists ? 'a' : 'w', one % 2, 0, {}});
-        }
-        shapes_.push_back(ops);
-      }
-    }
-  }
-
-  template <class F>
-  void for_each(F&& f) {
-    for (std::size_t a = 0; a < shapes_.size(); ++a) {
-      for (std::size_t b = 0; b < shapes_.size(); ++b) {
-        for (int timing = 0; timing < 3; ++timing) {
-          OracleHistory history(3);
-          history[0].ops = shapes_[a];
-          history[1].ops = shapes_[b];
-          history[2].ops = {{'r', 0, 0, {}}, {'r', 1, 0, {}}};
-          int value = 0;
-          std::vector<std::vector<int>> written(2);
-          for (OracleTxn& txn : history) {
-            for (OracleOp& op : txn.ops) {
-              if (op.f == 'r') continue;
-              op.value = ++value;
-              written[static_cast<std::size_t>(op.key)].push_back(value);
-            }
-          }
-          for (int t = 0; t < 3; ++t) {
-            OracleTxn& txn = history[static_cast<std::size_t>(t)];
-            txn.process = timing == 1 && t < 2 ? 0 : t;
-            txn.begin = timing == 0 || t == 2 ? t : 10 + 2 * t;
-            txn.end = timing == 0 || t == 2 ? 30 + t : 11 + 2 * t;
-          }
-          reads(history, written, 0, 0, f);
-        }
-      }
-    }
-  }
-
- private:
-  // Every value of the reads from the given place on.
-  template <class F>
-  void reads(OracleHistory& history, const std::vector<std::vector<int>>& written, std::size_t txn, std::size_t op, F&& f) {
-    if (txn == history.size()) return f(history);
-    if (op == history[txn].ops.size()) return reads(history, written, txn + 1, 0, f);
-    OracleOp& one = history[txn].ops[op];
-    if (one.f != 'r') return reads(history, written, txn, op + 1, f);
-    seen(history, written, txn, op, f);
-  }
-  template <class F>
-  void seen(OracleHistory& history, const std::vector<std::vector<int>>& written, std::size_t txn, std::size_t op, F&& f) {
-    reads(history, written, txn, op + 1, f);
-    OracleOp& one = history[txn].ops[op];
-    if (!lists_ && !one.seen.empty()) return;
-    for (const int value : written[static_cast<std::size_t>(one.key)]) {
-      if (std::find(one.seen.begin(), one.seen.end(), value) != one.seen.end()) continue;
-      history[txn].ops[op].seen.push_back(value);
-      seen(history, written, txn, op, f);
-      history[txn].ops[op].seen.pop_back();
-    }
-  }
-
-  bool lists_;
-  std::vector<std::vector<OracleOp>> shapes_;
-};
-
 void compare_all(bool lists) {
   std::size_t number = 0, decided = 0, invalid = 0;
-  const std::size_t stride = static_cast<std::size_t>(std::max(1, 50 / heavy()));
+  const std::size_t stride = std::max<std::size_t>(1, 50 / heavy());
   SmallHistories(lists).for_each([&](const OracleHistory& history) {
     if (++number % stride != 0 || ::testing::Test::HasFatalFailure()) return;
     const std::string text = to_jsonl(history);
-    const bool internal = contradicts_itself(check(text, lists, "strongest"));
     for (const Level& level : kLevels) {
-      if (level.model == Model::updates && (!lists || internal)) continue;
       const bool expected = allowed(history, level);
-      const CheckResult result = check(text, lists, level.name);
-      if (result.verdict == Verdict::unknown && level.model == Model::updates) continue;
+      const CheckResult result = check_transactions(text, lists, level.name);
       ++decided;
       if (!expected) ++invalid;
       ASSERT_EQ(name(result.verdict), expected ? "valid" : "invalid")
@@ -241,28 +132,6 @@ void compare_all(bool lists) {
 
 TEST(Oracle, AllSmallHistoriesOfLists) { compare_all(true); }
 TEST(Oracle, AllSmallHistoriesOfRegisters) { compare_all(false); }
-
-// Larger histories of correct stores, at their own levels: nothing may be found.
-TEST(Simulators, AreNeverAccused) {
-  std::mt19937_64 chance(7);
-  for (int i = 0; i < 40 * heavy(); ++i) {
-    for (const bool lists : {true, false}) {
-      TxnShape shape;
-      shape.lists = lists;
-      shape.falsify = 0;
-      shape.transactions = 60;
-      shape.keys = 4;
-      shape.processes = 5;
-      shape.store = Store::serial;
-      EXPECT_EQ(check(to_jsonl(random_transactions(shape, chance)), lists, "strict-serializable").verdict, Verdict::valid);
-      shape.store = Store::snapshot;
-      EXPECT_EQ(check(to_jsonl(random_transactions(shape, chance)), lists, "strong-snapshot-isolation").verdict, Verdict::valid);
-      shape.store = Store::committed;
-      const CheckResult committed = check(to_jsonl(random_transactions(shape, chance)), lists, "read-committed");
-      EXPECT_EQ(committed.verdict, Verdict::valid) << (committed.anomalies.empty() ? committed.reason : committed.anomalies[0].type);
-    }
-  }
-}
 
 }  // namespace
 }  // namespace ordeal

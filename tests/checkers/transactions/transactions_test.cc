@@ -278,7 +278,94 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 1 invoke [["r","x",null],["r","y",null]]
 0 ok [["w","x",1],["w","y",1]]
 1 ok [["r","x",null],["r","y",1]]
+)"},
+    Case{"no-view-order", "rw-register", "consistent-view", "cursor-stability", R"(0 invoke [["w","x",1],["w","z",1]]
+1 invoke [["w","x",2],["w","y",2]]
+0 ok [["w","x",1],["w","z",1]]
+1 ok [["w","x",2],["w","y",2]]
+2 invoke [["r","x",null],["r","y",null]]
+3 invoke [["r","x",null],["r","z",null]]
+2 ok [["r","x",1],["r","y",2]]
+3 ok [["r","x",2],["r","z",1]]
+)"},
+    Case{"no-update-serial-order", "rw-register", "update-serializable", "snapshot-isolation", R"(0 invoke [["w","x",1],["r","m",null]]
+1 invoke [["w","x",2],["r","k",null]]
+2 invoke [["r","x",null],["w","k",1]]
+3 invoke [["r","x",null],["w","m",1]]
+0 ok [["w","x",1],["r","m",null]]
+1 ok [["w","x",2],["r","k",null]]
+2 ok [["r","x",1],["w","k",1]]
+3 ok [["r","x",2],["w","m",1]]
+)"},
+    // Appends that nobody saw have an order all the same: an update is the first of them.
+    Case{"no-update-order", "list-append", "cursor-stability", "read-committed", R"(0 invoke [["r","x",null],["append","x",2],["r","y",null]]
+1 invoke [["append","x",3],["append","y",4]]
+0 ok [["r","x",[]],["append","x",2],["r","y",[4]]]
+1 ok [["append","x",3],["append","y",4]]
+)"},
+    Case{"no-update-order-realtime", "list-append", "strong-cursor-stability", "strong-session-cursor-stability", R"(0 invoke [["append","x",1]]
+0 ok [["append","x",1]]
+1 invoke [["r","x",null],["append","x",2]]
+1 ok [["r","x",[]],["append","x",2]]
+)"},
+    // Read uncommitted may show what a crashed transaction did before it was rolled back.
+    Case{"G1c", "list-append", "read-committed", "strong-read-uncommitted", R"(0 invoke [["append","x",1],["append","y",2]]
+1 invoke [["append","x",3],["append","y",4]]
+0 info [["append","x",1],["append","y",2]]
+1 ok [["append","x",3],["append","y",4]]
+2 invoke [["r","x",null],["r","y",null]]
+2 ok [["r","x",[1,3]],["r","y",[4,2]]]
+)"},
+    // ... but what was below it and what is on top of it keep their order.
+    Case{"G0-process", "list-append", "strong-session-read-uncommitted", "read-uncommitted", R"(0 invoke [["append","x",1]]
+0 ok [["append","x",1]]
+1 invoke [["append","x",2]]
+1 info [["append","x",2]]
+0 invoke [["append","x",3]]
+0 ok [["append","x",3]]
+2 invoke [["r","x",null]]
+2 ok [["r","x",[3,2,1]]]
+)"},
+    // A crashed transaction that was seen is part of its session.
+    Case{"session-violation", "list-append", "pram", "read-atomic", R"(0 invoke [["append","y",1]]
+0 ok [["append","y",1]]
+0 invoke [["append","x",2]]
+1 invoke [["r","x",null],["r","y",null]]
+1 ok [["r","x",[2]],["r","y",[]]]
+0 info [["append","x",2]]
+)"},
+    // Repeatable read allows no circle of items, also one whose anti-dependencies are apart.
+    Case{"G-nonadjacent", "list-append", "repeatable-read", "consistent-view", R"(0 invoke [["append","x",1]]
+1 invoke [["append","y",1]]
+2 invoke [["r","x",null],["r","y",null]]
+3 invoke [["r","x",null],["r","y",null]]
+0 ok [["append","x",1]]
+1 ok [["append","y",1]]
+2 ok [["r","x",[1]],["r","y",[]]]
+3 ok [["r","x",[]],["r","y",[1]]]
 )"}));
+
+TEST(Transactional, CountsWhatNobodySaw) {
+  const auto unobserved = [](const char* model, const char* text) {
+    const CheckResult result = check(written(text), model, "serializable");
+    EXPECT_EQ(result.verdict, Verdict::valid) << result.reason;
+    return result.details.find("unobserved")->to_json();
+  };
+  EXPECT_EQ(unobserved("list-append", R"(0 invoke [["append","x",1],["append","y",1],["append","y",2]]
+0 ok [["append","x",1],["append","y",1],["append","y",2]]
+1 invoke [["append","y",3]]
+1 info [["append","y",3]]
+2 invoke [["r","x",null]]
+2 ok [["r","x",[1]]]
+)"), "2");
+  EXPECT_EQ(unobserved("rw-register", R"(0 invoke [["w","x",1],["w","y",1]]
+0 ok [["w","x",1],["w","y",1]]
+1 invoke [["w","y",3]]
+1 info [["w","y",3]]
+2 invoke [["r","x",null]]
+2 ok [["r","x",1]]
+)"), "1");
+}
 
 // Everything the checker names has a case above or below, or needs too much of a history to be one.
 TEST(Transactional, EveryLevelImpliesTheWeakerFormsOfItself) {
