@@ -97,8 +97,8 @@ void add_finding(std::vector<Finding>& findings, Finding finding);
 // components are without closing a cycle.
 void choose_open(Inference& inference);
 
-// `threads`: at least 1; the result does not depend on it.
-[[nodiscard]] Inference infer_list_append(const History& history, Transactions txns, unsigned threads);
+// `threads`: at least 1; the result does not depend on it. Both throw OutOfLimits.
+[[nodiscard]] Inference infer_list_append(const History& history, Transactions txns, unsigned threads, const Limits& limits);
 
 // What is taken for granted about the versions of each register, beyond that the initial one is first and that a transaction
 // which read a version and wrote the key made a later one (writes follow reads).
@@ -117,6 +117,6 @@ struct RegisterOptions {
   // necessarily the next.
   bool lost_updates_allowed = false;
 };
-[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options);
+[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options, const Limits& limits);
 
 }  // namespace ordeal::txn

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -53,6 +54,28 @@ TEST_P(BadInputTest, IsNamedAndLeavesNothing) {
   EXPECT_EQ(result.exit_code, GetParam().exit_code) << result.err;
   EXPECT_THAT(result.err, HasSubstr(GetParam().complaint));
   EXPECT_EQ(result.out, "");
+}
+
+// Reading counts, too: a budget that is too small ends in `unknown` with the reason, wherever it runs out.
+TEST(Check, KeepsWithinTimeAndMemory) {
+  const TemporaryDirectory directory;
+  {
+    std::ofstream file(directory.path() + "/h");
+    for (int i = 0; i < 200'000; ++i) {
+      const std::string client = std::to_string(i % 9), value = "\"f\":\"txn\",\"value\":[[\"append\",1," + std::to_string(i) + "]]}\n";
+      file << "{\"process\":" << client << ",\"type\":\"invoke\"," << value << "{\"process\":" << client << ",\"type\":\"ok\"," << value;
+    }
+  }
+  for (const auto& [option, value, reason] : {std::array{"--timeout", "0.001", "the time limit was reached"},
+                                               std::array{"--memory", "1M", "the memory limit was reached"},
+                                               std::array{"--memory", "30M", "the memory limit was reached"}}) {
+    const auto result = run_program(ordeal({"check", "--json", "h", option, value}), seconds(60), {}, directory.path());
+    EXPECT_EQ(result.exit_code, 2) << option << " " << value << result.err;
+    const auto document = Value::from_json(result.out);
+    ASSERT_TRUE(document) << result.out;
+    EXPECT_EQ(document->find("verdict")->string(), "unknown");
+    EXPECT_THAT(document->find("reason")->string(), HasSubstr(reason));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

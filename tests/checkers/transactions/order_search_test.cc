@@ -202,11 +202,11 @@ TEST(FindOrder, AsksOnlyWhatRealTimeLeavesOpen) {
     auto read = read_history(text, "test");
     if (!read) throw std::runtime_error(read.error().message);
     const History& history = read->history;
-    auto txns = transactions_of(history, MicroKind::write);
+    auto txns = transactions_of(history, MicroKind::write, Limits());
     if (!txns) throw std::runtime_error(txns.error().message);
     RegisterOptions options;
     options.max_choices = 1'000;
-    const Inference inference = infer_rw_register(history, std::move(*txns), options);
+    const Inference inference = infer_rw_register(history, std::move(*txns), options, Limits());
     EXPECT_TRUE(inference.open_pairs_dropped);
     return find_order(inference, OrderKind::serial, extra, [] { return false; }).possible;
   };
