@@ -40,9 +40,16 @@ bool meet(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) 
   return std::any_of(a.begin(), a.end(), [&](std::size_t node) { return std::find(b.begin(), b.end(), node) != b.end(); });
 }
 
-// Both act on the processes of a node.
+// A roll waits until each node serves again, which one that is cut off may not be able to.
+bool cuts_off(const Impairment& cutting, const std::vector<std::size_t>& rolling) {
+  return std::any_of(cutting.cut.begin(), cutting.cut.end(),
+                     [&](const auto& link) { return meet({link.first, link.second}, rolling); });
+}
+
+// Both act on the processes of a node, or one keeps the other from its end.
 bool collide(const Impairment& a, const Impairment& b) {
-  return meet(a.down, b.down) || meet(a.down, b.rolling) || meet(a.rolling, b.down) || meet(a.rolling, b.rolling);
+  return meet(a.down, b.down) || meet(a.down, b.rolling) || meet(a.rolling, b.down) || meet(a.rolling, b.rolling) ||
+         cuts_off(a, b.rolling) || cuts_off(b, a.rolling);
 }
 
 }  // namespace
