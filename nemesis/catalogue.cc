@@ -2,9 +2,11 @@
 
 #include "checkers/base/catalogue.h"
 #include "nemesis/clock.h"
+#include "nemesis/membership.h"
 #include "nemesis/partition.h"
 #include "nemesis/processes.h"
 #include "nemesis/resources.h"
+#include "nemesis/rolling.h"
 
 namespace ordeal {
 
@@ -18,6 +20,9 @@ std::span<const FaultFactory> faults() {
       files_fault(),
       memory_fault(),
       clock_fault(),
+      membership_fault(),
+      rolling_restart_fault(),
+      rolling_upgrade_fault(),
   };
   return all;
 }

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,12 +37,15 @@ struct FaultContext {
   const Options& options;
   // Names one injection among all that may ever meet on the nodes: at most 20 letters, digits and hyphens.
   std::string id = {};
+  // Requested when the run is over: steps that take long (a roll over all nodes) then come to an early end.
+  std::stop_token stop = {};
 };
 
 // What an injection takes away while it is in force, by indices into Cluster::nodes.
 struct Impairment {
   std::vector<std::size_t> down;                         // nodes whose target does not work
   std::vector<std::pair<std::size_t, std::size_t>> cut;  // pairs of nodes that cannot talk in both directions
+  std::vector<std::size_t> rolling = {};                 // nodes of which at most one at a time does not work
 };
 
 // What an observation found.
@@ -60,6 +64,8 @@ class Injection {
   [[nodiscard]] virtual std::vector<std::string> nodes() const = 0;
   // Known once it is planned; the driver uses it to keep a quorum (nemesis/quorum.h).
   [[nodiscard]] virtual Impairment impairment() const { return {}; }
+  // How much longer than usual inject(), heal() and the observations may take, in seconds.
+  [[nodiscard]] virtual double takes_s() const { return 0; }
   // Looks up what describe(), undo() and the observations need to know: addresses, process ids. Changes nothing.
   // Called once, before all that follow.
   [[nodiscard]] virtual Result<void> prepare(Deadline) { return {}; }

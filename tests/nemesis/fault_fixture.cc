@@ -65,7 +65,8 @@ std::vector<std::string> Events::steps(int id) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> out;
   for (const Value& value : values_) {
-    if (value.find("id")->integer() == id) out.push_back(value.find("step")->string());
+    const Value* number = value.find("id");  // what is said of the whole schedule has none
+    if (number != nullptr && number->integer() == id) out.push_back(value.find("step")->string());
   }
   return out;
 }
