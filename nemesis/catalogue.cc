@@ -2,7 +2,11 @@
 
 #include "checkers/base/catalogue.h"
 #include "nemesis/clock.h"
+#include "nemesis/corrupt_files.h"
+#include "nemesis/disk_fault.h"
+#include "nemesis/disk_full.h"
 #include "nemesis/partition.h"
+#include "nemesis/power_loss.h"
 #include "nemesis/processes.h"
 #include "nemesis/resources.h"
 
@@ -18,6 +22,10 @@ std::span<const FaultFactory> faults() {
       files_fault(),
       memory_fault(),
       clock_fault(),
+      power_loss_fault(),
+      disk_fault(),
+      disk_full_fault(),
+      corrupt_files_fault(),
   };
   return all;
 }

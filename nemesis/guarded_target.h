@@ -17,6 +17,7 @@ class GuardedTarget final : public Target {
   std::string_view name() const override { return target_.name(); }
   Result<std::unique_ptr<Client>> client(std::size_t node) override { return target_.client(node); }
   Result<void> start(Node& node) override;
+  std::vector<std::string> data_directories(const Node& node) const override { return target_.data_directories(node); }
   Processes* processes() override { return target_.processes() == nullptr ? nullptr : &processes_; }
   Roles* roles() override { return target_.roles() == nullptr ? nullptr : &roles_; }
 

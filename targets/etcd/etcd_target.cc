@@ -42,6 +42,7 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   Result<void> stop(Node& node) override;
   Result<void> await_ready(Deadline deadline) override;
   std::vector<std::string> log_files(const Node& node) const override { return {paths(node).log}; }
+  std::vector<std::string> data_directories(const Node& node) const override { return {paths(node).data}; }
   // What etcd's logger writes at its last two levels, and what the Go runtime writes when it gives up.
   std::string log_pattern() const override {
     return R"re("level":"(panic|dpanic|fatal)"|^panic: |^fatal error: |^unexpected fault address)re";
@@ -141,7 +142,9 @@ Result<void> EtcdTarget::wipe(Node& node) {
   if (auto killed = kill(node); !killed) return killed;
   const EtcdPaths where = paths(node);
   const auto removed =
-      run_ok(node, script(fmt::format("rm -rf {} {}", shell_quote(where.data), shell_quote(where.log))));
+      // What is mounted there stays.
+      run_ok(node, script(fmt::format("rm -f {log}; rm -rf {data} || [ -z \"$(ls -A {data})\" ]",
+                                      fmt::arg("data", shell_quote(where.data)), fmt::arg("log", shell_quote(where.log)))));
   if (!removed) return fail(removed.error().during("wiping etcd's data"));
   return {};
 }
