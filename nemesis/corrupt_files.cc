@@ -270,6 +270,7 @@ FaultFactory corrupt_files_fault() {
   using Type = OptionSpec::Type;
   FaultFactory out;
   out.name = "corrupt-files";
+  out.crashes = true;
   out.help =
       "The target is killed, its files are damaged, and it is started on what is there. The damage stays: that is the "
       "fault, and the history says what was done to which file. Proof: checksums of all files before and after. Needs on "

@@ -122,6 +122,7 @@ FaultFactory disk_fault() {
   using Type = OptionSpec::Type;
   FaultFactory out;
   out.name = "disk";
+  out.crashes = true;
   out.help =
       "The target's disk fails, loses, delays or corrupts. Mechanism: the FUSE file system of power-loss; a target that "
       "ended of it is started when it is healed. Proof: a file beside the target's, written, synced and read until it "

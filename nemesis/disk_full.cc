@@ -156,6 +156,7 @@ FaultFactory disk_full_fault() {
   using Type = OptionSpec::Type;
   FaultFactory out;
   out.name = "disk-full";
+  out.crashes = true;
   out.help =
       "No space is left for the target's data; healed by giving it back, and by starting a target that ended of it. "
       "Mechanism: quota (the FUSE file system of power-loss is full; the node's own is not touched), or balloon (a file of "

@@ -80,7 +80,11 @@ Value about_run(const Plan& plan, const Target& target, const Cluster& cluster, 
   Value about = Value::map();
   about.set("started", started);
   about.set("command", repeat_command(plan));
-  about.set("log_pattern", target.log_pattern());
+  const bool may_crash = std::any_of(plan.nemesis.begin(), plan.nemesis.end(), [](const std::string& name) {
+    const auto fault = find_fault(name);
+    return fault && (*fault)->crashes;
+  });
+  about.set("log_pattern", may_crash ? "" : target.log_pattern());
   Value names = Value::list();
   for (const auto& node : cluster.nodes) names.items().emplace_back(node->name());
   about.set("nodes", std::move(names));

@@ -96,6 +96,9 @@ struct FaultFactory {
   std::string name;                 // "partition", "kill", …: what --nemesis takes
   std::string help;                 // what it does, with which mechanism, what it needs, what it cannot do
   std::vector<OptionSpec> options;  // keys begin with "<name>."
+  // A sound target may give up under it (its disk fails, its memory ends) and say so: what its log says of crashes is then
+  // no anomaly.
+  bool crashes = false;
   // Empty when it applies to this target; else why it does not ("target memory has no processes to kill").
   std::string (*inapplicable)(const FaultContext& context) = nullptr;
   // Draws one injection. All randomness comes from `random`, and the number of draws does not depend on the state of

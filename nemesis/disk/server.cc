@@ -84,7 +84,7 @@ void do_forget_multi(fuse_req_t request, std::size_t count, fuse_forget_data* al
 
 void answer_attributes(fuse_req_t request, const Ref& inode) {
   struct stat info {};
-  if (::fstatat(inode->handle, "", &info, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0) return answer(request, errno);
+  if (const int error = inode->attributes(info); error != 0) return answer(request, error);
   fuse_reply_attr(request, &info, kTrusted_s);
 }
 

@@ -61,6 +61,12 @@ Inode::~Inode() {
   if (handle >= 0) ::close(handle);
 }
 
+int Inode::attributes(struct stat& info) const {
+  if (const int error = stat_of(handle, info); error != 0) return error;
+  info.st_nlink -= std::min<nlink_t>(buried, info.st_nlink);
+  return 0;
+}
+
 Tree::Tree(int root, Durability names) : durability_(names) {
   const auto top = std::make_shared<Inode>();
   top->id = kRoot;
@@ -114,6 +120,7 @@ int Tree::find(std::uint64_t parent, const char* name, Ref& out, struct stat& in
     out->key = key;
     known = out;
   }
+  info.st_nlink -= std::min<nlink_t>(out->buried, info.st_nlink);
   return 0;
 }
 
@@ -164,7 +171,7 @@ int Tree::make_node(std::uint64_t parent, const char* name, mode_t mode, dev_t d
   if (const int error = find(parent, name, out, info); error != 0) return error;
   by_id_[out->id] = out;
   ++out->lookups;
-  keep({NameChange::Kind::made, directory, name, nullptr, {}, 0});
+  keep({NameChange::Kind::made, directory, name, nullptr, {}, nullptr, 0});
   return 0;
 }
 
@@ -177,7 +184,7 @@ int Tree::make_link(std::uint64_t parent, const char* name, const char* to, Owne
   if (const int error = find(parent, name, out, info); error != 0) return error;
   by_id_[out->id] = out;
   ++out->lookups;
-  keep({NameChange::Kind::made, directory, name, nullptr, {}, 0});
+  keep({NameChange::Kind::made, directory, name, nullptr, {}, nullptr, 0});
   return 0;
 }
 
@@ -186,26 +193,32 @@ int Tree::link(const Ref& file, std::uint64_t parent, const char* name, struct s
   if (is_hidden(parent, name)) return EPERM;
   const Ref directory = at_locked(parent);
   if (::linkat(AT_FDCWD, path_of(file->handle).c_str(), directory->handle, name, AT_SYMLINK_FOLLOW) != 0) return errno;
-  if (const int error = stat_of(file->handle, info); error != 0) return error;
+  if (const int error = file->attributes(info); error != 0) return error;
   by_id_[file->id] = file;
   ++file->lookups;
-  keep({NameChange::Kind::made, directory, name, nullptr, {}, 0});
+  keep({NameChange::Kind::made, directory, name, nullptr, {}, nullptr, 0});
   return 0;
 }
 
-int Tree::bury(const Ref& parent, const char* name, const struct stat& info, std::uint64_t& grave) {
-  grave = next_grave_++;
-  if (::renameat(parent->handle, name, graveyard_, std::to_string(grave).c_str()) != 0) return errno;
+// Puts change.victim, of which `info` tells, into the graveyard.
+int Tree::bury(const Ref& parent, const std::string& name, NameChange& change, const struct stat& info) {
+  change.grave = next_grave_++;
+  if (::renameat(parent->handle, name.c_str(), graveyard_, std::to_string(change.grave).c_str()) != 0) {
+    const int error = errno;
+    change.victim = nullptr;
+    return error;
+  }
+  if (!S_ISDIR(info.st_mode)) ++change.victim->buried;
   if (S_ISREG(info.st_mode) && info.st_nlink == 1) left_ += blocks(static_cast<std::uint64_t>(info.st_size));
   return 0;
 }
 
-void Tree::unearth(std::uint64_t grave, const Ref& parent, const std::string& name) {
-  const std::string buried = std::to_string(grave);
+void Tree::unearth(const NameChange& change, const Ref& parent, const std::string& name) {
+  (void)::renameat(graveyard_, std::to_string(change.grave).c_str(), parent->handle, name.c_str());
+  if (change.victim->buried > 0) --change.victim->buried;
   struct stat info {};
-  if (::fstatat(graveyard_, buried.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (change.victim->attributes(info) != 0) return;
   if (S_ISREG(info.st_mode) && info.st_nlink == 1) left_ -= blocks(static_cast<std::uint64_t>(info.st_size));
-  (void)::renameat(graveyard_, buried.c_str(), parent->handle, name.c_str());
 }
 
 int Tree::remove(std::uint64_t parent, const char* name, bool directory) {
@@ -216,8 +229,8 @@ int Tree::remove(std::uint64_t parent, const char* name, bool directory) {
   if (directory && !S_ISDIR(info.st_mode)) return ENOTDIR;
   if (!directory && S_ISDIR(info.st_mode)) return EISDIR;
   if (directory && !is_empty_directory(inode->handle)) return ENOTEMPTY;
-  NameChange change{NameChange::Kind::removed, at_locked(parent), name, nullptr, {}, 0};
-  if (const int error = bury(change.parent, name, info, change.grave); error != 0) return error;
+  NameChange change{NameChange::Kind::removed, at_locked(parent), name, nullptr, {}, inode, 0};
+  if (const int error = bury(change.parent, change.name, change, info); error != 0) return error;
   keep(std::move(change));
   return 0;
 }
@@ -228,7 +241,7 @@ int Tree::rename(std::uint64_t from, const char* name, std::uint64_t to, const c
   Ref inode;
   struct stat info {};
   if (const int error = find(from, name, inode, info); error != 0) return error;
-  NameChange change{NameChange::Kind::moved, at_locked(from), name, at_locked(to), new_name, 0};
+  NameChange change{NameChange::Kind::moved, at_locked(from), name, at_locked(to), new_name, nullptr, 0};
   if (flags == RENAME_EXCHANGE) {
     change.kind = NameChange::Kind::exchanged;
     if (::renameat2(change.parent->handle, name, change.to->handle, new_name, RENAME_EXCHANGE) != 0) return errno;
@@ -246,11 +259,12 @@ int Tree::rename(std::uint64_t from, const char* name, std::uint64_t to, const c
     if (S_ISDIR(old.st_mode) && !S_ISDIR(info.st_mode)) return EISDIR;
     if (!S_ISDIR(old.st_mode) && S_ISDIR(info.st_mode)) return ENOTDIR;
     if (S_ISDIR(old.st_mode) && !is_empty_directory(replaced->handle)) return ENOTEMPTY;
-    if (const int error = bury(change.to, new_name, old, change.grave); error != 0) return error;
+    change.victim = replaced;
+    if (const int error = bury(change.to, change.to_name, change, old); error != 0) return error;
   }
   if (::renameat(change.parent->handle, name, change.to->handle, new_name) != 0) {
     const int error = errno;
-    if (change.grave != 0) unearth(change.grave, change.to, change.to_name);
+    if (change.victim != nullptr) unearth(change, change.to, change.to_name);
     return error;
   }
   keep(std::move(change));
@@ -259,7 +273,11 @@ int Tree::rename(std::uint64_t from, const char* name, std::uint64_t to, const c
 
 void Tree::commit(std::size_t count) {
   for (; count > 0 && !journal_.empty(); --count) {
-    if (journal_.front().grave != 0) remove_from(graveyard_, std::to_string(journal_.front().grave));
+    const NameChange& first = journal_.front();
+    if (first.victim != nullptr) {
+      remove_from(graveyard_, std::to_string(first.grave));
+      if (first.victim->buried > 0) --first.victim->buried;
+    }
     journal_.pop_front();
   }
 }
@@ -270,11 +288,11 @@ void Tree::undo(const NameChange& change) {
       remove_from(change.parent->handle, change.name);
       break;
     case NameChange::Kind::removed:
-      unearth(change.grave, change.parent, change.name);
+      unearth(change, change.parent, change.name);
       break;
     case NameChange::Kind::moved:
       (void)::renameat(change.to->handle, change.to_name.c_str(), change.parent->handle, change.name.c_str());
-      if (change.grave != 0) unearth(change.grave, change.to, change.to_name);
+      if (change.victim != nullptr) unearth(change, change.to, change.to_name);
       break;
     case NameChange::Kind::exchanged:
       (void)::renameat2(change.parent->handle, change.name.c_str(), change.to->handle, change.to_name.c_str(), RENAME_EXCHANGE);

@@ -42,6 +42,10 @@ struct Inode {
   int handle = -1;       // O_PATH
   std::pair<dev_t, ino_t> key;
   std::uint64_t lookups = 0;  // guarded by Tree::names_
+  std::atomic<nlink_t> buried{0};  // how many of its names are in the graveyard
+
+  // As programs are to see it; 0, or an errno.
+  [[nodiscard]] int attributes(struct stat& info) const;
 
   std::mutex mutex;  // guards what follows
   int data = -1;     // open for reading and writing, while somebody has it open or something is unsynced
@@ -124,14 +128,15 @@ class Tree {
     std::string name;
     Ref to;  // moved, exchanged
     std::string to_name;
-    std::uint64_t grave = 0;  // the name in the graveyard of what was removed or replaced; 0: nothing was
+    Ref victim;  // what was removed or replaced; null: nothing was
+    std::uint64_t grave = 0;  // its name in the graveyard
   };
   static constexpr std::size_t kMostNames = 200'000;
 
   [[nodiscard]] int find(std::uint64_t parent, const char* name, Ref& out, struct stat& info);  // names_ is held
   [[nodiscard]] Ref at_locked(std::uint64_t id);
-  [[nodiscard]] int bury(const Ref& parent, const char* name, const struct stat& info, std::uint64_t& grave);
-  void unearth(std::uint64_t grave, const Ref& parent, const std::string& name);
+  [[nodiscard]] int bury(const Ref& parent, const std::string& name, NameChange& change, const struct stat& info);
+  void unearth(const NameChange& change, const Ref& parent, const std::string& name);
   void keep(NameChange change);
   void commit(std::size_t count);  // the oldest
   void undo(const NameChange& change);
