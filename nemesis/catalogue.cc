@@ -2,8 +2,12 @@
 
 #include "checkers/base/catalogue.h"
 #include "nemesis/clock.h"
+#include "nemesis/corrupt_files.h"
+#include "nemesis/disk_fault.h"
+#include "nemesis/disk_full.h"
 #include "nemesis/membership.h"
 #include "nemesis/partition.h"
+#include "nemesis/power_loss.h"
 #include "nemesis/processes.h"
 #include "nemesis/resources.h"
 #include "nemesis/rolling.h"
@@ -23,6 +27,10 @@ std::span<const FaultFactory> faults() {
       membership_fault(),
       rolling_restart_fault(),
       rolling_upgrade_fault(),
+      power_loss_fault(),
+      disk_fault(),
+      disk_full_fault(),
+      corrupt_files_fault(),
   };
   return all;
 }

@@ -47,6 +47,13 @@ struct Life {
   FaultRecord record;              // guarded by Driver::mutex_
 };
 
+// A groundwork that is in force.
+struct Laid {
+  std::string name;  // on nodes and in the ledger
+  std::vector<Undo> undo;
+  std::vector<std::size_t> nodes;
+};
+
 class Driver final : public Nemesis {
  public:
   Driver(DriverOptions options, const FaultContext& context, Lanes lanes)
@@ -58,6 +65,8 @@ class Driver final : public Nemesis {
 
   Result<void> open_ledger() { return ledger_.open(options_.ledger_path, options_.run, options_.node_spec, cluster_); }
 
+  Result<void> set_up(Deadline deadline) override;
+  Result<void> tear_down(Deadline deadline) override;
   void run(std::stop_token stop, NemesisLog& log) override;
   Result<void> heal_all(Deadline deadline) override;
   std::vector<FaultRecord> records() const override;
@@ -76,8 +85,10 @@ class Driver final : public Nemesis {
   Result<std::unique_ptr<Injection>> admit(const Life& life, const Lane& lane, const Slot& slot, const std::stop_token& stop);
   Result<void> inject(Life& life, const Lane& lane, const std::stop_token& stop);
   void leave(const Life& life);
+  Result<void> complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies, std::vector<Undo>& undo,
+                        std::vector<std::size_t>& nodes) const;
   Result<void> announce(Life& life);
-  Result<void> arm(const Life& life, Deadline deadline);
+  Result<void> arm(const std::string& name, const std::vector<Undo>& undo, const std::vector<std::size_t>& nodes, Deadline deadline);
   void confirm(Life& life);
   void follow(Life& life, Deadline over, const std::stop_token& stop);
   Result<void> heal(Life& life, Deadline deadline);
@@ -101,6 +112,7 @@ class Driver final : public Nemesis {
   Cluster& cluster_;
   GuardedTarget target_;
   Ledger ledger_;
+  std::vector<Laid> laid_;  // used before and after run() only
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
@@ -245,7 +257,7 @@ void Driver::play(std::size_t number, const Slot& slot, const std::stop_token& s
 Result<void> Driver::inject(Life& life, const Lane& lane, const std::stop_token& stop) {
   static constexpr double kOperationPatience = 10;
   const double patience = options_.step_timeout_s + life.injection->takes_s();
-  if (auto armed = arm(life, in_seconds(patience)); !armed) return armed;
+  if (auto armed = arm(life.name, life.undo, life.nodes, in_seconds(patience)); !armed) return armed;
   if (lane.trigger && lane.trigger->kind == Trigger::Kind::operation &&
       !await_trigger(life, lane, in_seconds(kOperationPatience), stop)) {
     return fail(ErrorCode::timeout, fmt::format("no operation {} was under way when all was ready", lane.trigger->what));
@@ -295,17 +307,59 @@ void Driver::leave(const Life& life) {
   changed_.notify_all();
 }
 
+// The complete undo scripts around those of a fault or a groundwork, and the nodes they are for.
+Result<void> Driver::complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies, std::vector<Undo>& undo,
+                              std::vector<std::size_t>& nodes) const {
+  for (const Undo& one : bodies) {
+    auto index = node_index(cluster_, one.node);
+    if (!index) return fail(index.error());
+    nodes.push_back(*index);
+    undo.push_back({one.node, undo_script(name, fault, one.script)});
+  }
+  return {};
+}
+
+// The same order as with a fault: first what undoes it is on disk, here and on the nodes.
+Result<void> Driver::set_up(Deadline deadline) {
+  std::vector<std::pair<const Groundwork*, const Options*>> wanted;
+  for (const Lane& lane : lanes_.all) {
+    const Groundwork* groundwork = lane.fault->groundwork == nullptr ? nullptr : lane.fault->groundwork(*lane.options);
+    const bool known = std::any_of(wanted.begin(), wanted.end(), [&](const auto& one) { return one.first == groundwork; });
+    if (groundwork != nullptr && !known) wanted.emplace_back(groundwork, lane.options.get());
+  }
+  for (const auto& [one, settings] : wanted) {
+    Laid laid;
+    laid.name = groundwork_id(options_.run + "-", one->name);
+    const FaultContext context{cluster_, target_, *settings, laid.name, {}};
+    if (auto done = complete(laid.name, one->name, one->undo(context), laid.undo, laid.nodes); !done) return done;
+    if (auto done = ledger_.opened(laid.name, one->name, Value::map(), laid.undo); !done) return done;
+    laid_.push_back(laid);
+    heartbeat_.hold(laid.nodes);
+    if (auto done = arm(laid.name, laid.undo, laid.nodes, deadline); !done) return done;
+    if (auto done = one->lay(context, deadline); !done) return fail(done.error().during("laying the groundwork " + one->name));
+  }
+  return {};
+}
+
+Result<void> Driver::tear_down(Deadline deadline) {
+  while (!laid_.empty()) {
+    const Laid& laid = laid_.back();
+    std::vector<std::string> scripts;
+    for (const Undo& one : laid.undo) scripts.push_back(one.script);
+    if (auto done = all_done(run_scripts(cluster_, laid.nodes, scripts, deadline)); !done) return done;
+    heartbeat_.release(laid.nodes);
+    if (auto done = ledger_.closed(laid.name, "driver"); !done) return done;
+    laid_.pop_back();
+  }
+  return {};
+}
+
 // Everything that must be known and on disk before a node is touched.
 Result<void> Driver::announce(Life& life) {
   if (auto done = life.injection->prepare(in_seconds(options_.step_timeout_s)); !done) return done;
   const Value description = life.injection->describe();
   const auto nodes = life.injection->nodes();
-  for (Undo& one : life.injection->undo()) {
-    auto index = node_index(cluster_, one.node);
-    if (!index) return fail(index.error());
-    life.nodes.push_back(*index);
-    life.undo.push_back({one.node, undo_script(life.name, life.fault->name, one.script)});
-  }
+  if (auto done = complete(life.name, life.fault->name, life.injection->undo(), life.undo, life.nodes); !done) return done;
   change(life, [&](FaultRecord& record) {
     record.nodes = nodes;
     record.description = description;
@@ -320,10 +374,11 @@ Result<void> Driver::announce(Life& life) {
 }
 
 // Puts the undo scripts on the nodes and starts their watchdogs.
-Result<void> Driver::arm(const Life& life, Deadline deadline) {
+Result<void> Driver::arm(const std::string& name, const std::vector<Undo>& undo, const std::vector<std::size_t>& nodes,
+                         Deadline deadline) {
   std::vector<std::string> scripts;
-  for (const Undo& one : life.undo) scripts.push_back(arm_script(life.name, one.script, options_.dead_man_s));
-  auto done = all_done(run_scripts(cluster_, life.nodes, scripts, deadline));
+  for (const Undo& one : undo) scripts.push_back(arm_script(name, one.script, options_.dead_man_s));
+  auto done = all_done(run_scripts(cluster_, nodes, scripts, deadline));
   if (!done) return fail(done.error().during("preparing the node to undo the fault by itself"));
   return done;
 }

@@ -22,6 +22,7 @@ class GuardedTarget final : public Target {
   Result<void> await_ready(Deadline deadline) override { return target_.await_ready(deadline); }
   Result<void> await_node(Node& node, Deadline deadline) override { return target_.await_node(node, deadline); }
   std::vector<std::string> log_files(const Node& node) const override { return target_.log_files(node); }
+  std::vector<std::string> data_directories(const Node& node) const override { return target_.data_directories(node); }
   Processes* processes() override { return target_.processes() == nullptr ? nullptr : &processes_; }
   Roles* roles() override { return target_.roles() == nullptr ? nullptr : &roles_; }
   Membership* membership() override { return target_.membership() == nullptr ? nullptr : &membership_; }

@@ -83,15 +83,35 @@ class Injection {
   [[nodiscard]] virtual Result<Observation> confirm_healed(Deadline deadline) = 0;
 };
 
+// What faults need under the target before it starts, and until it has ended: a file system of ours under its data. Laid once
+// for a run, whichever faults want it, and undone like a fault: its undo scripts are in the ledger and on the nodes meanwhile.
+struct Groundwork {
+  std::string name;  // at most seven letters
+  // What takes it away again, node by node. Touches no node. `context.id` is groundwork_id().
+  std::vector<Undo> (*undo)(const FaultContext& context) = nullptr;
+  // Called when the target was installed and wiped, and does not run. Errors: unsupported, unreachable, remote.
+  Result<void> (*lay)(const FaultContext& context, Deadline deadline) = nullptr;
+};
+
+// How a groundwork is called among the faults of a run on the nodes; `id` is that of any of them: "3f2a91bc-disk".
+[[nodiscard]] inline std::string groundwork_id(std::string_view id, std::string_view groundwork) {
+  return std::string(id.substr(0, id.rfind('-'))) + "-" + std::string(groundwork);
+}
+
 struct FaultFactory {
   std::string name;                 // "partition", "kill", …: what --nemesis takes
   std::string help;                 // what it does, with which mechanism, what it needs, what it cannot do
   std::vector<OptionSpec> options;  // keys begin with "<name>."
+  // A sound target may give up under it (its disk fails, its memory ends) and say so: what its log says of crashes is then
+  // no anomaly.
+  bool crashes = false;
   // Empty when it applies to this target; else why it does not ("target memory has no processes to kill").
   std::string (*inapplicable)(const FaultContext& context) = nullptr;
   // Draws one injection. All randomness comes from `random`, and the number of draws does not depend on the state of
   // the cluster. May ask the target who leads, else touches no node. Errors: usage, target, unsupported, unreachable.
   Result<std::unique_ptr<Injection>> (*plan)(const FaultContext& context, std::mt19937_64& random) = nullptr;
+  // What it needs under the target with these options; nullptr: nothing.
+  const Groundwork* (*groundwork)(const Options& options) = nullptr;
 };
 
 }  // namespace ordeal

@@ -58,6 +58,10 @@ struct FaultRecord {
 class Nemesis {
  public:
   virtual ~Nemesis() = default;
+  // Lays what its faults need under the target before that starts (Groundwork), and takes it away again when the target has
+  // ended, also after a set-up that failed half-way. Idempotent. Errors: what the nodes say.
+  [[nodiscard]] virtual Result<void> set_up(Deadline) { return {}; }
+  [[nodiscard]] virtual Result<void> tear_down(Deadline) { return {}; }
   // Injects and heals by its schedule until `stop`; then heals what is in force and returns. Several faults may be
   // in force at once and a slow one delays no other.
   virtual void run(std::stop_token stop, NemesisLog& log) = 0;

@@ -68,6 +68,9 @@ class Target {
   [[nodiscard]] virtual Result<void> await_node(Node&, Deadline deadline) { return await_ready(deadline); }
   // Files of the node worth keeping after a run.
   [[nodiscard]] virtual std::vector<std::string> log_files(const Node&) const { return {}; }
+  // The directories of the node that hold the system's data, all of it: absolute paths, none inside another. Faults of disks work
+  // on them; they may be mount points, so that wipe() must empty them and may not insist on removing them.
+  [[nodiscard]] virtual std::vector<std::string> data_directories(const Node&) const { return {}; }
   // A POSIX extended regular expression; a matching line in a log is an anomaly "crash-in-log". Empty: none.
   [[nodiscard]] virtual std::string log_pattern() const { return ""; }
   // Versions and whatever describes the system, for the report.

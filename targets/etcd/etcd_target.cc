@@ -51,6 +51,7 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   Result<void> await_ready(Deadline deadline) override;
   Result<void> await_node(Node& node, Deadline deadline) override { return await_member(index_of(node), deadline); }
   std::vector<std::string> log_files(const Node& node) const override { return {paths(node).log}; }
+  std::vector<std::string> data_directories(const Node& node) const override { return {paths(node).data}; }
   // What etcd's logger writes at its last two levels, and what the Go runtime writes when it gives up.
   std::string log_pattern() const override {
     return R"re("level":"(panic|dpanic|fatal)"|^panic: |^fatal error: |^unexpected fault address)re";
@@ -172,8 +173,10 @@ Result<void> EtcdTarget::erase(Node& node, bool with_log) {
   // A stopped process dies of SIGKILL all the same.
   if (auto killed = kill(node); !killed) return killed;
   const EtcdPaths where = paths(node);
-  const std::string log = with_log ? " " + shell_quote(where.log) : "";
-  const auto removed = run_ok(node, script(fmt::format("rm -rf {}{}", shell_quote(where.data), log)));
+  const std::string log = with_log ? "rm -f " + shell_quote(where.log) + "; " : "";
+  // What is mounted there stays.
+  const auto removed = run_ok(node, script(fmt::format("{log}rm -rf {data} || [ -z \"$(ls -A {data})\" ]", fmt::arg("log", log),
+                                                       fmt::arg("data", shell_quote(where.data)))));
   if (!removed) return fail(removed.error().during("wiping etcd's data"));
   return {};
 }
