@@ -2,6 +2,7 @@
 
 #include "checkers/base/catalogue.h"
 #include "nemesis/clock.h"
+#include "nemesis/packet_faults.h"
 #include "nemesis/partition.h"
 #include "nemesis/processes.h"
 #include "nemesis/resources.h"
@@ -11,6 +12,12 @@ namespace ordeal {
 std::span<const FaultFactory> faults() {
   static const std::vector<FaultFactory> all = {
       partition_fault(),
+      latency_fault(),
+      loss_fault(),
+      duplicate_fault(),
+      reorder_fault(),
+      corrupt_fault(),
+      bandwidth_fault(),
       kill_fault(),
       pause_fault(),
       restart_fault(),
