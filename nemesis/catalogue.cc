@@ -6,6 +6,7 @@
 #include "nemesis/disk_fault.h"
 #include "nemesis/disk_full.h"
 #include "nemesis/membership.h"
+#include "nemesis/packet_faults.h"
 #include "nemesis/partition.h"
 #include "nemesis/power_loss.h"
 #include "nemesis/processes.h"
@@ -17,6 +18,12 @@ namespace ordeal {
 std::span<const FaultFactory> faults() {
   static const std::vector<FaultFactory> all = {
       partition_fault(),
+      latency_fault(),
+      loss_fault(),
+      duplicate_fault(),
+      reorder_fault(),
+      corrupt_fault(),
+      bandwidth_fault(),
       kill_fault(),
       pause_fault(),
       restart_fault(),
