@@ -55,6 +55,7 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   Result<void> pause(Node& node) override { return signal(node, "STOP", false, 0); }
   Result<void> resume(Node& node) override { return signal(node, "CONT", false, 0); }
   Result<std::vector<int>> pids(Node& node) override;
+  std::string start_script(const Node& node) override;
   Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
 
   [[nodiscard]] EtcdPaths paths(const Node& node) const { return etcd_paths(options_, node.name()); }
@@ -144,6 +145,12 @@ Result<void> EtcdTarget::wipe(Node& node) {
       run_ok(node, script(fmt::format("rm -rf {} {}", shell_quote(where.data), shell_quote(where.log))));
   if (!removed) return fail(removed.error().during("wiping etcd's data"));
   return {};
+}
+
+// Without sudo it runs as the login user, whom a script for root does not know.
+std::string EtcdTarget::start_script(const Node& node) {
+  if (!options_.boolean("etcd.sudo")) return "";
+  return etcd_start_script(paths(node), etcd_arguments(options_, members_, index_of(node)));
 }
 
 Result<void> EtcdTarget::start(Node& node) {
