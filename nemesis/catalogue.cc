@@ -2,7 +2,10 @@
 
 #include "checkers/base/catalogue.h"
 #include "nemesis/clock.h"
+#include "nemesis/crash.h"
+#include "nemesis/host_clock.h"
 #include "nemesis/partition.h"
+#include "nemesis/pause.h"
 #include "nemesis/processes.h"
 #include "nemesis/resources.h"
 
@@ -14,10 +17,12 @@ std::span<const FaultFactory> faults() {
       kill_fault(),
       pause_fault(),
       restart_fault(),
+      crash_fault(),
       slow_fault(),
       files_fault(),
       memory_fault(),
       clock_fault(),
+      host_clock_fault(),
   };
   return all;
 }

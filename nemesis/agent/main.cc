@@ -8,6 +8,10 @@
 //   ordeal-agent slow undo FOLDER
 //   ordeal-agent limit start FOLDER files|memory SPARE PID,…                           see limits.h
 //   ordeal-agent limit undo FOLDER
+//   ordeal-agent strike clock                           this node's monotonic clock, in ns
+//   ordeal-agent strike at MONOTONIC_NS PID:STARTED,…   see strike.h
+//   ordeal-agent host-clock start FOLDER DRIFT_PPM PERIOD_NS FREEZE STEP_NS,…          see host_clock.h
+//   ordeal-agent host-clock undo FOLDER
 //
 // Exit code: 0 done · 1 not done, standard error says why · 64 wrong usage.
 
@@ -19,9 +23,11 @@
 
 #include "nemesis/agent/clock.h"
 #include "nemesis/agent/clock_watch.h"
+#include "nemesis/agent/host_clock.h"
 #include "nemesis/agent/limits.h"
 #include "nemesis/agent/proc.h"
 #include "nemesis/agent/slow.h"
+#include "nemesis/agent/strike.h"
 #include "nemesis/agent/timing.h"
 
 namespace ordeal::agent {
@@ -84,6 +90,21 @@ int limit_start(const Words& words) {
   return start_limit_fault(words[0], words[1], static_cast<std::uint64_t>(to_integer(words[2])), process_list(words[3]));
 }
 
+int strike_clock(const Words&) {
+  std::printf("%lld\n", static_cast<long long>(monotonic_ns()));
+  return 0;
+}
+
+int host_clock_start(const Words& words) {
+  HostClockParameters parameters;
+  parameters.drift_ppm = to_integer(words[1]);
+  parameters.period_ns = to_integer(words[2]);
+  parameters.frozen = words[3] == "1";
+  for (const std::string& step : split(words[4], ",")) parameters.steps_ns.push_back(to_integer(step));
+  if (parameters.steps_ns.empty() || parameters.period_ns < 0) return usage();
+  return start_host_clock(words[0], parameters);
+}
+
 int dispatch(const Words& words) {
   if (::sysconf(_SC_PAGESIZE) != static_cast<long>(kPageSize)) {
     std::fputs("ordeal-agent: this kernel's pages are not of 4096 bytes\n", stderr);
@@ -103,6 +124,10 @@ int dispatch(const Words& words) {
       {"slow", "undo", 1, [](const Words& rest) { return undo_slow_fault(rest[0]); }},
       {"limit", "start", 4, limit_start},
       {"limit", "undo", 1, [](const Words& rest) { return undo_limit_fault(rest[0]); }},
+      {"strike", "clock", 0, strike_clock},
+      {"strike", "at", 2, [](const Words& rest) { return strike_at(to_integer(rest[0]), split(rest[1], ",")); }},
+      {"host-clock", "start", 5, host_clock_start},
+      {"host-clock", "undo", 1, [](const Words& rest) { return undo_host_clock(rest[0]); }},
   };
   for (const Verb& verb : kVerbs) {
     if (words.size() != verb.words + 2 || words[0] != verb.family || words[1] != verb.name) continue;
