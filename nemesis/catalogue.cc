@@ -3,11 +3,14 @@
 #include "checkers/base/catalogue.h"
 #include "nemesis/clock.h"
 #include "nemesis/corrupt_files.h"
+#include "nemesis/crash.h"
 #include "nemesis/disk_fault.h"
 #include "nemesis/disk_full.h"
+#include "nemesis/host_clock.h"
 #include "nemesis/membership.h"
 #include "nemesis/packet_faults.h"
 #include "nemesis/partition.h"
+#include "nemesis/pause.h"
 #include "nemesis/power_loss.h"
 #include "nemesis/processes.h"
 #include "nemesis/resources.h"
@@ -27,10 +30,12 @@ std::span<const FaultFactory> faults() {
       kill_fault(),
       pause_fault(),
       restart_fault(),
+      crash_fault(),
       slow_fault(),
       files_fault(),
       memory_fault(),
       clock_fault(),
+      host_clock_fault(),
       membership_fault(),
       rolling_restart_fault(),
       rolling_upgrade_fault(),

@@ -3,55 +3,30 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdlib>
 #include <mutex>
 #include <sstream>
 
 #include "nemesis/agent_program.h"
-#include "nemesis/draw.h"
 #include "nemesis/node_state.h"
 #include "nemesis/process_injection.h"
+#include "nemesis/wrong_clock.h"
 
 namespace ordeal {
 namespace {
 
 constexpr double kNsPerSecond = 1e9;
-constexpr double kReadError = 5e-5;  // seconds; what reading may be wrong by beyond what it is seen to take
-constexpr std::size_t kJumps = 8;
-
-constexpr std::array<std::string_view, 5> kKinds = {"offset", "jump", "drift", "strobe", "freeze"};
-
-// How the clock goes wrong. Steps follow each other every `period_s`, endlessly; a single one stays.
-struct Wrong {
-  std::string kind;
-  std::vector<double> steps_s = {0};
-  double period_s = 0;
-  double drift = 0;  // gained per second; -1: it stands still
-};
-
-// One reading of a process's clock, from inside it. Seconds since 1970 as the node's clock has it.
-struct Reading {
-  int pid = 0;
-  double before = 0;  // the node's clock
-  double inside = 0;
-  double after = 0;
-  bool pristine = false;
-  std::string problem;
-  [[nodiscard]] double time() const { return (before + after) / 2; }
-  [[nodiscard]] double offset() const { return inside - time(); }
-  [[nodiscard]] double error() const { return (after - before) / 2 + kReadError; }
-};
+constexpr double kAgentError = 1e-3;  // seconds; what the agent's reading may be wrong by on a busy machine
+constexpr std::string_view kAgainst = "its node's clock";
 
 // Lines "PID BEFORE INSIDE AFTER PRISTINE", in ns, or "PID ! why not" (nemesis/agent/main.cc). All in seconds since
 // `origin_ns`, which keeps the digits that a double has not.
-std::vector<Reading> parse_readings(const std::string& output, std::int64_t& origin_ns) {
-  std::vector<Reading> out;
+std::vector<ClockReading> parse_readings(const std::string& output, std::int64_t& origin_ns) {
+  std::vector<ClockReading> out;
   std::istringstream lines(output);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
-    Reading one;
+    ClockReading one;
     std::int64_t before = 0;
     std::int64_t inside = 0;
     std::int64_t after = 0;
@@ -72,42 +47,6 @@ std::vector<Reading> parse_readings(const std::string& output, std::int64_t& ori
   return out;
 }
 
-std::string ahead(double seconds) {
-  return fmt::format("{:.3f} s {} its node's clock", std::abs(seconds), seconds < 0 ? "behind" : "ahead of");
-}
-
-// Whether the readings of one process, at least two, show the clock to be wrong in the way that was meant.
-Observation judge(const Wrong& wrong, const std::vector<Reading>& readings) {
-  const Reading& first = readings.front();
-  const Reading& last = readings.back();
-  const double error = first.error() + last.error();
-  const double passed = last.time() - first.time();
-  if (wrong.kind == "drift" || wrong.kind == "freeze") {
-    const double gained = last.offset() - first.offset();
-    const bool right = std::abs(gained - wrong.drift * passed) <= error && std::abs(gained) > error;
-    if (wrong.kind == "freeze") {
-      return {right, fmt::format("its clock moved by {:.1f} ms in {:.3f} s", 1000 * std::abs(passed + gained), passed)};
-    }
-    return {right, fmt::format("its clock gains {:+.2f} % and is {}", 100 * gained / passed, ahead(last.offset()))};
-  }
-  std::vector<bool> seen(wrong.steps_s.size(), false);
-  for (const Reading& one : readings) {
-    bool known = false;
-    for (std::size_t i = 0; i < seen.size(); ++i) {
-      if (std::abs(one.offset() - wrong.steps_s[i]) > one.error()) continue;
-      known = true;
-      seen[i] = true;
-    }
-    if (!known) return {false, fmt::format("its clock is {}", ahead(one.offset()))};
-  }
-  const auto count = std::count(seen.begin(), seen.end(), true);
-  if (wrong.steps_s.size() == 1) return {true, fmt::format("its clock is {}", ahead(first.offset()))};
-  // Those who set a period of an hour cannot be shown two steps now.
-  const bool enough = count >= 2 || (passed < wrong.period_s && !seen.back());
-  return {enough, fmt::format("its clock is {} and then {}; {} of {} offsets were seen", ahead(first.offset()),
-                              ahead(last.offset()), count, seen.size())};
-}
-
 class ClockFault final : public ProcessInjection {
  public:
   ClockFault(const FaultContext& context, Selection selection, Wrong wrong)
@@ -115,16 +54,8 @@ class ClockFault final : public ProcessInjection {
 
   Value describe() const override {
     Value out = ProcessInjection::describe();
-    out.set("kind", wrong_.kind);
     out.set("mechanism", "vdso");
-    if (wrong_.drift != 0) {
-      out.set("drift_percent", 100 * wrong_.drift);
-    } else {
-      Value steps = Value::list();
-      for (const double one : wrong_.steps_s) steps.items().emplace_back(one);
-      out.set("offsets_s", std::move(steps));
-      if (wrong_.period_s > 0) out.set("period_s", wrong_.period_s);
-    }
+    wrong_.describe(out);
     return out;
   }
 
@@ -158,16 +89,13 @@ class ClockFault final : public ProcessInjection {
 
   // Reads the clocks of whatever processes the target has now, not only of those that it had.
   Result<Observation> confirm(Deadline deadline) override {
-    const bool changes = wrong_.drift != 0 || wrong_.period_s > 0;
-    // Long enough that what a slow drift gains is more than what reading may be wrong by.
-    const double pause_s = wrong_.drift != 0 ? std::clamp(0.003 / std::abs(wrong_.drift), 0.3, 3.0)
-                                             : std::clamp(wrong_.period_s * 0.3, 0.001, 0.3);
-    const std::string rounds = wrong_.drift != 0 ? "2" : changes ? "8" : "2";
-    const std::string pause = std::to_string(changes ? std::llround(pause_s * 1000) : 1);
+    const ReadingPlan plan = reading_plan(wrong_, kAgentError);
+    const std::string rounds = std::to_string(plan.rounds);
+    const std::string pause = std::to_string(std::llround(plan.pause_s * 1000));
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
       auto by_pid = read(node, rounds, pause, true, deadline);
       if (!by_pid) return fail(by_pid.error());
-      return judge_all(*by_pid, [&](const std::vector<Reading>& readings) { return judge(wrong_, readings); });
+      return judge_all(*by_pid, [&](const std::vector<ClockReading>& readings) { return judge_clock(wrong_, readings, kAgainst); });
     });
   }
 
@@ -176,12 +104,12 @@ class ClockFault final : public ProcessInjection {
       auto by_pid = read(node, "1", "0", false, deadline);
       if (!by_pid) return fail(by_pid.error());
       if (by_pid->empty()) return Observation{true, "none of its processes runs"};
-      return judge_all(*by_pid, [](const std::vector<Reading>& readings) {
-        const Reading& one = readings.front();
+      return judge_all(*by_pid, [](const std::vector<ClockReading>& readings) {
+        const ClockReading& one = readings.front();
         const bool right = one.inside >= one.before && one.inside <= one.after;
         return Observation{right && one.pristine,
                            fmt::format("its clock is {}, and its vDSO is {}",
-                                       right ? "that of its node again" : ahead(one.offset()),
+                                       right ? "that of its node again" : ahead(one.offset(), kAgainst),
                                        one.pristine ? "byte for byte the kernel's" : "not the kernel's")};
       });
     });
@@ -205,7 +133,7 @@ class ClockFault final : public ProcessInjection {
   }
 
  private:
-  using Readings = std::map<int, std::vector<Reading>>;  // by process
+  using Readings = std::map<int, std::vector<ClockReading>>;  // by process
 
   static std::string pid_words(const std::vector<OsProcess>& processes) {
     std::string out;
@@ -226,7 +154,7 @@ class ClockFault final : public ProcessInjection {
     if (!said) return fail(said.error());
     Readings out;
     std::int64_t origin_ns = 0;
-    for (Reading& one : parse_readings(*said, origin_ns)) out[one.pid].push_back(std::move(one));
+    for (ClockReading& one : parse_readings(*said, origin_ns)) out[one.pid].push_back(std::move(one));
     return out;
   }
 
@@ -237,7 +165,7 @@ class ClockFault final : public ProcessInjection {
     out.confirmed = !by_pid.empty();
     if (by_pid.empty()) out.evidence = "none of the target's processes runs";
     for (const auto& [pid, readings] : by_pid) {
-      const auto failed = std::find_if(readings.begin(), readings.end(), [](const Reading& r) { return !r.problem.empty(); });
+      const auto failed = std::find_if(readings.begin(), readings.end(), [](const ClockReading& r) { return !r.problem.empty(); });
       const Observation one = failed == readings.end() ? judge_one(readings) : Observation{false, failed->problem};
       // Of many alike one is shown, and of those that differ the first that is not as meant.
       if (out.evidence.empty() || (out.confirmed && !one.confirmed)) {
@@ -253,52 +181,9 @@ class ClockFault final : public ProcessInjection {
   const Wrong wrong_;
 };
 
-// Between the two, all orders of magnitude alike; of either sign.
-double draw_magnitude(std::mt19937_64& random, double least, double most) {
-  const double size = least * std::pow(most / least, draw_between(random, 0, 1));
-  return draw_below(random, 2) == 0 ? size : -size;
-}
-
-// Draws everything that any kind needs, so that a setting never shifts another draw.
-Wrong draw_wrong(const Options& options, std::mt19937_64& random) {
-  const std::string_view drawn = kKinds[draw_below(random, kKinds.size())];
-  std::vector<double> jumps;
-  for (std::size_t i = 0; i < kJumps; ++i) jumps.push_back(draw_magnitude(random, 0.05, 300));
-  const double offset = draw_magnitude(random, 0.1, 3600);
-  const double drift = draw_magnitude(random, 0.1, 50);
-  const double strobe_period = std::abs(draw_magnitude(random, 0.001, 1));
-  const double jump_period = draw_between(random, 0.2, 1);
-
-  Wrong out;
-  out.kind = options.string("clock.kind");
-  if (out.kind == "random") out.kind = drawn;
-  const double wanted_offset = options.real("clock.offset");
-  const double wanted_period = options.seconds("clock.period");
-  const double chosen = wanted_offset != 0 ? wanted_offset : offset;
-  if (out.kind == "offset") {
-    out.steps_s = {chosen};
-  } else if (out.kind == "drift") {
-    const double wanted = options.real("clock.drift");
-    out.drift = (wanted != 0 ? wanted : drift) / 100;
-  } else if (out.kind == "freeze") {
-    out.drift = -1;
-  } else if (out.kind == "strobe") {
-    out.steps_s = {chosen, 0};
-    out.period_s = wanted_period > 0 ? wanted_period : strobe_period;
-  } else {
-    if (wanted_offset != 0) {
-      for (double& one : jumps) one *= std::abs(wanted_offset) / 300;
-    }
-    out.steps_s = jumps;
-    out.period_s = wanted_period > 0 ? wanted_period : jump_period;
-  }
-  return out;
-}
-
 }  // namespace
 
 FaultFactory clock_fault() {
-  using Type = OptionSpec::Type;
   FaultFactory out;
   out.name = "clock";
   out.help =
@@ -311,22 +196,11 @@ FaultFactory clock_fault() {
       "the nodes: root or sudo with leave to trace, a 64-bit Linux of the controller's kind of processor. Does not "
       "reach the monotonic clock, time-outs, nor programs that ask for the time by system call without the vDSO; reading "
       "the clock takes the processes a system call meanwhile, and stopping them ends epoll_wait with EINTR, as a pause does.";
-  std::vector<std::string> kinds = {"random"};
-  kinds.insert(kinds.end(), kKinds.begin(), kKinds.end());
-  out.options = {
-      process_nodes_option("clock"),
-      {"clock.kind", Type::string, "random",
-       "offset (wrong by the same all the time), jump (by another amount every period), drift (too fast or too slow), "
-       "strobe (wrong and right in turn, a period each), freeze (it stands still); random draws among them",
-       std::nullopt, std::nullopt, kinds},
-      {"clock.offset", Type::real, 0.0,
-       "seconds ahead, negative: behind; for jump the most either way; 0: drawn, from 0.1 s to an hour", -3.2e8, 3.2e8},
-      {"clock.drift", Type::real, 0.0, "percent gained, negative: lost; 0: drawn, from 0.1 to 50 either way", -99.0, 1000.0},
-      {"clock.period", Type::duration, 0.0, "of strobe and jump; 0: drawn, from 1 ms to 1 s", 0.0, 86400.0},
-  };
+  out.options = wrong_clock_options(out.name, WrongClockRange());
+  out.options.insert(out.options.begin(), process_nodes_option(out.name));
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "clock"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
-    auto wrong = draw_wrong(context.options, random);
+    auto wrong = draw_wrong(context.options, "clock", WrongClockRange(), random);
     return plan_on_nodes<ClockFault>(context, "clock.nodes", random, std::move(wrong));
   };
   return out;

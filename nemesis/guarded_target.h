@@ -1,6 +1,6 @@
 #pragma once
 // GuardedTarget: the target as faults see it: no two calls for the same node at once, which Target demands and lanes
-// that know nothing of each other could not grant. Thread-safety: that is what it is for.
+// that know nothing of each other could not grant. A start script is only asked for, and needs no guard. Thread-safety: that is what it is for.
 
 #include <map>
 #include <mutex>
@@ -36,6 +36,7 @@ class GuardedTarget final : public Target {
     Result<void> pause(Node& node) override;
     Result<void> resume(Node& node) override;
     Result<std::vector<int>> pids(Node& node) override;
+    std::string start_script(const Node& node) override { return owner_.target_.processes()->start_script(node); }
 
    private:
     GuardedTarget& owner_;

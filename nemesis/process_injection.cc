@@ -21,6 +21,13 @@ std::string pid_list(const std::vector<OsProcess>& processes) {
   return out;
 }
 
+std::vector<OsProcess> ids_of(const std::vector<ProcessState>& states) {
+  std::vector<OsProcess> out;
+  out.reserve(states.size());
+  for (const ProcessState& one : states) out.push_back(one.id);
+  return out;
+}
+
 Value ProcessInjection::describe() const {
   Value out = Value::map();
   out.set("selector", selection_.how);
@@ -81,8 +88,12 @@ Result<std::vector<ProcessState>> ProcessInjection::states_of(std::size_t node, 
 }
 
 Result<std::vector<ProcessState>> ProcessInjection::before(std::size_t node, Deadline deadline) const {
+  return same(node, processes_.at(node), deadline);
+}
+
+Result<std::vector<ProcessState>> ProcessInjection::same(std::size_t node, const std::vector<OsProcess>& known,
+                                                         Deadline deadline) const {
   std::vector<int> pids;
-  const auto& known = processes_.at(node);
   for (const OsProcess& one : known) pids.push_back(one.pid);
   auto states = states_of(node, pids, deadline);
   if (!states) return fail(states.error());
@@ -132,9 +143,7 @@ Result<Observation> ProcessInjection::look_running(std::size_t node, Deadline de
   const auto now = running(node, deadline);
   if (!now) return fail(now.error());
   if (now->empty()) return Observation{false, "the target does not run: it was started and has ended again"};
-  std::vector<OsProcess> ids;
-  for (const ProcessState& one : *now) ids.push_back(one.id);
-  return Observation{true, fmt::format("runs again as process {}", pid_list(ids))};
+  return Observation{true, fmt::format("runs again as process {}", pid_list(ids_of(*now)))};
 }
 
 Result<void> ProcessInjection::on_all(const std::function<Result<void>(std::size_t)>& step) const {
@@ -149,6 +158,28 @@ Result<void> ProcessInjection::start_again() const {
   auto done = on_all([&](std::size_t node) { return target_.start(cluster_.at(node)); });
   if (!done) return fail(done.error().during("starting again"));
   return done;
+}
+
+// The watchdog's umask is its own, and so is where it runs.
+std::string ProcessInjection::revive_script(std::size_t node) const {
+  const std::string script = target_.processes()->start_script(cluster_.at(node));
+  return script.empty() ? "" : "umask 022\ncd /\n" + script;
+}
+
+std::vector<Undo> EndingInjection::undo() const {
+  std::vector<Undo> out;
+  for (const std::size_t node : selection_.nodes) {
+    if (std::string script = revive_script(node); !script.empty()) out.push_back({name(node), std::move(script)});
+  }
+  return out;
+}
+
+Result<Observation> EndingInjection::confirm(Deadline deadline) {
+  return observe_all(deadline, [&](std::size_t node) { return look_gone(node, deadline); });
+}
+
+Result<Observation> EndingInjection::confirm_healed(Deadline deadline) {
+  return observe_all(deadline, [&](std::size_t node) { return look_running(node, deadline); });
 }
 
 std::string process_fault_problem(const FaultContext& context, std::string_view fault) {

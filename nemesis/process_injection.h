@@ -15,6 +15,7 @@ namespace ordeal {
 
 // "12, 13"
 [[nodiscard]] std::string pid_list(const std::vector<OsProcess>& processes);
+[[nodiscard]] std::vector<OsProcess> ids_of(const std::vector<ProcessState>& states);
 
 class ProcessInjection : public Injection {
  public:
@@ -40,6 +41,9 @@ class ProcessInjection : public Injection {
   // The states of the processes that were found beforehand, as far as they still are the same.
   Result<std::vector<ProcessState>> before(std::size_t node, Deadline deadline) const;
 
+  // The same of any others.
+  Result<std::vector<ProcessState>> same(std::size_t node, const std::vector<OsProcess>& known, Deadline deadline) const;
+
   // Looks at every node until all are as wanted or time is up; `look` says what it saw on one.
   Result<Observation> observe_all(Deadline deadline, const std::function<Result<Observation>(std::size_t)>& look) const;
 
@@ -51,6 +55,8 @@ class ProcessInjection : public Injection {
   Result<void> on_all(const std::function<Result<void>(std::size_t)>& step) const;
   // Starts the target again on the selected nodes, where it does not run.
   Result<void> start_again() const;
+  // For an undo script: does that on the node, without a controller. Empty when the target has no command for it.
+  std::string revive_script(std::size_t node) const;
 
   Cluster& cluster_;
   Target& target_;
@@ -61,6 +67,22 @@ class ProcessInjection : public Injection {
   // The states of given processes, the ended ones left out.
   Result<std::vector<ProcessState>> states_of(std::size_t node, const std::vector<int>& pids, Deadline deadline) const;
   std::string skipped_;
+};
+
+// What ends the target's processes, and is healed by starting it again.
+class EndingInjection : public ProcessInjection {
+ public:
+  using ProcessInjection::ProcessInjection;
+
+  // A dead process leaves nothing in force; what is left to undo is that the target does not run.
+  std::vector<Undo> undo() const override;
+  // Gone from /proc, those that were found beforehand.
+  Result<Observation> confirm(Deadline deadline) override;
+  Result<void> heal(Deadline) override { return start_again(); }
+  Result<Observation> confirm_healed(Deadline deadline) override;
+
+ protected:
+  bool takes_stopped() const override { return true; }
 };
 
 // For FaultFactory::inapplicable of a fault with an option "<fault>.nodes": empty, or what is wrong.

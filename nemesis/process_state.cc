@@ -58,6 +58,10 @@ std::string stop_script(const std::vector<OsProcess>& processes) {
   return for_each(processes, "kill -STOP $pid || exit 1") + "\nexit 0\n";
 }
 
+std::string signal_script(const std::vector<OsProcess>& processes, std::string_view signal) {
+  return for_each(processes, fmt::format("kill -{} $pid 2>/dev/null", signal)) + "\nexit 0\n";
+}
+
 std::string continue_script(const std::vector<OsProcess>& processes) {
   return for_each(processes, R"(case "$1" in T | t) kill -CONT $pid ;; esac)") + "\nexit 0";
 }

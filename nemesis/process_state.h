@@ -32,6 +32,8 @@ struct ProcessState {
 // Lines that are none are skipped: a process may end while its line is read.
 [[nodiscard]] std::vector<ProcessState> parse_states(std::string_view output);
 
+// Sends a signal ("TERM") to those of `processes` that still are who they were.
+[[nodiscard]] std::string signal_script(const std::vector<OsProcess>& processes, std::string_view signal);
 // Sends SIGSTOP to those of `processes` that still are who they were.
 [[nodiscard]] std::string stop_script(const std::vector<OsProcess>& processes);
 // The body of an undo script: sends SIGCONT to those that still are who they were and are stopped.

@@ -1,12 +1,11 @@
 #pragma once
-// Kill, pause and restart: what is done to the target's processes by signals. Thread-safety: as of Injection.
+// Kill and restart: the target's processes end, and are started again. Thread-safety: as of Injection.
 
 #include "harness/runner/fault.h"
 
 namespace ordeal {
 
 [[nodiscard]] FaultFactory kill_fault();
-[[nodiscard]] FaultFactory pause_fault();
 [[nodiscard]] FaultFactory restart_fault();
 
 }  // namespace ordeal

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <sstream>
 
 #include "nemesis/agent_program.h"
+#include "nemesis/cgroup.h"
 #include "nemesis/draw.h"
 #include "nemesis/node_state.h"
 #include "nemesis/parallel.h"
@@ -16,6 +18,7 @@ namespace ordeal {
 namespace {
 
 constexpr int kLooks = 50;  // at the state of a slow process
+constexpr double kTicksPerSecond = 100;  // of processor time in /proc (USER_HZ), on every Linux
 
 std::string pid_words(const std::vector<OsProcess>& processes, const char* separator) {
   std::string out;
@@ -31,67 +34,162 @@ class AgentInjection : public ProcessInjection {
 
   std::vector<Undo> undo() const override {
     std::vector<Undo> out;
-    for (const std::size_t node : selection_.nodes) {
-      out.push_back({name(node), agent_undo_script(id_, {family_, "undo", fault_folder(id_)})});
-    }
+    for (const std::size_t node : selection_.nodes) out.push_back({name(node), undo_on(node)});
     return out;
   }
   bool takes_stopped() const override { return true; }
 
   Result<void> inject(Deadline deadline) override {
-    return on_all([&](std::size_t node) -> Result<void> {
-      std::vector<std::string> words = {family_, "start", fault_folder(id_)};
-      for (auto& one : parameters()) words.push_back(std::move(one));
-      words.push_back(pid_words(processes_.at(node), ","));
-      auto done = install_and_run_agent(cluster_.at(node), id_, words, deadline);
-      if (!done) return fail(done.error());
-      return {};
-    });
+    return on_all([&](std::size_t node) { return inject_on(node, deadline); });
   }
 
  protected:
   virtual std::vector<std::string> parameters() const = 0;
+  virtual std::string undo_on(std::size_t /*node*/) const {
+    return agent_undo_script(id_, {family_, "undo", fault_folder(id_)});
+  }
+  virtual Result<void> inject_on(std::size_t node, Deadline deadline) {
+    std::vector<std::string> words = {family_, "start", fault_folder(id_)};
+    for (auto& one : parameters()) words.push_back(std::move(one));
+    words.push_back(pid_words(processes_.at(node), ","));
+    auto done = install_and_run_agent(cluster_.at(node), id_, words, deadline);
+    if (!done) return fail(done.error());
+    return {};
+  }
+
+  const std::string id_;
 
  private:
-  const std::string id_;
   const std::string family_;
+};
+
+// How much of a processor the processes had, and how often the kernel held them back, over a while.
+struct Share {
+  double used = 0;  // 1: one processor
+  std::int64_t throttled = 0;
 };
 
 class Slow final : public AgentInjection {
  public:
-  Slow(const FaultContext& context, Selection selection, std::int64_t percent, std::int64_t period_ms)
-      : AgentInjection(context, std::move(selection), "slow"), percent_(percent), period_ms_(period_ms) {}
+  Slow(const FaultContext& context, Selection selection, std::string mechanism, std::int64_t percent, std::int64_t period_ms)
+      : AgentInjection(context, std::move(selection), "slow"),
+        wanted_(std::move(mechanism)),
+        percent_(percent),
+        period_ms_(period_ms),
+        groups_(context.cluster.size()),
+        unfelt_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = ProcessInjection::describe();
     out.set("percent", percent_);
     out.set("period_ms", period_ms_);
-    out.set("mechanism", "stopped for a part of each period (ptrace)");
+    Value mechanisms = Value::map();
+    for (const auto& [node, processes] : processes_) {
+      mechanisms.set(name(node), has_quota(node) ? fmt::format("quota (cgroup v{})", groups_[node].moves.front().version)
+                                                 : "held for a part of each period (ptrace)");
+    }
+    out.set("mechanism", std::move(mechanisms));
     return out;
   }
 
-  // Looks at the state in /proc at moments that have nothing to do with the agent's period.
-  Result<Observation> confirm(Deadline deadline) override {
-    return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
-      auto held = looks_held(node, deadline);
-      if (!held) return fail(held.error());
-      const double share = static_cast<double>(*held) / kLooks;
-      const double meant = 1 - static_cast<double>(percent_) / 100;
-      return Observation{share > meant / 2, fmt::format("{} of {} looks found it held, where it should be {:.0f}", *held,
-                                                        kLooks, meant * kLooks)};
+  // Finds out which nodes have quotas.
+  Result<void> prepare(Deadline deadline) override {
+    if (auto done = ProcessInjection::prepare(deadline); !done) return done;
+    if (wanted_ == "held") return {};
+    return on_all([&](std::size_t node) -> Result<void> {
+      auto found = run_ok(cluster_.at(node),
+                          root_script(cgroup_find_script(CgroupUse::quota, id_, processes_.at(node)), deadline));
+      if (!found) return fail(found.error());
+      groups_[node] = parse_cgroups(*found);
+      if (wanted_ == "auto" || has_quota(node)) return {};
+      return fail(ErrorCode::unsupported, "slow.mechanism=quota: " + groups_[node].problem);
     });
+  }
+
+  Result<Observation> confirm(Deadline deadline) override {
+    return observe_all(deadline, [&](std::size_t node) { return has_quota(node) ? confirm_quota(node, deadline) : confirm_held(node, deadline); });
   }
 
   Result<Observation> confirm_healed(Deadline deadline) override {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
-      auto held = looks_held(node, deadline);
-      if (!held) return fail(held.error());
-      return Observation{*held == 0, fmt::format("{} of {} looks found it held", *held, kLooks)};
+      if (!has_quota(node)) {
+        auto held = looks_held(node, deadline);
+        if (!held) return fail(held.error());
+        return Observation{*held == 0, fmt::format("{} of {} looks found it held", *held, kLooks)};
+      }
+      const auto states = before(node, deadline);
+      if (!states) return fail(states.error());
+      auto said = run_ok(cluster_.at(node), root_script(cgroup_look_script(groups_[node], id_, ids_of(*states)), deadline));
+      if (!said) return fail(said.error());
+      if (!said->empty()) return Observation{false, said->substr(0, said->find('\n'))};
+      if (states->empty()) return Observation{true, "its processes have ended, and the group with the quota is gone"};
+      return Observation{true, fmt::format("process {} is in its own group again", pid_list(ids_of(*states)))};
     });
   }
 
  private:
+  static constexpr auto kShareTakes = std::chrono::seconds(2);
+
+  bool has_quota(std::size_t node) const { return groups_[node].possible(); }
+
   std::vector<std::string> parameters() const override { return {std::to_string(percent_), std::to_string(period_ms_)}; }
+
+  std::string undo_on(std::size_t node) const override {
+    return has_quota(node) ? cgroup_leave_script(groups_[node]) : AgentInjection::undo_on(node);
+  }
+
+  Result<void> inject_on(std::size_t node, Deadline deadline) override {
+    if (!has_quota(node)) return AgentInjection::inject_on(node, deadline);
+    auto done = run_ok(cluster_.at(node),
+                       root_script(quota_script(groups_[node], processes_.at(node), percent_, period_ms_), deadline));
+    if (!done) return fail(done.error());
+    return {};
+  }
+
+  // Looks at the state in /proc at moments that have nothing to do with the agent's period.
+  Result<Observation> confirm_held(std::size_t node, Deadline deadline) const {
+    auto held = looks_held(node, deadline);
+    if (!held) return fail(held.error());
+    const double share = static_cast<double>(*held) / kLooks;
+    const double meant = 1 - static_cast<double>(percent_) / 100;
+    return Observation{share > meant / 2, fmt::format("{} of {} looks found it held, where it should be {:.0f}", *held,
+                                                      kLooks, meant * kLooks)};
+  }
+
+  // A quota shows only in what wants more than it: the time the processes got is in their own /proc, that they were held
+  // back in the group's account.
+  Result<Observation> confirm_quota(std::size_t node, Deadline deadline) {
+    // No look is begun that would be cut short.
+    if (!unfelt_[node].empty() && std::chrono::steady_clock::now() + kShareTakes > deadline) return Observation{false, unfelt_[node]};
+    auto share = measure_share(node, deadline);
+    if (!share) return fail(share.error());
+    const double allowed = static_cast<double>(percent_) / 100;
+    const std::string evidence = fmt::format("it had {:.0f} % of a processor, may have {}, and was held back {} times",
+                                             100 * share->used, percent_, share->throttled);
+    unfelt_[node] = evidence;
+    return Observation{share->throttled > 0 && share->used < 1.2 * allowed + 0.03, evidence};
+  }
+
+  Result<Share> measure_share(std::size_t node, Deadline deadline) const {
+    std::string script = "look() {\n  ticks=0 throttled=0\n";
+    for (const OsProcess& one : processes_.at(node)) {
+      script += fmt::format("  line=; read -r line 2>/dev/null </proc/{}/stat && set -- ${{line##*) }} && ticks=$((ticks + ${{12}} + ${{13}}))\n",
+                            one.pid);
+    }
+    for (const CgroupMove& one : groups_[node].moves) {
+      script += fmt::format("  throttled=$((throttled + $(sed -n 's/^nr_throttled //p' {}/cpu.stat)))\n", shell_quote(one.ours));
+    }
+    script += "  read -r up rest </proc/uptime\n  echo $up $ticks $throttled\n}\nlook\nsleep 1\nlook\n";
+    auto said = run_ok(cluster_.at(node), root_script(script, deadline));
+    if (!said) return fail(said.error());
+    std::istringstream words(*said);
+    std::array<double, 2> up{};
+    std::array<std::int64_t, 2> ticks{};
+    std::array<std::int64_t, 2> throttled{};
+    for (std::size_t i = 0; i < 2; ++i) words >> up[i] >> ticks[i] >> throttled[i];
+    if (!words || up[1] <= up[0]) return fail(ErrorCode::remote, "its processor time could not be read: " + *said);
+    return Share{static_cast<double>(ticks[1] - ticks[0]) / kTicksPerSecond / (up[1] - up[0]), throttled[1] - throttled[0]};
+  }
 
   // How often the first process of the node, of those that run now, was found held by a tracer. One that has ended is
   // not.
@@ -108,8 +206,11 @@ class Slow final : public AgentInjection {
     return static_cast<int>(std::count_if(states.begin(), states.end(), [](const ProcessState& one) { return one.traced(); }));
   }
 
+  const std::string wanted_;
   const std::int64_t percent_;
   const std::int64_t period_ms_;
+  std::vector<CgroupPlan> groups_;   // by node
+  std::vector<std::string> unfelt_;  // by node: what the last look at its share saw
 };
 
 // What a process has of a resource, as /proc says it.
@@ -196,6 +297,11 @@ class Limit final : public AgentInjection {
   }
 
  private:
+  std::string undo_on(std::size_t node) const override {
+    const std::string revive = revive_script(node);
+    const std::string raise = AgentInjection::undo_on(node);
+    return revive.empty() ? raise : fmt::format("(\n{}\n) || exit 1\n{}", raise, revive);
+  }
   std::vector<std::string> parameters() const override {
     return {files_ ? "files" : "memory", std::to_string(spare_)};
   }
@@ -228,22 +334,29 @@ FaultFactory slow_fault() {
   FaultFactory out;
   out.name = "slow";
   out.help =
-      "Lets the target's processes run only a part of the time: a starved machine, or a noisy neighbour. Mechanism: an "
-      "agent holds all their threads (ptrace) for the rest of each short period; when the agent dies the kernel lets go of "
-      "them. Also what the target starts later. Proof: how often they are found held in /proc. Needs on the nodes: root "
-      "or sudo with leave to trace, a 64-bit Linux of the controller's kind of processor. It is no CPU quota: they are held "
-      "also when they would not have run, and being held ends epoll_wait with EINTR, as a pause does.";
+      "Lets the target's processes run only a part of the time: a starved machine, or a noisy neighbour. Mechanism, which "
+      "each injection names for each node: a processor quota (cgroup v2 cpu.max or v1 cpu.cfs_quota_us) in a group made for "
+      "it, where the node has such groups mounted and writable; else an agent holds all their threads (ptrace) for the rest "
+      "of each short period, and when it dies the kernel lets go of them. A quota is shared by all the target's processes of "
+      "the node, in percent of one processor, and is felt only by what wants more; what the target starts anew is not under "
+      "it. Held are they also when they would not have run, also what the target starts later, and being held ends "
+      "epoll_wait with EINTR, as a signal does. Proof: the processor time in /proc stays under the quota while the kernel "
+      "counts that it held them back; or how often they are found held in /proc. Needs on the nodes: root or sudo; to hold "
+      "them leave to trace and a 64-bit Linux of the controller's kind of processor.";
   out.options = {
       process_nodes_option("slow"),
-      {"slow.percent", Type::integer, 0, "of the time in which they run; 0: drawn, 5 to 60", 0, 99},
-      {"slow.period", Type::duration, 0.1, "one time of running and one of being held", 0.01, 10.0},
+      {"slow.mechanism", Type::string, "auto", "auto: a quota where it is possible", std::nullopt, std::nullopt,
+       {"auto", "held", "quota"}},
+      {"slow.percent", Type::integer, 0, "of the time in which they run, or of one processor; 0: drawn, 5 to 60", 0, 99},
+      {"slow.period", Type::duration, 0.1, "one time of running and one of being held; of a quota at most 1 s", 0.01, 10.0},
   };
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "slow"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     const auto drawn = static_cast<std::int64_t>(5 + draw_below(random, 56));
     const std::int64_t percent = context.options.integer("slow.percent");
     const auto period_ms = static_cast<std::int64_t>(context.options.seconds("slow.period") * 1000);
-    return plan_on_nodes<Slow>(context, "slow.nodes", random, percent > 0 ? percent : drawn, period_ms);
+    return plan_on_nodes<Slow>(context, "slow.nodes", random, context.options.string("slow.mechanism"),
+                               percent > 0 ? percent : drawn, period_ms);
   };
   return out;
 }

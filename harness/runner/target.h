@@ -86,6 +86,9 @@ class Target {
     [[nodiscard]] virtual Result<void> resume(Node&) = 0;  // SIGCONT
     // The process ids on the node, empty when it does not run. Must be found from outside (/proc), not remembered.
     [[nodiscard]] virtual Result<std::vector<int>> pids(Node&) = 0;
+    // A POSIX shell script for root that does on the node what start() does, for when no controller is left to call it;
+    // it may run while the system runs. Empty: there is none.
+    [[nodiscard]] virtual std::string start_script(const Node&) { return ""; }
   };
   virtual Processes* processes() { return nullptr; }
   class Roles {  // which nodes lead

@@ -12,6 +12,10 @@
 //   ordeal-agent packets undo FOLDER
 //   ordeal-agent probe datagrams|connections PORT NONCE COUNT SIZE GAP_US LIMIT_MS FLOW=ADDRESS,… FLOW,…   link_probe.h
 //   ordeal-agent probe names                                                           see name_probe.h
+//   ordeal-agent strike clock                           this node's monotonic clock, in ns
+//   ordeal-agent strike at MONOTONIC_NS PID:STARTED,…   see strike.h
+//   ordeal-agent host-clock start FOLDER DRIFT_PPM PERIOD_NS FREEZE STEP_NS,…          see host_clock.h
+//   ordeal-agent host-clock undo FOLDER
 //
 // Exit code: 0 done · 1 not done, standard error says why · 64 wrong usage.
 
@@ -23,12 +27,14 @@
 
 #include "nemesis/agent/clock.h"
 #include "nemesis/agent/clock_watch.h"
+#include "nemesis/agent/host_clock.h"
 #include "nemesis/agent/limits.h"
 #include "nemesis/agent/link_probe.h"
 #include "nemesis/agent/name_probe.h"
 #include "nemesis/agent/packet_fault.h"
 #include "nemesis/agent/proc.h"
 #include "nemesis/agent/slow.h"
+#include "nemesis/agent/strike.h"
 #include "nemesis/agent/timing.h"
 
 namespace ordeal::agent {
@@ -104,6 +110,21 @@ ProbePlan probe_plan(const Words& words) {
   return plan;
 }
 
+int strike_clock(const Words&) {
+  std::printf("%lld\n", static_cast<long long>(monotonic_ns()));
+  return 0;
+}
+
+int host_clock_start(const Words& words) {
+  HostClockParameters parameters;
+  parameters.drift_ppm = to_integer(words[1]);
+  parameters.period_ns = to_integer(words[2]);
+  parameters.frozen = words[3] == "1";
+  for (const std::string& step : split(words[4], ",")) parameters.steps_ns.push_back(to_integer(step));
+  if (parameters.steps_ns.empty() || parameters.period_ns < 0) return usage();
+  return start_host_clock(words[0], parameters);
+}
+
 int dispatch(const Words& words) {
   if (::sysconf(_SC_PAGESIZE) != static_cast<long>(kPageSize)) {
     std::fputs("ordeal-agent: this kernel's pages are not of 4096 bytes\n", stderr);
@@ -128,6 +149,10 @@ int dispatch(const Words& words) {
       {"probe", "datagrams", 8, [](const Words& rest) { return probe_datagrams(probe_plan(rest)); }},
       {"probe", "connections", 8, [](const Words& rest) { return probe_connections(probe_plan(rest)); }},
       {"probe", "names", 0, [](const Words&) { return probe_names(); }},
+      {"strike", "clock", 0, strike_clock},
+      {"strike", "at", 2, [](const Words& rest) { return strike_at(to_integer(rest[0]), split(rest[1], ",")); }},
+      {"host-clock", "start", 5, host_clock_start},
+      {"host-clock", "undo", 1, [](const Words& rest) { return undo_host_clock(rest[0]); }},
   };
   for (const Verb& verb : kVerbs) {
     if (words.size() != verb.words + 2 || words[0] != verb.family || words[1] != verb.name) continue;

@@ -67,6 +67,7 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   Result<void> pause(Node& node) override { return signal(node, "STOP", false, 0); }
   Result<void> resume(Node& node) override { return signal(node, "CONT", false, 0); }
   Result<std::vector<int>> pids(Node& node) override;
+  std::string start_script(const Node& node) override;
   Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
   std::string problem() const override;
   void choose(Node& node, Version version) override { second_[index_of(node)] = version == Version::second; }
@@ -84,6 +85,7 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   Result<void> upload(Node& node, const std::string& local, const std::string& unpack, const std::string& binary);
   Result<void> install_first(Node& node);
   [[nodiscard]] EtcdVariant variant(std::size_t node);
+  [[nodiscard]] std::string start_text(std::size_t node);
   Result<void> await_member(std::size_t node, Deadline deadline);
   std::string unready(std::size_t node, Deadline deadline);
   std::string log_tail(Node& node);
@@ -185,13 +187,23 @@ EtcdVariant EtcdTarget::variant(std::size_t node) {
   return {membership_.joins(node, steady_clock::now() + milliseconds(5'000)), second_[node].load()};
 }
 
+std::string EtcdTarget::start_text(std::size_t node) {
+  const EtcdVariant how = variant(node);
+  EtcdPaths where = paths(*cluster_.nodes[node]);
+  if (how.second && !options_.string("etcd.upgrade-binary").empty()) where.binary = where.second_binary;
+  return etcd_start_script(where, etcd_arguments(options_, members_, node, how));
+}
+
+// Without sudo it runs as the login user, whom a script for root does not know.
+std::string EtcdTarget::start_script(const Node& node) {
+  const std::size_t self = index_of(node);
+  return options_.boolean("etcd.sudo") && !membership_.is_out(self) ? start_text(self) : "";
+}
+
 Result<void> EtcdTarget::start(Node& node) {
   const std::size_t self = index_of(node);
   if (membership_.is_out(self)) return fail(ErrorCode::target, node.name() + ": it is not a member of the cluster at the moment");
-  const EtcdVariant how = variant(self);
-  EtcdPaths where = paths(node);
-  if (how.second && !options_.string("etcd.upgrade-binary").empty()) where.binary = where.second_binary;
-  const auto output = node.run(script(etcd_start_script(where, etcd_arguments(options_, members_, self, how))));
+  const auto output = node.run(script(start_text(self)));
   if (!output) return fail(output.error());
   if (output->exit_code == 0) return {};
   return fail(ErrorCode::target,

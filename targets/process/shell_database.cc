@@ -42,6 +42,10 @@ class ShellDatabase : public Target, private Target::Processes, private Target::
   Result<void> pause(Node& node) override { return signal(node, "STOP"); }
   Result<void> resume(Node& node) override { return signal(node, "CONT"); }
   Result<std::vector<int>> pids(Node& node) override;
+  // Without sudo it runs as the login user, whom a script for root does not know.
+  std::string start_script(const Node& node) override {
+    return options_.boolean("process.sudo") ? with_names(node, options_.string("process.start")) : "";
+  }
   Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
 
   [[nodiscard]] std::vector<std::string> words_of(const char* key) const {
@@ -51,6 +55,7 @@ class ShellDatabase : public Target, private Target::Processes, private Target::
     return out;
   }
   [[nodiscard]] bool given(const char* key) const { return !options_.string(key).empty(); }
+  [[nodiscard]] std::string with_names(const Node& node, const std::string& script) const;
   [[nodiscard]] Command command(Node& node, const std::string& script, milliseconds timeout) const;
   Result<void> run(Node& node, const char* key);
   Result<void> signal(Node& node, const std::string& signal);
@@ -59,7 +64,7 @@ class ShellDatabase : public Target, private Target::Processes, private Target::
   const Options& options_;
 };
 
-Command ShellDatabase::command(Node& node, const std::string& script, milliseconds timeout) const {
+std::string ShellDatabase::with_names(const Node& node, const std::string& script) const {
   std::string names;
   std::string addresses;
   std::size_t index = 0;
@@ -68,9 +73,13 @@ Command ShellDatabase::command(Node& node, const std::string& script, millisecon
     addresses += (i == 0 ? "" : " ") + cluster_.at(i).address();
     if (&cluster_.at(i) == &node) index = i;
   }
-  Command out(fmt::format("export NODE={} NODE_ADDRESS={} NODE_INDEX={} NODES={} NODE_ADDRESSES={}\n{}",
-                          shell_quote(node.name()), shell_quote(node.address()), index, shell_quote(names),
-                          shell_quote(addresses), script));
+  return fmt::format("export NODE={} NODE_ADDRESS={} NODE_INDEX={} NODES={} NODE_ADDRESSES={}\n{}",
+                     shell_quote(node.name()), shell_quote(node.address()), index, shell_quote(names),
+                     shell_quote(addresses), script);
+}
+
+Command ShellDatabase::command(Node& node, const std::string& script, milliseconds timeout) const {
+  Command out(with_names(node, script));
   out.timeout = timeout;
   out.sudo = options_.boolean("process.sudo");
   return out;

@@ -6,6 +6,8 @@
 #include <sstream>
 #include <thread>
 
+#include "nemesis/agent_program.h"
+#include "nemesis/node_state.h"
 #include "tests/nemesis/fault_fixture.h"
 
 namespace ordeal {
@@ -47,6 +49,22 @@ const ProgramTarget::Program kPostgres = {
     "pgrep -x postgres; exit 0"};
 constexpr const char* kPostgresTime =
     "cd /; psql -h /var/lib/clock-pg -U postgres -Atc 'SELECT extract(epoch from clock_timestamp())'";
+
+// The time of the newest line of its log, which a question makes it write.
+constexpr const char* kZooKeeperSetUp = R"sh(mkdir -p /var/lib/clock-zk && cd /var/lib/clock-zk
+printf 'tickTime=500\ndataDir=/var/lib/clock-zk\nclientPort=2181\n4lw.commands.whitelist=*\nadmin.enableServer=false\n' >zoo.cfg
+printf 'log4j.rootLogger=INFO, OUT\nlog4j.appender.OUT=org.apache.log4j.ConsoleAppender\n' >log4j.properties
+printf 'log4j.appender.OUT.layout=org.apache.log4j.PatternLayout\nlog4j.appender.OUT.layout.ConversionPattern=%%d{ISO8601} %%m%%n\n' >>log4j.properties)sh";
+const ProgramTarget::Program kZooKeeper = {
+    "cd /var/lib/clock-zk && pgrep -x java >/dev/null || TZ=UTC setsid java -Xmx96m -Xshare:auto -XX:TieredStopAtLevel=1 -cp "
+    ".:/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-log4j12.jar:/usr/share/java/log4j-1.2.jar "
+    "org.apache.zookeeper.server.quorum.QuorumPeerMain zoo.cfg </dev/null >/var/log/clock-zk.log 2>&1 &",
+    "pgrep -x java; exit 0"};
+constexpr const char* kZooKeeperTime = R"sh(exec 3<>/dev/tcp/127.0.0.1/2181 || exit 1
+printf srvr >&3
+timeout 2 head -c 20 <&3 >/dev/null
+line=$(grep -F 'Processing srvr' /var/log/clock-zk.log | tail -n 1)
+date -u -d "$(printf %s "$line" | cut -c1-23 | tr , .)" +%s.%N)sh";
 
 class ClockTest : public FaultTest {
  protected:
@@ -210,6 +228,51 @@ TEST_F(ClockTest, RedisDriftsStrobesJumpsAndFreezes) {
   expect_ahead(0, 0);
 }
 
+// A JVM: its many threads ask for the time all the while, and compiled code keeps the address of the clock's function.
+TEST_F(ClockTest, ZooKeeperIsAnHourAheadDriftsAndStrobes) {
+  if (on(0, "[ -e /usr/share/java/zookeeper.jar ] || echo none") == "none\n") GTEST_SKIP() << "no ZooKeeper here";
+  on(0, kZooKeeperSetUp);
+  serve(kZooKeeper, kZooKeeperTime, {0}, "java");
+  if (IsSkipped() || HasFatalFailure()) return;
+  const std::string before = memory_of_target(0);
+  {
+    const auto clock = inject("offset", {{"offset", "3600"}});
+    expect_offset(clock->confirm(in(30)), true, 3600);
+    expect_ahead(0, 3600);
+    expect_node_clock_right(0);
+    heal(*clock);
+    EXPECT_EQ(memory_of_target(0), before);
+    expect_ahead(0, 0);
+  }
+  {
+    const auto clock = inject("drift", {{"drift", "10"}});
+    expect(clock->confirm(in(30)), true, "gains +");
+    const double first = ahead(0);
+    const double began = wall_clock();
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    const double gained = ahead(0) - first;
+    EXPECT_NEAR(gained, 0.1 * (wall_clock() - began), 0.05 + slack_);
+    heal(*clock);
+  }
+  {
+    const auto clock = inject("strobe", {{"offset", "-100"}, {"period", "200ms"}});
+    expect(clock->confirm(in(30)), true, "2 of 2 offsets were seen");
+    bool right = false;
+    bool wrong = false;
+    for (int i = 0; i < 100 && !(right && wrong); ++i) {
+      const double offset = ahead(0);
+      right = right || std::abs(offset) < 1;
+      wrong = wrong || std::abs(offset + 100) < 1;
+      EXPECT_TRUE(std::abs(offset) < 1 || std::abs(offset + 100) < 1) << offset;
+      std::this_thread::sleep_for(std::chrono::milliseconds(37));
+    }
+    EXPECT_TRUE(right && wrong);
+    heal(*clock);
+  }
+  EXPECT_EQ(memory_of_target(0), before);
+  expect_ahead(0, 0);
+}
+
 // Each session is a process of its own, forked from the postmaster, and there are others beside it.
 TEST_F(ClockTest, PostgresSessionsOldAndNewSeeTheWrongTime) {
   if (on(0, "[ -x /usr/lib/postgresql/15/bin/initdb ] || echo none") == "none\n") GTEST_SKIP() << "no PostgreSQL here";
@@ -291,6 +354,39 @@ TEST_F(ClockTest, TwoAtOnceAreRefusedAndTheOffsetsAreInTheHistory) {
   const auto steps = events.steps((*nemesis)->records().front().id);
   EXPECT_THAT(steps, ::testing::IsSupersetOf({"injected", "confirmed", "measured", "healed", "recovered"}));
   EXPECT_EQ(left_behind(), "");
+}
+
+// The clock of whole machines: never of the one that the controller is on.
+TEST_F(ClockTest, AMachinesClockIsNotTouchedUnlessItIsItsOwnAndAllowed) {
+  EXPECT_THAT((*find_fault("host-clock"))->inapplicable(context()), HasSubstr("host-clock.own=true"));
+  const auto refused = make_driver(DriverOptions(), context(), faults_named({"host-clock"}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::usage);
+  set("host-clock.own", "true");
+  EXPECT_EQ((*find_fault("host-clock"))->inapplicable(context()), "");
+  auto planned = plan("host-clock", 1, "test-1");
+  ASSERT_TRUE(planned);
+  const auto done = (*planned)->prepare(in(10));
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::unsupported);
+  EXPECT_THAT(done.error().message, HasSubstr("it shares its kernel and clock with the controller"));
+}
+
+// Should the agent be told to all the same, the kernel does not let it on a local node; and undoing is then harmless.
+TEST_F(ClockTest, TheAgentCannotSetTheClockOfALocalNode) {
+  // Looked at first: this test must not be the one that sets the machine's clock. CAP_SYS_TIME is number 25.
+  ASSERT_EQ(on(0, "caps=$(sed -n 's/^CapBnd:.//p' /proc/self/status); echo $((0x$caps >> 25 & 1))"), "0\n");
+  on(0, arm_script("test-1", undo_script("test-1", "host-clock", agent_undo_script("test-1", {"host-clock", "undo", fault_folder("test-1")})), 3600));
+  for (const char* drift : {"0", "100000"}) {
+    const auto done = install_and_run_agent(cluster().at(0), "test-1",
+                                            {"host-clock", "start", fault_folder("test-1"), drift, "0", "0", "1000000"}, in(10));
+    ASSERT_FALSE(done);
+    EXPECT_THAT(done.error().message, HasSubstr("Operation not permitted"));
+    on(0, "rm -f " + fault_folder("test-1") + "/host-clock");
+  }
+  on(0, undo_script("test-1", "host-clock", agent_undo_script("test-1", {"host-clock", "undo", fault_folder("test-1")})));
+  EXPECT_EQ(left_behind(), "");
+  expect_node_clock_right(0);
 }
 
 }  // namespace

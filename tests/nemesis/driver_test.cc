@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <thread>
 
 #include "nemesis/ledger.h"
@@ -61,6 +62,7 @@ class DriverTest : public FaultTest {
       own.nodes.push_back(make_ssh_node(std::move(endpoint)));
     }
     testing_support::ProgramTarget target(own);
+    target.offer_start_script = true;
     DriverOptions options = quick(1);
     options.interval_s = 0.1;
     options.duration_s = 600;
@@ -90,6 +92,49 @@ class DriverTest : public FaultTest {
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFSIGNALED(status)) << "the controller had ended by itself";
+  }
+  // Each fault by a controller of its own, all killed at once; `signs`: what tells on the nodes that it is in force.
+  void expect_healed_without_controllers(const std::map<std::string, std::string>& signs) {
+    std::vector<pid_t> children;
+    for (const auto& [fault, sign] : signs) children.push_back(fork_controller(fault, DriverOptions().dead_man_s));
+    for (const auto& [fault, sign] : signs) await_injection(fault);
+    for (const pid_t child : children) kill_hard(child);
+    const auto killed = std::chrono::steady_clock::now();
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    const std::string still = left_behind();
+    for (const auto& [fault, sign] : signs) EXPECT_THAT(still, HasSubstr(sign)) << fault << " was healed too early";
+    std::this_thread::sleep_until(killed + std::chrono::seconds(5));
+    EXPECT_EQ(left_behind(), "");
+    for (std::size_t i = 0; i < 5; ++i) EXPECT_THAT(*target_->pids(cluster().at(i)), SizeIs(1)) << "runs everywhere";
+    // The ledgers do not know; to replay them is harmless.
+    for (const auto& [fault, sign] : signs) {
+      const auto report = heal_ledger(ledger_of(fault), cluster(), in(10));
+      ASSERT_TRUE(report);
+      EXPECT_TRUE(report->healed());
+      for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "nothing was in force");
+    }
+  }
+  // The state of the program on a node, seen from this machine and not through the node: "T (stopped)".
+  std::string state_from_outside(std::size_t node) {
+    const auto space_of = [](const std::string& pid) {
+      std::error_code ignored;
+      return std::filesystem::read_symlink("/proc/" + pid + "/ns/pid", ignored).string();
+    };
+    const std::string space = space_of(std::to_string(set_.local->state().nodes[node].pid));
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      const std::string pid = entry.path().filename().string();
+      if (pid.find_first_not_of("0123456789") != std::string::npos || space_of(pid) != space) continue;
+      std::ifstream command(entry.path() / "cmdline");
+      std::string word;
+      while (std::getline(command, word, '\0') && word != "86397") {
+      }
+      if (word != "86397") continue;
+      std::ifstream status(entry.path() / "status");
+      for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("State:\t")) return line.substr(7);
+      }
+    }
+    return "";
   }
 };
 
@@ -262,25 +307,45 @@ TEST_F(DriverTest, AFaultThatDoesNotApplyIsRefusedBeforeAnythingIsTouched) {
 }
 
 TEST_F(DriverTest, WhenTheControllerIsKilledTheNodesHealThemselvesWithinFiveSeconds) {
-  // Each fault by a controller of its own; what tells on the nodes that it is in force.
-  const std::map<std::string, std::string> signs = {{"partition", "ORDEAL"}, {"pause", "/status"}, {"clock", "/maps"}};
-  std::vector<pid_t> children;
-  for (const auto& [fault, sign] : signs) children.push_back(fork_controller(fault, DriverOptions().dead_man_s));
-  for (const auto& [fault, sign] : signs) await_injection(fault);
-  for (const pid_t child : children) kill_hard(child);
-  const auto killed = std::chrono::steady_clock::now();
+  expect_healed_without_controllers({{"partition", "ORDEAL"}, {"pause", "/status"}, {"clock", "/maps"}});
+}
+
+TEST_F(DriverTest, WhenTheControllerIsKilledResourcesAreGivenBackWithinFiveSeconds) {
+  expect_healed_without_controllers({{"slow", "/cmdline"}, {"files", "Max open files"}, {"memory", "Max address space"}});
+}
+
+TEST_F(DriverTest, WhenTheControllerIsKilledTheNodesStartTheTargetAgainWithinFiveSeconds) {
+  expect_healed_without_controllers({{"crash", "/undo.sh"}});
+}
+
+// The controller lives, but its way to the node is gone: the node heals itself, and nobody else has to.
+TEST_F(DriverTest, WhenTheWayToTheNodeIsLostItHealsItselfWithinFiveSeconds) {
+  set("pause.nodes", "n1");
+  DriverOptions options = quick(1);
+  options.interval_s = 0.1;
+  options.duration_s = 600;
+  const auto nemesis = driver(options, faults_named({"pause"}));
+  Events events;
+  std::jthread runner([&](const std::stop_token& stop) { nemesis->run(stop, events); });
+  for (int i = 0; i < 100 && state_from_outside(0) != "T (stopped)"; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   std::this_thread::sleep_for(std::chrono::seconds(1));
-  const std::string still = left_behind();
-  for (const auto& [fault, sign] : signs) EXPECT_THAT(still, HasSubstr(sign)) << fault << " was healed too early";
-  std::this_thread::sleep_until(killed + std::chrono::seconds(5));
+  ASSERT_EQ(state_from_outside(0), "T (stopped)");
+  const std::string cut = "-p tcp --dport 22 -j DROP";
+  on(0, "(sleep 0.2; iptables -I INPUT " + cut + "; sleep 6; iptables -D INPUT " + cut + ") </dev/null >/dev/null 2>&1 &");
+  std::this_thread::sleep_for(std::chrono::milliseconds(5200));
+  EXPECT_EQ(state_from_outside(0), "S (sleeping)");
+  // The node is reached again.
+  for (int i = 0; i < 20 && !answers(1, address(0)); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  std::filesystem::copy(ledger_path(), ledger_of("copy"));
+  runner.request_stop();
+  runner.join();
+  ASSERT_TRUE(nemesis->heal_all(in(20)));
+  EXPECT_THAT(nemesis->records().front().error, HasSubstr("undone before its time"));
+  const auto report = heal_ledger(ledger_of("copy"), cluster(), in(10));
+  ASSERT_TRUE(report);
+  ASSERT_THAT(report->steps, SizeIs(1));
+  EXPECT_EQ(report->steps.front().message, "nothing was in force");
   EXPECT_EQ(left_behind(), "");
-  // The ledgers do not know; to replay them is harmless.
-  for (const auto& [fault, sign] : signs) {
-    const auto report = heal_ledger(ledger_of(fault), cluster(), in(10));
-    ASSERT_TRUE(report);
-    EXPECT_TRUE(report->healed());
-    for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "nothing was in force");
-  }
 }
 
 TEST_F(DriverTest, TheLedgerHealsWhatADeadControllerLeftAndTwiceIsHarmless) {

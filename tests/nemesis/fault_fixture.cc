@@ -45,6 +45,10 @@ Result<void> ProgramTarget::kill(Node& node) { return signal(node, "KILL"); }
 Result<void> ProgramTarget::pause(Node& node) { return signal(node, "STOP"); }
 Result<void> ProgramTarget::resume(Node& node) { return signal(node, "CONT"); }
 
+std::string ProgramTarget::start_script(const Node&) {
+  return offer_start_script ? "[ -n \"$(" + program_.find + ")\" ] && exit 0\n" + program_.start + "\nexit 0" : "";
+}
+
 Result<void> ProgramTarget::start_all() {
   for (const auto& node : cluster_.nodes) {
     if (auto done = start(*node); !done) return done;
@@ -83,6 +87,13 @@ void FaultTest::SetUp() {
 }
 
 void FaultTest::TearDown() {
+  // Whatever happened: what is in a group moves up, and the group goes.
+  if (!group_home_.empty()) {
+    on(0, "for i in 1 2 3 4 5; do for d in $(find " + group_home_ + " -depth -type d 2>/dev/null); do "
+          "[ ! -e $d/cgroup.freeze ] || echo 0 >$d/cgroup.freeze; "
+          "for p in $(cat $d/cgroup.procs); do echo $p >/run/groups/cgroup.procs; done; rmdir $d; done; "
+          "[ -d " + group_home_ + " ] || break; sleep 0.1; done 2>/dev/null; umount /run/groups; exit 0");
+  }
   if (!folder_.empty()) std::filesystem::remove_all(folder_);
 }
 
@@ -156,7 +167,10 @@ std::string FaultTest::left_behind() {
       "grep -lsE 'watchdog[.]sh|faults/[^/]*/(agent|disk)' /proc/[0-9]*/cmdline;"  // does not match its own command line
       "grep -lsE 'r-xp 00000000 00:00 0 *$' /proc/[0-9]*/maps;"             // a page of code from no file
       "grep -o ' fuse.ordeal-disk .*' /proc/self/mountinfo;"
-      "grep -ls '^State:.T' /proc/[0-9]*/status; exit 0";
+      "grep -ls '^State:.T' /proc/[0-9]*/status;"
+      "grep -ls /ordeal-test- /proc/[0-9]*/cgroup | grep -v self;"
+      // Soft limits below the hard ones: nobody else here lowers them.
+      "awk '/^Max (open files|address space)/ && $4 != $5 { print FILENAME \": \" $0 }' /proc/[0-9]*/limits 2>/dev/null; exit 0";
   std::string out;
   const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, look), in(10));
   for (std::size_t i = 0; i < 5; ++i) {
@@ -165,6 +179,17 @@ std::string FaultTest::left_behind() {
   }
   return out;
 }
+
+std::string FaultTest::make_group(const std::string& kind) {
+  if (on(0, "mkdir -p /run/groups && mount -t " + kind + " none /run/groups 2>/dev/null && [ -w /run/groups/cgroup.procs ] || echo none") != "") {
+    return "";
+  }
+  group_home_ = "/run/groups/test-of-ordeal-" + std::to_string(::getpid());
+  on(0, "mkdir " + group_home_ + " && mkdir " + group_home_ + "/service");
+  return group_home_ + "/service";
+}
+
+std::string FaultTest::groups() { return on(0, "find " + group_home_ + " -type d | sort"); }
 
 std::vector<const FaultFactory*> FaultTest::faults_named(const std::vector<std::string>& names) {
   std::vector<const FaultFactory*> out;

@@ -39,11 +39,13 @@ class ProgramTarget final : public Target, public Target::Processes, public Targ
   Result<void> pause(Node& node) override;
   Result<void> resume(Node& node) override;
   Result<std::vector<int>> pids(Node& node) override;
+  std::string start_script(const Node&) override;
   Result<std::vector<std::size_t>> primaries(Deadline) override { return leaders; }
   Result<void> start_all();
 
   std::vector<std::size_t> leaders = {2};
   std::vector<std::string> data;
+  bool offer_start_script = false;
 
  private:
   Result<void> signal(Node& node, const std::string& name);
@@ -81,9 +83,15 @@ class FaultTest : public ::testing::Test {
   bool answers(std::size_t from, const std::string& address);
   // The same between all nodes, all at once: [from][to].
   std::vector<std::vector<bool>> links();
-  // Rules, folders, watchdogs and stopped processes of Ordeal's on the nodes; empty when there are none.
+  // Rules, folders, watchdogs, control groups, stopped processes and lowered limits of Ordeal's on the nodes; empty when
+  // there are none.
   std::string left_behind();
   std::string rules(std::size_t node);  // of iptables and ip6tables, without counters and comments
+  // A control group of this machine as a service has one, seen in the first node (which has none by itself); its folder
+  // there, or nothing when there are none of the kind ("cgroup2", "cgroup -o cpu"). Removed when the test ends.
+  std::string make_group(const std::string& kind);
+  // The folders of such groups, and below.
+  std::string groups();
   static std::vector<const FaultFactory*> faults_named(const std::vector<std::string>& names);
   FaultContext context(const std::string& id = "") { return {cluster(), *target_, options_, id}; }
   Cluster& cluster() { return set_.cluster; }
@@ -94,6 +102,7 @@ class FaultTest : public ::testing::Test {
   std::unique_ptr<ProgramTarget> target_;
   Options options_;
   std::filesystem::path folder_;
+  std::string group_home_;
 };
 
 }  // namespace ordeal::testing_support

@@ -150,5 +150,53 @@ TEST_F(ResourcesTest, WithoutMemoryAnAllocationFailsAndTheDeadAreRaised) {
   EXPECT_EQ(left_behind(), "");
 }
 
+// Version 1 or 2, whichever of them has the processor here.
+TEST_F(ResourcesTest, AQuotaLeavesItsShareAndEverythingGoesBackToItsGroup) {
+  std::string service = make_group("cgroup -o cpu");
+  if (service.empty()) GTEST_SKIP() << "the processor is not in a cgroup of version 1 here";
+  const testing_support::ProgramTarget::Program busy = {"echo $$ >" + service + "/cgroup.procs; " + kBusy.start, kBusy.find};
+  start(busy);
+  on(0, "renice 19 -p " + std::to_string(pid()) + " >/dev/null");
+  const std::string groups_before = groups();
+  const std::string own = on(0, "cat /proc/" + std::to_string(pid()) + "/cgroup");
+  EXPECT_THAT(own, HasSubstr("/service\n"));
+  set("slow.percent", "20");
+  set("slow.period", "50ms");
+  const auto slow = inject("slow");
+  EXPECT_THAT(slow->describe().to_json(), HasSubstr("quota (cgroup v1)"));
+  expect(slow->confirm(in(10)), true, "may have 20, and was held back");
+  EXPECT_LT(share_of_processor(), 0.25);
+  expect(slow->confirm_healed(in(0.5)), false, "is still there");
+  undo(*slow, "slow", "test-1");
+  expect(slow->confirm_healed(in(10)), true, "is in its own group again");
+  EXPECT_EQ(on(0, "cat /proc/" + std::to_string(pid()) + "/cgroup"), own);
+  EXPECT_EQ(groups(), groups_before);
+  EXPECT_GT(share_of_processor(), 0.25);
+  EXPECT_EQ(left_behind(), "");
+}
+
+// A quota that nobody feels is not shown to be in force.
+TEST_F(ResourcesTest, AQuotaThatIsNotUsedUpIsUnconfirmed) {
+  if (make_group("cgroup -o cpu").empty()) GTEST_SKIP() << "the processor is not in a cgroup of version 1 here";
+  start(ProgramTarget::Program());
+  set("slow.mechanism", "quota");
+  set("slow.percent", "50");
+  const auto slow = inject("slow");
+  expect(slow->confirm(in(4)), false, "may have 50, and was held back 0 times");
+  undo(*slow, "slow", "test-1");
+  expect(slow->confirm_healed(in(10)), true, "is in its own group again");
+}
+
+TEST_F(ResourcesTest, WithoutGroupsAQuotaIsRefused) {
+  start(ProgramTarget::Program());
+  set("slow.mechanism", "quota");
+  set("slow.nodes", "n1");
+  auto planned = plan("slow", 1, "test-1");
+  ASSERT_TRUE(planned);
+  const auto done = (*planned)->prepare(in(10));
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, HasSubstr("n1: slow.mechanism=quota: no cgroup that could do it is mounted"));
+}
+
 }  // namespace
 }  // namespace ordeal

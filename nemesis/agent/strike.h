@@ -1,0 +1,14 @@
+#pragma once
+// Strike: kills processes at an agreed moment, so that several nodes can lose theirs at once.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ordeal::agent {
+
+// Sends SIGKILL at `monotonic` ns of this node's monotonic clock (at once when that is over) to each of "PID:STARTED"
+// that still is who it was, and prints a line with the moment at which it was sent. Returns the exit code.
+[[nodiscard]] int strike_at(std::int64_t monotonic, const std::vector<std::string>& processes);
+
+}  // namespace ordeal::agent
