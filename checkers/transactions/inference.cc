@@ -15,7 +15,7 @@ std::string txn_name(const History& history, const Transactions& txns, TxnIndex 
 
 void choose_open(Inference& in) {
   // More pairs than this are not worth asking about.
-  constexpr std::size_t kMostChoices = 100'000;
+  constexpr std::size_t kMostChoices = 2'000'000;
   const Components parts = components(in.graph, kAllData | kProcess | kRealtime);
   std::vector<TxnIndex> owner(in.txns.micro.size());
   for (TxnIndex t = 0; t < in.txns.size(); ++t) {

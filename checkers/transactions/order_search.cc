@@ -278,8 +278,9 @@ OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extr
     }
   }
   if (counted) return find_counted_order(inference, kind, extra, out_of_budget);
-  OrderAnswer out = OrderSearch(inference, kind, extra, out_of_budget).run(false);
+  // An order of what is asked proves nothing when not all is asked; that there is none does.
   const bool all_asked = !inference.open_pairs_dropped || (extra == kTime && inference.in_realtime);
+  OrderAnswer out = OrderSearch(inference, kind, extra, out_of_budget).run(!all_asked);
   if (out.possible == Possible::yes && !all_asked) out.possible = Possible::undecided;
   return out;
 }
