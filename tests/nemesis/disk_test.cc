@@ -303,7 +303,8 @@ TEST_F(DiskTest, PostgresLosesWhatItAcknowledgedOnlyWithoutSyncing) {
   const std::string as = "cd /; setpriv --reuid=postgres --regid=postgres --clear-groups ";
   const std::string pg = std::string(kData) + "/pg";
   on(0, "mkdir " + pg + " && chown postgres " + pg + " && " + as + "/usr/lib/postgresql/15/bin/initdb -A trust -D " + pg + " >/dev/null");
-  const std::string sql = "psql -h /tmp -U postgres -d postgres -Atc ";
+  const std::string psql = "psql -h /tmp -U postgres -d postgres -At";
+  const std::string sql = psql + "c ";
   for (const std::string fsync : {"on", "off"}) {
     SCOPED_TRACE("fsync=" + fsync);
     const ProgramTarget::Program program = {
@@ -315,7 +316,8 @@ TEST_F(DiskTest, PostgresLosesWhatItAcknowledgedOnlyWithoutSyncing) {
     const auto started = target_->start(cluster().at(0));
     ASSERT_TRUE(started) << started.error().message;
     on(0, sql + "'CREATE TABLE rows_" + fsync + " (n int)'; " + sql + "CHECKPOINT");
-    const std::string before = on(0, "for i in $(seq 20); do " + sql + "\"INSERT INTO rows_" + fsync + " VALUES ($i)\"; done | sort | uniq -c");
+    // Each commits by itself.
+    const std::string before = on(0, "for i in $(seq 20); do echo \"INSERT INTO rows_" + fsync + " VALUES ($i);\"; done | " + psql + " | sort | uniq -c");
     EXPECT_THAT(before, HasSubstr("20 INSERT 0 1"));
     const auto loss = inject("power-loss");
     ASSERT_TRUE(loss->heal(in(10)));
@@ -329,6 +331,7 @@ TEST_F(DiskTest, PostgresLosesWhatItAcknowledgedOnlyWithoutSyncing) {
     on(0, "pkill -KILL -x postgres; while pgrep -x postgres >/dev/null; do sleep 0.05; done");
   }
   take_away();
+  EXPECT_EQ(left_behind(), "");
 }
 
 // What a program sees is what it sees without the disk: the same script over a plain directory and over the disk.
