@@ -47,6 +47,9 @@ struct Life {
   FaultRecord record;              // guarded by Driver::mutex_
 };
 
+// A groundwork does no harm by itself, but taking it away under a target that runs may: it outlives a controller that only hangs.
+constexpr int kGroundworkPatience_s = 60;
+
 // A groundwork that is in force.
 struct Laid {
   std::string name;  // on nodes and in the ledger
@@ -88,7 +91,8 @@ class Driver final : public Nemesis {
   Result<void> complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies, std::vector<Undo>& undo,
                         std::vector<std::size_t>& nodes) const;
   Result<void> announce(Life& life);
-  Result<void> arm(const std::string& name, const std::vector<Undo>& undo, const std::vector<std::size_t>& nodes, Deadline deadline);
+  Result<void> arm(const std::string& name, const std::vector<Undo>& undo, const std::vector<std::size_t>& nodes, int dead_man_s,
+                   Deadline deadline);
   void confirm(Life& life);
   void follow(Life& life, Deadline over, const std::stop_token& stop);
   Result<void> heal(Life& life, Deadline deadline);
@@ -257,7 +261,7 @@ void Driver::play(std::size_t number, const Slot& slot, const std::stop_token& s
 Result<void> Driver::inject(Life& life, const Lane& lane, const std::stop_token& stop) {
   static constexpr double kOperationPatience = 10;
   const double patience = options_.step_timeout_s + life.injection->takes_s();
-  if (auto armed = arm(life.name, life.undo, life.nodes, in_seconds(patience)); !armed) return armed;
+  if (auto armed = arm(life.name, life.undo, life.nodes, options_.dead_man_s, in_seconds(patience)); !armed) return armed;
   if (lane.trigger && lane.trigger->kind == Trigger::Kind::operation &&
       !await_trigger(life, lane, in_seconds(kOperationPatience), stop)) {
     return fail(ErrorCode::timeout, fmt::format("no operation {} was under way when all was ready", lane.trigger->what));
@@ -335,7 +339,9 @@ Result<void> Driver::set_up(Deadline deadline) {
     if (auto done = ledger_.opened(laid.name, one->name, Value::map(), laid.undo); !done) return done;
     laid_.push_back(laid);
     heartbeat_.hold(laid.nodes);
-    if (auto done = arm(laid.name, laid.undo, laid.nodes, deadline); !done) return done;
+    if (auto done = arm(laid.name, laid.undo, laid.nodes, std::max(options_.dead_man_s, kGroundworkPatience_s), deadline); !done) {
+      return done;
+    }
     if (auto done = one->lay(context, deadline); !done) return fail(done.error().during("laying the groundwork " + one->name));
   }
   return {};
@@ -375,9 +381,9 @@ Result<void> Driver::announce(Life& life) {
 
 // Puts the undo scripts on the nodes and starts their watchdogs.
 Result<void> Driver::arm(const std::string& name, const std::vector<Undo>& undo, const std::vector<std::size_t>& nodes,
-                         Deadline deadline) {
+                         int dead_man_s, Deadline deadline) {
   std::vector<std::string> scripts;
-  for (const Undo& one : undo) scripts.push_back(arm_script(name, one.script, options_.dead_man_s));
+  for (const Undo& one : undo) scripts.push_back(arm_script(name, one.script, dead_man_s));
   auto done = all_done(run_scripts(cluster_, nodes, scripts, deadline));
   if (!done) return fail(done.error().during("preparing the node to undo the fault by itself"));
   return done;

@@ -100,11 +100,15 @@ std::vector<Finding> examine() {
   const bool overlay = file_contains("/proc/filesystems", "overlay");
   findings.push_back({"overlay file system", overlay ? State::good : State::warning, overlay ? "yes" : "not registered",
                       overlay ? "" : "modprobe overlay; local nodes need it"});
+  const bool fuse = access("/dev/fuse", R_OK | W_OK) == 0;
+  findings.push_back({"FUSE", fuse ? State::good : State::warning, fuse ? "yes" : "no /dev/fuse",
+                      fuse ? "" : "modprobe fuse; faults of disks on local nodes need it (power-loss, disk, disk-full)"});
   program(findings, "ip", "iproute2", "local nodes", State::bad);
   program(findings, "sshd", "openssh-server", "local nodes", State::bad);
   program(findings, "ssh", "openssh-client", "ordeal nodes ssh", State::warning);
   program(findings, "iptables", "iptables", "the partition fault on local nodes", State::bad);
   program(findings, "etcd", "etcd-server", "target etcd on local nodes (or --set etcd.binary=FILE)", State::warning);
+  program(findings, "redis-server", "redis-server", "target redis on local nodes", State::warning);
   findings.push_back({"docker", State::good, on_path("docker") ? "installed" : "not installed; only --nodes docker:N needs it", ""});
   findings.push_back({"RSA keys over SSH", State::warning, "not usable",
                       "libssh2 1.10 signs RSA only with SHA-1, which OpenSSH 8.8 and newer refuse: use ed25519 or ecdsa keys, "

@@ -6,6 +6,7 @@
 
 #include "nemesis/damage.h"
 #include "nemesis/disk_program.h"
+#include "nemesis/ledger.h"
 #include "nemesis/node_state.h"
 #include "tests/nemesis/fault_fixture.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 using testing_support::FaultTest;
 using testing_support::in;
+using testing_support::ProgramTarget;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -263,6 +265,72 @@ TEST_F(DiskTest, ADiskThatIsKilledIsCleanedUp) {
   EXPECT_THAT(on(0, std::string("ls ") + kData + " 2>&1; exit 0"), HasSubstr("not connected"));
   take_away();
   EXPECT_EQ(data("cat b; ls -A"), "b\nb\n");
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, TheDriverLaysItOnceForAllFaultsAndTheLedgerKnows) {
+  options_.declare(nemesis_options());
+  DriverOptions how;
+  how.ledger_path = ledger_path();
+  how.node_spec = "local:5";
+  const auto made = make_driver(how, context(), faults_named({"power-loss", "disk", "disk-full", "kill"}));
+  ASSERT_TRUE(made) << made.error().message;
+  const auto laid = (*made)->set_up(in(20));
+  ASSERT_TRUE(laid) << laid.error().message;
+  EXPECT_EQ(data("stat -f -c %T ."), "fuseblk\n");
+  auto ledger = read_ledger(ledger_path());
+  ASSERT_TRUE(ledger);
+  ASSERT_EQ(ledger->open.size(), 1U);
+  EXPECT_EQ(ledger->open.front().fault, "disk");
+  EXPECT_EQ(ledger->open.front().undo.size(), 5U);
+  const auto gone = (*made)->tear_down(in(20));
+  ASSERT_TRUE(gone) << gone.error().message;
+  EXPECT_EQ(left_behind(), "");
+  EXPECT_THAT(read_ledger(ledger_path())->open, ::testing::IsEmpty());
+  // And whoever finds it in the ledger of a controller that was killed takes it away, too.
+  ASSERT_TRUE((*made)->set_up(in(20)));
+  const auto healed = heal_ledger(ledger_path(), cluster(), in(20));
+  ASSERT_TRUE(healed);
+  EXPECT_TRUE(healed->healed());
+  EXPECT_EQ(left_behind(), "");
+}
+
+// Rows that psql says are committed, before and after a power failure.
+TEST_F(DiskTest, PostgresLosesWhatItAcknowledgedOnlyWithoutSyncing) {
+  if (on(0, "[ -x /usr/lib/postgresql/15/bin/postgres ] || echo none") == "none\n") GTEST_SKIP() << "no PostgreSQL 15 here";
+  set("power-loss.kind", "lost");
+  lay();
+  const std::string as = "cd /; setpriv --reuid=postgres --regid=postgres --clear-groups ";
+  const std::string pg = std::string(kData) + "/pg";
+  on(0, "mkdir " + pg + " && chown postgres " + pg + " && " + as + "/usr/lib/postgresql/15/bin/initdb -A trust -D " + pg + " >/dev/null");
+  const std::string psql = "psql -h /tmp -U postgres -d postgres -At";
+  const std::string sql = psql + "c ";
+  for (const std::string fsync : {"on", "off"}) {
+    SCOPED_TRACE("fsync=" + fsync);
+    const ProgramTarget::Program program = {
+        "pgrep -x postgres >/dev/null || { " + as + "setsid /usr/lib/postgresql/15/bin/postgres -D " + pg + " -k /tmp -c jit=off -c fsync=" + fsync +
+            " </dev/null >/tmp/pg.log 2>&1 & }; for i in $(seq 100); do " + sql + "'SELECT 1' >/dev/null 2>&1 && break; sleep 0.05; done",
+        "pgrep -x postgres; exit 0"};
+    target_ = std::make_unique<ProgramTarget>(cluster(), program);
+    target_->data = {kData};
+    const auto started = target_->start(cluster().at(0));
+    ASSERT_TRUE(started) << started.error().message;
+    on(0, sql + "'CREATE TABLE rows_" + fsync + " (n int)'; " + sql + "CHECKPOINT");
+    // Each commits by itself.
+    const std::string before = on(0, "for i in $(seq 20); do echo \"INSERT INTO rows_" + fsync + " VALUES ($i);\"; done | " + psql + " | sort | uniq -c");
+    EXPECT_THAT(before, HasSubstr("20 INSERT 0 1"));
+    const auto loss = inject("power-loss");
+    ASSERT_TRUE(loss->heal(in(10)));
+    const std::string after = on(0, sql + "'SELECT count(*) FROM rows_" + fsync + "' 2>&1; exit 0");
+    if (fsync == "on") {
+      EXPECT_EQ(after, "20\n");
+    } else {
+      expect(loss->confirm(in(1)), true, "unsynced writes");
+      EXPECT_NE(after, "20\n");
+    }
+    on(0, "pkill -KILL -x postgres; while pgrep -x postgres >/dev/null; do sleep 0.05; done");
+  }
+  take_away();
   EXPECT_EQ(left_behind(), "");
 }
 

@@ -34,10 +34,11 @@ Result<void> ProgramTarget::start(Node& node) {
 Result<void> ProgramTarget::signal(Node& node, const std::string& name) {
   const auto running = pids(node);
   if (!running) return fail(running.error());
-  for (const int pid : *running) {
-    auto done = run_ok(node, root_script("kill -" + name + " " + std::to_string(pid), in(10)));
-    if (!done) return fail(done.error());
-  }
+  // One may end because of another.
+  std::string script;
+  for (const int pid : *running) script += "kill -" + name + " " + std::to_string(pid) + " 2>/dev/null || [ ! -d /proc/" + std::to_string(pid) + " ] || exit 1\n";
+  auto done = run_ok(node, root_script(script, in(10)));
+  if (!done) return fail(done.error());
   return {};
 }
 

@@ -1,0 +1,73 @@
+// Power failures as a user runs them: what a system that does not sync loses is found by a workload and is in the report.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "checkers/base/value.h"
+#include "tests/support/program.h"
+
+namespace ordeal::testing {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+class DiskRun : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "local nodes need root";
+    if (access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "there is no /dev/fuse";
+  }
+  Value run(const std::string& program, int exit_code, std::vector<std::string> more) {
+    if (access(program.c_str(), X_OK) != 0) {
+      skipped_ = true;
+      return {};
+    }
+    std::vector<std::string> words = {ORDEAL_PROGRAM, "run", "--json", "--seed", "1", "--nemesis", "power-loss", "--nemesis-interval", "2",
+                                      "--nemesis-duration", "0.5", "--set", "power-loss.kind=lost"};
+    words.insert(words.end(), more.begin(), more.end());
+    const ProgramResult result = run_program(words, seconds(60), {}, directory_.path());
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
+    auto document = Value::from_json(result.out);
+    EXPECT_TRUE(document) << result.out;
+    return document ? *std::move(document) : Value::map();
+  }
+  std::string report() {
+    std::ifstream in(directory_.path() + "/store/latest/report.html", std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+  TemporaryDirectory directory_;
+  bool skipped_ = false;
+};
+
+TEST_F(DiskRun, RedisWithoutSyncingLosesWhatItAcknowledged) {
+  const Value found = run("/usr/bin/redis-server", 1, {"--target", "redis", "--nodes", "local:1", "--workload", "set", "--time-limit", "4",
+                                                       "--set", "redis.fsync=no"});
+  if (skipped_) GTEST_SKIP() << "no redis-server here";
+  EXPECT_EQ(found.find("verdict")->string(), "invalid");
+  EXPECT_THAT(found.to_json(), HasSubstr("was acknowledged and is lost"));
+  EXPECT_THAT(report(), HasSubstr("unsynced writes to"));
+}
+
+TEST_F(DiskRun, RedisThatSyncsLosesNothing) {
+  const Value found = run("/usr/bin/redis-server", 0, {"--target", "redis", "--nodes", "local:1", "--workload", "set", "--time-limit", "4"});
+  if (skipped_) GTEST_SKIP() << "no redis-server here";
+  EXPECT_EQ(found.find("verdict")->string(), "valid");
+}
+
+TEST_F(DiskRun, EtcdLosesNothingWhenAllItsNodesLosePower) {
+  const Value found = run("/usr/bin/etcd", 0, {"--target", "etcd", "--nodes", "local:3", "--workload", "register", "--time-limit", "5", "--set",
+                                               "power-loss.nodes=all"});
+  if (skipped_) GTEST_SKIP() << "no etcd here";
+  EXPECT_EQ(found.find("verdict")->string(), "valid");
+}
+
+}  // namespace
+}  // namespace ordeal::testing
