@@ -170,6 +170,24 @@ std::string words(const Value& list) {
   return joined(names);
 }
 
+// " [0 to 99]", " [auto, held or quota]"; nothing for what takes any value.
+std::string range(const Value& option) {
+  if (const Value* choices = option.find("choices"); choices != nullptr) {
+    std::string out;
+    for (std::size_t i = 0; i < choices->items().size(); ++i) {
+      const bool last = i + 1 == choices->items().size();
+      out += fmt::format("{}{}", i == 0 ? "" : last ? " or " : ", ", choices->items()[i].string());
+    }
+    return fmt::format(" [{}]", out);
+  }
+  const Value* least = option.find("least");
+  const Value* most = option.find("most");
+  const auto number = [](const Value& value) { return value.is_real() ? fmt::format("{:.10g}", value.real()) : value.to_json(); };
+  if (least != nullptr && most != nullptr) return fmt::format(" [{} to {}]", number(*least), number(*most));
+  if (least != nullptr) return fmt::format(" [{} or more]", number(*least));
+  return most != nullptr ? fmt::format(" [{} or less]", number(*most)) : "";
+}
+
 void print(const std::string& heading, const Value& entries) {
   std::size_t width = 0;
   for (const auto& one : entries.items()) width = std::max(width, one.find("name")->string().size());
@@ -190,7 +208,7 @@ void print(const std::string& heading, const Value& entries) {
       const Value& standard = *option.find("default");
       out += fmt::format("  {:<{}}  --set {}={}  {}\n", "", width, option.find("key")->string(),
                          standard.is_string() ? standard.string() : standard.to_json(),
-                         wrapped(option.find("help")->string(), width + 10));
+                         wrapped(option.find("help")->string() + range(option), width + 10));
     }
   }
   std::fputs(out.c_str(), stdout);
