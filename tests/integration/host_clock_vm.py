@@ -27,10 +27,11 @@ GUEST = f"""#!/bin/sh
 export PATH=/bin
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
-say() {{ echo "SAY $1 $(date +%s.%N)"; }}
+say() {{ echo "SAY $1 $(/bin/date +%s.%N)"; }}
 rate() {{ echo "RATE $1 $(adjtimex | sed -n 's/.*tick: *\\([0-9]*\\).*/\\1/p')"; }}
 wrong() {{ rm -rf /fault; mkdir /fault; agent host-clock start /fault "$@" || echo "FAILED to start $*"; }}
 right() {{ agent host-clock undo /fault || echo "FAILED to undo"; say right; rate right; }}
+echo
 say before; rate before
 wrong 0 0 0 {HOUR_NS}; say ahead; right
 agent host-clock undo /fault || echo "FAILED to undo twice"; say right
