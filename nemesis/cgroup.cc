@@ -100,7 +100,7 @@ done
 exit 0
 )sh";
 
-// One attempt is enough when nothing forks meanwhile.
+// Again and again, since what is in the group may fork meanwhile.
 constexpr std::string_view kLeave = R"sh(leave() {
   [ -d "$2" ] || return 0
   [ ! -e "$2/cgroup.freeze" ] || echo 0 >"$2/cgroup.freeze"
@@ -128,7 +128,7 @@ std::string enter_script(const CgroupPlan& plan, const std::vector<OsProcess>& p
 }
 )sh";
   for (const CgroupMove& one : plan.moves) {
-    out += fmt::format("ours={}\nmkdir -p \"$ours\" || exit 1\n{}", shell_quote(one.ours), prepare);
+    out += fmt::format("ours={}\n[ -d \"$ours\" ] || mkdir \"$ours\" || exit 1\n{}", shell_quote(one.ours), prepare);
     for (const OsProcess& process : processes) {
       if (std::find(one.pids.begin(), one.pids.end(), process.pid) == one.pids.end()) continue;
       out += fmt::format("enter {} {} || exit 1\n", process.pid, process.started);

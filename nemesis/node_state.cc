@@ -9,19 +9,21 @@
 namespace ordeal {
 namespace {
 
-// The loop sleeps a second at a time and compares what the controller wrote last with what it saw before. It ends
-// when the undo script is gone: whoever undid the fault has removed it.
+// The loop sleeps half a second at a time, or a second where `sleep` knows no fractions, and compares what the controller
+// wrote last with what it saw before. It ends when the undo script is gone: whoever undid the fault has removed it.
 constexpr std::string_view kWatchdog =
     R"(# Ordeal's dead-man's switch: undoes the fault beside it when the controller has fallen silent.
 state={state}
 silent=0
 last=none
+nap=1 limit={limit}
+if sleep 0.5 2>/dev/null; then nap=0.5 limit=$((2 * {limit})); fi
 while [ -e "$state/undo.sh" ]; do
-  sleep 1
+  sleep $nap
   now=
   read -r now 2>/dev/null <"$state/beat"
   if [ "$now" = "$last" ]; then silent=$((silent + 1)); else silent=0 last=$now; fi
-  if [ "$silent" -ge {limit} ]; then sh "$state/undo.sh" watchdog && exit 0; fi
+  if [ "$silent" -ge $limit ]; then sh "$state/undo.sh" watchdog && exit 0; fi
 done
 )";
 

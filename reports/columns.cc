@@ -132,7 +132,7 @@ Value header(const ReportInput& input, const Facts& facts) {
   }
   out.set("anomalies", std::move(anomalies));
   Value clocks = Value::list();
-  for (const ClockSample& sample : input.clocks) {
+  for (const ClockSample& sample : facts.clocks) {
     clocks.items().push_back(Value::list({sample.node, sample.time_ns, sample.offset_ns}));
   }
   out.set("clocks", std::move(clocks));

@@ -1,6 +1,7 @@
 #include "reports/facts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <tuple>
@@ -198,6 +199,31 @@ std::vector<FaultRecord> faults_in(const History& history) {
   return out.empty() ? foreign.take() : out;
 }
 
+std::vector<ClockSample> clocks_in(const History& history) {
+  std::vector<ClockSample> out;
+  std::map<std::int64_t, std::set<std::string>> measured;  // nodes, by injection
+  for (EventIndex e = 0; e < history.size(); ++e) {
+    if (history.process(e) != kNemesis) continue;
+    const Value value = history.values().to_value(history.value(e));
+    const Value* number = value.find("id");
+    const std::string step = member_text(value, "step");
+    if (number == nullptr || !number->is_integer()) continue;
+    if (step == "recovered") {
+      for (const std::string& node : measured[number->integer()]) out.push_back({node, history.time(e), 0});
+    }
+    const Value* values = step == "measured" ? value.find("values") : nullptr;
+    const Value* offsets = values == nullptr ? nullptr : values->find("offset_s");
+    if (offsets == nullptr || !offsets->is_map()) continue;
+    for (const auto& [node, offset] : offsets->entries()) {
+      if (!offset.is_real() && !offset.is_integer()) continue;
+      const double seconds = offset.is_real() ? offset.real() : static_cast<double>(offset.integer());
+      out.push_back({plain_text(node), history.time(e), std::llround(seconds * 1e9)});
+      measured[number->integer()].insert(plain_text(node));
+    }
+  }
+  return out;
+}
+
 Span in_force(const FaultRecord& fault, std::int64_t end_ns) {
   Span span;
   span.from = fault.inject_ns >= 0 ? fault.inject_ns : fault.injected_ns;
@@ -243,6 +269,7 @@ Facts facts_of(const ReportInput& input) {
   count_faults(facts);
   facts.recovery = recovery_of(input.results);
   facts.nemesis_plan = nemesis_plan_in(history);
+  facts.clocks = input.clocks.empty() ? clocks_in(history) : input.clocks;
   return facts;
 }
 

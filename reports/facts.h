@@ -47,6 +47,7 @@ struct Facts {
   std::size_t faults_confirmed = 0;
   Recovery recovery;
   Value nemesis_plan;       // the nemesis' event "plan"; nil: none
+  std::vector<ClockSample> clocks;
   std::size_t keys = 0;     // distinct keys of the operations
   bool timed = false;       // the history has times
   std::int64_t end_ns = 0;  // the last event's time, or the run's duration when that is longer
@@ -57,6 +58,9 @@ struct Facts {
 // The faults as the nemesis' events in the history tell them (harness/runner/nemesis.h), for a run whose records were
 // lost with its controller.
 [[nodiscard]] std::vector<FaultRecord> faults_in(const History& history);
+
+// The offsets of clocks that faults on clocks measured while they were in force, and none once they were seen healed.
+[[nodiscard]] std::vector<ClockSample> clocks_in(const History& history);
 
 // When the fault was in force, from its first possible effect to its last; the end is `end_ns` when it was not healed.
 struct Span {

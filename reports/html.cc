@@ -69,7 +69,7 @@ Drawings drawings_of(const ReportInput& input) {
 
 std::string page(const ReportInput& input, const Facts& facts, const Drawings& drawings) {
   std::string body = verdict_section(input, facts) + explanation_section(input, facts, drawings);
-  body += limits_section(input, facts) + checks_section(input) + timeline_section(facts) + plots_section(input, facts);
+  body += limits_section(input, facts) + checks_section(input) + timeline_section(facts) + plots_section(facts);
   body += faults_section(facts) + operations_section(facts) + logs_section(input) + reproduce_section(input);
   const std::string style = std::string(asset("report.css")) + std::string(asset("graph.css"));
   const std::string script = script_text();

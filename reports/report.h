@@ -48,7 +48,7 @@ struct ReportInput {
   Value plan;                             // Plan::to_value(), or nil
   std::vector<FaultRecord> faults;        // empty: taken from the nemesis' events in the history
   std::vector<std::string> worker_nodes;  // the node that worker i talks to; process p belongs to worker p % size
-  std::vector<ClockSample> clocks;
+  std::vector<ClockSample> clocks;        // empty: taken from the nemesis' events in the history
   std::vector<NodeLog> logs;
   Value environment;        // versions and host facts, a map of maps
   std::string command;      // what reproduces this run or check, ready to paste into a shell

@@ -21,7 +21,7 @@ using Drawings = std::vector<GraphDrawing>;
 [[nodiscard]] std::string explanation_section(const ReportInput& input, const Facts& facts, const Drawings& drawings);
 [[nodiscard]] std::string checks_section(const ReportInput& input);
 [[nodiscard]] std::string timeline_section(const Facts& facts);
-[[nodiscard]] std::string plots_section(const ReportInput& input, const Facts& facts);
+[[nodiscard]] std::string plots_section(const Facts& facts);
 [[nodiscard]] std::string faults_section(const Facts& facts);
 [[nodiscard]] std::string operations_section(const Facts& facts);
 [[nodiscard]] std::string logs_section(const ReportInput& input);

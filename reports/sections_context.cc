@@ -148,7 +148,7 @@ std::string timeline_section(const Facts& facts) {
       kNeedsScript, counted(facts.operations.size(), "operation"));
 }
 
-std::string plots_section(const ReportInput& input, const Facts& facts) {
+std::string plots_section(const Facts& facts) {
   if (facts.operations.empty() || !facts.timed) return "";
   std::string out = fmt::format(
       "<section id=\"plots\"><h2>Plots</h2>\n{}<div class=\"needs-script\">"
@@ -157,7 +157,7 @@ std::string plots_section(const ReportInput& input, const Facts& facts) {
       "<figure><figcaption>Operations a second by outcome <span id=\"rate-legend\" class=\"legend\"></span></figcaption>"
       "<canvas id=\"rate-canvas\" role=\"img\" aria-label=\"Rate of operations over time\"></canvas></figure>",
       kNeedsScript);
-  if (!input.clocks.empty()) {
+  if (!facts.clocks.empty()) {
     out += "<figure><figcaption>Clock offsets of the nodes <span id=\"clock-legend\" class=\"legend\"></span></figcaption>"
            "<canvas id=\"clock-canvas\" role=\"img\" aria-label=\"Clock offsets of the nodes over time\"></canvas></figure>";
   }

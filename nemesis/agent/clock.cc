@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <utility>
 #include <vector>
 
+#include "nemesis/agent/background.h"
 #include "nemesis/agent/clock_hook.h"
 #include "nemesis/agent/proc.h"
 #include "nemesis/agent/timing.h"
@@ -18,11 +20,29 @@
 namespace ordeal::agent {
 namespace {
 
-// A millisecond apart. In the second half of them what lies on the stacks is not looked at any more: by then it is
-// left over from earlier.
+// A millisecond apart, and on a busy machine no longer than this. In the second half of them what lies on the stacks is
+// not looked at any more: by then it is left over from earlier.
 constexpr int kAttempts = 200;
+constexpr std::int64_t kMostNs = 2'000'000'000;
 constexpr int kReadings = 5;
 constexpr std::int64_t kQuickNs = 300'000;
+
+class Attempts {
+ public:
+  // Waits, except for the first.
+  bool more() {
+    if (count_ > 0) pause_ns(1'000'000);
+    // At least one without the stacks.
+    return count_++ < kAttempts && (count_ < 2 || passed() < kMostNs || !std::exchange(late_, true));
+  }
+  [[nodiscard]] bool first_half() const { return count_ <= kAttempts / 2 && passed() < kMostNs / 2 && !late_; }
+
+ private:
+  [[nodiscard]] std::int64_t passed() const { return monotonic_ns() - began_ns_; }
+  const std::int64_t began_ns_ = monotonic_ns();
+  int count_ = 0;
+  bool late_ = false;
+};
 
 bool has_ended(int process) { return !status_of(process).alive(); }
 
@@ -174,24 +194,23 @@ FoundPage find_page(int process) {
   return out;
 }
 
-std::string set_clock(int process, std::string_view id, const ClockParameters& parameters) {
-  for (int i = 0; i < kAttempts; ++i) {
+std::string set_clock(int process, const std::string& folder, std::string_view id, const ClockParameters& parameters) {
+  for (Attempts attempts; attempts.more();) {
+    if (!exists(folder)) return "the fault has been undone";
     bool busy = false;
-    auto problem = set_once(process, id, parameters, i < kAttempts / 2, busy);
+    auto problem = set_once(process, id, parameters, attempts.first_half(), busy);
     if (!busy) return problem;
-    pause_ns(1'000'000);
   }
   return "it never leaves the code that is to be changed";
 }
 
 std::string reset_clock(int process, std::string_view id) {
-  for (int i = 0; i < kAttempts; ++i) {
+  for (Attempts attempts; attempts.more();) {
     bool busy = false;
     const FoundPage there = find_page(process);
     if (there.address == 0 || there.id != id) return "";
-    auto problem = reset_once(process, id, i < kAttempts / 2, busy);
+    auto problem = reset_once(process, id, attempts.first_half(), busy);
     if (!busy) return has_ended(process) ? "" : problem;
-    pause_ns(1'000'000);
   }
   return "a thread never leaves the page";
 }

@@ -34,12 +34,12 @@ bool reset_all(std::string_view id) {
 }
 
 // The first time: all of them, or the fault is not in force.
-bool set_all(const std::vector<int>& processes, std::string_view id, const ClockParameters& parameters,
-             Followers& followers) {
+bool set_all(const std::vector<int>& processes, const std::string& folder, std::string_view id,
+             const ClockParameters& parameters, Followers& followers) {
   bool good = true;
   for (const int process : processes) {
     if (!followers.add(process)) continue;
-    const std::string problem = set_clock(process, id, parameters);
+    const std::string problem = set_clock(process, folder, id, parameters);
     if (problem.empty()) {
       std::printf("set %d\n", process);
     } else if (status_of(process).alive()) {
@@ -55,7 +55,7 @@ void keep_up(const std::string& folder, std::string_view id, const ClockParamete
     const std::int64_t began = monotonic_ns();
     for (const int process : followers.look()) {
       // The state that counts is the process's own: it may have run another program since we looked last.
-      if (!find_page(process).in_force && exists(folder)) (void)set_clock(process, id, parameters);
+      if (!find_page(process).in_force) (void)set_clock(process, folder, id, parameters);
     }
     pause_ns(std::max(kLookEveryNs, kRestShare * (monotonic_ns() - began)));
   }
@@ -70,7 +70,7 @@ int start_clock_fault(const std::string& folder, std::string_view id, const Cloc
   // To die with a process in hand would leave it running wherever it was made to go.
   hold_signals();
   Followers followers;
-  if (set_all(processes, id, parameters, followers) && exists(folder) &&
+  if (set_all(processes, folder, id, parameters, followers) && exists(folder) &&
       start_background(folder, [&] { keep_up(folder, id, parameters, followers); })) {
     return 0;
   }

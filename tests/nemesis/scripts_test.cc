@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "nemesis/catalogue.h"
+#include "nemesis/cgroup.h"
 #include "nemesis/links.h"
 #include "nemesis/node_state.h"
 #include "nemesis/packet_filter.h"
@@ -94,6 +95,27 @@ TEST(ProcessStates, ANameMayHoldAnything) {
   EXPECT_FALSE(states[0].stopped());
   EXPECT_EQ(states[1].id, (OsProcess{18, 4712}));
   EXPECT_TRUE(states[1].stopped());
+}
+
+TEST(Cgroups, ProcessesOfOneGroupMoveTogetherAndAReasonIsKept) {
+  const CgroupPlan plan = parse_cgroups("12 2 /g/a /g/a/ordeal-x-1\n13 2 /g/b /g/b/ordeal-x-1\n14 2 /g/a /g/a/ordeal-x-1\n");
+  ASSERT_TRUE(plan.possible());
+  ASSERT_EQ(plan.moves.size(), 2U);
+  EXPECT_EQ(plan.moves[0].own, "/g/a");
+  EXPECT_EQ(plan.moves[0].ours, "/g/a/ordeal-x-1");
+  EXPECT_THAT(plan.moves[0].pids, ElementsAre(12, 14));
+  EXPECT_THAT(plan.moves[1].pids, ElementsAre(13));
+  const CgroupPlan impossible = parse_cgroups("12 2 /g/a /g/a/ordeal-x-1\n! the folder /g/b is not writable\n");
+  EXPECT_FALSE(impossible.possible());
+  EXPECT_EQ(impossible.problem, "the folder /g/b is not writable");
+  EXPECT_FALSE(parse_cgroups("12 2 /g/a b /g/a b/ordeal-x-1\n").possible()) << "a name with blanks";
+  EXPECT_FALSE(parse_cgroups("").possible()) << "no process is there any more";
+}
+
+TEST(Cgroups, OnlyOurOwnGroupIsRemoved) {
+  const std::string leave = cgroup_leave_script(parse_cgroups("12 2 /g/a /g/a/ordeal-x-1\n"));
+  EXPECT_THAT(leave, HasSubstr("leave '/g/a' '/g/a/ordeal-x-1'"));
+  EXPECT_THAT(leave, Not(HasSubstr("rm -")));
 }
 
 TEST(FaultIds, AreSafeInFileAndChainNames) {

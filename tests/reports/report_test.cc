@@ -186,6 +186,43 @@ TEST(Facts, FaultsCanBeReadFromTheHistory) {
   EXPECT_EQ(in_force(faults[0], 99).to, 99);
 }
 
+TEST(Facts, OffsetsOfClocksAreReadFromTheHistoryAndDrawn) {
+  const auto measured = [](int id, Value offsets) {
+    return Value::map({{"id", id}, {"step", "measured"}, {"values", Value::map({{"offset_s", std::move(offsets)}})}});
+  };
+  const std::vector<Value> values = {
+      Value::map({{"id", 1}, {"step", "inject"}}), measured(1, Value::map({{"n1", 0.25}, {"n3", -3600}})),
+      measured(1, Value::map({{"n1", 0.5}})),      Value::map({{"id", 2}, {"step", "recovered"}}),
+      Value::map({{"id", 1}, {"step", "recovered"}})};
+  HistoryBuilder builder;
+  std::int64_t time = 0;
+  const auto add = [&](ProcessId process, EventType type, const char* f, const Value& value) {
+    Event e;
+    e.time = time += 10;
+    e.process = process;
+    e.type = type;
+    e.f = *builder.function(f);
+    e.value = builder.values().intern(value);
+    ASSERT_TRUE(builder.add(e));
+  };
+  add(0, EventType::invoke, "read", Value());
+  add(0, EventType::ok, "read", Value(1));
+  for (const Value& value : values) add(kNemesis, EventType::info, "clock", value);
+  const History history = builder.finish();
+  const auto clocks = clocks_in(history);
+  ASSERT_EQ(clocks.size(), 5u);
+  EXPECT_EQ(clocks[0].node + clocks[1].node + clocks[2].node + clocks[3].node + clocks[4].node, "n1n3n1n1n3");
+  EXPECT_EQ(clocks[0].time_ns, 40);
+  EXPECT_EQ(clocks[0].offset_ns, 250'000'000);
+  EXPECT_EQ(clocks[1].offset_ns, -3'600'000'000'000);
+  EXPECT_EQ(clocks[2].offset_ns, 500'000'000);
+  EXPECT_EQ(clocks[3].offset_ns, 0);
+  EXPECT_EQ(clocks[4].time_ns, 70);
+  ReportInput input;
+  input.history = &history;
+  EXPECT_THAT(html_report(input), HasSubstr("id=\"clock-canvas\""));
+}
+
 TEST(Facts, WhatWasPlannedInjectedConfirmedAndHealedIsCounted) {
   HistoryBuilder builder;
   std::int64_t time = 0;
