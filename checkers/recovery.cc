@@ -99,13 +99,13 @@ std::int64_t served_after(const Lane& lane, std::int64_t moment) {
   return found == lane.served.end() ? kNever : *found;
 }
 
-// The attempts that show that the node did not serve from `from` to `to`; empty: they do not show it. Requires: none of
-// its operations ended ok in between.
+// The attempts that show that the node did not serve from `from` to `to`; empty: nothing shows it. Requires: none of its
+// operations ended ok in between.
 std::vector<EventIndex> futile(const Lane& lane, std::int64_t from, std::int64_t to) {
   std::vector<EventIndex> out;
   bool late = false;
   for (const Attempt& attempt : lane.attempts) {
-    if (attempt.from > to || attempt.to < from) continue;
+    if (attempt.from > to || attempt.from < from) continue;
     late = late || attempt.to >= to - (to - from) / 4;
     out.push_back(attempt.invocation);
   }
@@ -228,7 +228,7 @@ class Judge {
     anomaly.sentences = {
         name + " was healed at " + seconds(fault.healed) + ", and no other fault was in force until the bound of " +
             seconds(settings_.bound_s) + " was over",
-        "of " + who + ", " + std::to_string(proof.size()) + " operations were under way in that time and none succeeded",
+        "of " + who + ", " + std::to_string(proof.size()) + " operations began in that time and none succeeded",
         who + " succeeded " + instead,
     };
     if (proof.size() > kOperationsShown) proof.resize(kOperationsShown);

@@ -7,8 +7,9 @@
 // "slow-recovery" needs, for a node:
 //
 //   no ok operation of its clients between the healing and the bound;
-//   clients that tried: operations between the healing and the bound that ended otherwise or not at all, one of them in
-//   the last quarter of that time (a client that sleeps proves nothing);
+//   clients that tried: operations begun between the healing and the bound that ended otherwise or not at all, one of
+//   them under way in the last quarter of that time. A client that sleeps proves nothing, nor does one that still waits
+//   for the answer to a request of before, which the fault may have swallowed;
 //   no other fault in force from the healing to the bound, since its effect would be taken for this one's.
 //
 // A healing after which one of the latter two does not hold is measured, but not judged. Options (CheckOptions::extra):

@@ -197,8 +197,19 @@ TEST_F(RecoveryTest, AnOperationThatHangsBeyondTheBoundIsAnAttempt) {
   fault(1, "inject", 1);
   fault(1, "healed", 5);
   for (double at = 5.1; at < 15; at += 0.5) attempt(at, 0, EventType::ok);
-  client(4.5, 1, EventType::invoke);  // and no end
+  client(5.5, 1, EventType::invoke);  // and no end
   EXPECT_EQ(judged(3).verdict, Verdict::invalid);
+}
+
+TEST_F(RecoveryTest, ARequestOfBeforeTheHealingProvesNothing) {
+  fault(1, "inject", 1);
+  fault(1, "healed", 5);
+  for (double at = 5.1; at < 15; at += 0.5) attempt(at, 0, EventType::ok);
+  client(4.5, 1, EventType::invoke);  // its answer was lost
+  client(9.5, 1, EventType::info);
+  const auto result = judged(3);
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_EQ(verdict_of(result, 0), "not judged: the clients were not at work");
 }
 
 TEST_F(RecoveryTest, WithinTheBoundIsInTime) {

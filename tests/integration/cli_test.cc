@@ -98,6 +98,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"campaign", {"run", "/nonexistent.toml"}, 64, "/nonexistent.toml cannot be opened"},
         BadInput{"adapter", {"run", "--target", "process"}, 64, "process.command"},
         BadInput{"fault_does_not_fit", {"run", "--target", "memory", "--nemesis", "kill"}, 64, "no processes"},
+        BadInput{"no_fault_fits", {"run", "--target", "memory", "--nemesis", "all"}, 64, "fault partition: target memory"},
+        BadInput{"timeline", {"run", "--target", "etcd", "--set", R"(nemesis.timeline=[{"fault":"kil"}])"}, 64,
+                 "did you mean \"kill\"?"},
+        BadInput{"timeline_time", {"run", "--target", "etcd", "--set", R"(nemesis.timeline=[{"fault":"kill","at":"soon"}])"},
+                 64, "entry 1 (kill): `at`"},
+        BadInput{"timeline_and_faults",
+                 {"run", "--target", "etcd", "--nemesis", "pause", "--set", R"(nemesis.timeline=[{"fault":"kill"}])"}, 64,
+                 "the timeline has no fault \"pause\""},
         BadInput{"history", {"check", "/nonexistent"}, 64, "/nonexistent"},
         BadInput{"format", {"check", "/etc/passwd"}, 64, "/etc/passwd:1: is no history"},
         BadInput{"model", {"check", "--model", "regster", "/dev/null"}, 64, "/dev/null"},
@@ -220,6 +228,37 @@ TEST_F(EtcdRun, UnderFaultsIsValidAndEveryKindOfFaultIsConfirmed) {
   EXPECT_TRUE(nothing_left_within(seconds(1)));
   // The directory alone gives the same verdict again.
   EXPECT_EQ(run_program(ordeal({"report", run.string()})).exit_code, 0);
+}
+
+TEST_F(EtcdRun, ACampaignsTimelineIsPlayedProvenAndItsRecoveryJudged) {
+  const std::string campaign = store() + "/timeline.toml";
+  std::ofstream(campaign) << "target = \"etcd\"\nworkload = \"register\"\nnodes = \"local:3\"\ntime-limit = \"24s\"\nseed = 7\n"
+                             "concurrency = 6\nstore = \"" << store() << "\"\n"
+                             "[nemesis]\nrecovery-bound = \"20s\"\n"
+                             "[[nemesis.timeline]]\nat = 1.0\nfault = \"membership\"\nmode = \"replace\"\nnodes = \"n3\"\n"
+                             "duration = \"1s\"\n"
+                             "[[nemesis.timeline]]\nat = 2\nfault = \"rolling-restart\"\nduration = \"100ms\"\n"
+                             "[[nemesis.timeline]]\nwhen = \"operation:write\"\nfault = \"pause\"\nnodes = \"one\"\n"
+                             "duration = \"500ms\"\n";
+  const auto result = run_program(ordeal({"run", campaign, "--json"}), seconds(120), {{"ORDEAL_RUNTIME_DIR", runtime_}});
+  EXPECT_EQ(result.exit_code, 0) << result.err << result.out.substr(0, 2000);
+  const auto document = Value::from_json(result.out);
+  ASSERT_TRUE(document) << result.out;
+  for (const char* fault : {"membership", "rolling-restart", "pause"}) {
+    const Value* counts = document->find("fault_kinds")->find(fault);
+    ASSERT_NE(counts, nullptr) << fault;
+    EXPECT_EQ(counts->to_json(), R"({"planned":1,"injected":1,"confirmed":1,"healed":1})") << fault;
+  }
+  const Value* recovery = document->find("recovery");
+  ASSERT_NE(recovery, nullptr);
+  EXPECT_EQ(recovery->find("healings")->integer(), 3);
+  EXPECT_GE(recovery->find("judged")->integer(), 1) << recovery->to_json();
+  EXPECT_EQ(document->find("nemesis_plan")->find("schedule")->string(), "scripted");
+  // The command that the report gives for repeating the run says it all without the file.
+  const std::string repeat = document->find("command")->string();
+  EXPECT_THAT(repeat, HasSubstr("--nemesis membership,rolling-restart,pause"));
+  EXPECT_THAT(repeat, HasSubstr("nemesis.timeline="));
+  EXPECT_TRUE(nothing_left_within(seconds(1)));
 }
 
 TEST_F(EtcdRun, SerializableReadsUnderPartitionsAreCaughtAndExplainedBriefly) {
