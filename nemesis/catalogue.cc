@@ -2,6 +2,8 @@
 
 #include "checkers/base/catalogue.h"
 #include "nemesis/clock.h"
+#include "nemesis/connection_faults.h"
+#include "nemesis/dns.h"
 #include "nemesis/packet_faults.h"
 #include "nemesis/partition.h"
 #include "nemesis/processes.h"
@@ -18,6 +20,9 @@ std::span<const FaultFactory> faults() {
       reorder_fault(),
       corrupt_fault(),
       bandwidth_fault(),
+      reset_fault(),
+      slow_close_fault(),
+      dns_fault(),
       kill_fault(),
       pause_fault(),
       restart_fault(),

@@ -97,6 +97,12 @@ class NetworkTest : public FaultTest {
     return out;
   }
 
+  // How a conversation of so many exchanges ended.
+  std::string talk(std::size_t from, std::size_t to, const std::string& address, int rounds) {
+    std::jthread server([&] { observe(to, "serve 9998 3"); });
+    return observe(from, "talk " + address + " 9998 " + std::to_string(rounds));
+  }
+
   const std::string& address6(std::size_t node) { return set_.local->state().nodes[node].address6; }
   std::vector<std::string> before_;
 };
@@ -221,6 +227,55 @@ TEST_F(NetworkTest, OnlyTheChosenPortsAreTouched) {
   EXPECT_LT(connect_s(1, address(0), 7003), 0.09);
   expect_healed(*latency, "latency");
 }
+
+TEST_F(NetworkTest, ResetEndsConnectionsThatAreInUse) {
+  set("reset.nodes", "n1");
+  set("reset.peers", "n2");
+  set("reset.percent", "5");
+  const auto reset = inject("reset");
+  expect_confirmed(*reset, "were reset after they had been opened");
+  for (const std::string& to : {address(0), address6(0)}) {
+    if (to.empty()) continue;
+    EXPECT_EQ(talk(1, 0, to, 300), "reset\n") << to;
+  }
+  EXPECT_EQ(talk(1, 2, address(2), 300), "closed\n") << "a link that is not touched";
+  expect_healed(*reset, "reset");
+  EXPECT_EQ(talk(1, 0, address(0), 300), "closed\n");
+}
+
+TEST_F(NetworkTest, SlowCloseKeepsTheEndOfAConnectionFromArriving) {
+  set("slow-close.nodes", "n1");
+  set("slow-close.peers", "n2");
+  const auto slow = inject("slow-close");
+  expect_confirmed(*slow, "hung when one end had closed them");
+  EXPECT_EQ(talk(1, 0, address(0), 10), "hung\n");
+  expect_healed(*slow, "slow-close");
+  EXPECT_EQ(talk(1, 0, address(0), 10), "closed\n");
+}
+
+// The name server is the test's own, in the network between the nodes; the program that asks is the C library's.
+class DnsTest : public NetworkTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(DnsTest, NamesAreNotFoundWhileItIsInForce) {
+  on(2, "echo 'nameserver " + address(1) + "' >/etc/resolv.conf; echo 'options timeout:1 attempts:1' >>/etc/resolv.conf");
+  on(1, "setsid /usr/bin/python3 /root/observer.py names 10.1.2.3 </dev/null >/dev/null 2>&1 &");
+  const auto resolve = [&] {
+    return on(2, "LOCALDOMAIN= timeout 4 getent -s dns ahostsv4 some.name.example | awk 'NR == 1 {print $1}'");
+  };
+  for (int i = 0; i < 50 && resolve() != "10.1.2.3\n"; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ASSERT_EQ(resolve(), "10.1.2.3\n");
+  set("dns.nodes", "n3");
+  set("dns.answer", GetParam());
+  const auto dns = inject("dns");
+  expect_confirmed(*dns, address(1));
+  EXPECT_EQ(resolve(), "");
+  expect_healed(*dns, "dns");
+  EXPECT_EQ(resolve(), "10.1.2.3\n");
+  on(1, "kill $(pgrep -f 'observer[.]py names')");
+}
+
+INSTANTIATE_TEST_SUITE_P(Answers, DnsTest, ::testing::Values("silence", "nxdomain", "servfail", "refused"),
+                         [](const auto& one) { return std::string(one.param); });
 
 // What the agent lets pass is no way round the rules of others: a partition's, the user's, another agent's.
 TEST_F(NetworkTest, FaultsAddUpAndFiltersStayInForce) {
