@@ -135,14 +135,16 @@ class Dns final : public Injection {
                             : fmt::format("{} is {}", asked.server, asked.what);
   }
 
-  // Silence is shown by servers that answered before, a code also by those that did not.
+  // Silence is shown by servers that answered before, a code also by those that did not, where another would show nothing.
   Observation in_force(std::size_t node, const std::vector<Asked>& now) const {
     const auto& before = before_.at(node);
     std::string seen;
     bool right = now.size() == before.size();
     std::size_t judged = 0;
     for (std::size_t i = 0; i < now.size() && i < before.size(); ++i) {
-      if (silent() ? !before[i].answered() : before[i].answered() && before[i].code == answer_.code) continue;
+      // One that cannot be reached at all (no route) is not asked by anybody.
+      if (!before[i].answered() && (silent() || !now[i].answered())) continue;
+      if (!silent() && before[i].answered() && before[i].code == answer_.code) continue;
       ++judged;
       right = right && (silent() ? !now[i].answered() : now[i].answered() && now[i].code == answer_.code);
       seen += fmt::format("{}{}, where before it {}", seen.empty() ? "" : ", ", text(now[i]),

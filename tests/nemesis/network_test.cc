@@ -134,6 +134,7 @@ TEST_F(NetworkTest, LatencyHoldsUpWhatNodesSendEachOtherAndNobodyElse) {
 
 TEST_F(NetworkTest, LossLosesAShareInTheDirectionThatWasMeant) {
   set("loss.nodes", "n1");
+  set("loss.peers", "n2");
   set("loss.direction", "in");
   set("loss.percent", "30");
   const auto loss = inject("loss");
@@ -149,6 +150,7 @@ TEST_F(NetworkTest, LossLosesAShareInTheDirectionThatWasMeant) {
 
 TEST_F(NetworkTest, DuplicatesArriveTwiceByIPv4AndIPv6) {
   set("duplicate.nodes", "n1");
+  set("duplicate.peers", "n2");
   set("duplicate.percent", "50");
   const auto duplicate = inject("duplicate");
   expect_confirmed(*duplicate, "arrived twice");
@@ -164,6 +166,7 @@ TEST_F(NetworkTest, DuplicatesArriveTwiceByIPv4AndIPv6) {
 
 TEST_F(NetworkTest, ReorderLetsPacketsOvertakeOthers) {
   set("reorder.nodes", "n1");
+  set("reorder.peers", "n2");
   set("reorder.percent", "20");
   set("reorder.by", "20ms");
   const auto reorder = inject("reorder");
@@ -177,6 +180,7 @@ TEST_F(NetworkTest, ReorderLetsPacketsOvertakeOthers) {
 
 TEST_F(NetworkTest, CorruptPacketsAreDiscardedByTheReceiversKernel) {
   set("corrupt.nodes", "n1");
+  set("corrupt.peers", "n2");
   set("corrupt.percent", "20");
   const auto corrupt = inject("corrupt");
   expect_confirmed(*corrupt, "for their checksum");
@@ -189,6 +193,7 @@ TEST_F(NetworkTest, CorruptPacketsAreDiscardedByTheReceiversKernel) {
 
 TEST_F(NetworkTest, CorruptPacketsWithARepairedChecksumReachTheProgram) {
   set("corrupt.nodes", "n1");
+  set("corrupt.peers", "n2");
   set("corrupt.percent", "20");
   set("corrupt.checksum", "repaired");
   const auto corrupt = inject("corrupt");
@@ -205,6 +210,7 @@ TEST_F(NetworkTest, CorruptPacketsWithARepairedChecksumReachTheProgram) {
 
 TEST_F(NetworkTest, BandwidthLimitsEachLink) {
   set("bandwidth.nodes", "n1");
+  set("bandwidth.peers", "n2");
   set("bandwidth.rate", "1000");
   const auto bandwidth = inject("bandwidth");
   expect_confirmed(*bandwidth, "where 1000 are allowed");
@@ -217,6 +223,7 @@ TEST_F(NetworkTest, BandwidthLimitsEachLink) {
 
 TEST_F(NetworkTest, OnlyTheChosenPortsAreTouched) {
   set("latency.nodes", "n1");
+  set("latency.peers", "n2");
   set("latency.delay", "100ms");
   set("latency.ports", "7001,7002");
   const auto latency = inject("latency");
@@ -285,6 +292,7 @@ TEST_F(NetworkTest, FaultsAddUpAndFiltersStayInForce) {
   set("latency.delay", "50ms");
   set("latency.jitter", "0");
   set("duplicate.nodes", "n1");
+  set("duplicate.peers", "n2");
   set("duplicate.percent", "50");
   const auto latency = inject("latency", "test-1");
   const auto duplicate = inject("duplicate", "test-2");
