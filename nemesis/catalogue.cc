@@ -2,10 +2,12 @@
 
 #include "checkers/base/catalogue.h"
 #include "nemesis/clock.h"
+#include "nemesis/connection_faults.h"
 #include "nemesis/corrupt_files.h"
 #include "nemesis/crash.h"
 #include "nemesis/disk_fault.h"
 #include "nemesis/disk_full.h"
+#include "nemesis/dns.h"
 #include "nemesis/host_clock.h"
 #include "nemesis/membership.h"
 #include "nemesis/packet_faults.h"
@@ -27,6 +29,9 @@ std::span<const FaultFactory> faults() {
       reorder_fault(),
       corrupt_fault(),
       bandwidth_fault(),
+      reset_fault(),
+      slow_close_fault(),
+      dns_fault(),
       kill_fault(),
       pause_fault(),
       restart_fault(),

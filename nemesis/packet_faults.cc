@@ -14,7 +14,8 @@
 namespace ordeal {
 namespace {
 
-constexpr double kLookSeconds = 1.2;  // what a look at the links may take
+constexpr double kLookSeconds = 1.2;      // what a look at the links may take
+constexpr double kMostMeasured_ms = 150;  // each way; with more, the probes would not be back within the second they have
 
 // What was drawn, in the words of the agent and in those of the report.
 struct Effect {
@@ -140,11 +141,12 @@ class PacketFault : public LinkInjection {
 
 class Latency final : public PacketFault {
  public:
-  Latency(const FaultContext& context, Links links, Effect effect, ProbeSettings settings, double least_ms)
-      : PacketFault(context, std::move(links), std::move(effect), settings), least_ms_(least_ms) {}
+  Latency(const FaultContext& context, Links links, Effect effect, ProbeSettings settings, double least_ms, double most_ms)
+      : PacketFault(context, std::move(links), std::move(effect), settings), least_ms_(least_ms), most_ms_(most_ms) {}
 
   // {"rtt_ms":{"n1-n2":103.2}}
   Result<Value> measure(Deadline deadline) override {
+    if (most_ms_ > kMostMeasured_ms) return Value();
     std::vector<ProbeFlow> once;
     for (const ProbeFlow& flow : flows_) {
       const bool known = std::any_of(once.begin(), once.end(), [&](const ProbeFlow& other) {
@@ -160,7 +162,8 @@ class Latency final : public PacketFault {
       if (seen.flows[i].echoes == 0) continue;
       times.set(fmt::format("{}-{}", name(once[i].from), name(once[i].to)), seen.flows[i].rtt_median_ms);
     }
-    return Value::map({{Value("rtt_ms"), std::move(times)}});
+    if (times.is_map() && !times.entries().empty()) return Value::map({{Value("rtt_ms"), std::move(times)}});
+    return fail(ErrorCode::timeout, "no datagram was answered in time");
   }
 
  private:
@@ -195,6 +198,7 @@ class Latency final : public PacketFault {
   }
 
   const double least_ms_;  // of three quarters of the packets
+  const double most_ms_;   // of any
 };
 
 // Faults that hit a share of the packets.
@@ -362,7 +366,7 @@ FaultFactory latency_fault() {
   FaultFactory out = packet_fault(
       "latency",
       "Packets between nodes arrive late. Those of one sender keep their order (see reorder for another). Proof: how long "
-      "datagrams take between the nodes, there and back, before and after; followed every second.",
+      "datagrams take between the nodes, there and back, before and after; followed every second while they take less than 0.3 s.",
       {{"latency.delay", Type::duration, 0.0, "each way; 0: drawn, 10 ms to 500 ms", 0.0, 60.0},
        {"latency.jitter", Type::duration, -1.0,
         "the most by which the delay differs either way (normal: its deviation); negative: drawn, up to half of the delay",
@@ -391,7 +395,8 @@ FaultFactory latency_fault() {
       settings.gap_us = 2000;
       // The lower quartile of a uniform distribution; that of a normal one is higher.
       const double least_ms = std::max(delay_ms - jitter_ms / 2, delay_ms / 4);
-      return std::make_unique<Latency>(context, std::move(links), std::move(effect), settings, least_ms);
+      return std::make_unique<Latency>(context, std::move(links), std::move(effect), settings, least_ms,
+                                       delay_ms + jitter_ms);
     });
   };
   return out;

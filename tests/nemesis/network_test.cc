@@ -97,6 +97,12 @@ class NetworkTest : public FaultTest {
     return out;
   }
 
+  // How a conversation of so many exchanges ended.
+  std::string talk(std::size_t from, std::size_t to, const std::string& address, int rounds) {
+    std::jthread server([&] { observe(to, "serve 9998 3"); });
+    return observe(from, "talk " + address + " 9998 " + std::to_string(rounds));
+  }
+
   const std::string& address6(std::size_t node) { return set_.local->state().nodes[node].address6; }
   std::vector<std::string> before_;
 };
@@ -128,6 +134,7 @@ TEST_F(NetworkTest, LatencyHoldsUpWhatNodesSendEachOtherAndNobodyElse) {
 
 TEST_F(NetworkTest, LossLosesAShareInTheDirectionThatWasMeant) {
   set("loss.nodes", "n1");
+  set("loss.peers", "n2");
   set("loss.direction", "in");
   set("loss.percent", "30");
   const auto loss = inject("loss");
@@ -143,6 +150,7 @@ TEST_F(NetworkTest, LossLosesAShareInTheDirectionThatWasMeant) {
 
 TEST_F(NetworkTest, DuplicatesArriveTwiceByIPv4AndIPv6) {
   set("duplicate.nodes", "n1");
+  set("duplicate.peers", "n2");
   set("duplicate.percent", "50");
   const auto duplicate = inject("duplicate");
   expect_confirmed(*duplicate, "arrived twice");
@@ -158,6 +166,7 @@ TEST_F(NetworkTest, DuplicatesArriveTwiceByIPv4AndIPv6) {
 
 TEST_F(NetworkTest, ReorderLetsPacketsOvertakeOthers) {
   set("reorder.nodes", "n1");
+  set("reorder.peers", "n2");
   set("reorder.percent", "20");
   set("reorder.by", "20ms");
   const auto reorder = inject("reorder");
@@ -171,6 +180,7 @@ TEST_F(NetworkTest, ReorderLetsPacketsOvertakeOthers) {
 
 TEST_F(NetworkTest, CorruptPacketsAreDiscardedByTheReceiversKernel) {
   set("corrupt.nodes", "n1");
+  set("corrupt.peers", "n2");
   set("corrupt.percent", "20");
   const auto corrupt = inject("corrupt");
   expect_confirmed(*corrupt, "for their checksum");
@@ -183,6 +193,7 @@ TEST_F(NetworkTest, CorruptPacketsAreDiscardedByTheReceiversKernel) {
 
 TEST_F(NetworkTest, CorruptPacketsWithARepairedChecksumReachTheProgram) {
   set("corrupt.nodes", "n1");
+  set("corrupt.peers", "n2");
   set("corrupt.percent", "20");
   set("corrupt.checksum", "repaired");
   const auto corrupt = inject("corrupt");
@@ -199,6 +210,7 @@ TEST_F(NetworkTest, CorruptPacketsWithARepairedChecksumReachTheProgram) {
 
 TEST_F(NetworkTest, BandwidthLimitsEachLink) {
   set("bandwidth.nodes", "n1");
+  set("bandwidth.peers", "n2");
   set("bandwidth.rate", "1000");
   const auto bandwidth = inject("bandwidth");
   expect_confirmed(*bandwidth, "where 1000 are allowed");
@@ -211,6 +223,7 @@ TEST_F(NetworkTest, BandwidthLimitsEachLink) {
 
 TEST_F(NetworkTest, OnlyTheChosenPortsAreTouched) {
   set("latency.nodes", "n1");
+  set("latency.peers", "n2");
   set("latency.delay", "100ms");
   set("latency.ports", "7001,7002");
   const auto latency = inject("latency");
@@ -222,6 +235,55 @@ TEST_F(NetworkTest, OnlyTheChosenPortsAreTouched) {
   expect_healed(*latency, "latency");
 }
 
+TEST_F(NetworkTest, ResetEndsConnectionsThatAreInUse) {
+  set("reset.nodes", "n1");
+  set("reset.peers", "n2");
+  set("reset.percent", "5");
+  const auto reset = inject("reset");
+  expect_confirmed(*reset, "were reset after they had been opened");
+  for (const std::string& to : {address(0), address6(0)}) {
+    if (to.empty()) continue;
+    EXPECT_EQ(talk(1, 0, to, 300), "reset\n") << to;
+  }
+  EXPECT_EQ(talk(1, 2, address(2), 300), "closed\n") << "a link that is not touched";
+  expect_healed(*reset, "reset");
+  EXPECT_EQ(talk(1, 0, address(0), 300), "closed\n");
+}
+
+TEST_F(NetworkTest, SlowCloseKeepsTheEndOfAConnectionFromArriving) {
+  set("slow-close.nodes", "n1");
+  set("slow-close.peers", "n2");
+  const auto slow = inject("slow-close");
+  expect_confirmed(*slow, "hung when one end had closed them");
+  EXPECT_EQ(talk(1, 0, address(0), 10), "hung\n");
+  expect_healed(*slow, "slow-close");
+  EXPECT_EQ(talk(1, 0, address(0), 10), "closed\n");
+}
+
+// The name server is the test's own, in the network between the nodes; the program that asks is the C library's.
+class DnsTest : public NetworkTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(DnsTest, NamesAreNotFoundWhileItIsInForce) {
+  on(2, "echo 'nameserver " + address(1) + "' >/etc/resolv.conf; echo 'options timeout:1 attempts:1' >>/etc/resolv.conf");
+  on(1, "setsid /usr/bin/python3 /root/observer.py names 10.1.2.3 </dev/null >/dev/null 2>&1 &");
+  const auto resolve = [&] {
+    return on(2, "LOCALDOMAIN= timeout 4 getent -s dns ahostsv4 some.name.example | awk 'NR == 1 {print $1}'");
+  };
+  for (int i = 0; i < 50 && resolve() != "10.1.2.3\n"; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ASSERT_EQ(resolve(), "10.1.2.3\n");
+  set("dns.nodes", "n3");
+  set("dns.answer", GetParam());
+  const auto dns = inject("dns");
+  expect_confirmed(*dns, address(1));
+  EXPECT_EQ(resolve(), "");
+  expect_healed(*dns, "dns");
+  EXPECT_EQ(resolve(), "10.1.2.3\n");
+  on(1, "kill $(pgrep -f 'observer[.]py names')");
+}
+
+INSTANTIATE_TEST_SUITE_P(Answers, DnsTest, ::testing::Values("silence", "nxdomain", "servfail", "refused"),
+                         [](const auto& one) { return std::string(one.param); });
+
 // What the agent lets pass is no way round the rules of others: a partition's, the user's, another agent's.
 TEST_F(NetworkTest, FaultsAddUpAndFiltersStayInForce) {
   on(0, "iptables -A INPUT -p tcp --dport 7009 -j DROP");
@@ -230,6 +292,7 @@ TEST_F(NetworkTest, FaultsAddUpAndFiltersStayInForce) {
   set("latency.delay", "50ms");
   set("latency.jitter", "0");
   set("duplicate.nodes", "n1");
+  set("duplicate.peers", "n2");
   set("duplicate.percent", "50");
   const auto latency = inject("latency", "test-1");
   const auto duplicate = inject("duplicate", "test-2");
