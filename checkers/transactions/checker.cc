@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -11,6 +12,7 @@
 #include "checkers/transactions/cycles.h"
 #include "checkers/transactions/levels.h"
 #include "checkers/transactions/order_core.h"
+#include "checkers/transactions/timed_order.h"
 #include "checkers/transactions/update_order.h"
 
 namespace ordeal {
@@ -69,11 +71,14 @@ class Check {
     if (auto orders = wanted_orders(); !orders) return unknown(orders.error().message);
     phase_ = " while dependencies were inferred";
     max_choices_ = limits_.room() / 2 / kBytesPerChoice;
-    in_ = std::make_unique<Inference>(infer(std::move(*txns), max_choices_));
+    in_ = std::make_unique<Inference>(infer(std::move(*txns), max_choices_, OrderKind::serial, true));
     phase_ = " while cycles were searched for";
     cycles_ = find_cycles(in_->graph, limits_);
     if (cycles_.complete && !cycles_.acyclic && !in_->open.empty()) choose_open(*in_);
-    for (const Finding& finding : in_->findings) found_.push_back(finding);
+    for (const Finding& finding : in_->findings) {
+      found_.push_back(finding);
+      complete(found_.back(), *in_, history_);
+    }
     for (const Cycle& cycle : cycles_.cycles) found_.push_back(explain(cycle, *in_, history_));
     phase_ = cycles_.complete ? " while an order of the writes was searched for" : phase_;
     if (strongest) return judge_all();
@@ -143,7 +148,9 @@ class Check {
     if (base == "cursor-stability") return list() || possible(OrderKind::information, order);
     if (base == "snapshot-isolation") return possible(OrderKind::snapshot, order);
     if (base == "serializable" || base == "repeatable-read") return possible(OrderKind::serial, order);
-    const bool known = in_->choices.empty() && in_->forced.empty() && !in_->open_pairs_dropped;
+    if (strict()) return true;
+    const Inference& open = inference_for(OrderKind::serial);
+    const bool known = open.choices.empty() && open.forced.empty() && !open.open_pairs_dropped;
     if (base == "update-serializable") return known && updates(order);
     return known && cycles_.single_decided;  // consistent-view, parallel-snapshot-isolation
   }
@@ -152,12 +159,14 @@ class Check {
   bool possible(OrderKind kind, int order) {
     // Appends that nobody saw can always be put where a topological order of the rest has them.
     if (list() && (kind == OrderKind::serial || cycles_.acyclic)) return true;
+    if (strict()) return true;
     if (inference_for(kind).choices.empty() && inference_for(kind).forced.empty() && !inference_for(kind).open_pairs_dropped) return true;
     const auto key = std::pair(kind, order);
     if (const auto known = orders_.find(key); known != orders_.end()) return known->second;
     result_.algorithm = "dependency-graph+order-search";
     const Inference& in = inference_for(kind);
-    OrderAnswer answer = find_order(in, kind, kExtra[order], late_);
+    const bool found = kind == OrderKind::serial && order == 2 && timed_->possible == Possible::no && !timed_->culprits.empty();
+    OrderAnswer answer = found ? *timed_ : find_order(in, kind, kExtra[order], late_);
     const bool yes = answer.possible == Possible::yes && !in.open_pairs_dropped;
     if (answer.possible == Possible::no) {
       const OrderCore core = order_core(in, std::move(answer), kind, kExtra[order], [&](Transactions part) { return infer_part(std::move(part), kind); }, late_);
@@ -182,16 +191,29 @@ class Check {
     return "";
   }
 
-  // Prefix consistency allows lost updates, so registers have other choices under it.
-  const Inference& inference_for(OrderKind kind) {
-    if (list() || kind != OrderKind::prefix) return *in_;
-    if (!in_prefix_) in_prefix_ = std::make_unique<Inference>(infer(in_->txns, max_choices_, kind));
-    return *in_prefix_;
+  // Whether registers have an order of writes that keeps real time: one at every level.
+  bool strict() {
+    if (list()) return false;
+    if (!timed_) {
+      timed_.emplace();
+      if (cycles_.acyclic && cycles_.complete && !in_->open_pairs_dropped) timed_ = timed_order(*in_, late_);
+      if (timed_->possible != Possible::undecided) result_.algorithm = "dependency-graph+timed-order";
+    }
+    return timed_->possible == Possible::yes;
   }
 
-  Inference infer(Transactions txns, std::size_t max_choices, OrderKind kind = OrderKind::serial) const {
+  // What is open of registers when real time does not count. Prefix consistency allows lost updates, so there are other choices
+  // under it.
+  const Inference& inference_for(OrderKind kind) {
+    if (list()) return *in_;
+    auto& own = kind == OrderKind::prefix ? in_prefix_ : in_all_;
+    if (!own) own = std::make_unique<Inference>(infer(in_->txns, max_choices_, kind));
+    return *own;
+  }
+
+  Inference infer(Transactions txns, std::size_t max_choices, OrderKind kind = OrderKind::serial, bool with_realtime = false) const {
     if (list()) return infer_list_append(history_, std::move(txns), threads(), limits_);
-    return infer_rw_register(history_, std::move(txns), {initial(), max_choices, version_orders_, kind == OrderKind::prefix}, limits_);
+    return infer_rw_register(history_, std::move(txns), {initial(), max_choices, version_orders_, kind == OrderKind::prefix, with_realtime}, limits_);
   }
   // The same for a part of the transactions, with the choices that its cycles need.
   Inference infer_part(Transactions part, OrderKind kind) const {
@@ -217,16 +239,26 @@ class Check {
     return updates_[order] = answer.decided && !answer.cycle;
   }
 
+  // What is proven as far as time and memory reach.
+  bool proves(const Level& level) {
+    try {
+      return proven(level);
+    } catch (const OutOfLimits& problem) {
+      if (stopped_.empty()) stopped_ = problem.what() + phase_;
+      return false;
+    }
+  }
+
   enum class Status { holds, ruled_out, undecided };
   Status status(const Level& level) {
     if (ruled_out(level)) return Status::ruled_out;
-    const bool holds = proven(level);
+    const bool holds = proves(level);
     if (ruled_out(level)) return Status::ruled_out;
     if (!holds) return Status::undecided;
     // A level holds when all that is asked of weaker ones was decided, too.
     for (const Level& weak : levels()) {
       if (weak.name == level.name || !implies(level, weak) || covers(level)) continue;
-      if (!proven(weak)) return ruled_out(level) ? Status::ruled_out : Status::undecided;
+      if (!proves(weak)) return ruled_out(level) ? Status::ruled_out : Status::undecided;
     }
     return ruled_out(level) ? Status::ruled_out : Status::holds;
   }
@@ -310,6 +342,7 @@ class Check {
   }
 
   std::string why_undecided() const {
+    if (!stopped_.empty()) return stopped_;
     if (!cycles_.stopped.empty()) return cycles_.stopped + phase_;
     if (const std::string why = limits_.exceeded(); !why.empty()) return why + phase_;
     if (!in_->incomplete.empty()) return in_->incomplete;
@@ -344,7 +377,9 @@ class Check {
   CheckResult result_;
   std::size_t max_choices_ = 0;
   std::unique_ptr<Inference> in_;
-  std::unique_ptr<Inference> in_prefix_;
+  std::unique_ptr<Inference> in_all_, in_prefix_;  // of registers, made when they are needed
+  std::optional<OrderAnswer> timed_;
+  std::string stopped_;  // why something was not decided
   CycleSearch cycles_;
   std::vector<Finding> found_;
   std::map<std::pair<OrderKind, int>, bool> orders_;

@@ -56,6 +56,8 @@ struct Inference {
   std::vector<Edge> forced;
   // There were too many open pairs of a key to list them among the choices.
   bool open_pairs_dropped = false;
+  // Choices and forced edges are those that real time leaves open: they mean something together with its edges only.
+  bool with_realtime = false;
   // Why nothing may be called valid, e.g. because writes could not be told apart. Empty: everything was understood.
   std::string incomplete;
 };
@@ -91,6 +93,8 @@ struct RegisterOptions {
   // For levels that allow lost updates: a transaction that read a version and wrote the key made a later one, but not
   // necessarily the next.
   bool lost_updates_allowed = false;
+  // For levels that contain real time: see Inference::with_realtime.
+  bool with_realtime = false;
 };
 [[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options, const Limits& limits);
 

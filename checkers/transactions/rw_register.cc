@@ -6,6 +6,11 @@
 // chains, the first of which begins with the initial version. The order among the other chains is open: each pair is a
 // Choice for the search, with the edges ww and rw that follow from either answer. If every write of a key is part of
 // a read-modify-write there is one chain and nothing to choose.
+//
+// Real time fixes most pairs: of two chains a and b, a is first when something of a, a writer or a reader of one of its
+// versions, had completed before something of b was invoked (the zones of Gibbons and Korach, 1997): otherwise all of b would
+// come before all of a. A chain has a first completion f and a last invocation s; a is first when f(a) < s(b), and the pairs
+// with neither f(a) < s(b) nor f(b) < s(a) remain. Of those that are fixed the edges to the next ones suffice.
 
 #include <algorithm>
 #include <map>
@@ -53,6 +58,7 @@ class RwRegister {
     if (options_.orders.sequential || options_.orders.linearizable) asked_orders();
     std::vector<EdgeList> lists;
     lists.push_back(std::move(edges_));
+    out_.with_realtime = options_.with_realtime;
     out_.graph.freeze(std::move(lists));
     return std::move(out_);
   }
@@ -352,7 +358,11 @@ class RwRegister {
 
   struct Chain {
     std::size_t head = 0, tail = 0;
+    std::uint64_t first_completed = std::uint64_t{kNoEvent} + 1, last_invoked = 0;  // events, counted from 1, of writers and readers; 0: the initial version's
   };
+
+  // Whether real time has the one before the other.
+  bool timed(TxnIndex a, TxnIndex b) const { return out_.txns.completion[a] < out_.txns.invocation[b]; }
 
   // `a` before `b`: its last version is replaced by b's first or by something before that.
   std::vector<Edge> before(KeyIndex k, const std::vector<Version>& versions, const Chain& a, const Chain& b) const {
@@ -362,6 +372,7 @@ class RwRegister {
     for (const TxnIndex reader : tail.readers) {
       if (reader != head.writer) out.push_back({reader, head.writer, k, head.value, EdgeKind::rw});
     }
+    if (options_.with_realtime) std::erase_if(out, [&](const Edge& edge) { return timed(edge.from, edge.to); });
     return out;
   }
 
@@ -383,13 +394,19 @@ class RwRegister {
     for (std::size_t v = 0; v < versions.size(); ++v) {
       if (has_predecessor[v]) continue;
       Chain chain{v, v};
-      for (++covered; successor[chain.tail] != 0; ++covered) chain.tail = successor[chain.tail];
+      take_times(chain, versions[v]);
+      for (++covered; successor[chain.tail] != 0; ++covered) {
+        chain.tail = successor[chain.tail];
+        take_times(chain, versions[chain.tail]);
+      }
+      if (v == 0) chain.first_completed = chain.last_invoked = 0;
       chains.push_back(chain);
     }
     if (covered != versions.size()) {
       add_finding(out_.findings, {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
       return;
     }
+    if (options_.with_realtime) return timed_choices(k, versions, std::move(chains));
     for (std::size_t c = 1; c < chains.size(); ++c) {
       // Known to be first: whatever starts with the initial version.
       if (chains[0].tail != 0) {
@@ -397,21 +414,87 @@ class RwRegister {
         out_.forced.insert(out_.forced.end(), edges.begin(), edges.end());
       }
       for (std::size_t d = c + 1; d < chains.size(); ++d) {
-        if (spent_ > max_choices_) {
-          out_.open_pairs_dropped = true;
-          return;
-        }
-        Choice choice;
-        choice.one = before(k, versions, chains[c], chains[d]);
-        choice.other = before(k, versions, chains[d], chains[c]);
-        choice.first = versions[chains[c].tail].writer;
-        choice.second = versions[chains[d].head].writer;
-        choice.key = k;
-        work(1 + choice.one.size() + choice.other.size());
-        spent_ += 1 + (choice.one.size() + choice.other.size()) / 8;
-        out_.choices.push_back(std::move(choice));
+        if (!choice(k, versions, chains[c], chains[d])) return;
       }
     }
+  }
+
+  void take_times(Chain& chain, const Version& version) const {
+    const auto take = [&](TxnIndex t) {
+      chain.first_completed = std::min(chain.first_completed, std::uint64_t{out_.txns.completion[t]} + 1);
+      chain.last_invoked = std::max(chain.last_invoked, std::uint64_t{out_.txns.invocation[t]} + 1);
+    };
+    if (version.writer != kNone) take(version.writer);
+    for (const TxnIndex reader : version.readers) take(reader);
+  }
+
+  // False: there are too many.
+  bool choice(KeyIndex k, const std::vector<Version>& versions, const Chain& a, const Chain& b) {
+    if (spent_ > max_choices_) {
+      out_.open_pairs_dropped = true;
+      return false;
+    }
+    Choice choice;
+    choice.one = before(k, versions, a, b);
+    choice.other = before(k, versions, b, a);
+    work(1 + choice.one.size() + choice.other.size());
+    if (choice.one.empty() || choice.other.empty()) return true;  // that answer demands nothing
+    choice.first = versions[a.tail].writer;
+    choice.second = versions[b.head].writer;
+    choice.key = k;
+    spent_ += 1 + (choice.one.size() + choice.other.size()) / 8;
+    out_.choices.push_back(std::move(choice));
+    return true;
+  }
+
+  // The pairs that real time leaves open, and the edges of those it fixes.
+  void timed_choices(KeyIndex k, const std::vector<Version>& versions, std::vector<Chain> chains) {
+    if (chains[0].tail == 0) chains.erase(chains.begin());  // the initial version alone: its readers have their edges
+    std::sort(chains.begin(), chains.end(), [](const Chain& a, const Chain& b) { return a.last_invoked < b.last_invoked; });
+    if (!timed_edges(k, versions, chains)) return;
+    std::vector<const Chain*> active;  // may still be open with chains further on
+    for (const Chain& b : chains) {
+      work(1 + active.size());
+      std::erase_if(active, [&](const Chain* a) { return a->first_completed < b.last_invoked; });
+      for (const Chain* a : active) {
+        if (b.first_completed >= a->last_invoked && !choice(k, versions, *a, b)) return;
+      }
+      active.push_back(&b);
+    }
+  }
+
+  // For each chain b the edges from those a just before it: f(a) < s(b), and no c between them. `chains`: by s. False: two chains
+  // must each come before the other.
+  bool timed_edges(KeyIndex k, const std::vector<Version>& versions, const std::vector<Chain>& chains) {
+    std::vector<const Chain*> by_f;
+    for (const Chain& chain : chains) by_f.push_back(&chain);
+    std::sort(by_f.begin(), by_f.end(), [](const Chain* a, const Chain* b) { return a->first_completed < b->first_completed; });
+    std::vector<const Chain*> latest;  // of those with f < s(b) the three of the greatest s, the greatest first
+    std::size_t count = 0;
+    for (const Chain& b : chains) {
+      for (; count < by_f.size() && by_f[count]->first_completed < b.last_invoked; ++count) {
+        latest.push_back(by_f[count]);
+        std::sort(latest.begin(), latest.end(), [](const Chain* x, const Chain* y) { return x->last_invoked > y->last_invoked; });
+        if (latest.size() > 3) latest.pop_back();
+      }
+      const std::uint64_t least = latest.size() < 3 ? 0 : latest.back()->last_invoked;
+      const auto other = std::find_if(latest.begin(), latest.end(), [&](const Chain* a) { return a != &b; });
+      if (other != latest.end() && b.first_completed < (*other)->last_invoked) {
+        // Each must come before the other: there is no order, and nothing more to be asked of this key.
+        (void)choice(k, versions, **other, b);
+        return false;
+      }
+      for (std::size_t i = count; i-- > 0 && by_f[i]->first_completed >= least;) {
+        const Chain& a = *by_f[i];
+        work(1);
+        if (&a == &b) continue;
+        const auto between = std::find_if(latest.begin(), latest.end(), [&](const Chain* c) { return c != &a && c != &b; });
+        if (between != latest.end() && a.first_completed < (*between)->last_invoked) continue;
+        const auto edges = before(k, versions, a, b);
+        out_.forced.insert(out_.forced.end(), edges.begin(), edges.end());
+      }
+    }
+    return true;
   }
 
   struct Write {
