@@ -169,7 +169,7 @@ class Neighbours {
         if (in_.graph.is_transaction(edge.to) && edge.kind != EdgeKind::onward) take(edge);
       }
       for (std::uint32_t m = in_.txns.first[t]; m < in_.txns.first[t + 1]; ++m) {
-        if (in_.source[m] < kNoSource) take({in_.source[m], t, in_.txns.micro[m].key, kAbsent, EdgeKind::wr});
+        if (in_.source[m] < kNoSource) take({in_.source[m], t, in_.txns.micro[m].key, written(in_.source[m], in_.txns.micro[m].key), EdgeKind::wr});
       }
     }
     choose();
@@ -184,6 +184,14 @@ class Neighbours {
   static constexpr std::size_t kMostWithNeighbours = 12;  // of longer cycles the picture is large enough
   static constexpr std::size_t kMost = 6, kMostEdges = 18, kMostLookedAt = 1000;
 
+  // The last that a transaction wrote to a key.
+  ValueId written(TxnIndex t, KeyIndex key) const {
+    ValueId out = kAbsent;
+    for (const MicroOp& op : in_.txns.ops(t)) {
+      if (op.key == key && op.kind != MicroKind::read) out = op.value;
+    }
+    return out;
+  }
   void take(const Edge& edge) {
     const bool inner = nodes_.contains(edge.from) && nodes_.contains(edge.to);
     if (edge.from == edge.to) return;

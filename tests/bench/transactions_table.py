@@ -25,6 +25,11 @@ ROWS = {
     "1M-snapshot-SI": ("txns=1000000 store=snapshot", "list-append", "strong-snapshot-isolation"),
     "1M-snapshot-SER": ("txns=1000000 store=snapshot", "list-append", "serializable"),
     "ring-100k": ("ring=100000", "list-append", "strict-serializable"),
+    "ring-100k-registers": ("ring=100000 model=rw-register", "rw-register", "strict-serializable"),
+    "100k-registers": ("txns=100000 model=rw-register", "rw-register", "strict-serializable"),
+    "1M-registers": ("txns=1000000 model=rw-register", "rw-register", "strict-serializable"),
+    "1M-registers-SI": ("txns=1000000 model=rw-register", "rw-register", "snapshot-isolation"),
+    "3M": ("txns=3000000", "list-append", "strict-serializable"),
     "10M": ("txns=10000000", "list-append", "strict-serializable"),
 }
 
@@ -41,7 +46,7 @@ def measured(command):
 def main():
     build = sys.argv[1] if len(sys.argv) > 1 else "build/release"
     runs = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    wanted = sys.argv[3:] or [name for name in ROWS if name != "10M"]
+    wanted = sys.argv[3:] or [name for name in ROWS if name not in ("3M", "10M")]
     print(f"load average before: {os.getloadavg()[0]:.1f}")
     print("| history | file | level | verdict | wall | CPU | peak RSS |\n|---|---|---|---|---|---|---|")
     for name in wanted:
