@@ -31,17 +31,21 @@ struct AnomalyGraph {
     EventIndex operation = kNoEvent;  // the invocation; kNoEvent for a node that is no operation (an initial state)
     std::string label;                // one or two lines for people
     bool guilty = false;              // the operation that cannot be explained
+    bool near = false;                // a close neighbour, drawn pale: the proof does not need it
   };
   struct Edge {
     std::size_t from = 0;  // index into nodes
     std::size_t to = 0;
     std::string kind;   // ww, wr, rw, realtime, process, …
     std::string label;  // the key and values that prove it
+    bool near = false;  // known, too, but not part of the proof
   };
   std::vector<Node> nodes;
   std::vector<Edge> edges;
   // How many operations the whole component holds, when only a part of it is drawn. 0: everything is drawn.
   std::size_t component_size = 0;
+  // How many close neighbours are not among the nodes.
+  std::size_t neighbours_left_out = 0;
 };
 
 // One named reason for `invalid`, with the operations that show it.

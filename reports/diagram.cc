@@ -110,6 +110,19 @@ std::string bar_shape(const Bar& bar, double y) {
   }
 }
 
+// A transaction [f key value] … as `[r x [1,2], append y 3]`; empty when it is something else.
+std::string transaction_text(const ValueTable& values, ValueId id) {
+  if (id == kAbsent || values.kind(id) != Value::Kind::list) return "";
+  std::string out;
+  for (const ValueId micro : values.as_list(id)) {
+    if (values.kind(micro) != Value::Kind::list || values.as_list(micro).size() != 3) return "";
+    const auto parts = values.as_list(micro);
+    if (values.kind(parts[0]) != Value::Kind::string) return "";
+    out += (out.empty() ? "[" : ", ") + std::string(values.as_string(parts[0])) + " " + plain_text(values.to_value(parts[1])) + " " + values.to_json(parts[2]);
+  }
+  return out.empty() ? out : out + "]";
+}
+
 }  // namespace
 
 std::string operation_text(const History& history, OperationEvents op) {
@@ -118,6 +131,8 @@ std::string operation_text(const History& history, OperationEvents op) {
   const ValueId key = history.key(op.invocation);
   if (key != kAbsent) out += " " + plain_text(values.to_value(key));
   const ValueId request = history.value(op.invocation);
+  // What a transaction saw stands where it asked for it.
+  if (const std::string text = transaction_text(values, history.operation_value(op)); !text.empty() && !transaction_text(values, request).empty()) return out + " " + text;
   if (request != kAbsent && request != kNil) out += " " + values.to_json(request);
   const bool ok = op.completion != kNoEvent && history.type(op.completion) == EventType::ok;
   const ValueId response = ok ? history.value(op.completion) : kAbsent;

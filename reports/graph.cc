@@ -63,6 +63,25 @@ std::string dot_string(std::string_view text) {
   return out + '"';
 }
 
+// Without close neighbours.
+AnomalyGraph proof_of(const AnomalyGraph& graph) {
+  AnomalyGraph out;
+  out.component_size = graph.component_size;
+  std::vector<std::size_t> place(graph.nodes.size(), SIZE_MAX);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (graph.nodes[i].near) continue;
+    place[i] = out.nodes.size();
+    out.nodes.push_back(graph.nodes[i]);
+  }
+  for (const auto& edge : graph.edges) {
+    if (edge.near || place[edge.from] == SIZE_MAX || place[edge.to] == SIZE_MAX) continue;
+    out.edges.push_back(edge);
+    out.edges.back().from = place[edge.from];
+    out.edges.back().to = place[edge.to];
+  }
+  return out;
+}
+
 // Edges whose ends exist; a checker that got one wrong costs an arrow, not the report.
 AnomalyGraph checked(const AnomalyGraph& graph) {
   AnomalyGraph out;
@@ -109,7 +128,7 @@ internal::LayoutRequest request_for(const AnomalyGraph& graph, const GraphLimits
     wanted.to = edge.to;
     const std::string label = edge_label(edge);
     if (!label.empty()) wanted.label = {static_cast<double>(columns(label)) * kColumn * 11 / 12 + 10, kLine + 2};
-    wanted.weak = edge.kind == "realtime" || edge.kind == "process";
+    wanted.weak = edge.near || edge.kind == "realtime" || edge.kind == "process";
     request.edges.push_back(wanted);
   }
   return request;
@@ -146,8 +165,8 @@ std::string svg_text(const AnomalyGraph& graph, const internal::Layout& layout, 
       name);
   for (std::size_t i = 0; i < graph.edges.size(); ++i) {
     const auto& edge = graph.edges[i];
-    out += fmt::format("<g class=\"edge {}\"><title>{}</title><path d=\"{}\" marker-end=\"url(#{}-head)\"/>",
-                       css_class(edge.kind), html_text(edge.kind + " " + edge.label), curve_path(layout.edges[i]), name);
+    out += fmt::format("<g class=\"edge {}{}\"><title>{}</title><path d=\"{}\" marker-end=\"url(#{}-head)\"/>",
+                       css_class(edge.kind), edge.near ? " near" : "", html_text(edge.kind + " " + edge.label), curve_path(layout.edges[i]), name);
     const std::string label = edge_label(edge);
     if (!label.empty()) {
       const auto& at = layout.edges[i].label;
@@ -167,9 +186,9 @@ std::string svg_text(const AnomalyGraph& graph, const internal::Layout& layout, 
     const double h = static_cast<double>(lines.size()) * kLine + 14;
     const auto& at = layout.nodes[i];
     const bool is_operation = node.operation != kNoEvent;
-    out += fmt::format("<g class=\"node{}{}\"{}><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
+    out += fmt::format("<g class=\"node{}{}{}\"{}><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
                        "rx=\"6\"/>",
-                       node.guilty ? " guilty" : "", is_operation ? "" : " initial",
+                       node.guilty ? " guilty" : "", is_operation ? "" : " initial", node.near ? " near" : "",
                        is_operation ? fmt::format(" data-event=\"{}\" tabindex=\"0\"", node.operation) : "",
                        html_text(node.label), number(at.x - w / 2), number(at.y - h / 2), number(w), number(h));
     for (std::size_t line = 0; line < lines.size(); ++line) {
@@ -189,12 +208,13 @@ std::string dot_text(const AnomalyGraph& graph) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto& node = graph.nodes[i];
     out += fmt::format("  n{} [label={}{}];\n", i, dot_string(node.label),
-                       node.guilty ? ", color=\"#c62828\", penwidth=2" : "");
+                       node.guilty ? ", color=\"#c62828\", penwidth=2" : node.near ? ", color=\"gray60\", fontcolor=\"gray40\"" : "");
   }
   for (const auto& edge : graph.edges) {
     if (edge.from >= graph.nodes.size() || edge.to >= graph.nodes.size()) continue;
     const std::string label = edge.label.empty() ? edge.kind : edge.kind + " " + edge.label;
-    out += fmt::format("  n{} -> n{} [label={}];\n", edge.from, edge.to, dot_string(label));
+    out += fmt::format("  n{} -> n{} [label={}{}];\n", edge.from, edge.to, dot_string(label),
+                       edge.near ? ", color=\"gray60\", fontcolor=\"gray40\"" : "");
   }
   return out + "}\n";
 }
@@ -254,6 +274,14 @@ GraphDrawing draw(const AnomalyGraph& given, const std::string& name, const Grap
   AnomalyGraph graph = checked(given);
   drawing.dot = dot_text(graph);
   const std::string size = counted(graph.nodes.size(), "node") + " and " + counted(graph.edges.size(), "edge");
+  const bool with_neighbours = std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const auto& node) { return node.near; }) ||
+                               std::any_of(graph.edges.begin(), graph.edges.end(), [](const auto& edge) { return edge.near; });
+  bool pale = with_neighbours;
+  if (with_neighbours && (graph.nodes.size() > limits.nodes || graph.edges.size() > limits.edges)) {
+    graph = proof_of(graph);
+    pale = false;
+    drawing.note = "Close neighbours are not drawn; the .dot file holds them.";
+  }
   if (graph.nodes.size() > limits.nodes || graph.edges.size() > limits.edges) {
     const auto cycle = shortest_cycle(graph);
     if (cycle.empty() || cycle.size() > limits.nodes) {
@@ -264,11 +292,20 @@ GraphDrawing draw(const AnomalyGraph& given, const std::string& name, const Grap
     drawing.note = "The graph has " + size + ". Shown is its shortest cycle, of " + counted(cycle.size(), "operation") +
                    "; the .dot file holds all of it.";
   }
+  if (pale) {
+    drawing.note = "Drawn pale is what is known beside the proof: close neighbours and further edges.";
+    if (given.neighbours_left_out > 0) drawing.note += " " + counted(given.neighbours_left_out, "more neighbour") + (given.neighbours_left_out == 1 ? " is" : " are") + " left out.";
+  }
   if (given.component_size > graph.nodes.size()) {
     drawing.note += (drawing.note.empty() ? "" : " ") +
                     fmt::format("The whole component has {}.", counted(given.component_size, "operation"));
   }
-  const auto layout = internal::lay_out(request_for(graph, limits));
+  auto layout = internal::lay_out(request_for(graph, limits));
+  if (!layout && pale) {
+    graph = proof_of(graph);
+    drawing.note = "Close neighbours are not drawn (" + layout.error().message + "); the .dot file holds them.";
+    layout = internal::lay_out(request_for(graph, limits));
+  }
   if (!layout) {
     drawing.note = "No picture: " + layout.error().message + ". The graph has " + size + "; its .dot file holds all of it.";
     return drawing;

@@ -124,7 +124,7 @@ class KAtomicChecker final : public Checker {
       const Decision decision = find_strategy("race")->decide(key, budget, false);
       if (decision.verdict == Verdict::invalid) {
         Budget time(minimising_until(start, options.timeout), budget.limit_bytes(), options.stop);
-        Anomaly anomaly = explain(part_of(key, minimise(key, decision, time)));
+        Anomaly anomaly = explain(part_of(key, minimise(key, decision, time)), key);
         anomaly.type = "non-k-atomic";
         result.anomalies.push_back(std::move(anomaly));
         result.verdict = Verdict::invalid;

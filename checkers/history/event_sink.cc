@@ -110,6 +110,28 @@ Result<ProcessId> HistorySink::process(const RawEvent& event) {
   return id;
 }
 
+// Without processes an operation is told by its function and value. Nothing is known of the order of one client's operations
+// then, so each gets a process of its own.
+Result<ProcessId> HistorySink::process_of_nobody(const RawEvent& event) {
+  if (event.type == EventType::invoke) {
+    auto id = HistoryBuilder::named_client("nobody-" + std::to_string(++nobodys_));
+    if (id) open_.push_back({event.f, event.value, *id});
+    return id;
+  }
+  const auto of_f = [&](const Nobodys& one) { return event.f == kSameFunction || one.f == event.f; };
+  auto found = std::find_if(open_.begin(), open_.end(), [&](const Nobodys& one) { return of_f(one) && one.value == event.value; });
+  if (found == open_.end()) {
+    found = std::find_if(open_.begin(), open_.end(), of_f);
+    if (found == open_.end()) return fail(ErrorCode::input, "the event has no process, and completes nothing that was invoked");
+    if (std::find_if(found + 1, open_.end(), of_f) != open_.end()) {
+      return fail(ErrorCode::input, "the event has no process, and several operations that it may complete are open; a process was expected");
+    }
+  }
+  const ProcessId id = found->process;
+  open_.erase(found);
+  return id;
+}
+
 // Turns a [key value] tuple into key and value. Returns what is wrong, empty when nothing is.
 std::string HistorySink::split_tuple(RawEvent& event) {
   const ValueTable& table = values();
@@ -129,8 +151,7 @@ std::string HistorySink::split_tuple(RawEvent& event) {
 Result<void> HistorySink::add(RawEvent& raw) {
   if (HistoryBuilder::size() % kEventsALook == 0) options_.limits.check();
   if (!raw.has_type) return broken(raw.line, 0, "the event has no type; invoke, ok, fail or info was expected");
-  if (!raw.has_process) return broken(raw.line, 0, "the event has no process; a number or a name was expected");
-  const auto id = process(raw);
+  const auto id = raw.has_process ? process(raw) : process_of_nobody(raw);
   if (!id) return broken(raw.line, 0, id.error().message);
   if (raw.key == kNil) raw.key = kAbsent;
   if (*id >= 0 && raw.key == kAbsent && (raw.tuple || options_.independent)) {
@@ -172,6 +193,7 @@ Result<ReadHistory> HistorySink::finish(HistoryFormat format) {
   if (HistoryBuilder::size() == 0) {
     return fail(ErrorCode::input, name_ + ": holds no events (read as " + std::string(ordeal::name(format)) + ")");
   }
+  if (nobodys_ > 0) note("Events name no process: each operation is taken for one of another client.");
   const bool apart = transactions_ && transactions_->stored();
   return ReadHistory{HistoryBuilder::finish(), format, std::move(notes_), apart};
 }

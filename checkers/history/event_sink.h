@@ -98,9 +98,18 @@ class HistorySink final : private HistoryBuilder, public EventSink {
 
  private:
   Result<ProcessId> process(const RawEvent& event);
+  Result<ProcessId> process_of_nobody(const RawEvent& event);
   std::string split_tuple(RawEvent& event);
 
   std::unordered_map<std::string, ProcessId> named_;
+  // Operations whose events name no process, each of which gets one of its own.
+  struct Nobodys {
+    FunctionId f;
+    ValueId value;
+    ProcessId process;
+  };
+  std::vector<Nobodys> open_;  // those not completed
+  std::size_t nobodys_ = 0;
 };
 
 // Line and column, counted from 1, of an offset within a text.

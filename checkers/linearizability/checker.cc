@@ -193,7 +193,7 @@ class Check {
     }
     Budget time(minimising_until(start_, options_.timeout), budget_.limit_bytes(), options_.stop);
     const std::vector<CallIndex> minimal = minimise(key, results_[k].decision, time);
-    result_.anomalies.push_back(explain(part_of(key, minimal)));
+    result_.anomalies.push_back(explain(part_of(key, minimal), key));
   }
 
   void certify() {

@@ -25,7 +25,7 @@ struct Reached {
 
 class Explainer {
  public:
-  explicit Explainer(const KeyHistory& minimal) : h_(*minimal.history), key_(minimal) {}
+  Explainer(const KeyHistory& minimal, const KeyHistory& whole) : h_(*minimal.history), key_(minimal), whole_(whole) {}
 
   Anomaly run() {
     Anomaly out;
@@ -39,6 +39,7 @@ class Explainer {
     }
     walk(out);
     graph(out);
+    if (key_.calls.size() <= kMostWithNeighbours) neighbours(out);
     return out;
   }
 
@@ -159,7 +160,7 @@ class Explainer {
     const std::size_t n = std::min(calls.size(), kMostNodes);
     if (calls.size() > n) out.graph.component_size = calls.size();
     for (std::size_t i = 0; i < n; ++i) {
-      out.graph.nodes.push_back({calls[i].inv, key_.model->describe(calls[i].op) + "\n" + who(calls[i]), guilty_.count(i) != 0});
+      out.graph.nodes.push_back({calls[i].inv, key_.model->describe(calls[i].op) + "\n" + who(calls[i]), guilty_.count(i) != 0, false});
     }
     for (std::size_t i = 0; i < n; ++i) {
       for (std::size_t j = 0; j < n; ++j) {
@@ -168,7 +169,7 @@ class Explainer {
           return calls[i].ret < k.inv && k.ret < calls[j].inv;
         });
         if (between) continue;
-        out.graph.edges.push_back({i, j, "realtime", "completed at " + moment(h_.partner(calls[i].inv)) + ", before " + moment(calls[j].inv)});
+        out.graph.edges.push_back({i, j, "realtime", "completed at " + moment(h_.partner(calls[i].inv)) + ", before " + moment(calls[j].inv), false});
       }
     }
     if (!is_one_register(*key_.model)) return;
@@ -178,19 +179,62 @@ class Explainer {
         const Operation& writer = calls[j].op;
         const bool made = (writer.code == reg::kWrite && writer.a == calls[i].op.a) || (writer.code == reg::kCas && writer.b == calls[i].op.a);
         if (i != j && made && calls[j].inv < calls[i].ret) {
-          out.graph.edges.push_back({j, i, "wr", h_.values().to_json(static_cast<ValueId>(calls[i].op.a))});
+          out.graph.edges.push_back({j, i, "wr", h_.values().to_json(static_cast<ValueId>(calls[i].op.a)), false});
         }
       }
     }
   }
 
+  // What else was going on around the operations that cannot be explained: those that overlap them, and the last before.
+  std::vector<Call> around() const {
+    EventIndex from = kNever, until = 0;
+    for (const std::size_t i : guilty_) {
+      from = std::min(from, key_.calls[i].inv);
+      until = std::max(until, key_.calls[i].ret);
+    }
+    std::vector<Call> overlapping, before;
+    for (const Call& call : whole_.calls) {
+      if (call.inv > until) break;
+      const auto known = [&](const Call& one) { return one.inv == call.inv; };
+      if (std::any_of(key_.calls.begin(), key_.calls.end(), known)) continue;
+      (call.ret < from ? before : overlapping).push_back(call);
+    }
+    std::sort(before.begin(), before.end(), [](const Call& a, const Call& b) { return a.ret > b.ret; });
+    before.resize(std::min<std::size_t>(before.size(), 2));
+    overlapping.insert(overlapping.begin(), before.begin(), before.end());
+    return overlapping;
+  }
+
+  void neighbours(Anomaly& out) const {
+    if (guilty_.empty()) return;
+    std::vector<Call> near = around();
+    if (near.size() > kMostNeighbours) {
+      out.graph.neighbours_left_out = near.size() - kMostNeighbours;
+      near.resize(kMostNeighbours);
+    }
+    std::vector<Call> all = key_.calls;
+    all.insert(all.end(), near.begin(), near.end());
+    for (const Call& call : near) {
+      out.graph.nodes.push_back({call.inv, key_.model->describe(call.op) + "\n" + who(call) + (call.crashed() ? ", outcome unknown" : ""), false, true});
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      for (std::size_t j = 0; j < all.size(); ++j) {
+        if (std::max(i, j) < key_.calls.size() || all[i].ret >= all[j].inv) continue;
+        const bool between = std::any_of(all.begin(), all.end(), [&](const Call& k) { return all[i].ret < k.inv && k.ret < all[j].inv; });
+        if (!between) out.graph.edges.push_back({i, j, "realtime", "", true});
+      }
+    }
+  }
+
+  static constexpr std::size_t kMostWithNeighbours = 12, kMostNeighbours = 6;
   const History& h_;
   const KeyHistory& key_;
+  const KeyHistory& whole_;
   std::set<std::size_t> guilty_;
 };
 
 }  // namespace
 
-Anomaly explain(const KeyHistory& minimal) { return Explainer(minimal).run(); }
+Anomaly explain(const KeyHistory& minimal, const KeyHistory& whole) { return Explainer(minimal, whole).run(); }
 
 }  // namespace ordeal::lin

@@ -6,7 +6,7 @@
 
 namespace ordeal::lin {
 
-// `minimal` is a key's history without a linearization, small enough to be looked at.
-[[nodiscard]] Anomaly explain(const KeyHistory& minimal);
+// `minimal` is a part of the key's history `whole` without a linearization, small enough to be looked at.
+[[nodiscard]] Anomaly explain(const KeyHistory& minimal, const KeyHistory& whole);
 
 }  // namespace ordeal::lin

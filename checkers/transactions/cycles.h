@@ -33,6 +33,9 @@ struct CycleSearch {
 [[nodiscard]] Finding explain(const Cycle& cycle, const Inference& inference, const History& history,
                               const std::function<std::string(const Edge&)>& why = {});
 
+// Gives a finding that was told in one sentence its transactions, with process and times, and its picture.
+void complete(Finding& finding, const Inference& inference, const History& history);
+
 // That no order of some writes is possible, as a finding: the transactions, and the circle that either order of two writes closes
 // (empty when it takes more than one such question).
 struct Dilemma {

@@ -156,23 +156,117 @@ void tell(Finding& out, const Words& words, const std::vector<Edge>& cycle, std:
   }
 }
 
+// Close neighbours of a finding's transactions: whom they read from, and who came after them, with those first that have
+// most to do with them; and what else is known between the transactions themselves.
+class Neighbours {
+ public:
+  Neighbours(const Inference& inference, const std::vector<TxnIndex>& nodes) : in_(inference), nodes_(nodes.begin(), nodes.end()) {
+    if (nodes.size() > kMostWithNeighbours) return;
+    for (const TxnIndex t : nodes) {
+      std::uint32_t cursor = 0;
+      Edge edge;
+      for (std::size_t seen = 0; seen < kMostLookedAt && in_.graph.next(t, kAllData, cursor, edge); ++seen) {
+        if (in_.graph.is_transaction(edge.to) && edge.kind != EdgeKind::onward) take(edge);
+      }
+      for (std::uint32_t m = in_.txns.first[t]; m < in_.txns.first[t + 1]; ++m) {
+        if (in_.source[m] < kNoSource) take({in_.source[m], t, in_.txns.micro[m].key, written(in_.source[m], in_.txns.micro[m].key), EdgeKind::wr});
+      }
+    }
+    choose();
+  }
+
+  // The neighbours, and the edges that they and the finding's transactions have beyond those of the proof.
+  std::vector<TxnIndex> chosen;
+  std::vector<Edge> edges;
+  std::size_t left_out = 0;
+
+ private:
+  static constexpr std::size_t kMostWithNeighbours = 12;  // of longer cycles the picture is large enough
+  static constexpr std::size_t kMost = 6, kMostEdges = 18, kMostLookedAt = 1000;
+
+  // The last that a transaction wrote to a key.
+  ValueId written(TxnIndex t, KeyIndex key) const {
+    ValueId out = kAbsent;
+    for (const MicroOp& op : in_.txns.ops(t)) {
+      if (op.key == key && op.kind != MicroKind::read) out = op.value;
+    }
+    return out;
+  }
+  void take(const Edge& edge) {
+    const bool inner = nodes_.contains(edge.from) && nodes_.contains(edge.to);
+    if (edge.from == edge.to) return;
+    if (inner) edges.push_back(edge);
+    else around_[nodes_.contains(edge.from) ? edge.to : edge.from].push_back(edge);
+  }
+  void choose() {
+    std::vector<std::pair<std::size_t, TxnIndex>> order;
+    for (const auto& [t, found] : around_) order.emplace_back(SIZE_MAX - found.size(), t);
+    std::sort(order.begin(), order.end());
+    for (const auto& [rank, t] : order) {
+      if (chosen.size() == kMost || edges.size() >= kMostEdges) {
+        ++left_out;
+        continue;
+      }
+      chosen.push_back(t);
+      edges.insert(edges.end(), around_[t].begin(), around_[t].end());
+    }
+    if (edges.size() > kMostEdges) edges.resize(kMostEdges);
+  }
+
+  const Inference& in_;
+  std::set<TxnIndex> nodes_;
+  std::map<TxnIndex, std::vector<Edge>> around_;
+};
+
 // The transactions of a finding and what is known between them, as a picture.
 void picture(Finding& out, const Words& words, Keys& keys, const Inference& inference, std::initializer_list<const std::vector<Edge>*> cycles) {
   std::vector<TxnIndex> nodes = out.txns;
   std::sort(nodes.begin(), nodes.end());
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
   const auto place = [&](TxnIndex t) { return static_cast<std::size_t>(std::lower_bound(nodes.begin(), nodes.end(), t) - nodes.begin()); };
-  for (const TxnIndex t : nodes) out.graph.nodes.push_back({inference.txns.invocation[t], words.node(t, keys[t]), false});
-  std::set<std::tuple<std::size_t, std::size_t, std::string, std::string>> drawn;
+  for (const TxnIndex t : nodes) out.graph.nodes.push_back({inference.txns.invocation[t], words.node(t, keys[t]), false, false});
+  std::set<std::tuple<std::size_t, std::size_t, EdgeKind, KeyIndex>> drawn;
+  const bool proof = std::any_of(cycles.begin(), cycles.end(), [](const auto* cycle) { return !cycle->empty(); });
+  const auto draw = [&](const Edge& edge, std::size_t from, std::size_t to, bool near) {
+    if (drawn.emplace(from, to, edge.kind, edge.key).second) out.graph.edges.push_back({from, to, std::string(edge_name(edge.kind)), words.label(edge), near});
+  };
   for (const auto* cycle : cycles) {
-    for (const Edge& edge : *cycle) {
-      const AnomalyGraph::Edge one{place(edge.from), place(edge.to), std::string(edge_name(edge.kind)), words.label(edge)};
-      if (drawn.emplace(one.from, one.to, one.kind, one.label).second) out.graph.edges.push_back(one);
-    }
+    for (const Edge& edge : *cycle) draw(edge, place(edge.from), place(edge.to), false);
   }
+  const Neighbours around(inference, nodes);
+  const auto place_near = [&](TxnIndex t) {
+    const auto at = std::find(around.chosen.begin(), around.chosen.end(), t);
+    return at == around.chosen.end() ? place(t) : nodes.size() + static_cast<std::size_t>(at - around.chosen.begin());
+  };
+  Keys shared;
+  for (const Edge& edge : around.edges) {
+    shared[edge.from].insert(edge.key);
+    shared[edge.to].insert(edge.key);
+  }
+  for (const TxnIndex t : around.chosen) out.graph.nodes.push_back({inference.txns.invocation[t], words.node(t, shared[t]), false, true});
+  for (const Edge& edge : around.edges) {
+    const std::size_t from = place_near(edge.from), to = place_near(edge.to);
+    draw(edge, from, to, proof || std::max(from, to) >= nodes.size());
+  }
+  out.graph.neighbours_left_out = around.left_out;
 }
 
 }  // namespace
+
+void complete(Finding& finding, const Inference& inference, const History& history) {
+  if (!finding.sentences.empty() || finding.txns.empty()) return;
+  const Words words(inference, history);
+  Keys keys;
+  for (const TxnIndex t : finding.txns) {
+    if (finding.key != kNone) keys[t].insert(finding.key);
+  }
+  std::vector<TxnIndex>& txns = finding.txns;
+  std::sort(txns.begin(), txns.end());
+  txns.erase(std::unique(txns.begin(), txns.end()), txns.end());
+  introduce(finding, words, keys);
+  finding.sentences.push_back("Then " + finding.explanation + ".");
+  picture(finding, words, keys, inference, {});
+}
 
 Finding explain(const Cycle& cycle, const Inference& inference, const History& history, const Why& why) {
   const Words words(inference, history);
@@ -198,7 +292,7 @@ Finding explain(const Cycle& cycle, const Inference& inference, const History& h
   }
   out.explanation += words.name(out.txns.front());
   picture(out, words, keys, inference, {&cycle.edges});
-  if (cycle.component > out.graph.nodes.size()) out.graph.component_size = cycle.component;
+  if (cycle.component > cycle.edges.size()) out.graph.component_size = cycle.component;
   return out;
 }
 

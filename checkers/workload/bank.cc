@@ -1,6 +1,7 @@
 // The checker "bank": transfers between accounts move money and neither make nor destroy any. After Jepsen's bank.
 //
-// Operations: `transfer` {"from" a, "to" b, "amount" n}; `read`, whose ok value is a map from account to balance. All
+// Operations: `transfer` {"from" a, "to" b, "amount" n}; `read`, whose ok value is a map from account to balance, or the list of
+// the balances of accounts 0, 1, …. All
 // accounts exist before the first operation. Under snapshot isolation and above a read sees whole transfers only, so
 //
 //   wrong-total         the balances of a read do not add up to bank.total; when that is not given (0), two reads whose
@@ -32,7 +33,7 @@ class Bank {
       if (in_.f(op) == "transfer") {
         if (in_.ok(op)) ++in_.counter("transfers");
       } else if (in_.ok(op)) {
-        if (!in_.is_map(in_.seen(op))) return in_.refuse(op, "a map from accounts to balances");
+        if (!in_.is_map(in_.seen(op)) && !in_.is_list(in_.seen(op))) return in_.refuse(op, "a map from accounts to balances");
         read(op);
         if (in_.refused()) return;
       }
@@ -44,26 +45,32 @@ class Bank {
  private:
   void read(OperationEvents op) {
     ++in_.counter("reads");
-    const auto entries = in_.values().as_map(in_.seen(op));
     std::int64_t sum = 0;
     bool whole = true;
-    for (std::size_t i = 0; i < entries.size(); i += 2) {
-      whole = account(op, entries[i], entries[i + 1], sum) && whole;
-      if (in_.refused()) return;
+    if (in_.is_list(in_.seen(op))) {
+      const auto balances = in_.items(in_.seen(op));
+      for (std::size_t i = 0; i < balances.size() && !in_.refused(); ++i) {
+        whole = account(op, std::to_string(i), static_cast<std::int64_t>(i), balances[i], sum) && whole;
+      }
+    } else {
+      const auto entries = in_.values().as_map(in_.seen(op));
+      for (std::size_t i = 0; i < entries.size() && !in_.refused(); i += 2) {
+        whole = account(op, in_.shown(entries[i]), in_.integer_name(entries[i]), entries[i + 1], sum) && whole;
+      }
     }
+    if (in_.refused()) return;
     if (whole) compare(op, sum);
   }
 
   // Adds the balance. False when the account says nothing about the total.
-  bool account(OperationEvents op, ValueId name, ValueId balance, std::int64_t& sum) {
-    const auto number = in_.integer_name(name);
+  bool account(OperationEvents op, const std::string& name, std::optional<std::int64_t> number, ValueId balance, std::int64_t& sum) {
     if (accounts_ > 0 && (!number || *number < 0 || *number >= accounts_)) {
       in_.tell("unexpected-account", {op.invocation},
-               in_.named(op) + " returned the account " + in_.shown(name) + ", which does not exist");
+               in_.named(op) + " returned the account " + name + ", which does not exist");
       return false;
     }
     if (balance == kNil) {
-      in_.tell("nil-balance", {op.invocation}, in_.named(op) + " returned no balance of account " + in_.shown(name));
+      in_.tell("nil-balance", {op.invocation}, in_.named(op) + " returned no balance of account " + name);
       return false;
     }
     const auto amount = in_.integer(balance);
@@ -73,7 +80,7 @@ class Bank {
     }
     if (*amount < 0 && !negative_allowed_) {
       in_.tell("negative-balance", {op.invocation},
-               in_.named(op) + " returned the balance " + std::to_string(*amount) + " of account " + in_.shown(name) +
+               in_.named(op) + " returned the balance " + std::to_string(*amount) + " of account " + name +
                    ", which must not be negative");
     }
     return true;

@@ -1,6 +1,6 @@
 // The checker "long-fork": writes must become visible to all readers in one order. After Jepsen's long-fork.
 //
-// Operations: `txn` of one ["w" k v], or of several ["r" k v] (nil: not written); each key is written at most once. Reads
+// Operations: `txn` (or `write` and `read`) of one ["w" k v], or of several ["r" k v] (nil: not written); each key is written at most once. Reads
 // of the same keys are compared. Under snapshot isolation and above the snapshots they saw form a chain, so two reads of
 // which each lacks a write that the other saw are a proof:
 //
@@ -30,7 +30,7 @@ class LongFork {
   explicit LongFork(Judgement& in) : in_(in), read_(in.values().find(Value("r"))), write_(in.values().find(Value("w"))) {}
 
   void run() {
-    if (!in_.understands({"txn"})) return;
+    if (!in_.understands({"txn", "write", "read"})) return;
     for (const OperationEvents op : in_.operations()) {
       if (!writes(op)) return;
     }

@@ -9,7 +9,7 @@
 //   duplicate-element   a value twice in one read
 //   lost-element        a row returned by an operation that was over before a read began is not in that read
 //
-// sequential: `write` (or `write-chain`) of k writes the subkeys of k one after the other, each in a transaction of its own;
+// sequential: `write` (or `write-chain`; `add` of single subkeys) of k writes the subkeys of k one after the other, each in a transaction of its own;
 // `read` (`read-chain`) of k reads them in the reverse order; its ok value is [k [last … first]], nil for an absent one.
 //
 //   skipped-write       a subkey is absent although one written after it was read before it
@@ -114,12 +114,12 @@ class Monotonic {
 };
 
 void judge_sequential(Judgement& in) {
-  if (!in.understands({"write", "write-chain", "read", "read-chain"})) return;
+  if (!in.understands({"write", "write-chain", "add", "read", "read-chain"})) return;
   for (const OperationEvents op : in.operations()) {
-    if (!in.ok(op) || in.f(op).starts_with("write")) continue;
+    if (!in.ok(op) || !in.f(op).starts_with("read")) continue;
     ValueId chain = in.seen(op);
     const auto tuple = in.items(chain);
-    if (in.key(op) == kAbsent) chain = tuple.size() == 2 && tuple[0] == in.asked(op) ? tuple[1] : kAbsent;
+    if (in.key(op) == kAbsent) chain = tuple.size() == 2 && (tuple[0] == in.asked(op) || tuple[0] == in.keyed(op).first) ? tuple[1] : kAbsent;
     if (!in.is_list(chain)) return in.refuse(op, "[key [last … first]]");
     ++in.counter("reads");
     const auto subkeys = in.items(chain);

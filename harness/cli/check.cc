@@ -6,11 +6,11 @@
 #include <chrono>
 #include <cstdio>
 #include <map>
-#include <set>
 #include <unistd.h>
 
 #include "checkers/base/catalogue.h"
 #include "checkers/catalogue.h"
+#include "checkers/guess.h"
 #include "checkers/model_catalogue.h"
 #include "checkers/history/reader.h"
 #include "harness/cli/commands.h"
@@ -65,41 +65,6 @@ Result<CheckOptions> check_options(const CheckCommand& command) {
   options.certificate = command.certificate;
   if (!command.version_orders.empty()) options.extra.set("transactional.version-orders", command.version_orders);
   return options;
-}
-
-// The model that the history's functions leave no doubt about. Errors: usage, when they do.
-Result<std::string> guessed_model(const History& history) {
-  std::set<std::string> fs;
-  bool writes = false;
-  bool appends = false;
-  for (EventIndex e = 0; e < history.size(); ++e) {
-    if (history.process(e) < 0) continue;
-    fs.emplace(history.f_name(e));
-    if (history.f_name(e) != "txn" && history.f_name(e) != "read-write") continue;
-    const ValueId value = history.value(e);
-    if (value == kAbsent || history.values().kind(value) != Value::Kind::list) continue;
-    for (const ValueId part : history.values().as_list(value)) {
-      if (history.values().kind(part) != Value::Kind::list || history.values().as_list(part).empty()) continue;
-      const ValueId f = history.values().as_list(part)[0];
-      if (history.values().kind(f) != Value::Kind::string) continue;
-      writes = writes || history.values().as_string(f) == "w";
-      appends = appends || history.values().as_string(f) == "append";
-    }
-  }
-  const auto within = [&](std::initializer_list<const char*> allowed) {
-    return std::all_of(fs.begin(), fs.end(), [&](const std::string& f) {
-      return std::find(allowed.begin(), allowed.end(), f) != allowed.end();
-    });
-  };
-  if (fs.contains("txn") && within({"txn"}) && appends != writes) return std::string(appends ? "list-append" : "rw-register");
-  if (fs.contains("write") && within({"read", "write"})) return "register";
-  if ((fs.contains("cas") || fs.contains("write")) && within({"read", "write", "cas"})) return "cas-register";
-  if (fs.contains("get") && within({"get", "put", "append"})) return "kv";
-  if (fs.contains("enqueue") && within({"enqueue", "dequeue"})) return "queue";
-  std::vector<std::string> names(fs.begin(), fs.end());
-  return fail(ErrorCode::usage, fmt::format("say what the operations mean with --model or --workload (ordeal list models); the "
-                                            "history has {}",
-                                            names.empty() ? "no client operation" : joined(names)));
 }
 
 Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& command, const History& history) {

@@ -199,7 +199,7 @@ function makeTimeline(view) {
       c.fillRect(x, TOP - 5, 1, height);
       c.fillStyle = view.color('soft');
       if (x > GUTTER + 20 && x < width - 24) {
-        c.fillText(view.axis === 'time' ? timeText(t, step) : 'event ' + grouped(t), x, 14);
+        c.fillText(view.axis === 'time' ? timeText(t, step) : 'event ' + grouped(t + 0), x, 14);
       }
     }
     c.textAlign = 'left';

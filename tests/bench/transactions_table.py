@@ -31,6 +31,8 @@ ROWS = {
     "registers-2-keys": ("txns=100000 model=rw-register keys=2 writes=1000000", "rw-register", "serializable"),
     "registers-untimed": ("txns=20000 model=rw-register store=untimed", "rw-register", "serializable"),
     "registers-untimed-SI": ("txns=20000 model=rw-register store=untimed", "rw-register", "snapshot-isolation"),
+    "ring-100k-registers": ("ring=100000 model=rw-register", "rw-register", "strict-serializable"),
+    "3M": ("txns=3000000", "list-append", "strict-serializable"),
     "10M": ("txns=10000000", "list-append", "strict-serializable"),
 }
 
@@ -47,7 +49,7 @@ def measured(command):
 def main():
     build = sys.argv[1] if len(sys.argv) > 1 else "build/release"
     runs = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    wanted = sys.argv[3:] or [name for name in ROWS if name != "10M"]
+    wanted = sys.argv[3:] or [name for name in ROWS if name not in ("3M", "10M")]
     print(f"load average before: {os.getloadavg()[0]:.1f}")
     print("| history | file | level | verdict | wall | CPU | peak RSS |\n|---|---|---|---|---|---|---|")
     for name in wanted:

@@ -47,6 +47,25 @@ TEST(Draw, EveryNodeAndEdgeWithItsText) {
   EXPECT_NE(standalone_svg(drawing).find("<style>"), std::string::npos);
 }
 
+TEST(Draw, NeighboursArePaleAndTheFirstToGo) {
+  AnomalyGraph graph = ring(4);
+  graph.nodes.push_back({9, "T9", false, true});
+  graph.edges.push_back({4, 0, "wr", "y", true});
+  graph.neighbours_left_out = 3;
+  const GraphDrawing all = draw(graph, "g1");
+  EXPECT_EQ(count(all.svg, "<g class=\"node near\""), 1u);
+  EXPECT_EQ(count(all.svg, "<g class=\"edge wr near\""), 1u);
+  EXPECT_NE(all.note.find("3 more neighbours are left out"), std::string::npos) << all.note;
+  EXPECT_EQ(count(all.dot, "gray60"), 2u);
+  GraphLimits limits;
+  limits.nodes = 4;
+  const GraphDrawing part = draw(graph, "g1", limits);
+  EXPECT_EQ(count(part.svg, "<g class=\"node"), 4u);
+  EXPECT_EQ(count(part.svg, "near"), 0u);
+  EXPECT_NE(part.note.find("not drawn"), std::string::npos) << part.note;
+  EXPECT_EQ(count(part.dot, "->"), 5u);
+}
+
 TEST(Draw, NothingForAnEmptyGraph) {
   const GraphDrawing drawing = draw({}, "g1");
   EXPECT_TRUE(drawing.svg.empty());

@@ -495,6 +495,48 @@ TEST(Bounds, TimeEndsEveryPhase) {
   EXPECT_EQ(transactional_checker()->check(history, options).verdict, Verdict::unknown);
 }
 
+// Every anomaly tells its transactions, and draws them with close neighbours.
+TEST(Explanation, AFindingIsToldAndDrawn) {
+  const CheckResult result = check(written("0 invoke [[\"append\",\"x\",1]]\n0 ok [[\"append\",\"x\",1]]\n"
+                                           "1 invoke [[\"append\",\"x\",2]]\n1 fail [[\"append\",\"x\",2]]\n"
+                                           "2 invoke [[\"r\",\"x\",null]]\n2 ok [[\"r\",\"x\",[1,2]]]\n"),
+                                   "list-append", "read-committed");
+  ASSERT_EQ(result.verdict, Verdict::invalid) << result.reason;
+  const Anomaly& anomaly = result.anomalies.front();
+  EXPECT_EQ(anomaly.type, "G1a");
+  ASSERT_EQ(anomaly.sentences.size(), 3u);
+  EXPECT_THAT(anomaly.sentences[0], HasSubstr("T2 = [append \"x\" 2] by process 1"));
+  EXPECT_THAT(anomaly.sentences[1], HasSubstr("T4 = [r \"x\" [1,2]] by process 2"));
+  ASSERT_EQ(anomaly.graph.nodes.size(), 3u);
+  EXPECT_FALSE(anomaly.graph.nodes[1].near);
+  EXPECT_TRUE(anomaly.graph.nodes[2].near);  // T0, from which T4 read, too
+  ASSERT_EQ(anomaly.graph.edges.size(), 1u);
+  EXPECT_EQ(anomaly.graph.edges[0].kind, "wr");
+  EXPECT_TRUE(anomaly.graph.edges[0].near);
+}
+
+TEST(Explanation, ACycleIsDrawnWithItsNeighbours) {
+  std::string text;
+  const auto done = [&](const std::string& process, const std::string& asked, const std::string& seen) {
+    text += process + " invoke " + asked + "\n" + process + " ok " + seen + "\n";
+  };
+  done("0", "[[\"append\",\"x\",1]]", "[[\"append\",\"x\",1]]");
+  for (int i = 0; i < 9; ++i) done("3", "[[\"r\",\"x\",null]]", "[[\"r\",\"x\",[1]]]");
+  done("1", "[[\"append\",\"x\",2]]", "[[\"append\",\"x\",2]]");
+  done("2", "[[\"r\",\"x\",null]]", "[[\"r\",\"x\",[1]]]");
+  done("4", "[[\"r\",\"x\",null]]", "[[\"r\",\"x\",[1,2]]]");
+  const CheckResult result = check(written(text), "list-append", "strict-serializable");
+  ASSERT_EQ(result.verdict, Verdict::invalid) << result.reason;
+  const AnomalyGraph& graph = result.anomalies.front().graph;
+  const auto near = std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const auto& node) { return node.near; });
+  EXPECT_EQ(graph.nodes.size() - static_cast<std::size_t>(near), 2u);
+  EXPECT_GE(near, 2);
+  EXPECT_LE(near, 6);
+  for (const auto& edge : graph.edges) {
+    EXPECT_EQ(edge.near, graph.nodes[edge.from].near || graph.nodes[edge.to].near) << edge.kind << " " << edge.label;
+  }
+}
+
 // A ring of transactions, each of which missed what the next one wrote: one component, and no shorter cycle than all of them.
 TEST(Cycles, ALongOneIsFoundAndToldInPart) {
   constexpr int kRing = 3000;
