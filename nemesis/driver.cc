@@ -24,6 +24,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// A run that is over waits for its last healing; what takes longer than this beyond the usual is tried again before.
+constexpr double kMostExtraHealing_s = 30;
+
 Deadline in_seconds(double seconds) {
   return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
@@ -183,8 +186,11 @@ void Driver::run(std::stop_token stop, NemesisLog& log) {
 
 void Driver::play_lane(std::size_t lane, const std::stop_token& stop) {
   for (std::size_t k = 0; !stop.stop_requested(); ++k) {
-    const auto slot = lanes_.schedule.slot(lane, k);
-    if (!slot || !await_slot(*slot, stop)) return;
+    auto slot = lanes_.schedule.slot(lane, k);
+    if (!slot) return;
+    // The final phase is short: what is drawn for the main phase would come too late.
+    if (k == 0 && lanes_.all[lane].is_final() && lanes_.kind != "scripted") slot->at_s = 0;
+    if (!await_slot(*slot, stop)) return;
     play(lane, *slot, stop);
   }
 }
@@ -250,7 +256,7 @@ void Driver::play(std::size_t number, const Slot& slot, const std::stop_token& s
   // not come on top of it.
   while (true) {
     const bool last = stop.stop_requested();
-    if (heal(*life, in_seconds(options_.heal_timeout_s + life->injection->takes_s()))) break;
+    if (heal(*life, in_seconds(options_.heal_timeout_s + std::min(life->injection->takes_s(), kMostExtraHealing_s)))) break;
     if (last) return;
   }
   leave(*life);

@@ -163,12 +163,10 @@ Result<Lanes> make_lanes(const DriverOptions& options, const FaultContext& conte
   }
   if (auto added = add_faults(out, options, context, faults); !added) return fail(added.error());
   if (auto added = add_triggers(out, options, context); !added) return fail(added.error());
-  const auto make = out.kind == "periodic" ? Schedule::periodic
-                                           : +[](std::uint64_t seed, std::size_t lanes, double interval_s, double duration_s,
-                                                 std::vector<Intensity> intensities) {
-                                               return Schedule(seed, lanes, interval_s, duration_s, std::move(intensities));
-                                             };
-  out.schedule = make(options.seed, out.all.size(), options.interval_s, options.duration_s, out.intensities);
+  const std::size_t count = out.all.size();
+  out.schedule = out.kind == "periodic"
+                     ? Schedule::periodic(options.seed, count, options.interval_s, options.duration_s, out.intensities)
+                     : Schedule(options.seed, count, options.interval_s, options.duration_s, out.intensities);
   return out;
 }
 

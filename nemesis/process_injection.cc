@@ -193,8 +193,8 @@ std::string process_fault_problem(const FaultContext& context, std::string_view 
 
 OptionSpec process_nodes_option(std::string_view fault) {
   return {fmt::format("{}.nodes", fault), OptionSpec::Type::string, "random",
-          "one, minority, majority, all, primaries, subset (any set), a named set (n1,n3), or random: draws among one, "
-          "minority and primaries"};
+          "one, minority, minority-third (less than a third), majority, all, primaries, followers, ring (no two "
+          "neighbours), subset (any set), a named set (n1,n3), or random: draws among one, minority and primaries"};
 }
 
 }  // namespace ordeal

@@ -259,6 +259,17 @@ TEST_F(EtcdRun, ACampaignsTimelineIsPlayedProvenAndItsRecoveryJudged) {
   EXPECT_THAT(repeat, HasSubstr("--nemesis membership,rolling-restart,pause"));
   EXPECT_THAT(repeat, HasSubstr("nemesis.timeline="));
   EXPECT_TRUE(nothing_left_within(seconds(1)));
+
+  // Had nobody seen the pause take effect, the run would not say that the target bears it.
+  const std::string run = document->find("directory")->string();
+  std::string history = contents(run + "/history.jsonl");
+  const std::string seen = R"("f":"pause","value":{"id":3,"step":"confirmed")";
+  const std::size_t at = history.find(seen);
+  ASSERT_NE(at, std::string::npos);
+  std::ofstream(run + "/history.jsonl") << history.replace(at + seen.size() - 10, 9, "unconfirmed");
+  const auto again = run_program(ordeal({"report", run}));
+  EXPECT_EQ(again.exit_code, 2) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("never seen to take effect: pause (tried 1 times, 1 injected)"));
 }
 
 TEST_F(EtcdRun, SerializableReadsUnderPartitionsAreCaughtAndExplainedBriefly) {
