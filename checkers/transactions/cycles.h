@@ -26,7 +26,8 @@ struct CycleSearch {
 // `out_of_budget` is asked now and then.
 [[nodiscard]] CycleSearch find_cycles(const DependencyGraph& graph, const std::function<bool()>& out_of_budget);
 
-// A cycle without helpers and points in time: what remains are edges between transactions.
+// A cycle without helpers and points in time: what remains are edges between transactions. Where time leads into the cycle it
+// leads as far as it can, so nobody stands between who came before them anyway.
 [[nodiscard]] std::vector<Edge> between_transactions(const DependencyGraph& graph, const std::vector<Edge>& cycle);
 
 // A cycle as a finding: one sentence an edge, and its picture. `why` says in its own words why an edge holds; where it
