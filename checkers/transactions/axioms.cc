@@ -33,9 +33,8 @@ class Axioms {
     index();
     past_ = components(in_.graph, mask());
     if (past_.size.size() != in_.graph.size()) {
-      // Without sessions this is G1c, with real time G1c-realtime, which were reported as such.
-      if (extra_ != kProcess) return {true, std::nullopt};
-      return {true, circle("causality-cycle")};
+      // This is G1c, G1c-process or G1c-realtime, which were reported as such.
+      return {true, std::nullopt};
     }
     switch (axiom_) {
       case Axiom::read_committed: read_committed(); break;

@@ -342,6 +342,26 @@ class Search {
   std::uint32_t epoch_ = 0;
 };
 
+// Lets each edge of time lead to the last transaction of the cycle that it can lead to.
+void shorten(const DependencyGraph& graph, std::vector<Edge>& cycle) {
+  constexpr std::size_t kMostEdges = 2000;  // of longer cycles only a part is told
+  if (cycle.size() > kMostEdges) return;
+  const std::uint32_t begin = cycle.front().from;
+  for (std::size_t left = cycle.size(); left > 0; --left) {
+    if (cycle[0].kind == EdgeKind::realtime) {
+      std::size_t last = 0;
+      for (std::size_t i = 1; i + 1 < cycle.size(); ++i) {
+        if (graph.ended_before(cycle[0].from, cycle[i].to)) last = i;
+      }
+      cycle[0].to = cycle[last].to;
+      cycle.erase(cycle.begin() + 1, cycle.begin() + 1 + static_cast<std::ptrdiff_t>(last));
+    }
+    std::rotate(cycle.begin(), cycle.begin() + 1, cycle.end());
+  }
+  const auto first = std::find_if(cycle.begin(), cycle.end(), [&](const Edge& edge) { return edge.from == begin; });
+  if (first != cycle.end()) std::rotate(cycle.begin(), first, cycle.end());
+}
+
 }  // namespace
 
 std::vector<Edge> between_transactions(const DependencyGraph& graph, const std::vector<Edge>& cycle) {
@@ -359,6 +379,7 @@ std::vector<Edge> between_transactions(const DependencyGraph& graph, const std::
     }
     out.push_back(edge);
   }
+  shorten(graph, out);
   return out;
 }
 

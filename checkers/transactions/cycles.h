@@ -25,7 +25,8 @@ struct CycleSearch {
 
 [[nodiscard]] CycleSearch find_cycles(const DependencyGraph& graph, const Limits& limits);
 
-// A cycle without helpers and points in time: what remains are edges between transactions.
+// A cycle without helpers and points in time: what remains are edges between transactions. Where time leads into the cycle it
+// leads as far as it can, so nobody stands between who came before them anyway.
 [[nodiscard]] std::vector<Edge> between_transactions(const DependencyGraph& graph, const std::vector<Edge>& cycle);
 
 // A cycle as a finding: one sentence an edge, and its picture. `why` says in its own words why an edge holds; where it

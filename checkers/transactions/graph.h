@@ -86,6 +86,8 @@ class DependencyGraph {
   [[nodiscard]] bool is_transaction(std::uint32_t node) const { return node < transactions_; }
   // False for transactions that may not have committed; true for everything else.
   [[nodiscard]] bool acknowledged(std::uint32_t node) const { return !is_transaction(node) || txns_->outcome[node] == Outcome::ok; }
+  // In real time; nothing is known to come after transactions that may not have committed.
+  [[nodiscard]] bool ended_before(TxnIndex a, TxnIndex b) const { return txns_->completion[a] != kNoEvent && txns_->completion[a] < txns_->invocation[b]; }
   [[nodiscard]] std::size_t edge_count() const { return edges_.size(); }
   // Calls f(edge) for all stored edges of a kind, by the node that they leave.
   template <class F>

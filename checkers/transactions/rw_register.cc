@@ -229,12 +229,13 @@ class RwRegister {
   // What holds at every level: reads come before the versions that replaced theirs.
   void known_edges(KeyIndex k, const std::vector<Version>& versions) {
     for (const Version& version : versions) {
-      // Two updates of one version are a lost update, which further ones need not show again.
+      // Two updates of one version are a lost update, which the readers before further ones need not show again.
       const std::size_t enough = options_.lost_updates_allowed ? version.updates.size() : 2;
-      for (std::size_t i = 0; i < std::min(version.updates.size(), enough); ++i) {
+      for (std::size_t i = 0; i < version.updates.size(); ++i) {
         const TxnIndex update = version.updates[i];
         const std::uint32_t micro = written(versions, k, update);
         if (version.writer != kNone) edges_.add(version.writer, update, micro, EdgeKind::ww);
+        if (i >= enough) continue;
         for (const TxnIndex reader : version.readers) edges_.add(reader, update, micro, EdgeKind::rw);
       }
     }

@@ -345,6 +345,34 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 3 ok [["r","x",[]],["r","y",[1]]]
 )"}));
 
+// All three updates of T5's 7 come after it, also the third, which T5 read: a circle of versions.
+TEST(Transactional, AThirdUpdateOfAVersionIsLaterToo) {
+  const CheckResult result = check(written(R"(0 invoke [["r","x",null],["w","x",1]]
+1 invoke [["r","x",null],["w","x",2]]
+2 invoke [["r","x",null],["w","x",3]]
+3 invoke [["r","x",null],["w","x",7]]
+0 ok [["r","x",7],["w","x",1]]
+1 ok [["r","x",7],["w","x",2]]
+2 ok [["r","x",7],["w","x",3]]
+3 ok [["r","x",3],["w","x",7]]
+)"), "rw-register", "read-uncommitted");
+  EXPECT_EQ(result.verdict, Verdict::invalid);
+}
+
+// A circle through time goes over nobody who merely stands between.
+TEST(Cycles, TimeLeadsAsFarAsItCan) {
+  std::string text = "0 invoke [[\"append\",\"x\",1]]\n0 ok [[\"append\",\"x\",1]]\n";
+  for (int i = 0; i < 5; ++i) {
+    const std::string process = std::to_string(i + 10), value = std::to_string(i);
+    text += process + " invoke [[\"append\",\"y\"," + value + "]]\n" + process + " ok [[\"append\",\"y\"," + value + "]]\n";
+  }
+  text += "1 invoke [[\"append\",\"x\",2]]\n1 ok [[\"append\",\"x\",2]]\n2 invoke [[\"r\",\"x\",null],[\"r\",\"y\",null]]\n2 ok [[\"r\",\"x\",[2,1]],[\"r\",\"y\",[0,1,2,3,4]]]\n";
+  const CheckResult result = check(written(text), "list-append", "strict-serializable");
+  ASSERT_EQ(result.anomalies.size(), 1u);
+  EXPECT_EQ(result.anomalies[0].type, "G0-realtime");
+  EXPECT_EQ(result.anomalies[0].operations.size(), 2u);
+}
+
 TEST(Transactional, CountsWhatNobodySaw) {
   const auto unobserved = [](const char* model, const char* text) {
     const CheckResult result = check(written(text), model, "serializable");
