@@ -6,6 +6,7 @@
 #include "checkers/linearizability/checker.h"
 #include "checkers/consistency/sequential.h"
 #include "checkers/log_pattern.h"
+#include "checkers/recovery.h"
 #include "checkers/stats.h"
 #include "checkers/transactions/checker.h"
 #include "checkers/unhandled_errors.h"
@@ -22,6 +23,7 @@ std::vector<CheckerEntry> all_checkers() {
       {"transactional", "isolation levels of transactions, list-append or rw-register", &transactional_checker},
       {"stats", "operations by function and outcome; unknown when a function never succeeded", &stats_checker},
       {"unhandled-errors", "the errors clients met, by kind, with examples", &unhandled_errors_checker},
+      {"recovery", "the time to recover after each healing of a fault, against a bound", &recovery_checker},
       {"log-pattern", "panics and crashes in the target's logs", &log_pattern_checker},
   };
   for (const WorkloadChecker& one : workload_checkers()) {

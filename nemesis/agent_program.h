@@ -13,7 +13,16 @@
 
 namespace ordeal {
 
-// The program, and the machine it runs on as `uname -m` says it.
+// A program of ours for nodes: its file's name there, and its bytes.
+struct NodeProgram {
+  std::string_view name;
+  std::string_view bytes;
+};
+// Puts it into the fault's folder and then runs the script. Standard output. Requires: the fault is armed.
+[[nodiscard]] Result<std::string> install_and_run(Node& node, std::string_view id, const NodeProgram& program,
+                                                  std::string_view script, Deadline deadline);
+
+// The agent, and the machine it runs on as `uname -m` says it.
 [[nodiscard]] std::string_view agent_program();
 [[nodiscard]] std::string_view agent_machine();
 

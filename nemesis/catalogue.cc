@@ -2,15 +2,28 @@
 
 #include "checkers/base/catalogue.h"
 #include "nemesis/clock.h"
+#include "nemesis/corrupt_files.h"
+#include "nemesis/disk_fault.h"
+#include "nemesis/disk_full.h"
+#include "nemesis/membership.h"
+#include "nemesis/packet_faults.h"
 #include "nemesis/partition.h"
+#include "nemesis/power_loss.h"
 #include "nemesis/processes.h"
 #include "nemesis/resources.h"
+#include "nemesis/rolling.h"
 
 namespace ordeal {
 
 std::span<const FaultFactory> faults() {
   static const std::vector<FaultFactory> all = {
       partition_fault(),
+      latency_fault(),
+      loss_fault(),
+      duplicate_fault(),
+      reorder_fault(),
+      corrupt_fault(),
+      bandwidth_fault(),
       kill_fault(),
       pause_fault(),
       restart_fault(),
@@ -18,6 +31,13 @@ std::span<const FaultFactory> faults() {
       files_fault(),
       memory_fault(),
       clock_fault(),
+      membership_fault(),
+      rolling_restart_fault(),
+      rolling_upgrade_fault(),
+      power_loss_fault(),
+      disk_fault(),
+      disk_full_fault(),
+      corrupt_files_fault(),
   };
   return all;
 }

@@ -3,19 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "nemesis/guarded_target.h"
 #include "nemesis/heartbeat.h"
 #include "nemesis/ledger.h"
 #include "nemesis/node_state.h"
 #include "nemesis/parallel.h"
+#include "nemesis/lanes.h"
 #include "nemesis/quorum.h"
-#include "nemesis/schedule.h"
 
 namespace ordeal {
 namespace {
@@ -45,30 +47,48 @@ struct Life {
   FaultRecord record;              // guarded by Driver::mutex_
 };
 
+// A groundwork that is in force.
+struct Laid {
+  std::string name;  // on nodes and in the ledger
+  std::vector<Undo> undo;
+  std::vector<std::size_t> nodes;
+};
+
 class Driver final : public Nemesis {
  public:
-  Driver(DriverOptions options, const FaultContext& context, std::vector<const FaultFactory*> faults)
+  Driver(DriverOptions options, const FaultContext& context, Lanes lanes)
       : options_(std::move(options)),
-        faults_(std::move(faults)),
+        lanes_(std::move(lanes)),
         cluster_(context.cluster),
         target_(context.target, context.cluster),
-        settings_(context.options),
-        schedule_(options_.seed, faults_.size(), options_.interval_s, options_.duration_s),
         heartbeat_(context.cluster, options_.run) {}
 
   Result<void> open_ledger() { return ledger_.open(options_.ledger_path, options_.run, options_.node_spec, cluster_); }
 
+  Result<void> set_up(Deadline deadline) override;
+  Result<void> tear_down(Deadline deadline) override;
   void run(std::stop_token stop, NemesisLog& log) override;
   Result<void> heal_all(Deadline deadline) override;
   std::vector<FaultRecord> records() const override;
+  bool plays_final() const override {
+    return std::any_of(lanes_.all.begin(), lanes_.all.end(), [](const Lane& lane) { return lane.is_final(); });
+  }
 
  private:
+  bool await_slot(const Slot& slot, const std::stop_token& stop);
+  bool await_trigger(Life& life, const Lane& lane, Deadline deadline, const std::stop_token& stop);
+  FaultContext context_of(const Life& life, const Lane& lane, const std::stop_token& stop) {
+    return {cluster_, target_, *lane.options, life.name, stop};
+  }
   void play_lane(std::size_t lane, const std::stop_token& stop);
   void play(std::size_t lane, const Slot& slot, const std::stop_token& stop);
-  Result<std::unique_ptr<Injection>> admit(const Life& life, const Slot& slot, const std::stop_token& stop);
+  Result<std::unique_ptr<Injection>> admit(const Life& life, const Lane& lane, const Slot& slot, const std::stop_token& stop);
+  Result<void> inject(Life& life, const Lane& lane, const std::stop_token& stop);
   void leave(const Life& life);
+  Result<void> complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies, std::vector<Undo>& undo,
+                        std::vector<std::size_t>& nodes) const;
   Result<void> announce(Life& life);
-  Result<void> arm(const Life& life, Deadline deadline);
+  Result<void> arm(const std::string& name, const std::vector<Undo>& undo, const std::vector<std::size_t>& nodes, Deadline deadline);
   void confirm(Life& life);
   void follow(Life& life, Deadline over, const std::stop_token& stop);
   Result<void> heal(Life& life, Deadline deadline);
@@ -79,6 +99,8 @@ class Driver final : public Nemesis {
   void event(const Life& life, std::string_view step, Value::Map more = {});
   void went_wrong(Life& life, const std::string& message);
   std::int64_t now_ns() const;
+  // Since run() began, in which quiet times are counted.
+  double now_s() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
   template <class Change>
   void change(Life& life, Change change_record) {
     const std::lock_guard lock(mutex_);
@@ -86,12 +108,11 @@ class Driver final : public Nemesis {
   }
 
   const DriverOptions options_;
-  const std::vector<const FaultFactory*> faults_;
+  const Lanes lanes_;
   Cluster& cluster_;
   GuardedTarget target_;
-  const Options& settings_;
-  const Schedule schedule_;
   Ledger ledger_;
+  std::vector<Laid> laid_;  // used before and after run() only
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
@@ -104,6 +125,7 @@ class Driver final : public Nemesis {
 
   std::mutex log_mutex_;
   NemesisLog* log_ = nullptr;  // while run() runs; guarded by log_mutex_
+  bool played_main_ = false;   // run() was called; used by its thread only
 
   Heartbeat heartbeat_;  // last: its threads end first
 };
@@ -142,9 +164,12 @@ void Driver::run(std::stop_token stop, NemesisLog& log) {
     began_ns_ = log.now_ns();
     began_ = Clock::now();
   }
+  const bool final_phase = std::exchange(played_main_, true);
+  if (!final_phase) log.record("nemesis", lanes_.describe());
   {
     std::vector<std::jthread> lanes;
-    for (std::size_t lane = 0; lane < faults_.size(); ++lane) {
+    for (std::size_t lane = 0; lane < lanes_.all.size(); ++lane) {
+      if (lanes_.all[lane].is_final() != final_phase) continue;
       lanes.emplace_back([this, lane, &stop] { play_lane(lane, stop); });
     }
   }
@@ -154,39 +179,64 @@ void Driver::run(std::stop_token stop, NemesisLog& log) {
 
 void Driver::play_lane(std::size_t lane, const std::stop_token& stop) {
   for (std::size_t k = 0; !stop.stop_requested(); ++k) {
-    const Slot slot = schedule_.slot(lane, k);
-    if (!pause_for(slot.wait_s, stop)) return;
-    play(lane, slot, stop);
+    const auto slot = lanes_.schedule.slot(lane, k);
+    if (!slot || !await_slot(*slot, stop)) return;
+    play(lane, *slot, stop);
   }
 }
 
+// Until the slot's time. False: the run was stopped meanwhile, or nothing may be injected any more.
+bool Driver::await_slot(const Slot& slot, const std::stop_token& stop) {
+  if (!pause_for(slot.at_s >= 0 ? slot.at_s - now_s() : slot.wait_s, stop)) return false;
+  const double quiet = lanes_.quiet.wait_s(now_s());
+  return !std::isinf(quiet) && pause_for(quiet, stop);
+}
+
+// Until what the lane waits for has happened. False: the run was stopped, or time is up, or nobody can tell.
+bool Driver::await_trigger(Life& life, const Lane& lane, Deadline deadline, const std::stop_token& stop) {
+  NemesisLog* log = nullptr;
+  {
+    const std::lock_guard lock(log_mutex_);
+    log = log_;  // lives as long as run(), which waits for the lanes
+  }
+  const FaultContext context = context_of(life, lane, stop);
+  auto seen = ordeal::await_trigger(*lane.trigger, context, *log, deadline, stop);
+  if (!seen) went_wrong(life, seen.error().message);
+  if (!seen || !*seen) return false;
+  event(life, "triggered", {{Value("trigger"), Value(lane.trigger->text)}, {Value("evidence"), Value(**seen)}});
+  return pause_for(lane.after_s, stop);
+}
+
 // One injection from beginning to end.
-void Driver::play(std::size_t lane, const Slot& slot, const std::stop_token& stop) {
+void Driver::play(std::size_t number, const Slot& slot, const std::stop_token& stop) {
+  static constexpr auto kFar = std::chrono::hours(24 * 365);
+  const Lane& lane = lanes_.all[number];
   const auto life = std::make_shared<Life>();
   life->id = slot.id;
   life->name = fmt::format("{}-{}", options_.run, slot.id);
-  life->fault = faults_[lane];
+  life->fault = lane.fault;
   life->record.id = slot.id;
-  life->record.fault = life->fault->name;
-  auto admitted = admit(*life, slot, stop);
-  if (admitted && *admitted == nullptr) return;  // stopped before its turn came
+  life->record.fault = lane.fault->name;
+  life->record.planned_ns = now_ns();
   {
     const std::lock_guard lock(mutex_);
     lives_.push_back(life);
   }
+  event(*life, "planned");
+  if (lane.trigger && !await_trigger(*life, lane, Clock::now() + kFar, stop)) return;
+  auto admitted = admit(*life, lane, slot, stop);
+  if (admitted && *admitted == nullptr) return;  // stopped before its turn came
   if (!admitted) return went_wrong(*life, admitted.error().message);
   life->injection = *std::move(admitted);
   if (auto announced = announce(*life); !announced) {
     leave(*life);
     return went_wrong(*life, announced.error().message);
   }
-  const Deadline deadline = in_seconds(options_.step_timeout_s);
-  auto injected = arm(*life, deadline);
-  if (injected) injected = life->injection->inject(deadline);
-  if (injected) {
+  if (auto injected = inject(*life, lane, stop); injected) {
     change(*life, [&](FaultRecord& record) { record.injected_ns = now_ns(); });
     event(*life, "injected");
-    const Deadline over = in_seconds(slot.duration_s);
+    const double stay = std::min(slot.duration_s, std::max(0.0, lanes_.quiet.next_s(now_s()) - now_s()));
+    const Deadline over = in_seconds(stay);
     confirm(*life);
     follow(*life, over, stop);
   } else {
@@ -196,18 +246,32 @@ void Driver::play(std::size_t lane, const Slot& slot, const std::stop_token& sto
   // not come on top of it.
   while (true) {
     const bool last = stop.stop_requested();
-    if (heal(*life, in_seconds(options_.heal_timeout_s))) break;
+    if (heal(*life, in_seconds(options_.heal_timeout_s + life->injection->takes_s()))) break;
     if (last) return;
   }
   leave(*life);
 }
 
+// Arms the nodes and injects. An operation is over in milliseconds: a lane that wants one under way looks for it once
+// more when everything is ready, so that only the injection itself lies in between.
+Result<void> Driver::inject(Life& life, const Lane& lane, const std::stop_token& stop) {
+  static constexpr double kOperationPatience = 10;
+  const double patience = options_.step_timeout_s + life.injection->takes_s();
+  if (auto armed = arm(life.name, life.undo, life.nodes, in_seconds(patience)); !armed) return armed;
+  if (lane.trigger && lane.trigger->kind == Trigger::Kind::operation &&
+      !await_trigger(life, lane, in_seconds(kOperationPatience), stop)) {
+    return fail(ErrorCode::timeout, fmt::format("no operation {} was under way when all was ready", lane.trigger->what));
+  }
+  return life.injection->inject(in_seconds(patience));
+}
+
 // Plans the injection when its turn has come. Planned anew after each wait, since who leads may have changed, but from
 // the same generator, so that the draws are the same. Null: the run was stopped.
-Result<std::unique_ptr<Injection>> Driver::admit(const Life& life, const Slot& slot, const std::stop_token& stop) {
+Result<std::unique_ptr<Injection>> Driver::admit(const Life& life, const Lane& lane, const Slot& slot,
+                                                 const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   const std::uint64_t ticket = next_ticket_++;
-  const FaultContext context{cluster_, target_, settings_, life.name};
+  const FaultContext context = context_of(life, lane, stop);
   while (!stop.stop_requested()) {
     lock.unlock();
     std::mt19937_64 random = slot.random;
@@ -223,7 +287,8 @@ Result<std::unique_ptr<Injection>> Driver::admit(const Life& life, const Slot& s
     for (const auto& [earlier, one] : waiting_) {
       if (earlier < ticket) others.push_back(one);
     }
-    if (!options_.keep_quorum || may_join(cluster_.size(), std::move(others), wanted)) {
+    const bool quiet = lanes_.quiet.wait_s(now_s()) > 0;
+    if (!quiet && (!options_.keep_quorum || may_join(cluster_.size(), std::move(others), wanted))) {
       waiting_.erase(ticket);
       in_force_[life.id] = wanted;
       changed_.notify_all();
@@ -242,17 +307,59 @@ void Driver::leave(const Life& life) {
   changed_.notify_all();
 }
 
+// The complete undo scripts around those of a fault or a groundwork, and the nodes they are for.
+Result<void> Driver::complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies, std::vector<Undo>& undo,
+                              std::vector<std::size_t>& nodes) const {
+  for (const Undo& one : bodies) {
+    auto index = node_index(cluster_, one.node);
+    if (!index) return fail(index.error());
+    nodes.push_back(*index);
+    undo.push_back({one.node, undo_script(name, fault, one.script)});
+  }
+  return {};
+}
+
+// The same order as with a fault: first what undoes it is on disk, here and on the nodes.
+Result<void> Driver::set_up(Deadline deadline) {
+  std::vector<std::pair<const Groundwork*, const Options*>> wanted;
+  for (const Lane& lane : lanes_.all) {
+    const Groundwork* groundwork = lane.fault->groundwork == nullptr ? nullptr : lane.fault->groundwork(*lane.options);
+    const bool known = std::any_of(wanted.begin(), wanted.end(), [&](const auto& one) { return one.first == groundwork; });
+    if (groundwork != nullptr && !known) wanted.emplace_back(groundwork, lane.options.get());
+  }
+  for (const auto& [one, settings] : wanted) {
+    Laid laid;
+    laid.name = groundwork_id(options_.run + "-", one->name);
+    const FaultContext context{cluster_, target_, *settings, laid.name, {}};
+    if (auto done = complete(laid.name, one->name, one->undo(context), laid.undo, laid.nodes); !done) return done;
+    if (auto done = ledger_.opened(laid.name, one->name, Value::map(), laid.undo); !done) return done;
+    laid_.push_back(laid);
+    heartbeat_.hold(laid.nodes);
+    if (auto done = arm(laid.name, laid.undo, laid.nodes, deadline); !done) return done;
+    if (auto done = one->lay(context, deadline); !done) return fail(done.error().during("laying the groundwork " + one->name));
+  }
+  return {};
+}
+
+Result<void> Driver::tear_down(Deadline deadline) {
+  while (!laid_.empty()) {
+    const Laid& laid = laid_.back();
+    std::vector<std::string> scripts;
+    for (const Undo& one : laid.undo) scripts.push_back(one.script);
+    if (auto done = all_done(run_scripts(cluster_, laid.nodes, scripts, deadline)); !done) return done;
+    heartbeat_.release(laid.nodes);
+    if (auto done = ledger_.closed(laid.name, "driver"); !done) return done;
+    laid_.pop_back();
+  }
+  return {};
+}
+
 // Everything that must be known and on disk before a node is touched.
 Result<void> Driver::announce(Life& life) {
   if (auto done = life.injection->prepare(in_seconds(options_.step_timeout_s)); !done) return done;
   const Value description = life.injection->describe();
   const auto nodes = life.injection->nodes();
-  for (Undo& one : life.injection->undo()) {
-    auto index = node_index(cluster_, one.node);
-    if (!index) return fail(index.error());
-    life.nodes.push_back(*index);
-    life.undo.push_back({one.node, undo_script(life.name, life.fault->name, one.script)});
-  }
+  if (auto done = complete(life.name, life.fault->name, life.injection->undo(), life.undo, life.nodes); !done) return done;
   change(life, [&](FaultRecord& record) {
     record.nodes = nodes;
     record.description = description;
@@ -267,16 +374,17 @@ Result<void> Driver::announce(Life& life) {
 }
 
 // Puts the undo scripts on the nodes and starts their watchdogs.
-Result<void> Driver::arm(const Life& life, Deadline deadline) {
+Result<void> Driver::arm(const std::string& name, const std::vector<Undo>& undo, const std::vector<std::size_t>& nodes,
+                         Deadline deadline) {
   std::vector<std::string> scripts;
-  for (const Undo& one : life.undo) scripts.push_back(arm_script(life.name, one.script, options_.dead_man_s));
-  auto done = all_done(run_scripts(cluster_, life.nodes, scripts, deadline));
+  for (const Undo& one : undo) scripts.push_back(arm_script(name, one.script, options_.dead_man_s));
+  auto done = all_done(run_scripts(cluster_, nodes, scripts, deadline));
   if (!done) return fail(done.error().during("preparing the node to undo the fault by itself"));
   return done;
 }
 
 void Driver::confirm(Life& life) {
-  const auto seen = life.injection->confirm(in_seconds(options_.confirm_timeout_s));
+  const auto seen = life.injection->confirm(in_seconds(options_.confirm_timeout_s + life.injection->takes_s()));
   if (!seen) return went_wrong(life, seen.error().during("confirming").message);
   change(life, [&](FaultRecord& record) {
     record.evidence = seen->evidence;
@@ -329,7 +437,7 @@ Result<void> Driver::heal(Life& life, Deadline deadline) {
     event(life, "heal");
   }
   while (true) {
-    const auto done = undo_once(life, std::min(deadline, in_seconds(10)));
+    const auto done = undo_once(life, std::min(deadline, in_seconds(10 + life.injection->takes_s())));
     if (done) break;
     if (Clock::now() + std::chrono::seconds(1) >= deadline) {
       went_wrong(life, done.error().during("healing").message);
@@ -347,7 +455,8 @@ Result<void> Driver::heal(Life& life, Deadline deadline) {
 }
 
 void Driver::confirm_healed(Life& life) {
-  const auto seen = life.injection->confirm_healed(in_seconds(options_.confirm_timeout_s));
+  const auto seen =
+      life.injection->confirm_healed(in_seconds(options_.confirm_timeout_s + life.injection->takes_s()));
   if (!seen) return went_wrong(life, seen.error().during("confirming that it is healed").message);
   change(life, [&](FaultRecord& record) {
     record.heal_evidence = seen->evidence;
@@ -386,43 +495,37 @@ std::vector<FaultRecord> Driver::records() const {
 
 }  // namespace
 
-std::vector<OptionSpec> nemesis_options() {
-  using Type = OptionSpec::Type;
-  const DriverOptions standard;
-  return {
-      {"nemesis.quorum", Type::string, "keep",
-       "keep: a fault waits while, together with those in force, it would leave no majority of nodes that can work; any: "
-       "it does not wait",
-       std::nullopt, std::nullopt, {"keep", "any"}},
-      {"nemesis.dead-man", Type::integer, standard.dead_man_s,
-       "seconds without a word from the controller after which a node undoes its faults by itself (up to one second "
-       "later)",
-       1, 3600},
-  };
-}
-
 DriverOptions driver_options(const Plan& plan, std::string ledger_path) {
   DriverOptions out;
   out.seed = plan.seed;
   out.interval_s = plan.nemesis_interval_s;
   out.duration_s = plan.nemesis_duration_s;
+  out.time_limit_s = plan.time_limit_s;
   out.ledger_path = std::move(ledger_path);
   out.node_spec = plan.nodes;
-  if (plan.options.has("nemesis.quorum")) out.keep_quorum = plan.options.string("nemesis.quorum") == "keep";
-  if (plan.options.has("nemesis.dead-man")) out.dead_man_s = static_cast<int>(plan.options.integer("nemesis.dead-man"));
+  if (!plan.options.has("nemesis.schedule")) return out;
+  const Options& options = plan.options;
+  out.schedule = options.string("nemesis.schedule");
+  out.timeline = options.string("nemesis.timeline");
+  out.trigger = options.string("nemesis.trigger");
+  out.swarm = options.boolean("nemesis.swarm");
+  out.quiet_s = options.seconds("nemesis.quiet");
+  out.quiet_every_s = options.seconds("nemesis.quiet-every");
+  out.quiet_end_s = options.seconds("nemesis.quiet-end");
+  out.skip_inapplicable = options.string("nemesis.inapplicable") == "skip";
+  out.keep_quorum = options.string("nemesis.quorum") == "keep";
+  out.dead_man_s = static_cast<int>(options.integer("nemesis.dead-man"));
   return out;
 }
 
 Result<std::unique_ptr<Nemesis>> make_driver(DriverOptions options, const FaultContext& context,
                                              std::vector<const FaultFactory*> faults) {
-  for (const FaultFactory* fault : faults) {
-    const std::string problem = fault->inapplicable == nullptr ? "" : fault->inapplicable(context);
-    if (!problem.empty()) return fail(ErrorCode::usage, fmt::format("fault {}: {}", fault->name, problem));
-  }
+  auto lanes = make_lanes(options, context, faults);
+  if (!lanes) return fail(lanes.error());
   // Names only; nothing of the schedule depends on it.
   if (options.run.empty()) options.run = fmt::format("{:08x}", std::random_device()());
   ORDEAL_CHECK(is_fault_id(options.run) && options.run.size() <= 12, "the run's name goes into names on nodes");
-  auto driver = std::make_unique<Driver>(std::move(options), context, std::move(faults));
+  auto driver = std::make_unique<Driver>(std::move(options), context, *std::move(lanes));
   if (auto opened = driver->open_ledger(); !opened) return fail(opened.error());
   return driver;
 }

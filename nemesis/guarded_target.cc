@@ -23,6 +23,27 @@ Result<void> GuardedTarget::start(Node& node) {
   return locked(node, [&] { return target_.start(node); });
 }
 
+Result<void> GuardedTarget::stop(Node& node) {
+  return locked(node, [&] { return target_.stop(node); });
+}
+
+Result<void> GuardedTarget::GuardedMembership::remove(Node& node, Deadline deadline) {
+  return owner_.locked(node, [&] { return owner_.target_.membership()->remove(node, deadline); });
+}
+
+Result<void> GuardedTarget::GuardedMembership::add(Node& node, Deadline deadline) {
+  return owner_.locked(node, [&] { return owner_.target_.membership()->add(node, deadline); });
+}
+
+void GuardedTarget::GuardedVersions::choose(Node& node, Version version) {
+  const std::lock_guard lock(owner_.nodes_.at(&node));
+  owner_.target_.versions()->choose(node, version);
+}
+
+Result<Target::Versions::Running> GuardedTarget::GuardedVersions::running(Node& node, Deadline deadline) {
+  return owner_.locked(node, [&] { return owner_.target_.versions()->running(node, deadline); });
+}
+
 Result<void> GuardedTarget::GuardedProcesses::kill(Node& node) {
   return owner_.locked(node, [&] { return owner_.target_.processes()->kill(node); });
 }

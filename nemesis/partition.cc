@@ -1,20 +1,22 @@
 #include "nemesis/partition.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <cmath>
+#include <optional>
 #include <set>
-#include <sstream>
 #include <thread>
 
 #include "checkers/base/catalogue.h"
+#include "nemesis/cluster_addresses.h"
 #include "nemesis/draw.h"
 #include "nemesis/grudge.h"
 #include "nemesis/links.h"
+#include "nemesis/packet_agent.h"
 #include "nemesis/packet_filter.h"
 #include "nemesis/parallel.h"
+#include "nemesis/ports.h"
 #include "nemesis/selector.h"
 
 namespace ordeal {
@@ -22,12 +24,10 @@ namespace {
 
 // Long enough for any link on which a cluster would run, short enough to keep injection and proof near a second.
 constexpr int kProbeWaitMs = 700;
-
-bool is_literal(const std::string& address) {
-  std::array<unsigned char, sizeof(in6_addr)> buffer{};
-  return ::inet_pton(AF_INET, address.c_str(), buffer.data()) == 1 ||
-         ::inet_pton(AF_INET6, address.c_str(), buffer.data()) == 1;
-}
+// For a cut that comes and goes: many looks are better than long ones.
+constexpr int kFlapWaitMs = 200;
+// Phases that last longer than this cannot both be seen while the fault is confirmed.
+constexpr double kLongFlap_s = 4;
 
 Value names_value(const Cluster& cluster, const std::vector<std::size_t>& nodes) {
   Value out = Value::list();
@@ -44,7 +44,9 @@ class Partition final : public Injection {
         one_way_(one_way),
         grudge_(std::move(grudge)),
         note_(std::move(note)),
-        port_(static_cast<int>(context.options.integer("partition.probe-port"))) {}
+        ports_(parse_ports(context.options.string("partition.ports")).value_or(std::vector<int>())),
+        flap_s_(context.options.seconds("partition.flap")),
+        port_(ports_.empty() ? static_cast<int>(context.options.integer("partition.probe-port")) : ports_.front()) {}
 
   Value describe() const override;
   std::vector<std::string> nodes() const override { return node_names(cluster_, filtering()); }
@@ -60,13 +62,18 @@ class Partition final : public Injection {
     return std::binary_search(grudge_.drops[at].begin(), grudge_.drops[at].end(), from);
   }
   std::vector<std::size_t> filtering() const;
-  std::vector<std::string> all_addresses(std::size_t node) const;
-  std::vector<std::string> probed_addresses(std::size_t from, std::size_t to) const;
-  Result<void> look_up_addresses(Deadline deadline);
+  // What one node does with the packets of others, by their addresses.
+  struct Rules {
+    std::vector<std::string> drop;
+    std::vector<std::string> count;  // to show that they arrive
+  };
+  bool flaps() const { return flap_s_ > 0; }
+  std::vector<FilterRule> filter_rules(const std::vector<std::string>& sources, const std::string& action) const;
   Result<void> make_rules();
-  Result<void> check_tools() const;
+  Result<void> inject_flapping(Deadline deadline);
   void baseline(Deadline deadline);
   Observation observe(Deadline deadline) const;
+  Observation observe_flapping(Deadline deadline) const;
   std::string link_name(const Probe& probe) const;
 
   Cluster& cluster_;
@@ -75,10 +82,12 @@ class Partition final : public Injection {
   bool one_way_;
   Grudge grudge_;
   std::string note_;
+  std::vector<int> ports_;  // empty: all
+  double flap_s_;           // 0: the cut stays
   int port_;
   // Filled by prepare().
-  std::vector<NodeAddresses> addresses_;
-  std::vector<FilterRules> rules_;
+  std::optional<ClusterAddresses> addresses_;
+  std::vector<Rules> rules_;  // by node
   std::vector<Probe> cut_probes_;     // across cut links, answered before the injection
   std::vector<Probe> intact_probes_;  // along links that stay, answered before
 };
@@ -90,6 +99,9 @@ Value Partition::describe() const {
   Value groups = Value::list();
   for (const auto& group : grudge_.groups) groups.items().push_back(names_value(cluster_, group));
   out.set("groups", std::move(groups));
+  if (!ports_.empty()) out.set("ports", ports_text(ports_));
+  if (flaps()) out.set("flap_s", flap_s_);
+  out.set("mechanism", flaps() ? "iptables (NFQUEUE) and agent" : "iptables");
   Value deaf = Value::map();
   for (std::size_t i = 0; i < grudge_.drops.size(); ++i) {
     if (!grudge_.drops[i].empty()) deaf.set(cluster_.at(i).name(), names_value(cluster_, grudge_.drops[i]));
@@ -110,103 +122,21 @@ std::vector<std::size_t> Partition::filtering() const {
   return {out.begin(), out.end()};
 }
 
-std::vector<std::string> Partition::all_addresses(std::size_t node) const {
-  const NodeAddresses& own = addresses_[node];
-  std::vector<std::string> out = own.v4;
-  out.insert(out.end(), own.v6.begin(), own.v6.end());
-  out.insert(out.end(), own.v6_link.begin(), own.v6_link.end());
-  // Behind address translation the cluster's name for a node is none of its own addresses.
-  const std::string& named = cluster_.at(node).address();
-  if (is_literal(named) && std::find(out.begin(), out.end(), named) == out.end()) out.push_back(named);
-  return out;
-}
-
-// Where `from` tries to reach `to`: the address that the cluster uses and, where both have IPv6, one of that, too.
-std::vector<std::string> Partition::probed_addresses(std::size_t from, std::size_t to) const {
-  const NodeAddresses& peer = addresses_[to];
-  std::vector<std::string> out;
-  const std::string& named = cluster_.at(to).address();
-  if (is_literal(named)) {
-    out.push_back(named);
-  } else if (!peer.v4.empty()) {
-    out.push_back(peer.v4.front());
-  }
-  const bool both_v6 = !peer.v6.empty() && !addresses_[from].v6.empty();
-  if (both_v6 && (out.empty() || !is_v6(out.front()))) out.push_back(peer.v6.front());
-  return out;
-}
-
-Result<void> Partition::look_up_addresses(Deadline deadline) {
-  std::vector<std::size_t> everyone(cluster_.size());
-  for (std::size_t i = 0; i < everyone.size(); ++i) everyone[i] = i;
-  const auto found = on_each(everyone, [&](std::size_t node) {
-    Command command = root_script(addresses_script(), deadline);
-    command.sudo = false;  // sudo forgets from where the controller comes
-    return run_ok(cluster_.at(node), command);
-  });
-  if (auto all = all_done(found); !all) return fail(all.error().during("looking up the nodes' addresses"));
-  addresses_.clear();
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    auto parsed = parse_addresses(*found[i]);
-    if (!parsed) return fail(parsed.error().during(cluster_.at(i).name()));
-    addresses_.push_back(*std::move(parsed));
-  }
-  return {};
-}
-
-Result<void> Partition::check_tools() const {
-  for (const std::size_t node : filtering()) {
-    std::vector<std::string> sources = rules_[node].drop;
-    sources.insert(sources.end(), rules_[node].count.begin(), rules_[node].count.end());
-    std::istringstream missing(addresses_[node].missing);
-    std::string tool;
-    while (missing >> tool) {
-      const bool v6_tool = tool.starts_with("ip6");
-      const bool needed = tool.starts_with("ip") && std::any_of(sources.begin(), sources.end(), [&](const auto& source) {
-                            return is_v6(source) == v6_tool;
-                          });
-      if (!needed) continue;
-      return fail(ErrorCode::unsupported, fmt::format("{}: a partition needs {}, which is not there; install the package "
-                                                      "iptables on the node", cluster_.at(node).name(), tool));
-    }
-  }
-  return {};
-}
-
 Result<void> Partition::make_rules() {
   rules_.assign(cluster_.size(), {});
   for (std::size_t at = 0; at < cluster_.size(); ++at) {
-    // An address that several nodes have (a container bridge, a virtual address) cannot tell them apart, and packets
-    // of the node itself must pass.
-    std::set<std::string> spared;
-    for (std::size_t other = 0; other < cluster_.size(); ++other) {
-      if (drops(at, other)) continue;
-      for (auto& address : all_addresses(other)) spared.insert(std::move(address));
-    }
-    // A node without IPv6 but for link-local addresses does without ip6tables.
-    const bool v4_only = addresses_[at].v6.empty() && addresses_[at].missing.find("ip6tables") != std::string::npos;
     for (const std::size_t from : grudge_.drops[at]) {
-      const std::size_t before = rules_[at].drop.size();
-      for (const auto& address : all_addresses(from)) {
-        if (address == addresses_[at].controller) {
-          return fail(ErrorCode::unsupported,
-                      fmt::format("the controller reaches {} from {}, an address of {}: a partition between the two "
-                                  "would cut off the controller; run it from, or jump through, a machine that is not "
-                                  "part of the cluster",
-                                  cluster_.at(at).name(), address, cluster_.at(from).name()));
-        }
-        if (!spared.contains(address) && !(v4_only && is_v6(address))) rules_[at].drop.push_back(address);
-      }
-      if (rules_[at].drop.size() == before) {
-        return fail(ErrorCode::unsupported, fmt::format("{} has no address of its own by which {} could drop its packets",
-                                                        cluster_.at(from).name(), cluster_.at(at).name()));
-      }
+      auto sources = addresses_->sources(at, from, grudge_.drops[at]);
+      if (!sources) return fail(sources.error());
+      rules_[at].drop.insert(rules_[at].drop.end(), sources->begin(), sources->end());
     }
   }
   if (!one_way_) return {};
   for (const auto& [a, b] : grudge_.cut) {
     const auto [hearing, deaf] = drops(a, b) ? std::pair{b, a} : std::pair{a, b};
-    for (auto& address : all_addresses(deaf)) rules_[hearing].count.push_back(std::move(address));
+    auto sources = addresses_->sources(hearing, deaf, {deaf});
+    if (!sources) return fail(sources.error());
+    rules_[hearing].count.insert(rules_[hearing].count.end(), sources->begin(), sources->end());
   }
   return {};
 }
@@ -217,7 +147,7 @@ void Partition::baseline(Deadline deadline) {
   for (std::size_t from = 0; from < cluster_.size(); ++from) {
     for (std::size_t to = 0; to < cluster_.size(); ++to) {
       if (from == to) continue;
-      for (auto& address : probed_addresses(from, to)) all.push_back({from, to, std::move(address)});
+      for (auto& address : addresses_->reachable(from, to)) all.push_back({from, to, std::move(address)});
     }
   }
   const auto links = probe_links(cluster_, all, port_, kProbeWaitMs, deadline);
@@ -231,24 +161,52 @@ void Partition::baseline(Deadline deadline) {
 }
 
 Result<void> Partition::prepare(Deadline deadline) {
-  if (auto done = look_up_addresses(deadline); !done) return done;
+  auto found = ClusterAddresses::look_up(cluster_, deadline);
+  if (!found) return fail(found.error());
+  addresses_ = *std::move(found);
   if (auto done = make_rules(); !done) return done;
-  if (auto done = check_tools(); !done) return done;
   baseline(deadline);
   return {};
 }
 
+std::vector<FilterRule> Partition::filter_rules(const std::vector<std::string>& sources, const std::string& action) const {
+  std::vector<FilterRule> out;
+  for (const auto& source : sources) {
+    for (const auto& match : port_matches(ports_)) out.push_back({source, match, action});
+  }
+  return out;
+}
+
 std::vector<Undo> Partition::undo() const {
+  const std::string script = flaps() ? packet_agent_undo_script(id_) : filter_remove_script(id_, {FilterChain()});
   std::vector<Undo> out;
-  for (const std::size_t node : filtering()) out.push_back({cluster_.at(node).name(), filter_remove_script(id_)});
+  for (const std::size_t node : filtering()) out.push_back({cluster_.at(node).name(), script});
   return out;
 }
 
 Result<void> Partition::inject(Deadline deadline) {
+  if (flaps()) return inject_flapping(deadline);
   const auto nodes = filtering();
   std::vector<std::string> scripts;
-  for (const std::size_t node : nodes) scripts.push_back(filter_install_script(id_, rules_[node]));
+  for (const std::size_t node : nodes) {
+    FilterChain chain{"filter", "INPUT", filter_rules(rules_[node].drop, "-j DROP")};
+    for (auto& rule : filter_rules(rules_[node].count, "")) chain.rules.push_back(std::move(rule));
+    scripts.push_back(filter_install_script(id_, {std::move(chain)}));
+  }
   return all_done(run_scripts(cluster_, nodes, scripts, deadline));
+}
+
+// The agents drop the packets in the first half of each period; they need no word from each other, since they go by the
+// wall clock.
+Result<void> Partition::inject_flapping(Deadline deadline) {
+  const std::string effect = fmt::format("flap {}", std::llround(flap_s_ * 1e6));
+  return all_done(on_each(filtering(), [&](std::size_t node) -> Result<std::string> {
+    auto queue = start_packet_agent(cluster_.at(node), id_, 0, effect, deadline);
+    if (!queue) return fail(queue.error());
+    auto chains = queue_chains(*queue, filter_rules(rules_[node].drop, ""));
+    for (auto& rule : filter_rules(rules_[node].count, "")) chains.back().rules.push_back(std::move(rule));
+    return run_ok(cluster_.at(node), root_script(filter_install_script(id_, chains), deadline));
+  }));
 }
 
 std::string Partition::link_name(const Probe& probe) const {
@@ -287,7 +245,7 @@ Observation Partition::observe(Deadline deadline) const {
       }
       return total;
     };
-    const FilterRules& rules = rules_[nodes[i]];
+    const Rules& rules = rules_[nodes[i]];
     dropped += sum(rules.drop);
     heard += sum(rules.count);
     const bool saw_all = (rules.drop.empty() || sum(rules.drop) > 0) && (rules.count.empty() || sum(rules.count) > 0);
@@ -310,7 +268,31 @@ Observation Partition::observe(Deadline deadline) const {
   return out;
 }
 
+// Looks until every link was seen cut and was seen open.
+Observation Partition::observe_flapping(Deadline deadline) const {
+  std::vector<bool> cut(cut_probes_.size(), false);
+  std::vector<bool> open(cut_probes_.size(), false);
+  const auto all = [](const std::vector<bool>& seen) { return std::count(seen.begin(), seen.end(), true); };
+  const auto n = static_cast<std::ptrdiff_t>(cut_probes_.size());
+  while (all(cut) < n || all(open) < n) {
+    const auto links = probe_links(cluster_, cut_probes_, port_, kFlapWaitMs, deadline);
+    for (std::size_t i = 0; i < links.size(); ++i) {
+      if (links[i] == Link::silent) cut[i] = true;
+      if (links[i] == Link::open) open[i] = true;
+    }
+    if (std::chrono::steady_clock::now() + std::chrono::milliseconds(2 * kFlapWaitMs) > deadline) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  }
+  const bool both_expected = flap_s_ / 2 < kLongFlap_s;
+  Observation out;
+  out.confirmed = n > 0 && all(cut) == n && (all(open) == n || !both_expected);
+  out.evidence = fmt::format("of {} connections across the cut, all answered before, {} met silence at times, and {} were "
+                             "answered at others", n, all(cut), all(open));
+  return out;
+}
+
 Result<Observation> Partition::confirm(Deadline deadline) {
+  if (flaps() && !cut_probes_.empty()) return observe_flapping(deadline);
   Observation seen;
   for (int attempt = 0; attempt < 3; ++attempt) {
     seen = observe(deadline);
@@ -326,12 +308,17 @@ Result<Observation> Partition::confirm_healed(Deadline deadline) {
     out.evidence = "no proof: none of the cut links answered before the injection";
     return out;
   }
+  // One that flaps is healed when it is open for longer than it was at a time.
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto enough = std::chrono::duration<double>(flaps() ? std::min(0.6 * flap_s_, kLongFlap_s / 2) : 0);
+  auto since = now();
   while (true) {
     const auto links = probe_links(cluster_, cut_probes_, port_, kProbeWaitMs, deadline);
     const auto open = static_cast<std::size_t>(std::count(links.begin(), links.end(), Link::open));
-    out.confirmed = open == links.size();
+    if (open < links.size()) since = now();
+    out.confirmed = open == links.size() && now() - since >= enough;
     out.evidence = fmt::format("{} of {} connections across the former cut answer", open, links.size());
-    if (!out.confirmed) {
+    if (open < links.size()) {
       const auto at = std::find_if(links.begin(), links.end(), [](Link link) { return link != Link::open; });
       out.evidence += "; not " + link_name(cut_probes_[static_cast<std::size_t>(at - links.begin())]);
     }
@@ -348,6 +335,12 @@ std::string inapplicable(const FaultContext& context) {
   }
   const std::size_t n = context.cluster.size();
   if (n < 2) return "a partition needs two nodes or more";
+  if (const auto ports = parse_ports(context.options.string("partition.ports")); !ports) {
+    return "partition.ports: " + ports.error().message;
+  }
+  if (const double flap_s = context.options.seconds("partition.flap"); flap_s > 0 && flap_s < 0.1) {
+    return "partition.flap: 0, or a tenth of a second or more";
+  }
   const std::string shape = context.options.string("partition.shape");
   if (shape == "primaries" && context.target.roles() == nullptr) {
     return fmt::format("partition.shape=primaries: target {} cannot say which of its nodes lead", context.target.name());
@@ -399,8 +392,10 @@ FaultFactory partition_fault() {
       "Cuts the network between nodes. Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables that drops "
       "incoming packets by the peers' addresses, IPv4 and IPv6; rules of others are not touched. Proof: TCP connections "
       "between the nodes that were answered before and are not any more, and the counters of the rules. Needs on the "
-      "nodes: root or sudo, iptables, bash, timeout. Cannot cut traffic that a node forwards (to containers behind it), "
-      "nor the links between clients and nodes.";
+      "nodes: root or sudo, iptables, bash, timeout; to flap also the target NFQUEUE of iptables and a 64-bit Linux of the "
+      "controller's kind of processor, since an agent does it, which drops packets in the first half of each period of "
+      "the wall clock and, should it die, none. Cannot cut traffic that a node forwards (to containers behind it), nor "
+      "the links between clients and nodes.";
   std::vector<std::string> shapes = {"random"};
   for (const auto& shape : blind_shapes()) shapes.push_back(shape);
   shapes.emplace_back("primaries");
@@ -413,6 +408,11 @@ FaultFactory partition_fault() {
        "both: no packet passes either way; one-way: one side is heard but hears nothing; random: one-way for a third of "
        "them",
        std::nullopt, std::nullopt, {"both", "one-way", "random"}},
+      {"partition.ports", Type::string, "",
+       "cut only packets from or to these ports, TCP and UDP (\"2380,2379\"); the first is the one that is probed; empty: "
+       "all"},
+      {"partition.flap", Type::duration, 0.0,
+       "the cut comes and goes with this period, half of it each; 0: it stays", 0.0, 3600.0},
       {"partition.probe-port", Type::integer, 22,
        "TCP port on the nodes to which the proving connections go; it may be closed, but not silent", 1, 65535},
   };

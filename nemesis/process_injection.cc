@@ -115,6 +115,28 @@ Result<Observation> ProcessInjection::observe_all(Deadline deadline,
   return out;
 }
 
+Result<Observation> ProcessInjection::look_gone(std::size_t node, Deadline deadline) const {
+  const auto left = before(node, deadline);
+  if (!left) return fail(left.error());
+  if (!left->empty()) return Observation{false, fmt::format("process {} is still there", left->front().id.pid)};
+  const auto now = running(node, deadline);
+  if (!now) return fail(now.error());
+  std::string evidence = fmt::format("process {} is gone from /proc", pid_list(processes_.at(node)));
+  if (!now->empty()) {
+    evidence += fmt::format(", but something else than Ordeal has started {} already", now->front().id.pid);
+  }
+  return Observation{true, evidence};
+}
+
+Result<Observation> ProcessInjection::look_running(std::size_t node, Deadline deadline) const {
+  const auto now = running(node, deadline);
+  if (!now) return fail(now.error());
+  if (now->empty()) return Observation{false, "the target does not run: it was started and has ended again"};
+  std::vector<OsProcess> ids;
+  for (const ProcessState& one : *now) ids.push_back(one.id);
+  return Observation{true, fmt::format("runs again as process {}", pid_list(ids))};
+}
+
 Result<void> ProcessInjection::on_all(const std::function<Result<void>(std::size_t)>& step) const {
   return all_done(on_each(selection_.nodes, [&](std::size_t node) -> Result<std::string> {
     auto done = step(node);

@@ -43,6 +43,10 @@ class ProcessInjection : public Injection {
   // Looks at every node until all are as wanted or time is up; `look` says what it saw on one.
   Result<Observation> observe_all(Deadline deadline, const std::function<Result<Observation>(std::size_t)>& look) const;
 
+  // Whether the processes that were found beforehand are gone from a node, and whether any runs there now.
+  Result<Observation> look_gone(std::size_t node, Deadline deadline) const;
+  Result<Observation> look_running(std::size_t node, Deadline deadline) const;
+
   // Does the same on every selected node, all at once; the first error names its node.
   Result<void> on_all(const std::function<Result<void>(std::size_t)>& step) const;
   // Starts the target again on the selected nodes, where it does not run.

@@ -25,31 +25,13 @@ class Kill final : public ProcessInjection {
   }
 
   Result<Observation> confirm(Deadline deadline) override {
-    return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
-      const auto left = before(node, deadline);
-      if (!left) return fail(left.error());
-      if (!left->empty()) return Observation{false, fmt::format("process {} is still there", left->front().id.pid)};
-      const auto now = running(node, deadline);
-      if (!now) return fail(now.error());
-      std::string evidence = fmt::format("process {} is gone from /proc", pid_list(processes_.at(node)));
-      if (!now->empty()) {
-        evidence += fmt::format(", but something else than Ordeal has started {} already", now->front().id.pid);
-      }
-      return Observation{true, evidence};
-    });
+    return observe_all(deadline, [&](std::size_t node) { return look_gone(node, deadline); });
   }
 
   Result<void> heal(Deadline) override { return start_again(); }
 
   Result<Observation> confirm_healed(Deadline deadline) override {
-    return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
-      auto now = running(node, deadline);
-      if (!now) return fail(now.error());
-      if (now->empty()) return Observation{false, "the target does not run: it was started and has ended again"};
-      std::vector<OsProcess> ids;
-      for (const ProcessState& one : *now) ids.push_back(one.id);
-      return Observation{true, fmt::format("runs again as process {}", pid_list(ids))};
-    });
+    return observe_all(deadline, [&](std::size_t node) { return look_running(node, deadline); });
   }
 };
 
@@ -147,12 +129,7 @@ class Restart final : public ProcessInjection {
   Result<void> heal(Deadline) override { return start_again(); }
 
   Result<Observation> confirm_healed(Deadline deadline) override {
-    return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
-      const auto now = running(node, deadline);
-      if (!now) return fail(now.error());
-      if (now->empty()) return Observation{false, "the target does not run: it was started and has ended again"};
-      return Observation{true, fmt::format("runs as process {}", now->front().id.pid)};
-    });
+    return observe_all(deadline, [&](std::size_t node) { return look_running(node, deadline); });
   }
 
  private:

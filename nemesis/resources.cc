@@ -252,6 +252,7 @@ FaultFactory files_fault() {
   using Type = OptionSpec::Type;
   FaultFactory out;
   out.name = "files";
+  out.crashes = true;
   out.help =
       "The target's processes can open no further file and accept no further connection (EMFILE). Mechanism: their soft "
       "limit of open files is lowered to what they have open, and raised again; a target that ended of it is started. "
@@ -273,6 +274,7 @@ FaultFactory memory_fault() {
   using Type = OptionSpec::Type;
   FaultFactory out;
   out.name = "memory";
+  out.crashes = true;
   out.help =
       "The target's processes get no further memory (ENOMEM): many programs end of it, and are started again when it is "
       "healed. Mechanism: their soft limit of address space is lowered to what they have, and raised again. Proof: limit "

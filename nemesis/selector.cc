@@ -9,7 +9,8 @@ namespace ordeal {
 namespace {
 
 const std::vector<std::string>& selector_words() {
-  static const std::vector<std::string> all = {"one", "minority", "majority", "all", "primaries", "subset", "random"};
+  static const std::vector<std::string> all = {"one", "minority", "minority-third", "majority", "all", "primaries",
+                                                "followers", "ring", "subset", "random"};
   return all;
 }
 
@@ -50,7 +51,10 @@ std::vector<std::size_t> known_primaries(const FaultContext& context) {
 }
 
 std::string selector_problem(std::string_view text, const FaultContext& context) {
-  if (text == "primaries" && context.target.roles() == nullptr) {
+  if (text == "minority-third" && context.cluster.size() < 4) {
+    return "minority-third, less than a third of the nodes, needs four nodes or more";
+  }
+  if ((text == "primaries" || text == "followers") && context.target.roles() == nullptr) {
     return "target " + std::string(context.target.name()) + " cannot say which of its nodes lead";
   }
   if (is_word(text)) return "";
@@ -80,6 +84,7 @@ Result<Selection> select_nodes(std::string_view text, const FaultContext& contex
   std::size_t count = 1;
   if (text == "minority") count = n < 3 ? 1 : 1 + draw_below(random, (n - 1) / 2);
   if (text == "majority") count = majority + draw_below(random, n - majority + 1);
+  if (text == "minority-third") count = n < 4 ? 1 : 1 + draw_below(random, (n - 1) / 3);
   if (text == "subset") count = 1 + draw_below(random, n);
   if (text == "all") count = n;
   if (text == "primaries") {
@@ -87,7 +92,21 @@ Result<Selection> select_nodes(std::string_view text, const FaultContext& contex
     if (!out.nodes.empty()) return out;
     out.note = "no node said that it leads; one was drawn instead";
   }
-  out.nodes.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+  if (text == "followers") {
+    const auto leaders = known_primaries(context);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (std::find(leaders.begin(), leaders.end(), i) == leaders.end()) out.nodes.push_back(i);
+    }
+    if (!leaders.empty() && !out.nodes.empty()) return out;
+    out.nodes.clear();
+    out.note = leaders.empty() ? "no node said that it leads; one was drawn instead"
+                               : "every node leads; one was drawn instead";
+  }
+  if (text == "ring") {
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, (n - 1) / 2); ++i) out.nodes.push_back((order[0] + 2 * i) % n);
+  } else {
+    out.nodes.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+  }
   std::sort(out.nodes.begin(), out.nodes.end());
   return out;
 }

@@ -1,7 +1,9 @@
 #pragma once
 // Selectors: on which nodes a fault acts. The text of options such as kill.nodes:
 //
-//   one · minority · majority · all · primaries · subset (any non-empty set) · n1,n3 (a named set) ·
+//   one · minority · majority · all · subset (any non-empty set) · n1,n3 (a named set) ·
+//   minority-third (fewer than a third: what a Byzantine protocol bears) · ring (no two neighbours round the ring of the
+//   nodes, a minority) · primaries · followers (all that do not lead) ·
 //   random: draws among one, minority and, where the target knows its leaders, primaries
 //
 // Thread-safety: pure, but for asking the target who leads.
@@ -25,7 +27,7 @@ struct Selection {
 [[nodiscard]] std::string selector_problem(std::string_view text, const FaultContext& context);
 
 // Draws. The number of draws depends on the text and the number of nodes only. When nobody leads at the moment, or the
-// target cannot say, `primaries` takes one node at random and says so. Errors: usage.
+// target cannot say, `primaries` and `followers` take one node at random and says so. Errors: usage.
 [[nodiscard]] Result<Selection> select_nodes(std::string_view text, const FaultContext& context,
                                              std::mt19937_64& random);
 

@@ -19,7 +19,9 @@ std::string member_text(const Value& map, const char* key) {
 
 // One step of an injection, as the nemesis wrote it.
 void apply(FaultRecord& record, const std::string& step, std::int64_t time, const Value& value) {
-  if (step == "inject") {
+  if (step == "planned") {
+    record.planned_ns = time;
+  } else if (step == "inject") {
     record.inject_ns = time;
     if (const Value* fault = value.find("fault")) record.description = *fault;
     const Value* nodes = value.find("nodes");
@@ -93,14 +95,82 @@ void count_faults(Facts& facts) {
   for (const FaultRecord& fault : facts.faults) {
     FaultKindCounts& kind = kinds[fault.fault];
     kind.fault = fault.fault;
-    ++kind.injected;
-    ++facts.faults_injected;
+    ++kind.planned;
+    if (fault.inject_ns >= 0 || fault.injected_ns >= 0 || !fault.error.empty()) ++kind.tried;
+    // A record without the second step and without an error is another tool's, or its controller was killed.
+    if (fault.injected_ns >= 0 || (fault.inject_ns >= 0 && fault.error.empty())) {
+      ++kind.injected;
+      ++facts.faults_injected;
+    }
     if (fault.confirmed_ns >= 0) {
       ++kind.confirmed;
       ++facts.faults_confirmed;
     }
+    if (fault.heal_confirmed_ns >= 0) ++kind.healed;
   }
   for (auto& [name, kind] : kinds) facts.fault_kinds.push_back(std::move(kind));
+}
+
+}  // namespace
+
+namespace {
+
+// The nemesis says at the beginning what it drew (harness/runner/nemesis.h).
+bool is_plan(const Value& value) {
+  const Value* step = value.find("step");
+  return step != nullptr && step->is_string() && step->string() == "plan" && value.find("id") == nullptr;
+}
+
+Value nemesis_plan_in(const History& history) {
+  for (EventIndex e = 0; e < history.size(); ++e) {
+    if (history.process(e) != kNemesis) continue;
+    Value value = history.values().to_value(history.value(e));
+    return is_plan(value) ? value : Value();
+  }
+  return {};
+}
+
+double real_of(const Value& map, const char* key, double otherwise) {
+  const Value* found = map.find(key);
+  return found != nullptr && (found->is_real() || found->is_integer()) ? found->real() : otherwise;
+}
+
+std::string text_of_seconds(double s) { return duration_text(static_cast<std::int64_t>(s * 1e9)); }
+
+Recovery recovery_of(const std::vector<CheckResult>& results) {
+  Recovery out;
+  const auto checked = std::find_if(results.begin(), results.end(), [](const CheckResult& one) { return one.checker == "recovery"; });
+  const Value* heals = checked == results.end() ? nullptr : checked->details.find("heals");
+  if (heals == nullptr || !heals->is_list() || heals->items().empty()) return out;
+  out.measured = true;
+  std::size_t never = 0;
+  for (const Value& heal : heals->items()) {
+    const Value* id = heal.find("id");
+    if (id == nullptr || !id->is_integer()) continue;
+    const double took = real_of(heal, "took_s", -1);
+    std::string& text = out.served[id->integer()];
+    text = took >= 0 ? "after " + text_of_seconds(took) : "not by all nodes";
+    never += took < 0 ? 1 : 0;
+    for (const char* remark : {"verdict", "meanwhile"}) {
+      const std::string said = member_text(heal, remark);
+      if (!said.empty()) text += "; " + said;
+    }
+  }
+  const double slowest = real_of(checked->details, "slowest_s", -1);
+  const double bound = real_of(checked->details, "bound_s", 0);
+  if (slowest >= 0) {
+    const auto id = static_cast<std::int64_t>(real_of(checked->details, "slowest_fault", 0));
+    out.summary = fmt::format("all nodes served again at most {} after a healing (fault {})", text_of_seconds(slowest), id);
+  }
+  if (never > 0) {
+    out.summary += fmt::format("{}after {} of {} not all nodes did until the run ended", out.summary.empty() ? "" : "; ",
+                               never, counted(heals->items().size(), "healing"));
+  }
+  out.summary += bound > 0 ? fmt::format("; the bound is {}, and {} of {} could be judged", text_of_seconds(bound),
+                                         static_cast<std::size_t>(real_of(checked->details, "judged", 0)),
+                                         counted(heals->items().size(), "healing"))
+                           : "; no bound was set";
+  return out;
 }
 
 }  // namespace
@@ -113,6 +183,7 @@ std::vector<FaultRecord> faults_in(const History& history) {
     const Value value = history.values().to_value(history.value(e));
     const Value* number = value.find("id");
     const Value* step = value.find("step");
+    if (is_plan(value)) continue;
     if (number == nullptr || !number->is_integer() || step == nullptr || !step->is_string()) {
       foreign.event(history.f_name(e), history.time(e), value);
       continue;
@@ -164,9 +235,14 @@ Facts facts_of(const ReportInput& input) {
   facts.end_ns = std::max(facts.end_ns, static_cast<std::int64_t>(input.duration_s * 1e9));
   facts.faults = input.faults.empty() ? faults_in(history) : input.faults;
   std::stable_sort(facts.faults.begin(), facts.faults.end(), [](const FaultRecord& a, const FaultRecord& b) {
-    return std::tie(a.inject_ns, a.id) < std::tie(b.inject_ns, b.id);
+    // What was planned and never injected comes where it was planned.
+    const std::int64_t a_ns = a.inject_ns >= 0 ? a.inject_ns : a.planned_ns;
+    const std::int64_t b_ns = b.inject_ns >= 0 ? b.inject_ns : b.planned_ns;
+    return std::tie(a_ns, a.id) < std::tie(b_ns, b.id);
   });
   count_faults(facts);
+  facts.recovery = recovery_of(input.results);
+  facts.nemesis_plan = nemesis_plan_in(history);
   return facts;
 }
 

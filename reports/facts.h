@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,8 +23,18 @@ struct OutcomeCounts {
 
 struct FaultKindCounts {
   std::string fault;
+  std::size_t planned = 0;    // their time came
+  std::size_t tried = 0;      // and they were attempted: they did not wait in vain for a trigger, a quorum or a quiet end
   std::size_t injected = 0;
-  std::size_t confirmed = 0;
+  std::size_t confirmed = 0;  // their effect was observed
+  std::size_t healed = 0;     // their healing was observed
+};
+
+// The time to recover, as the checker "recovery" measured it (checkers/recovery.h).
+struct Recovery {
+  bool measured = false;
+  std::string summary;                         // one sentence without a full stop
+  std::map<std::int64_t, std::string> served;  // by the fault's id: how long until all nodes served, and what it is worth
 };
 
 struct Facts {
@@ -34,6 +45,8 @@ struct Facts {
   std::vector<FaultKindCounts> fault_kinds;                        // by name
   std::size_t faults_injected = 0;
   std::size_t faults_confirmed = 0;
+  Recovery recovery;
+  Value nemesis_plan;       // the nemesis' event "plan"; nil: none
   std::size_t keys = 0;     // distinct keys of the operations
   bool timed = false;       // the history has times
   std::int64_t end_ns = 0;  // the last event's time, or the run's duration when that is longer

@@ -73,6 +73,17 @@ void about_operations(const ReportInput& input, const Facts& facts, std::vector<
   if (!facts.timed) out.emplace_back("The history has no times; the order of its lines is taken as real time.");
 }
 
+// ": the swarm left it out", or what the nemesis said; empty: nothing was said.
+std::string why_left_out(const Value& nemesis_plan, const Value& fault) {
+  if (const Value* left_out = nemesis_plan.find("left_out_by_swarm"); left_out != nullptr && left_out->is_list()) {
+    const auto& names = left_out->items();
+    if (std::find(names.begin(), names.end(), fault) != names.end()) return ": the seed's swarm left it out";
+  }
+  const Value* reasons = nemesis_plan.find("inapplicable");
+  const Value* reason = reasons == nullptr ? nullptr : reasons->find(fault);
+  return reason == nullptr ? "" : ": it does not apply (" + plain_text(*reason) + ")";
+}
+
 void about_faults(const ReportInput& input, const Facts& facts, std::vector<std::string>& out) {
   if (facts.faults.empty()) {
     out.emplace_back("No fault was injected: the run says nothing about behaviour under failures.");
@@ -87,11 +98,20 @@ void about_faults(const ReportInput& input, const Facts& facts, std::vector<std:
     for (const Value& fault : planned->items()) {
       const bool seen = std::any_of(facts.fault_kinds.begin(), facts.fault_kinds.end(),
                                     [&](const FaultKindCounts& kind) { return kind.fault == plain_text(fault); });
-      if (!seen) out.push_back(fmt::format("The plan has the fault {}, but it was never injected.", plain_text(fault)));
+      if (!seen) {
+        out.push_back(fmt::format("The plan has the fault {}, but it was never injected{}.", plain_text(fault),
+                                  why_left_out(facts.nemesis_plan, fault)));
+      }
     }
   }
+  for (const FaultKindCounts& kind : facts.fault_kinds) {
+    if (kind.planned == kind.injected) continue;
+    out.push_back(fmt::format("{} of {} planned for {} {} not injected: what it waited for did not come, or it failed.",
+                              grouped(kind.planned - kind.injected), counted(kind.planned, "injection"), kind.fault,
+                              kind.planned - kind.injected == 1 ? "was" : "were"));
+  }
   std::size_t unhealed = 0;
-  for (const FaultRecord& fault : facts.faults) unhealed += fault.heal_confirmed_ns < 0 ? 1 : 0;
+  for (const FaultRecord& fault : facts.faults) unhealed += fault.inject_ns >= 0 && fault.heal_confirmed_ns < 0 ? 1 : 0;
   if (unhealed > 0) {
     out.push_back(fmt::format("The healing of {} was not observed; what came after may still have been under {}.",
                               counted(unhealed, "fault"), unhealed == 1 ? "it" : "them"));

@@ -48,14 +48,25 @@ Value results_value(const ReportInput& input) {
   Value kinds = Value::map();
   for (const FaultKindCounts& kind : facts.fault_kinds) {
     Value one = Value::map();
+    one.set("planned", static_cast<std::int64_t>(kind.planned));
     one.set("injected", static_cast<std::int64_t>(kind.injected));
     one.set("confirmed", static_cast<std::int64_t>(kind.confirmed));
+    one.set("healed", static_cast<std::int64_t>(kind.healed));
     kinds.set(kind.fault, std::move(one));
   }
   out.set("fault_kinds", std::move(kinds));
   Value faults = Value::list();
   for (const FaultRecord& fault : facts.faults) faults.items().push_back(fault_value(fault));
   out.set("faults", std::move(faults));
+  if (!facts.nemesis_plan.is_nil()) out.set("nemesis_plan", facts.nemesis_plan);
+  if (facts.recovery.measured) {
+    Value recovery = Value::map({{"summary", facts.recovery.summary}});
+    for (const CheckResult& result : input.results) {
+      if (result.checker != "recovery") continue;
+      for (const auto& [key, value] : result.details.entries()) recovery.set(key, value);
+    }
+    out.set("recovery", std::move(recovery));
+  }
   Value limits = Value::list();
   for (const std::string& sentence : limits_of(input, facts)) limits.items().emplace_back(sentence);
   out.set("cannot_show", std::move(limits));

@@ -92,6 +92,25 @@ std::string fault_strip(const Facts& facts) {
   return "<div class=\"strip-rows\">" + names + "</div>" + out + "</div>\n";
 }
 
+// How many of each kind were planned, injected, seen to bite and seen to be undone.
+std::string fault_counts(const Facts& facts) {
+  std::string out =
+      "<div class=\"scroll\"><table class=\"data counts\"><thead><tr><th>Kind</th><th>Planned</th><th>Injected</th>"
+      "<th>Confirmed</th><th>Healed</th></tr></thead><tbody>\n";
+  for (const FaultKindCounts& kind : facts.fault_kinds) {
+    out += fmt::format("<tr><td><strong>{}</strong></td><td class=\"num\">{}</td><td class=\"num\">{}</td>"
+                       "<td class=\"num\">{}</td><td class=\"num\">{}</td></tr>\n",
+                       html_text(kind.fault), grouped(kind.planned), grouped(kind.injected), grouped(kind.confirmed),
+                       grouped(kind.healed));
+  }
+  out += "</tbody></table></div>\n";
+  if (facts.recovery.measured) out += "<p class=\"note\">" + html_text(as_sentence(facts.recovery.summary)) + "</p>\n";
+  if (!facts.nemesis_plan.is_nil()) {
+    out += "<details class=\"more\"><summary>What the schedule had</summary>" + value_html(facts.nemesis_plan) + "</details>\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string value_html(const Value& value) {
@@ -147,9 +166,11 @@ std::string plots_section(const ReportInput& input, const Facts& facts) {
 
 std::string faults_section(const Facts& facts) {
   if (facts.faults.empty()) return "";
-  std::string out = "<section id=\"faults\"><h2>Faults</h2>\n" + fault_strip(facts);
+  std::string out = "<section id=\"faults\"><h2>Faults</h2>\n" + fault_strip(facts) + fault_counts(facts);
   out += "<div class=\"scroll\"><table class=\"data\"><thead><tr><th>#</th><th>Fault</th><th>Nodes</th><th>Started</th>"
-         "<th>Effect observed</th><th>Healed</th><th>Healing observed</th></tr></thead><tbody>\n";
+         "<th>Effect observed</th><th>Healed</th><th>Healing observed</th>";
+  if (facts.recovery.measured) out += "<th>All nodes served again</th>";
+  out += "</tr></thead><tbody>\n";
   for (const FaultRecord& fault : facts.faults) {
     std::string nodes;
     for (const auto& node : fault.nodes) nodes += (nodes.empty() ? "" : ", ") + node;
@@ -165,9 +186,14 @@ std::string faults_section(const Facts& facts) {
                        seconds_text(fault.inject_ns), confirmation(fault.confirmed_ns >= 0, fault.injected_ns >= 0 || !fault.error.empty(), fault.evidence),
                        since(fault.inject_ns, fault.confirmed_ns));
     if (!fault.error.empty()) out += "<div class=\"error\">" + html_text(shortened(fault.error, 600)) + "</div>";
-    out += fmt::format("</td><td class=\"num\">{}</td><td>{}{}</td></tr>\n", seconds_text(fault.heal_ns),
+    out += fmt::format("</td><td class=\"num\">{}</td><td>{}{}</td>", seconds_text(fault.heal_ns),
                        confirmation(fault.heal_confirmed_ns >= 0, fault.heal_ns >= 0, fault.heal_evidence),
                        since(fault.heal_ns, fault.heal_confirmed_ns));
+    if (facts.recovery.measured) {
+      const auto served = facts.recovery.served.find(fault.id);
+      out += "<td>" + html_text(served == facts.recovery.served.end() ? "–" : served->second) + "</td>";
+    }
+    out += "</tr>\n";
   }
   return out + "</tbody></table></div></section>\n";
 }

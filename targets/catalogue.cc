@@ -4,6 +4,7 @@
 #include "targets/etcd/etcd_target.h"
 #include "targets/memory/memory.h"
 #include "targets/process/process_target.h"
+#include "targets/redis/redis_target.h"
 
 namespace ordeal {
 namespace {
@@ -48,6 +49,7 @@ std::span<const TargetFactory> targets() {
       etcd_target(),
       memory_target(),
       process_with_lenders(),
+      redis_target(),
   };
   return all;
 }

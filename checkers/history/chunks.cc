@@ -145,9 +145,11 @@ std::vector<Chunk> cut(std::string_view text, HistoryFormat format, std::size_t 
 
 class Reading {
  public:
-  Reading(std::string_view text, HistoryFormat format, EventSink& sink, unsigned threads, std::size_t chunk_bytes)
-      : format_(format), sink_(sink), options_(sink.options()), chunks_(cut(text, format, chunk_bytes)), ahead_(2 * threads + 2) {
+  using Done = std::function<void(std::string_view)>;
+  Reading(std::string_view text, HistoryFormat format, EventSink& sink, const Done& done, unsigned threads, std::size_t chunk_bytes)
+      : format_(format), sink_(sink), done_(done), options_(sink.options()), chunks_(cut(text, format, chunk_bytes)), ahead_(2 * threads + 2) {
     options_.tolerate_torn_end = false;
+    done_(text);  // what cutting looked at
     if (format != HistoryFormat::jsonl) open_brackets(text);
     for (unsigned i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
   }
@@ -168,7 +170,9 @@ class Reading {
         poured_ = c + 1;
       }
       changed_.notify_all();
+      options_.limits.check();
       if (!events->pour(sink_, lines)) return false;
+      done_(chunks_[c].text);
       lines += chunks_[c].lines;
       events->clear();
       const std::lock_guard lock(mutex_);
@@ -236,6 +240,7 @@ class Reading {
 
   HistoryFormat format_;
   EventSink& sink_;
+  const Done& done_;
   ReadOptions options_;
   std::vector<Chunk> chunks_;
   std::size_t ahead_;  // how many chunks may be read and not yet poured
@@ -251,7 +256,7 @@ class Reading {
 
 }  // namespace
 
-bool read_in_chunks(std::string_view text, HistoryFormat format, EventSink& sink) {
+bool read_in_chunks(std::string_view text, HistoryFormat format, EventSink& sink, const std::function<void(std::string_view)>& done) {
   const ReadOptions& options = sink.options();
   const unsigned threads = options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   if (threads < 2 || text.size() < options.parallel_from) return false;
@@ -259,7 +264,7 @@ bool read_in_chunks(std::string_view text, HistoryFormat format, EventSink& sink
   // About what our own format takes; more is reserved than used.
   sink.reserve(text.size() / 80);
   if (options.transactions) sink.values().reserve(text.size() / 32, text.size() / 16);
-  return Reading(text, format, sink, threads, std::min(kChunkBytes, std::max<std::size_t>(1, options.parallel_from / 2))).pour();
+  return Reading(text, format, sink, done, threads, std::min(kChunkBytes, std::max<std::size_t>(1, options.parallel_from / 2))).pour();
 }
 
 }  // namespace ordeal

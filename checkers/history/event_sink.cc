@@ -9,6 +9,8 @@
 namespace ordeal {
 namespace {
 
+constexpr std::size_t kEventsALook = 4096;
+
 // "timed-out", "connection_refused": a class of errors rather than a text for people.
 bool looks_like_kind(std::string_view text) {
   return !text.empty() && text.size() <= 48 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -125,6 +127,7 @@ std::string HistorySink::split_tuple(RawEvent& event) {
 }
 
 Result<void> HistorySink::add(RawEvent& raw) {
+  if (HistoryBuilder::size() % kEventsALook == 0) options_.limits.check();
   if (!raw.has_type) return broken(raw.line, 0, "the event has no type; invoke, ok, fail or info was expected");
   if (!raw.has_process) return broken(raw.line, 0, "the event has no process; a number or a name was expected");
   const auto id = process(raw);

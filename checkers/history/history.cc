@@ -131,6 +131,8 @@ void HistoryBuilder::reserve(std::size_t events) {
   history_.key_.reserve(events);
   history_.value_.reserve(events);
   history_.partner_.reserve(events);
+  history_.time_.reserve(events);
+  line_.reserve(events);
 }
 
 std::string HistoryBuilder::where(EventIndex e) const {

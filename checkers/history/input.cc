@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace ordeal {
@@ -40,11 +41,20 @@ class Descriptor {
   int fd_;
 };
 
-Result<std::string> read_all(int fd, const std::string& path) {
+// Makes room behind the first `used` bytes.
+void make_room(std::string& out, std::size_t used, const Limits& limits) {
+  limits.check();
+  if (out.size() - used >= 65'536) return;
+  const std::size_t size = std::max<std::size_t>(out.size() * 2, 1u << 20);
+  limits.need(size);
+  out.resize(size);
+}
+
+Result<std::string> read_all(int fd, const std::string& path, const Limits& limits) {
   std::string out;
   std::size_t used = 0;
   for (;;) {
-    if (out.size() - used < 65'536) out.resize(std::max<std::size_t>(out.size() * 2, 1u << 20));
+    make_room(out, used, limits);
     const ssize_t n = ::read(fd, out.data() + used, out.size() - used);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(code_of(errno), path + ": reading failed: " + std::strerror(errno));
@@ -59,11 +69,12 @@ bool is_gzip(std::string_view text) { return text.size() >= 3 && text.substr(0, 
 
 }  // namespace
 
-Result<std::string> gunzip(std::string_view packed, std::size_t limit) {
+Result<std::string> gunzip(std::string_view packed, std::size_t limit, const Limits& limits) {
   std::string out;
   z_stream stream{};
   // 16 asks zlib for the gzip wrapper.
   if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) return fail(ErrorCode::internal, "zlib could not be initialised");
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> closing(&stream, &inflateEnd);
   std::string_view rest = packed;
   std::size_t used = 0;
   std::string problem;
@@ -74,8 +85,8 @@ Result<std::string> gunzip(std::string_view packed, std::size_t limit) {
       stream.avail_in = static_cast<uInt>(n);
       rest.remove_prefix(n);
     }
-    if (out.size() - used < 65'536) out.resize(std::max<std::size_t>(out.size() * 2, 1u << 20));
-    const std::size_t room = std::min<std::size_t>(out.size() - used, 1u << 30);
+    make_room(out, used, limits);
+    const std::size_t room = std::min<std::size_t>(out.size() - used, 1u << 26);
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + used);
     stream.avail_out = static_cast<uInt>(room);
     const int code = inflate(&stream, Z_NO_FLUSH);
@@ -92,13 +103,12 @@ Result<std::string> gunzip(std::string_view packed, std::size_t limit) {
       problem = std::string("the gzip file is damaged") + (stream.msg != nullptr ? std::string(": ") + stream.msg : "");
     }
   }
-  inflateEnd(&stream);
   if (!problem.empty()) return fail(ErrorCode::input, problem);
   out.resize(used);
   return out;
 }
 
-Result<Input> Input::open(const std::string& path) {
+Result<Input> Input::open(const std::string& path, const Limits& limits) {
   const bool standard_input = path == "-";
   const Descriptor file(standard_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return fail(code_of(errno), path + ": cannot be opened: " + std::strerror(errno));
@@ -117,18 +127,26 @@ Result<Input> Input::open(const std::string& path) {
     }
   }
   if (input.mapped_ == nullptr) {
-    auto all = read_all(file.get(), path);
+    auto all = read_all(file.get(), path, limits);
     if (!all) return fail(all.error());
     input.buffer_ = std::move(*all);
   }
   if (is_gzip(input.text())) {
-    auto unpacked = gunzip(input.text(), kUnpackLimit);
+    auto unpacked = gunzip(input.text(), kUnpackLimit, limits);
     if (!unpacked) return fail(unpacked.error().during(path));
     Input plain;
     plain.buffer_ = std::move(*unpacked);
     return plain;
   }
   return input;
+}
+
+void Input::release(std::string_view part) const {
+  if (mapped_ == nullptr) return;
+  static const auto kPage = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = static_cast<std::size_t>(part.data() - mapped_), end = begin + part.size();
+  const std::size_t from = begin / kPage * kPage, to = end == size_ ? end : end / kPage * kPage;
+  if (from < to) ::madvise(const_cast<char*>(mapped_) + from, to - from, MADV_DONTNEED);
 }
 
 Input::Input(Input&& other) noexcept { *this = std::move(other); }

@@ -7,13 +7,14 @@
 #include <string_view>
 
 #include "checkers/base/error.h"
+#include "checkers/base/limits.h"
 
 namespace ordeal {
 
 class Input {
  public:
-  // "-" is standard input. Errors: not_found, permission, io; input for a damaged gzip file.
-  [[nodiscard]] static Result<Input> open(const std::string& path);
+  // "-" is standard input. Errors: not_found, permission, io; input for a damaged gzip file. Throws OutOfLimits.
+  [[nodiscard]] static Result<Input> open(const std::string& path, const Limits& limits = {});
 
   Input() = default;
   Input(Input&& other) noexcept;
@@ -21,6 +22,8 @@ class Input {
   ~Input();
 
   [[nodiscard]] std::string_view text() const { return mapped_ != nullptr ? std::string_view(mapped_, size_) : buffer_; }
+  // Lets go of the memory of a part that was read; it may be read again all the same.
+  void release(std::string_view part) const;
 
  private:
   const char* mapped_ = nullptr;
@@ -28,7 +31,8 @@ class Input {
   std::string buffer_;
 };
 
-// Unpacks a gzip file held in memory. Errors: input when it is damaged, breaks off, or unpacks to more than `limit`.
-[[nodiscard]] Result<std::string> gunzip(std::string_view packed, std::size_t limit);
+// Unpacks a gzip file held in memory. Errors: input when it is damaged, breaks off, or unpacks to more than `limit`. Throws
+// OutOfLimits.
+[[nodiscard]] Result<std::string> gunzip(std::string_view packed, std::size_t limit, const Limits& limits = {});
 
 }  // namespace ordeal

@@ -1,6 +1,8 @@
 #include "checkers/history/reader.h"
 
 #include <array>
+#include <functional>
+#include <new>
 #include <utility>
 
 #include "checkers/base/catalogue.h"
@@ -83,6 +85,53 @@ Result<void> read_events(std::string_view text, HistoryFormat format, EventSink&
   return {};
 }
 
+// `done`: see read_in_chunks. Throws OutOfLimits.
+Result<ReadHistory> read_text(std::string_view text, std::string_view file, const ReadOptions& options, const std::function<void(std::string_view)>& done) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    return fail(ErrorCode::input, std::string(file) + ": is UTF-16; convert it to UTF-8");
+  }
+  if (trimmed(text).empty()) return fail(ErrorCode::input, std::string(file) + ": is empty, it holds no events");
+  HistoryFormat format = options.format;
+  if (format == HistoryFormat::automatic) {
+    const auto guessed = guess(text);
+    if (!guessed) {
+      return fail(ErrorCode::input, std::string(file) + ":1: is no history of a known format: it begins with " +
+                                        quoted_start(text) +
+                                        "; JSON lines, EDN or a Jepsen console log was expected (name the format "
+                                        "with --format jsonl, edn, log, porcupine or json)");
+    }
+    format = *guessed;
+  }
+  {
+    HistorySink sink(file, options);
+    if (read_in_chunks(text, format, sink, done)) return sink.finish(format);
+  }
+  HistorySink sink(file, options);
+  auto read = read_events(text, format, sink);
+  if (!read) return fail(read.error());
+  if (sink.transactions() != nullptr && sink.transactions()->mixed()) {
+    ReadOptions plain = options;
+    plain.transactions = false;
+    return read_text(text, file, plain, done);
+  }
+  return sink.finish(format);
+}
+
+// What `read` does, with what it throws as an error.
+template <class Read>
+Result<ReadHistory> bounded(std::string_view file, Read&& read) {
+  std::string why;
+  try {
+    return read();
+  } catch (const OutOfLimits& problem) {
+    why = problem.what();
+  } catch (const std::bad_alloc&) {
+    why = "the machine's memory was exhausted";
+  }
+  return fail(ErrorCode::cancelled, why + " while " + std::string(file) + " was being read");
+}
+
 }  // namespace
 
 std::string_view name(HistoryFormat format) {
@@ -102,41 +151,16 @@ Result<HistoryFormat> find_history_format(std::string_view wanted) {
 }
 
 Result<ReadHistory> read_history(std::string_view text, std::string_view file, const ReadOptions& options) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
-    return fail(ErrorCode::input, std::string(file) + ": is UTF-16; convert it to UTF-8");
-  }
-  if (trimmed(text).empty()) return fail(ErrorCode::input, std::string(file) + ": is empty, it holds no events");
-  HistoryFormat format = options.format;
-  if (format == HistoryFormat::automatic) {
-    const auto guessed = guess(text);
-    if (!guessed) {
-      return fail(ErrorCode::input, std::string(file) + ":1: is no history of a known format: it begins with " +
-                                        quoted_start(text) +
-                                        "; JSON lines, EDN or a Jepsen console log was expected (name the format "
-                                        "with --format jsonl, edn, log, porcupine or json)");
-    }
-    format = *guessed;
-  }
-  {
-    HistorySink sink(file, options);
-    if (read_in_chunks(text, format, sink)) return sink.finish(format);
-  }
-  HistorySink sink(file, options);
-  auto read = read_events(text, format, sink);
-  if (!read) return fail(read.error());
-  if (sink.transactions() != nullptr && sink.transactions()->mixed()) {
-    ReadOptions plain = options;
-    plain.transactions = false;
-    return read_history(text, file, plain);
-  }
-  return sink.finish(format);
+  return bounded(file, [&] { return read_text(text, file, options, [](std::string_view) {}); });
 }
 
 Result<ReadHistory> read_history_file(const std::string& path, const ReadOptions& options) {
-  auto input = Input::open(path);
-  if (!input) return fail(input.error());
-  return read_history(input->text(), path == "-" ? "standard input" : path, options);
+  const std::string_view file = path == "-" ? "standard input" : std::string_view(path);
+  return bounded(file, [&]() -> Result<ReadHistory> {
+    auto input = Input::open(path, options.limits);
+    if (!input) return fail(input.error());
+    return read_text(input->text(), file, options, [&](std::string_view part) { input->release(part); });
+  });
 }
 
 }  // namespace ordeal

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "checkers/base/error.h"
+#include "checkers/base/limits.h"
 #include "checkers/history/history.h"
 
 namespace ordeal {
@@ -38,6 +39,8 @@ struct ReadOptions {
   bool transactions = false;
   // How many threads read a large file; 0: as many as the machine has.
   unsigned threads = 0;
+  // When to stop reading.
+  Limits limits;
   // Files below this many bytes are read by one thread.
   std::size_t parallel_from = std::size_t{8} << 20;
 };
@@ -52,7 +55,8 @@ struct ReadHistory {
 };
 
 // Reads a file; "-" is standard input. Files compressed with gzip are unpacked.
-// Errors: not_found, permission, io; input for what cannot be understood and for a file without events.
+// Errors: not_found, permission, io; input for what cannot be understood and for a file without events; cancelled when the
+// limits are exceeded, or memory is.
 [[nodiscard]] Result<ReadHistory> read_history_file(const std::string& path, const ReadOptions& options = {});
 
 // Reads a history from memory; `name` stands for the file in messages.

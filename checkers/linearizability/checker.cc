@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
 #include <limits>
 #include <set>
 #include <thread>
 
 #include "checkers/base/catalogue.h"
+#include "checkers/base/limits.h"
 #include "checkers/linearizability/certificate.h"
 #include "checkers/linearizability/explain.h"
 #include "checkers/linearizability/minimise.h"
@@ -18,16 +18,6 @@ namespace {
 
 using namespace lin;
 
-// Three quarters of what the machine has free.
-std::size_t default_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string word;
-  std::size_t kilobytes = 0;
-  while (in >> word) {
-    if (word == "MemAvailable:" && in >> kilobytes) return kilobytes / 4 * 3 * 1024;
-  }
-  return std::size_t{2} << 30;
-}
 
 struct KeyResult {
   Decision decision;
@@ -43,7 +33,7 @@ class Check {
   Check(const History& history, const CheckOptions& options)
       : history_(history), options_(options), start_(std::chrono::steady_clock::now()),
         budget_(options.timeout.count() > 0 ? start_ + options.timeout : std::chrono::steady_clock::time_point::max(),
-                options.memory_bytes > 0 ? options.memory_bytes : default_memory(), options.stop) {
+                options.memory_bytes > 0 ? options.memory_bytes : most_free_memory(), options.stop) {
     result_.checker = "linearizable";
     result_.model = options.model;
     result_.consistency = "linearizable";

@@ -1,12 +1,12 @@
 #include "checkers/transactions/checker.h"
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <set>
 #include <thread>
 
 #include "checkers/base/catalogue.h"
+#include "checkers/base/limits.h"
 #include "checkers/transactions/axioms.h"
 #include "checkers/transactions/cycles.h"
 #include "checkers/transactions/levels.h"
@@ -19,20 +19,11 @@ namespace {
 using namespace txn;
 using Clock = std::chrono::steady_clock;
 
-// Three quarters of what the machine has free.
-std::size_t default_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string word;
-  std::size_t kilobytes = 0;
-  while (in >> word) {
-    if (word == "MemAvailable:" && in >> kilobytes) return kilobytes / 4 * 3 * 1024;
-  }
-  return std::size_t{2} << 30;
-}
-
-// What the analysis needs per micro-operation (columns, edges and the arrays of the searches) and per choice.
-constexpr std::size_t kBytesPerMicroOp = 200;
-constexpr std::size_t kBytesPerChoice = 300;
+// What a choice takes, in the inference and in the searches.
+constexpr std::size_t kBytesPerChoice = 120;
+constexpr std::size_t kMostChoices = 50'000'000;
+// The columns of a transaction and of a micro-operation.
+constexpr std::size_t kBytesPerOperation = 120;
 constexpr std::size_t kMostChoicesOfAPart = 100'000;
 
 constexpr unsigned kExtra[] = {0, kProcess, kProcess | kRealtime};
@@ -42,47 +33,54 @@ class Check {
  public:
   Check(const History& history, const CheckOptions& options)
       : history_(history), options_(options), start_(Clock::now()),
-        deadline_(options.timeout.count() > 0 ? start_ + options.timeout : Clock::time_point::max()) {
+        limits_(options.timeout, options.memory_bytes, options.stop) {
     result_.checker = "transactional";
     result_.model = options.model.empty() ? guess_model(history) : options.model;
     result_.consistency = options.consistency.empty() ? "strict-serializable" : options.consistency;
     result_.algorithm = "dependency-graph";
-    late_ = [this] { return options_.stop.stop_requested() || Clock::now() >= deadline_; };
+    late_ = [this] { return !limits_.exceeded().empty(); };
   }
 
   CheckResult run() {
+    try {
+      return judged_history();
+    } catch (const OutOfLimits& problem) {
+      return unknown(problem.what() + phase_);
+    } catch (const std::bad_alloc&) {
+      return unknown("the machine's memory was exhausted" + phase_);
+    }
+  }
+
+ private:
+  CheckResult judged_history() {
     const bool strongest = result_.consistency == "strongest";
     const Level* level = find_level(result_.consistency);
     if (!strongest && level == nullptr) return unknown(unknown_name("consistency level", result_.consistency, transactional_levels()).message);
     const bool list = result_.model == "list-append";
     if (!list && result_.model != "rw-register") return unknown(unknown_name("model", result_.model, {"list-append", "rw-register"}).message);
-    auto txns = transactions_of(history_, list ? MicroKind::append : MicroKind::write);
+    limits_.need(history_.size() / 2 * kBytesPerOperation);
+    auto txns = transactions_of(history_, list ? MicroKind::append : MicroKind::write, limits_);
     if (!txns) return unknown(txns.error().message);
     result_.operations = txns->size();
     result_.keys = txns->keys.size();
-    const std::size_t memory = options_.memory_bytes > 0 ? options_.memory_bytes : default_memory();
-    const std::size_t needed = (txns->micro.size() + txns->size()) * kBytesPerMicroOp;
-    if (needed > memory) {
-      return unknown("the budget of " + std::to_string(memory) + " bytes is not enough for " + std::to_string(txns->micro.size()) +
-                     " micro-operations, which need about " + std::to_string(needed));
-    }
     if (txns->micro.size() >= EdgeCause::kMostMicroOps) return unknown("more than " + std::to_string(EdgeCause::kMostMicroOps) + " micro-operations");
     if (std::find(txns->outcome.begin(), txns->outcome.end(), Outcome::ok) == txns->outcome.end()) {
       return unknown("no transaction succeeded, so nothing was observed");
     }
-    if (late_()) return unknown(why_late());
     if (auto orders = wanted_orders(); !orders) return unknown(orders.error().message);
-    max_choices_ = (memory - needed) / kBytesPerChoice;
+    phase_ = " while dependencies were inferred";
+    max_choices_ = std::min(limits_.room() / 2 / kBytesPerChoice, kMostChoices);
     in_ = std::make_unique<Inference>(infer(std::move(*txns), max_choices_));
-    cycles_ = find_cycles(in_->graph, late_);
-    if (!cycles_.acyclic && !in_->open.empty()) choose_open(*in_);
+    phase_ = " while cycles were searched for";
+    cycles_ = find_cycles(in_->graph, limits_);
+    if (cycles_.complete && !cycles_.acyclic && !in_->open.empty()) choose_open(*in_);
     for (const Finding& finding : in_->findings) found_.push_back(finding);
     for (const Cycle& cycle : cycles_.cycles) found_.push_back(explain(cycle, *in_, history_));
+    phase_ = cycles_.complete ? " while an order of the writes was searched for" : phase_;
     if (strongest) return judge_all();
     return judge(*level);
   }
 
- private:
   CheckResult unknown(std::string why) {
     result_.verdict = Verdict::unknown;
     result_.reason = std::move(why);
@@ -91,9 +89,6 @@ class Check {
   CheckResult finished() {
     result_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     return std::move(result_);
-  }
-  std::string why_late() const {
-    return options_.stop.stop_requested() ? "stopped on request" : "the time limit of " + std::to_string(options_.timeout.count()) + " ms was reached";
   }
   // The option "transactional.version-orders": what is taken to order the versions of a register, by names and commas.
   Result<void> wanted_orders() {
@@ -163,12 +158,12 @@ class Check {
     result_.algorithm = "dependency-graph+order-search";
     const Inference& in = inference_for(kind);
     OrderAnswer answer = find_order(in, kind, kExtra[order], late_);
-    const bool yes = answer.possible == Possible::yes && !in.open_pairs_dropped;
+    const bool yes = answer.possible == Possible::yes;
     if (answer.possible == Possible::no) {
       const OrderCore core = order_core(in, std::move(answer), kind, kExtra[order], [&](Transactions part) { return infer_part(std::move(part), kind); }, late_);
       Dilemma dilemma{no_order(kind) + (kind == OrderKind::prefix && order == 1 ? "" : kSuffix[order]), core.txns, core.answer.key, kNone, kNone,
                       core.answer.if_first, core.answer.if_second};
-      if (core.answer.culprits.size() == 2) {
+      if (core.answer.one_choice) {
         dilemma.first = core.answer.culprits[0];
         dilemma.second = core.answer.culprits[1];
       }
@@ -197,8 +192,8 @@ class Check {
   }
 
   Inference infer(Transactions txns, std::size_t max_choices, OrderKind kind = OrderKind::serial) const {
-    if (list()) return infer_list_append(history_, std::move(txns), threads());
-    return infer_rw_register(history_, std::move(txns), {initial(), max_choices, version_orders_, kind == OrderKind::prefix});
+    if (list()) return infer_list_append(history_, std::move(txns), threads(), limits_);
+    return infer_rw_register(history_, std::move(txns), {initial(), max_choices, version_orders_, kind == OrderKind::prefix}, limits_);
   }
   // The same for a part of the transactions, with the choices that its cycles need.
   Inference infer_part(Transactions part, OrderKind kind) const {
@@ -317,7 +312,8 @@ class Check {
   }
 
   std::string why_undecided() const {
-    if (late_()) return why_late();
+    if (!cycles_.stopped.empty()) return cycles_.stopped + phase_;
+    if (const std::string why = limits_.exceeded(); !why.empty()) return why + phase_;
     if (!in_->incomplete.empty()) return in_->incomplete;
     return "nothing contradicts the level, but the order of some writes was not observed and no order of them is known to satisfy it";
   }
@@ -344,8 +340,10 @@ class Check {
 
   const History& history_;
   const CheckOptions& options_;
-  Clock::time_point start_, deadline_;
+  Clock::time_point start_;
+  Limits limits_;
   std::function<bool()> late_;
+  std::string phase_ = " while transactions were read from the history";
   CheckResult result_;
   std::size_t max_choices_ = 0;
   std::unique_ptr<Inference> in_;

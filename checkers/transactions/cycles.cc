@@ -20,6 +20,7 @@
 #include <array>
 #include <deque>
 #include <map>
+#include <new>
 #include <optional>
 #include <set>
 
@@ -31,6 +32,7 @@ constexpr std::size_t kMostTries = 24;      // start edges a component
 constexpr std::size_t kMostSteps = 4'000'000;  // of the tries of a component, after which the first cycle is taken
 constexpr std::size_t kLanes = 8;           // words of reachability bits a pass
 constexpr std::uint32_t kLarge = 200'000;
+constexpr std::size_t kBytesPerNode = 20;   // of a search for components
 
 struct Way {
   std::optional<Space> space;  // walk its pairs; nodes when absent
@@ -46,53 +48,56 @@ constexpr unsigned kExtra[] = {0, kProcess, kProcess | kRealtime};
 
 class Search {
  public:
-  Search(const DependencyGraph& graph, const std::function<bool()>& out_of_budget) : graph_(graph), out_of_budget_(out_of_budget) {}
+  Search(const DependencyGraph& graph, const Limits& limits) : graph_(graph), limits_(limits) {}
 
+  // What was found, also when the limits are reached.
   CycleSearch run() {
-    const Components all = components(graph_, kAllData | kProcess | kRealtime);
-    result_.acyclic = trivial(all, graph_.size());
-    if (result_.acyclic) return std::move(result_);
-    everything_ = &all;
-    for (order_ = 0; order_ < 3; ++order_) {
-      if (!one_order()) {
-        result_.complete = result_.single_decided = false;
-        break;
-      }
+    try {
+      search();
+    } catch (const OutOfLimits& problem) {
+      result_.stopped = problem.what();
+    } catch (const std::bad_alloc&) {
+      result_.stopped = "the machine's memory was exhausted";
     }
+    result_.complete = result_.stopped.empty();
+    result_.single_decided = result_.single_decided && result_.complete;
     return std::move(result_);
   }
 
  private:
+  void search() {
+    limits_.need(graph_.size() * kBytesPerNode);
+    const Components all = components(graph_, kAllData | kProcess | kRealtime, nullptr, limits_);
+    result_.acyclic = trivial(all, graph_.size());
+    if (result_.acyclic) return;
+    everything_ = &all;
+    for (order_ = 0; order_ < 3; ++order_) one_order();
+  }
   static bool trivial(const Components& parts, std::uint32_t nodes) { return parts.size.size() == nodes; }
 
-  // All types with the edges of one order. False: out of budget.
-  bool one_order() {
+  // All types with the edges of one order.
+  void one_order() {
     const unsigned extra = kExtra[order_];
-    if (covered_whole(kG0)) return true;
-    if (out_of_budget_()) return false;
-    const Components whole = order_ == 2 ? *everything_ : components(graph_, kAllData | extra, everything_);
-    if (trivial(whole, graph_.size())) return true;
+    if (covered_whole(kG0)) return;
+    const Components whole = order_ == 2 ? *everything_ : components(graph_, kAllData | extra, everything_, limits_);
+    if (trivial(whole, graph_.size())) return;
     {
-      const Components information = components(graph_, kDependencies | extra, &whole);
+      const Components information = components(graph_, kDependencies | extra, &whole, limits_);
       if (!trivial(information, graph_.size())) {
         if (!covered_whole(kG0)) witnesses(kG0, acknowledged_writes(extra, information), EdgeKind::ww, {{}, kWW | extra, true});
-        if (!covered_whole(kG1c)) witnesses(kG1c, components(graph_, kWW | extra, &information), EdgeKind::ww, {{}, kWW | extra});
+        if (!covered_whole(kG1c)) witnesses(kG1c, components(graph_, kWW | extra, &information, limits_), EdgeKind::ww, {{}, kWW | extra});
         if (!covered_whole(kG1c)) witnesses(kG1c, information, EdgeKind::wr, {{}, kDependencies | extra});
       }
     }
-    if (out_of_budget_()) return false;
     if (!covered_whole(kGSingle) || (order_ > 0 && !covered_whole(kGPrefix))) {
-      const Components pairs = pair_components(graph_, Space::snapshot, kAllData | extra, &whole);
+      const Components pairs = pair_components(graph_, Space::snapshot, kAllData | extra, &whole, limits_);
       if (!trivial(pairs, 2 * graph_.size())) {
-        if (out_of_budget_()) return false;
         single(pairs, extra);
         if (order_ > 0) prefix(whole, extra);
         if (!covered_whole(kGNonadjacent)) witnesses(kGNonadjacent, pairs, EdgeKind::rw, {Space::snapshot, kAllData | extra});
       }
     }
-    if (out_of_budget_()) return false;
     if (!covered_whole(kG2Item)) witnesses(kG2Item, whole, EdgeKind::rw, {{}, kAllData | extra});
-    return true;
   }
 
   // The components of ww alone, without the transactions that may not have committed.
@@ -109,7 +114,7 @@ class Search {
   // Prefix consistency contains the order of sessions. Its cycles are among those of the pairs of snapshot isolation.
   void prefix(const Components& whole, unsigned extra) {
     if (covered_whole(kGPrefix)) return;
-    const Components pairs = pair_components(graph_, Space::prefix, kAllData | extra, &whole);
+    const Components pairs = pair_components(graph_, Space::prefix, kAllData | extra, &whole, limits_);
     if (!trivial(pairs, 2 * graph_.size())) witnesses(kGPrefix, pairs, EdgeKind::rw, {Space::prefix, kAllData | extra});
   }
 
@@ -159,6 +164,7 @@ class Search {
     bool enough() const { return best.size() == 2 || count >= kMostTries || (!best.empty() && steps > kMostSteps); }
   };
   void attempt(Tries& tries, const Edge& edge, Way way) {
+    limits_.check();
     ++tries.count;
     auto cycle = shortest(edge, way, tries.steps);
     if (!cycle.empty() && (tries.best.empty() || cycle.size() < tries.best.size())) tries.best = std::move(cycle);
@@ -294,7 +300,7 @@ class Search {
   // along the topological order of the components.
   const Edge* reaching_back(const std::vector<Edge>& open, unsigned mask) {
     if (open.empty()) return nullptr;
-    const Components parts = components(graph_, mask, everything_);
+    const Components parts = components(graph_, mask, everything_, limits_);
     std::vector<std::uint32_t> nodes;  // in topological order
     for (std::uint32_t v = 0; v < graph_.size(); ++v) {
       if (everything_->size[everything_->of[v]] > 1) nodes.push_back(v);
@@ -303,10 +309,7 @@ class Search {
     using Bits = std::array<std::uint64_t, kLanes>;
     std::vector<Bits> bits(parts.size.size());
     for (std::size_t begin = 0; begin < open.size(); begin += 64 * kLanes) {
-      if (out_of_budget_()) {
-        result_.single_decided = false;
-        return nullptr;
-      }
+      limits_.check();
       const std::size_t end = std::min(open.size(), begin + 64 * kLanes);
       for (const std::uint32_t v : nodes) bits[parts.of[v]] = {};
       for (std::size_t i = begin; i < end; ++i) bits[parts.of[open[i].to]][(i - begin) / 64] |= std::uint64_t{1} << ((i - begin) % 64);
@@ -328,7 +331,7 @@ class Search {
   }
 
   const DependencyGraph& graph_;
-  const std::function<bool()>& out_of_budget_;
+  const Limits& limits_;
   CycleSearch result_;
   const Components* everything_ = nullptr;
   int order_ = 0;
@@ -380,8 +383,8 @@ std::vector<Edge> between_transactions(const DependencyGraph& graph, const std::
   return out;
 }
 
-CycleSearch find_cycles(const DependencyGraph& graph, const std::function<bool()>& out_of_budget) {
-  return Search(graph, out_of_budget).run();
+CycleSearch find_cycles(const DependencyGraph& graph, const Limits& limits) {
+  return Search(graph, limits).run();
 }
 
 }  // namespace ordeal::txn

@@ -1,7 +1,6 @@
 #pragma once
 // Cycles in the dependency graph, shortest first, named after Adya by the edges they need.
 
-#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -19,12 +18,12 @@ struct Cycle {
 struct CycleSearch {
   std::vector<Cycle> cycles;
   bool acyclic = false;      // no cycle at all, with process and real-time edges
-  bool complete = true;      // false: time ran out before everything was decided
+  bool complete = true;      // false: the limits were reached before everything was decided
+  std::string stopped;       // why it is not complete
   bool single_decided = true;  // whether G-single in every form was decided
 };
 
-// `out_of_budget` is asked now and then.
-[[nodiscard]] CycleSearch find_cycles(const DependencyGraph& graph, const std::function<bool()>& out_of_budget);
+[[nodiscard]] CycleSearch find_cycles(const DependencyGraph& graph, const Limits& limits);
 
 // A cycle without helpers and points in time: what remains are edges between transactions. Where time leads into the cycle it
 // leads as far as it can, so nobody stands between who came before them anyway.

@@ -104,15 +104,19 @@ bool DependencyGraph::next_implicit(std::uint32_t v, unsigned mask, std::uint32_
 
 namespace {
 
+constexpr std::size_t kStepsALook = 1'000'000;
+
 // Whether an edge from `v` to `w` is within a component of several nodes.
 bool inside(const Components* within, std::uint32_t v, std::uint32_t w) { return within == nullptr || within->same(v, w); }
 bool alone(const Components* within, std::uint32_t v) { return within != nullptr && within->size[within->of[v]] == 1; }
 
 }  // namespace
 
-Components components(const DependencyGraph& graph, unsigned mask, const Components* within) {
+Components components(const DependencyGraph& graph, unsigned mask, const Components* within, const Limits& limits) {
+  std::size_t steps = 0;
   return components(graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
     EdgeKind kind{};
+    if (++steps % kStepsALook == 0) limits.check();
     while (!alone(within, v) && graph.next(v, mask, cursor, w, kind)) {
       if (inside(within, v, w)) return true;
     }
@@ -120,9 +124,11 @@ Components components(const DependencyGraph& graph, unsigned mask, const Compone
   });
 }
 
-Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within) {
+Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within, const Limits& limits) {
+  std::size_t steps = 0;
   return components(2 * graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
     EdgeKind kind{};
+    if (++steps % kStepsALook == 0) limits.check();
     std::uint32_t to = 0;
     while (!alone(within, v / 2) && graph.next(v / 2, mask, cursor, to, kind)) {
       w = step(space, v, to, kind);

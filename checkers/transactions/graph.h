@@ -224,7 +224,8 @@ Components components(std::uint32_t nodes, Successor&& successor) {
 
 // `within`: components of the graph with more edges. Only nodes in those of more than one node, and edges inside them, are
 // looked at; every other node is a component of its own. nullptr: everything.
-[[nodiscard]] Components components(const DependencyGraph& graph, unsigned mask, const Components* within = nullptr);
+// Throws OutOfLimits.
+[[nodiscard]] Components components(const DependencyGraph& graph, unsigned mask, const Components* within = nullptr, const Limits& limits = {});
 // The graph as seen by models that forbid some cycles only: pairs of a node and a bit that says how it was reached, such that
 // exactly the forbidden cycles are cycles of pairs. Node v is 2v and 2v + 1.
 //   snapshot  no two anti-dependencies in a row (Cerone and Gotsman, 2016). 2v + 1: reached by an anti-dependency.
@@ -243,6 +244,6 @@ enum class Space { snapshot, prefix };
 }
 // The pair of `v` from which an anti-dependency may be taken.
 [[nodiscard]] inline std::uint32_t before_rw(Space space, std::uint32_t v) { return space == Space::snapshot ? 2 * v : 2 * v + 1; }
-[[nodiscard]] Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within = nullptr);
+[[nodiscard]] Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within = nullptr, const Limits& limits = {});
 
 }  // namespace ordeal::txn

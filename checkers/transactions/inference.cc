@@ -22,18 +22,25 @@ void choose_open(Inference& in) {
     for (std::uint32_t m = in.txns.first[t]; m < in.txns.first[t + 1]; ++m) owner[m] = t;
   }
   for (const OpenGroup& group : in.open) {
-    for (std::size_t i = 0; i < group.micro.size(); ++i) {
-      for (std::size_t j = i + 1; j < group.micro.size(); ++j) {
-        const TxnIndex a = owner[group.micro[i]], b = owner[group.micro[j]];
-        if (!parts.same(a, b)) continue;
+    const auto base = static_cast<std::uint32_t>(in.stretches.size());
+    for (const std::uint32_t micro : group.micro) in.stretches.push_back({group.key, owner[micro], owner[micro], in.txns.micro[micro].value, 0, 0});
+    for (std::uint32_t i = base; i < in.stretches.size(); ++i) {
+      for (std::uint32_t j = i + 1; j < in.stretches.size(); ++j) {
+        if (!parts.same(in.stretches[i].head, in.stretches[j].head)) continue;
         if (in.choices.size() >= kMostChoices) {
           in.open_pairs_dropped = true;
           return;
         }
-        in.choices.push_back({{{a, b, group.key, in.txns.micro[group.micro[j]].value, EdgeKind::ww}},
-                              {{b, a, group.key, in.txns.micro[group.micro[i]].value, EdgeKind::ww}}, a, b, group.key});
+        in.choices.push_back({i, j});
       }
     }
+  }
+}
+
+void edges_before(const Inference& in, const Stretch& earlier, const Stretch& later, std::vector<Edge>& out) {
+  if (earlier.tail != kNone) out.push_back({earlier.tail, later.head, later.key, later.head_value, EdgeKind::ww});
+  for (std::uint32_t i = earlier.readers; i < earlier.readers_end; ++i) {
+    if (in.readers[i] != later.head) out.push_back({in.readers[i], later.head, later.key, later.head_value, EdgeKind::rw});
   }
 }
 

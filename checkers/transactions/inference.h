@@ -4,6 +4,7 @@
 // by judge.cc. Thread-safety: a value.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,19 +27,31 @@ struct Finding {
 // transaction, shows nothing of others, or cannot be explained.
 inline constexpr TxnIndex kNoSource = kNone - 1;
 
-// One of two sets of edges holds; nobody knows which.
+// Versions of a key that follow each other for certain, as seen by what comes before or after all of them.
+struct Stretch {
+  KeyIndex key = 0;
+  TxnIndex head = kNone;      // wrote the first of them; kNone: it is the initial one
+  TxnIndex tail = kNone;      // wrote the last of them, likewise
+  ValueId head_value = kAbsent;
+  std::uint32_t readers = 0;  // of the last one: where they begin in Inference::readers
+  std::uint32_t readers_end = 0;
+};
+
+// One of two stretches of a key comes before the other; nobody knows which.
 struct Choice {
-  std::vector<Edge> one;
-  std::vector<Edge> other;
-  // The transactions whose writes of `key` it orders; `first` is before `second` in `one`.
-  TxnIndex first = 0, second = 0;
-  KeyIndex key = kNone;
+  std::uint32_t first = 0, second = 0;  // Inference::stretches
 };
 
 // Writes of a key that come after everything that was seen of it, in an unknown order.
 struct OpenGroup {
   KeyIndex key = 0;
   std::vector<std::uint32_t> micro;  // one a transaction
+};
+
+// What real time leaves open of the same questions, which is linear where the rest is quadratic.
+struct RealtimeChoices {
+  std::vector<Choice> choices;
+  std::vector<Edge> forced;
 };
 
 struct Inference {
@@ -51,6 +64,8 @@ struct Inference {
   std::vector<Finding> findings;
   std::vector<TxnIndex> source;         // by micro-operation
   std::vector<OpenGroup> open;
+  std::vector<Stretch> stretches;
+  std::vector<TxnIndex> readers;
   std::vector<Choice> choices;
   // Edges that hold at snapshot isolation and above only; the search for an order uses them.
   std::vector<Edge> forced;
@@ -60,9 +75,15 @@ struct Inference {
   std::size_t unobserved = 0;
   // There were too many open pairs of a key to list them among the choices.
   bool open_pairs_dropped = false;
+  // Where real time counts, these may be asked instead of `choices` and `forced`.
+  std::optional<RealtimeChoices> in_realtime;
   // Why nothing may be called valid, e.g. because writes could not be told apart. Empty: everything was understood.
   std::string incomplete;
 };
+
+// What follows when one stretch comes before another: the writer and the readers of its last version come before the writer of the
+// other's first. Adds to `out`.
+void edges_before(const Inference& inference, const Stretch& earlier, const Stretch& later, std::vector<Edge>& out);
 
 // What a finding of each type is kept to, so that a broken store does not make a report of a million lines.
 inline constexpr std::size_t kMostFindings = 10;
@@ -76,8 +97,8 @@ void add_finding(std::vector<Finding>& findings, Finding finding);
 // components are without closing a cycle.
 void choose_open(Inference& inference);
 
-// `threads`: at least 1; the result does not depend on it.
-[[nodiscard]] Inference infer_list_append(const History& history, Transactions txns, unsigned threads);
+// `threads`: at least 1; the result does not depend on it. Both throw OutOfLimits.
+[[nodiscard]] Inference infer_list_append(const History& history, Transactions txns, unsigned threads, const Limits& limits);
 
 // What is taken for granted about the versions of each register, beyond that the initial one is first and that a transaction
 // which read a version and wrote the key made a later one (writes follow reads).
@@ -96,6 +117,6 @@ struct RegisterOptions {
   // necessarily the next.
   bool lost_updates_allowed = false;
 };
-[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options);
+[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options, const Limits& limits);
 
 }  // namespace ordeal::txn

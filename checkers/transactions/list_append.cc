@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <exception>
+#include <functional>
 #include <thread>
 
 #include "checkers/transactions/inference.h"
@@ -93,6 +95,7 @@ class Elements {
 // What all threads look at.
 struct Shared {
   const History& history;
+  const Limits& limits;
   const Transactions& txns;
   std::vector<std::uint32_t> offsets, by_key;  // micro-operations by key
   std::vector<TxnIndex> owner;                 // by micro-operation
@@ -110,6 +113,7 @@ class Keys {
   // Who is committed must be known before edges are made: an observation on any key shows it.
   void note_observed(KeyIndex k) {
     load(k, shared_.ops(k));
+    work(shared_.ops(k).size());
     List longest;
     for (const std::uint32_t m : shared_.ops(k)) {
       if (knows_read(m) && list(m).size() > longest.size()) longest = list(m);
@@ -122,6 +126,7 @@ class Keys {
 
   void infer(KeyIndex k) {
     const Ops ops = shared_.ops(k);
+    work(ops.size());
     load(k, ops);
     reads_.clear();
     collect_reads(k, ops);
@@ -152,6 +157,14 @@ class Keys {
   std::string text(ValueId v) const { return values_.to_json(v); }
   std::string key_text(KeyIndex k) const { return text(txns_.keys[k]); }
   std::string seen_text(const Read& read) const { return text(txns_.micro[read.micro].value); }
+
+  // Counts what was done, and looks at the limits now and then.
+  void work(std::size_t steps) {
+    work_ += steps;
+    if (work_ < kStepsALook) return;
+    work_ = 0;
+    shared_.limits.check();
+  }
 
   List list(std::uint32_t micro) const {
     const ValueId id = txns_.micro[micro].value;
@@ -198,6 +211,7 @@ class Keys {
   // The reads of a key, each compared with what its transaction did before.
   void collect_reads(KeyIndex k, Ops ops) {
     for (std::size_t i = 0; i < ops.size();) {
+      work(1);
       const TxnIndex t = owner_[ops[i]];
       std::size_t end = i + 1;
       while (end < ops.size() && owner_[ops[end]] == t) ++end;
@@ -267,11 +281,13 @@ class Keys {
   void check_lists(KeyIndex k, const Read& longest) {
     walk(k, longest);
     for (Read& read : reads_) {
+      work(1);
       read.prefix = is_prefix(read.seen, whole_);
       if (read.prefix) {
         if (first_failed_ < read.seen.size() && &read != &longest) aborted(k, read, first_failed_);
         continue;
       }
+      work(read.seen.size());
       walk(k, read);
       add_finding(findings, {"incompatible-order", k, {read.txn, longest.txn},
                              name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + ", " + name(longest.txn) + " as " + seen_text(longest) +
@@ -469,6 +485,8 @@ class Keys {
   std::vector<std::uint32_t> unobserved_;    // committed appends nobody saw, one a transaction
   std::vector<std::uint32_t> tail_readers_;  // reads of everything that was seen, one a transaction
   std::uint32_t stamp_ = 0;
+  static constexpr std::size_t kStepsALook = 20'000;
+  std::size_t work_ = 0;
 };
 
 // A counting sort of the micro-operations by key.
@@ -481,6 +499,7 @@ void sort_by_key(Shared& shared) {
   shared.owner.resize(txns.micro.size());
   auto place = shared.offsets;
   for (TxnIndex t = 0; t < txns.size(); ++t) {
+    if (t % (1u << 18) == 0) shared.limits.check();
     for (std::uint32_t m = txns.first[t]; m < txns.first[t + 1]; ++m) {
       shared.owner[m] = t;
       shared.by_key[place[txns.micro[m].key]++] = m;
@@ -488,11 +507,35 @@ void sort_by_key(Shared& shared) {
   }
 }
 
+// Calls work(0), …, work(parts - 1), each in a thread, and throws what the first of them threw.
+void in_threads(std::size_t parts, const std::function<void(std::size_t)>& work) {
+  std::vector<std::exception_ptr> thrown(parts);
+  const auto caught = [&](std::size_t p) {
+    try {
+      work(p);
+    } catch (...) {
+      thrown[p] = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (std::size_t p = 1; p < parts; ++p) others.emplace_back(caught, p);
+    caught(0);
+  }
+  for (const std::exception_ptr& one : thrown) {
+    if (one) std::rethrow_exception(one);
+  }
+}
+
+// About what the columns by micro-operation and the edges take, in bytes.
+constexpr std::size_t kBytesPerMicroOp = 50;
+
 }  // namespace
 
-Inference infer_list_append(const History& history, Transactions txns, unsigned threads) {
+Inference infer_list_append(const History& history, Transactions txns, unsigned threads, const Limits& limits) {
+  limits.need(txns.micro.size() * kBytesPerMicroOp);
   Inference out(std::move(txns));
-  Shared shared{history, out.txns, {}, {}, {}, out.committed, out.source};
+  Shared shared{history, limits, out.txns, {}, {}, {}, out.committed, out.source};
   sort_by_key(shared);
   bool any_info = false;
   for (TxnIndex t = 0; t < out.txns.size(); ++t) {
@@ -509,12 +552,9 @@ Inference infer_list_append(const History& history, Transactions txns, unsigned 
   }
   std::vector<Keys> keys(parts, Keys(shared));
   const auto all = [&](auto&& one_key) {
-    const auto one_part = [&](std::size_t p) {
+    in_threads(parts, [&](std::size_t p) {
       for (KeyIndex k = begin[p]; k < begin[p + 1]; ++k) one_key(keys[p], k);
-    };
-    std::vector<std::jthread> others;
-    for (std::size_t p = 1; p < parts; ++p) others.emplace_back(one_part, p);
-    one_part(0);
+    });
   };
   if (any_info) all([](Keys& part, KeyIndex k) { part.note_observed(k); });
   all([](Keys& part, KeyIndex k) { part.infer(k); });
@@ -527,6 +567,9 @@ Inference infer_list_append(const History& history, Transactions txns, unsigned 
     out.unobserved += part.unobserved;
     if (out.incomplete.empty()) out.incomplete = part.incomplete;
   }
+  limits.check();
+  shared.by_key = shared.offsets = {};
+  shared.owner = {};
   out.graph.freeze(std::move(edges));
   return out;
 }

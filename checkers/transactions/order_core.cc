@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 namespace ordeal::txn {
 namespace {
@@ -38,7 +39,7 @@ class Core {
   OrderCore run(OrderAnswer answer) {
     core_.answer = std::move(answer);
     core_.txns = of_cycles();
-    if (core_.txns.empty() || !impossible(core_.txns)) {
+    if (core_.txns.empty() || (!impossible(core_.txns) && !impossible(with_sources(core_.txns)))) {
       std::vector<TxnIndex> all;
       for (TxnIndex t = 0; t < in_.txns.size() && all.size() <= kMostTransactions; ++t) {
         if (in_.txns.outcome[t] != Outcome::fail) all.push_back(t);
@@ -56,15 +57,32 @@ class Core {
     for (const auto* cycle : {&core_.answer.if_first, &core_.answer.if_second}) {
       for (const Edge& edge : *cycle) out.push_back(edge.from);
     }
-    const std::size_t count = out.size();
-    for (std::size_t i = 0; i < count; ++i) {
-      for (std::uint32_t m = in_.txns.first[out[i]]; m < in_.txns.first[out[i] + 1]; ++m) {
-        if (in_.source[m] < kNoSource) out.push_back(in_.source[m]);
-      }
-    }
+    add_sources(out, 0);
     std::sort(out.begin(), out.end());
     out.erase(std::unique(out.begin(), out.end()), out.end());
     return out;
+  }
+  // Those that the transactions from a place on read from.
+  void add_sources(std::vector<TxnIndex>& part, std::size_t from) const {
+    for (const std::size_t end = part.size(); from < end; ++from) {
+      const TxnIndex t = part[from];
+      for (std::uint32_t m = in_.txns.first[t]; m < in_.txns.first[t + 1]; ++m) {
+        if (in_.source[m] < kNoSource) part.push_back(in_.source[m]);
+      }
+    }
+  }
+  // And those that these read from, and so on: every version with all before it.
+  std::vector<TxnIndex> with_sources(std::vector<TxnIndex> part) const {
+    std::vector<std::uint8_t> there(in_.txns.size(), 0);
+    for (const TxnIndex t : part) there[t] = 1;
+    for (std::size_t done = 0; done < part.size();) {
+      const std::size_t before = part.size();
+      add_sources(part, done);
+      done = before;
+      part.erase(std::remove_if(part.begin() + static_cast<std::ptrdiff_t>(before), part.end(), [&](TxnIndex t) { return std::exchange(there[t], 1) != 0; }), part.end());
+    }
+    std::sort(part.begin(), part.end());
+    return part;
   }
 
   // Keeps the part when it has no order.

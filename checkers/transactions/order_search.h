@@ -22,13 +22,15 @@ enum class OrderKind {
 
 struct OrderAnswer {
   Possible possible = Possible::undecided;
-  // With `no`, when one choice alone cannot be made: its two transactions, and the cycle that either answer closes.
+  // With `no`: transactions of the cycles that showed it, as far as they were kept.
   std::vector<TxnIndex> culprits;
+  // One choice alone cannot be made: `culprits` are its two transactions, these the cycles that either answer closes.
+  bool one_choice = false;
   KeyIndex key = kNone;
   std::vector<Edge> if_first, if_second;
 };
 
-// `extra`: kProcess, kRealtime or both.
+// `extra`: nothing, kProcess, or both kProcess and kRealtime.
 [[nodiscard]] OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extra,
                                      const std::function<bool()>& out_of_budget);
 

@@ -8,6 +8,7 @@
 // a read-modify-write there is one chain and nothing to choose.
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "checkers/base/catalogue.h"
@@ -27,25 +28,29 @@ struct Version {
 
 class RwRegister {
  public:
-  RwRegister(const History& history, Transactions txns, const RegisterOptions& options)
-      : history_(history), values_(history.values()), out_(std::move(txns)), options_(options), initial_(options.initial), max_choices_(options.max_choices) {}
+  RwRegister(const History& history, Transactions txns, const RegisterOptions& options, const Limits& limits)
+      : limits_(limits), history_(history), values_(history.values()), out_(std::move(txns)), options_(options), initial_(options.initial), max_choices_(options.max_choices) {}
 
   Inference run() {
     const Transactions& txns = out_.txns;
     for (std::uint32_t t = 0; t < txns.size(); ++t) out_.committed[t] = txns.outcome[t] == Outcome::ok;
     index_writes();
     for (TxnIndex t = 0; t < txns.size(); ++t) {
+      work(txns.ops(t).size());
       if (txns.outcome[t] == Outcome::ok) one_transaction(t);
     }
     versions_.resize(txns.keys.size());
     for (TxnIndex t = 0; t < txns.size(); ++t) {
+      work(txns.ops(t).size());
       if (out_.committed[t]) final_writes(t);
     }
     for (TxnIndex t = 0; t < txns.size(); ++t) {
+      work(txns.ops(t).size());
       for (std::uint32_t m = txns.first[t]; m < txns.first[t + 1]; ++m) {
         if (out_.source[m] != kNoSource) note_reader(t, m);
       }
     }
+    out_.in_realtime.emplace();
     for (KeyIndex k = 0; k < txns.keys.size(); ++k) one_key(k);
     if (options_.orders.sequential || options_.orders.linearizable) asked_orders();
     std::vector<EdgeList> lists;
@@ -55,6 +60,13 @@ class RwRegister {
   }
 
  private:
+  // Counts what was done, and looks at the limits now and then.
+  void work(std::size_t steps) {
+    work_ += steps;
+    if (work_ < kStepsALook) return;
+    work_ = 0;
+    limits_.check();
+  }
   std::string name(TxnIndex t) const { return txn_name(history_, out_.txns, t); }
   std::string text(ValueId v) const { return values_.to_json(v); }
   std::string key_text(KeyIndex k) const { return text(out_.txns.keys[k]); }
@@ -160,7 +172,6 @@ class RwRegister {
       if (later) continue;
       auto& versions = versions_[ops[i].key];
       if (versions.empty()) versions.emplace_back();
-      place_[{ops[i].key, t}] = versions.size();
       versions.push_back({t, ops[i].value, out_.txns.first[t] + static_cast<std::uint32_t>(i), {}, {}});
     }
   }
@@ -172,9 +183,8 @@ class RwRegister {
     if (versions.empty()) return;  // nobody wrote the key
     std::size_t v = 0;
     if (source != kNone) {
-      const auto found = place_.find({key, source});
-      if (found == place_.end()) return;
-      v = found->second;
+      v = place_of(key, source);
+      if (v == 0) return;
     }
     auto& version = versions[v];
     if (version.readers.empty() || version.readers.back() != t) version.readers.push_back(t);
@@ -193,6 +203,7 @@ class RwRegister {
 
   void one_key(KeyIndex k) {
     auto& versions = versions_[k];
+    work(versions.size());
     if (versions.empty()) return;
     known_edges(k, versions);
     bool lost = false;
@@ -206,7 +217,14 @@ class RwRegister {
     if (options_.lost_updates_allowed || !lost) choices(k, versions);
   }
 
-  std::uint32_t written(const std::vector<Version>& versions, KeyIndex k, TxnIndex t) const { return versions[place_.at({k, t})].micro; }
+  // Which of the key's versions `t` wrote; 0: none. Versions are in the order of their writers.
+  std::uint32_t place_of(KeyIndex k, TxnIndex t) const {
+    const auto& versions = versions_[k];
+    if (versions.empty()) return 0;
+    const auto at = std::lower_bound(versions.begin() + 1, versions.end(), t, [](const Version& version, TxnIndex wanted) { return version.writer < wanted; });
+    return at != versions.end() && at->writer == t ? static_cast<std::uint32_t>(at - versions.begin()) : 0;
+  }
+  std::uint32_t written(const std::vector<Version>& versions, KeyIndex k, TxnIndex t) const { return versions[place_of(k, t)].micro; }
 
   // What holds at every level: reads come before the versions that replaced theirs.
   void known_edges(KeyIndex k, const std::vector<Version>& versions) {
@@ -232,7 +250,7 @@ class RwRegister {
     std::vector<TxnIndex> pure;
     std::size_t own = 0;
     for (const TxnIndex reader : initial.readers) {
-      if (!place_.contains({k, reader})) {
+      if (place_of(k, reader) == 0) {
         pure.push_back(reader);
       } else if (own++ < 2) {
         for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(reader, versions[v].writer, versions[v].micro, EdgeKind::rw);
@@ -259,13 +277,12 @@ class RwRegister {
         const MicroOp& op = out_.txns.micro[m];
         auto version = static_cast<std::size_t>(kNone);
         if (op.kind == MicroKind::write) {
-          const auto found = place_.find({op.key, t});
-          if (found != place_.end() && versions_[op.key][found->second].micro == m) version = found->second;
+          const std::uint32_t found = place_of(op.key, t);
+          if (found != 0 && versions_[op.key][found].micro == m) version = found;
         } else if (out_.source[m] == kNone) {
           version = 0;
         } else if (out_.source[m] != kNoSource) {
-          const auto found = place_.find({op.key, out_.source[m]});
-          if (found != place_.end()) version = found->second;
+          if (const std::uint32_t found = place_of(op.key, out_.source[m]); found != 0) version = found;
         }
         if (version == kNone || versions_[op.key].empty()) continue;
         auto& list = touched[op.key];
@@ -316,7 +333,7 @@ class RwRegister {
     std::vector<std::vector<std::uint32_t>> next(versions.size());
     for (const auto& [a, b] : later) next[a].push_back(b);
     for (std::uint32_t v = 0; v < versions.size(); ++v) {
-      for (const TxnIndex update : versions[v].updates) next[v].push_back(static_cast<std::uint32_t>(place_.at({k, update})));
+      for (const TxnIndex update : versions[v].updates) next[v].push_back(place_of(k, update));
       if (v > 0) next[0].push_back(v);
     }
     const Components parts = components(static_cast<std::uint32_t>(versions.size()), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
@@ -346,23 +363,12 @@ class RwRegister {
     std::size_t head = 0, tail = 0;
   };
 
-  // `a` before `b`: its last version is replaced by b's first or by something before that.
-  std::vector<Edge> before(KeyIndex k, const std::vector<Version>& versions, const Chain& a, const Chain& b) const {
-    std::vector<Edge> out;
-    const Version &tail = versions[a.tail], &head = versions[b.head];
-    if (tail.writer != kNone) out.push_back({tail.writer, head.writer, k, head.value, EdgeKind::ww});
-    for (const TxnIndex reader : tail.readers) {
-      if (reader != head.writer) out.push_back({reader, head.writer, k, head.value, EdgeKind::rw});
-    }
-    return out;
-  }
-
   void choices(KeyIndex k, const std::vector<Version>& versions) {
     std::vector<std::size_t> successor(versions.size(), 0);
     std::vector<bool> has_predecessor(versions.size(), false);
     for (std::size_t v = 0; v < versions.size(); ++v) {
       if (versions[v].updates.empty() || options_.lost_updates_allowed) continue;
-      successor[v] = place_.at({k, versions[v].updates.front()});
+      successor[v] = place_of(k, versions[v].updates.front());
       has_predecessor[successor[v]] = true;
     }
     std::vector<Chain> chains;
@@ -377,25 +383,71 @@ class RwRegister {
       add_finding(out_.findings, {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
       return;
     }
-    for (std::size_t c = 1; c < chains.size(); ++c) {
-      // Known to be first: whatever starts with the initial version.
-      if (chains[0].tail != 0) {
-        const auto edges = before(k, versions, chains[0], chains[c]);
-        out_.forced.insert(out_.forced.end(), edges.begin(), edges.end());
+    // Whatever starts with the initial version is known to be first; if that is the initial version alone, `known_edges` has it.
+    const auto base = static_cast<std::uint32_t>(out_.stretches.size());
+    for (const Chain& chain : chains) {
+      const Version &head = versions[chain.head], &tail = versions[chain.tail];
+      const auto readers = static_cast<std::uint32_t>(out_.readers.size());
+      out_.readers.insert(out_.readers.end(), tail.readers.begin(), tail.readers.end());
+      out_.stretches.push_back({k, head.writer, tail.writer, head.value, readers, static_cast<std::uint32_t>(out_.readers.size())});
+    }
+    const auto end = static_cast<std::uint32_t>(out_.stretches.size());
+    choices_in_realtime(base, chains[0].tail != 0);
+    if (out_.open_pairs_dropped) return;
+    for (std::uint32_t c = base + 1; c < end; ++c) {
+      if (chains[0].tail != 0) edges_before(out_, out_.stretches[base], out_.stretches[c], out_.forced);
+      if (out_.choices.size() + (end - c) > max_choices_) {
+        out_.open_pairs_dropped = true;
+        out_.choices.clear();
+        return;
       }
-      for (std::size_t d = c + 1; d < chains.size(); ++d) {
-        if (spent_ > max_choices_) {
-          out_.open_pairs_dropped = true;
-          return;
+      work(end - c);
+      for (std::uint32_t d = c + 1; d < end; ++d) out_.choices.push_back({c, d});
+    }
+  }
+
+  // The stretches of one key, the initial one first.
+  void choices_in_realtime(std::uint32_t base, bool initial_written) {
+    if (!out_.in_realtime) return;
+    RealtimeChoices& out = *out_.in_realtime;
+    const Transactions& txns = out_.txns;
+    constexpr EventIndex kNever = std::numeric_limits<EventIndex>::max();
+    const auto begin = [&](std::uint32_t s) { return txns.invocation[out_.stretches[s].head]; };
+    const auto end_of = [&](TxnIndex t) { return txns.outcome[t] == Outcome::ok ? txns.completion[t] : kNever; };
+    std::vector<std::uint32_t> by_begin;
+    for (std::uint32_t s = base + 1; s < out_.stretches.size(); ++s) by_begin.push_back(s);
+    std::sort(by_begin.begin(), by_begin.end(), [&](std::uint32_t a, std::uint32_t b) { return begin(a) < begin(b); });
+    // Concurrent ones.
+    std::vector<std::uint32_t> active;
+    for (const std::uint32_t s : by_begin) {
+      std::erase_if(active, [&](std::uint32_t old) { return end_of(out_.stretches[old].tail) < begin(s); });
+      work(1 + active.size());
+      for (const std::uint32_t old : active) out.choices.push_back({old, s});
+      active.push_back(s);
+      if (out.choices.size() > max_choices_) {
+        out_.in_realtime.reset();
+        return;
+      }
+    }
+    // The others: who read the last version of one comes before those that follow it, which real time may not say. If the writer
+    // of one of these ended before the reader began, that alone is a contradiction.
+    for (std::uint32_t s = base; s < out_.stretches.size(); ++s) {
+      const Stretch& earlier = out_.stretches[s];
+      const bool first = s == base;
+      if (first && !initial_written) continue;
+      const EventIndex after = first ? 0 : end_of(earlier.tail);
+      const auto from = first ? by_begin.begin() : std::upper_bound(by_begin.begin(), by_begin.end(), after, [&](EventIndex event, std::uint32_t other) { return event < begin(other); });
+      if (first) {
+        for (const std::uint32_t other : by_begin) out.forced.push_back({earlier.tail, out_.stretches[other].head, earlier.key, out_.stretches[other].head_value, EdgeKind::ww});
+      }
+      for (std::uint32_t i = earlier.readers; i < earlier.readers_end; ++i) {
+        const TxnIndex reader = out_.readers[i];
+        for (auto other = from; other != by_begin.end() && begin(*other) < end_of(reader); ++other) {
+          const Stretch& later = out_.stretches[*other];
+          if (later.head == reader) continue;
+          out.forced.push_back({reader, later.head, later.key, later.head_value, EdgeKind::rw});
+          if (end_of(later.head) < txns.invocation[reader]) break;
         }
-        Choice choice;
-        choice.one = before(k, versions, chains[c], chains[d]);
-        choice.other = before(k, versions, chains[d], chains[c]);
-        choice.first = versions[chains[c].tail].writer;
-        choice.second = versions[chains[d].head].writer;
-        choice.key = k;
-        spent_ += 1 + (choice.one.size() + choice.other.size()) / 8;
-        out_.choices.push_back(std::move(choice));
       }
     }
   }
@@ -408,6 +460,9 @@ class RwRegister {
     auto operator<=>(const Write&) const = default;
   };
 
+  static constexpr std::size_t kStepsALook = 20'000;
+  const Limits& limits_;
+  std::size_t work_ = 0;
   const History& history_;
   const ValueTable& values_;
   Inference out_;
@@ -415,17 +470,19 @@ class RwRegister {
   RegisterOptions options_;
   ValueId initial_;
   std::size_t max_choices_;
-  std::size_t spent_ = 0;
   std::vector<TxnIndex> owner_;
   std::vector<Write> writes_;
   std::vector<std::vector<Version>> versions_;              // by key; empty when nobody wrote it
-  std::map<std::pair<KeyIndex, TxnIndex>, std::size_t> place_;
 };
+
+// About what the columns by micro-operation, the versions and the edges take, in bytes.
+constexpr std::size_t kBytesPerMicroOp = 100;
 
 }  // namespace
 
-Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options) {
-  return RwRegister(history, std::move(txns), options).run();
+Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options, const Limits& limits) {
+  limits.need(txns.micro.size() * kBytesPerMicroOp);
+  return RwRegister(history, std::move(txns), options, limits).run();
 }
 
 Result<VersionOrders> version_orders(std::string_view names) {

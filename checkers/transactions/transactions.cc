@@ -7,8 +7,8 @@ namespace {
 
 class Columns {
  public:
-  Columns(const History& history, MicroKind write)
-      : history_(history), values_(history.values()), write_(write), key_index_(values_.size(), kNone) {
+  Columns(const History& history, MicroKind write, const Limits& limits)
+      : limits_(limits), history_(history), values_(history.values()), write_(write), key_index_(values_.size(), kNone) {
     read_id_ = values_.find(Value("r"));
     write_id_ = values_.find(Value(write == MicroKind::append ? "append" : "w"));
     out_.first.push_back(0);
@@ -17,7 +17,9 @@ class Columns {
   Result<Transactions> run() {
     const auto operations = history_.operations();
     out_.invocation.reserve(operations.size());
-    for (const OperationEvents op : operations) {
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      if (i % kTransactionsALook == 0) limits_.check();
+      const OperationEvents op = operations[i];
       if (auto added = add(op); !added) return tl::unexpected<Error>(added.error());
     }
     return std::move(out_);
@@ -98,6 +100,8 @@ class Columns {
     return key_index_[id];
   }
 
+  static constexpr std::size_t kTransactionsALook = 10'000;
+  const Limits& limits_;
   const History& history_;
   const ValueTable& values_;
   MicroKind write_;
@@ -109,7 +113,7 @@ class Columns {
 
 }  // namespace
 
-Result<Transactions> transactions_of(const History& history, MicroKind write) { return Columns(history, write).run(); }
+Result<Transactions> transactions_of(const History& history, MicroKind write, const Limits& limits) { return Columns(history, write, limits).run(); }
 
 std::string guess_model(const History& history) {
   const ValueTable& values = history.values();

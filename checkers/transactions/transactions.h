@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "checkers/base/limits.h"
 #include "checkers/checker.h"
 
 namespace ordeal::txn {
@@ -48,8 +49,8 @@ struct Transactions {
 };
 
 // Errors: input, naming the operation, when something is no transaction of reads and `write` micro-operations
-// (MicroKind::append or MicroKind::write).
-[[nodiscard]] Result<Transactions> transactions_of(const History& history, MicroKind write);
+// (MicroKind::append or MicroKind::write). Throws OutOfLimits.
+[[nodiscard]] Result<Transactions> transactions_of(const History& history, MicroKind write, const Limits& limits);
 
 // list-append when the history has an append, rw-register otherwise.
 [[nodiscard]] std::string guess_model(const History& history);

@@ -51,6 +51,7 @@ class Elements {
     }
     if (newest == nullptr) return;
     for (const ValueId element : acknowledged_) {
+      in_.work();
       const Attempts& tries = *written_.find(element);
       if (tries.acknowledged > newest->invoked) break;
       if (seen.contains(element)) continue;

@@ -63,6 +63,7 @@ class Replicated {
 
   void complete(OperationEvents op) {
     const std::set<ValueId> seen = elements(op);
+    in_.work(added_.all().size());
     for (const auto& [element, tries] : added_.all()) {
       if (tries.certain == 0 || seen.contains(element)) continue;
       in_.tell("lost-element", {tries.acknowledged_by, op.invocation},

@@ -14,7 +14,10 @@ constexpr std::int64_t kMaxTold = 10;
 }  // namespace
 
 Judgement::Judgement(const History& history, const CheckOptions& options, CheckResult& result)
-    : h_(history), options_(options), result_(result), operations_(history.operations()) {}
+        : h_(history), options_(options), result_(result), limits_(options.timeout, options.memory_bytes, options.stop) {
+  limits_.need(history.size() / 2 * sizeof(OperationEvents));
+  operations_ = history.operations();
+}
 
 std::optional<std::int64_t> Judgement::integer(ValueId id) const {
   if (!is(id, Value::Kind::integer)) return std::nullopt;
@@ -42,7 +45,9 @@ std::optional<std::int64_t> Judgement::integer_name(ValueId id) const {
 }
 
 std::span<const ValueId> Judgement::items(ValueId id) const {
-  return is_list(id) ? values().as_list(id) : std::span<const ValueId>();
+  const auto out = is_list(id) ? values().as_list(id) : std::span<const ValueId>();
+  work(1 + out.size());
+  return out;
 }
 
 std::pair<ValueId, ValueId> Judgement::keyed(OperationEvents op) const {
@@ -143,6 +148,7 @@ void Judgement::finish() {
 }
 
 void AttemptTable::add(const Judgement& in, ValueId value, OperationEvents op) {
+  in.work();
   Attempts& all = all_[value];
   if (in.failed(op)) {
     all.failed = std::min(all.failed, op.invocation);
@@ -164,6 +170,7 @@ const Attempts* AttemptTable::find(ValueId value) const {
 
 bool AttemptTable::explained(Judgement& in, const std::string& type, std::string_view what, ValueId value,
                              OperationEvents seen_by, std::optional<ValueId> key) {
+  in.work();
   const Attempts* tried = find(value);
   if (tried != nullptr && tried->invoked < seen_by.completion) return true;
   if (!told_.insert(value).second) return false;

@@ -9,7 +9,8 @@
 //   - inconclusive(): nothing contradicts the promise, but it was not put to the test: `unknown`;
 //   - none of these: `valid`.
 // An operation that ended in `fail` did not happen; one that ended in `info`, or not at all, may have happened at any
-// time after its invocation, or never. Thread-safety: one thread; checkers make one for each check.
+// time after its invocation, or never. Asking for operations and values counts as work, and throws OutOfLimits when time,
+// memory or patience has run out. Thread-safety: one thread; checkers make one for each check.
 
 #include <cstdint>
 #include <initializer_list>
@@ -22,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "checkers/base/limits.h"
 #include "checkers/checker.h"
 
 namespace ordeal::work {
@@ -36,8 +38,14 @@ class Judgement {
   [[nodiscard]] const ValueTable& values() const { return h_.values(); }
   // Those of clients, in the order of their invocations.
   [[nodiscard]] std::span<const OperationEvents> operations() const { return operations_; }
-  [[nodiscard]] std::string_view f(OperationEvents op) const { return h_.f_name(op.invocation); }
-  [[nodiscard]] bool ok(OperationEvents op) const { return h_.outcome(op) == EventType::ok; }
+  [[nodiscard]] std::string_view f(OperationEvents op) const {
+    work();
+    return h_.f_name(op.invocation);
+  }
+  [[nodiscard]] bool ok(OperationEvents op) const {
+    work();
+    return h_.outcome(op) == EventType::ok;
+  }
   [[nodiscard]] bool failed(OperationEvents op) const { return h_.outcome(op) == EventType::fail; }
   [[nodiscard]] ValueId key(OperationEvents op) const { return h_.key(op.invocation); }
   // What was asked for, kAbsent when nothing was.
@@ -106,13 +114,25 @@ class Judgement {
   // How many keys there are, for the result.
   void keys(std::size_t count) { result_.keys = count; }
 
+  // Counts steps of a loop that asks for none of the above.
+  void work(std::size_t steps = 1) const {
+    work_ += steps;
+    if (work_ < kStepsALook) return;
+    work_ = 0;
+    limits_.check();
+  }
+
   // Fills the result.
   void finish();
 
  private:
+  static constexpr std::size_t kStepsALook = 20'000;
+
   const History& h_;
   const CheckOptions& options_;
   CheckResult& result_;
+  Limits limits_;
+  mutable std::size_t work_ = 0;
   std::vector<OperationEvents> operations_;
   std::map<std::string, ValueId> names_;
   std::map<std::string, std::int64_t> counters_;

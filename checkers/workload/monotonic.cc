@@ -56,6 +56,7 @@ class Monotonic {
     in_.counter("reads") = static_cast<std::int64_t>(reads.size());
     for (const OperationEvents op : reads) {
       if (!look(op)) return;
+      in_.work(added.size());
       for (const auto& [value, when] : added) {
         if (when.first > op.invocation || seen_.contains(value)) continue;
         in_.tell("lost-element", {when.second, op.invocation},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <new>
+#include <utility>
 
 #include "checkers/base/catalogue.h"
 #include "checkers/workload/judgement.h"
@@ -27,14 +28,19 @@ class Judge final : public Checker {
       result.reason = unknown_name("consistency level of " + entry_.name, result.consistency, entry_.levels).message;
       return result;
     }
+    const auto stopped = [&](std::string why) {
+      result.verdict = Verdict::unknown;
+      result.anomalies.clear();
+      result.reason = std::move(why) + " while the checker " + entry_.name + " went through the history";
+    };
     try {
       work::Judgement judgement(history, options, result);
       entry_.judge(judgement);
       judgement.finish();
+    } catch (const OutOfLimits& problem) {
+      stopped(problem.what());
     } catch (const std::bad_alloc&) {
-      result.verdict = Verdict::unknown;
-      result.anomalies.clear();
-      result.reason = "the machine's memory was exhausted";
+      stopped("the machine's memory was exhausted");
     }
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return result;

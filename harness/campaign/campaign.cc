@@ -8,6 +8,7 @@
 #include <toml++/toml.h>
 
 #include "checkers/base/catalogue.h"
+#include "checkers/base/value.h"
 
 namespace ordeal {
 namespace {
@@ -61,9 +62,64 @@ Result<Axis> axis(const std::string& name, const std::string& key, const toml::n
   return out;
 }
 
+// A TOML value as JSON. Errors: usage, for dates and times, which no option takes.
+Result<Value> json_of(const std::string& name, const toml::node& node) {
+  if (const auto* table = node.as_table()) {
+    Value out = Value::map();
+    for (const auto& [key, inner] : *table) {
+      auto one = json_of(name, inner);
+      if (!one) return fail(one.error());
+      out.set(std::string(key.str()), *std::move(one));
+    }
+    return out;
+  }
+  if (const auto* list = node.as_array()) {
+    Value out = Value::list();
+    for (const auto& inner : *list) {
+      auto one = json_of(name, inner);
+      if (!one) return fail(one.error());
+      out.items().push_back(*std::move(one));
+    }
+    return out;
+  }
+  if (const auto* s = node.as_string()) return Value(s->get());
+  if (const auto* i = node.as_integer()) return Value(i->get());
+  if (const auto* d = node.as_floating_point()) return Value(d->get());
+  if (const auto* b = node.as_boolean()) return Value(b->get());
+  return fail(ErrorCode::usage, place(name, node) + ": a text, a number, true, false, a list or a table was expected");
+}
+
+using Found = std::vector<std::pair<toml::source_position, Axis>>;
+
+// The table [nemesis]: `faults` is what the key nemesis would be without a table, `timeline` an array of tables, and
+// everything else an option nemesis.….
+Result<void> add_nemesis(const toml::table& table, const std::string& name, Found& found) {
+  for (const auto& [key, node] : table) {
+    const std::string text(key.str());
+    Result<Axis> one = Axis{};
+    if (text == "timeline") {
+      const auto* list = node.as_array();
+      if (list == nullptr || !list->is_array_of_tables()) {
+        return fail(ErrorCode::usage, place(name, node) + ": nemesis.timeline must be an array of tables: [[nemesis.timeline]]");
+      }
+      auto timeline = json_of(name, node);
+      if (!timeline) return fail(timeline.error());
+      const auto line = node.source().begin.line != 0 ? node.source().begin.line : list->front().source().begin.line;
+      one = Axis{"nemesis.timeline", true, {{timeline->to_json(), fmt::format("{}:{}", name, line)}}};
+    } else if (text == "faults") {
+      one = axis(name, "nemesis", node, false);
+    } else {
+      one = axis(name, "nemesis." + text, node, true);
+    }
+    if (!one) return fail(one.error());
+    found.emplace_back(key.source().begin, *std::move(one));
+  }
+  return {};
+}
+
 // The axes in the order in which they stand in the file; a TOML table iterates by name.
 Result<std::vector<Axis>> axes_of(const toml::table& table, const std::string& name) {
-  std::vector<std::pair<toml::source_position, Axis>> found;
+  Found found;
   for (const auto& [key, node] : table) {
     const std::string text(key.str());
     if (text == "set") {
@@ -87,6 +143,10 @@ Result<std::vector<Axis>> axes_of(const toml::table& table, const std::string& n
           found.emplace_back(rest.source().begin, *std::move(one));
         }
       }
+      continue;
+    }
+    if (const auto* nemesis = text == "nemesis" ? node.as_table() : nullptr) {
+      if (auto added = add_nemesis(*nemesis, name, found); !added) return fail(added.error());
       continue;
     }
     const auto& known = campaign_keys();

@@ -9,6 +9,18 @@
 //   [set]
 //   "etcd.serializable-reads" = false
 //
+// The nemesis may be a table instead: `faults` is then what is said above, everything else an option (nemesis.quiet), and
+// its timeline an array of tables (nemesis/timeline.h):
+//
+//   [nemesis]
+//   schedule = ["random", "periodic"]
+//   faults = "kill,pause"
+//   # or
+//   [[nemesis.timeline]]
+//   at = 5.0
+//   fault = "partition"
+//   duration = 3
+//
 // The keys are the long flags of `ordeal run` without their dashes. Thread-safety: value types and one function.
 
 #include <map>

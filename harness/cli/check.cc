@@ -216,9 +216,28 @@ Result<void> write_report(const CheckCommand& command, const std::string& file, 
   return write_html_report(input, command.report, "");
 }
 
+// That no verdict was reached for lack of time or memory.
+Judgement inconclusive(const CheckCommand& command, const std::string& file, const std::string& reason, double seconds) {
+  CheckResult result;
+  result.checker = command.workload.empty() ? "check" : command.workload;
+  result.model = command.model;
+  result.consistency = command.consistency;
+  result.reason = reason;
+  result.seconds = seconds;
+  const History nothing;
+  if (!command.json) print_result(result, nothing);
+  return {file, exit_code(Verdict::unknown), to_value(result, nothing)};
+}
+
 Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
   const auto began = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
+  // Time and memory count from here: reading the file is part of the check.
+  const auto given = check_options(command);
+  if (!given) return fail(given.error());
+  const Limits limits(given->timeout, given->memory_bytes);
   ReadOptions read;
+  read.limits = limits;
   auto format = find_history_format(command.format);
   if (!format) return fail(format.error());
   read.format = *format;
@@ -234,10 +253,12 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
       found = read_history_file(file, read);
     }
   }
+  if (!found && found.error().code == ErrorCode::cancelled) return inconclusive(command, file, found.error().message, seconds());
   // Whatever the reason, it is input that cannot be read.
   if (!found) return fail(ErrorCode::input, found.error().message);
   for (const auto& note : found->notes) say(fmt::format("{}: {}", file, note));
   const History& history = found->history;
+  if (const std::string why = limits.exceeded(); !why.empty()) return inconclusive(command, file, why + " while " + file + " was being read", seconds());
   auto checkers = chosen_checkers(command, history);
   if (!checkers) return fail(checkers.error().during(file));
 
@@ -246,14 +267,15 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
   Verdict verdict = Verdict::valid;
   std::string reason;
   std::vector<CheckResult> results;
-  for (const auto& one : *checkers) {
+  for (auto& one : *checkers) {
+    if (one.options.timeout.count() > 0) one.options.timeout = limits.time_left();
+    if (one.options.memory_bytes > 0) one.options.memory_bytes = std::max<std::size_t>(1, limits.room());
     CheckResult result = one.checker->check(history, one.options);
     if (result.verdict == Verdict::unknown && reason.empty()) reason = result.reason;
     verdict = merged(verdict, result.verdict);
     if (!command.json) print_result(result, history);
     results.push_back(std::move(result));
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   out.code = exit_code(verdict);
   out.document = to_value(results.front(), history);
   out.document.set("verdict", name(verdict));
@@ -269,7 +291,7 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
     out.document.set("checkers", std::move(all));
     if (!reason.empty()) out.document.set("reason", reason);
   }
-  out.document.set("seconds", seconds);
+  out.document.set("seconds", seconds());
   if (!command.report.empty()) {
     if (auto done = write_report(command, file, history, std::move(results), verdict, reason); !done) {
       return fail(done.error().during("--report"));

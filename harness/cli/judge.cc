@@ -79,12 +79,25 @@ CollectedLogs collected_logs(const std::string& directory) {
 }
 
 // The checkers that judge every run, whatever its workload.
-Result<std::vector<ConfiguredChecker>> general_checkers(const Value& about, const std::vector<std::string>& log_files) {
+Result<std::vector<ConfiguredChecker>> general_checkers(const Plan& plan, const Value& about,
+                                                        const std::vector<std::string>& worker_nodes,
+                                                        const std::vector<std::string>& log_files) {
   std::vector<ConfiguredChecker> out;
   for (const char* name : {"stats", "unhandled-errors"}) {
     auto checker = find_checker(name);
     if (!checker) return fail(checker.error());
     out.push_back({*checker, {}});
+  }
+  if (!plan.nemesis.empty()) {
+    auto checker = find_checker("recovery");
+    if (!checker) return fail(checker.error());
+    ConfiguredChecker recovery{*checker, {}};
+    const char* bound = "nemesis.recovery-bound";
+    if (plan.options.has(bound)) recovery.options.extra.set("recovery.bound_s", plan.options.seconds(bound));
+    Value nodes = Value::list();
+    for (const auto& node : worker_nodes) nodes.items().emplace_back(node);
+    if (!nodes.items().empty()) recovery.options.extra.set("recovery.worker_nodes", std::move(nodes));
+    out.push_back(std::move(recovery));
   }
   const Value* pattern = about.find("log_pattern");
   // A killed controller took its local nodes, and the logs on them, along; the history can be judged all the same.
@@ -123,6 +136,17 @@ Value read_json(const std::string& path) {
   return value ? *std::move(value) : Value::map();
 }
 
+// The kinds of faults that were tried and never bit, with the numbers; a run that had them on its plan does not say that
+// the target bears them.
+std::string toothless_faults(const Facts& facts) {
+  std::string out;
+  for (const FaultKindCounts& kind : facts.fault_kinds) {
+    if (kind.confirmed > 0 || kind.tried == 0) continue;
+    out += fmt::format("{}{} (tried {} times, {} injected)", out.empty() ? "" : ", ", kind.fault, kind.tried, kind.injected);
+  }
+  return out;
+}
+
 // The verdict of the whole run: that of the checkers, unless the run itself showed too little (DESIGN.md, section 8).
 void conclude(ReportInput& input, const Plan& plan) {
   input.verdict = Verdict::valid;
@@ -138,6 +162,8 @@ void conclude(ReportInput& input, const Plan& plan) {
     shortfall = "no operation succeeded, so nothing of value was observed";
   } else if (!plan.nemesis.empty() && facts.faults_confirmed == 0) {
     shortfall = fmt::format("no fault was seen to take effect ({} injected)", facts.faults_injected);
+  } else if (const std::string toothless = toothless_faults(facts); !plan.nemesis.empty() && !toothless.empty()) {
+    shortfall = "never seen to take effect: " + toothless;
   }
   if (!shortfall.empty() && input.verdict != Verdict::invalid) {
     input.verdict = Verdict::unknown;
@@ -188,7 +214,8 @@ Result<JudgedRun> judge_run(const std::string& path, std::stop_token stop) {
   const auto workload = find_workload(plan->workload);
   if (!workload) return fail(workload.error());
   std::vector<ConfiguredChecker> checkers = (*workload)->checkers(plan->options);
-  auto general = general_checkers(about, logs.files);
+  const std::vector<std::string> nodes_of_workers = worker_nodes(about, plan->concurrency);
+  auto general = general_checkers(*plan, about, nodes_of_workers, logs.files);
   if (!general) return fail(general.error());
   checkers.insert(checkers.end(), general->begin(), general->end());
 
@@ -210,7 +237,7 @@ Result<JudgedRun> judge_run(const std::string& path, std::stop_token stop) {
   if (const Value* started = about.find("started"); started != nullptr && started->is_string()) {
     input.started_utc = started->string();
   }
-  input.worker_nodes = worker_nodes(about, plan->concurrency);
+  input.worker_nodes = nodes_of_workers;
   input.logs = logs.tails;
   input.title = fmt::format("{} {}", plan->target, plan->workload);
 
@@ -247,14 +274,16 @@ void print_judged(const JudgedRun& run) {
                        number(operations->find("info")), number(operations->find("fail")));
   }
   if (const Value* kinds = run.results.find("fault_kinds"); kinds != nullptr && !kinds->entries().empty()) {
-    out += "faults      ";
     bool first = true;
     for (const auto& [fault, counts] : kinds->entries()) {
-      out += fmt::format("{}{}: {} of {} confirmed", first ? "" : ", ", fault.string(), number(counts.find("confirmed")),
-                         number(counts.find("injected")));
+      out += fmt::format("{}{}: {} planned, {} injected, {} confirmed, {} healed\n", first ? "faults      " : "            ",
+                         fault.string(), number(counts.find("planned")), number(counts.find("injected")),
+                         number(counts.find("confirmed")), number(counts.find("healed")));
       first = false;
     }
-    out += '\n';
+  }
+  if (const Value* recovery = run.results.find("recovery"); recovery != nullptr) {
+    out += fmt::format("recovery    {}\n", recovery->find("summary")->string());
   }
   out += fmt::format("report      {}/report.html\n", run.directory);
   std::fputs(out.c_str(), stdout);

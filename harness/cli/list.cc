@@ -12,6 +12,7 @@
 #include "harness/cli/console.h"
 #include "harness/cli/exit_code.h"
 #include "nemesis/catalogue.h"
+#include "nemesis/driver.h"
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
 
@@ -100,6 +101,12 @@ Value list_workloads() {
   return out;
 }
 
+std::string words(const Value& list) {
+  std::vector<std::string> names;
+  for (const auto& item : list.items()) names.push_back(item.string());
+  return joined(names);
+}
+
 Value list_faults() {
   Value out = Value::list();
   for (const auto& fault : faults()) {
@@ -107,7 +114,19 @@ Value list_faults() {
     one.set("options", option_values(fault.options));
     out.items().push_back(std::move(one));
   }
+  Value schedule = entry("(schedule)", "How the faults of a run come, whatever they are.");
+  schedule.set("options", option_values(nemesis_options()));
+  out.items().push_back(std::move(schedule));
   return out;
+}
+
+// " [1 … 100]", or " [a, b]", or nothing.
+std::string range(const Value& option) {
+  if (const Value* choices = option.find("choices")) return " [" + words(*choices) + "]";
+  const Value* least = option.find("least");
+  const Value* most = option.find("most");
+  const auto bound = [](const Value* value) { return value == nullptr ? std::string("…") : fmt::format("{:g}", value->real()); };
+  return least == nullptr && most == nullptr ? "" : fmt::format(" [{} to {}]", bound(least), bound(most));
 }
 
 Value list_checkers() {
@@ -164,12 +183,6 @@ std::string wrapped(const std::string& text, std::size_t indent) {
   return out;
 }
 
-std::string words(const Value& list) {
-  std::vector<std::string> names;
-  for (const auto& item : list.items()) names.push_back(item.string());
-  return joined(names);
-}
-
 void print(const std::string& heading, const Value& entries) {
   std::size_t width = 0;
   for (const auto& one : entries.items()) width = std::max(width, one.find("name")->string().size());
@@ -190,7 +203,7 @@ void print(const std::string& heading, const Value& entries) {
       const Value& standard = *option.find("default");
       out += fmt::format("  {:<{}}  --set {}={}  {}\n", "", width, option.find("key")->string(),
                          standard.is_string() ? standard.string() : standard.to_json(),
-                         wrapped(option.find("help")->string(), width + 10));
+                         wrapped(option.find("help")->string() + range(option), width + 10));
     }
   }
   std::fputs(out.c_str(), stdout);

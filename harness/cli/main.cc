@@ -46,7 +46,7 @@ void add_run(CLI::App& app, RunCommand& command) {
   app.add_option("campaign", command.campaign, "a campaign file (TOML)")->type_name("CAMPAIGN.toml");
   app.add_option("--target", command.target, "the system under test (ordeal list targets)");
   app.add_option("--workload", command.workload, "what the clients do (ordeal list workloads)");
-  app.add_option("--nemesis", command.nemesis, "faults, separated by commas (ordeal list faults), or none");
+  app.add_option("--nemesis", command.nemesis, "faults, separated by commas (ordeal list faults), all, or none");
   app.add_option("--nodes", command.nodes, "local:5, ssh:FILE or h1,h2,…");
   app.add_option("--time-limit", command.time_limit, "length of the main phase, seconds or 90s, 5m");
   app.add_option("--rate", command.rate, "operations a second over all workers, or unlimited");

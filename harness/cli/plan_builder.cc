@@ -16,24 +16,10 @@
 namespace ordeal::cli {
 namespace {
 
-// The faults of one nemesis text: "partition,kill", "all", "none" or nothing.
-Result<std::vector<std::string>> fault_names(const std::string& text) {
-  std::vector<std::string> names;
-  for (const std::string& word : split(text, ',')) {
-    if (word == "none") continue;
-    if (word == "all") {
-      for (const auto& fault : faults()) names.push_back(fault.name);
-      continue;
-    }
-    auto known = find_fault(word);
-    if (!known) return fail(known.error());
-    names.push_back(word);
-  }
-  std::vector<std::string> unique;
-  for (auto& one : names) {
-    if (std::find(unique.begin(), unique.end(), one) == unique.end()) unique.push_back(one);
-  }
-  return unique;
+// What nemesis.timeline of these settings says; empty: nothing.
+std::string timeline_of(const RunRequest& request) {
+  const auto found = request.settings.find("nemesis.timeline");
+  return found == request.settings.end() ? "" : found->second.text;
 }
 
 // Operations that the workload issues and the target's clients, who understand `operations`, do not know.
@@ -237,11 +223,11 @@ Result<Plan> resolve(const RunRequest& request) {
   if (!by_options) {
     if (auto fit = fits(**target, (*target)->operations, **workload); !fit) return fail(fit.error());
   }
-  if (const Given* nemesis = resolver.find("nemesis")) {
-    auto names = fault_names(nemesis->text);
-    if (!names) return fail(names.error().during(nemesis->origin));
-    plan.nemesis = *std::move(names);
-  }
+  const Given* nemesis = resolver.find("nemesis");
+  const std::vector<std::string> named = split(nemesis == nullptr ? "" : nemesis->text, ',');
+  auto wanted = wanted_faults(nemesis == nullptr ? nullptr : &named, timeline_of(request));
+  if (!wanted) return fail(nemesis == nullptr ? wanted.error() : wanted.error().during(nemesis->origin));
+  plan.nemesis = std::move(wanted->names);
   if (plan.name.empty()) plan.name = plan.target + "-" + plan.workload;
   if (plan.name.find('/') != std::string::npos || plan.name.starts_with('.')) {
     return fail(ErrorCode::usage, fmt::format("--name: \"{}\" cannot name a folder", plan.name));
@@ -263,7 +249,10 @@ Result<Plan> resolve(const RunRequest& request) {
   auto options = declared_options(plan.target, plan.workload, plan.nemesis);
   if (!options) return fail(options.error());
   plan.options = *std::move(options);
+  if (wanted->only_applicable) (void)plan.options.set("nemesis.inapplicable", "skip", "--nemesis all");
   for (const auto& [key, given] : request.settings) {
+    // A campaign of runs with and without faults says how the faults come for all of them.
+    if (plan.nemesis.empty() && key.starts_with("nemesis.")) continue;
     if (auto set = plan.options.set(key, given.text, given.origin); !set) return fail(set.error().during(given.origin));
   }
   if (by_options) {

@@ -80,7 +80,11 @@ Value about_run(const Plan& plan, const Target& target, const Cluster& cluster, 
   Value about = Value::map();
   about.set("started", started);
   about.set("command", repeat_command(plan));
-  about.set("log_pattern", target.log_pattern());
+  const bool may_crash = std::any_of(plan.nemesis.begin(), plan.nemesis.end(), [](const std::string& name) {
+    const auto fault = find_fault(name);
+    return fault && (*fault)->crashes;
+  });
+  about.set("log_pattern", may_crash ? "" : target.log_pattern());
   Value names = Value::list();
   for (const auto& node : cluster.nodes) names.items().emplace_back(node->name());
   about.set("nodes", std::move(names));
@@ -167,6 +171,8 @@ Result<void> Run::bring_up_target() {
   BringUp how;
   how.data_type = workload_factory_->data_type;
   how.stop = stop_;
+  if (auto nemesis = make_nemesis(); !nemesis) return nemesis;
+  if (nemesis_) how.before_start = [this] { return nemesis_->set_up(std::chrono::steady_clock::now() + std::chrono::seconds(60)); };
   return bring_up(*target_, nodes_.cluster, how, *log_);
 }
 
@@ -249,9 +255,12 @@ Result<void> Run::play() {
   }
   auto done = bring_up_target();
   const bool reached = done || !is_without_connection(done.error().code);
-  if (done) done = make_nemesis();
   if (done) done = run_clients();
   if (reached) collect();
+  if (nemesis_ && reached) {
+    auto gone = nemesis_->tear_down(std::chrono::steady_clock::now() + std::chrono::seconds(30));
+    if (!gone) troubles_.push_back(gone.error().during("taking away what the faults needed"));
+  }
   nemesis_.reset();
   return noted(std::move(done));
 }

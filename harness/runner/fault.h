@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,12 +37,15 @@ struct FaultContext {
   const Options& options;
   // Names one injection among all that may ever meet on the nodes: at most 20 letters, digits and hyphens.
   std::string id = {};
+  // Requested when the run is over: steps that take long (a roll over all nodes) then come to an early end.
+  std::stop_token stop = {};
 };
 
 // What an injection takes away while it is in force, by indices into Cluster::nodes.
 struct Impairment {
   std::vector<std::size_t> down;                         // nodes whose target does not work
   std::vector<std::pair<std::size_t, std::size_t>> cut;  // pairs of nodes that cannot talk in both directions
+  std::vector<std::size_t> rolling = {};                 // nodes of which at most one at a time does not work
 };
 
 // What an observation found.
@@ -60,6 +64,8 @@ class Injection {
   [[nodiscard]] virtual std::vector<std::string> nodes() const = 0;
   // Known once it is planned; the driver uses it to keep a quorum (nemesis/quorum.h).
   [[nodiscard]] virtual Impairment impairment() const { return {}; }
+  // How much longer than usual inject(), heal() and the observations may take, in seconds.
+  [[nodiscard]] virtual double takes_s() const { return 0; }
   // Looks up what describe(), undo() and the observations need to know: addresses, process ids. Changes nothing.
   // Called once, before all that follow.
   [[nodiscard]] virtual Result<void> prepare(Deadline) { return {}; }
@@ -77,15 +83,35 @@ class Injection {
   [[nodiscard]] virtual Result<Observation> confirm_healed(Deadline deadline) = 0;
 };
 
+// What faults need under the target before it starts, and until it has ended: a file system of ours under its data. Laid once
+// for a run, whichever faults want it, and undone like a fault: its undo scripts are in the ledger and on the nodes meanwhile.
+struct Groundwork {
+  std::string name;  // at most seven letters
+  // What takes it away again, node by node. Touches no node. `context.id` is groundwork_id().
+  std::vector<Undo> (*undo)(const FaultContext& context) = nullptr;
+  // Called when the target was installed and wiped, and does not run. Errors: unsupported, unreachable, remote.
+  Result<void> (*lay)(const FaultContext& context, Deadline deadline) = nullptr;
+};
+
+// How a groundwork is called among the faults of a run on the nodes; `id` is that of any of them: "3f2a91bc-disk".
+[[nodiscard]] inline std::string groundwork_id(std::string_view id, std::string_view groundwork) {
+  return std::string(id.substr(0, id.rfind('-'))) + "-" + std::string(groundwork);
+}
+
 struct FaultFactory {
   std::string name;                 // "partition", "kill", …: what --nemesis takes
   std::string help;                 // what it does, with which mechanism, what it needs, what it cannot do
   std::vector<OptionSpec> options;  // keys begin with "<name>."
+  // A sound target may give up under it (its disk fails, its memory ends) and say so: what its log says of crashes is then
+  // no anomaly.
+  bool crashes = false;
   // Empty when it applies to this target; else why it does not ("target memory has no processes to kill").
   std::string (*inapplicable)(const FaultContext& context) = nullptr;
   // Draws one injection. All randomness comes from `random`, and the number of draws does not depend on the state of
   // the cluster. May ask the target who leads, else touches no node. Errors: usage, target, unsupported, unreachable.
   Result<std::unique_ptr<Injection>> (*plan)(const FaultContext& context, std::mt19937_64& random) = nullptr;
+  // What it needs under the target with these options; nullptr: nothing.
+  const Groundwork* (*groundwork)(const Options& options) = nullptr;
 };
 
 }  // namespace ordeal

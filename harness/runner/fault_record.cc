@@ -6,6 +6,7 @@ namespace ordeal {
 namespace {
 
 constexpr std::pair<const char*, std::int64_t FaultRecord::*> kTimes[] = {
+    {"planned_ns", &FaultRecord::planned_ns},
     {"inject_ns", &FaultRecord::inject_ns},       {"injected_ns", &FaultRecord::injected_ns},
     {"confirmed_ns", &FaultRecord::confirmed_ns}, {"heal_ns", &FaultRecord::heal_ns},
     {"healed_ns", &FaultRecord::healed_ns},       {"heal_confirmed_ns", &FaultRecord::heal_confirmed_ns},

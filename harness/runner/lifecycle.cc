@@ -75,6 +75,9 @@ Result<void> bring_up(Target& target, Cluster& cluster, const BringUp& how, RunL
                           {"wiping", &Target::wipe, how.wipe},
                           {"starting", &Target::start, true}};
     for (const Step& step : steps) {
+      if (step.method == &Target::start && how.before_start) {
+        if (auto done = how.before_start(); !done) return done;
+      }
       if (!step.wanted) continue;
       if (how.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped while " + name + " was brought up");
       log.info(fmt::format("{} {} on {} nodes", step.doing, name, cluster.size()));

@@ -23,6 +23,7 @@ struct BringUp {
   bool wipe = true;             // start from nothing
   std::string data_type;        // of the workload, for Target::use()
   std::stop_token stop;         // looked at between the steps
+  std::function<Result<void>()> before_start;  // once, when all nodes are wiped
 };
 // Installs, wipes, starts, waits until it serves, prepares. Errors: cancelled, or what a step says. A target without
 // nodes is only prepared.

@@ -3,9 +3,11 @@
 // the runner only starts it, stops it, and asks for what happened.
 //
 // Each step of each injection is an event of process "nemesis", of type info, whose f is the fault's name and whose
-// value is {"id":N,"step":S,…}: S is "inject" (about to), "injected", "confirmed" or "unconfirmed" (with "evidence"),
+// value is {"id":N,"step":S,…}: S is "planned" (its time has come), "triggered" (with "evidence": what it waited for has
+// happened), "inject" (about to), "injected", "confirmed" or "unconfirmed" (with "evidence"),
 // "heal" (about to), "healed", "recovered" or "unrecovered" (the healing was observed, or not), "error" (with
 // "message"), "measured" (with "values", while the fault is in force). "inject" also has "nodes" and "fault", the injection's description.
+// One event at the beginning has no id: {"step":"plan",…} with f "nemesis" says what was drawn and what was left out.
 //
 // Thread-safety: run() is called on the runner's nemesis thread; the other methods from any thread.
 
@@ -27,6 +29,8 @@ class NemesisLog {
   virtual void record(const std::string& f, const Value& value) = 0;
   // ns since the run began, the history's clock.
   [[nodiscard]] virtual std::int64_t now_ns() const = 0;
+  // Until a client has an operation of that function under way; false: none had until the deadline.
+  [[nodiscard]] virtual bool await_operation(const std::string& /*f*/, Deadline) { return false; }
 };
 
 // What became of one injection. Times are ns since the run began, -1: it did not come to that.
@@ -35,6 +39,7 @@ struct FaultRecord {
   std::string fault;
   std::vector<std::string> nodes;
   Value description;
+  std::int64_t planned_ns = -1;        // its time had come; it may have waited (for a trigger, a quorum) since
   std::int64_t inject_ns = -1;         // the injection began
   std::int64_t injected_ns = -1;       // it returned
   std::int64_t confirmed_ns = -1;      // its effect was observed
@@ -53,9 +58,15 @@ struct FaultRecord {
 class Nemesis {
  public:
   virtual ~Nemesis() = default;
+  // Lays what its faults need under the target before that starts (Groundwork), and takes it away again when the target has
+  // ended, also after a set-up that failed half-way. Idempotent. Errors: what the nodes say.
+  [[nodiscard]] virtual Result<void> set_up(Deadline) { return {}; }
+  [[nodiscard]] virtual Result<void> tear_down(Deadline) { return {}; }
   // Injects and heals by its schedule until `stop`; then heals what is in force and returns. Several faults may be
   // in force at once and a slow one delays no other.
   virtual void run(std::stop_token stop, NemesisLog& log) = 0;
+  // Whether run() is to be called once more for the final phase, after everything was healed.
+  [[nodiscard]] virtual bool plays_final() const { return false; }
   // Heals whatever is still in force. Idempotent. Errors: what could not be healed, and on which node.
   [[nodiscard]] virtual Result<void> heal_all(Deadline deadline) = 0;
   [[nodiscard]] virtual std::vector<FaultRecord> records() const = 0;

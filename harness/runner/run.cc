@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <shared_mutex>
 #include <thread>
 
 #include "harness/runner/scheduler.h"
@@ -23,11 +24,11 @@ nanoseconds in_ns(double seconds) { return duration_cast<nanoseconds>(duration<d
 
 Deadline in(double seconds) { return steady_clock::now() + in_ns(seconds); }
 
-// The nemesis' way into the journal. Cut off when its thread does not end in time, so that it cannot write to a
-// journal that is gone.
+// The nemesis' way into the journal, and its eye on the workers. Cut off when its thread does not end in time, so that
+// it cannot use a journal or a scheduler that are gone.
 class JournalLog final : public NemesisLog {
  public:
-  explicit JournalLog(Journal& journal) : journal_(&journal) {}
+  JournalLog(Journal& journal, Scheduler& scheduler) : journal_(&journal), scheduler_(&scheduler) {}
   void record(const std::string& f, const Value& value) override {
     const std::lock_guard lock(mutex_);
     // A failure of the journal sticks, and the run ends because of it.
@@ -37,22 +38,34 @@ class JournalLog final : public NemesisLog {
     const std::lock_guard lock(mutex_);
     return journal_ != nullptr ? journal_->now_ns() : 0;
   }
+  bool await_operation(const std::string& f, Deadline deadline) override {
+    while (steady_clock::now() < deadline) {
+      // In pieces, so that cut() need not wait for long.
+      const std::shared_lock lock(watching_);
+      if (scheduler_ == nullptr) return false;
+      if (scheduler_->await_operation(f, std::min(deadline, steady_clock::now() + milliseconds(50)))) return true;
+    }
+    return false;
+  }
   void cut() {
-    const std::lock_guard lock(mutex_);
+    const std::scoped_lock lock(mutex_, watching_);
     journal_ = nullptr;
+    scheduler_ = nullptr;
   }
 
  private:
-  mutable std::mutex mutex_;  // guards journal_
+  mutable std::mutex mutex_;    // guards journal_
   Journal* journal_;
+  std::shared_mutex watching_;  // guards scheduler_
+  Scheduler* scheduler_;
 };
 
 // The thread of the nemesis. It is joined with a deadline, because healing talks to machines that may be dead.
 class NemesisThread {
  public:
-  NemesisThread(Nemesis* nemesis, Journal& journal) {
+  NemesisThread(Nemesis* nemesis, Journal& journal, Scheduler& scheduler) {
     if (nemesis == nullptr) return;
-    state_ = std::make_shared<State>(journal);
+    state_ = std::make_shared<State>(journal, scheduler);
     thread_ = std::thread([state = state_, nemesis] {
       nemesis->run(state->stop.get_token(), state->log);
       state->finished->store(true, std::memory_order_release);
@@ -83,7 +96,7 @@ class NemesisThread {
 
  private:
   struct State {
-    explicit State(Journal& journal) : log(journal) {}
+    State(Journal& journal, Scheduler& scheduler) : log(journal, scheduler) {}
     std::stop_source stop;
     JournalLog log;
     std::shared_ptr<std::atomic<bool>> finished = std::make_shared<std::atomic<bool>>(false);
@@ -133,18 +146,21 @@ class Run {
     outcome_.main_begin_ns = setup_.journal->now_ns();
     log_.info(fmt::format("main phase: {} workers for {:.6g} s at {}", setup_.workers.workers, setup_.time_limit_s,
                           setup_.rate > 0 ? fmt::format("{:.6g} operations a second", setup_.rate) : "full speed"));
-    NemesisThread nemesis(setup_.nemesis, *setup_.journal);
+    NemesisThread nemesis(setup_.nemesis, *setup_.journal, scheduler_);
     Rng rng = Rng(setup_.seed).split("arrivals");
     play(gen::time_limit(in_ns(setup_.time_limit_s).count(),
                          gen::rate(setup_.arrivals, setup_.rate, rng, std::move(setup_.workload->generator))));
     outcome_.main_end_ns = setup_.journal->now_ns();
     phase_ = "healing";
     report(true);
-    // Each injection heals within deadlines of its own; this is for one that does not keep them.
-    if (!nemesis.stop(in_ns(setup_.recovery_s + 60), [&] { report(false); })) {
-      outcome_.heal_failure = Error{ErrorCode::timeout, fmt::format("the nemesis did not end within {:.3g} s",
-                                                                    setup_.recovery_s + 60)};
-    }
+    end(nemesis);
+  }
+
+  // Each injection heals within deadlines of its own; this is for one that does not keep them.
+  void end(NemesisThread& nemesis) {
+    if (nemesis.stop(in_ns(setup_.recovery_s + 60), [&] { report(false); })) return;
+    outcome_.heal_failure = Error{ErrorCode::timeout, fmt::format("the nemesis did not end within {:.3g} s",
+                                                                  setup_.recovery_s + 60)};
   }
 
   // Plays a generator to its end, or until the run is to stop.
@@ -177,7 +193,7 @@ class Run {
       }
       outcome_.faults = setup_.nemesis->records();
     }
-    outcome_.healed_ns = setup_.journal->now_ns();
+    if (outcome_.healed_ns < 0) outcome_.healed_ns = setup_.journal->now_ns();
   }
 
   void recover() {
@@ -196,7 +212,12 @@ class Run {
     phase_ = "final";
     outcome_.final_begin_ns = setup_.journal->now_ns();
     log_.info("final phase");
+    const bool faulty = setup_.nemesis != nullptr && !outcome_.heal_failure && setup_.nemesis->plays_final();
+    NemesisThread nemesis(faulty ? setup_.nemesis : nullptr, *setup_.journal, scheduler_);
     play(gen::time_limit(in_ns(setup_.final_limit_s).count(), std::move(setup_.workload->final_generator)));
+    if (!faulty) return;
+    end(nemesis);
+    heal();
   }
 
   void close() {

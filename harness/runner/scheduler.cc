@@ -28,6 +28,7 @@ void Scheduler::wake_for_event(int except) {
 
 void Scheduler::completed(int worker, ProcessId process, const Operation& operation, const Completion& completion) {
   const std::lock_guard lock(mutex_);
+  slots_[static_cast<std::size_t>(worker)]->f.clear();
   if (generator_ != nullptr) {
     generator_->update({clock_(), worker, process, completion.type, &operation, &completion});
   }
@@ -57,6 +58,8 @@ std::optional<Operation> Scheduler::next(int worker, ProcessId process) {
       generator_->update({now, worker, process, EventType::invoke, operation, nullptr});
       if (group >= 0) pass_baton(group);
       wake_for_event(worker);
+      slot.f = operation->f;
+      if (watching_ > 0) begun_.notify_all();
       return std::move(*operation);
     }
     if (const auto* wait = std::get_if<Wait>(&step)) {
@@ -143,6 +146,17 @@ void Scheduler::pause(int worker, std::chrono::nanoseconds duration) {
   slot.wake.wait_for(lock, duration, [&] { return closed_ || stopping_; });
 }
 
+bool Scheduler::await_operation(std::string_view f, std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  const auto under_way = [&] {
+    return std::any_of(slots_.begin(), slots_.end(), [&](const auto& slot) { return slot->f == f; });
+  };
+  ++watching_;
+  begun_.wait_until(lock, deadline, [&] { return closed_ || under_way(); });
+  --watching_;
+  return !closed_ && under_way();
+}
+
 void Scheduler::begin(Generator& generator) {
   const std::lock_guard lock(mutex_);
   ORDEAL_CHECK(done_ == slots_.size(), "a phase began before the last one was over");
@@ -170,6 +184,7 @@ void Scheduler::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
   generator_ = nullptr;
+  begun_.notify_all();
   for (auto& slot : slots_) wake(*slot);
 }
 

@@ -17,6 +17,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/generator/generator.h"
@@ -36,6 +38,11 @@ class Scheduler {
   // Sleeps this long, but not longer than until close().
   void pause(int worker, std::chrono::nanoseconds duration);
 
+  // ---- who watches
+  // Until a worker has an operation of that function under way; false: none had until the deadline. May be called at
+  // any time, close() ends it.
+  [[nodiscard]] bool await_operation(std::string_view f, std::chrono::steady_clock::time_point deadline);
+
   // ---- the run
   // Begins a phase. The generator must live until the next begin() or close(). Requires: all workers are idle.
   void begin(Generator& generator);
@@ -51,6 +58,7 @@ class Scheduler {
 
   struct Slot {
     std::condition_variable wake;
+    std::string f;                  // of the operation that is under way; empty: none
     bool woken = false;
     bool done = true;               // has nothing more to do in this phase
     // What it sleeps for; all false while it is awake.
@@ -83,6 +91,8 @@ class Scheduler {
   std::size_t done_ = 0;      // slots that are done
   int waiting_events_ = 0;    // slots that sleep with on_update
   std::condition_variable all_done_;
+  int watching_ = 0;                // threads in await_operation()
+  std::condition_variable begun_;   // an operation has begun, or all is closed
 };
 
 }  // namespace ordeal

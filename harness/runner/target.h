@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,8 +64,13 @@ class Target {
   [[nodiscard]] virtual Result<void> stop(Node&) { return {}; }
   // Until the system really serves on all nodes, or an error that says which node does not and what its log says.
   [[nodiscard]] virtual Result<void> await_ready(Deadline) { return {}; }
+  // The same for one node, whatever the others do.
+  [[nodiscard]] virtual Result<void> await_node(Node&, Deadline deadline) { return await_ready(deadline); }
   // Files of the node worth keeping after a run.
   [[nodiscard]] virtual std::vector<std::string> log_files(const Node&) const { return {}; }
+  // The directories of the node that hold the system's data, all of it: absolute paths, none inside another. Faults of disks work
+  // on them; they may be mount points, so that wipe() must empty them and may not insist on removing them.
+  [[nodiscard]] virtual std::vector<std::string> data_directories(const Node&) const { return {}; }
   // A POSIX extended regular expression; a matching line in a log is an anomaly "crash-in-log". Empty: none.
   [[nodiscard]] virtual std::string log_pattern() const { return ""; }
   // Versions and whatever describes the system, for the report.
@@ -89,6 +95,41 @@ class Target {
     [[nodiscard]] virtual Result<std::vector<std::size_t>> primaries(Deadline deadline) = 0;
   };
   virtual Roles* roles() { return nullptr; }
+  class Membership {  // who belongs to the cluster, changed while it runs
+   public:
+    struct Member {
+      std::string id;        // the system's own name for it; a node that leaves and comes back gets another
+      std::string node;      // the node's name; empty: none of this cluster
+      bool started = false;  // it has joined, and is not only announced
+      friend bool operator==(const Member&, const Member&) = default;
+    };
+    virtual ~Membership() = default;
+    // The members as the system on that node itself lists them. Errors: target, unreachable, timeout.
+    [[nodiscard]] virtual Result<std::vector<Member>> members(Node& asked, Deadline deadline) = 0;
+    // Takes the node out of the cluster, by asking another one, ends its processes and deletes its data; from then on
+    // start() refuses to start it. No-op when it is out.
+    [[nodiscard]] virtual Result<void> remove(Node& node, Deadline deadline) = 0;
+    // Announces the node, which has nothing on its disk, as a new member, by asking another one; start() then lets it
+    // join. No-op when it is a member.
+    [[nodiscard]] virtual Result<void> add(Node& node, Deadline deadline) = 0;
+  };
+  virtual Membership* membership() { return nullptr; }
+  class Versions {  // two versions, or two sets of options, between which nodes can be switched
+   public:
+    enum class Version { first, second };  // the run begins with the first
+    struct Running {
+      std::optional<Version> version;  // none: nothing runs, or it is neither
+      std::string evidence;            // how that shows: "its command line has --heartbeat-interval=50"
+    };
+    virtual ~Versions() = default;
+    // Empty when there are two; else what has to be said for that ("set etcd.upgrade-flags").
+    [[nodiscard]] virtual std::string problem() const = 0;
+    // What start() starts on the node from now on. Touches no process.
+    virtual void choose(Node&, Version) = 0;
+    // What runs there, found from outside (/proc), not remembered.
+    [[nodiscard]] virtual Result<Running> running(Node&, Deadline deadline) = 0;
+  };
+  virtual Versions* versions() { return nullptr; }
 };
 
 // The machines of a run, in order. Owned by the run.

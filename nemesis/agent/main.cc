@@ -8,6 +8,10 @@
 //   ordeal-agent slow undo FOLDER
 //   ordeal-agent limit start FOLDER files|memory SPARE PID,…                           see limits.h
 //   ordeal-agent limit undo FOLDER
+//   ordeal-agent packets start FOLDER SEED EFFECT…    EFFECT is one word with spaces; see packet_effect.h
+//   ordeal-agent packets undo FOLDER
+//   ordeal-agent probe datagrams|connections PORT NONCE COUNT SIZE GAP_US LIMIT_MS FLOW=ADDRESS,… FLOW,…   link_probe.h
+//   ordeal-agent probe names                                                           see name_probe.h
 //
 // Exit code: 0 done · 1 not done, standard error says why · 64 wrong usage.
 
@@ -20,6 +24,9 @@
 #include "nemesis/agent/clock.h"
 #include "nemesis/agent/clock_watch.h"
 #include "nemesis/agent/limits.h"
+#include "nemesis/agent/link_probe.h"
+#include "nemesis/agent/name_probe.h"
+#include "nemesis/agent/packet_fault.h"
 #include "nemesis/agent/proc.h"
 #include "nemesis/agent/slow.h"
 #include "nemesis/agent/timing.h"
@@ -84,6 +91,19 @@ int limit_start(const Words& words) {
   return start_limit_fault(words[0], words[1], static_cast<std::uint64_t>(to_integer(words[2])), process_list(words[3]));
 }
 
+ProbePlan probe_plan(const Words& words) {
+  ProbePlan plan;
+  plan.port = static_cast<int>(to_integer(words[0]));
+  plan.nonce = static_cast<std::uint64_t>(to_integer(words[1]));
+  plan.count = static_cast<int>(to_integer(words[2]));
+  plan.size = static_cast<int>(to_integer(words[3]));
+  plan.gap_us = static_cast<int>(to_integer(words[4]));
+  plan.limit_ms = static_cast<int>(to_integer(words[5]));
+  plan.out = split(words[6], ",");
+  plan.in = split(words[7], ",");
+  return plan;
+}
+
 int dispatch(const Words& words) {
   if (::sysconf(_SC_PAGESIZE) != static_cast<long>(kPageSize)) {
     std::fputs("ordeal-agent: this kernel's pages are not of 4096 bytes\n", stderr);
@@ -103,6 +123,11 @@ int dispatch(const Words& words) {
       {"slow", "undo", 1, [](const Words& rest) { return undo_slow_fault(rest[0]); }},
       {"limit", "start", 4, limit_start},
       {"limit", "undo", 1, [](const Words& rest) { return undo_limit_fault(rest[0]); }},
+      {"packets", "start", 3, [](const Words& rest) { return start_packet_fault(rest[0], rest[1], split(rest[2], " ")); }},
+      {"packets", "undo", 1, [](const Words& rest) { return undo_packet_fault(rest[0]); }},
+      {"probe", "datagrams", 8, [](const Words& rest) { return probe_datagrams(probe_plan(rest)); }},
+      {"probe", "connections", 8, [](const Words& rest) { return probe_connections(probe_plan(rest)); }},
+      {"probe", "names", 0, [](const Words&) { return probe_names(); }},
   };
   for (const Verb& verb : kVerbs) {
     if (words.size() != verb.words + 2 || words[0] != verb.family || words[1] != verb.name) continue;

@@ -263,6 +263,34 @@ EtcdAnswer<EtcdStatus> EtcdApi::status(Deadline deadline) {
   });
 }
 
+EtcdAnswer<std::vector<EtcdMemberEntry>> EtcdApi::members(Deadline deadline) {
+  return call("/v3/cluster/member/list", Value::map(), true, deadline)
+      .and_then([](const Value& reply) -> EtcdAnswer<std::vector<EtcdMemberEntry>> {
+        const Value* list = reply.find("members");
+        if (list == nullptr || !list->is_list()) return tl::unexpected(garbled("no list of members"));
+        std::vector<EtcdMemberEntry> out;
+        for (const Value& one : list->items()) {
+          EtcdMemberEntry entry{integer_in<std::uint64_t>(one, "ID"), text_in(one, "name"), {}};
+          if (const Value* urls = one.find("peerURLs"); urls != nullptr && urls->is_list()) {
+            for (const Value& url : urls->items()) {
+              if (url.is_string()) entry.peer_urls.push_back(url.string());
+            }
+          }
+          out.push_back(std::move(entry));
+        }
+        return out;
+      });
+}
+
+EtcdAnswer<void> EtcdApi::add_member(const std::string& peer_url, Deadline deadline) {
+  return call("/v3/cluster/member/add", Value::map({{"peerURLs", Value::list({peer_url})}}), false, deadline)
+      .map([](const Value&) {});
+}
+
+EtcdAnswer<void> EtcdApi::remove_member(std::uint64_t id, Deadline deadline) {
+  return call("/v3/cluster/member/remove", Value::map({{"ID", std::to_string(id)}}), false, deadline).map([](const Value&) {});
+}
+
 EtcdAnswer<Value> EtcdApi::page(const std::string& path, Deadline deadline) {
   auto reply = session_.perform({endpoint_ + path, "", true, true}, deadline);
   if (!reply) return tl::unexpected(EtcdProblem{!reply.error().sent, reply.error().kind, reply.error().message});

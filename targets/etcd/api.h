@@ -85,6 +85,12 @@ struct EtcdStatus {
   std::string version;
 };
 
+struct EtcdMemberEntry {
+  std::uint64_t id = 0;
+  std::string name;  // empty until it has joined
+  std::vector<std::string> peer_urls;
+};
+
 class EtcdApi {
  public:
   // `endpoint`: "http://10.0.0.1:2379".
@@ -100,6 +106,10 @@ class EtcdApi {
   // The time to live after the renewal, in seconds; 0: the lease does not exist any more.
   [[nodiscard]] EtcdAnswer<std::int64_t> keep_alive(std::int64_t lease, Deadline deadline);
   [[nodiscard]] EtcdAnswer<EtcdStatus> status(Deadline deadline);
+  // The members as this one knows them: up to date only after a linearizable read of the same client.
+  [[nodiscard]] EtcdAnswer<std::vector<EtcdMemberEntry>> members(Deadline deadline);
+  [[nodiscard]] EtcdAnswer<void> add_member(const std::string& peer_url, Deadline deadline);
+  [[nodiscard]] EtcdAnswer<void> remove_member(std::uint64_t id, Deadline deadline);
   // GET of a plain HTTP page of the member: "/version", "/health".
   [[nodiscard]] EtcdAnswer<Value> page(const std::string& path, Deadline deadline);
 

@@ -26,12 +26,20 @@ std::string pids_function(const EtcdPaths& paths) {
                      shell_quote("-e--data-dir=" + paths.data));
 }
 
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> out;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) out.push_back(word);
+  return out;
+}
+
 }  // namespace
 
 EtcdPaths etcd_paths(const Options& options, const std::string& node) {
   EtcdPaths paths;
   paths.home = options.string("etcd.dir") + "/" + node;
   paths.binary = paths.home + "/bin/etcd";
+  paths.second_binary = paths.home + "/bin/etcd-second";
   paths.data = paths.home + "/data";
   paths.log = paths.home + "/etcd.log";
   paths.pid_file = paths.home + "/etcd.pid";
@@ -43,7 +51,7 @@ std::string etcd_url(const std::string& address, std::int64_t port) {
 }
 
 std::vector<std::string> etcd_arguments(const Options& options, const std::vector<EtcdMember>& members,
-                                        std::size_t self) {
+                                        std::size_t self, const EtcdVariant& variant) {
   const EtcdMember& me = members[self];
   const std::int64_t client_port = options.integer("etcd.client-port");
   const std::int64_t peer_port = options.integer("etcd.peer-port");
@@ -62,16 +70,27 @@ std::vector<std::string> etcd_arguments(const Options& options, const std::vecto
       "--advertise-client-urls=" + etcd_url(me.address, client_port),
       "--listen-peer-urls=" + etcd_url(listen, peer_port),
       "--initial-advertise-peer-urls=" + etcd_url(me.address, peer_port),
-      "--initial-cluster=" + cluster,
-      "--initial-cluster-state=new",
+      "--initial-cluster=" + (variant.joins.empty() ? cluster : variant.joins),
+      variant.joins.empty() ? "--initial-cluster-state=new" : "--initial-cluster-state=existing",
       "--initial-cluster-token=ordeal",
       fmt::format("--snapshot-count={}", options.integer("etcd.snapshot-count")),
       fmt::format("--heartbeat-interval={}", options.integer("etcd.heartbeat-ms")),
       fmt::format("--election-timeout={}", options.integer("etcd.election-ms")),
   };
-  std::istringstream flags(options.string("etcd.flags"));
-  for (std::string flag; flags >> flag;) out.push_back(flag);
+  for (auto& flag : words_of(options.string("etcd.flags"))) out.push_back(std::move(flag));
+  // Of a flag that is given twice etcd takes the last.
+  if (variant.second) {
+    for (auto& flag : etcd_upgrade_flags(options)) out.push_back(std::move(flag));
+  }
   return out;
+}
+
+std::vector<std::string> etcd_upgrade_flags(const Options& options) { return words_of(options.string("etcd.upgrade-flags")); }
+
+std::string etcd_commands_script(const EtcdPaths& paths) {
+  return pids_function(paths) +
+         "for p in $(pids); do readlink /proc/$p/exe && tr '\\0' '\\n' </proc/$p/cmdline && echo; done 2>/dev/null\n"
+         "exit 0\n";
 }
 
 std::string etcd_pids_script(const EtcdPaths& paths) { return pids_function(paths) + "pids; exit 0\n"; }

@@ -22,6 +22,7 @@ struct EtcdMember {
 struct EtcdPaths {
   std::string home;
   std::string binary;  // only there when a binary was uploaded
+  std::string second_binary;  // likewise, that of etcd.upgrade-binary
   std::string data;
   std::string log;
   std::string pid_file;
@@ -31,12 +32,22 @@ struct EtcdPaths {
 // "http://10.0.0.1:2379", "http://[fd00::1]:2379".
 [[nodiscard]] std::string etcd_url(const std::string& address, std::int64_t port);
 
+// How a member differs from those with which the cluster began.
+struct EtcdVariant {
+  std::string joins;    // it joins a cluster that exists: the argument --initial-cluster ("n1=http://…,n2=…")
+  bool second = false;  // the second version: with etcd.upgrade-flags
+};
+
 // The arguments of the member `self` of a cluster of `members`.
 [[nodiscard]] std::vector<std::string> etcd_arguments(const Options& options, const std::vector<EtcdMember>& members,
-                                                      std::size_t self);
+                                                      std::size_t self, const EtcdVariant& variant = {});
+// The words of etcd.upgrade-flags.
+[[nodiscard]] std::vector<std::string> etcd_upgrade_flags(const Options& options);
 
 // Prints the process ids of the member, one a line.
 [[nodiscard]] std::string etcd_pids_script(const EtcdPaths& paths);
+// Prints, for each process of the member, its program and then its arguments, one a line, and an empty line.
+[[nodiscard]] std::string etcd_commands_script(const EtcdPaths& paths);
 // Starts the member as a daemon with pid file and log, unless it runs. Exit code 3 when it died at once; what
 // its log says of that is then on standard error.
 [[nodiscard]] std::string etcd_start_script(const EtcdPaths& paths, const std::vector<std::string>& arguments);

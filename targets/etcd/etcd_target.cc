@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <sstream>
 #include <thread>
 
 #include "targets/etcd/client.h"
 #include "targets/etcd/etcd_scripts.h"
+#include "targets/etcd/membership.h"
 
 namespace ordeal {
 namespace {
@@ -17,12 +19,18 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr const char* kLocalBinary = "/usr/bin/etcd";
+constexpr const char* kCopy = "cp \"$carrier\" \"$new\"";  // how an uploaded program gets to its place
 
-class EtcdTarget : public Target, private Target::Processes, private Target::Roles {
+std::vector<EtcdMember> members_of(const Cluster& cluster) {
+  std::vector<EtcdMember> out;
+  for (const auto& node : cluster.nodes) out.push_back({node->name(), node->address()});
+  return out;
+}
+
+class EtcdTarget : public Target, private Target::Processes, private Target::Roles, private Target::Versions {
  public:
-  EtcdTarget(Cluster& cluster, const Options& options) : cluster_(cluster), options_(options) {
-    for (const auto& node : cluster.nodes) members_.push_back({node->name(), node->address()});
-  }
+  EtcdTarget(Cluster& cluster, const Options& options)
+      : cluster_(cluster), options_(options), members_(members_of(cluster)), second_(members_.size()) {}
 
   std::string_view name() const override { return "etcd"; }
   void use(std::string_view data_type) override { data_type_ = data_type; }
@@ -37,11 +45,13 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   }
 
   Result<void> install(Node& node) override;
-  Result<void> wipe(Node& node) override;
+  Result<void> wipe(Node& node) override { return erase(node, true); }
   Result<void> start(Node& node) override;
   Result<void> stop(Node& node) override;
   Result<void> await_ready(Deadline deadline) override;
+  Result<void> await_node(Node& node, Deadline deadline) override { return await_member(index_of(node), deadline); }
   std::vector<std::string> log_files(const Node& node) const override { return {paths(node).log}; }
+  std::vector<std::string> data_directories(const Node& node) const override { return {paths(node).data}; }
   // What etcd's logger writes at its last two levels, and what the Go runtime writes when it gives up.
   std::string log_pattern() const override {
     return R"re("level":"(panic|dpanic|fatal)"|^panic: |^fatal error: |^unexpected fault address)re";
@@ -49,6 +59,8 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   Result<Value> describe(Node& node) override;
   Target::Processes* processes() override { return this; }
   Target::Roles* roles() override { return this; }
+  Target::Membership* membership() override { return &membership_; }
+  Target::Versions* versions() override { return this; }
 
  private:
   Result<void> kill(Node& node) override { return signal(node, "KILL", true, 5); }
@@ -56,6 +68,9 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   Result<void> resume(Node& node) override { return signal(node, "CONT", false, 0); }
   Result<std::vector<int>> pids(Node& node) override;
   Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
+  std::string problem() const override;
+  void choose(Node& node, Version version) override { second_[index_of(node)] = version == Version::second; }
+  Result<Running> running(Node& node, Deadline deadline) override;
 
   [[nodiscard]] EtcdPaths paths(const Node& node) const { return etcd_paths(options_, node.name()); }
   [[nodiscard]] std::string endpoint(std::size_t node) const {
@@ -64,13 +79,21 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   [[nodiscard]] std::size_t index_of(const Node& node) const;
   [[nodiscard]] Command script(std::string text, milliseconds timeout = milliseconds(30'000)) const;
   Result<void> signal(Node& node, const std::string& signal, bool gone, int wait_s);
-  Result<void> upload(Node& node, const std::string& local, const std::string& unpack);
+  // Ends the member and deletes its data.
+  Result<void> erase(Node& node, bool with_log);
+  Result<void> upload(Node& node, const std::string& local, const std::string& unpack, const std::string& binary);
+  Result<void> install_first(Node& node);
+  [[nodiscard]] EtcdVariant variant(std::size_t node);
+  Result<void> await_member(std::size_t node, Deadline deadline);
   std::string unready(std::size_t node, Deadline deadline);
   std::string log_tail(Node& node);
 
   Cluster& cluster_;
   const Options& options_;
-  std::vector<EtcdMember> members_;
+  const std::vector<EtcdMember> members_;
+  std::vector<std::atomic<bool>> second_;  // by node: start() starts the second version
+  EtcdMembership membership_{members_, options_.integer("etcd.client-port"), options_.integer("etcd.peer-port"),
+                             [this](Node& node) { return erase(node, false); }};
   std::string data_type_;
 };
 
@@ -97,7 +120,8 @@ Result<void> EtcdTarget::signal(Node& node, const std::string& signal, bool gone
                                              wait_s, signal, output->exit_code, output->err));
 }
 
-Result<void> EtcdTarget::upload(Node& node, const std::string& local, const std::string& unpack) {
+Result<void> EtcdTarget::upload(Node& node, const std::string& local, const std::string& unpack,
+                                const std::string& binary) {
   // The login user may not write below etcd.dir; the file takes the way over /tmp.
   const std::string carrier = "/tmp/ordeal-etcd-" + node.name();
   if (auto sent = node.upload(local, carrier); !sent) return sent;
@@ -106,53 +130,112 @@ Result<void> EtcdTarget::upload(Node& node, const std::string& local, const std:
       node, script(fmt::format("set -e\nmkdir -p {home}/bin\ncarrier={carrier}; new={bin}.new\n{unpack}\n"
                                "chmod 755 \"$new\"\nmv -f \"$new\" {bin}\nrm -f \"$carrier\"\n",
                                fmt::arg("home", shell_quote(where.home)), fmt::arg("carrier", shell_quote(carrier)),
-                               fmt::arg("bin", shell_quote(where.binary)), fmt::arg("unpack", unpack))));
+                               fmt::arg("bin", shell_quote(binary)), fmt::arg("unpack", unpack))));
   if (!moved) return fail(moved.error().during("installing etcd from " + local));
-  const auto runs = run_ok(node, script(shell_quote(where.binary) + " --version"));
+  const auto runs = run_ok(node, script(shell_quote(binary) + " --version"));
   if (!runs) return fail(runs.error().during(local + " does not run on the node"));
   return {};
 }
 
 Result<void> EtcdTarget::install(Node& node) {
+  if (auto first = install_first(node); !first) return first;
+  const std::string second = options_.string("etcd.upgrade-binary");
+  if (second.empty()) return {};
+  return upload(node, second, kCopy, paths(node).second_binary);
+}
+
+Result<void> EtcdTarget::install_first(Node& node) {
   const std::string binary = options_.string("etcd.binary");
   const std::string archive = options_.string("etcd.archive");
+  const std::string place = paths(node).binary;
   if (!binary.empty() && !archive.empty()) return fail(ErrorCode::usage, "give etcd.binary or etcd.archive, not both");
-  if (!binary.empty()) return upload(node, binary, "cp \"$carrier\" \"$new\"");
+  if (!binary.empty()) return upload(node, binary, kCopy, place);
   if (!archive.empty()) {
     return upload(node, archive,
                   "member=$(tar -tzf \"$carrier\" | grep -E '(^|/)etcd$' | head -n 1)\n"
                   "[ -n \"$member\" ] || { echo 'the archive contains no file named etcd' >&2; exit 5; }\n"
-                  "tar -xzOf \"$carrier\" \"$member\" >\"$new\"");
+                  "tar -xzOf \"$carrier\" \"$member\" >\"$new\"",
+                  place);
   }
   // A binary that an earlier run uploaded must not stand in for the one that is wanted now.
-  const auto there = node.run(
-      script(fmt::format("rm -f {}; command -v etcd || test -x {}", shell_quote(paths(node).binary), kLocalBinary)));
+  const auto there =
+      node.run(script(fmt::format("rm -f {}; command -v etcd || test -x {}", shell_quote(place), kLocalBinary)));
   if (!there) return fail(there.error());
   if (there->exit_code == 0) return {};
   std::error_code ignored;
-  if (std::filesystem::exists(kLocalBinary, ignored)) return upload(node, kLocalBinary, "cp \"$carrier\" \"$new\"");
+  if (std::filesystem::exists(kLocalBinary, ignored)) return upload(node, kLocalBinary, kCopy, place);
   return fail(ErrorCode::target, node.name() +
                                      ": there is no etcd on the node and none here; install Debian's package "
                                      "etcd-server on either, or give --set etcd.binary=FILE");
 }
 
-Result<void> EtcdTarget::wipe(Node& node) {
+Result<void> EtcdTarget::erase(Node& node, bool with_log) {
   // A stopped process dies of SIGKILL all the same.
   if (auto killed = kill(node); !killed) return killed;
   const EtcdPaths where = paths(node);
-  const auto removed =
-      run_ok(node, script(fmt::format("rm -rf {} {}", shell_quote(where.data), shell_quote(where.log))));
+  const std::string log = with_log ? "rm -f " + shell_quote(where.log) + "; " : "";
+  // What is mounted there stays.
+  const auto removed = run_ok(node, script(fmt::format("{log}rm -rf {data} || [ -z \"$(ls -A {data})\" ]", fmt::arg("log", log),
+                                                       fmt::arg("data", shell_quote(where.data)))));
   if (!removed) return fail(removed.error().during("wiping etcd's data"));
   return {};
 }
 
+EtcdVariant EtcdTarget::variant(std::size_t node) {
+  return {membership_.joins(node, steady_clock::now() + milliseconds(5'000)), second_[node].load()};
+}
+
 Result<void> EtcdTarget::start(Node& node) {
   const std::size_t self = index_of(node);
-  const auto output = node.run(script(etcd_start_script(paths(node), etcd_arguments(options_, members_, self))));
+  if (membership_.is_out(self)) return fail(ErrorCode::target, node.name() + ": it is not a member of the cluster at the moment");
+  const EtcdVariant how = variant(self);
+  EtcdPaths where = paths(node);
+  if (how.second && !options_.string("etcd.upgrade-binary").empty()) where.binary = where.second_binary;
+  const auto output = node.run(script(etcd_start_script(where, etcd_arguments(options_, members_, self, how))));
   if (!output) return fail(output.error());
   if (output->exit_code == 0) return {};
   return fail(ErrorCode::target,
               fmt::format("{}: etcd did not start: {}", node.name(), etcd_last_words(output->err)));
+}
+
+std::string EtcdTarget::problem() const {
+  if (!options_.string("etcd.upgrade-binary").empty()) return "";
+  const auto flags = etcd_upgrade_flags(options_);
+  if (flags.empty()) return "target etcd has no second version: set etcd.upgrade-flags or etcd.upgrade-binary";
+  const auto first = etcd_arguments(options_, members_, 0);
+  const bool same = std::all_of(flags.begin(), flags.end(), [&](const std::string& flag) {
+    return std::find(first.begin(), first.end(), flag) != first.end();
+  });
+  return same ? "etcd.upgrade-flags: the first version has these flags, too" : "";
+}
+
+Result<Target::Versions::Running> EtcdTarget::running(Node& node, Deadline deadline) {
+  const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
+  const auto printed = run_ok(node, script(etcd_commands_script(paths(node)), std::max(left, milliseconds(100))));
+  if (!printed) return fail(printed.error());
+  std::istringstream lines(*printed);
+  Running out{std::nullopt, "no process runs"};
+  std::string program;
+  if (!std::getline(lines, program)) return out;
+  std::vector<std::string> words;
+  for (std::string word; std::getline(lines, word) && !word.empty();) words.push_back(word);
+  const bool two_programs = !options_.string("etcd.upgrade-binary").empty();
+  const auto flags = etcd_upgrade_flags(options_);
+  std::string shown;
+  std::size_t had = 0;
+  for (const auto& flag : flags) {
+    if (std::find(words.begin(), words.end(), flag) == words.end()) continue;
+    ++had;
+    shown += " " + flag;
+  }
+  const bool second_program = program == paths(node).second_binary;
+  out.evidence = fmt::format("{}{}", program, flags.empty() ? "" : had == 0 ? " without " + flags.front() : " with" + shown);
+  if (second_program == two_programs && had == flags.size()) {
+    out.version = Version::second;
+  } else if (!second_program && had < std::max<std::size_t>(1, flags.size())) {
+    out.version = Version::first;
+  }
+  return out;
 }
 
 Result<void> EtcdTarget::stop(Node& node) {
@@ -196,28 +279,32 @@ END { for (i = 0; i < n; i++) if (i == 0 || i >= n - 3) print line[i] }' )awk";
 
 Result<void> EtcdTarget::await_ready(Deadline deadline) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    auto next_look = steady_clock::now() + milliseconds(1'000);
-    int missing = 0;  // how many looks in a row found no process
-    while (true) {
-      const std::string problem = unready(i, std::min(deadline, steady_clock::now() + milliseconds(2'000)));
-      if (problem.empty()) break;
-      const auto now = steady_clock::now();
-      if (now >= next_look) {
-        const auto found = pids(cluster_.at(i));
-        missing = found && found->empty() ? missing + 1 : 0;
-        next_look = now + milliseconds(1'000);
-      }
-      // A process that is gone does not come back by itself; there is no point in waiting for the deadline.
-      const bool over = now + milliseconds(50) >= deadline;
-      if (over || missing >= 2) {
-        return fail(ErrorCode::target,
-                    fmt::format("{}: etcd {}: {}; its log says: {}", members_[i].name,
-                                missing >= 2 ? "has ended" : "does not serve", problem, log_tail(cluster_.at(i))));
-      }
-      std::this_thread::sleep_for(milliseconds(50));
-    }
+    if (auto ready = await_member(i, deadline); !ready) return ready;
   }
   return {};
+}
+
+Result<void> EtcdTarget::await_member(std::size_t i, Deadline deadline) {
+  auto next_look = steady_clock::now() + milliseconds(1'000);
+  int missing = 0;  // how many looks in a row found no process
+  while (true) {
+    const std::string wrong = unready(i, std::min(deadline, steady_clock::now() + milliseconds(2'000)));
+    if (wrong.empty()) return {};
+    const auto now = steady_clock::now();
+    if (now >= next_look) {
+      const auto found = pids(cluster_.at(i));
+      missing = found && found->empty() ? missing + 1 : 0;
+      next_look = now + milliseconds(1'000);
+    }
+    // A process that is gone does not come back by itself; there is no point in waiting for the deadline.
+    const bool over = now + milliseconds(50) >= deadline;
+    if (over || missing >= 2) {
+      return fail(ErrorCode::target,
+                  fmt::format("{}: etcd {}: {}; its log says: {}", members_[i].name,
+                              missing >= 2 ? "has ended" : "does not serve", wrong, log_tail(cluster_.at(i))));
+    }
+    std::this_thread::sleep_for(milliseconds(50));
+  }
 }
 
 Result<std::vector<std::size_t>> EtcdTarget::primaries(Deadline deadline) {
@@ -267,14 +354,16 @@ Result<Value> EtcdTarget::describe(Node& node) {
     out.set("program", std::move(text));
   }
   Value arguments = Value::list();
-  for (const auto& argument : etcd_arguments(options_, members_, self)) arguments.items().push_back(argument);
+  for (const auto& argument : etcd_arguments(options_, members_, self, variant(self))) {
+    arguments.items().push_back(argument);
+  }
   out.set("arguments", std::move(arguments));
   return out;
 }
 
 Result<std::unique_ptr<Target>> make(Cluster& cluster, const Options& options) {
   if (cluster.size() == 0) return fail(ErrorCode::usage, "target etcd needs at least one node");
-  for (const char* key : {"etcd.binary", "etcd.archive"}) {
+  for (const char* key : {"etcd.binary", "etcd.archive", "etcd.upgrade-binary"}) {
     const std::string file = options.string(key);
     std::error_code ignored;
     if (!file.empty() && !std::filesystem::is_regular_file(file, ignored)) {
@@ -309,6 +398,10 @@ TargetFactory etcd_target() {
       {"etcd.heartbeat-ms", Type::integer, 100, "milliseconds between the leader's heartbeats", 1, 10'000},
       {"etcd.election-ms", Type::integer, 1000, "milliseconds without a heartbeat until an election", 10, 50'000},
       {"etcd.flags", Type::string, "", "further arguments for etcd, separated by spaces"},
+      {"etcd.upgrade-flags", Type::string, "",
+       "arguments that the second version has beside those of the first (the last of two wins); for rolling-upgrade"},
+      {"etcd.upgrade-binary", Type::string, "",
+       "an etcd program of this machine to upload to the nodes as the second version; for rolling-upgrade"},
       {"etcd.sudo", Type::boolean, true, "control etcd as root when the login user is somebody else"},
       {"etcd.serializable-reads", Type::boolean, false,
        "reads answered by the member alone, without asking the leader: they may be stale"},

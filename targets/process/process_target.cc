@@ -76,6 +76,9 @@ class ProcessTarget : public Target {
   std::vector<std::string> log_files(const Node& node) const override {
     return database_ ? database_->log_files(node) : std::vector<std::string>{};
   }
+  std::vector<std::string> data_directories(const Node& node) const override {
+    return database_ ? database_->data_directories(node) : std::vector<std::string>{};
+  }
   std::string log_pattern() const override { return database_ ? database_->log_pattern() : std::string(); }
   Result<Value> describe(Node& node) override { return database_ ? database_->describe(node) : Value::map(); }
   Processes* processes() override { return database_ ? database_->processes() : nullptr; }

@@ -30,11 +30,9 @@ class ShellDatabase : public Target, private Target::Processes, private Target::
   Result<void> stop(Node& node) override { return given("process.stop") ? run(node, "process.stop") : kill(node); }
   Result<void> await_ready(Deadline deadline) override;
   std::vector<std::string> log_files(const Node&) const override {
-    std::vector<std::string> files;
-    std::istringstream words(options_.string("process.logs"));
-    for (std::string file; words >> file;) files.push_back(file);
-    return files;
+    return words_of("process.logs");
   }
+  std::vector<std::string> data_directories(const Node&) const override { return words_of("process.data"); }
   std::string log_pattern() const override { return options_.string("process.log-pattern"); }
   Target::Processes* processes() override { return given("process.pids") ? this : nullptr; }
   Target::Roles* roles() override { return given("process.primary") ? this : nullptr; }
@@ -46,6 +44,12 @@ class ShellDatabase : public Target, private Target::Processes, private Target::
   Result<std::vector<int>> pids(Node& node) override;
   Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
 
+  [[nodiscard]] std::vector<std::string> words_of(const char* key) const {
+    std::vector<std::string> out;
+    std::istringstream words(options_.string(key));
+    for (std::string word; words >> word;) out.push_back(word);
+    return out;
+  }
   [[nodiscard]] bool given(const char* key) const { return !options_.string(key).empty(); }
   [[nodiscard]] Command command(Node& node, const std::string& script, milliseconds timeout) const;
   Result<void> run(Node& node, const char* key);
@@ -172,6 +176,7 @@ std::vector<OptionSpec> shell_database_options() {
       {"process.ready", Type::string, "", "database=commands: ends with status 0 when the node serves"},
       {"process.pids", Type::string, "", "database=commands: prints its process ids, e.g. pgrep -x mystore"},
       {"process.primary", Type::string, "", "database=commands: ends with status 0 on a node that leads"},
+      {"process.data", Type::string, "", "database=commands: its data directories, separated by spaces, for faults of disks"},
       {"process.logs", Type::string, "", "database=commands: its log files, separated by spaces"},
       {"process.log-pattern", Type::string, "",
        "database=commands: extended regular expression of a crash in its logs"},

@@ -1,6 +1,6 @@
 // ordeal-gentxn: writes a history of transactions of any length, for timing `ordeal check` whole-process.
 //   ordeal-gentxn [txns=10000] [clients=20] [ops=4] [keys=10] [writes=32] [model=list-append|rw-register]
-//                 [store=serial|snapshot|stale] [stale=0.001] [crashed=0] [format=jsonl|edn] [seed=1]
+//                 [store=serial|snapshot|stale|untimed] [stale=0.001] [crashed=0] [format=jsonl|edn] [seed=1]
 //   ordeal-gentxn ring=100000 [chords=3] [format=…]
 //
 // As Elle's generator: `keys` are in use at a time, each is left behind for a new one after `writes` writes, elements count
@@ -12,6 +12,7 @@
 // ring: that many transactions in one strongly connected component. T(i) reads key i as empty and appends to key i+1, so each
 // must come before the one before it, around the ring; `chords` more keys a transaction do the same at random distances.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -120,6 +121,11 @@ class Generator {
         ++ended;
       }
     }
+    std::shuffle(untimed_.begin(), untimed_.end(), chance_);
+    for (std::size_t t = 0; t < untimed_.size(); ++t) {
+      out_.event(t, "invoke", untimed_[t], false);
+      out_.event(t, "ok", untimed_[t], true);
+    }
   }
 
  private:
@@ -149,7 +155,7 @@ class Generator {
       }
       txn.push_back(op);
     }
-    out_.event(process_[client], "invoke", txn, false);
+    if (shape_.store != "untimed") out_.event(process_[client], "invoke", txn, false);
     open_[client] = {1, std::move(txn), {}};
     if (shape_.store == "snapshot") snapshot(open_[client]);
   }
@@ -194,7 +200,9 @@ class Generator {
   void complete(std::size_t client) {
     Open& open = open_[client];
     open.phase = 0;
-    if (shape_.store == "snapshot" && !commit(open)) {
+    if (shape_.store == "untimed") {
+      untimed_.push_back(open.txn);
+    } else if (shape_.store == "snapshot" && !commit(open)) {
       out_.event(process_[client], "fail", open.txn, false);
     } else if (happens(shape_.crashed)) {
       out_.event(process_[client], "info", open.txn, false);
@@ -211,6 +219,7 @@ class Generator {
   std::vector<std::size_t> process_;
   std::vector<Key> active_;
   std::int64_t next_key_ = 0;
+  std::vector<Txn> untimed_;
   std::map<std::int64_t, std::vector<std::int64_t>> state_;
 };
 
@@ -258,6 +267,10 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "unknown argument %s; known: txns, clients, ops, keys, writes, ring, chords, model, store, stale, crashed, format, seed\n", name.c_str());
       return 64;
     }
+  }
+  if (shape.store != "serial" && shape.store != "snapshot" && shape.store != "stale" && shape.store != "untimed") {
+    std::fprintf(stderr, "unknown store %s; known: serial, snapshot, stale, untimed\n", shape.store.c_str());
+    return 64;
   }
   if (shape.ring > 0) {
     ring(shape);

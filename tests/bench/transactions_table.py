@@ -25,6 +25,12 @@ ROWS = {
     "1M-snapshot-SI": ("txns=1000000 store=snapshot", "list-append", "strong-snapshot-isolation"),
     "1M-snapshot-SER": ("txns=1000000 store=snapshot", "list-append", "serializable"),
     "ring-100k": ("ring=100000", "list-append", "strict-serializable"),
+    "registers-100k": ("txns=100000 model=rw-register", "rw-register", "strict-serializable"),
+    "registers-1M": ("txns=1000000 model=rw-register", "rw-register", "strict-serializable"),
+    "registers-1M-SI": ("txns=1000000 model=rw-register", "rw-register", "snapshot-isolation"),
+    "registers-2-keys": ("txns=100000 model=rw-register keys=2 writes=1000000", "rw-register", "serializable"),
+    "registers-untimed": ("txns=20000 model=rw-register store=untimed", "rw-register", "serializable"),
+    "registers-untimed-SI": ("txns=20000 model=rw-register store=untimed", "rw-register", "snapshot-isolation"),
     "10M": ("txns=10000000", "list-append", "strict-serializable"),
 }
 

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "checkers/base/catalogue.h"
+#include "checkers/base/limits.h"
 #include "checkers/base/value.h"
 
 namespace ordeal {
@@ -61,6 +64,35 @@ TEST(Value, MapsCompareWithoutOrder) {
   b.set("x", 3);
   EXPECT_FALSE(a == b);
   EXPECT_EQ(a.to_json(), "{\"x\":1,\"2\":\"y\"}");
+}
+
+TEST(Limits, NoneIsNeverExceeded) {
+  EXPECT_EQ(Limits().exceeded(), "");
+  EXPECT_NO_THROW(Limits().need(SIZE_MAX));
+  EXPECT_EQ(Limits().time_left().count(), 0);
+}
+
+TEST(Limits, StopTimeAndMemoryAreNamed) {
+  std::stop_source stop;
+  const Limits stoppable({}, 0, stop.get_token());
+  EXPECT_EQ(stoppable.exceeded(), "");
+  stop.request_stop();
+  EXPECT_EQ(stoppable.exceeded(), "stopped on request");
+  EXPECT_THROW(stoppable.check(), OutOfLimits);
+
+  const Limits timed(std::chrono::milliseconds(1), 0);
+  while (timed.exceeded().empty()) {
+  }
+  EXPECT_EQ(timed.exceeded(), "the time limit was reached");
+  EXPECT_EQ(timed.time_left().count(), 1);
+
+  constexpr std::size_t kMega = std::size_t{1} << 20;
+  const Limits small({}, 16 * kMega);
+  EXPECT_NO_THROW(small.need(kMega));
+  EXPECT_THROW(small.need(32 * kMega), OutOfLimits);
+  const std::vector<char> held(64 * kMega, 'x');
+  EXPECT_EQ(small.exceeded(), "the memory limit was reached") << held.size();
+  EXPECT_EQ(small.room(), 0u);
 }
 
 TEST(Catalogue, AnUnknownNameListsTheKnownOnes) {

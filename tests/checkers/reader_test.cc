@@ -343,6 +343,38 @@ class FileTest : public testing::Test {
   std::filesystem::path folder_;
 };
 
+// Both ways of reading, one thread and several, stop at the limits and say why.
+TEST(Limits, EndTheReading) {
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) {
+    const std::string process = std::to_string(i % 9), value = std::to_string(i);
+    text += R"({"process":)" + process + R"(,"type":"invoke","f":"write","value":)" + value + "}\n";
+    text += R"({"process":)" + process + R"(,"type":"ok","f":"write","value":)" + value + "}\n";
+  }
+  std::stop_source stop;
+  stop.request_stop();
+  for (const unsigned threads : {1u, 2u}) {
+    ReadOptions options;
+    options.threads = threads;
+    options.parallel_from = 1 << 20;
+    options.limits = Limits({}, 0, stop.get_token());
+    auto found = read_history(text, "h", options);
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().code, ErrorCode::cancelled);
+    EXPECT_EQ(found.error().message, "stopped on request while h was being read");
+    options.limits = Limits(std::chrono::milliseconds(1), 0);
+    found = read_history(text, "h", options);
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().message, "the time limit was reached while h was being read");
+    options.limits = Limits({}, 1 << 20);
+    found = read_history(text, "h", options);
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().message, "the memory limit was reached while h was being read");
+    options.limits = Limits(std::chrono::minutes(5), std::size_t{1} << 40);
+    EXPECT_TRUE(read_history(text, "h", options));
+  }
+}
+
 TEST_F(FileTest, MissingFilesFoldersAndGzip) {
   EXPECT_EQ(read_history_file((folder_ / "none").string()).error().code, ErrorCode::not_found);
   EXPECT_THAT(read_history_file(folder_.string()).error().message, HasSubstr("is a directory"));

@@ -1,4 +1,4 @@
-// Tests of the checkers stats, unhandled-errors and log-pattern.
+// Tests of the checkers stats, unhandled-errors, log-pattern and recovery.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -118,6 +118,141 @@ TEST_F(LogPattern, UnknownWhenItCannotLook) {
   CheckOptions missing;
   missing.extra.set("log-pattern.files", Value::list({folder_ + "/none"}));
   EXPECT_THAT(checked(History(), "log-pattern", missing).reason, HasSubstr("none: cannot be opened"));
+}
+
+// A history in seconds: a fault of some time in force, then what the clients of two workers, on n1 and n2, did.
+class RecoveryTest : public ::testing::Test {
+ protected:
+  void fault(int id, const char* step, double at) {
+    event(at, kNemesis, EventType::info, "kill", Value::map({{"id", id}, {"step", step}}));
+  }
+  void client(double at, ProcessId process, EventType type) { event(at, process, type, "read", Value()); }
+  // An operation that fails at once.
+  void attempt(double at, ProcessId process, EventType outcome) {
+    client(at, process, EventType::invoke);
+    client(at + 0.01, process, outcome);
+  }
+  CheckResult judged(double bound_s) {
+    std::stable_sort(events_.begin(), events_.end(), [](const Event& a, const Event& b) { return a.time < b.time; });
+    for (const Event& one : events_) {
+      const auto added = builder_.add(one);
+      EXPECT_TRUE(added) << added.error().message;
+    }
+    history_ = builder_.finish();
+    CheckOptions options;
+    options.extra.set("recovery.bound_s", bound_s);
+    options.extra.set("recovery.worker_nodes", Value::list({"n1", "n2"}));
+    return checked(history_, "recovery", options);
+  }
+  static std::string verdict_of(const CheckResult& result, std::size_t heal) {
+    return result.details.find("heals")->items().at(heal).find("verdict")->string();
+  }
+
+ private:
+  void event(double at, ProcessId process, EventType type, const char* f, const Value& value) {
+    Event e;
+    e.time = static_cast<std::int64_t>(at * 1e9);
+    e.process = process;
+    e.type = type;
+    e.f = *builder_.function(f);
+    e.value = builder_.values().intern(value);
+    events_.push_back(e);
+  }
+  HistoryBuilder builder_;
+  std::vector<Event> events_;
+  History history_;
+};
+
+TEST_F(RecoveryTest, MeasuresUntilTheLastNodeServesAgain) {
+  fault(1, "inject", 1);
+  fault(1, "healed", 5);
+  attempt(5.5, 0, EventType::ok);
+  attempt(6, 1, EventType::fail);
+  attempt(7, 1, EventType::ok);
+  const auto result = judged(0);
+  EXPECT_EQ(result.verdict, Verdict::valid);
+  const Value& heal = result.details.find("heals")->items().at(0);
+  EXPECT_NEAR(heal.find("first_s")->real(), 0.51, 1e-9);
+  EXPECT_NEAR(heal.find("took_s")->real(), 2.01, 1e-9);
+  EXPECT_NEAR(heal.find("nodes")->find("n2")->real(), 2.01, 1e-9);
+  EXPECT_NEAR(result.details.find("slowest_s")->real(), 2.01, 1e-9);
+  EXPECT_EQ(heal.find("verdict"), nullptr) << "no bound, no judgement";
+}
+
+TEST_F(RecoveryTest, SlowerThanTheBoundIsAnAnomalyOfTheNodeWithItsOperations) {
+  fault(1, "inject", 1);
+  fault(1, "healed", 5);
+  attempt(5.1, 0, EventType::ok);
+  for (double at = 5.5; at < 9; at += 0.5) attempt(at, 1, EventType::fail);
+  attempt(9, 1, EventType::ok);
+  const auto result = judged(3);
+  EXPECT_EQ(result.verdict, Verdict::invalid);
+  ASSERT_THAT(types(result), ElementsAre("slow-recovery"));
+  EXPECT_THAT(result.anomalies[0].explanation, HasSubstr("the clients of n2 succeeded not before 4.01 s had passed"));
+  EXPECT_EQ(result.anomalies[0].operations.size(), 6U);
+  EXPECT_EQ(count(result, "judged"), 1);
+}
+
+TEST_F(RecoveryTest, AnOperationThatHangsBeyondTheBoundIsAnAttempt) {
+  fault(1, "inject", 1);
+  fault(1, "healed", 5);
+  for (double at = 5.1; at < 15; at += 0.5) attempt(at, 0, EventType::ok);
+  client(4.5, 1, EventType::invoke);  // and no end
+  EXPECT_EQ(judged(3).verdict, Verdict::invalid);
+}
+
+TEST_F(RecoveryTest, WithinTheBoundIsInTime) {
+  fault(1, "inject", 1);
+  fault(1, "healed", 5);
+  for (const double at : {5.1, 7.9}) {
+    attempt(at, 0, EventType::ok);
+    attempt(at, 1, EventType::ok);
+  }
+  const auto result = judged(1);
+  EXPECT_EQ(result.verdict, Verdict::valid);
+  EXPECT_EQ(verdict_of(result, 0), "in time");
+}
+
+TEST_F(RecoveryTest, ClientsThatDidNotTryProveNothing) {
+  fault(1, "inject", 1);
+  fault(1, "healed", 5);
+  attempt(5.1, 0, EventType::ok);
+  attempt(5.2, 1, EventType::fail);  // and then sleeps until 20
+  attempt(20, 1, EventType::ok);
+  const auto result = judged(3);
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_THAT(result.anomalies, IsEmpty());
+  EXPECT_EQ(verdict_of(result, 0), "not judged: the clients were not at work");
+  EXPECT_THAT(result.reason, HasSubstr("bound of 3 s"));
+}
+
+TEST_F(RecoveryTest, AnotherFaultIsNoExcuseForThisOneButKeepsItFromBeingJudged) {
+  fault(1, "inject", 1);
+  fault(1, "healed", 5);
+  fault(2, "inject", 6);  // never healed
+  for (double at = 5.5; at < 12; at += 0.5) {
+    attempt(at, 0, EventType::fail);
+    attempt(at, 1, EventType::fail);
+  }
+  const auto result = judged(3);
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_EQ(verdict_of(result, 0), "not judged: another fault was in force");
+  EXPECT_EQ(result.details.find("heals")->items().at(0).find("meanwhile")->string(), "fault 2 (kill) was in force");
+  EXPECT_EQ(result.details.find("heals")->items().size(), 1U) << "what was never healed is not recovered from";
+}
+
+TEST_F(RecoveryTest, WhatWasInTimeCountsEvenUnderAnotherFault) {
+  fault(1, "inject", 1);
+  fault(1, "healed", 5);
+  fault(2, "inject", 5.5);
+  fault(2, "healed", 20);
+  attempt(5.6, 0, EventType::ok);
+  attempt(5.6, 1, EventType::ok);
+  attempt(20.5, 0, EventType::ok);
+  attempt(20.5, 1, EventType::ok);
+  const auto result = judged(3);
+  EXPECT_EQ(result.verdict, Verdict::valid);
+  EXPECT_EQ(count(result, "judged"), 2);
 }
 
 }  // namespace

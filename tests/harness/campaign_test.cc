@@ -28,6 +28,30 @@ TEST(Campaign, ListsMultiplyInTheOrderOfTheFile) {
   EXPECT_EQ((*runs)[3].flags.at("seed").text, "1");
 }
 
+TEST(Campaign, ATimelineIsOneSettingAndTheNemesisMayBeATable) {
+  const auto runs = parse_campaign(
+      "target = \"etcd\"\n[nemesis]\nquiet = \"5s\"\nschedule = [\"auto\", \"scripted\"]\n[[nemesis.timeline]]\nat = 5.0\n"
+      "fault = \"kill\"\nkill.nodes = \"n1\"\n[[nemesis.timeline]]\nwhen = \"leader-change\"\nfault = \"pause\"\n",
+      "c.toml");
+  ASSERT_TRUE(runs) << runs.error().message;
+  ASSERT_EQ(runs->size(), 2u);
+  EXPECT_EQ(runs->back().settings.at("nemesis.quiet").text, "5s");
+  EXPECT_EQ(runs->back().settings.at("nemesis.schedule").text, "scripted");
+  const Given& timeline = runs->back().settings.at("nemesis.timeline");
+  EXPECT_EQ(timeline.text, R"([{"at":5.0,"fault":"kill","kill":{"nodes":"n1"}},{"fault":"pause","when":"leader-change"}])");
+  EXPECT_EQ(timeline.origin, "c.toml:5");
+  EXPECT_FALSE(runs->front().flags.contains("nemesis"));
+
+  const auto matrix = parse_campaign("[nemesis]\nfaults = [\"kill\", \"kill,pause\"]\n", "c.toml");
+  ASSERT_TRUE(matrix);
+  EXPECT_EQ(matrix->at(1).flags.at("nemesis").text, "kill,pause");
+  EXPECT_EQ(matrix->at(1).flags.at("nemesis").origin, "c.toml:2");
+
+  const auto scalar = parse_campaign("[nemesis]\ntimeline = 3\n", "c.toml");
+  ASSERT_FALSE(scalar);
+  EXPECT_NE(scalar.error().message.find("[[nemesis.timeline]]"), std::string::npos) << scalar.error().message;
+}
+
 TEST(Campaign, ErrorsNameFileLineAndColumn) {
   const auto unknown = parse_campaign("target = \"etcd\"\nworklaod = \"set\"\n", "c.toml");
   ASSERT_FALSE(unknown);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -55,14 +56,36 @@ TEST_P(BadInputTest, IsNamedAndLeavesNothing) {
   EXPECT_EQ(result.out, "");
 }
 
+// Reading counts, too: a budget that is too small ends in `unknown` with the reason, wherever it runs out.
+TEST(Check, KeepsWithinTimeAndMemory) {
+  const TemporaryDirectory directory;
+  {
+    std::ofstream file(directory.path() + "/h");
+    for (int i = 0; i < 200'000; ++i) {
+      const std::string client = std::to_string(i % 9), value = "\"f\":\"txn\",\"value\":[[\"append\",1," + std::to_string(i) + "]]}\n";
+      file << "{\"process\":" << client << ",\"type\":\"invoke\"," << value << "{\"process\":" << client << ",\"type\":\"ok\"," << value;
+    }
+  }
+  for (const auto& [option, value, reason] : {std::array{"--timeout", "0.001", "the time limit was reached"},
+                                               std::array{"--memory", "1M", "the memory limit was reached"},
+                                               std::array{"--memory", "30M", "the memory limit was reached"}}) {
+    const auto result = run_program(ordeal({"check", "--json", "h", option, value}), seconds(60), {}, directory.path());
+    EXPECT_EQ(result.exit_code, 2) << option << " " << value << result.err;
+    const auto document = Value::from_json(result.out);
+    ASSERT_TRUE(document) << result.out;
+    EXPECT_EQ(document->find("verdict")->string(), "unknown");
+    EXPECT_THAT(document->find("reason")->string(), HasSubstr(reason));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Cli, BadInputTest,
     ::testing::Values(
         BadInput{"no_subcommand", {}, 64, "subcommand"},
         BadInput{"subcommand", {"chekc"}, 64, "did you mean \"check\"?"},
         BadInput{"flag", {"run", "--tarket", "memory"}, 64, "--tarket"},
-        BadInput{"target", {"run", "--target", "ectd"}, 64, "did you mean \"etcd\"? Known: etcd, memory and process."},
-        BadInput{"no_target", {"run"}, 64, "known: etcd, memory and process"},
+        BadInput{"target", {"run", "--target", "ectd"}, 64, "did you mean \"etcd\"? Known: etcd, memory, process and redis."},
+        BadInput{"no_target", {"run"}, 64, "known: etcd, memory, process and redis"},
         BadInput{"workload", {"run", "--target", "memory", "--workload", "regster"}, 64, "did you mean \"register\"?"},
         BadInput{"fault", {"run", "--target", "etcd", "--nemesis", "partiton"}, 64, "did you mean \"partition\"?"},
         BadInput{"option", {"run", "--target", "etcd", "--set", "etcd.foo=1"}, 64, "unknown option \"etcd.foo\""},

@@ -65,7 +65,8 @@ std::vector<std::string> Events::steps(int id) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> out;
   for (const Value& value : values_) {
-    if (value.find("id")->integer() == id) out.push_back(value.find("step")->string());
+    const Value* number = value.find("id");  // what is said of the whole schedule has none
+    if (number != nullptr && number->integer() == id) out.push_back(value.find("step")->string());
   }
   return out;
 }
@@ -152,8 +153,9 @@ std::string FaultTest::left_behind() {
   std::vector<std::size_t> all = {0, 1, 2, 3, 4};
   const std::string look =
       "iptables-save | grep ORDEAL; ip6tables-save | grep ORDEAL; find /var/lib/ordeal 2>/dev/null;"
-      "grep -lsE 'watchdog[.]sh|faults/[^/]*/agent' /proc/[0-9]*/cmdline;"  // does not match its own command line
+      "grep -lsE 'watchdog[.]sh|faults/[^/]*/(agent|disk)' /proc/[0-9]*/cmdline;"  // does not match its own command line
       "grep -lsE 'r-xp 00000000 00:00 0 *$' /proc/[0-9]*/maps;"             // a page of code from no file
+      "grep -o ' fuse.ordeal-disk .*' /proc/self/mountinfo;"
       "grep -ls '^State:.T' /proc/[0-9]*/status; exit 0";
   std::string out;
   const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, look), in(10));

@@ -32,6 +32,7 @@ class ProgramTarget final : public Target, public Target::Processes, public Targ
   std::string_view name() const override { return "program"; }
   Result<std::unique_ptr<Client>> client(std::size_t) override;
   Result<void> start(Node& node) override;
+  std::vector<std::string> data_directories(const Node&) const override { return data; }
   Target::Processes* processes() override { return this; }
   Target::Roles* roles() override { return this; }
   Result<void> kill(Node& node) override;
@@ -42,6 +43,7 @@ class ProgramTarget final : public Target, public Target::Processes, public Targ
   Result<void> start_all();
 
   std::vector<std::size_t> leaders = {2};
+  std::vector<std::string> data;
 
  private:
   Result<void> signal(Node& node, const std::string& name);

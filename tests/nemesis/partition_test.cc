@@ -126,6 +126,70 @@ TEST_F(PartitionTest, OneWayDropsOneDirectionOnly) {
   EXPECT_EQ(left_behind(), "");
 }
 
+TEST_F(PartitionTest, OnlyTheChosenPortsAreCut) {
+  set("partition.shape", "halves");
+  set("partition.ports", "7001,7002");
+  auto planned = plan("partition", 3, "test-ports");
+  ASSERT_TRUE(planned);
+  Injection& partition = **planned;
+  ASSERT_TRUE(partition.prepare(in(10)));
+  ASSERT_TRUE(partition.inject(in(10)));
+  const auto seen = partition.confirm(in(5));
+  ASSERT_TRUE(seen);
+  EXPECT_TRUE(seen->confirmed) << seen->evidence;
+  std::size_t to = 1;
+  while (to < 5 && !drops(partition, to, 0)) ++to;
+  ASSERT_LT(to, 5U);
+  EXPECT_TRUE(answers(0, address(to))) << "port 22 is not cut";
+  for (const char* port : {"7000", "7001", "7002"}) {
+    // A closed port answers, too.
+    const std::string said = on(0, "timeout 0.5 bash -c 'exec 3<>/dev/tcp/" + address(to) + "/" + port + "' 2>/dev/null; echo $?");
+    EXPECT_EQ(said, std::string(port) == "7000" ? "1\n" : "124\n") << port;
+  }
+  undo(partition, "partition", "test-ports");
+  const auto healed = partition.confirm_healed(in(5));
+  ASSERT_TRUE(healed);
+  EXPECT_TRUE(healed->confirmed) << healed->evidence;
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(PartitionTest, AFlappingOneIsCutAndOpenInTurn) {
+  std::vector<std::string> before;
+  for (std::size_t i = 0; i < 5; ++i) before.push_back(rules(i));
+  set("partition.shape", "one");
+  set("partition.flap", "1s");
+  auto planned = plan("partition", 3, "test-flap");
+  ASSERT_TRUE(planned);
+  Injection& partition = **planned;
+  ASSERT_TRUE(partition.prepare(in(10)));
+  arm(partition, "partition", "test-flap");
+  const auto done = partition.inject(in(10));
+  ASSERT_TRUE(done) << done.error().message;
+  const auto seen = partition.confirm(in(5));
+  ASSERT_TRUE(seen);
+  EXPECT_TRUE(seen->confirmed) << seen->evidence;
+  EXPECT_THAT(seen->evidence, HasSubstr("answered at others"));
+  std::size_t to = 1;
+  while (to < 5 && !drops(partition, to, 0)) ++to;
+  if (to == 5) to = 0;  // node 0 is not alone: any cut link will do
+  std::size_t from = 0;
+  while (from == to || !drops(partition, to, from)) from = (from + 1) % 5;
+  // A look every 50 ms or more for periods enough, in phase with nothing.
+  const std::string said = on(from, "for i in $(seq 40); do timeout 0.15 bash -c 'exec 3<>/dev/tcp/" + address(to) +
+                                        "/22' 2>/dev/null && printf 1 || printf 0; sleep 0.05; done");
+  EXPECT_GT(std::count(said.begin(), said.end(), '0'), 5) << said;
+  EXPECT_GT(std::count(said.begin(), said.end(), '1'), 10) << said;
+  int turns = 0;
+  for (std::size_t i = 1; i < said.size(); ++i) turns += said[i] != said[i - 1] ? 1 : 0;
+  EXPECT_GE(turns, 4) << said;
+  undo(partition, "partition", "test-flap");
+  const auto healed = partition.confirm_healed(in(5));
+  ASSERT_TRUE(healed);
+  EXPECT_TRUE(healed->confirmed) << healed->evidence;
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(rules(i), before[i]) << "node " << i;
+  EXPECT_EQ(left_behind(), "");
+}
+
 // What cannot be shown is not claimed: nobody answers on the probes' port when the user drops it anyway.
 TEST_F(PartitionTest, WithoutALinkThatWasOpenBeforeThereIsNoProof) {
   for (std::size_t i = 0; i < 5; ++i) {

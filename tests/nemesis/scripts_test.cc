@@ -6,6 +6,7 @@
 #include "nemesis/links.h"
 #include "nemesis/node_state.h"
 #include "nemesis/packet_filter.h"
+#include "nemesis/ports.h"
 #include "nemesis/process_state.h"
 
 namespace ordeal {
@@ -47,9 +48,11 @@ TEST(PacketFilter, CountersAreSummedBySource) {
   EXPECT_EQ(counters.at("fd00::2"), 2U);
 }
 
+const FilterChain kDrop = {"filter", "INPUT", {{"10.0.0.2", "", "-j DROP"}, {"fd00::2", "", "-j DROP"}}};
+
 TEST(PacketFilter, NeverFlushesOrDeletesWhatIsNotItsOwn) {
   const std::string scripts =
-      filter_install_script("ab-1", {{"10.0.0.2", "fd00::2"}, {}}) + filter_remove_script("ab-1");
+      filter_install_script("ab-1", {kDrop}) + filter_remove_script("ab-1", {kDrop});
   EXPECT_THAT(scripts, HasSubstr("-restore -w 5 -n"));
   for (const char* flush : {"-F\n", "-F INPUT", "-X\n", "-X INPUT", "-F ;", "-P "}) {
     EXPECT_THAT(scripts, Not(HasSubstr(flush)));
@@ -57,7 +60,28 @@ TEST(PacketFilter, NeverFlushesOrDeletesWhatIsNotItsOwn) {
 }
 
 TEST(PacketFilter, TouchesIPv6OnlyWhereThereIsSome) {
-  EXPECT_THAT(filter_install_script("ab-1", {{"10.0.0.2"}, {}}), Not(HasSubstr("ip6tables")));
+  EXPECT_THAT(filter_install_script("ab-1", {{"filter", "INPUT", {{"10.0.0.2", "", "-j DROP"}}}}), Not(HasSubstr("ip6tables")));
+}
+
+TEST(PacketFilter, RulesWithoutAnAddressAreForBothFamiliesWhenNoneHasOne) {
+  const std::string script = filter_install_script("ab-1", {{"filter", "OUTPUT", {{"", "-p udp --dport 53", "-j DROP"}}}});
+  EXPECT_THAT(script, HasSubstr("| iptables-restore"));
+  EXPECT_THAT(script, HasSubstr("| ip6tables-restore"));
+  EXPECT_THAT(script, HasSubstr("-I OUTPUT 1 -j ORDEAL-ab-1"));
+}
+
+TEST(PacketFilter, PortsAreThoseOfEitherEnd) {
+  EXPECT_THAT(port_matches({}), ElementsAre(""));
+  EXPECT_THAT(port_matches({2380, 2379}),
+              ElementsAre("-p tcp -m multiport --ports 2380,2379", "-p udp -m multiport --ports 2380,2379"));
+}
+
+TEST(Ports, AreReadFromAList) {
+  EXPECT_EQ(parse_ports("2380,22").value(), (std::vector<int>{2380, 22}));
+  EXPECT_TRUE(parse_ports("").value().empty());
+  for (const char* bad : {"0", "65536", "a", "22,,23", "22 ", "-1", "1,2,3,4,5,6,7,8,9,10,11,12,13,14"}) {
+    EXPECT_FALSE(parse_ports(bad)) << bad;
+  }
 }
 
 TEST(ProcessStates, ANameMayHoldAnything) {

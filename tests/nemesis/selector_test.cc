@@ -64,6 +64,33 @@ TEST_F(SelectorTest, SizesAreWhatTheNamesSay) {
   EXPECT_EQ(subset_sizes, (std::set<std::size_t>{1, 2, 3, 4, 5}));
 }
 
+TEST_F(SelectorTest, FollowersAreAllThatDoNotLead) {
+  EXPECT_THAT(select("followers", 1).nodes, ElementsAre(0, 1, 2, 4));
+  const std::uint64_t draw = next_draw_;
+  target_.leaders = {};
+  EXPECT_THAT(select("followers", 1).note, HasSubstr("no node said that it leads"));
+  EXPECT_EQ(next_draw_, draw);
+  target_.leaders = {0, 1, 2, 3, 4};
+  EXPECT_EQ(select("followers", 1).nodes.size(), 1U);
+  target_.knows = false;
+  EXPECT_THAT(selector_problem("followers", context_), HasSubstr("cannot say"));
+}
+
+TEST_F(SelectorTest, ARingHasNoNeighboursAndAThirdIsLessThanOne) {
+  std::set<std::vector<std::size_t>> rings;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const auto ring = select("ring", seed).nodes;
+    ASSERT_EQ(ring.size(), 2U);
+    EXPECT_TRUE(ring[1] - ring[0] == 2 || ring[1] - ring[0] == 3) << ring[0] << ", " << ring[1];
+    rings.insert(ring);
+    EXPECT_EQ(select("minority-third", seed).nodes.size(), 1U);
+  }
+  EXPECT_EQ(rings.size(), 5U);
+  cluster_.nodes.resize(3);
+  EXPECT_EQ(select("ring", 1).nodes.size(), 1U);
+  EXPECT_THAT(selector_problem("minority-third", context_), HasSubstr("four nodes"));
+}
+
 TEST_F(SelectorTest, ANamedSetIsTakenAsItIs) {
   EXPECT_THAT(select("n4,n2,n4", 1).nodes, ElementsAre(1, 3));
   EXPECT_THAT(selector_problem("n4,n9", context_), HasSubstr("\"n9\""));

@@ -186,6 +186,49 @@ TEST(Facts, FaultsCanBeReadFromTheHistory) {
   EXPECT_EQ(in_force(faults[0], 99).to, 99);
 }
 
+TEST(Facts, WhatWasPlannedInjectedConfirmedAndHealedIsCounted) {
+  HistoryBuilder builder;
+  std::int64_t time = 0;
+  const auto add = [&](const char* f, const Value& value) {
+    Event e;
+    e.time = time += 10;
+    e.process = kNemesis;
+    e.type = EventType::info;
+    e.f = *builder.function(f);
+    e.value = builder.values().intern(value);
+    ASSERT_TRUE(builder.add(e));
+  };
+  add("nemesis", *Value::from_json(R"({"step":"plan","schedule":"random","left_out_by_swarm":["clock"],
+                                       "inapplicable":{"files":"no processes"}})"));
+  const auto step = [&](const char* f, int id, const char* what) { add(f, Value::map({{"id", id}, {"step", what}})); };
+  for (const char* what : {"planned", "inject", "injected", "confirmed", "heal", "healed", "recovered"}) step("kill", 1, what);
+  step("kill", 2, "planned");  // waited until the run ended
+  step("kill", 3, "planned");
+  add("kill", Value::map({{"id", 3}, {"step", "error"}, {"message", "n1: no process"}}));
+  const History history = builder.finish();
+  CheckResult recovery;
+  recovery.checker = "recovery";
+  recovery.details = *Value::from_json(
+      R"({"healings":1,"judged":1,"bound_s":9.0,"slowest_fault":1,"slowest_s":1.25,"heals":[{"id":1,"fault":"kill","took_s":1.25,"verdict":"in time"}]})");
+  ReportInput input;
+  input.history = &history;
+  input.results.push_back(recovery);
+  input.plan = *Value::from_json(R"({"nemesis":["kill","clock","files"]})");
+  const Value results = results_value(input);
+  EXPECT_EQ(results.find("fault_kinds")->to_json(), R"({"kill":{"planned":3,"injected":1,"confirmed":1,"healed":1}})");
+  EXPECT_EQ(results.find("nemesis_plan")->find("schedule")->string(), "random");
+  EXPECT_EQ(results.find("recovery")->find("summary")->string(),
+            "all nodes served again at most 1.25 s after a healing (fault 1); the bound is 9 s, and 1 of 1 healing could be judged");
+  const std::string limits = results.find("cannot_show")->to_json();
+  EXPECT_THAT(limits, HasSubstr("2 of 3 injections planned for kill were not injected"));
+  EXPECT_THAT(limits, HasSubstr("the fault clock, but it was never injected: the seed's swarm left it out"));
+  EXPECT_THAT(limits, HasSubstr("the fault files, but it was never injected: it does not apply (no processes)"));
+  EXPECT_THAT(limits, Not(HasSubstr("The healing of")));
+  const std::string page = html_report(input);
+  EXPECT_THAT(page, HasSubstr("All nodes served again"));
+  EXPECT_THAT(page, HasSubstr("after 1.25 s; in time"));
+}
+
 TEST(Facts, FaultsOfOtherToolsArePaired) {
   HistoryBuilder builder;
   std::int64_t time = 0;

@@ -95,7 +95,11 @@ void LocalEtcd::start(std::size_t member) {
   }
 }
 
-void LocalEtcd::signal(std::size_t member, int signal) const { ::kill(members_[member].pid, signal); }
+void LocalEtcd::signal(std::size_t member, int signal) const {
+  ::kill(members_[member].pid, signal);
+  // It is obeyed a moment after it was sent.
+  if (signal == SIGSTOP) waitpid(members_[member].pid, nullptr, WUNTRACED);
+}
 
 void LocalEtcd::kill(std::size_t member) {
   if (members_[member].pid < 0) return;

@@ -490,7 +490,7 @@ TEST(Bounds, AreUnknownWithTheReason) {
   options.memory_bytes = 1000;
   CheckResult result = transactional_checker()->check(history, options);
   EXPECT_EQ(result.verdict, Verdict::unknown);
-  EXPECT_THAT(result.reason, HasSubstr("1000 bytes"));
+  EXPECT_THAT(result.reason, HasSubstr("memory limit"));
   std::stop_source stop;
   stop.request_stop();
   options.memory_bytes = 0;
@@ -498,6 +498,29 @@ TEST(Bounds, AreUnknownWithTheReason) {
   result = transactional_checker()->check(history, options);
   EXPECT_EQ(result.verdict, Verdict::unknown);
   EXPECT_THAT(result.reason, HasSubstr("stopped"));
+}
+
+// Every phase looks at the clock: whatever little time there is, the answer is one of these.
+TEST(Bounds, TimeEndsEveryPhase) {
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string n = std::to_string(i), client = std::to_string(i % 9);
+    text += client + " invoke [[\"w\",\"x\"," + n + "]]\n" + client + " ok [[\"w\",\"x\"," + n + "]]\n";
+  }
+  const History history = written(text);
+  CheckOptions options;
+  options.model = "rw-register";
+  for (const int milliseconds : {1, 5, 20, 50}) {
+    options.timeout = std::chrono::milliseconds(milliseconds);
+    const auto start = std::chrono::steady_clock::now();
+    const CheckResult result = transactional_checker()->check(history, options);
+    if (result.verdict == Verdict::valid) break;
+    EXPECT_EQ(result.verdict, Verdict::unknown);
+    EXPECT_THAT(result.reason, HasSubstr("the time limit was reached while "));
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+  }
+  options.timeout = std::chrono::milliseconds(1);
+  EXPECT_EQ(transactional_checker()->check(history, options).verdict, Verdict::unknown);
 }
 
 // A ring of transactions, each of which missed what the next one wrote: one component, and no shorter cycle than all of them.

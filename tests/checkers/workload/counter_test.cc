@@ -55,6 +55,21 @@ TEST(Counter, UnknownWhenNothingWasSeenOrUnderstood) {
   EXPECT_THAT(verdict(judged("counter", add("1") + read("0") + ok(0, "reset", "nil"))), HasSubstr("not reset"));
 }
 
+TEST(WorkloadCheckers, StopAtTheLimits) {
+  std::stop_source stop;
+  stop.request_stop();
+  for (const WorkloadChecker& one : workload_checkers()) {
+    CheckOptions options;
+    options.stop = stop.get_token();
+    const CheckResult result = judged(one.name, add("1") + read("1"), options);
+    EXPECT_EQ(result.verdict, Verdict::unknown) << one.name;
+    EXPECT_EQ(result.reason, "stopped on request while the checker " + one.name + " went through the history");
+    options = {};
+    options.memory_bytes = 1;
+    EXPECT_THAT(judged(one.name, add("1") + read("1"), options).reason, HasSubstr("memory limit")) << one.name;
+  }
+}
+
 TEST(UniqueIds, NoneTwice) {
   const auto generate = [](std::string_view id, std::string_view type = "ok") { return op(0, "generate", "nil", type, id); };
   EXPECT_EQ(verdict(judged("unique-ids", generate("1") + generate("\"1\"") + generate("[1 2]"))), "valid");

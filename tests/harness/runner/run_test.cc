@@ -320,6 +320,57 @@ TEST_F(RunFixture, TheNemesisRunsBesideTheMainPhaseAndIsHealedBeforeTheFinalOne)
   EXPECT_EQ(order[order.size() - 2], "heal");
 }
 
+// Waits for operations, and plays the final phase, too.
+class Watcher final : public Nemesis {
+ public:
+  void run(std::stop_token stop, NemesisLog& log) override {
+    const auto in = [](int ms) { return steady_clock::now() + milliseconds(ms); };
+    ++runs;
+    if (runs == 1) {
+      saw_write = log.await_operation("write", in(5'000));
+      saw_never = log.await_operation("never", in(60));
+    } else {
+      saw_read = log.await_operation("read", in(5'000));
+    }
+    while (!stop.stop_requested()) std::this_thread::sleep_for(milliseconds(1));
+    late = log.await_operation("write", in(20));
+  }
+  bool plays_final() const override { return true; }
+  Result<void> heal_all(Deadline) override {
+    ++heals;
+    return {};
+  }
+  std::vector<FaultRecord> records() const override { return {}; }
+
+  int runs = 0;
+  int heals = 0;
+  bool saw_write = false;
+  bool saw_never = true;
+  bool saw_read = false;
+  bool late = true;
+};
+
+TEST_F(RunFixture, TheNemesisSeesWhichOperationsAreUnderWayAndMayPlayTheFinalPhase) {
+  workload_.generator = gen::repeat({"write", std::nullopt, {}});
+  workload_.final_generator = ops(100, "read");
+  setup_.rate = 500;
+  target_->on_invoke = [](std::size_t, const Operation&, Deadline) {
+    std::this_thread::sleep_for(milliseconds(2));
+    return Completion::ok();
+  };
+  Watcher nemesis;
+  setup_.nemesis = &nemesis;
+  const auto outcome = run();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(nemesis.runs, 2);
+  EXPECT_EQ(nemesis.heals, 2);
+  EXPECT_TRUE(nemesis.saw_write);
+  EXPECT_FALSE(nemesis.saw_never);
+  EXPECT_TRUE(nemesis.saw_read);
+  EXPECT_FALSE(nemesis.late) << "all operations had ended when it was told to stop";
+  EXPECT_LE(outcome->healed_ns, outcome->final_begin_ns);
+}
+
 TEST_F(RunFixture, ATargetThatDoesNotComeBackIsReported) {
   workload_.generator = ops(5);
   target_->on_ready = [](Deadline) -> Result<void> { return fail(ErrorCode::target, "n2 does not serve"); };

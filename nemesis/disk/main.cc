@@ -1,0 +1,179 @@
+// ordeal-disk: a disk that loses, tears, delays and corrupts what is written to it, as a FUSE file system over a directory.
+// Like the agent it is part of the controller, which sends it to the nodes whose faults need it.
+//
+//   ordeal-disk start FOLDER NUMBER DIRECTORY journal|strict   puts it over DIRECTORY, whose files it shows and changes
+//   ordeal-disk stop FOLDER NUMBER DIRECTORY                   takes it away; the files stay as everybody saw them
+//   ordeal-disk tell FOLDER NUMBER WORD…                       see control.h
+//   ordeal-disk probe DIRECTORY KIND ATTEMPTS MS SLOW_MS       see probe.h: "ATTEMPTS HITS SLOWEST_MS ERROR"
+//
+// FOLDER is the fault's on the node; what belongs to the disk NUMBER is in FOLDER/NUMBER. Whoever still has a file open when it
+// is stopped goes on with it, and then the program ends. Exit code: 0 done · 1 not done, standard error says why · 2 nobody is
+// there to be told · 64 wrong usage.
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "nemesis/agent/background.h"
+#include "nemesis/agent/proc.h"
+#include "nemesis/agent/timing.h"
+#include "nemesis/disk/control.h"
+#include "nemesis/disk/probe.h"
+#include "nemesis/disk/server.h"
+
+namespace ordeal::disk {
+namespace {
+
+using Words = std::vector<std::string>;
+
+int fail(const std::string& what) {
+  std::fprintf(stderr, "ordeal-disk: %s: %s\n", what.c_str(), std::strerror(errno));
+  return 1;
+}
+
+int usage() {
+  std::fputs("ordeal-disk: wrong arguments; see nemesis/disk/main.cc\n", stderr);
+  return 64;
+}
+
+std::string real_path(const std::string& path) {
+  char resolved[PATH_MAX];
+  return ::realpath(path.c_str(), resolved) != nullptr ? resolved : path;
+}
+
+// Whether the uppermost mount at `directory` is the one that `folder` put there.
+bool is_mounted(const std::string& folder, const std::string& directory) {
+  bool ours = false;
+  for (const std::string& line : agent::split(agent::read_file("/proc/self/mountinfo"), "\n")) {
+    const Words words = agent::split(line, " ");
+    if (words.size() < 9 || words[4] != directory) continue;
+    std::size_t dash = 6;
+    while (dash < words.size() && words[dash] != "-") ++dash;
+    ours = dash + 2 < words.size() && words[dash + 2] == folder;
+  }
+  return ours;
+}
+
+std::string socket_of(const std::string& folder, const std::string& number) { return folder + "/" + number + "/control"; }
+
+// Every file that the kernel knows of is open here.
+void raise_file_limit() {
+  rlimit limit{1'000'000, 1'000'000};
+  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void serve(int root, int device, Tree::Durability durability, Control& control) {
+  ::umask(0);  // the kernel has applied the programs' own
+  Tree tree(root, durability);
+  Server server(tree, device);
+  if (!tree.ready() || !server.ready()) ::_exit(1);  // closes the device: the mount answers nobody
+  std::thread listener([&] { control.serve(server); });
+  server.serve();
+  control.end();
+  listener.join();
+}
+
+int start(const Words& words) {
+  const std::string& folder = words[0];
+  const std::string place = folder + "/" + words[1];
+  const std::string directory = real_path(words[2]);
+  if (is_mounted(folder, directory)) return 0;
+  agent::hold_signals();
+  raise_file_limit();
+  const int root = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) return fail(directory);
+  const int device = ::open("/dev/fuse", O_RDWR | O_CLOEXEC);
+  if (device < 0) return fail("/dev/fuse (does this kernel have FUSE?)");
+  if (::mkdir(place.c_str(), 0700) != 0 && errno != EEXIST) return fail(place);
+  Control control;
+  if (!control.open(socket_of(folder, words[1]))) return fail(socket_of(folder, words[1]));
+  const std::string how = "fd=" + std::to_string(device) + ",rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other";
+  if (::mount(folder.c_str(), directory.c_str(), "fuse.ordeal-disk", MS_NOSUID | MS_NODEV, how.c_str()) != 0) {
+    return fail("mounting over " + directory);
+  }
+  const auto durability = words[3] == "strict" ? Tree::Durability::strict : Tree::Durability::journal;
+  if (!agent::start_background(place, [&] { serve(root, device, durability, control); })) {
+    (void)::umount2(directory.c_str(), MNT_DETACH);
+    return 1;
+  }
+  ::close(device);  // now the other process alone has it, and when that ends nobody waits for it
+  struct stat info {};
+  if (::stat(directory.c_str(), &info) == 0) return 0;
+  const int status = fail(directory + " does not answer");
+  (void)::umount2(directory.c_str(), MNT_DETACH);
+  return status;
+}
+
+int stop(const Words& words) {
+  const std::string& folder = words[0];
+  const std::string directory = real_path(words[2]);
+  std::string answer;
+  (void)tell(socket_of(folder, words[1]), "calm", answer);
+  while (is_mounted(folder, directory)) {
+    if (::umount2(directory.c_str(), MNT_DETACH) != 0) return fail("unmounting " + directory);
+  }
+  // Unless somebody still has a file open, it ends now.
+  const Words who = agent::split(agent::read_file(folder + "/" + words[1] + "/background"), " \n");
+  const auto runs = [&] {
+    if (who.size() < 2) return false;
+    const agent::ProcessStatus status = agent::status_of(static_cast<int>(agent::to_integer(who[0])));
+    return status.alive() && status.started == static_cast<std::uint64_t>(agent::to_integer(who[1]));
+  };
+  for (int i = 0; i < 100 && runs(); ++i) agent::pause_ns(10'000'000);
+  if (runs()) return 0;
+  // It was killed: nothing in its graveyard is wanted.
+  const int root = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  struct stat info {};
+  if (root >= 0 && ::fstatat(root, kGraveyard, &info, AT_SYMLINK_NOFOLLOW) == 0) const Tree cleaned(root, Tree::Durability::journal);
+  return 0;
+}
+
+int tell_it(const Words& words) {
+  std::string line;
+  for (std::size_t i = 2; i < words.size(); ++i) line += words[i] + " ";
+  std::string answer;
+  if (!tell(socket_of(words[0], words[1]), line, answer)) {
+    const bool gone = errno == ENOENT || errno == ECONNREFUSED;
+    (void)fail("the disk does not answer");
+    return gone ? 2 : 1;
+  }
+  std::fputs(answer.c_str(), answer.starts_with("!") ? stderr : stdout);
+  return answer.starts_with("!") ? 1 : 0;
+}
+
+int probe_it(const Words& words) {
+  const std::int64_t ms = 1'000'000;
+  const ProbeResult found =
+      probe(words[0], words[1], agent::to_integer(words[2]), agent::to_integer(words[3]) * ms, agent::to_integer(words[4]) * ms);
+  std::printf("%lld %lld %lld %s\n", static_cast<long long>(found.attempts), static_cast<long long>(found.hits),
+              static_cast<long long>(found.slowest_ns / ms), found.error == 0 ? "-" : ::strerrorname_np(found.error));
+  return 0;
+}
+
+int dispatch(const Words& words) {
+  const std::string verb = words.empty() ? "" : words[0];
+  const Words rest(words.begin() + (words.empty() ? 0 : 1), words.end());
+  if (verb == "start" && rest.size() == 4) return start(rest);
+  if (verb == "stop" && rest.size() == 3) return stop(rest);
+  if (verb == "tell" && rest.size() >= 3) return tell_it(rest);
+  if (verb == "probe" && rest.size() == 5) return probe_it(rest);
+  return usage();
+}
+
+}  // namespace
+}  // namespace ordeal::disk
+
+int main(int argc, char** argv) { return ordeal::disk::dispatch({argv + 1, argv + argc}); }

@@ -1,0 +1,43 @@
+#pragma once
+// Disk program: how a node gets the disk (nemesis/disk) under its target's data, and how faults speak to it.
+//
+// It is a groundwork (fault.h): laid once for a run, when a fault wants it, over each of the target's data directories. Its
+// files lie in the folder of the groundwork, "<run>-disk". Undone, the directories show the same files as before, without it.
+// Thread-safety: pure functions, and functions that talk to nodes.
+
+#include <string>
+#include <vector>
+
+#include "harness/runner/fault.h"
+
+namespace ordeal {
+
+[[nodiscard]] const Groundwork& disk_groundwork();
+
+// For FaultFactory::inapplicable of a fault that works on the target's data: empty, or why it does not know where that is.
+[[nodiscard]] std::string disk_problem(const FaultContext& context);
+
+// A script that says `words` to the node's disks (nemesis/disk/control.h) and prints their answers. As part of an undo script
+// it succeeds when the disks are not there any more. `id` is that of any fault of the run.
+[[nodiscard]] std::string tell_disks_script(std::string_view id, const std::vector<std::string>& directories,
+                                            const std::vector<std::string>& words);
+// Says it. Errors: remote, also when there is no disk.
+[[nodiscard]] Result<std::string> tell_disks(Node& node, std::string_view id, const std::vector<std::string>& directories,
+                                             const std::vector<std::string>& words, Deadline deadline);
+
+// What nemesis/disk/probe.h finds in a directory of the node.
+struct DiskProbe {
+  long attempts = 0;
+  long hits = 0;
+  long slowest_ms = 0;
+  std::string error;  // the first one: "EIO", or "-"
+};
+struct ProbeLimits {
+  long attempts = 0;
+  long for_ms = 0;
+  long slow_ms = 0;  // a sync that takes longer is a hit
+};
+[[nodiscard]] Result<DiskProbe> probe_disk(Node& node, std::string_view id, const std::string& directory, const std::string& kind,
+                                           const ProbeLimits& limits, Deadline deadline);
+
+}  // namespace ordeal

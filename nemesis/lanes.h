@@ -1,0 +1,48 @@
+#pragma once
+// Lanes: what a driver plays, resolved from its options: which faults, each under which options, at which times, waiting
+// for what, and what was left out and why.
+//
+// Thread-safety: immutable after make_lanes().
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/runner/fault.h"
+#include "nemesis/driver.h"
+#include "nemesis/schedule.h"
+#include "nemesis/trigger.h"
+
+namespace ordeal {
+
+struct Lane {
+  const FaultFactory* fault = nullptr;
+  // The plan's, or those of an entry of the timeline.
+  std::shared_ptr<const Options> options;
+  std::optional<Trigger> trigger;
+  double after_s = 0;  // from the trigger to the injection
+  [[nodiscard]] bool is_final() const {
+    return trigger && trigger->kind == Trigger::Kind::phase && trigger->what == "final";
+  }
+};
+
+struct Lanes {
+  std::string kind;  // random, periodic, scripted
+  std::vector<Lane> all;
+  Schedule schedule;  // of as many lanes
+  Quiet quiet;
+  std::vector<Intensity> intensities;                             // of a swarm, one for each lane; else empty
+  std::vector<std::string> left_out;                              // by the swarm
+  std::vector<std::pair<std::string, std::string>> inapplicable;  // and why
+
+  // The event "plan" of the history (harness/runner/nemesis.h).
+  [[nodiscard]] Value describe() const;
+};
+
+// Borrows the factories and, unless a timeline changes them, the context's options. Errors: usage.
+[[nodiscard]] Result<Lanes> make_lanes(const DriverOptions& options, const FaultContext& context,
+                                       const std::vector<const FaultFactory*>& faults);
+
+}  // namespace ordeal

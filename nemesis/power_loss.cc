@@ -1,0 +1,164 @@
+#include "nemesis/power_loss.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <sstream>
+
+#include "nemesis/disk_program.h"
+#include "nemesis/draw.h"
+#include "nemesis/node_state.h"
+#include "nemesis/parallel.h"
+#include "nemesis/process_injection.h"
+
+namespace ordeal {
+namespace {
+
+constexpr const char* kKinds[] = {"lost", "torn", "reordered"};
+
+// Names, sizes and contents of all files, as anybody sees them.
+std::string checksum_script(const std::vector<std::string>& directories) {
+  std::string words;
+  for (const auto& one : directories) words += ' ' + shell_quote(one);
+  return fmt::format("find{} -type f -exec cksum {{}} + 2>/dev/null | sort | cksum | cut -d' ' -f1", words);
+}
+
+class PowerLoss final : public ProcessInjection {
+ public:
+  PowerLoss(const FaultContext& context, Selection selection, std::string kind, std::uint64_t seed)
+      : ProcessInjection(context, std::move(selection)),
+        id_(context.id),
+        kind_(std::move(kind)),
+        names_(context.options.string("power-loss.names")),
+        seed_(seed),
+        seen_(context.cluster.size()) {}
+
+  Value describe() const override {
+    Value out = ProcessInjection::describe();
+    out.set("kind", kind_);
+    out.set("names", names_);
+    return out;
+  }
+
+  // What is lost is lost; to start the system again is the target's business.
+  std::vector<Undo> undo() const override { return {}; }
+  bool takes_stopped() const override { return true; }
+
+  Result<void> inject(Deadline deadline) override {
+    return on_all([&](std::size_t node) -> Result<void> {
+      if (auto killed = target_.processes()->kill(cluster_.at(node)); !killed) return killed;
+      auto before = checksum(node, deadline);
+      if (!before) return fail(before.error());
+      auto said = tell_disks(cluster_.at(node), id_, directories(node), {"lose", kind_, std::to_string(seed_ + node)}, deadline);
+      if (!said) return fail(said.error().during("asking the disk to lose what is unsynced"));
+      auto after = checksum(node, deadline);
+      if (!after) return fail(after.error());
+      seen_[node] = {counters(*said), *before, *after};
+      return {};
+    });
+  }
+
+  Result<Observation> confirm(Deadline deadline) override {
+    return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
+      auto gone = look_gone(node, deadline);
+      if (!gone || !gone->confirmed) return gone;
+      const Seen& seen = seen_[node];
+      const auto counted = [&](const char* key) {
+        const auto found = seen.counters.find(key);
+        return found == seen.counters.end() ? std::uint64_t{0} : found->second;
+      };
+      const bool lost = counted("writes") + counted("names") > 0;
+      gone->evidence += lost ? fmt::format("; {} bytes of {} unsynced writes to {} files and {} changes of names were lost", counted("bytes"),
+                                           counted("writes"), counted("files"), counted("names"))
+                             : "; nothing was unsynced that could be lost";
+      if (counted("kept_writes") + counted("kept_names") + counted("torn") > 0) {
+        gone->evidence += fmt::format(", {} writes and {} changes of names survived, {} torn", counted("kept_writes"),
+                                      counted("kept_names"), counted("torn"));
+      }
+      if (seen.before == seen.after) {
+        gone->evidence += "; the files are as before";
+        // A write that only repeated what was there leaves no trace.
+        return gone;
+      }
+      gone->evidence += fmt::format("; the checksum of all files was {} and is {}", seen.before, seen.after);
+      return Observation{lost, gone->evidence};
+    });
+  }
+
+  Result<void> heal(Deadline) override { return start_again(); }
+
+  Result<Observation> confirm_healed(Deadline deadline) override {
+    return observe_all(deadline, [&](std::size_t node) { return look_running(node, deadline); });
+  }
+
+ private:
+  struct Seen {
+    std::map<std::string, std::uint64_t> counters;  // what the disks say they did
+    std::string before;                             // checksums, which they know nothing of
+    std::string after;
+  };
+
+  std::vector<std::string> directories(std::size_t node) const { return target_.data_directories(cluster_.at(node)); }
+
+  Result<std::string> checksum(std::size_t node, Deadline deadline) const {
+    auto said = run_ok(cluster_.at(node), root_script(checksum_script(directories(node)), deadline));
+    if (said && said->ends_with('\n')) said->pop_back();
+    return said;
+  }
+
+  // The sums of "KEY=NUMBER" over all disks.
+  static std::map<std::string, std::uint64_t> counters(const std::string& said) {
+    std::map<std::string, std::uint64_t> out;
+    std::istringstream words(said);
+    for (std::string word; words >> word;) {
+      const auto at = word.find('=');
+      if (at != std::string::npos) out[word.substr(0, at)] += std::strtoull(word.c_str() + at + 1, nullptr, 10);
+    }
+    return out;
+  }
+
+  const std::string id_;
+  const std::string kind_;
+  const std::string names_;
+  const std::uint64_t seed_;
+  std::vector<Seen> seen_;  // by node
+};
+
+}  // namespace
+
+FaultFactory power_loss_fault() {
+  using Type = OptionSpec::Type;
+  FaultFactory out;
+  out.name = "power-loss";
+  out.help =
+      "Power failure: kills the target and takes back what it wrote and did not sync; healed by starting it on what is left. "
+      "Mechanism: a FUSE file system under the target's data directories, mounted before it starts, that knows what fsync, "
+      "fdatasync, msync and O_SYNC made durable. Proof: the processes are gone from /proc, and the checksum of the files "
+      "has changed by what the disk says it lost. Needs on the nodes: root or sudo, /dev/fuse, a 64-bit Linux of the "
+      "controller's kind of processor. sync and syncfs make nothing durable there; modes, owners and times always are.";
+  out.options = {
+      process_nodes_option("power-loss"),
+      {"power-loss.kind", Type::string, "random",
+       "lost: all that is unsynced; torn: the last writes of each file, the oldest of them in part (sectors of 512 bytes); "
+       "reordered: any of its unsynced pages; random: draws among them",
+       std::nullopt, std::nullopt, {"random", "lost", "torn", "reordered"}},
+      {"power-loss.names", Type::string, "journal",
+       "what makes files durable that were made, renamed or removed; journal: any later fsync, as ext4 and XFS have it; strict: "
+       "only that of their directory, as POSIX has it",
+       std::nullopt, std::nullopt, {"journal", "strict"}},
+  };
+  out.inapplicable = [](const FaultContext& context) {
+    const std::string problem = process_fault_problem(context, "power-loss");
+    return problem.empty() ? disk_problem(context) : problem;
+  };
+  out.plan = [](const FaultContext& context, std::mt19937_64& random) {
+    const std::string drawn = kKinds[draw_below(random, std::size(kKinds))];
+    const std::uint64_t seed = random() >> 2U;
+    const std::string asked = context.options.string("power-loss.kind");
+    return plan_on_nodes<PowerLoss>(context, "power-loss.nodes", random, asked == "random" ? drawn : asked, seed);
+  };
+  out.groundwork = [](const Options&) { return &disk_groundwork(); };
+  return out;
+}
+
+}  // namespace ordeal

@@ -1,0 +1,324 @@
+// Faults of disks on real nodes: seen by reading and writing beside the target, under the disk and after it is gone.
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "nemesis/damage.h"
+#include "nemesis/disk_program.h"
+#include "nemesis/node_state.h"
+#include "tests/nemesis/fault_fixture.h"
+
+namespace ordeal {
+namespace {
+
+using testing_support::FaultTest;
+using testing_support::in;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kData = "/var/lib/target/data";
+
+class DiskTest : public FaultTest {
+ protected:
+  void SetUp() override {
+    FaultTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    target_->data = {kData};
+    const auto started = target_->start(cluster().at(0));
+    ASSERT_TRUE(started) << started.error().message;
+    on(0, std::string("mkdir -p ") + kData);
+  }
+
+  // Puts the disk there as the driver does. With `dead_man_s` its watchdog is awake.
+  void lay(int dead_man_s = 3600) {
+    const auto undo = disk_groundwork().undo(context("test-disk"));
+    for (std::size_t i = 0; i < undo.size(); ++i) on(i, arm_script("test-disk", undo_script("test-disk", "disk", undo[i].script), dead_man_s));
+    const auto laid = disk_groundwork().lay(context("test-disk"), in(10));
+    ASSERT_TRUE(laid) << laid.error().message;
+  }
+  void take_away() {
+    const auto undo = disk_groundwork().undo(context("test-disk"));
+    for (std::size_t i = 0; i < undo.size(); ++i) on(i, undo_script("test-disk", "disk", undo[i].script));
+  }
+  std::string data(const std::string& script) { return on(0, std::string("cd ") + kData + " && " + script); }
+
+  std::unique_ptr<Injection> inject(const std::string& fault) {
+    set(fault + ".nodes", "n1");
+    auto planned = plan(fault, 1, "test-1");
+    EXPECT_TRUE(planned) << planned.error().message;
+    const auto prepared = (*planned)->prepare(in(10));
+    EXPECT_TRUE(prepared) << prepared.error().message;
+    arm(**planned, fault, "test-1");
+    const auto done = (*planned)->inject(in(10));
+    EXPECT_TRUE(done) << done.error().message;
+    return *std::move(planned);
+  }
+  void heal(Injection& injection, const std::string& fault) {
+    undo(injection, fault, "test-1");
+    const auto healed = injection.heal(in(10));
+    EXPECT_TRUE(healed) << healed.error().message;
+  }
+  static void expect(const Result<Observation>& seen, bool confirmed, const std::string& evidence) {
+    ASSERT_TRUE(seen) << seen.error().message;
+    EXPECT_EQ(seen->confirmed, confirmed) << seen->evidence;
+    EXPECT_THAT(seen->evidence, HasSubstr(evidence));
+  }
+};
+
+TEST_F(DiskTest, PowerLossTakesWhatWasNotSyncedAndOnlyThat) {
+  set("power-loss.kind", "lost");
+  data("echo before >old");
+  lay();
+  EXPECT_EQ(data("cat old; ls -A"), "before\nold\n");
+  data("echo first >log && sync log && echo second >>log");
+  data("echo x >made; mv old renamed; mkdir sub; rm -f nothing");
+  EXPECT_EQ(data("cat log; ls -A"), "first\nsecond\nlog\nmade\nrenamed\nsub\n");
+  const auto loss = inject("power-loss");
+  expect(loss->confirm(in(5)), true, "9 bytes of 2 unsynced writes to 2 files and 3 changes of names were lost");
+  EXPECT_EQ(data("cat log old; ls -A"), "first\nbefore\nlog\nold\n");
+  heal(*loss, "power-loss");
+  expect(loss->confirm_healed(in(5)), true, "runs again");
+  take_away();
+  EXPECT_EQ(data("cat log old; ls -A"), "first\nbefore\nlog\nold\n");
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, NamesAreDurableByAnyFsyncOrOnlyByThatOfTheirDirectory) {
+  set("power-loss.kind", "lost");
+  set("power-loss.names", "strict");
+  lay();
+  data("mkdir sub && sync . && echo a >sub/a && sync sub/a && echo b >sub/b && sync sub/b sub && echo c >sub/c && sync sub/c");
+  const auto loss = inject("power-loss");
+  EXPECT_EQ(data("ls sub; cat sub/a sub/b"), "a\nb\na\nb\n") << "c's own fsync does not sync its directory";
+  heal(*loss, "power-loss");
+  take_away();
+  set("power-loss.names", "journal");
+  lay();
+  data("echo c >sub/c && mv sub/a sub/d && rm sub/b && sync sub/c");
+  (void)inject("power-loss");
+  EXPECT_EQ(data("ls sub; cat sub/c sub/d"), "c\nd\nc\na\n");
+  take_away();
+  EXPECT_EQ(data("ls -A"), "sub\n");
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, APowerLossThatFindsEverythingSyncedTakesNothing) {
+  lay();
+  data("echo a >a && sync a");
+  const auto loss = inject("power-loss");
+  expect(loss->confirm(in(5)), true, "nothing was unsynced that could be lost");
+  EXPECT_EQ(data("cat a"), "a\n");
+  take_away();
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, EachKindOfTroubleIsSeenFromOutsideAndGoes) {
+  lay();
+  data("head -c 100000 /dev/urandom >file && sync file");
+  const std::string sum = data("cksum file");
+  set("disk.probability", "0.5");
+  set("disk.delay", "0.3");
+  struct Kind {
+    const char* name;
+    const char* evidence;
+  };
+  for (const Kind& kind : {Kind{"read-error", "(EIO)"}, Kind{"write-error", "(EIO)"}, Kind{"sync-error", "(EIO)"}, Kind{"sync-lost", "(EIO)"},
+                           Kind{"no-space", "(ENOSPC)"}, Kind{"slow-sync", "syncs of a file"}, Kind{"slow", "syncs of a file"},
+                           Kind{"corrupt-read", "corrupt-read"}}) {
+    SCOPED_TRACE(kind.name);
+    set("disk.kind", kind.name);
+    const auto trouble = inject("disk");
+    expect(trouble->confirm(in(5)), true, kind.evidence);
+    expect(trouble->confirm_healed(in(0.2)), false, "still has the fault");
+    heal(*trouble, "disk");
+    expect(trouble->confirm_healed(in(5)), true, "");
+    EXPECT_EQ(data("cksum file"), sum);
+  }
+  take_away();
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, ASyncThatFailsOnceLosesWhatItShouldHaveSynced) {
+  lay();
+  data("printf old >file && sync file");
+  set("disk.kind", "sync-lost");
+  const auto trouble = inject("disk");
+  EXPECT_THAT(data("printf new >file; sync file 2>&1; echo $?; sync file; echo $?; cat file"), HasSubstr("Input/output error\n1\n0\nold"));
+  heal(*trouble, "disk");
+  take_away();
+  EXPECT_EQ(data("cat file"), "old");
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, AFullDiskIsFullAndThenIsNot) {
+  lay();
+  data("head -c 300000 /dev/zero >file");
+  set("disk-full.spare", "100000");
+  const auto full = inject("disk-full");
+  expect(full->confirm(in(5)), true, "met no space left");
+  EXPECT_EQ(data("head -c 50000 /dev/zero >small && echo fits; head -c 90000 /dev/zero 2>/dev/null >large || echo full; rm -f large; "
+                 "head -c 300000 /dev/zero >file && echo again"),
+            "fits\nfull\nagain\n");
+  expect(full->confirm_healed(in(0.2)), false, "met no space left");
+  heal(*full, "disk-full");
+  expect(full->confirm_healed(in(5)), true, "was possible");
+  take_away();
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, ABalloonTakesAllSpaceOfTheDatasOwnFileSystem) {
+  set("disk-full.mechanism", "balloon");
+  set("disk-full.nodes", "n1");
+  // On the file system of / it is refused: that is not the target's alone.
+  auto refused = plan("disk-full", 1, "test-1");
+  ASSERT_TRUE(refused);
+  ASSERT_TRUE((*refused)->prepare(in(10)));
+  const auto done = (*refused)->inject(in(10));
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, HasSubstr("on the file system of /"));
+  on(0, std::string("mount -t tmpfs -o size=32m tmpfs ") + kData);
+  const auto full = inject("disk-full");
+  expect(full->confirm(in(5)), true, "0 bytes are left");
+  EXPECT_EQ(data("echo x 2>/dev/null >file || echo full"), "full\n");
+  heal(*full, "disk-full");
+  expect(full->confirm_healed(in(5)), true, "was possible");
+  EXPECT_EQ(data("rm -f file; ls -A"), "");
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, FilesAreDamagedAsTheLedgerSays) {
+  data("head -c 20000 /dev/urandom >file; cp file /tmp/copy");
+  for (const char* kind : {"bit-flip", "truncate", "zero", "copy"}) {
+    SCOPED_TRACE(kind);
+    set("corrupt-files.kind", kind);
+    data("cp /tmp/copy file");
+    const auto damage = inject("corrupt-files");
+    expect(damage->confirm(in(5)), true, "1 of its files have changed, one of them /var/lib/target/data/file");
+    const Value description = damage->describe();
+    const Value& change = description.find("changes")->items().front();
+    EXPECT_EQ(change.find("file")->string(), "/var/lib/target/data/file");
+    const std::string differing = data("cmp -l /tmp/copy file 2>/dev/null | wc -l; stat -c %s file");
+    const auto number = [&](const char* key) { return change.find(key)->integer(); };
+    if (kind == std::string("bit-flip")) {
+      EXPECT_EQ(differing, "1\n20000\n");
+      EXPECT_EQ(data("cmp -l /tmp/copy file | awk '{ print $1 - 1 }'; exit 0"), std::to_string(number("offset")) + "\n");
+    } else if (kind == std::string("truncate")) {
+      EXPECT_EQ(differing, "0\n" + std::to_string(number("size")) + "\n");
+      EXPECT_GE(number("size"), 20000 - 4097);
+    } else {
+      const std::string chunk = "tail -c +" + std::to_string(number("offset") + 1) + " file | head -c " + std::to_string(number("length")) + " | cksum";
+      const std::string source = kind == std::string("zero") ? "head -c " + std::to_string(number("length")) + " /dev/zero | cksum"
+                                                              : "tail -c +" + std::to_string(number("from") + 1) + " /tmp/copy | head -c " +
+                                                                    std::to_string(number("length")) + " | cksum";
+      EXPECT_EQ(data(chunk), data(source));
+    }
+    heal(*damage, "corrupt-files");
+    expect(damage->confirm_healed(in(5)), true, "runs again");
+  }
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, AnOldStateIsPutBack) {
+  lay();
+  set("corrupt-files.kind", "stale");
+  set("corrupt-files.age", "0.5");
+  data("echo old >file && mkdir sub && echo x >sub/x");
+  std::jthread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    data("echo new >file && echo y >sub/y");
+  });
+  const auto damage = inject("corrupt-files");
+  later.join();
+  expect(damage->confirm(in(5)), true, "of its files have changed");
+  EXPECT_EQ(data("cat file; find . -type f | sort"), "old\n./file\n./sub/x\n");
+  heal(*damage, "corrupt-files");
+  take_away();
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, DamageStaysOnTheSameMinority) {
+  EXPECT_THAT(damageable_nodes(context()), ElementsAre(3, 4));
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    std::mt19937_64 random(seed);
+    const auto drawn = select_damaged("minority", context(), random);
+    ASSERT_TRUE(drawn);
+    EXPECT_THAT(drawn->nodes, ::testing::AllOf(Not(::testing::IsEmpty()), ::testing::Each(::testing::Ge(3U))));
+  }
+}
+
+TEST_F(DiskTest, TheWatchdogTakesTheDiskAwayWhenTheControllerIsSilent) {
+  lay(1);
+  data("echo unsynced >file");
+  for (int i = 0; i < 100 && !left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(data("cat file; ls -A"), "unsynced\nfile\n");
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, ADiskThatIsKilledIsCleanedUp) {
+  lay();
+  data("echo a >a; rm a; echo b >b");
+  on(0, "kill -KILL $(cut -d' ' -f1 /var/lib/ordeal/faults/test-disk/0/background)");
+  EXPECT_THAT(on(0, std::string("ls ") + kData + " 2>&1; exit 0"), HasSubstr("not connected"));
+  take_away();
+  EXPECT_EQ(data("cat b; ls -A"), "b\nb\n");
+  EXPECT_EQ(left_behind(), "");
+}
+
+// What a program sees is what it sees without the disk: the same script over a plain directory and over the disk.
+TEST_F(DiskTest, BehavesAsAnyFileSystem) {
+  lay();
+  on(0, R"(cat >/tmp/calls.py <<'END'
+import errno, fcntl, mmap, os, stat, sys
+os.chdir(sys.argv[1])
+def tried(call, *words):
+    try: return call(*words)
+    except OSError as error: return errno.errorcode[error.errno]
+def show(*words): print(*words)
+fd = os.open('f', os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640)
+show(tried(os.open, 'f', os.O_CREAT | os.O_EXCL), oct(os.fstat(fd).st_mode))
+os.pwrite(fd, b'hello', 3); show(os.pread(fd, 100, 0), os.fstat(fd).st_size)
+os.posix_fallocate(fd, 0, 10000); show(os.fstat(fd).st_size)
+m = mmap.mmap(fd, 10000); m[100:105] = b'mmaps'; m.flush(); show(os.pread(fd, 5, 100))
+os.pwrite(fd, b'wrote', 200); show(m[200:205]); m[0:3] = b'abc'; m.close(); show(os.pread(fd, 8, 0))
+os.ftruncate(fd, 50); show(os.fstat(fd).st_size, os.pread(fd, 100, 45))
+a = os.open('f', os.O_WRONLY | os.O_APPEND); os.write(a, b'end'); os.lseek(a, 0, 0); os.write(a, b'END'); show(os.pread(fd, 10, 48))
+fcntl.lockf(a, fcntl.LOCK_EX | fcntl.LOCK_NB)
+child = os.fork()
+if child == 0:
+    b = os.open('f', os.O_WRONLY); os._exit(7 if tried(fcntl.lockf, b, fcntl.LOCK_EX | fcntl.LOCK_NB) in ('EAGAIN', 'EACCES') else 8)
+show(os.WEXITSTATUS(os.waitpid(child, 0)[1]))
+os.mkdir('d'); show(tried(os.rmdir, 'f'), tried(os.unlink, 'd'), tried(os.mkdir, 'd'), tried(os.rmdir, 'nothing'))
+os.link('f', 'd/g'); show(os.stat('f').st_nlink, os.stat('f').st_ino == os.stat('d/g').st_ino, tried(os.rmdir, 'd'))
+os.symlink('d/g', 's'); show(os.readlink('s'), os.stat('s').st_size, stat.S_ISLNK(os.lstat('s').st_mode))
+os.unlink('f'); os.pwrite(fd, b'still', 0); show(os.pread(fd, 5, 0), os.path.exists('f'), open('d/g').read(5))
+open('x', 'w').write('x'); open('y', 'w').write('yy'); os.rename('x', 'y'); show(open('y').read(), sorted(os.listdir('.')))
+show(tried(os.rename, 'y', 'd'), tried(os.rename, 'd', 'y'), tried(os.rename, 'd', 'd/e'), tried(os.rename, 'no', 'y'))
+os.mkdir('e'); os.rename('e', 'd2'); os.rename('d', 'd3'); show(sorted(os.listdir('d3')), tried(os.rename, 'd2', 'd3'))
+os.chmod('y', 0o600); os.chown('y', 1, 2); s = os.stat('y'); show(oct(s.st_mode), s.st_uid, s.st_gid)
+os.utime('y', (1e9, 2e9)); s = os.stat('y'); show(s.st_atime, s.st_mtime)
+show(tried(os.open, 'y/z', os.O_RDONLY), tried(os.open, 'q', os.O_RDONLY), tried(os.open, 'n' * 300, os.O_CREAT))
+d = os.open('y', os.O_RDWR | os.O_DIRECT | os.O_DSYNC); b = mmap.mmap(-1, 4096); b[0:2] = b'od'; show(os.write(d, b), os.stat('y').st_size)
+os.mkfifo('p'); show(stat.S_ISFIFO(os.stat('p').st_mode))
+open('t', 'w').write('long text'); open('t', 'w').write('short'); show(open('t').read())
+for i in range(300): open('d2/%03d' % i, 'w').close()
+names = os.listdir('d2'); show(len(names), len(set(names)))
+for n in names[:150]: os.unlink('d2/' + n)
+show(len(os.listdir('d2')), os.fsync(os.open('d2', os.O_RDONLY)), os.access('y', os.W_OK))
+END
+)");
+  const std::string native = on(0, "rm -rf /var/tmp/native; mkdir /var/tmp/native && python3 /tmp/calls.py /var/tmp/native 2>&1");
+  const std::string disk = on(0, std::string("mkdir ") + kData + "/run && python3 /tmp/calls.py " + kData + "/run 2>&1");
+  EXPECT_THAT(native, HasSubstr("150 None True"));
+  EXPECT_EQ(disk, native);
+  // And what is behind it is the same, too.
+  const std::string tree = "find . -printf '%P %y %m %s %n %U %G\\n' | grep -v '^d3 ' | sort";
+  const std::string shown = data("cd run && " + tree);
+  take_away();
+  EXPECT_EQ(data("cd run && " + tree), shown);
+  EXPECT_EQ(left_behind(), "");
+}
+
+}  // namespace
+}  // namespace ordeal

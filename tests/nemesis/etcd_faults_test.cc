@@ -1,0 +1,296 @@
+// The faults that need a real system: membership, rolling restart and upgrade, and triggers, on five local nodes that run
+// etcd.
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "nemesis/lanes.h"
+#include "targets/etcd/etcd_target.h"
+#include "tests/nemesis/fault_fixture.h"
+
+namespace ordeal {
+namespace {
+
+using testing_support::Events;
+using testing_support::in;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using Member = Target::Membership::Member;
+
+class EtcdFaultTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (access("/usr/bin/etcd", X_OK) != 0) GTEST_SKIP() << "there is no /usr/bin/etcd (package etcd-server)";
+    if (auto possible = nodes::check_local_nodes(); !possible) GTEST_SKIP() << possible.error().message;
+    auto opened = nodes::open_nodes("local:5");
+    ASSERT_TRUE(opened) << opened.error().message;
+    set_ = *std::move(opened);
+    options_.declare(etcd_target().options);
+    for (const FaultFactory& fault : faults()) options_.declare(fault.options);
+    set("etcd.upgrade-flags", "--heartbeat-interval=57 --max-txn-ops=99");
+    auto made = etcd_target().make(cluster(), options_);
+    ASSERT_TRUE(made) << made.error().message;
+    target_ = *std::move(made);
+    for (const auto& node : cluster().nodes) {
+      const auto up = target_->install(*node).and_then([&] { return target_->start(*node); });
+      ASSERT_TRUE(up) << up.error().message;
+    }
+    const auto ready = target_->await_ready(in(30));
+    ASSERT_TRUE(ready) << ready.error().message;
+  }
+
+  void set(const std::string& key, const std::string& value) {
+    const auto done = options_.set(key, value, "test");
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  Cluster& cluster() { return set_.cluster; }
+  FaultContext context() { return {cluster(), *target_, options_, "test-1"}; }
+  std::unique_ptr<Injection> prepared(const std::string& fault, std::uint64_t seed = 1) {
+    std::mt19937_64 random(seed);
+    const FaultFactory* factory = *find_fault(fault);
+    EXPECT_EQ(factory->inapplicable(context()), "");
+    auto planned = factory->plan(context(), random);
+    EXPECT_TRUE(planned) << planned.error().message;
+    const auto done = (*planned)->prepare(in(10));
+    EXPECT_TRUE(done) << done.error().message;
+    return *std::move(planned);
+  }
+  static void expect(const Result<Observation>& seen, bool confirmed, const std::string& evidence) {
+    ASSERT_TRUE(seen) << seen.error().message;
+    EXPECT_EQ(seen->confirmed, confirmed) << seen->evidence;
+    EXPECT_THAT(seen->evidence, HasSubstr(evidence));
+  }
+  static void ok(const Result<void>& done) { ASSERT_TRUE(done) << done.error().message; }
+  std::vector<Member> members(std::size_t asked) {
+    auto list = target_->membership()->members(cluster().at(asked), in(5));
+    EXPECT_TRUE(list) << list.error().message;
+    return list.value_or(std::vector<Member>());
+  }
+  // The id of a node as n5 lists it; empty: it is no member.
+  std::string id_of(const std::string& node) {
+    for (const Member& one : members(4)) {
+      if (one.node == node) return one.id;
+    }
+    return "";
+  }
+  int pid(std::size_t node) {
+    const auto pids = target_->processes()->pids(cluster().at(node));
+    EXPECT_TRUE(pids);
+    return pids && pids->size() == 1 ? pids->front() : 0;
+  }
+  Completion run(std::size_t node, const char* f, Value value = {}) {
+    auto client = target_->client(node);
+    return (*client)->invoke({f, Value("k"), std::move(value)}, in(5));
+  }
+
+  nodes::NodeSet set_;
+  Options options_;
+  std::unique_ptr<Target> target_;
+};
+
+TEST_F(EtcdFaultTest, AMemberLeavesAndComesBackAsANewOne) {
+  set("membership.mode", "shrink");
+  set("membership.nodes", "n2");
+  ASSERT_EQ(run(1, "write", 7).type, EventType::ok);
+  const std::string before = id_of("n2");
+  const auto shrink = prepared("membership");
+  EXPECT_THAT(shrink->impairment().down, ElementsAre(1));
+  expect(shrink->confirm(in(0.5)), false, "lists n2 as the member " + before);
+  ok(shrink->inject(in(30)));
+  expect(shrink->confirm(in(10)), true, "4 of 4 nodes, n1, n3, n4 and n5: n2 no longer among the members");
+  EXPECT_EQ(id_of("n2"), "");
+  EXPECT_EQ(pid(1), 0);
+  const auto start = target_->start(cluster().at(1));
+  ASSERT_FALSE(start) << "who is no member is not started by another fault's healing";
+  EXPECT_THAT(start.error().message, HasSubstr("not a member"));
+  expect(shrink->confirm_healed(in(0.5)), false, "lists 4 members instead of 5");
+  EXPECT_EQ(run(0, "read").value, Value(7));
+  ok(shrink->heal(in(30)));
+  ok(shrink->heal(in(30)));  // changes nothing
+  expect(shrink->confirm_healed(in(20)), true, "all 5 nodes are members that have joined, n2 with another id");
+  EXPECT_NE(id_of("n2"), before);
+  EXPECT_NE(pid(1), 0);
+  ok(target_->await_node(cluster().at(1), in(20)));
+  EXPECT_EQ(run(1, "read").value, Value(7)) << "what it lost it has from the others";
+  // A restart finds the data of the new member.
+  ok(target_->processes()->kill(cluster().at(1)));
+  ok(target_->start(cluster().at(1)));
+  ok(target_->await_node(cluster().at(1), in(20)));
+}
+
+TEST_F(EtcdFaultTest, ReplaceAndGrowLeaveTheirMarkInTheListsOfTheOthers) {
+  set("membership.mode", "replace");
+  set("membership.nodes", "n1");
+  const std::string first = id_of("n1");
+  const auto replace = prepared("membership");
+  ok(replace->inject(in(30)));
+  expect(replace->confirm(in(20)), true, "n1 in the cluster as new, with another id");
+  const std::string second = id_of("n1");
+  EXPECT_NE(second, first);
+  ok(replace->heal(in(30)));
+  expect(replace->confirm_healed(in(20)), true, "all 5 nodes are members");
+
+  set("membership.mode", "grow");
+  set("membership.nodes", "n3");
+  const auto grow = prepared("membership");
+  ok(grow->inject(in(30)));
+  expect(grow->confirm(in(10)), true, "n3 announced as new, and not there");
+  EXPECT_EQ(pid(2), 0);
+  EXPECT_EQ(run(4, "write", 1).type, EventType::ok) << "four of five are a majority";
+  ok(grow->heal(in(30)));
+  expect(grow->confirm_healed(in(20)), true, "all 5 nodes are members");
+  EXPECT_EQ(id_of("n1"), second);
+}
+
+TEST_F(EtcdFaultTest, MembershipNeverTakesTheQuorumByItself) {
+  const FaultFactory* factory = *find_fault("membership");
+  for (const char* nodes : {"all", "majority", "followers", "n1,n2,n3"}) {
+    set("membership.nodes", nodes);
+    EXPECT_THAT(factory->inapplicable(context()), HasSubstr("would take the quorum")) << nodes;
+  }
+  set("membership.nodes", "subset");
+  std::set<std::string> modes;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    std::mt19937_64 random(seed);
+    const auto planned = factory->plan(context(), random);
+    ASSERT_TRUE(planned);
+    EXPECT_LE((*planned)->nodes().size(), 2U);
+    modes.insert((*planned)->describe().find("mode")->string());
+  }
+  EXPECT_EQ(modes, (std::set<std::string>{"grow", "replace", "shrink"}));
+}
+
+TEST_F(EtcdFaultTest, ARollingRestartPassesEveryNodeAndNeverHasTwoDown) {
+  set("rolling-restart.order", "leaders-last");
+  set("rolling-restart.how", "stop");
+  const auto leader = target_->roles()->primaries(in(3));
+  ASSERT_TRUE(leader && leader->size() == 1);
+  std::vector<int> before;
+  for (std::size_t i = 0; i < 5; ++i) before.push_back(pid(i));
+  const auto roll = prepared("rolling-restart");
+  EXPECT_EQ(roll->describe().find("order")->items().back(), Value(cluster().at(leader->front()).name()));
+  EXPECT_THAT(roll->impairment().rolling, SizeIs(5));
+  EXPECT_THAT(roll->impairment().down, IsEmpty());
+  expect(roll->confirm(in(5)), false, "0 of 5 nodes passed");
+  // With one node down at a time, a majority answers throughout.
+  std::atomic<bool> over = false;
+  int most_down = 0;
+  std::jthread watch([&] {
+    while (!over) {
+      int down = 0;
+      for (std::size_t i = 0; i < 5; ++i) down += pid(i) == 0 ? 1 : 0;
+      most_down = std::max(most_down, down);
+    }
+  });
+  ok(roll->inject(in(100)));
+  over = true;
+  watch.join();
+  EXPECT_LE(most_down, 1);
+  const auto seen = roll->confirm(in(5));
+  expect(seen, true, "5 of 5 nodes passed one by one");
+  EXPECT_THAT(seen->evidence, Not(HasSubstr("not in time")));
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_NE(pid(i), before[i]);
+  ok(roll->heal(in(10)));
+  expect(roll->confirm_healed(in(20)), true, ", and serves");
+}
+
+TEST_F(EtcdFaultTest, ARollEndsWithTheRun) {
+  set("rolling-restart.pause", "60s");
+  std::stop_source stop;
+  FaultContext with_stop = context();
+  with_stop.stop = stop.get_token();
+  std::mt19937_64 random(1);
+  auto roll = (*find_fault("rolling-restart"))->plan(with_stop, random);
+  ASSERT_TRUE(roll);
+  ok((*roll)->prepare(in(10)));
+  std::jthread later([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    stop.request_stop();
+  });
+  const auto began = std::chrono::steady_clock::now();
+  ok((*roll)->inject(in(600)));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+  expect((*roll)->confirm(in(5)), true, "1 of 5 nodes passed");
+}
+
+TEST_F(EtcdFaultTest, ARollingUpgradeIsProvenByTheCommandLinesAndGoesBack) {
+  set("rolling-upgrade.nodes", "n1,n2");
+  const auto upgrade = prepared("rolling-upgrade");
+  EXPECT_THAT(upgrade->describe().to_json(), HasSubstr(R"("back":true)"));
+  ok(upgrade->inject(in(100)));
+  expect(upgrade->confirm(in(5)), true, "runs the second version: /usr/bin/etcd with --heartbeat-interval=57 --max-txn-ops=99");
+  using Version = Target::Versions::Version;
+  EXPECT_EQ(target_->versions()->running(cluster().at(1), in(5))->version, Version::second);
+  EXPECT_EQ(target_->versions()->running(cluster().at(2), in(5))->version, Version::first);
+  // It stays at its version when something else restarts it.
+  ok(target_->processes()->kill(cluster().at(0)));
+  ok(target_->start(cluster().at(0)));
+  EXPECT_EQ(target_->versions()->running(cluster().at(0), in(5))->version, Version::second);
+  expect(upgrade->confirm_healed(in(1)), false, "runs the second version");
+  ok(upgrade->heal(in(100)));
+  expect(upgrade->confirm_healed(in(20)), true, "runs the first version: /usr/bin/etcd without --heartbeat-interval=57");
+}
+
+TEST_F(EtcdFaultTest, AnUpgradeNeedsASecondVersion) {
+  const FaultFactory* factory = *find_fault("rolling-upgrade");
+  set("etcd.upgrade-flags", "");
+  EXPECT_THAT(factory->inapplicable(context()), HasSubstr("etcd.upgrade-binary"));
+  set("etcd.upgrade-flags", "--snapshot-count=100");
+  EXPECT_THAT(factory->inapplicable(context()), HasSubstr("the first version has these flags"));
+}
+
+TEST_F(EtcdFaultTest, TriggersFireWhenWhatTheyWaitForHappensAndNotBefore) {
+  Events events;
+  std::stop_source stop;
+  const auto await = [&](const char* text, double seconds) {
+    return await_trigger(*parse_trigger(text), context(), events, in(seconds), stop.get_token());
+  };
+  const auto quiet_leader = await("leader-change", 2);
+  ASSERT_TRUE(quiet_leader);
+  EXPECT_FALSE(*quiet_leader) << **quiet_leader;
+  // The line is in the logs already: only what comes later counts.
+  const auto quiet_log = await("log:became leader at term", 2);
+  ASSERT_TRUE(quiet_log) << quiet_log.error().message;
+  EXPECT_FALSE(*quiet_log) << **quiet_log;
+
+  const auto leader = target_->roles()->primaries(in(3));
+  ASSERT_TRUE(leader && leader->size() == 1);
+  const std::string name = cluster().at(leader->front()).name();
+  std::jthread killer([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    (void)target_->processes()->kill(cluster().at(leader->front()));
+  });
+  Result<std::optional<std::string>> line;
+  std::jthread other([&] { line = await("log:became leader at term", 40); });
+  const auto changed = await("leader-change", 40);
+  other.join();
+  ASSERT_TRUE(changed && *changed);
+  EXPECT_THAT(**changed, AllOf(HasSubstr(name + " led, now "), Not(HasSubstr("now " + name))));
+  ASSERT_TRUE(line && *line);
+  EXPECT_THAT(**line, HasSubstr("became leader at term"));
+}
+
+TEST_F(EtcdFaultTest, AWaitingTriggerEndsWithTheRun) {
+  Events events;
+  for (const char* text : {"leader-change", "log:no such line", "operation:read"}) {
+    std::stop_source stop;
+    std::jthread later([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      stop.request_stop();
+    });
+    const auto began = std::chrono::steady_clock::now();
+    const auto seen = await_trigger(*parse_trigger(text), context(), events, in(600), stop.get_token());
+    ASSERT_TRUE(seen) << text;
+    EXPECT_FALSE(*seen) << text;
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace ordeal

@@ -1,0 +1,290 @@
+// What faults do to packets between nodes, seen by a program that shares nothing with Ordeal (network_observer.py), and
+// that nothing of it is left.
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "nemesis/node_state.h"
+#include "nemesis/parallel.h"
+#include "tests/nemesis/fault_fixture.h"
+
+namespace ordeal {
+namespace {
+
+using testing_support::FaultTest;
+using testing_support::in;
+using ::testing::HasSubstr;
+
+// What numbered datagrams went through.
+struct Received {
+  int distinct = 0;
+  int twice = 0;
+  int late = 0;
+  int damaged = 0;
+  double bytes_per_s = 0;
+};
+
+class NetworkTest : public FaultTest {
+ protected:
+  void SetUp() override {
+    FaultTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    if (on(0, "command -v /usr/bin/python3 || echo none") == "none\n") GTEST_SKIP() << "no python3 here";
+    for (std::size_t i = 0; i < 5; ++i) {
+      std::ifstream file(NETWORK_OBSERVER);
+      std::stringstream text;
+      text << file.rdbuf();
+      Command put = root_script("cat >/root/observer.py", in(10));
+      put.input = text.str();
+      ASSERT_TRUE(run_ok(cluster().at(i), put));
+      before_.push_back(all_rules(i));
+    }
+  }
+
+  std::string observe(std::size_t node, const std::string& words) { return on(node, "/usr/bin/python3 /root/observer.py " + words); }
+
+  std::string all_rules(std::size_t node) {
+    return on(node, "for t in iptables ip6tables; do for table in filter mangle; do $t -t $table -S; done; done");
+  }
+
+  // Prepared, armed, injected.
+  std::unique_ptr<Injection> inject(const std::string& fault, const std::string& id = "test-1") {
+    auto planned = plan(fault, 1, id);
+    EXPECT_TRUE(planned) << planned.error().message;
+    const auto prepared = (*planned)->prepare(in(10));
+    EXPECT_TRUE(prepared) << prepared.error().message;
+    arm(**planned, fault, id);
+    const auto done = (*planned)->inject(in(10));
+    EXPECT_TRUE(done) << done.error().message;
+    return *std::move(planned);
+  }
+  void expect_confirmed(Injection& injection, const std::string& evidence) {
+    const auto seen = injection.confirm(in(10));
+    ASSERT_TRUE(seen) << seen.error().message;
+    EXPECT_TRUE(seen->confirmed) << seen->evidence;
+    EXPECT_THAT(seen->evidence, HasSubstr(evidence));
+    RecordProperty("evidence", seen->evidence);
+  }
+  void expect_healed(Injection& injection, const std::string& fault, const std::string& id = "test-1") {
+    const auto still = injection.confirm_healed(in(0.5));
+    ASSERT_TRUE(still);
+    EXPECT_FALSE(still->confirmed) << "healed before it was undone: " << still->evidence;
+    undo(injection, fault, id);
+    const auto seen = injection.confirm_healed(in(10));
+    ASSERT_TRUE(seen) << seen.error().message;
+    EXPECT_TRUE(seen->confirmed) << seen->evidence;
+    EXPECT_EQ(left_behind(), "");
+    for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(all_rules(i), before_[i]) << "node " << i;
+  }
+
+  double connect_s(std::size_t from, const std::string& to, int port = 22) {
+    return std::atof(observe(from, "connect " + to + " " + std::to_string(port)).c_str());
+  }
+
+  // Sends datagrams from one node to an address of another.
+  Received datagrams(std::size_t from, std::size_t to, const std::string& address, int count, double gap_s = 0.0005) {
+    std::string seen;
+    {
+      std::jthread receiver([&] { seen = observe(to, "receive 9999 8"); });
+      std::this_thread::sleep_for(std::chrono::milliseconds(250));
+      observe(from, "send " + address + " 9999 " + std::to_string(count) + " " + std::to_string(gap_s));
+    }
+    Received out;
+    std::istringstream(seen) >> out.distinct >> out.twice >> out.late >> out.damaged >> out.bytes_per_s;
+    return out;
+  }
+
+  const std::string& address6(std::size_t node) { return set_.local->state().nodes[node].address6; }
+  std::vector<std::string> before_;
+};
+
+TEST_F(NetworkTest, LatencyHoldsUpWhatNodesSendEachOtherAndNobodyElse) {
+  set("latency.nodes", "n1");
+  set("latency.delay", "100ms");
+  set("latency.jitter", "10ms");
+  const auto latency = inject("latency");
+  expect_confirmed(*latency, "later by what was meant");
+  for (const std::string& to : {address(0), address6(0)}) {
+    if (to.empty()) continue;
+    EXPECT_GT(connect_s(1, to), 0.18) << to;
+    EXPECT_LT(connect_s(1, to), 0.6) << to;
+  }
+  EXPECT_LT(connect_s(1, address(2)), 0.09);
+  const auto began = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10; ++i) on(0, ":");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1)) << "the controller is not held up";
+  const auto measured = latency->measure(in(5));
+  ASSERT_TRUE(measured);
+  const Value* times = measured->find("rtt_ms");
+  ASSERT_NE(times, nullptr);
+  ASSERT_EQ(times->entries().size(), 4U) << "n1 with each of the others";
+  for (const auto& [pair, ms] : times->entries()) EXPECT_GT(ms.real(), 150) << pair.string();
+  expect_healed(*latency, "latency");
+  EXPECT_LT(connect_s(1, address(0)), 0.09);
+}
+
+TEST_F(NetworkTest, LossLosesAShareInTheDirectionThatWasMeant) {
+  set("loss.nodes", "n1");
+  set("loss.direction", "in");
+  set("loss.percent", "30");
+  const auto loss = inject("loss");
+  expect_confirmed(*loss, "were lost");
+  const Received hit = datagrams(1, 0, address(0), 1000);
+  EXPECT_GT(hit.distinct, 600);
+  EXPECT_LT(hit.distinct, 800);
+  EXPECT_EQ(hit.twice + hit.damaged, 0);
+  EXPECT_EQ(datagrams(0, 1, address(1), 300).distinct, 300) << "the other way";
+  expect_healed(*loss, "loss");
+  EXPECT_EQ(datagrams(1, 0, address(0), 300).distinct, 300);
+}
+
+TEST_F(NetworkTest, DuplicatesArriveTwiceByIPv4AndIPv6) {
+  set("duplicate.nodes", "n1");
+  set("duplicate.percent", "50");
+  const auto duplicate = inject("duplicate");
+  expect_confirmed(*duplicate, "arrived twice");
+  for (const std::string& to : {address(0), address6(0)}) {
+    if (to.empty()) continue;
+    const Received hit = datagrams(1, 0, to, 500);
+    EXPECT_EQ(hit.distinct, 500) << to;
+    EXPECT_GT(hit.twice, 180) << to;
+    EXPECT_LT(hit.twice, 320) << to;
+  }
+  expect_healed(*duplicate, "duplicate");
+}
+
+TEST_F(NetworkTest, ReorderLetsPacketsOvertakeOthers) {
+  set("reorder.nodes", "n1");
+  set("reorder.percent", "20");
+  set("reorder.by", "20ms");
+  const auto reorder = inject("reorder");
+  expect_confirmed(*reorder, "after one that was sent later");
+  const Received hit = datagrams(1, 0, address(0), 500);
+  EXPECT_EQ(hit.distinct, 500) << "none is lost";
+  EXPECT_EQ(hit.twice, 0);
+  EXPECT_GT(hit.late, 40);
+  expect_healed(*reorder, "reorder");
+}
+
+TEST_F(NetworkTest, CorruptPacketsAreDiscardedByTheReceiversKernel) {
+  set("corrupt.nodes", "n1");
+  set("corrupt.percent", "20");
+  const auto corrupt = inject("corrupt");
+  expect_confirmed(*corrupt, "for their checksum");
+  const Received hit = datagrams(1, 0, address(0), 500);
+  EXPECT_GT(hit.distinct, 330);
+  EXPECT_LT(hit.distinct, 450);
+  EXPECT_EQ(hit.damaged, 0);
+  expect_healed(*corrupt, "corrupt");
+}
+
+TEST_F(NetworkTest, CorruptPacketsWithARepairedChecksumReachTheProgram) {
+  set("corrupt.nodes", "n1");
+  set("corrupt.percent", "20");
+  set("corrupt.checksum", "repaired");
+  const auto corrupt = inject("corrupt");
+  expect_confirmed(*corrupt, "other bytes than were sent");
+  for (const std::string& to : {address(0), address6(0)}) {
+    if (to.empty()) continue;
+    const Received hit = datagrams(1, 0, to, 500);
+    EXPECT_GT(hit.damaged, 50) << to;
+    EXPECT_LT(hit.damaged, 170) << to;
+    EXPECT_GE(hit.damaged + hit.distinct, 499) << to << ": every one arrives";
+  }
+  expect_healed(*corrupt, "corrupt");
+}
+
+TEST_F(NetworkTest, BandwidthLimitsEachLink) {
+  set("bandwidth.nodes", "n1");
+  set("bandwidth.rate", "1000");
+  const auto bandwidth = inject("bandwidth");
+  expect_confirmed(*bandwidth, "where 1000 are allowed");
+  const Received hit = datagrams(1, 0, address(0), 400, 0.0002);  // ten times as fast as allowed
+  EXPECT_LT(hit.bytes_per_s, 150'000);
+  EXPECT_GT(hit.bytes_per_s, 60'000);
+  EXPECT_EQ(datagrams(2, 1, address(1), 400, 0.0002).distinct, 400) << "a link that is not touched";
+  expect_healed(*bandwidth, "bandwidth");
+}
+
+TEST_F(NetworkTest, OnlyTheChosenPortsAreTouched) {
+  set("latency.nodes", "n1");
+  set("latency.delay", "100ms");
+  set("latency.ports", "7001,7002");
+  const auto latency = inject("latency");
+  expect_confirmed(*latency, "later by what was meant");
+  EXPECT_GT(connect_s(1, address(0), 7001), 0.15);
+  EXPECT_GT(connect_s(0, address(1), 7002), 0.15);
+  EXPECT_LT(connect_s(1, address(0), 22), 0.09);
+  EXPECT_LT(connect_s(1, address(0), 7003), 0.09);
+  expect_healed(*latency, "latency");
+}
+
+// What the agent lets pass is no way round the rules of others: a partition's, the user's, another agent's.
+TEST_F(NetworkTest, FaultsAddUpAndFiltersStayInForce) {
+  on(0, "iptables -A INPUT -p tcp --dport 7009 -j DROP");
+  before_[0] = all_rules(0);
+  set("latency.nodes", "n1");
+  set("latency.delay", "50ms");
+  set("latency.jitter", "0");
+  set("duplicate.nodes", "n1");
+  set("duplicate.percent", "50");
+  const auto latency = inject("latency", "test-1");
+  const auto duplicate = inject("duplicate", "test-2");
+  expect_confirmed(*latency, "later by what was meant");
+  expect_confirmed(*duplicate, "arrived twice");
+  EXPECT_GT(connect_s(1, address(0)), 0.08);
+  EXPECT_GT(connect_s(1, address(0), 7009), 1.9) << "dropped by the user";
+  set("partition.shape", "primaries");
+  target_->leaders = {0};
+  const auto partition = inject("partition", "test-3");
+  expect_confirmed(*partition, "now meet silence");
+  EXPECT_FALSE(answers(1, address(0)));
+  undo(*partition, "partition", "test-3");
+  undo(*latency, "latency", "test-1");
+  EXPECT_LT(connect_s(1, address(0)), 0.07);
+  expect_confirmed(*duplicate, "arrived twice");
+  expect_healed(*duplicate, "duplicate", "test-2");
+}
+
+TEST_F(NetworkTest, AnAgentThatIsKilledLetsEverythingPass) {
+  set("latency.nodes", "n1");
+  set("latency.direction", "in");
+  set("latency.delay", "200ms");
+  const auto latency = inject("latency");
+  EXPECT_GT(connect_s(1, address(0)), 0.15);
+  on(0, "kill -KILL $(cut -d' ' -f1 /var/lib/ordeal/faults/test-1/background)");
+  EXPECT_LT(connect_s(1, address(0)), 0.09);
+  const auto seen = latency->confirm_healed(in(10));
+  ASSERT_TRUE(seen);
+  EXPECT_TRUE(seen->confirmed) << seen->evidence;
+  undo(*latency, "latency", "test-1");
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(NetworkTest, TheDeadMansSwitchRemovesRulesAndAgent) {
+  set("latency.nodes", "n1");
+  set("latency.delay", "200ms");
+  auto latency = plan("latency", 1, "test-1");
+  ASSERT_TRUE(latency);
+  ASSERT_TRUE((*latency)->prepare(in(10)));
+  for (const Undo& one : (*latency)->undo()) {
+    const auto node = node_index(cluster(), one.node);
+    ASSERT_TRUE(node);
+    on(*node, arm_script("test-1", undo_script("test-1", "latency", one.script), 2));
+  }
+  ASSERT_TRUE((*latency)->inject(in(10)));
+  std::string left = left_behind();
+  EXPECT_THAT(left, HasSubstr("ORDEAL-test-1"));
+  for (int i = 0; i < 60 && !left.empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    left = left_behind();
+  }
+  EXPECT_EQ(left, "");
+  EXPECT_LT(connect_s(1, address(0)), 0.09);
+}
+
+}  // namespace
+}  // namespace ordeal
