@@ -3,6 +3,9 @@
 // an edge when its beginning can be reached from its end. Transactions that only read count where they are entered; that they
 // also stand between others of their process does not: such pairs get an edge of their own.
 //
+// Sessions and time lead also from transactions that only read, so that with them a cycle with one anti-dependency may go through
+// several of those: then update serializability asks for an order that leaves neither kind of cycle, and both are counted in turn.
+//
 // A forbidden cycle is no cycle of pairs, so no order of the pairs says that there is none: each choice costs a search of its own.
 
 #include "checkers/transactions/counted_search.h"
@@ -29,13 +32,17 @@ struct Added {
 class CountedSearch final : private Theory {
  public:
   CountedSearch(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget)
-      : in_(inference), graph_(inference.graph), single_(kind == OrderKind::single), mask_(kAllData | extra), out_of_budget_(out_of_budget), added_(graph_.size()) {}
+      : in_(inference), graph_(inference.graph), single_(kind == OrderKind::single), both_(!single_ && extra != 0), mask_(kAllData | extra), out_of_budget_(out_of_budget), added_(graph_.size()) {}
 
   OrderAnswer run() {
     add(in_.forced, kNone);
     add(in_.updates_first, kNone);
     if (!single_) find_readers();
-    const std::optional<bool> known = cyclic();
+    std::optional<bool> known = cyclic();
+    if (both_ && known && !*known) {
+      single_ = true;
+      known = cyclic();
+    }
     if (!known) return answered(Possible::undecided);
     if (*known) return answered(Possible::no);
     if (in_.choices.empty()) return answered(Possible::yes);
@@ -183,6 +190,13 @@ class CountedSearch final : private Theory {
 
   // Whether one of these edges, which were added, closes a cycle.
   bool closed(const std::vector<Edge>& edges, std::vector<Edge>* cycle) {
+    if (both_) single_ = false;
+    if (closed_as_counted(edges, cycle)) return true;
+    if (!both_) return false;
+    single_ = true;
+    return closed_as_counted(edges, cycle);
+  }
+  bool closed_as_counted(const std::vector<Edge>& edges, std::vector<Edge>* cycle) {
     return std::any_of(edges.begin(), edges.end(), [&](const Edge& edge) {
       if (edge.from == edge.to) return false;
       const std::uint32_t to = after(2 * edge.from, edge.to, edge.kind);
@@ -278,7 +292,8 @@ class CountedSearch final : private Theory {
 
   const Inference& in_;
   const DependencyGraph& graph_;
-  bool single_;
+  bool single_;  // anti-dependencies are counted, else transactions that only read
+  bool both_;    // one after the other
   unsigned mask_;
   const std::function<bool()>& out_of_budget_;
   std::vector<std::vector<Added>> added_;

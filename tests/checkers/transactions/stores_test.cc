@@ -29,7 +29,7 @@ TEST_P(Stores, KeepTheirLevelAndMissAStrongerOne) {
       StoreRun run;
       run.protocol = info.protocol;
       run.lists = lists;
-      run.transactions = environment_number("ORDEAL_TRANSACTIONS", 300);
+      run.transactions = environment_number("ORDEAL_TRANSACTIONS", 500);
       run.clients = 3 + static_cast<int>(chance() % 8);
       run.keys = 3 + static_cast<int>(chance() % 6);
       const OracleHistory history = run_store(run, chance);

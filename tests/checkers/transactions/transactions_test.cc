@@ -297,6 +297,18 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 2 ok [["r","x",1],["w","k",1]]
 3 ok [["r","x",2],["w","m",1]]
 )"},
+    // One order of 1 and 2 is a circle with one reader, the other one with one anti-dependency over two readers: no order is neither.
+    Case{"no-update-serial-order-realtime", "rw-register", "strong-update-serializable", "strong-consistent-view", R"(1 invoke [["w","x",1]]
+1 info [["w","x",1]]
+0 invoke [["r","y",null],["w","x",2]]
+2 invoke [["w","y",3]]
+2 ok [["w","y",3]]
+3 invoke [["r","x",null]]
+3 ok [["r","x",1]]
+0 ok [["r","y",null],["w","x",2]]
+3 invoke [["r","x",null]]
+3 ok [["r","x",2]]
+)"},
     // Appends that nobody saw have an order all the same: an update is the first of them.
     Case{"no-update-order", "list-append", "cursor-stability", "read-committed", R"(0 invoke [["r","x",null],["append","x",2],["r","y",null]]
 1 invoke [["append","x",3],["append","y",4]]
