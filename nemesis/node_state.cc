@@ -23,30 +23,38 @@ while [ -e "$state/undo.sh" ]; do
   now=
   read -r now 2>/dev/null <"$state/beat"
   if [ "$now" = "$last" ]; then silent=$((silent + 1)); else silent=0 last=$now; fi
-  if [ "$silent" -ge $limit ]; then sh "$state/undo.sh" watchdog && exit 0; fi
+  if [ "$silent" -ge $limit ]; then
+    true >"$state/undoing"
+    sh "$state/undo.sh" watchdog && exit 0
+    rm -f "$state/undoing"
+  fi
 done
 )";
 
 // The body runs in a subshell, so that it may exit. Renaming the folder claims it: only one of several who undo at the
-// same time removes it, and a late beat finds no place to go. The watchdog is killed with its sleep (it leads a process
-// group of its own) after a look at its command line, since process ids are used again.
+// same time removes it, and a late beat finds no place to go. That one kills the watchdog with its sleep (it leads a process
+// group of its own) after a look at its command line, since process ids are used again; but not a watchdog that is undoing
+// as well: it may have a process in its hands, and ends by itself. Nobody may be left to hear what is said at the end (the
+// controller died just now), which must not end the script before the folder is gone; the body may start the target, which
+// is to inherit nothing of that.
 constexpr std::string_view kUndo = R"(#!/bin/sh
 # Ordeal, fault {id} ({fault}): undoes it. May be run at any time and any number of times.
 {head}state={state}
 (
 {body}
 ) || exit 1
+trap '' PIPE
 watchdog=
 read -r watchdog 2>/dev/null <"$state/watchdog"
 if mv "$state" "{root}/faults/.$$" 2>/dev/null; then
   echo undone
+  if [ ! -e "{root}/faults/.$$/undoing" ] && [ -n "$watchdog" ] && grep -qs "{id}/watchdog.sh" "/proc/$watchdog/cmdline"; then
+    kill -KILL "-$watchdog" 2>/dev/null || kill -KILL "$watchdog" 2>/dev/null
+  fi
   rm -rf "{root}/faults/.$$"
   rmdir {root}/faults {root} 2>/dev/null
 else
   echo gone
-fi
-if [ "$1" != watchdog ] && [ -n "$watchdog" ] && grep -qs "{id}/watchdog.sh" "/proc/$watchdog/cmdline"; then
-  kill -KILL "-$watchdog" 2>/dev/null || kill -KILL "$watchdog" 2>/dev/null
 fi
 exit 0
 )";
