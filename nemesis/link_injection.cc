@@ -90,6 +90,18 @@ std::vector<FilterRule> LinkInjection::rules(std::size_t to, const std::string& 
   return out;
 }
 
+std::vector<std::string> LinkInjection::destinations(std::size_t from) const {
+  std::vector<std::string> out;
+  for (const auto& [at, to] : links_.ways) {
+    if (at != from) continue;
+    const auto addresses = addresses_->sources(from, to, {to});
+    if (!addresses) continue;
+    std::copy_if(addresses->begin(), addresses->end(), std::back_inserter(out),
+                 [](const std::string& one) { return !one.starts_with("fe80:"); });
+  }
+  return out;
+}
+
 std::string LinkInjection::flow_name(std::size_t flow) const {
   return fmt::format("{} to {} ({})", name(flows_[flow].from), name(flows_[flow].to), flows_[flow].address);
 }

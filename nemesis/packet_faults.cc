@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 
 #include "nemesis/draw.h"
 #include "nemesis/link_injection.h"
+#include "nemesis/netem.h"
 #include "nemesis/packet_agent.h"
 #include "nemesis/parallel.h"
 
@@ -19,7 +21,8 @@ constexpr double kMostMeasured_ms = 150;  // each way; with more, the probes wou
 
 // What was drawn, in the words of the agent and in those of the report.
 struct Effect {
-  std::string text;   // nemesis/agent/packet_effect.h
+  std::string text;    // nemesis/agent/packet_effect.h
+  std::string netem;   // tc-netem(8); empty: the agent does it
   Value parameters = Value::map();
   std::uint64_t seed = 0;
 };
@@ -56,19 +59,25 @@ class PacketFault : public LinkInjection {
   Value describe() const override {
     Value out = LinkInjection::describe();
     for (const auto& [key, one] : effect_.parameters.entries()) out.set(key, one);
-    out.set("mechanism", "iptables (NFQUEUE) and agent");
+    out.set("mechanism", by_kernel() ? "netem" : "iptables (NFQUEUE) and agent");
     return out;
   }
 
   std::vector<Undo> undo() const override {
+    const std::string script = by_kernel() ? netem_remove_script(id_) : packet_agent_undo_script(id_);
     std::vector<Undo> out;
-    for (const std::size_t node : involved()) out.push_back({name(node), packet_agent_undo_script(id_)});
+    for (const std::size_t node : involved()) out.push_back({name(node), script});
     return out;
   }
 
   // Nodes that only send have the agent for the probes.
   Result<void> inject(Deadline deadline) override {
     return all_done(on_each(involved(), [&](std::size_t node) -> Result<std::string> {
+      if (by_kernel()) {
+        const auto to = destinations(node);
+        if (to.empty()) return std::string();
+        return run_ok(cluster_.at(node), root_script(netem_install_script(id_, to, effect_.netem), deadline));
+      }
       auto arriving = rules(node, "", "");
       auto queue = start_packet_agent(cluster_.at(node), id_, effect_.seed + node, effect_.text, deadline);
       if (!queue) return fail(queue.error().during(name(node)));
@@ -91,8 +100,11 @@ class PacketFault : public LinkInjection {
 
   void baseline(Deadline deadline) override { before_ = probe(false, deadline); }
 
+  bool by_kernel() const { return !effect_.netem.empty(); }
+
+  // The agent is on the nodes while it does the work.
   DatagramsSeen probe(bool in_force, Deadline deadline) const {
-    return probe_datagrams(cluster_, id_, in_force, flows_, settings_, deadline);
+    return probe_datagrams(cluster_, id_, in_force && !by_kernel(), flows_, settings_, deadline);
   }
 
   // Only what worked before can show anything later.
@@ -156,7 +168,7 @@ class Latency final : public PacketFault {
     }
     ProbeSettings few = settings_;
     few.count = 8;
-    const auto seen = probe_datagrams(cluster_, id_, true, once, few, deadline);
+    const auto seen = probe_datagrams(cluster_, id_, !by_kernel(), once, few, deadline);
     Value times = Value::map();
     for (std::size_t i = 0; i < once.size(); ++i) {
       if (seen.flows[i].echoes == 0) continue;
@@ -214,7 +226,7 @@ class Share final : public PacketFault {
     if (kind_ != Kind::loss) return Value();
     ProbeSettings few = settings_;
     few.count = 50;
-    const auto seen = probe_datagrams(cluster_, id_, true, flows_, few, deadline);
+    const auto seen = probe_datagrams(cluster_, id_, !by_kernel(), flows_, few, deadline);
     std::map<std::string, std::pair<int, int>> lost;
     for (std::size_t i = 0; i < flows_.size(); ++i) {
       if (seen.flows[i].sent == 0) continue;
@@ -321,6 +333,25 @@ std::string needs() {
 
 using Type = OptionSpec::Type;
 
+// Of the faults that netem knows, too.
+OptionSpec mechanism_option(const char* fault) {
+  return {fmt::format("{}.mechanism", fault), Type::string, "agent",
+          "agent: by the agent, where packets arrive; netem: by the kernel (tc), where they leave, on nodes whose kernel has "
+          "netem and prio and whose devices have no queue of somebody's making; all ports, and jitter does not keep the order",
+          std::nullopt, std::nullopt, {"agent", "netem"}};
+}
+
+bool wants_netem(const Options& options, std::string_view fault) {
+  return options.string(fmt::format("{}.mechanism", fault)) == "netem";
+}
+
+std::string packet_problem(const FaultContext& context, std::string_view fault) {
+  if (wants_netem(context.options, fault) && !context.options.string(fmt::format("{}.ports", fault)).empty()) {
+    return fmt::format("{0}.mechanism=netem does not know ports; use {0}.mechanism=agent", fault);
+  }
+  return link_problem(context, fault);
+}
+
 FaultFactory packet_fault(std::string name, std::string what, std::vector<OptionSpec> options, int probe_port) {
   FaultFactory out;
   out.help = what + " " + needs();
@@ -348,12 +379,14 @@ Result<std::unique_ptr<Injection>> plan_fault(const FaultContext& context, const
 
 Result<std::unique_ptr<Injection>> plan_share(const FaultContext& context, const char* fault, std::mt19937_64& random,
                                               double least, double most, const char* effect_name, Share::Kind kind,
+                                              const std::function<std::string(double)>& netem,
                                               const std::string& more = "", double burst = 1) {
   return plan_fault(context, fault, random, [&](Links links, Effect effect) {
     const double drawn = draw_between(random, least, most);
     const double wanted = context.options.real(fmt::format("{}.percent", fault));
     const double percent = wanted > 0 ? wanted : drawn;
     effect.text = fmt::format("{} {}{}", effect_name, std::llround(percent * 10'000), more);
+    if (wants_netem(context.options, fault)) effect.netem = netem(percent);
     effect.parameters.set("percent", percent);
     const ProbeSettings settings = rate_settings(links, percent / 100, burst);
     return std::make_unique<Share>(context, std::move(links), std::move(effect), settings, kind, percent / 100);
@@ -372,9 +405,10 @@ FaultFactory latency_fault() {
         "the most by which the delay differs either way (normal: its deviation); negative: drawn, up to half of the delay",
         -1.0, 60.0},
        {"latency.distribution", Type::string, "uniform", "of the jitter", std::nullopt, std::nullopt, {"uniform", "normal"}},
-       {"latency.correlation", Type::integer, 0, "percent by which a packet's jitter is that of the one before it", 0, 99}},
+       {"latency.correlation", Type::integer, 0, "percent by which a packet's jitter is that of the one before it", 0, 99},
+       mechanism_option("latency")},
       47081);
-  out.inapplicable = [](const FaultContext& context) { return link_problem(context, "latency"); };
+  out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "latency"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     return plan_fault(context, "latency", random, [&](Links links, Effect effect) {
       const double drawn_ms = draw_scale(random, 10, 500);
@@ -386,6 +420,14 @@ FaultFactory latency_fault() {
       const std::string distribution = context.options.string("latency.distribution");
       effect.text = fmt::format("latency {} {} {} {}", std::llround(delay_ms * 1000), std::llround(jitter_ms * 1000),
                                 distribution, context.options.integer("latency.correlation"));
+      if (wants_netem(context.options, "latency")) {
+        effect.netem = fmt::format("delay {}us", std::llround(delay_ms * 1000));
+        if (jitter_ms > 0) {
+          effect.netem += fmt::format(" {}us {}%{}", std::llround(jitter_ms * 1000),
+                                      context.options.integer("latency.correlation"),
+                                      distribution == "normal" ? " distribution normal" : "");
+        }
+      }
       effect.parameters = Value::map({{Value("delay_ms"), Value(delay_ms)},
                                       {Value("jitter_ms"), Value(jitter_ms)},
                                       {Value("distribution"), Value(distribution)}});
@@ -406,13 +448,19 @@ FaultFactory loss_fault() {
   FaultFactory out = packet_fault(
       "loss", "Packets between nodes are lost. Proof: numbered datagrams that arrive or do not; followed every second.",
       {percent_option("loss", "lost", "2 to 40", 90),
-       {"loss.burst", Type::real, 1.0, "how many are lost in a row, on average; 1: each by itself", 1.0, 1000.0}},
+       {"loss.burst", Type::real, 1.0, "how many are lost in a row, on average; 1: each by itself", 1.0, 1000.0},
+       mechanism_option("loss")},
       47082);
-  out.inapplicable = [](const FaultContext& context) { return link_problem(context, "loss"); };
+  out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "loss"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     const double burst = context.options.real("loss.burst");
-    return plan_share(context, "loss", random, 2, 40, "loss", Share::Kind::loss, fmt::format(" {}", std::llround(burst)),
-                      burst);
+    // The chain of two states: into the one that loses, and out of it (as in nemesis/agent/packet_effect.cc).
+    const auto netem = [burst](double percent) {
+      const double enter = std::min(100.0, percent / (burst * (1 - percent / 100)));
+      return burst > 1 ? fmt::format("loss gemodel {:.4f}% {:.4f}%", enter, 100 / burst) : fmt::format("loss {:.4f}%", percent);
+    };
+    return plan_share(context, "loss", random, 2, 40, "loss", Share::Kind::loss, netem,
+                      fmt::format(" {}", std::llround(burst)), burst);
   };
   return out;
 }
@@ -420,10 +468,11 @@ FaultFactory loss_fault() {
 FaultFactory duplicate_fault() {
   FaultFactory out = packet_fault("duplicate",
                                   "Packets between nodes arrive twice. Proof: numbered datagrams of which some come again.",
-                                  {percent_option("duplicate", "doubled", "5 to 50", 100)}, 47083);
-  out.inapplicable = [](const FaultContext& context) { return link_problem(context, "duplicate"); };
+                                  {percent_option("duplicate", "doubled", "5 to 50", 100), mechanism_option("duplicate")}, 47083);
+  out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "duplicate"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
-    return plan_share(context, "duplicate", random, 5, 50, "duplicate", Share::Kind::duplicate);
+    return plan_share(context, "duplicate", random, 5, 50, "duplicate", Share::Kind::duplicate,
+                      [](double percent) { return fmt::format("duplicate {:.4f}%", percent); });
   };
   return out;
 }
@@ -434,14 +483,19 @@ FaultFactory reorder_fault() {
       "Packets between nodes overtake others: some are held back for a time. Proof: numbered datagrams that arrive after "
       "one that was sent later.",
       {percent_option("reorder", "held back", "5 to 50", 90),
-       {"reorder.by", Type::duration, 0.0, "the most for which one is held back; 0: drawn, 5 ms to 50 ms", 0.0, 10.0}},
+       {"reorder.by", Type::duration, 0.0, "the most for which one is held back; 0: drawn, 5 ms to 50 ms", 0.0, 10.0},
+       mechanism_option("reorder")},
       47084);
-  out.inapplicable = [](const FaultContext& context) { return link_problem(context, "reorder"); };
+  out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "reorder"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     const double drawn_s = draw_scale(random, 0.005, 0.05);
     const double wanted_s = context.options.seconds("reorder.by");
     const double by_s = wanted_s > 0 ? wanted_s : drawn_s;
-    return plan_share(context, "reorder", random, 5, 50, "reorder", Share::Kind::reorder,
+    // It has it the other way round: the part that is not held back.
+    const auto netem = [by_s](double percent) {
+      return fmt::format("delay {}us reorder {:.4f}%", std::llround(by_s * 1e6), 100 - percent);
+    };
+    return plan_share(context, "reorder", random, 5, 50, "reorder", Share::Kind::reorder, netem,
                       fmt::format(" {}", std::llround(by_s * 1e6)));
   };
   return out;
@@ -457,13 +511,20 @@ FaultFactory corrupt_fault() {
         "wrong: any bit behind the IP header, as a bad line does, so that the receiver's kernel discards the packet; "
         "repaired: one of the payload of TCP or UDP, with a checksum that agrees, as bad memory in a router does, so that it "
         "reaches the program",
-        std::nullopt, std::nullopt, {"wrong", "repaired"}}},
+        std::nullopt, std::nullopt, {"wrong", "repaired"}},
+       mechanism_option("corrupt")},
       47085);
-  out.inapplicable = [](const FaultContext& context) { return link_problem(context, "corrupt"); };
+  out.inapplicable = [](const FaultContext& context) -> std::string {
+    if (wants_netem(context.options, "corrupt") && context.options.string("corrupt.checksum") == "repaired") {
+      return "corrupt.mechanism=netem repairs no checksum; use corrupt.mechanism=agent";
+    }
+    return packet_problem(context, "corrupt");
+  };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     const bool repaired = context.options.string("corrupt.checksum") == "repaired";
     return plan_share(context, "corrupt", random, 1, 20, "corrupt",
-                      repaired ? Share::Kind::corrupt_repaired : Share::Kind::corrupt, repaired ? " repaired" : " wrong");
+                      repaired ? Share::Kind::corrupt_repaired : Share::Kind::corrupt,
+                      [](double percent) { return fmt::format("corrupt {:.4f}%", percent); }, repaired ? " repaired" : " wrong");
   };
   return out;
 }

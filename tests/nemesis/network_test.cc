@@ -312,6 +312,30 @@ TEST_F(NetworkTest, FaultsAddUpAndFiltersStayInForce) {
   expect_healed(*duplicate, "duplicate", "test-2");
 }
 
+// Where the kernel has no netem, asking for it is an error, and nothing is left; where it has, it works.
+TEST_F(NetworkTest, NetemDelaysOrSaysThatTheKernelHasNone) {
+  set("latency.nodes", "n1");
+  set("latency.peers", "n2");
+  set("latency.delay", "100ms");
+  set("latency.mechanism", "netem");
+  const std::string before = on(0, "tc qdisc show");
+  auto latency = plan("latency", 1, "test-1");
+  ASSERT_TRUE(latency);
+  ASSERT_TRUE((*latency)->prepare(in(10)));
+  arm(**latency, "latency", "test-1");
+  const auto done = (*latency)->inject(in(10));
+  if (done) {
+    expect_confirmed(**latency, "later by what was meant");
+    EXPECT_GT(connect_s(1, address(0)), 0.15);
+    EXPECT_LT(connect_s(2, address(0)), 0.09);
+  } else {
+    EXPECT_THAT(done.error().message, HasSubstr("qdisc kind is unknown"));
+  }
+  undo(**latency, "latency", "test-1");
+  EXPECT_EQ(on(0, "tc qdisc show"), before);
+  EXPECT_EQ(left_behind(), "");
+}
+
 TEST_F(NetworkTest, AnAgentThatIsKilledLetsEverythingPass) {
   set("latency.nodes", "n1");
   set("latency.direction", "in");

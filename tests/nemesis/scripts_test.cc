@@ -5,6 +5,7 @@
 #include "nemesis/catalogue.h"
 #include "nemesis/cgroup.h"
 #include "nemesis/links.h"
+#include "nemesis/netem.h"
 #include "nemesis/node_state.h"
 #include "nemesis/packet_filter.h"
 #include "nemesis/ports.h"
@@ -75,6 +76,30 @@ TEST(PacketFilter, PortsAreThoseOfEitherEnd) {
   EXPECT_THAT(port_matches({}), ElementsAre(""));
   EXPECT_THAT(port_matches({2380, 2379}),
               ElementsAre("-p tcp -m multiport --ports 2380,2379", "-p udp -m multiport --ports 2380,2379"));
+}
+
+TEST(Netem, ActsOnSomeAddressesOnly) {
+  const std::string script = netem_install_script("ab-1", {"10.0.0.2", "fd00::2"}, "delay 100000us 10000us 0%");
+  for (const char* line : {
+           "tc qdisc add dev \"$1\" root handle c580: prio bands 4 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1 &&\n",
+           "tc qdisc add dev \"$1\" parent c580:4 netem limit 32768 delay 100000us 10000us 0%\n",
+           "tc filter add dev \"$device\" parent c580: protocol $2 prio $3 u32 match $4 dst \"$1\" flowid c580:4\n",
+           "\nto '10.0.0.2' ip 1 ip || exit 1\n",
+           "\nto 'fd00::2' ipv6 2 ip6 || exit 1\n",
+       }) {
+    EXPECT_THAT(script, HasSubstr(line));
+  }
+}
+
+TEST(Netem, RemovesNoQueueButItsOwn) {
+  EXPECT_EQ(netem_remove_script("ab-1"),
+            "command -v tc >/dev/null || exit 0\n"
+            "tc qdisc show | while read -r word kind handle word device rest; do\n"
+            "  [ \"$kind $handle\" = 'prio c580:' ] && tc qdisc del dev \"$device\" root\n"
+            "done\n"
+            "tc qdisc show | grep -q 'qdisc prio c580:' && exit 1\n"
+            ":");
+  EXPECT_THAT(netem_remove_script("ab-2"), Not(HasSubstr("c580")));
 }
 
 TEST(Ports, AreReadFromAList) {
