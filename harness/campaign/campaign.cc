@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 #include <toml++/toml.h>
 
 #include "checkers/base/catalogue.h"
+#include "checkers/base/text_file.h"
 #include "checkers/base/value.h"
 
 namespace ordeal {
@@ -207,11 +206,9 @@ Result<std::vector<RunRequest>> parse_campaign(const std::string& text, const st
 }
 
 Result<std::vector<RunRequest>> read_campaign(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return fail(ErrorCode::usage, fmt::format("campaign file {} cannot be opened", path));
-  std::ostringstream text;
-  text << file.rdbuf();
-  return parse_campaign(text.str(), path);
+  const auto text = read_text_file(path);
+  if (!text) return fail(ErrorCode::usage, "campaign file: " + text.error().message);
+  return parse_campaign(*text, path);
 }
 
 }  // namespace ordeal

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -170,5 +171,10 @@ int dispatch(int argc, char** argv) {
 int main(int argc, char** argv) {
   // A reader that goes away (`ordeal list | head`) or a peer that closes is an error to handle, not a reason to die.
   std::signal(SIGPIPE, SIG_IGN);
-  return ordeal::cli::dispatch(argc, argv);
+  try {
+    return ordeal::cli::dispatch(argc, argv);
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "ordeal: something went wrong that should not: %s\n", problem.what());
+    return ordeal::cli::kRunFailed;
+  }
 }

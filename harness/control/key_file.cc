@@ -1,10 +1,8 @@
 #include "harness/control/key_file.h"
 
-#include <cerrno>
 #include <fstream>
-#include <iterator>
-#include <system_error>
 
+#include "checkers/base/text_file.h"
 #include "harness/control/server_hello.h"
 
 namespace ordeal {
@@ -76,14 +74,9 @@ bool decode_base64(std::string_view text, std::string& out) {
 }
 
 Result<KeyFile> inspect_key_file(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    const int error_number = errno;
-    return fail(error_number == EACCES ? ErrorCode::permission : ErrorCode::not_found,
-                "key file " + path + ": " + std::generic_category().message(error_number));
-  }
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const auto read = read_text_file(path);
+  if (!read) return fail(read.error().during("key file"));
+  const std::string& text = *read;
   KeyFile key;
   if (text.find("-----BEGIN OPENSSH PRIVATE KEY-----") != std::string::npos) {
     if (!read_openssh_key(text, key)) return fail(ErrorCode::input, "key file " + path + ": damaged OpenSSH private key");

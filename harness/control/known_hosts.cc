@@ -9,10 +9,9 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 
+#include "checkers/base/text_file.h"
 #include "harness/control/key_file.h"
 #include "harness/control/server_hello.h"
 #include "harness/control/tcp.h"
@@ -69,16 +68,12 @@ std::string lower(std::string text) {
 }  // namespace
 
 Result<void> KnownHosts::load(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    if (errno == ENOENT || errno == ENOTDIR) return {};
-    return fail(errno == EACCES ? ErrorCode::permission : ErrorCode::io,
-                "reading " + path + ": " + std::generic_category().message(errno));
+  auto text = read_text_file(path);
+  if (!text) {
+    if (text.error().code == ErrorCode::not_found) return {};
+    return fail(text.error());
   }
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad()) return fail(ErrorCode::io, "reading " + path + " failed");
-  add(text, path);
+  add(*text, path);
   return {};
 }
 

@@ -4,13 +4,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
-#include <system_error>
 
+#include "checkers/base/text_file.h"
 #include "harness/control/known_hosts.h"
 
 namespace ordeal {
@@ -60,20 +57,6 @@ std::vector<std::string> glob_files(const std::string& pattern) {
   if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   ::globfree(&found);
   return files;
-}
-
-Result<std::string> read_text(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    const auto code = errno == ENOENT || errno == ENOTDIR ? ErrorCode::not_found
-                      : errno == EACCES                   ? ErrorCode::permission
-                                                          : ErrorCode::io;
-    return fail(code, "reading " + path + ": " + std::generic_category().message(errno));
-  }
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad()) return fail(ErrorCode::io, "reading " + path + " failed");
-  return text;
 }
 
 std::optional<int> number(std::string_view text) {
@@ -149,7 +132,7 @@ class SshConfig::Reader {
       if (!expanded) return fail(expanded.error().during(place));
       const std::string full = expanded->starts_with('/') ? *expanded : home_ + "/.ssh/" + *expanded;
       for (const auto& file : glob_files(full)) {
-        auto text = read_text(file);
+        auto text = read_text_file(file);
         if (!text) return fail(text.error().during(place));
         if (auto nested = read(*text, file, active, depth + 1); !nested) return nested;
       }
@@ -162,7 +145,7 @@ class SshConfig::Reader {
 };
 
 Result<SshConfig> SshConfig::load(const std::string& path, const std::string& home) {
-  auto text = read_text(path);
+  auto text = read_text_file(path);
   if (!text) {
     if (text.error().code == ErrorCode::not_found) return SshConfig{};
     return fail(text.error());

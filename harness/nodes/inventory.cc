@@ -5,12 +5,11 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <sstream>
 #include <utility>
 
 #include "checkers/base/catalogue.h"
+#include "checkers/base/text_file.h"
 
 namespace ordeal::nodes {
 
@@ -220,14 +219,9 @@ Result<Inventory> parse_inventory(std::string_view text, const std::string& file
 }
 
 Result<Inventory> read_inventory(const std::string& file) {
-  std::ifstream in(file);
-  std::stringstream text;
-  if (!in || !(text << in.rdbuf())) {
-    std::error_code error;
-    const bool exists = fs::exists(file, error);
-    return fail(ErrorCode::usage, "the inventory " + file + (exists ? " cannot be read, or is empty" : " does not exist"));
-  }
-  return parse_inventory(text.str(), file);
+  const auto text = read_text_file(file);
+  if (!text) return fail(ErrorCode::usage, "the inventory: " + text.error().message);
+  return parse_inventory(*text, file);
 }
 
 }  // namespace ordeal::nodes
