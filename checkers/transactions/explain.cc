@@ -29,6 +29,13 @@ class Words {
     return a + " did not observe " + b + "'s " + (list ? "append of " : "write of ") + value + " to " + key + so;
   }
 
+  // Of an edge ww or rw that holds because the other order of the two writes closes a circle, too.
+  std::string conclusion(const Edge& edge) const {
+    const std::string a = name(edge.from), b = name(edge.to), key = "key " + history_.values().to_json(txns_.keys[edge.key]);
+    return (edge.kind == EdgeKind::ww ? a + " wrote " + key : a + " observed what was written to " + key) + " before " + b +
+           " wrote it, since the other order closes a circle, too, so " + a + " came before " + b;
+  }
+
   std::string label(const Edge& edge) const {
     if (edge.key == kNone) return "";
     return "key " + history_.values().to_json(txns_.keys[edge.key]) + (edge.value == kAbsent ? "" : ": " + history_.values().to_json(edge.value));
@@ -296,6 +303,26 @@ Finding explain(const Cycle& cycle, const Inference& inference, const History& h
   return out;
 }
 
+namespace {
+
+// Whether an edge between writes of a register was not seen, but is what another question of their order was answered with: each
+// other answer had closed a circle. `cycle` begins with the assumption.
+bool was_concluded(const Edge& edge, const std::vector<Edge>& cycle, const Inference& inference) {
+  if (edge.key == kNone || edge.kind == EdgeKind::wr) return false;
+  const auto same = [&](const Edge& other) { return other.from == edge.from && other.to == edge.to && other.kind == edge.kind && other.key == edge.key; };
+  if (same(cycle.front()) || std::any_of(inference.forced.begin(), inference.forced.end(), same)) return false;
+  for (const MicroOp& op : inference.txns.ops(edge.to)) {
+    if (op.kind == MicroKind::append) return false;
+  }
+  Edge known;
+  for (std::uint32_t cursor = 0; inference.graph.next(edge.from, kAllData, cursor, known);) {
+    if (same(known) || !inference.graph.is_transaction(known.to)) return false;  // a helper: it read the initial version
+  }
+  return true;
+}
+
+}  // namespace
+
 Finding explain(const Dilemma& dilemma, const Inference& inference, const History& history) {
   const Words words(inference, history);
   Finding out;
@@ -310,8 +337,11 @@ Finding explain(const Dilemma& dilemma, const Inference& inference, const Histor
     const std::string key = history.values().to_json(inference.txns.keys[dilemma.key]);
     out.explanation += ": neither " + first + " nor " + second + " can have written key " + key + " first";
     out.sentences.push_back("Either " + first + " or " + second + " wrote key " + key + " first.");
-    tell(out, words, dilemma.if_first, "If " + first + " did: ");
-    tell(out, words, dilemma.if_second, "If " + second + " did: ");
+    const auto why = [&](const std::vector<Edge>& cycle) {
+      return [&](const Edge& edge) { return was_concluded(edge, cycle, inference) ? words.conclusion(edge) : std::string(); };
+    };
+    tell(out, words, dilemma.if_first, "If " + first + " did: ", why(dilemma.if_first));
+    tell(out, words, dilemma.if_second, "If " + second + " did: ", why(dilemma.if_second));
   } else if (!out.txns.empty()) {
     out.sentences.push_back("Each order of their writes that was tried, and all were, closes a circle.");
   }

@@ -68,6 +68,21 @@ TEST(Adversarial, EveryRowOfTransactions) {
   EXPECT_GT(rows, 100);
 }
 
+// Nobody saw that process 0 wrote b before process 2 did: the other order would put process 1 before process 0.
+TEST(RwRegister, OrdersThatWereConcludedAreToldAsThat) {
+  const History history = written(R"(0 invoke [["w","b",1],["w","a",1]]
+1 invoke [["r","b",null],["r","a",null]]
+2 invoke [["w","a",2],["w","b",2]]
+2 ok [["w","a",2],["w","b",2]]
+0 ok [["w","b",1],["w","a",1]]
+1 ok [["r","b",2],["r","a",1]])");
+  const CheckResult result = check(history, "rw-register", "strict-serializable");
+  ASSERT_EQ(result.verdict, Verdict::invalid) << result.reason;
+  ASSERT_EQ(result.anomalies.size(), 1u);
+  EXPECT_EQ(result.anomalies[0].type, "no-serial-order-realtime");
+  EXPECT_THAT(result.anomalies[0].sentences, Contains(HasSubstr("since the other order closes a circle, too")));
+}
+
 TEST(ListAppend, ExampleOfTheEllePaper) {
   const auto file = shared_data() / "edn" / "list-append-paper-example.edn";
   if (!std::filesystem::exists(file)) GTEST_SKIP() << "no shared data at " << file;
