@@ -101,21 +101,18 @@ def exchange(s):
 
 
 def talk(address, port, rounds):
-    s = socket.socket(family(address), socket.SOCK_STREAM)
-    s.settimeout(0.5)
     how = "unreachable"
-    for _ in range(150):
+    begin = time.monotonic()
+    # Until the other end listens; where it does not yet, the refusal may be just what is kept from arriving.
+    while how == "unreachable" and time.monotonic() < begin + 4:
+        s = socket.socket(family(address), socket.SOCK_STREAM)
+        s.settimeout(0.5)
         try:
             s.connect((address, int(port)))
             how = "silent"
-            break
-        except (ConnectionRefusedError, ConnectionResetError):
-            s.close()
-            s = socket.socket(family(address), socket.SOCK_STREAM)
-            s.settimeout(0.5)
-            time.sleep(0.02)
         except OSError:
-            break
+            s.close()
+            time.sleep(0.02)
     try:
         if how == "silent":
             for _ in range(int(rounds)):
