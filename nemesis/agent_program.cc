@@ -2,22 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "nemesis/embedded_file.h"
 #include "nemesis/node_state.h"
 #include "nemesis/parallel.h"
 
 // ORDEAL_AGENT_FILE and ORDEAL_AGENT_MACHINE come from CMakeLists.txt.
-asm(R"(
-  .section .rodata
-  .global ordeal_agent_begin
-  .global ordeal_agent_end
-ordeal_agent_begin:
-  .incbin ")" ORDEAL_AGENT_FILE R"("
-ordeal_agent_end:
-  .byte 0
-  .text
-)");
-extern "C" const char ordeal_agent_begin[];
-extern "C" const char ordeal_agent_end[];
+ORDEAL_EMBEDDED_FILE(ordeal_agent, ORDEAL_AGENT_FILE);
 
 namespace ordeal {
 namespace {

@@ -5,22 +5,12 @@
 #include <sstream>
 
 #include "nemesis/agent_program.h"
+#include "nemesis/embedded_file.h"
 #include "nemesis/node_state.h"
 #include "nemesis/parallel.h"
 
 // ORDEAL_DISK_FILE comes from CMakeLists.txt.
-asm(R"(
-  .section .rodata
-  .global ordeal_disk_begin
-  .global ordeal_disk_end
-ordeal_disk_begin:
-  .incbin ")" ORDEAL_DISK_FILE R"("
-ordeal_disk_end:
-  .byte 0
-  .text
-)");
-extern "C" const char ordeal_disk_begin[];
-extern "C" const char ordeal_disk_end[];
+ORDEAL_EMBEDDED_FILE(ordeal_disk, ORDEAL_DISK_FILE);
 
 namespace ordeal {
 namespace {

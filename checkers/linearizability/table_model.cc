@@ -10,10 +10,9 @@
 // transitions may match: then any of them may have happened. An f that no transition names is not understood.
 
 #include <algorithm>
-#include <fstream>
 #include <map>
-#include <sstream>
 
+#include "checkers/base/text_file.h"
 #include "checkers/linearizability/model_base.h"
 #include "checkers/linearizability/operations.h"
 
@@ -173,11 +172,9 @@ class TableReader {
 
 MadeModel make_table(std::string_view name, const History& history, const CheckOptions& options) {
   const std::string file(name.substr(6));
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(ErrorCode::usage, "the model's table " + file + " cannot be opened");
-  std::ostringstream text;
-  text << in.rdbuf();
-  auto document = Value::from_json(text.str());
+  const auto text = read_text_file(file);
+  if (!text) return fail(ErrorCode::usage, text.error().during("the model's table").message);
+  auto document = Value::from_json(*text);
   if (!document) return fail(ErrorCode::usage, document.error().during(file).message);
   return TableReader(history, file).read(name, *document, options);
 }

@@ -98,7 +98,10 @@ void LocalEtcd::start(std::size_t member) {
 void LocalEtcd::signal(std::size_t member, int signal) const {
   ::kill(members_[member].pid, signal);
   // It is obeyed a moment after it was sent.
-  if (signal == SIGSTOP) waitpid(members_[member].pid, nullptr, WUNTRACED);
+  for (int i = 0; signal == SIGSTOP && i < 500; ++i) {
+    if (waitpid(members_[member].pid, nullptr, WUNTRACED | WNOHANG) != 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
 }
 
 void LocalEtcd::kill(std::size_t member) {
