@@ -54,7 +54,8 @@ struct ServeCommand {
 int serve(const ServeCommand& command);
 
 struct ListCommand {
-  std::string what;
+  std::string what;  // empty: everything
+  std::string name;  // of one entry; empty: all
   bool json = false;
 };
 int list(const ListCommand& command);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <sstream>
 
 #include "checkers/base/catalogue.h"
 #include "checkers/catalogue.h"
@@ -120,15 +122,6 @@ Value list_faults() {
   return out;
 }
 
-// " [1 … 100]", or " [a, b]", or nothing.
-std::string range(const Value& option) {
-  if (const Value* choices = option.find("choices")) return " [" + words(*choices) + "]";
-  const Value* least = option.find("least");
-  const Value* most = option.find("most");
-  const auto bound = [](const Value* value) { return value == nullptr ? std::string("…") : fmt::format("{:g}", value->real()); };
-  return least == nullptr && most == nullptr ? "" : fmt::format(" [{} to {}]", bound(least), bound(most));
-}
-
 Value list_checkers() {
   Value out = Value::list();
   for (const auto& checker : checkers()) out.items().push_back(entry(std::string(checker.name), std::string(checker.help)));
@@ -153,24 +146,15 @@ Value list_anomalies() {
   return out;
 }
 
-// Text wrapped at 100 columns, every line after the first indented.
+constexpr std::size_t kColumns = 100;
+
+// Text wrapped at kColumns, every line after the first indented.
 std::string wrapped(const std::string& text, std::size_t indent) {
+  std::istringstream words(text);
   std::string out;
   std::size_t column = indent;
-  for (const auto& word : [&] {
-         std::vector<std::string> words;
-         std::string word;
-         for (const char c : text + ' ') {
-           if (c == ' ' || c == '\n') {
-             if (!word.empty()) words.push_back(std::move(word));
-             word.clear();
-           } else {
-             word += c;
-           }
-         }
-         return words;
-       }()) {
-    if (column > indent && column + 1 + word.size() > 100) {
+  for (std::string word; words >> word;) {
+    if (column > indent && column + 1 + word.size() > kColumns) {
       out += '\n' + std::string(indent, ' ');
       column = indent;
     } else if (column > indent) {
@@ -183,30 +167,79 @@ std::string wrapped(const std::string& text, std::size_t indent) {
   return out;
 }
 
-void print(const std::string& heading, const Value& entries) {
+// A number of an option as one would write it on the command line: "200ms" of a duration, "5" of an integer.
+std::string amount(const Value& number, const std::string& type) {
+  const double value = number.is_integer() ? static_cast<double>(number.integer()) : number.real();
+  if (type != "duration" || value == 0) return fmt::format("{:.10g}", value);
+  return std::abs(value) < 1 ? fmt::format("{:.10g}ms", value * 1000) : fmt::format("{:.10g}s", value);
+}
+
+// " [0 to 60s]", " [a, b and c]", or nothing.
+std::string range(const Value& option) {
+  if (const Value* choices = option.find("choices")) return " [" + words(*choices) + "]";
+  const Value* least = option.find("least");
+  const Value* most = option.find("most");
+  if (least == nullptr && most == nullptr) return "";
+  const std::string& type = option.find("type")->string();
+  if (most == nullptr) return fmt::format(" [{} or more]", amount(*least, type));
+  if (least == nullptr) return fmt::format(" [{} or less]", amount(*most, type));
+  return fmt::format(" [{} to {}]", amount(*least, type), amount(*most, type));
+}
+
+std::string standard_of(const Value& option) {
+  const Value& standard = *option.find("default");
+  if (standard.is_string()) return standard.string();
+  return standard.is_boolean() ? standard.to_json() : amount(standard, option.find("type")->string());
+}
+
+// One that has options or relations to others: its name, and below it what there is to say.
+std::string block(const Value& one) {
+  static constexpr std::size_t kIndent = 6;
+  static constexpr std::size_t kLabel = 12;
+  std::string out = fmt::format("  {}\n{:{}}{}\n", coloured(one.find("name")->string(), Colour::bold, 1), "", kIndent,
+                                wrapped(one.find("help")->string(), kIndent));
+  for (const char* label : {"operations", "workloads", "targets"}) {
+    const Value* text = one.find(label);
+    if (text == nullptr || text->items().empty()) continue;
+    out += fmt::format("{:{}}{:<{}}{}\n", "", kIndent, label, kLabel, wrapped(words(*text), kIndent + kLabel));
+  }
+  for (const auto& option : one.find("options")->items()) {
+    out += fmt::format("{:{}}--set {}={}\n{:{}}{}\n", "", kIndent, option.find("key")->string(), standard_of(option), "",
+                       kIndent + 4, wrapped(option.find("help")->string() + range(option), kIndent + 4));
+  }
+  return out;
+}
+
+void print(std::string heading, const Value& entries) {
+  heading[0] = static_cast<char>(heading[0] - 'a' + 'A');
   std::size_t width = 0;
   for (const auto& one : entries.items()) width = std::max(width, one.find("name")->string().size());
   width = std::min<std::size_t>(width, 28);
   std::string out = coloured(heading, Colour::bold, 1) + "\n";
   for (const auto& one : entries.items()) {
-    out += fmt::format("  {:<{}}  {}\n", one.find("name")->string(), width,
-                       wrapped(one.find("help")->string(), width + 4));
-    for (const char* relation : {"operations", "workloads", "targets", "consistency"}) {
-      const Value* related = one.find(relation);
-      if (related == nullptr || related->items().empty()) continue;
-      out += fmt::format("  {:<{}}  {}: {}\n", "", width, relation,
-                         wrapped(words(*related), width + 6 + std::string_view(relation).size()));
+    if (one.find("options") != nullptr) {
+      out += block(one);
+      continue;
     }
-    const Value* options = one.find("options");
-    if (options == nullptr) continue;
-    for (const auto& option : options->items()) {
-      const Value& standard = *option.find("default");
-      out += fmt::format("  {:<{}}  --set {}={}  {}\n", "", width, option.find("key")->string(),
-                         standard.is_string() ? standard.string() : standard.to_json(),
-                         wrapped(option.find("help")->string() + range(option), width + 10));
+    out += fmt::format("  {:<{}}  {}\n", one.find("name")->string(), width, wrapped(one.find("help")->string(), width + 4));
+    if (const Value* levels = one.find("consistency")) {
+      out += fmt::format("  {:<{}}  consistency: {}\n", "", width, wrapped(words(*levels), width + 17));
     }
   }
   std::fputs(out.c_str(), stdout);
+}
+
+// Only the entry called `name`.
+Result<Value> only(std::string_view singular, const Value& entries, const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& one : entries.items()) {
+    known.push_back(one.find("name")->string());
+    if (known.back() != name) continue;
+    Value out = Value::list();
+    out.items().push_back(one);
+    return out;
+  }
+  return fail(unknown_name(singular, name, known));
 }
 
 }  // namespace
@@ -214,11 +247,12 @@ void print(const std::string& heading, const Value& entries) {
 int list(const ListCommand& command) {
   struct Subject {
     const char* name;
+    const char* singular;
     Value (*make)();
   };
-  static constexpr Subject kSubjects[] = {{"targets", list_targets}, {"workloads", list_workloads},
-                                          {"faults", list_faults},   {"checkers", list_checkers},
-                                          {"models", list_models},   {"anomalies", list_anomalies}};
+  static constexpr Subject kSubjects[] = {
+      {"targets", "target", list_targets},    {"workloads", "workload", list_workloads}, {"faults", "fault", list_faults},
+      {"checkers", "checker", list_checkers}, {"models", "model", list_models},          {"anomalies", "anomaly", list_anomalies}};
   std::vector<std::string> known;
   for (const auto& subject : kSubjects) known.emplace_back(subject.name);
   if (!command.what.empty() && std::find(known.begin(), known.end(), command.what) == known.end()) {
@@ -230,11 +264,15 @@ int list(const ListCommand& command) {
   for (const auto& subject : kSubjects) {
     if (!command.what.empty() && command.what != subject.name) continue;
     Value entries = subject.make();
-    if (!command.json) {
-      std::string heading = subject.name;
-      heading[0] = static_cast<char>(heading[0] - 'a' + 'A');
-      print(heading, entries);
+    if (!command.name.empty()) {
+      auto one = only(subject.singular, entries, command.name);
+      if (!one) {
+        complain(one.error());
+        return exit_code(one.error());
+      }
+      entries = *std::move(one);
     }
+    if (!command.json) print(subject.name, entries);
     all.set(subject.name, std::move(entries));
   }
   if (command.json) {

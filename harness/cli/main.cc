@@ -125,6 +125,7 @@ int dispatch(int argc, char** argv) {
   ListCommand list_command;
   CLI::App* list_app = app.add_subcommand("list", "what there is to choose from");
   list_app->add_option("what", list_command.what, "targets, workloads, faults, checkers, models or anomalies; all when absent");
+  list_app->add_option("name", list_command.name, "of the one to list; all when absent");
   list_app->add_flag("--json", list_command.json, "one JSON document on standard output");
   NodesCommand nodes_command;
   CLI::App* nodes_app = app.add_subcommand("nodes", "the local cluster on its own");

@@ -111,6 +111,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"format", {"check", "/etc/passwd"}, 64, "/etc/passwd:1: is no history"},
         BadInput{"model", {"check", "--model", "regster", "/dev/null"}, 64, "/dev/null"},
         BadInput{"list", {"list", "fault"}, 64, "did you mean \"faults\"?"},
+        BadInput{"list_name", {"list", "faults", "partitoin"}, 64, "unknown fault \"partitoin\"; did you mean \"partition\"?"},
         BadInput{"report", {"report", "/tmp"}, 64, "plan.json"},
         BadInput{"heal", {"heal", "/tmp"}, 64, "no run's directory"},
         BadInput{"serve", {"serve", "/nonexistent"}, 64, "no directory"}),
