@@ -84,6 +84,28 @@ std::string why_left_out(const Value& nemesis_plan, const Value& fault) {
   return reason == nullptr ? "" : ": it does not apply (" + plain_text(*reason) + ")";
 }
 
+// Those that failed say why; those whose turn did not come are named together.
+void about_faults_not_injected(const Facts& facts, std::vector<std::string>& out) {
+  std::string waited;
+  for (const FaultKindCounts& kind : facts.fault_kinds) {
+    if (kind.planned > kind.tried) {
+      waited += fmt::format("{}{} ({} of {})", waited.empty() ? "" : ", ", kind.fault, grouped(kind.planned - kind.tried),
+                            grouped(kind.planned));
+    }
+    if (kind.tried == kind.injected) continue;
+    const auto failed = std::find_if(facts.faults.begin(), facts.faults.end(), [&](const FaultRecord& fault) {
+      return fault.fault == kind.fault && fault.injected_ns < 0 && !fault.error.empty();
+    });
+    out.push_back(fmt::format("{} of {} of {} failed{}.", grouped(kind.tried - kind.injected),
+                              counted(kind.tried, "attempted injection"), kind.fault,
+                              failed == facts.faults.end() ? "" : ": " + shortened(failed->error, 200)));
+  }
+  if (!waited.empty()) {
+    out.push_back("The run ended before what these faults waited for had come (a trigger, a quiet time's end, or other faults' "
+                  "healing, so that a majority is left): " + waited + ".");
+  }
+}
+
 void about_faults(const ReportInput& input, const Facts& facts, std::vector<std::string>& out) {
   if (facts.faults.empty()) {
     out.emplace_back("No fault was injected: the run says nothing about behaviour under failures.");
@@ -104,12 +126,7 @@ void about_faults(const ReportInput& input, const Facts& facts, std::vector<std:
       }
     }
   }
-  for (const FaultKindCounts& kind : facts.fault_kinds) {
-    if (kind.planned == kind.injected) continue;
-    out.push_back(fmt::format("{} of {} planned for {} {} not injected: what it waited for did not come, or it failed.",
-                              grouped(kind.planned - kind.injected), counted(kind.planned, "injection"), kind.fault,
-                              kind.planned - kind.injected == 1 ? "was" : "were"));
-  }
+  about_faults_not_injected(facts, out);
   std::size_t unhealed = 0;
   for (const FaultRecord& fault : facts.faults) unhealed += fault.inject_ns >= 0 && fault.heal_confirmed_ns < 0 ? 1 : 0;
   if (unhealed > 0) {

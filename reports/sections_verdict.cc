@@ -168,6 +168,7 @@ std::string verdict_section(const ReportInput& input, const Facts& facts) {
                   " " + grouped(facts.all.info));
   std::string kinds;
   for (const FaultKindCounts& kind : facts.fault_kinds) {
+    if (kind.injected == 0) continue;
     kinds += fmt::format("{}{} {}/{}", kinds.empty() ? "" : " · ", html_text(kind.fault), grouped(kind.confirmed),
                          grouped(kind.injected));
   }

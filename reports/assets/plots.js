@@ -127,7 +127,7 @@ function makeOverview(view) {
     }
     let most = 1;
     for (let b = 0; b < width; ++b) most = Math.max(most, counts[0][b] + counts[1][b] + counts[2][b]);
-    if (view.axis === 'time') drawFaults(c, view, frame.x, frame.left, frame.right, frame.top, frame.bottom, false);
+    if (view.axis === 'time') drawFaults(c, view, frame.x, frame.left, frame.right, frame.top, frame.bottom);
     const scale = (frame.bottom - frame.top - 8) / most;
     for (let b = 0; b < width; ++b) {
       let y = frame.bottom;
@@ -235,7 +235,7 @@ function makeLatency(view) {
   makeChart(view, document.getElementById('latency-canvas'), { left: GUTTER, right: 0, top: 10, bottom: 22 }, (c, frame) => {
     const y = (ns) => frame.bottom - (Math.log10(ns) - low) / (high - low) * (frame.bottom - frame.top);
     for (let power = Math.ceil(low); power <= high; ++power) drawLevel(c, view, frame, y(10 ** power), durationText(10 ** power));
-    drawFaults(c, view, frame.x, frame.left, frame.right, frame.top, frame.bottom, false);
+    drawFaults(c, view, frame.x, frame.left, frame.right, frame.top, frame.bottom);
     points(c, frame, y);
     lines = lines || quantiles(Math.max(10, Math.min(150, Math.floor(run.n / 60))));
     QUANTILES.forEach(([, , dash, width], k) => {
@@ -274,7 +274,7 @@ function makeRate(view) {
     const top = Math.max(step, Math.ceil(most / step) * step);
     const y = (value) => frame.bottom - value / top * (frame.bottom - frame.top);
     for (let value = 0; value <= top; value += step) drawLevel(c, view, frame, y(value), grouped(value) + '/s');
-    drawFaults(c, view, frame.x, frame.left, frame.right, frame.top, frame.bottom, false);
+    drawFaults(c, view, frame.x, frame.left, frame.right, frame.top, frame.bottom);
     const dashes = [[], [6, 3], [2, 2]];
     for (const outcome of [0, 1, 2]) {
       if (!rates[outcome].some((value) => value > 0)) continue;
@@ -321,7 +321,7 @@ function makeClocks(view) {
     for (let value = -top; value <= top; value += step) {
       drawLevel(c, view, frame, y(value), (value < 0 ? '−' : value > 0 ? '+' : '') + durationText(Math.abs(value)));
     }
-    drawFaults(c, view, frame.x, frame.left, frame.right, frame.top, frame.bottom, false);
+    drawFaults(c, view, frame.x, frame.left, frame.right, frame.top, frame.bottom);
     names.forEach((name, k) => {
       c.strokeStyle = NODE_COLORS[k % NODE_COLORS.length];
       c.setLineDash(k < NODE_COLORS.length ? [] : [5, 3]);

@@ -74,12 +74,12 @@ function makeTimeline(view) {
   const { run } = view;
   let lanes = makeLanes(view);
   let scroll = 0;
-  // The line of the faults' names, below the axis.
-  const BAND = view.run.head.faults.length > 0 ? 40 : 6;
+  // The lines of the faults' names, below the axis.
+  const BAND = 6 + FAULT_LINE * layFaultLines(view.run.head.faults);
   let tip = null;
 
   // As high as its lanes need, up to a limit beyond which they scroll.
-  const fit = () => { canvas.style.height = Math.min(TALLEST_CANVAS, Math.max(160, TOP + BAND + 8 + lanes.rows.length * BEST_ROW)) + 'px'; };
+  const fit = () => { canvas.style.height = Math.min(TALLEST_CANVAS + BAND, Math.max(160, TOP + BAND + 8 + lanes.rows.length * BEST_ROW)) + 'px'; };
   fit();
   const rowHeight = () => Math.max(LEAST_ROW, Math.min(BEST_ROW, (canvas.clientHeight - TOP - BAND - 4) / Math.max(1, lanes.rows.length)));
   const maxScroll = () => Math.max(0, lanes.rows.length * rowHeight() + BAND + 4 - (canvas.clientHeight - TOP));
@@ -215,8 +215,8 @@ function makeTimeline(view) {
     c.rect(GUTTER, TOP, width - GUTTER, height - TOP);
     c.clip();
     if (view.axis === 'time') {
-      drawFaults(c, view, xOf, GUTTER, width, TOP + BAND, height, false);
-      drawFaults(c, view, xOf, GUTTER, width, TOP, TOP + BAND, true);
+      drawFaults(c, view, xOf, GUTTER, width, TOP, height);
+      drawFaultNames(c, view, xOf, GUTTER, width, TOP);
     }
     c.save();
     c.beginPath();

@@ -194,25 +194,55 @@ const FONT = '11px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace'
 const SANS = '11px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 const GUTTER = 92;  // room for the names of lanes and for the labels of y axes
 
-// Bands of faults; `at` turns a time into an x.
-function drawFaults(context, view, at, left, right, top, bottom, labels) {
-  const free = [];  // by line of labels: from where it is free
+const FAULT_LINE = 13;
+const MOST_FAULT_LINES = 14;
+
+// Gives each fault the first line on which no other one of its time is, and says how many lines that takes.
+function layFaultLines(faults) {
+  const free = [];  // by line: from when on
+  for (const fault of [...faults].sort((a, b) => a.from - b.from)) {
+    let line = 0;
+    while (line < free.length && free[line] > fault.from) ++line;
+    free[line] = fault.to;
+    fault.line = Math.min(line, MOST_FAULT_LINES - 1);
+  }
+  return Math.min(free.length, MOST_FAULT_LINES);
+}
+
+// What faults were in force when, as bands; `at` turns a time into an x. Two at a time are darker than one, more are no
+// darker than that, so that what lies above can be read.
+function drawFaults(context, view, at, left, right, top, bottom) {
+  const edges = [];
+  for (const fault of view.run.head.faults) {
+    const weight = fault.confirmed ? 1 : 0.45;
+    edges.push([fault.from, weight], [Math.max(fault.to, fault.from + 1), -weight]);
+  }
+  edges.sort((a, b) => a[0] - b[0]);
+  context.fillStyle = view.color('band');
+  let weight = 0;
+  for (let i = 0; i + 1 < edges.length; ++i) {
+    weight += edges[i][1];
+    const from = Math.max(left, at(edges[i][0]));
+    const to = Math.min(right, at(edges[i + 1][0]));
+    if (weight < 0.1 || to <= from) continue;
+    for (let rest = Math.min(weight, 2); rest > 0.1; --rest) {
+      context.globalAlpha = Math.min(1, rest);
+      context.fillRect(from, top, to - from, bottom - top);
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+// A line for each fault, with its name as far as there is room.
+function drawFaultNames(context, view, at, left, right, top) {
   for (const fault of view.run.head.faults) {
     const from = Math.max(left, at(fault.from));
     const to = Math.min(right, at(fault.to));
     if (to < left || from > right) continue;
-    context.fillStyle = view.color('band');
-    context.globalAlpha = fault.confirmed ? 1 : 0.45;
-    context.fillRect(from, top, Math.max(1, to - from), bottom - top);
-    context.globalAlpha = 1;
-    if (!labels) continue;
     context.strokeStyle = view.color('band-line');
     context.lineWidth = 2;
     context.setLineDash(fault.confirmed ? [] : [3, 3]);
-    let line = 0;
-    while (line < free.length && free[line] > from) ++line;
-    free[line] = to + 4;
-    const y = top + 2 + Math.min(line, 3) * 13;
+    const y = top + 2 + fault.line * FAULT_LINE;
     context.beginPath();
     context.moveTo(from, y);
     context.lineTo(to, y);
@@ -223,10 +253,10 @@ function drawFaults(context, view, at, left, right, top, bottom, labels) {
     if (to - from > 24) {
       context.save();
       context.beginPath();
-      context.rect(from, y, to - from, 14);
+      context.rect(from, y, to - from, FAULT_LINE);
       context.clip();
       context.fillStyle = view.color('band-line');
-      context.fillText(text, from + 4, y + 12);
+      context.fillText(text, from + 4, y + 11);
       context.restore();
     }
   }
