@@ -15,7 +15,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kAsked = 5;                           // how often a node's clock is read; the quickest answer counts
-constexpr std::int64_t kLeadNs = 300'000'000;       // from the last reading to the kill: time to tell all nodes
+constexpr std::int64_t kLeadNs = 300'000'000;       // from the last reading to the kill, at least: time to tell all nodes
+constexpr std::int64_t kMostLeadNs = 5'000'000'000;  // however slow they are
 constexpr std::int64_t kAtOnceNs = 50'000'000;      // what still counts as one moment
 constexpr double kNsPerMs = 1e6;
 
@@ -25,8 +26,10 @@ std::int64_t controller_ns() {
 
 // A node's monotonic clock against the controller's.
 struct NodeClock {
+  std::string id;  // nodes that have it in common read the same clock
   std::int64_t ahead_ns = 0;
   std::int64_t error_ns = INT64_MAX;
+  std::int64_t slowest_ns = 0;  // of the readings, there and back
 };
 
 class Crash final : public EndingInjection {
@@ -50,7 +53,7 @@ class Crash final : public EndingInjection {
   Result<void> inject(Deadline deadline) override {
     auto done = on_all([&](std::size_t node) { return read_clock(node, deadline); });
     if (!done) return done;
-    const std::int64_t moment = controller_ns() + kLeadNs;
+    const std::int64_t moment = controller_ns() + agree_on_clocks();
     return on_all([&](std::size_t node) -> Result<void> {
       std::string who;
       for (const OsProcess& one : processes_.at(node)) who += fmt::format("{}{}:{}", who.empty() ? "" : ",", one.pid, one.started);
@@ -67,11 +70,12 @@ class Crash final : public EndingInjection {
     auto gone = EndingInjection::confirm(deadline);
     if (!gone || !gone->confirmed) return gone;
     std::vector<std::int64_t> moments;
-    std::int64_t error = 0;
+    std::int64_t error = 0;  // none among nodes that read the same clock
     for (const std::size_t node : selection_.nodes) {
       moments.insert(moments.end(), killed_ns_[node].begin(), killed_ns_[node].end());
-      error = std::max(error, clocks_[node].error_ns);
+      if (clocks_[node].id != clocks_[selection_.nodes.front()].id) error = std::max(error, clocks_[node].error_ns);
     }
+    if (error > 0) error = std::max(error, clocks_[selection_.nodes.front()].error_ns);
     if (moments.empty()) return Observation{false, "none of the processes was there any more when they were to be killed"};
     const auto [first, last] = std::minmax_element(moments.begin(), moments.end());
     const std::int64_t apart = *last - *first;
@@ -91,10 +95,29 @@ class Crash final : public EndingInjection {
       auto said = run_agent(cluster_.at(node), id_, words, deadline);
       const std::int64_t after = controller_ns();
       if (!said) return fail(said.error());
-      if ((after - before) / 2 >= clocks_[node].error_ns) continue;
-      clocks_[node] = {std::atoll(said->c_str()) - (before + after) / 2, (after - before) / 2};
+      NodeClock& clock = clocks_[node];
+      clock.slowest_ns = std::max(clock.slowest_ns, after - before);
+      if ((after - before) / 2 >= clock.error_ns) continue;
+      std::int64_t now = 0;
+      if (!(std::istringstream(*said) >> now >> clock.id)) return fail(ErrorCode::remote, name(node) + ": no clock in " + *said);
+      clock.ahead_ns = now - (before + after) / 2;
+      clock.error_ns = (after - before) / 2;
     }
     return {};
+  }
+
+  // Gives nodes that read the same clock its best reading. Returns how far ahead the moment must lie.
+  std::int64_t agree_on_clocks() {
+    std::int64_t lead = kLeadNs;
+    for (const std::size_t node : selection_.nodes) {
+      lead = std::max(lead, 4 * clocks_[node].slowest_ns);
+      for (const std::size_t other : selection_.nodes) {
+        if (clocks_[other].id != clocks_[node].id || clocks_[other].error_ns >= clocks_[node].error_ns) continue;
+        clocks_[node].ahead_ns = clocks_[other].ahead_ns;
+        clocks_[node].error_ns = clocks_[other].error_ns;
+      }
+    }
+    return std::min(lead, kMostLeadNs);
   }
 
   const std::string id_;

@@ -12,7 +12,7 @@
 //   ordeal-agent packets undo FOLDER
 //   ordeal-agent probe datagrams|connections PORT NONCE COUNT SIZE GAP_US LIMIT_MS FLOW=ADDRESS,… FLOW,…   link_probe.h
 //   ordeal-agent probe names                                                           see name_probe.h
-//   ordeal-agent strike clock                           this node's monotonic clock, in ns
+//   ordeal-agent strike clock                           see strike.h
 //   ordeal-agent strike at MONOTONIC_NS PID:STARTED,…   see strike.h
 //   ordeal-agent host-clock start FOLDER DRIFT_PPM PERIOD_NS FREEZE STEP_NS,…          see host_clock.h
 //   ordeal-agent host-clock undo FOLDER
@@ -110,11 +110,6 @@ ProbePlan probe_plan(const Words& words) {
   return plan;
 }
 
-int strike_clock(const Words&) {
-  std::printf("%lld\n", static_cast<long long>(monotonic_ns()));
-  return 0;
-}
-
 int host_clock_start(const Words& words) {
   HostClockParameters parameters;
   parameters.drift_ppm = to_integer(words[1]);
@@ -149,7 +144,7 @@ int dispatch(const Words& words) {
       {"probe", "datagrams", 8, [](const Words& rest) { return probe_datagrams(probe_plan(rest)); }},
       {"probe", "connections", 8, [](const Words& rest) { return probe_connections(probe_plan(rest)); }},
       {"probe", "names", 0, [](const Words&) { return probe_names(); }},
-      {"strike", "clock", 0, strike_clock},
+      {"strike", "clock", 0, [](const Words&) { return print_clock(); }},
       {"strike", "at", 2, [](const Words& rest) { return strike_at(to_integer(rest[0]), split(rest[1], ",")); }},
       {"host-clock", "start", 5, host_clock_start},
       {"host-clock", "undo", 1, [](const Words& rest) { return undo_host_clock(rest[0]); }},
