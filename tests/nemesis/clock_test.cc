@@ -1,7 +1,9 @@
 // The clocks of real servers, seen from outside: what they tell their clients and write into their logs.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 #include <thread>
@@ -66,15 +68,32 @@ timeout 2 head -c 20 <&3 >/dev/null
 line=$(grep -F 'Processing srvr' /var/log/clock-zk.log | tail -n 1)
 date -u -d "$(printf %s "$line" | cut -c1-23 | tr , .)" +%s.%N)sh";
 
+struct Server {
+  const char* name;
+  const ProgramTarget::Program* program;
+  const char* needs;   // a file or command without which it cannot be here
+  const char* set_up;  // on each node before it is started
+  const char* time;    // prints what it takes for the time, as it tells it to others
+};
+const Server kServers[] = {{"Etcd", &kEtcd, "etcd", "", kEtcdTime},
+                           {"Redis", &kRedis, "redis-server", "", kRedisTime},
+                           {"Postgres", &kPostgres, "/usr/lib/postgresql/15/bin/postgres", kPostgresSetUp, kPostgresTime},
+                           {"ZooKeeper", &kZooKeeper, "/usr/share/java/zookeeper.jar", kZooKeeperSetUp, kZooKeeperTime}};
+const Server& server(std::string_view name) {
+  return *std::find_if(std::begin(kServers), std::end(kServers), [&](const Server& one) { return one.name == name; });
+}
+
 class ClockTest : public FaultTest {
  protected:
   // A server on the named nodes, ready when it tells the time.
-  void serve(const ProgramTarget::Program& program, const char* time_script, const std::vector<std::size_t>& nodes,
-             const std::string& needs) {
-    time_script_ = "bash -c " + shell_quote(time_script);
-    target_ = std::make_unique<ProgramTarget>(cluster(), program);
-    if (on(0, "command -v " + needs + " >/dev/null || echo none") == "none\n") GTEST_SKIP() << "no " << needs << " here";
+  void serve(const Server& server, const std::vector<std::size_t>& nodes) {
+    time_script_ = "bash -c " + shell_quote(server.time);
+    target_ = std::make_unique<ProgramTarget>(cluster(), *server.program);
+    if (on(0, fmt::format("[ -e {0} ] || command -v {0} >/dev/null || echo none", server.needs)) == "none\n") {
+      GTEST_SKIP() << "no " << server.needs << " here";
+    }
     for (const std::size_t node : nodes) {
+      if (*server.set_up != 0) on(node, server.set_up);
       const auto done = target_->start(cluster().at(node));
       ASSERT_TRUE(done) << done.error().message;
     }
@@ -159,15 +178,31 @@ class ClockTest : public FaultTest {
   double slack_ = 0;
 };
 
-// A static Go binary.
-TEST_F(ClockTest, EtcdIsAnHourAheadByItsOwnLogAndNobodyElseIs) {
-  serve(kEtcd, kEtcdTime, {0, 1}, "etcd");
-  if (IsSkipped() || HasFatalFailure()) return;
-  const std::string before = memory_of_target(0);
+// A static Go binary, a program of one thread, a forking one, and a JVM, whose many threads ask for the time all the while and
+// whose compiled code keeps the address of the clock's function.
+class ServerClockTest : public ClockTest, public ::testing::WithParamInterface<Server> {
+ protected:
+  void SetUp() override {
+    ClockTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    serve(GetParam(), {0, 1});
+    if (IsSkipped() || HasFatalFailure()) return;
+    before_ = memory_of_target(0);
+  }
+  // Healed, to the byte.
+  void heal_exactly(Injection& injection) {
+    heal(injection);
+    EXPECT_EQ(memory_of_target(0), before_);
+    expect_ahead(0, 0);
+  }
+  std::string before_;
+};
+
+TEST_P(ServerClockTest, IsAnHourAheadByItsOwnWordAndNobodyElseIs) {
   const auto clock = inject("offset", {{"offset", "3600"}});
   EXPECT_THAT(clock->nodes(), ElementsAre("n1"));
   expect_offset(clock->confirm(in(30)), true, 3600);
-  EXPECT_NE(memory_of_target(0), before);
+  EXPECT_NE(memory_of_target(0), before_);
   expect_ahead(0, 3600);
   expect_ahead(1, 0);
   expect_node_clock_right(0);
@@ -178,40 +213,45 @@ TEST_F(ClockTest, EtcdIsAnHourAheadByItsOwnLogAndNobodyElseIs) {
   const auto not_yet = clock->confirm_healed(in(1));
   expect_offset(not_yet, false, 3600);
   expect(not_yet, false, "its vDSO is not the kernel's");
-  heal(*clock);
-  EXPECT_EQ(memory_of_target(0), before);
-  expect_ahead(0, 0);
+  heal_exactly(*clock);
 }
 
-TEST_F(ClockTest, RedisDriftsStrobesJumpsAndFreezes) {
-  serve(kRedis, kRedisTime, {0}, "redis-server");
+TEST_P(ServerClockTest, DriftsByATenth) {
+  const auto clock = inject("drift", {{"drift", "10"}});
+  expect(clock->confirm(in(30)), true, "gains +");
+  const double first = ahead(0);
+  const double began = wall_clock();
+  EXPECT_GT(first, 0);
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  const double gained = ahead(0) - first;
+  EXPECT_NEAR(gained, 0.1 * (wall_clock() - began), 0.05 + slack_);
+  EXPECT_GT(gained, 0.05);
+  expect_ahead(1, 0);
+  heal_exactly(*clock);
+}
+
+TEST_P(ServerClockTest, Strobes) {
+  const auto clock = inject("strobe", {{"offset", "-100"}, {"period", "200ms"}});
+  expect(clock->confirm(in(30)), true, "2 of 2 offsets were seen");
+  bool right = false;
+  bool wrong = false;
+  for (int i = 0; i < 100 && !(right && wrong); ++i) {
+    const double offset = ahead(0);
+    right = right || std::abs(offset) < 1;
+    wrong = wrong || std::abs(offset + 100) < 1;
+    EXPECT_TRUE(std::abs(offset) < 1 || std::abs(offset + 100) < 1) << offset;
+    std::this_thread::sleep_for(std::chrono::milliseconds(37));
+  }
+  EXPECT_TRUE(right && wrong);
+  heal_exactly(*clock);
+}
+
+INSTANTIATE_TEST_SUITE_P(Clock, ServerClockTest, ::testing::ValuesIn(kServers),
+                         [](const auto& one) { return std::string(one.param.name); });
+
+TEST_F(ClockTest, RedisJumpsAndFreezes) {
+  serve(server("Redis"), {0});
   if (IsSkipped() || HasFatalFailure()) return;
-  {
-    const auto clock = inject("drift", {{"drift", "10"}});
-    const double began = wall_clock();
-    expect(clock->confirm(in(30)), true, "gains +");
-    const double first = ahead(0);
-    EXPECT_GT(first, 0);
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-    const double later = ahead(0);
-    EXPECT_NEAR(later, 0.1 * (wall_clock() - began), 0.1);
-    EXPECT_GT(later - first, 0.09);
-    heal(*clock);
-  }
-  {
-    const auto clock = inject("strobe", {{"offset", "-100"}, {"period", "200ms"}});
-    expect(clock->confirm(in(30)), true, "2 of 2 offsets were seen");
-    std::vector<bool> seen(2, false);
-    for (int i = 0; i < 100 && !(seen[0] && seen[1]); ++i) {
-      const double offset = ahead(0);
-      if (std::abs(offset) < 1) seen[0] = true;
-      if (std::abs(offset + 100) < 1) seen[1] = true;
-      EXPECT_TRUE(std::abs(offset) < 1 || std::abs(offset + 100) < 1) << offset;
-      std::this_thread::sleep_for(std::chrono::milliseconds(37));
-    }
-    EXPECT_THAT(seen, ElementsAre(true, true));
-    heal(*clock);
-  }
   {
     const auto clock = inject("jump", {{"offset", "0"}, {"period", "100ms"}});
     expect(clock->confirm(in(30)), true, "of 8 offsets were seen");
@@ -228,56 +268,9 @@ TEST_F(ClockTest, RedisDriftsStrobesJumpsAndFreezes) {
   expect_ahead(0, 0);
 }
 
-// A JVM: its many threads ask for the time all the while, and compiled code keeps the address of the clock's function.
-TEST_F(ClockTest, ZooKeeperIsAnHourAheadDriftsAndStrobes) {
-  if (on(0, "[ -e /usr/share/java/zookeeper.jar ] || echo none") == "none\n") GTEST_SKIP() << "no ZooKeeper here";
-  on(0, kZooKeeperSetUp);
-  serve(kZooKeeper, kZooKeeperTime, {0}, "java");
-  if (IsSkipped() || HasFatalFailure()) return;
-  const std::string before = memory_of_target(0);
-  {
-    const auto clock = inject("offset", {{"offset", "3600"}});
-    expect_offset(clock->confirm(in(30)), true, 3600);
-    expect_ahead(0, 3600);
-    expect_node_clock_right(0);
-    heal(*clock);
-    EXPECT_EQ(memory_of_target(0), before);
-    expect_ahead(0, 0);
-  }
-  {
-    const auto clock = inject("drift", {{"drift", "10"}});
-    expect(clock->confirm(in(30)), true, "gains +");
-    const double first = ahead(0);
-    const double began = wall_clock();
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-    const double gained = ahead(0) - first;
-    EXPECT_NEAR(gained, 0.1 * (wall_clock() - began), 0.05 + slack_);
-    heal(*clock);
-  }
-  {
-    const auto clock = inject("strobe", {{"offset", "-100"}, {"period", "200ms"}});
-    expect(clock->confirm(in(30)), true, "2 of 2 offsets were seen");
-    bool right = false;
-    bool wrong = false;
-    for (int i = 0; i < 100 && !(right && wrong); ++i) {
-      const double offset = ahead(0);
-      right = right || std::abs(offset) < 1;
-      wrong = wrong || std::abs(offset + 100) < 1;
-      EXPECT_TRUE(std::abs(offset) < 1 || std::abs(offset + 100) < 1) << offset;
-      std::this_thread::sleep_for(std::chrono::milliseconds(37));
-    }
-    EXPECT_TRUE(right && wrong);
-    heal(*clock);
-  }
-  EXPECT_EQ(memory_of_target(0), before);
-  expect_ahead(0, 0);
-}
-
 // Each session is a process of its own, forked from the postmaster, and there are others beside it.
 TEST_F(ClockTest, PostgresSessionsOldAndNewSeeTheWrongTime) {
-  if (on(0, "[ -x /usr/lib/postgresql/15/bin/initdb ] || echo none") == "none\n") GTEST_SKIP() << "no PostgreSQL here";
-  on(0, kPostgresSetUp);
-  serve(kPostgres, kPostgresTime, {0}, "psql");
+  serve(server("Postgres"), {0});
   if (IsSkipped() || HasFatalFailure()) return;
   // A session that is there before, asks while the clock is wrong, and once more when it is right again.
   on(0, "cd /; rm -f /tmp/ask /tmp/told; mkfifo /tmp/ask; setsid psql -h /var/lib/clock-pg -U postgres -At </tmp/ask "
@@ -299,7 +292,7 @@ TEST_F(ClockTest, PostgresSessionsOldAndNewSeeTheWrongTime) {
 }
 
 TEST_F(ClockTest, ARestartedServerIsCaughtAndAStoppedOneStaysStopped) {
-  serve(kRedis, kRedisTime, {0}, "redis-server");
+  serve(server("Redis"), {0});
   if (IsSkipped() || HasFatalFailure()) return;
   ASSERT_TRUE(target_->pause(cluster().at(0)));
   const auto clock = inject("offset", {{"offset", "3600"}});
