@@ -34,14 +34,26 @@ std::string for_each_disk(const std::vector<std::string>& directories, Line line
   return out;
 }
 
+// What a node does by itself when the controller is dead: the target still runs on the disk then, and is ended so that the
+// disk can go, and started on the files beneath. Where it has no command for that it goes on with what it has open, and the
+// disk ends with it. In a run that ends as it should nobody is there any more.
 std::vector<Undo> undo(const FaultContext& context) {
   std::vector<Undo> out;
   for (const auto& node : context.cluster.nodes) {
-    const std::string stops =
-        for_each_disk(context.target.data_directories(*node), [&](std::size_t i, const std::string& directory) {
-          return fmt::format("{0} stop {1} {2} {3} || exit 1", program_of(context.id), folder_of(context.id), i, directory);
-        });
-    out.push_back({node->name(), fmt::format("[ -x {0} ] || exit 0\n{1}", program_of(context.id), stops)});
+    const auto directories = context.target.data_directories(*node);
+    const std::string start = context.target.processes() == nullptr ? "" : context.target.processes()->start_script(*node);
+    const auto each = [&](const char* verb) {
+      return for_each_disk(directories, [&](std::size_t i, const std::string& directory) {
+        return fmt::format("{} {} {} {} {} || exit 1", program_of(context.id), verb, folder_of(context.id), i, directory);
+      });
+    };
+    std::string script = fmt::format("[ -x {} ] || exit 0\n", program_of(context.id));
+    if (start.empty()) {
+      script += each("stop");
+    } else {
+      script += fmt::format("ended=$(\n{}) || exit 1\n{}[ -n \"$ended\" ] || exit 0\numask 022\ncd /\n{}", each("evict"), each("stop"), start);
+    }
+    out.push_back({node->name(), std::move(script)});
   }
   return out;
 }

@@ -50,9 +50,6 @@ struct Life {
   FaultRecord record;              // guarded by Driver::mutex_
 };
 
-// A groundwork does no harm by itself, but taking it away under a target that runs may: it outlives a controller that only hangs.
-constexpr int kGroundworkPatience_s = 60;
-
 // A groundwork that is in force.
 struct Laid {
   std::string name;  // on nodes and in the ledger
@@ -345,7 +342,7 @@ Result<void> Driver::set_up(Deadline deadline) {
     if (auto done = ledger_.opened(laid.name, one->name, Value::map(), laid.undo); !done) return done;
     laid_.push_back(laid);
     heartbeat_.hold(laid.nodes);
-    if (auto done = arm(laid.name, laid.undo, laid.nodes, std::max(options_.dead_man_s, kGroundworkPatience_s), deadline); !done) {
+    if (auto done = arm(laid.name, laid.undo, laid.nodes, options_.dead_man_s, deadline); !done) {
       return done;
     }
     if (auto done = one->lay(context, deadline); !done) return fail(done.error().during("laying the groundwork " + one->name));

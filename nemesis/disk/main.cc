@@ -3,6 +3,7 @@
 //
 //   ordeal-disk start FOLDER NUMBER DIRECTORY journal|strict   puts it over DIRECTORY, whose files it shows and changes
 //   ordeal-disk stop FOLDER NUMBER DIRECTORY                   takes it away; the files stay as everybody saw them
+//   ordeal-disk evict FOLDER NUMBER DIRECTORY                  ends whoever has files of it open; prints their process ids
 //   ordeal-disk tell FOLDER NUMBER WORD…                       see control.h
 //   ordeal-disk probe DIRECTORY KIND ATTEMPTS MS SLOW_MS       see probe.h: "ATTEMPTS HITS SLOWEST_MS ERROR"
 //
@@ -31,6 +32,7 @@
 #include "nemesis/disk/control.h"
 #include "nemesis/disk/probe.h"
 #include "nemesis/disk/server.h"
+#include "nemesis/disk/users.h"
 
 namespace ordeal::disk {
 namespace {
@@ -52,18 +54,20 @@ std::string real_path(const std::string& path) {
   return ::realpath(path.c_str(), resolved) != nullptr ? resolved : path;
 }
 
-// Whether the uppermost mount at `directory` is the one that `folder` put there.
-bool is_mounted(const std::string& folder, const std::string& directory) {
-  bool ours = false;
+// The device ("0:53") of the uppermost mount at `directory` if it is the one that `folder` put there, else empty.
+std::string mounted_device(const std::string& folder, const std::string& directory) {
+  std::string device;
   for (const std::string& line : agent::split(agent::read_file("/proc/self/mountinfo"), "\n")) {
     const Words words = agent::split(line, " ");
     if (words.size() < 9 || words[4] != directory) continue;
     std::size_t dash = 6;
     while (dash < words.size() && words[dash] != "-") ++dash;
-    ours = dash + 2 < words.size() && words[dash + 2] == folder;
+    device = dash + 2 < words.size() && words[dash + 2] == folder ? words[2] : "";
   }
-  return ours;
+  return device;
 }
+
+bool is_mounted(const std::string& folder, const std::string& directory) { return !mounted_device(folder, directory).empty(); }
 
 std::string socket_of(const std::string& folder, const std::string& number) { return folder + "/" + number + "/control"; }
 
@@ -117,6 +121,21 @@ int start(const Words& words) {
   return status;
 }
 
+int evict(const Words& words) {
+  static constexpr int kWaitMs = 2000;
+  const std::string& folder = words[0];
+  const std::string device = mounted_device(folder, real_path(words[2]));
+  if (device.empty()) return 0;
+  // Calm first: a process that waits for a slow disk cannot be killed.
+  std::string answer;
+  (void)tell(socket_of(folder, words[1]), "calm", answer);
+  bool all_gone = true;
+  for (const int process : end_users(device, kWaitMs, all_gone)) std::printf("%d\n", process);
+  if (all_gone) return 0;
+  std::fprintf(stderr, "ordeal-disk: somebody who has files of %s open cannot be ended\n", words[2].c_str());
+  return 1;
+}
+
 int stop(const Words& words) {
   const std::string& folder = words[0];
   const std::string directory = real_path(words[2]);
@@ -168,6 +187,7 @@ int dispatch(const Words& words) {
   const Words rest(words.begin() + (words.empty() ? 0 : 1), words.end());
   if (verb == "start" && rest.size() == 4) return start(rest);
   if (verb == "stop" && rest.size() == 3) return stop(rest);
+  if (verb == "evict" && rest.size() == 3) return evict(rest);
   if (verb == "tell" && rest.size() >= 3) return tell_it(rest);
   if (verb == "probe" && rest.size() == 5) return probe_it(rest);
   return usage();

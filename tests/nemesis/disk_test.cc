@@ -1,5 +1,6 @@
 // Faults of disks on real nodes: seen by reading and writing beside the target, under the disk and after it is gone.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <thread>
@@ -256,6 +257,34 @@ TEST_F(DiskTest, TheWatchdogTakesTheDiskAwayWhenTheControllerIsSilent) {
   for (int i = 0; i < 100 && !left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(data("cat file; ls -A"), "unsynced\nfile\n");
   EXPECT_EQ(left_behind(), "");
+}
+
+// The target is ended, since it has files of the disk open, and started again beneath; whoever has none stays.
+TEST_F(DiskTest, ATargetThatRunsOnTheDiskIsStartedOnTheFilesBeneathWhenTheControllerIsSilent) {
+  const ProgramTarget::Program writer = {
+      fmt::format("cd {} && setsid sh -c 'while :; do echo x; sleep 0.02; done >>file' writer-86397 </dev/null >/dev/null 2>&1 &", kData),
+      "grep -lzsxF -ewriter-86397 /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0"};
+  target_ = std::make_unique<ProgramTarget>(cluster(), writer);
+  target_->data = {kData};
+  target_->offer_start_script = true;
+  on(0, "setsid sleep 86396 </dev/null >/dev/null 2>&1 &");
+  lay(1);
+  ASSERT_TRUE(target_->start(cluster().at(0)));
+  const auto before = target_->pids(cluster().at(0));
+  ASSERT_TRUE(before);
+  ASSERT_EQ(before->size(), 1U);
+  for (int i = 0; i < 100 && !left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(left_behind(), "");
+  EXPECT_THAT(data("stat -f -c %T ."), Not(HasSubstr("fuse")));
+  for (int i = 0; i < 50 && target_->pids(cluster().at(0))->empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const auto after = target_->pids(cluster().at(0));
+  ASSERT_TRUE(after);
+  ASSERT_EQ(after->size(), 1U);
+  EXPECT_NE(*after, *before);
+  const std::string size = data("wc -c <file");
+  EXPECT_EQ(data("for i in $(seq 100); do [ $(wc -c <file) -gt " + size.substr(0, size.find('\n')) + " ] && break; sleep 0.05; done; sort -u file"), "x\n");
+  EXPECT_EQ(on(0, "pgrep -fx 'sleep 86396' | wc -l; pkill -fx 'sleep 86396'"), "1\n");
+  EXPECT_EQ(on(0, "pgrep -x ordeal-disk | wc -l"), "0\n");
 }
 
 TEST_F(DiskTest, ADiskThatIsKilledIsCleanedUp) {
