@@ -224,9 +224,13 @@ SshSession::~SshSession() {
   }
   // From here on both callbacks answer "connection reset": freeing channels never waits for the other side.
   broken_ = true;
-  for (int i = 0; i < 1000; ++i) {
-    if (libssh2_session_free(session_) != LIBSSH2_ERROR_EAGAIN) break;
-  }
+  const auto insist = [](auto&& call) {
+    for (int i = 0; i < 1000 && call() == LIBSSH2_ERROR_EAGAIN; ++i) {
+    }
+  };
+  // The session would free SFTP's channel, but not what SFTP keeps about requests without an answer.
+  if (sftp_ != nullptr) insist([&] { return libssh2_sftp_shutdown(sftp_); });
+  insist([&] { return libssh2_session_free(session_); });
 }
 
 HostKey SshSession::host_key() const {

@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "checkers/base/value.h"
+#include "harness/nodes/node_root.h"
 
 namespace ordeal::nodes {
 
@@ -70,7 +71,8 @@ void remove_stale(const std::string& directory) {
   std::stringstream text;
   text << file.rdbuf();
   const auto state = ClusterState::from_json(text.str());
-  if (state && !state->storage.empty()) {
+  // Whatever the file says, only a directory of a keeper's making is removed.
+  if (state && fs::path(state->storage).filename().string().starts_with(kStoragePrefix)) {
     std::error_code ignored;
     fs::remove_all(state->storage, ignored);
   }

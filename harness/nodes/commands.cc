@@ -13,6 +13,7 @@
 
 #include "checkers/base/catalogue.h"
 #include "checkers/base/value.h"
+#include "harness/control/new_process.h"
 #include "harness/nodes/local_cluster.h"
 #include "harness/nodes/node_source.h"
 
@@ -257,6 +258,7 @@ int nodes_ssh(const NodesSshOptions& options, std::ostream& out, std::ostream& e
   arguments.push_back(nullptr);
   out.flush();
   err.flush();
+  inherit_nothing();
   ::execv(ssh->c_str(), const_cast<char**>(arguments.data()));
   return complain({ErrorCode::io, *ssh + ": " + std::strerror(errno)}, err);
 }

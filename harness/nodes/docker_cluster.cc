@@ -13,7 +13,6 @@
 #include <boost/process/extend.hpp>
 #include <boost/process/posix.hpp>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -24,6 +23,7 @@
 #include <thread>
 #include <utility>
 
+#include "harness/control/new_process.h"
 #include "harness/control/node.h"
 #include "harness/nodes/local_cluster.h"
 #include "harness/nodes/ssh_keys.h"
@@ -90,10 +90,7 @@ struct OwnSession : bp::extend::handler {
   template <class Executor>
   void on_exec_setup(Executor&) const {
     ::setsid();
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    std::signal(SIGPIPE, SIG_DFL);
+    inherit_nothing();
   }
 };
 

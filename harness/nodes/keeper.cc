@@ -28,7 +28,6 @@
 #include "harness/nodes/node_init.h"
 #include "harness/nodes/process_title.h"
 #include "harness/nodes/rtnetlink.h"
-#include "harness/nodes/ssh_keys.h"
 
 namespace ordeal::nodes {
 
@@ -91,15 +90,12 @@ class Keeper {
     if (auto done = start_nodes(); !done) return done;
     if (auto done = await_built(); !done) return done;
     if (auto done = await_ssh(); !done) return done;
-    return write_cluster_files(state_, client_key_.private_key);
+    return write_cluster_files(state_, plan_.client_key.private_key);
   }
 
-  // Names, addresses and keys, known before anything is built; written down at once, so that a stale directory tells
+  // Names and addresses, known before anything is built; written down at once, so that a stale directory tells
   // what else is to be removed.
   Result<void> describe() {
-    auto key = make_ssh_key("ordeal@" + plan_.name);
-    if (!key) return fail(key.error());
-    client_key_ = std::move(*key);
     state_.name = plan_.name;
     state_.directory = plan_.directory;
     state_.keeper = ::getpid();
@@ -108,13 +104,10 @@ class Keeper {
     if (!plan_.disk.empty()) state_.storage = plan_.disk + "/" + std::string(kStoragePrefix) + plan_.name;
     const bool v6 = fs::exists("/proc/sys/net/ipv6");
     for (int i = 1; i <= plan_.nodes; ++i) {
-      auto host_key = make_ssh_key("");
-      if (!host_key) return fail(host_key.error());
       state_.nodes.push_back({"n" + std::to_string(i), kPrefix + std::to_string(i), v6 ? kPrefix6 + hex(i) : "", 0,
-                              host_key->public_key});
-      host_keys_.push_back(host_key->private_key);
+                              plan_.host_keys[static_cast<std::size_t>(i - 1)].public_key});
     }
-    if (auto done = write_cluster_files(state_, client_key_.private_key); !done) return done;
+    if (auto done = write_cluster_files(state_, plan_.client_key.private_key); !done) return done;
     if (state_.storage.empty()) return {};
     std::error_code error;
     fs::create_directories(state_.storage, error);
@@ -181,8 +174,8 @@ class Keeper {
     spec.root.files = {{"/etc/hostname", node.name + "\n", 0644},
                        {"/etc/hosts", hosts, 0644},
                        {kSshdConfig, config, 0600},
-                       {kHostKey, host_keys_[i], 0600},
-                       {kAuthorizedKeys, client_key_.public_key + "\n", 0644}};
+                       {kHostKey, plan_.host_keys[i].private_key, 0600},
+                       {kAuthorizedKeys, plan_.client_key.public_key + "\n", 0644}};
     return spec;
   }
 
@@ -366,8 +359,6 @@ class Keeper {
   Clock::time_point deadline_;
   DirectoryLock lock_;
   ClusterState state_;
-  SshKeyPair client_key_;
-  std::vector<std::string> host_keys_;
   std::vector<Rtnetlink> hub_;  // one, once the hub exists
   int bridge_ = 0;
   int lifeline_ = -1;

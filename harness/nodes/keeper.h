@@ -8,12 +8,15 @@
 // namespaces, mounts and virtual cables with the last process in them. Hence nothing has to be undone step by step,
 // and nothing is left when the keeper itself is killed, except the cluster's directory, which the next command removes.
 //
-// Thread-safety: run_keeper() is to be called in a freshly forked process.
+// Thread-safety: run_keeper() is to be called in a freshly forked process. The controller may have had other threads: what
+// they held locked stays so here. glibc sees to its own (memory, streams); no other library is called.
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "checkers/base/error.h"
+#include "harness/nodes/ssh_keys.h"
 
 namespace ordeal::nodes {
 
@@ -23,6 +26,9 @@ struct KeeperPlan {
   std::string directory;  // to be made by the keeper
   std::string disk;       // a directory for the nodes' writes; empty: memory
   std::string sshd;       // absolute path
+  // Made before the fork: OpenSSL's locks may belong to threads that the keeper does not have.
+  SshKeyPair client_key;
+  std::vector<SshKeyPair> host_keys;  // one for each node
   std::chrono::milliseconds ready_timeout{10'000};
 };
 

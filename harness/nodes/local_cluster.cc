@@ -35,17 +35,40 @@ std::string unique_name() {
   return "run-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
 }
 
+// True when there is something to read or the other end is gone, false when that has not happened within the limit.
+bool await_input(int fd, std::chrono::milliseconds limit) {
+  using std::chrono::steady_clock;
+  const auto until = steady_clock::now() + limit;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - steady_clock::now()).count();
+    pollfd waiting{fd, POLLIN, 0};
+    const int count = ::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    if (count >= 0 || errno != EINTR) return count > 0;  // a signal that asks the run to stop does not end the wait
+  }
+}
+
 // Waits for the end of a child; false when it has not ended within the time given.
 bool await_end(pid_t pid, std::chrono::milliseconds limit) {
   const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   if (pidfd >= 0) {
-    pollfd ended{pidfd, POLLIN, 0};
-    const int count = ::poll(&ended, 1, static_cast<int>(limit.count()));
+    const bool ended = await_input(pidfd, limit);
     ::close(pidfd);
-    if (count == 0) return false;
+    if (!ended) return false;
   }
   ::waitpid(pid, nullptr, 0);
   return true;
+}
+
+Result<void> make_keys(KeeperPlan& plan) {
+  auto client = make_ssh_key("ordeal@" + plan.name);
+  if (!client) return fail(client.error());
+  plan.client_key = std::move(*client);
+  for (int i = 0; i < plan.nodes; ++i) {
+    auto host = make_ssh_key("");
+    if (!host) return fail(host.error());
+    plan.host_keys.push_back(std::move(*host));
+  }
+  return {};
 }
 
 Result<KeeperPlan> make_plan(const LocalClusterOptions& options) {
@@ -71,13 +94,13 @@ Result<KeeperPlan> make_plan(const LocalClusterOptions& options) {
   }
   plan.sshd = std::move(*sshd);
   plan.ready_timeout = options.ready_timeout;
+  if (auto made = make_keys(plan); !made) return fail(made.error());
   return plan;
 }
 
 // The keeper's first message. Errors: its own, or timeout.
 Result<ClusterState> read_answer(int socket, std::chrono::milliseconds limit) {
-  pollfd waiting{socket, POLLIN, 0};
-  if (::poll(&waiting, 1, static_cast<int>(limit.count())) <= 0) {
+  if (!await_input(socket, limit)) {
     return fail(ErrorCode::timeout, "the keeper of the local nodes does not answer");
   }
   std::string message(kMaxMessage, '\0');
@@ -140,7 +163,7 @@ Result<std::unique_ptr<LocalCluster>> LocalCluster::start(const LocalClusterOpti
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
     return fail(ErrorCode::io, std::string("making a socket: ") + std::strerror(errno));
   }
-  const pid_t keeper = ::fork();
+  const pid_t keeper = ::fork();  // keeper.h says what the child may do
   if (keeper == 0) {
     ::close(sockets[0]);
     run_keeper(sockets[1], *plan);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,8 @@
 #include <csignal>
 #include <cstring>
 #include <utility>
+
+#include "harness/control/new_process.h"
 
 namespace ordeal {
 namespace {
@@ -66,16 +67,13 @@ Result<Pipe> make_pipe() {
 
 void make_non_blocking(const Fd& fd) { fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
 
-// What the new process does between fork and exec; only async-signal-safe calls.
+// What the new process does between fork and exec.
 struct PrepareChild : bp::extend::handler {
+  pid_t parent = getpid();
   template <class Executor>
   void on_exec_setup(Executor&) const {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    // The controller's threads may block signals and ignore SIGPIPE; the program shall not inherit that.
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    std::signal(SIGPIPE, SIG_DFL);
+    die_with_parent(parent);
+    inherit_nothing();
   }
 };
 

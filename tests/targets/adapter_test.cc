@@ -1,5 +1,6 @@
 // Adapters that crash, babble, fall silent and flood: each is survived, named and leaves no process behind.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -68,6 +69,22 @@ class AdapterTest : public ::testing::Test {
   std::unique_ptr<ProcessClient> client_;
   std::int64_t pid_ = 0;
 };
+
+TEST_F(AdapterTest, InheritsNothingThatTheControllerHasOpen) {
+  // As a file stream of the standard library, or a pipe that Boost.Process is just making in another thread.
+  const int leak = open("/dev/null", O_RDONLY);  // NOLINT: without O_CLOEXEC on purpose
+  ASSERT_GE(leak, 0);
+  const auto process = ChildProcess::start({"/bin/sh", "-c", "ls -l /proc/$$/fd/ | wc -l; exec grep SigBlk /proc/self/status"});
+  close(leak);
+  ASSERT_TRUE(process) << process.error().message;
+  ASSERT_TRUE((*process)->wait(seconds(10)));
+  std::string said(4096, '\0');
+  const ssize_t size = read((*process)->output(), said.data(), said.size());
+  ASSERT_GT(size, 0);
+  said.resize(static_cast<std::size_t>(size));
+  EXPECT_TRUE(said.starts_with("4\n")) << "a line `total` and the three standard streams were expected: " << said;
+  EXPECT_NE(said.find("SigBlk:\t0000000000000000"), std::string::npos) << said;
+}
 
 TEST_F(AdapterTest, OutcomesAndValues) {
   const Value value = Value::list({1, "ä\n", Value(), Value::map({{"k", 2}})});
