@@ -109,6 +109,14 @@ Result<std::string> tell_disks(Node& node, std::string_view id, const std::vecto
   return run_ok(node, root_script(script, deadline));
 }
 
+Result<std::string> lose_unsynced(Node& node, std::string_view id, const std::vector<std::string>& directories,
+                                  const std::string& kind, std::uint64_t seed, Deadline deadline) {
+  const std::string script = for_each_disk(directories, [&](std::size_t i, const std::string& directory) {
+    return fmt::format("{0} lose {1} {2} {3} {4} {5} || exit 1", program_of(id), folder_of(id), i, directory, kind, seed);
+  });
+  return run_ok(node, root_script(script, deadline));
+}
+
 Result<DiskProbe> probe_disk(Node& node, std::string_view id, const std::string& directory, const std::string& kind,
                              const ProbeLimits& limits, Deadline deadline) {
   auto said = run_ok(node, root_script(fmt::format("{} probe {} {} {} {} {}", program_of(id), shell_quote(directory), kind,

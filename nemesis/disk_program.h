@@ -5,6 +5,7 @@
 // files lie in the folder of the groundwork, "<run>-disk". Undone, the directories show the same files as before, without it.
 // Thread-safety: pure functions, and functions that talk to nodes.
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ namespace ordeal {
 // Says it. Errors: remote, also when there is no disk.
 [[nodiscard]] Result<std::string> tell_disks(Node& node, std::string_view id, const std::vector<std::string>& directories,
                                              const std::vector<std::string>& words, Deadline deadline);
+
+// A power failure of all of the node's disks: prints for each what "ordeal-disk lose" (nemesis/disk/main.cc) says, KEY=NUMBER.
+[[nodiscard]] Result<std::string> lose_unsynced(Node& node, std::string_view id, const std::vector<std::string>& directories,
+                                                const std::string& kind, std::uint64_t seed, Deadline deadline);
 
 // What nemesis/disk/probe.h finds in a directory of the node.
 struct DiskProbe {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <sstream>
 
@@ -16,12 +18,8 @@ namespace {
 
 constexpr const char* kKinds[] = {"lost", "torn", "reordered"};
 
-// Names, sizes and contents of all files, as anybody sees them.
-std::string checksum_script(const std::vector<std::string>& directories) {
-  std::string words;
-  for (const auto& one : directories) words += ' ' + shell_quote(one);
-  return fmt::format("find{} -type f -exec cksum {{}} + 2>/dev/null | sort | cksum | cut -d' ' -f1", words);
-}
+// A killed program ends when its unsynced writes have reached the disk.
+constexpr std::chrono::seconds kEndingTakes{5};
 
 class PowerLoss final : public ProcessInjection {
  public:
@@ -31,7 +29,7 @@ class PowerLoss final : public ProcessInjection {
         kind_(std::move(kind)),
         names_(context.options.string("power-loss.names")),
         seed_(seed),
-        seen_(context.cluster.size()) {}
+        counters_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = ProcessInjection::describe();
@@ -45,15 +43,15 @@ class PowerLoss final : public ProcessInjection {
   bool takes_stopped() const override { return true; }
 
   Result<void> inject(Deadline deadline) override {
+    auto killed = on_all([&](std::size_t node) { return target_.processes()->kill(cluster_.at(node)); });
+    if (!killed) return killed;
+    // When a process has ended, what the kernel gathered of its writes has reached the disk, and is counted.
+    const Deadline ended = std::min(deadline, std::chrono::steady_clock::now() + kEndingTakes);
+    (void)observe_all(ended, [&](std::size_t node) { return look_gone(node, ended); });
     return on_all([&](std::size_t node) -> Result<void> {
-      if (auto killed = target_.processes()->kill(cluster_.at(node)); !killed) return killed;
-      auto before = checksum(node, deadline);
-      if (!before) return fail(before.error());
-      auto said = tell_disks(cluster_.at(node), id_, directories(node), {"lose", kind_, std::to_string(seed_ + node)}, deadline);
+      auto said = lose_unsynced(cluster_.at(node), id_, directories(node), kind_, seed_ + node, deadline);
       if (!said) return fail(said.error().during("asking the disk to lose what is unsynced"));
-      auto after = checksum(node, deadline);
-      if (!after) return fail(after.error());
-      seen_[node] = {counters(*said), *before, *after};
+      counters_[node] = counters(*said);
       return {};
     });
   }
@@ -62,26 +60,23 @@ class PowerLoss final : public ProcessInjection {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
       auto gone = look_gone(node, deadline);
       if (!gone || !gone->confirmed) return gone;
-      const Seen& seen = seen_[node];
       const auto counted = [&](const char* key) {
-        const auto found = seen.counters.find(key);
-        return found == seen.counters.end() ? std::uint64_t{0} : found->second;
+        const auto found = counters_[node].find(key);
+        return found == counters_[node].end() ? std::uint64_t{0} : found->second;
       };
-      const bool lost = counted("writes") + counted("names") > 0;
-      gone->evidence += lost ? fmt::format("; {} bytes of {} unsynced writes to {} files and {} changes of names were lost", counted("bytes"),
-                                           counted("writes"), counted("files"), counted("names"))
-                             : "; nothing was unsynced that could be lost";
+      if (counted("marker") != directories(node).size()) {
+        return Observation{false, gone->evidence + "; but an unsynced write beside the target's files is still there"};
+      }
+      gone->evidence += "; an unsynced write beside the target's files is gone, too";
+      gone->evidence += counted("writes") + counted("names") > 0
+                            ? fmt::format("; {} bytes of {} unsynced writes to {} files and {} changes of names were lost", counted("bytes"),
+                                          counted("writes"), counted("files"), counted("names"))
+                            : "; of the target nothing was unsynced: 0 bytes were lost";
       if (counted("kept_writes") + counted("kept_names") + counted("torn") > 0) {
-        gone->evidence += fmt::format(", {} writes and {} changes of names survived, {} torn", counted("kept_writes"),
-                                      counted("kept_names"), counted("torn"));
+        gone->evidence += fmt::format("; {} writes and {} changes of names survived, {} torn", counted("kept_writes"), counted("kept_names"),
+                                      counted("torn"));
       }
-      if (seen.before == seen.after) {
-        gone->evidence += "; the files are as before";
-        // A write that only repeated what was there leaves no trace.
-        return gone;
-      }
-      gone->evidence += fmt::format("; the checksum of all files was {} and is {}", seen.before, seen.after);
-      return Observation{lost, gone->evidence};
+      return gone;
     });
   }
 
@@ -92,19 +87,7 @@ class PowerLoss final : public ProcessInjection {
   }
 
  private:
-  struct Seen {
-    std::map<std::string, std::uint64_t> counters;  // what the disks say they did
-    std::string before;                             // checksums, which they know nothing of
-    std::string after;
-  };
-
   std::vector<std::string> directories(std::size_t node) const { return target_.data_directories(cluster_.at(node)); }
-
-  Result<std::string> checksum(std::size_t node, Deadline deadline) const {
-    auto said = run_ok(cluster_.at(node), root_script(checksum_script(directories(node)), deadline));
-    if (said && said->ends_with('\n')) said->pop_back();
-    return said;
-  }
 
   // The sums of "KEY=NUMBER" over all disks.
   static std::map<std::string, std::uint64_t> counters(const std::string& said) {
@@ -121,7 +104,7 @@ class PowerLoss final : public ProcessInjection {
   const std::string kind_;
   const std::string names_;
   const std::uint64_t seed_;
-  std::vector<Seen> seen_;  // by node
+  std::vector<std::map<std::string, std::uint64_t>> counters_;  // by node: what the disks say they did
 };
 
 }  // namespace
@@ -133,8 +116,9 @@ FaultFactory power_loss_fault() {
   out.help =
       "Power failure: kills the target and takes back what it wrote and did not sync; healed by starting it on what is left. "
       "Mechanism: a FUSE file system under the target's data directories, mounted before it starts, that knows what fsync, "
-      "fdatasync, msync and O_SYNC made durable. Proof: the processes are gone from /proc, and the checksum of the files "
-      "has changed by what the disk says it lost. Needs on the nodes: root or sudo, /dev/fuse, a 64-bit Linux of the "
+      "fdatasync, msync and O_SYNC made durable. Proof: the processes are gone from /proc, and so is an unsynced write made "
+      "beside the target's files just before. The record says how much of the target's was lost; 0 bytes when it had "
+      "synced all, which is what a sound system does and no reason to doubt that the power failed. Needs on the nodes: root or sudo, /dev/fuse, a 64-bit Linux of the "
       "controller's kind of processor. sync and syncfs make nothing durable there; modes, owners and times always are.";
   out.options = {
       process_nodes_option("power-loss"),

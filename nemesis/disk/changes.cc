@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <map>
 
 namespace ordeal::disk {
@@ -14,6 +15,15 @@ namespace {
 constexpr std::size_t kOverhead = 128;  // what a change costs besides its old contents
 
 off_t signed_offset(std::uint64_t offset) { return static_cast<off_t>(offset); }
+
+// How many bytes two texts have in common at their beginning.
+std::size_t common(const char* one, const char* other, std::size_t size) {
+  constexpr std::size_t kPiece = 256;
+  std::size_t same = 0;
+  while (same + kPiece <= size && std::memcmp(one + same, other + same, kPiece) == 0) same += kPiece;
+  while (same < size && one[same] == other[same]) ++same;
+  return same;
+}
 
 std::uint64_t size_of(int file) {
   struct stat info {};
@@ -49,6 +59,16 @@ void set_size(int file, std::uint64_t size) { (void)!::ftruncate(file, signed_of
 
 }  // namespace
 
+void Changes::trim(Change& change, const char* data) {
+  const std::size_t same = common(change.old.data(), data, change.old.size());
+  change.offset += same;
+  change.length -= same;
+  change.old.erase(0, same);
+  if (change.old.size() < change.length) return;
+  while (!change.old.empty() && change.old.back() == data[same + change.old.size() - 1]) change.old.pop_back();
+  change.length = change.old.size();
+}
+
 void Changes::keep(Change change) {
   kept_bytes_ += change.old.size() + kOverhead;
   unsynced_bytes_ += change.length;
@@ -78,7 +98,8 @@ int Changes::write(int file, const char* data, std::size_t size, std::uint64_t o
     undo(file, change);
     return error;
   }
-  keep(std::move(change));
+  trim(change, data);
+  if (change.length > 0) keep(std::move(change));
   return 0;
 }
 

@@ -2,9 +2,9 @@
 // Changes: what was done to one file's contents since it was last synced, so that it can be undone: what a power failure
 // takes away.
 //
-// Every change goes to the file at once, and what it replaced is kept here (an undo log); syncing forgets. So a disk that
-// is taken away, or whose program is killed, leaves the files as everybody saw them, and reading costs nothing extra. Three
-// ways to lose what is unsynced, all of which real disks show:
+// A change is what differs from what was there. Every change goes to the file at once, and what it replaced is kept here (an
+// undo log); syncing forgets. So a disk that is taken away, or whose program is killed, leaves the files as they were, and
+// reading costs nothing extra. Three ways to lose what is unsynced, all of which real disks show:
 //
 //   lost        all of it
 //   torn        a random number of the last changes, and of the oldest of those the sectors (512 bytes) from a random one on
@@ -77,6 +77,8 @@ class Changes {
     [[nodiscard]] bool shrinks() const { return new_size < old_size; }
   };
 
+  // Leaves out at both ends what was written as it was before: a kernel that gathers writes brings whole pages.
+  static void trim(Change& change, const char* data);
   void keep(Change change);
   void forget_first();
   static void undo(int file, const Change& change);

@@ -81,13 +81,14 @@ std::string Control::obey(Server& server, const std::string& line) {
     if ((kind == FaultKind::slow || kind == FaultKind::slow_sync) != (delay_ns > 0)) return "! slow faults, and no others, have a delay\n";
     server.faults.add(words[1], kind, static_cast<double>(to_integer(words[3])) / 1e6, delay_ns,
                       static_cast<std::uint64_t>(to_integer(words[5])));
+    if (server.faults.refuse_writes()) server.forget_attributes();  // writes must be asked for
     // What the kernel has in its cache would never be read from here.
     if (kind == FaultKind::read_error || kind == FaultKind::corrupt_read) server.drop_caches();
     return "done\n";
   }
   if (verb == "fill" && words.size() == 3) {
     filled_by_ = words[1];
-    server.tree.limit(static_cast<std::uint64_t>(to_integer(words[2])));
+    server.limit(static_cast<std::uint64_t>(to_integer(words[2])));
     return "done\n";
   }
   if (verb == "clear" && words.size() == 2) {
@@ -99,6 +100,7 @@ std::string Control::obey(Server& server, const std::string& line) {
   if (verb == "calm") {
     server.faults.clear_all();
     server.tree.no_limit();
+    server.gather();
     server.tree.sync_all();
     server.drop_caches();
     return "done\n";
@@ -109,7 +111,8 @@ std::string Control::obey(Server& server, const std::string& line) {
   }
   if (verb == "status") {
     const Tree::Unsynced unsynced = server.tree.unsynced();
-    return "unsynced bytes=" + std::to_string(unsynced.bytes) + " names=" + std::to_string(unsynced.names) + "\n" +
+    return "unsynced bytes=" + std::to_string(unsynced.bytes) + " names=" + std::to_string(unsynced.names) +
+           " late=" + std::to_string(server.late_bytes) + "\n" +
            server.faults.report();
   }
   return "! not understood\n";

@@ -32,17 +32,20 @@ void Faults::add(const std::string& id, FaultKind kind, double probability, std:
   rule.delay_ns = delay_ns;
   rule.random.seed(seed);
   rules_.push_back(std::move(rule));
+  count_refusing();
 }
 
 void Faults::clear(const std::string& id) {
   const std::lock_guard lock(mutex_);
   rules_.remove_if([&](const Rule& rule) { return rule.id == id; });
+  count_refusing();
   changed_.notify_all();
 }
 
 void Faults::clear_all() {
   const std::lock_guard lock(mutex_);
   rules_.clear();
+  count_refusing();
   changed_.notify_all();
 }
 
@@ -53,12 +56,18 @@ std::string Faults::report() {
   return out;
 }
 
+void Faults::count_refusing() {
+  refusing_ = static_cast<int>(std::count_if(rules_.begin(), rules_.end(), [](const Rule& rule) {
+    return rule.kind == FaultKind::write_error || rule.kind == FaultKind::no_space;
+  }));
+}
+
 bool Faults::concerns(FaultKind kind, Operation operation) {
   switch (kind) {
     case FaultKind::read_error:
       return operation == Operation::read;
     case FaultKind::write_error:
-      return operation == Operation::write;
+      return operation == Operation::write || operation == Operation::write_back;
     case FaultKind::sync_error:
     case FaultKind::sync_lost:
     case FaultKind::slow_sync:

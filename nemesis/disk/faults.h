@@ -1,6 +1,7 @@
 #pragma once
 // Faults: what the disk does wrong at the moment, by rules that come and go. Thread-safety: that is what it is for.
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace ordeal::disk {
 
 enum class FaultKind {
   read_error,    // EIO
-  write_error,   // EIO, and nothing is written
+  write_error,   // EIO, and nothing is written; of what is in the kernel's cache already, it is the fsync that fails
   sync_error,    // EIO; what is unsynced stays so, and the next attempt may succeed
   sync_lost,     // the first fsync of each file fails with EIO and what was unsynced is gone; the next ones succeed
   slow_sync,     // fsync takes longer by a while
@@ -28,7 +29,8 @@ enum class FaultKind {
 
 class Faults {
  public:
-  enum class Operation { read, write, make, sync };
+  // write_back: the kernel brings what a program wrote before.
+  enum class Operation { read, write, write_back, make, sync };
 
   // `probability` of each operation that it could hit; `delay_ns` of the slow ones.
   void add(const std::string& id, FaultKind kind, double probability, std::int64_t delay_ns, std::uint64_t seed);
@@ -37,6 +39,8 @@ class Faults {
   void clear_all();
   // One line "ID hits N" for each rule.
   [[nodiscard]] std::string report();
+  // Whether a rule makes writing fail.
+  [[nodiscard]] bool refuse_writes() const { return refusing_ > 0; }
 
   // What an operation on the file `file` meets: 0, or an errno, after whatever delay. `lost` is set when a failed sync
   // takes the unsynced data with it.
@@ -54,6 +58,7 @@ class Faults {
     std::set<std::uint64_t> done;  // the files that sync_lost has hit
     std::uint64_t hits = 0;
   };
+  void count_refusing();  // mutex_ is held
   static bool concerns(FaultKind kind, Operation operation);
   bool hits(Rule& rule);
   [[nodiscard]] bool has(const std::string& id) const;
@@ -61,6 +66,7 @@ class Faults {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::list<Rule> rules_;  // guarded by mutex_
+  std::atomic<int> refusing_{0};
 };
 
 }  // namespace ordeal::disk

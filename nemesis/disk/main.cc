@@ -5,6 +5,10 @@
 //   ordeal-disk stop FOLDER NUMBER DIRECTORY                   takes it away; the files stay as everybody saw them
 //   ordeal-disk evict FOLDER NUMBER DIRECTORY                  ends whoever has files of it open; prints their process ids
 //   ordeal-disk tell FOLDER NUMBER WORD…                       see control.h
+//   ordeal-disk lose FOLDER NUMBER DIRECTORY lost|torn|reordered SEED
+//                                                              a power failure: what "tell … lose" says, and "marker=1" if a write
+//                                                              of this program's own to the marker (tree.h), made just before, is
+//                                                              gone from what any program reads; else "marker=0"
 //   ordeal-disk probe DIRECTORY KIND ATTEMPTS MS SLOW_MS       see probe.h: "ATTEMPTS HITS SLOWEST_MS ERROR"
 //
 // FOLDER is the fault's on the node; what belongs to the disk NUMBER is in FOLDER/NUMBER. Whoever still has a file open when it
@@ -17,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
@@ -79,10 +84,10 @@ void raise_file_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void serve(int root, int device, Tree::Durability durability, Control& control) {
+void serve(int root, int device, const std::string& directory, Tree::Durability durability, Control& control) {
   ::umask(0);  // the kernel has applied the programs' own
   Tree tree(root, durability);
-  Server server(tree, device);
+  Server server(tree, device, directory);
   if (!tree.ready() || !server.ready()) ::_exit(1);  // closes the device: the mount answers nobody
   std::thread listener([&] { control.serve(server); });
   server.serve();
@@ -97,6 +102,8 @@ int start(const Words& words) {
   if (is_mounted(folder, directory)) return 0;
   agent::hold_signals();
   raise_file_limit();
+  // A real disk does not wait for a processor; on a busy node this one would, twice for each call.
+  (void)::setpriority(PRIO_PROCESS, 0, -20);
   const int root = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (root < 0) return fail(directory);
   const int device = ::open("/dev/fuse", O_RDWR | O_CLOEXEC);
@@ -109,7 +116,7 @@ int start(const Words& words) {
     return fail("mounting over " + directory);
   }
   const auto durability = words[3] == "strict" ? Tree::Durability::strict : Tree::Durability::journal;
-  if (!agent::start_background(place, [&] { serve(root, device, durability, control); })) {
+  if (!agent::start_background(place, [&] { serve(root, device, directory, durability, control); })) {
     (void)::umount2(directory.c_str(), MNT_DETACH);
     return 1;
   }
@@ -173,6 +180,33 @@ int tell_it(const Words& words) {
   return answer.starts_with("!") ? 1 : 0;
 }
 
+// The marker's contents are this byte, and nothing else.
+bool marker_is(const std::string& path, char byte) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  char contents[kMarkerBytes + 1];
+  const ssize_t size = file < 0 ? -1 : ::read(file, contents, sizeof contents);
+  if (file >= 0) ::close(file);
+  return size == static_cast<ssize_t>(kMarkerBytes) && std::all_of(contents, contents + size, [&](char c) { return c == byte; });
+}
+
+bool write_marker(const std::string& path, char byte) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const std::string contents(kMarkerBytes, byte);
+  const bool written = ::pwrite(file, contents.data(), contents.size(), 0) == static_cast<ssize_t>(contents.size());
+  return ::close(file) == 0 && written;
+}
+
+int lose(const Words& words) {
+  const std::string marker = words[2] + "/" + kMarker;
+  const bool marked = write_marker(marker, 'x') && marker_is(marker, 'x');
+  std::string answer;
+  if (!tell(socket_of(words[0], words[1]), "lose " + words[3] + " " + words[4], answer)) return fail("the disk does not answer");
+  if (answer.ends_with('\n')) answer.pop_back();
+  std::printf("%smarker=%d\n", answer.c_str(), marked && marker_is(marker, '\0') ? 1 : 0);
+  return 0;
+}
+
 int probe_it(const Words& words) {
   const std::int64_t ms = 1'000'000;
   const ProbeResult found =
@@ -189,6 +223,7 @@ int dispatch(const Words& words) {
   if (verb == "stop" && rest.size() == 3) return stop(rest);
   if (verb == "evict" && rest.size() == 3) return evict(rest);
   if (verb == "tell" && rest.size() >= 3) return tell_it(rest);
+  if (verb == "lose" && rest.size() == 5) return lose(rest);
   if (verb == "probe" && rest.size() == 5) return probe_it(rest);
   return usage();
 }

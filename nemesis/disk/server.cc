@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fuse3/fuse_lowlevel.h>
+#include <linux/magic.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -13,13 +15,21 @@
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "nemesis/agent/timing.h"
+#include "nemesis/disk/caller.h"
 
 namespace ordeal::disk {
 namespace {
 
 // Everything that changes goes through this program, so the kernel need not ask again until it is told to.
 constexpr double kTrusted_s = 86400;
+// But for what it reckons itself and tells only in part: the blocks of a file whose pages it gathers.
+constexpr double kTrustedGathering_s = 1;
+constexpr std::int64_t kSettled_ns = 20'000'000;
+constexpr std::int64_t kMostPatience_ns = 2'000'000'000;
 constexpr int kThreads = 16;  // an fsync that is made slow holds one of them
 
 using Operation = Faults::Operation;
@@ -42,27 +52,32 @@ Tree::Owner owner_of(fuse_req_t request) {
   return {context->uid, context->gid};
 }
 
-fuse_entry_param entry_of(const Ref& inode, const struct stat& info) {
+fuse_entry_param entry_of(fuse_req_t request, const Ref& inode, const struct stat& info) {
   fuse_entry_param entry{};
   entry.ino = inode->id;
   entry.generation = 1;
   entry.attr = info;
-  entry.attr_timeout = kTrusted_s;
+  entry.attr_timeout = server_of(request).attributes_trusted_s(info.st_mode);
   entry.entry_timeout = kTrusted_s;
   return entry;
 }
 
 void answer_entry(fuse_req_t request, int error, const Ref& inode, const struct stat& info) {
   if (error != 0) return answer(request, error);
-  const fuse_entry_param entry = entry_of(inode, info);
+  const fuse_entry_param entry = entry_of(request, inode, info);
   fuse_reply_entry(request, &entry);
 }
 
-void do_init(void*, fuse_conn_info* connection) {
+void do_init(void* server, fuse_conn_info* connection) {
   // Programs other than this one do not change the files, so a new time of change is no reason to read them again.
-  connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+  // Set-user-id bits are cleared by the kernel.
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
+                                             FUSE_CAP_HANDLE_KILLPRIV);
   if ((connection->capable & FUSE_CAP_EXPLICIT_INVAL_DATA) != 0) connection->want |= FUSE_CAP_EXPLICIT_INVAL_DATA;
   connection->max_background = 64;
+  if ((connection->capable & FUSE_CAP_WRITEBACK_CACHE) == 0 || !can_see_calls()) return;
+  connection->want |= FUSE_CAP_WRITEBACK_CACHE;
+  static_cast<Server*>(server)->write_back = true;
 }
 
 void do_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
@@ -85,10 +100,24 @@ void do_forget_multi(fuse_req_t request, std::size_t count, fuse_forget_data* al
 void answer_attributes(fuse_req_t request, const Ref& inode) {
   struct stat info {};
   if (const int error = inode->attributes(info); error != 0) return answer(request, error);
-  fuse_reply_attr(request, &info, kTrusted_s);
+  fuse_reply_attr(request, &info, server_of(request).attributes_trusted_s(info.st_mode));
 }
 
-void do_getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) { answer_attributes(request, tree_of(request).at(inode)); }
+// What a call meets that is about to write: 0, or an errno.
+int refuse_writing(fuse_req_t request, const Ref& inode) {
+  WriteCall call;
+  if (!write_call_of(fuse_req_ctx(request)->pid, call)) return 0;
+  const int error = meet(request, Operation::write, inode->id);
+  return error != 0 ? error : tree_of(request).promise(inode, call.at_end, call.offset, call.size);
+}
+
+void do_getattr(fuse_req_t request, fuse_ino_t id, fuse_file_info* open) {
+  const Ref inode = tree_of(request).at(id);
+  if (open != nullptr && server_of(request).asks_before_writing()) {
+    if (const int error = refuse_writing(request, inode); error != 0) return answer(request, error);
+  }
+  answer_attributes(request, inode);
+}
 
 int set_times(const Ref& inode, const struct stat& wanted, int what) {
   timespec times[2] = {{0, UTIME_OMIT}, {0, UTIME_OMIT}};
@@ -102,6 +131,7 @@ int set_times(const Ref& inode, const struct stat& wanted, int what) {
 
 void do_setattr(fuse_req_t request, fuse_ino_t id, struct stat* wanted, int what, fuse_file_info*) {
   const Ref inode = tree_of(request).at(id);
+  if (inode->ended) return answer(request, ESTALE);
   int error = 0;
   if ((what & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) != 0) {
     const uid_t user = (what & FUSE_SET_ATTR_UID) != 0 ? wanted->st_uid : static_cast<uid_t>(-1);
@@ -194,7 +224,7 @@ void do_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
     tree.forget(inode->id, 1);
     return answer(request, error);
   }
-  const fuse_entry_param entry = entry_of(inode, info);
+  const fuse_entry_param entry = entry_of(request, inode, info);
   if (fuse_reply_create(request, &entry, how) == -ENOENT) tree.close(inode);
 }
 
@@ -202,6 +232,7 @@ void do_read(fuse_req_t request, fuse_ino_t id, std::size_t size, off_t offset, 
   static thread_local std::vector<char> buffer;
   if (buffer.size() < size) buffer.resize(size);
   const Ref inode = tree_of(request).at(id);
+  if (inode->ended) return answer(request, ESTALE);
   if (const int error = meet(request, Operation::read, id); error != 0) return answer(request, error);
   std::size_t done = 0;
   while (done < size) {
@@ -225,9 +256,15 @@ int sync(Server& server, const Ref& inode, bool& lost) {
 void do_write(fuse_req_t request, fuse_ino_t id, const char* data, std::size_t size, off_t offset, fuse_file_info* how) {
   Server& server = server_of(request);
   const Ref inode = server.tree.at(id);
+  const bool gathered = how->writepage != 0;
   bool lost = false;
-  int error = meet(request, Operation::write, id);
+  int error = meet(request, gathered ? Operation::write_back : Operation::write, id);
   if (error == 0) error = server.tree.write(inode, data, size, static_cast<std::uint64_t>(offset));
+  if (gathered) server.last_gathered_ns = agent::monotonic_ns();
+  if (gathered && error == ESTALE) {  // nobody is there any more to be told
+    server.late_bytes += size;
+    error = 0;
+  }
   if (error == 0 && (how->flags & O_DSYNC) != 0) error = sync(server, inode, lost);  // O_SYNC contains O_DSYNC
   if (error != 0) {
     answer(request, error);
@@ -261,6 +298,8 @@ void do_fallocate(fuse_req_t request, fuse_ino_t id, int mode, off_t offset, off
 }
 
 void do_lseek(fuse_req_t request, fuse_ino_t id, off_t offset, int whence, fuse_file_info*) {
+  // The kernel takes our word for holes, and we do not know what it has gathered; then for it there are none.
+  if (server_of(request).write_back) return answer(request, ENOSYS);
   const off_t found = ::lseek(tree_of(request).at(id)->data, offset, whence);
   if (found < 0) return answer(request, errno);
   fuse_reply_lseek(request, found);
@@ -358,7 +397,7 @@ fuse_lowlevel_ops operations() {
 
 }  // namespace
 
-Server::Server(Tree& served, int device) : tree(served) {
+Server::Server(Tree& served, int device, std::string directory) : tree(served), directory_(std::move(directory)) {
   static const fuse_lowlevel_ops kOperations = operations();
   char program[] = "ordeal-disk";
   char* words[] = {program, nullptr};
@@ -398,6 +437,37 @@ void Server::drop_caches() {
   for (const std::uint64_t inode : tree.known()) forget_contents(inode);
 }
 
+void Server::forget_attributes() {
+  for (const std::uint64_t inode : tree.known()) (void)fuse_lowlevel_notify_inval_inode(session_, inode, -1, 0);
+}
+
+double Server::attributes_trusted_s(mode_t type) const {
+  if (!write_back || !S_ISREG(type)) return kTrusted_s;
+  return asks_before_writing() ? 0 : kTrustedGathering_s;
+}
+
+void Server::gather() {
+  if (!write_back) return;
+  const int mounted = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct statfs info {};
+  if (mounted >= 0 && ::fstatfs(mounted, &info) == 0 && info.f_type == FUSE_SUPER_MAGIC) {
+    (void)::syncfs(mounted);
+    // Not every kernel waits until it has arrived.
+    const std::int64_t began = agent::monotonic_ns();
+    for (std::int64_t now = began; now - std::max(began, last_gathered_ns.load()) < kSettled_ns && now - began < kMostPatience_ns;) {
+      agent::pause_ns(kSettled_ns / 4);
+      now = agent::monotonic_ns();
+    }
+  }
+  if (mounted >= 0) ::close(mounted);
+}
+
+void Server::limit(std::uint64_t spare) {
+  gather();
+  tree.limit(spare);
+  forget_attributes();
+}
+
 std::string Server::lose(LossMode mode, std::uint64_t seed) {
   const LossReport report = tree.lose(mode, seed);
   for (const auto& [directory, name] : report.names_of) {
@@ -408,7 +478,7 @@ std::string Server::lose(LossMode mode, std::uint64_t seed) {
   const auto word = [](const char* key, std::uint64_t value) { return std::string(key) + "=" + std::to_string(value) + " "; };
   return word("bytes", report.contents.bytes) + word("writes", report.contents.changes) + word("files", report.files) +
          word("names", report.names) + word("kept_writes", report.contents.kept) + word("torn", report.contents.torn) +
-         word("kept_names", report.names_kept) + "\n";
+         word("kept_names", report.names_kept) + word("failure", report.failure) + "\n";
 }
 
 }  // namespace ordeal::disk

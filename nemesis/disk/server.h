@@ -1,12 +1,21 @@
 #pragma once
 // Server: the tree (tree.h) as a file system that the kernel mounts, by libfuse's low-level interface, with the faults of
-// faults.h. Every write of a program arrives here before it returns (no write-back cache in the kernel), so that a failing disk
-// and a full one are seen by the very call that meets them, and what is lost is lost in the program's own order. Pages that are
-// mapped for writing arrive when the kernel writes them: at msync, munmap and the end of the process at the latest.
+// faults.h.
+//
+// Where it can, the kernel gathers what programs write (FUSE_WRITEBACK_CACHE) and brings it here in large pieces, page by page
+// rather than in the program's order: at fsync, when a file is closed or unmapped (so also when its program is killed), and after
+// a while by itself, as it does for other file systems. Until a file is synced all of this is unsynced, wherever it is; what
+// arrives after a power failure belongs to before it and is thrown away. The kernel then decides about the size and the time of
+// change of a file it knows. A full disk and one that fails to write are still met by the call that writes: see caller.h. A
+// kernel without any of this brings each write by itself: slower, and nothing else is different.
 //
 // Not offered: extended attributes, device files, O_TMPFILE. syncfs and sync do not reach a FUSE file system: they make nothing
 // durable. Thread-safety: serve() runs threads of its own; the other methods from any thread.
 
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "nemesis/disk/faults.h"
@@ -18,8 +27,8 @@ namespace ordeal::disk {
 
 class Server {
  public:
-  // Borrows the tree. `device` is /dev/fuse, mounted: it belongs to the session.
-  Server(Tree& tree, int device);
+  // Borrows the tree. `device` is /dev/fuse, mounted at `directory`: it belongs to the session.
+  Server(Tree& tree, int device, std::string directory);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -33,12 +42,26 @@ class Server {
   // The kernel must ask again for the contents of a file or directory; of all.
   void forget_contents(std::uint64_t inode);
   void drop_caches();
+  // Full from now on, but for `spare` bytes, until it is not limited any more. What was written before has its place.
+  void limit(std::uint64_t spare);
+  // What the kernel has gathered arrives.
+  void gather();
+  // Programs ask before they write, while something would refuse it.
+  [[nodiscard]] bool asks_before_writing() const { return write_back && (faults.refuse_writes() || tree.is_limited()); }
+  // The kernel must ask again for all attributes.
+  void forget_attributes();
+  // How long the kernel may go without asking for the attributes of what has this type.
+  [[nodiscard]] double attributes_trusted_s(mode_t type) const;
 
   Tree& tree;
   Faults faults;
+  std::atomic<bool> write_back{false};         // the kernel gathers
+  std::atomic<std::uint64_t> late_bytes{0};    // that arrived after the power failure that took them
+  std::atomic<std::int64_t> last_gathered_ns{0};  // when some of what was gathered arrived
 
  private:
   void work();
+  const std::string directory_;
   fuse_session* session_ = nullptr;
 };
 

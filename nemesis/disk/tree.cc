@@ -52,7 +52,23 @@ int empty_graveyard(int graveyard) {
   return 0;
 }
 
-bool is_hidden(std::uint64_t parent, const char* name) { return parent == Tree::kRoot && std::strcmp(name, kGraveyard) == 0; }
+bool is_marker(std::uint64_t parent, const char* name) { return parent == Tree::kRoot && std::strcmp(name, kMarker) == 0; }
+
+bool is_ours(std::uint64_t parent, const char* name) {
+  return is_marker(parent, name) || (parent == Tree::kRoot && std::strcmp(name, kGraveyard) == 0);
+}
+
+// The names in a directory that are regular files', as far as the directory says.
+std::vector<std::string> files_in(int directory) {
+  std::vector<std::string> out;
+  DIR* const listing = ::opendir(path_of(directory).c_str());
+  if (listing == nullptr) return out;
+  while (const dirent* entry = ::readdir(listing)) {
+    if (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN) out.emplace_back(entry->d_name);
+  }
+  ::closedir(listing);
+  return out;
+}
 
 }  // namespace
 
@@ -79,7 +95,21 @@ Tree::Tree(int root, Durability names) : durability_(names) {
   by_key_[top->key] = top;
   if (::mkdirat(root, kGraveyard, 0700) != 0 && errno != EEXIST) return;
   graveyard_ = ::openat(root, kGraveyard, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (graveyard_ >= 0) (void)empty_graveyard(graveyard_);
+  if (graveyard_ < 0) return;
+  (void)empty_graveyard(graveyard_);
+  if (make_marker() == 0) return;
+  ::close(graveyard_);
+  graveyard_ = -1;
+}
+
+int Tree::make_marker() {
+  const int file = ::openat(graveyard_, kMarker + 1, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) return errno;
+  struct stat info {};
+  const int error = ::ftruncate(file, kMarkerBytes) == 0 && ::fstat(file, &info) == 0 ? 0 : errno;
+  ::close(file);
+  marker_ = {info.st_dev, info.st_ino};
+  return error;
 }
 
 Tree::~Tree() {
@@ -101,8 +131,10 @@ Ref Tree::at_locked(std::uint64_t id) {
 }
 
 int Tree::find(std::uint64_t parent, const char* name, Ref& out, struct stat& info) {
-  if (is_hidden(parent, name)) return ENOENT;
-  const int handle = ::openat(at_locked(parent)->handle, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  const bool marker = is_marker(parent, name);
+  if (is_ours(parent, name) && !marker) return ENOENT;
+  // In the graveyard it is called otherwise than what waits there, and than what is kept there.
+  const int handle = ::openat(marker ? graveyard_ : at_locked(parent)->handle, marker ? kMarker + 1 : name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (handle < 0) return errno;
   if (const int error = stat_of(handle, info); error != 0) {
     ::close(handle);
@@ -118,6 +150,7 @@ int Tree::find(std::uint64_t parent, const char* name, Ref& out, struct stat& in
     out->id = next_id_++;
     out->handle = handle;
     out->key = key;
+    out->type = info.st_mode & S_IFMT;
     known = out;
   }
   info.st_nlink -= std::min<nlink_t>(out->buried, info.st_nlink);
@@ -142,7 +175,7 @@ void Tree::forget(std::uint64_t id, std::uint64_t count) {
   if (inode->lookups > 0) return;
   by_id_.erase(found);
   // The journal or an unsynced file may still hold it; then it will be found again under its key.
-  if (inode.use_count() == 1) by_key_.erase(inode->key);
+  if (inode.use_count() == 1 && !inode->ended) by_key_.erase(inode->key);
   if (by_key_.size() > 2 * by_id_.size() + 1000) std::erase_if(by_key_, [](const auto& one) { return one.second.expired(); });
 }
 
@@ -155,7 +188,7 @@ void Tree::keep(NameChange change) {
 
 int Tree::make_node(std::uint64_t parent, const char* name, mode_t mode, dev_t device, Owner owner, Ref& out, struct stat& info) {
   const std::lock_guard lock(names_);
-  if (is_hidden(parent, name)) return EPERM;
+  if (is_ours(parent, name)) return EPERM;
   const Ref directory = at_locked(parent);
   struct stat above {};
   if (const int error = stat_of(directory->handle, above); error != 0) return error;
@@ -177,7 +210,7 @@ int Tree::make_node(std::uint64_t parent, const char* name, mode_t mode, dev_t d
 
 int Tree::make_link(std::uint64_t parent, const char* name, const char* to, Owner owner, Ref& out, struct stat& info) {
   const std::lock_guard lock(names_);
-  if (is_hidden(parent, name)) return EPERM;
+  if (is_ours(parent, name)) return EPERM;
   const Ref directory = at_locked(parent);
   if (::symlinkat(to, directory->handle, name) != 0) return errno;
   (void)::fchownat(directory->handle, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW);
@@ -190,7 +223,7 @@ int Tree::make_link(std::uint64_t parent, const char* name, const char* to, Owne
 
 int Tree::link(const Ref& file, std::uint64_t parent, const char* name, struct stat& info) {
   const std::lock_guard lock(names_);
-  if (is_hidden(parent, name)) return EPERM;
+  if (is_ours(parent, name)) return EPERM;
   const Ref directory = at_locked(parent);
   if (::linkat(AT_FDCWD, path_of(file->handle).c_str(), directory->handle, name, AT_SYMLINK_FOLLOW) != 0) return errno;
   if (const int error = file->attributes(info); error != 0) return error;
@@ -223,6 +256,7 @@ void Tree::unearth(const NameChange& change, const Ref& parent, const std::strin
 
 int Tree::remove(std::uint64_t parent, const char* name, bool directory) {
   const std::lock_guard lock(names_);
+  if (is_ours(parent, name)) return EPERM;
   Ref inode;
   struct stat info {};
   if (const int error = find(parent, name, inode, info); error != 0) return error;
@@ -237,7 +271,7 @@ int Tree::remove(std::uint64_t parent, const char* name, bool directory) {
 
 int Tree::rename(std::uint64_t from, const char* name, std::uint64_t to, const char* new_name, unsigned flags) {
   const std::lock_guard lock(names_);
-  if (is_hidden(to, new_name)) return EPERM;
+  if (is_ours(from, name) || is_ours(to, new_name)) return EPERM;
   Ref inode;
   struct stat info {};
   if (const int error = find(from, name, inode, info); error != 0) return error;
@@ -316,6 +350,7 @@ void Tree::close_data(const Ref& file) {
 
 int Tree::open(const Ref& file) {
   const std::lock_guard lock(file->mutex);
+  if (file->ended) return ESTALE;
   if (const int error = open_data(*file); error != 0) return error;
   ++file->users;
   return 0;
@@ -324,6 +359,11 @@ int Tree::open(const Ref& file) {
 void Tree::close(const Ref& file) {
   const std::lock_guard lock(file->mutex);
   --file->users;
+  if (file->users == 0 && file->promised_in == limit_number_ && file->promised > 0) {
+    const std::int64_t charged = blocks(charged_end(*file));
+    file->promised = 0;
+    left_ += charged - blocks(charged_end(*file));
+  }
   close_data(file);
 }
 
@@ -336,22 +376,28 @@ void Tree::set_dirty(const Ref& file, bool dirty) {
   }
 }
 
-bool Tree::room_for(Inode& file, std::uint64_t end) const {
-  return !limited_ || blocks(end) - blocks(size_of(file.data)) <= std::max<std::int64_t>(left_, 0);
+std::uint64_t Tree::charged_end(const Inode& file) const {
+  return std::max(size_of(file.data), file.promised_in == limit_number_ ? file.promised : 0);
+}
+
+bool Tree::room_for(const Inode& file, std::uint64_t end) const {
+  const std::uint64_t charged = charged_end(file);
+  return !limited_ || end <= charged || blocks(end) - blocks(charged) <= std::max<std::int64_t>(left_, 0);
 }
 
 template <class Step>
 int Tree::change(const Ref& file, std::uint64_t end, Step step) {
   const std::lock_guard lock(file->mutex);
+  if (file->ended) return ESTALE;
   if (const int error = open_data(*file); error != 0) return error;
-  if (end > size_of(file->data) && !room_for(*file, end)) {
+  if (!room_for(*file, end)) {
     close_data(file);
     return ENOSPC;
   }
-  const std::int64_t before = blocks(size_of(file->data));
+  const std::int64_t before = blocks(charged_end(*file));
   const bool clean = file->changes.empty();
   const int error = step(*file);
-  left_ -= blocks(size_of(file->data)) - before;
+  left_ -= blocks(charged_end(*file)) - before;
   if (clean && !file->changes.empty()) set_dirty(file, true);
   close_data(file);
   return error;
@@ -362,7 +408,10 @@ int Tree::write(const Ref& file, const char* data, std::size_t size, std::uint64
 }
 
 int Tree::truncate(const Ref& file, std::uint64_t size) {
-  return change(file, 0, [&](Inode& inode) { return inode.changes.truncate(inode.data, size); });
+  return change(file, 0, [&](Inode& inode) {
+    inode.promised = 0;
+    return inode.changes.truncate(inode.data, size);
+  });
 }
 
 int Tree::allocate(const Ref& file, int mode, std::uint64_t offset, std::uint64_t length) {
@@ -427,34 +476,59 @@ void Tree::lose_contents(const Ref& file) {
   const std::lock_guard lock(file->mutex);
   if (file->changes.empty() || open_data(*file) != 0) return;
   std::mt19937_64 none;
-  const std::int64_t before = blocks(size_of(file->data));
+  const std::uint64_t seen = size_of(file->data);
   (void)file->changes.lose(file->data, LossMode::lost, none);
-  left_ -= blocks(size_of(file->data)) - before;
-  set_dirty(file, false);
+  (void)file->changes.truncate(file->data, seen);  // itself unsynced
+  set_dirty(file, !file->changes.empty());
   close_data(file);
+}
+
+void Tree::lose_dirty(LossMode mode, std::mt19937_64& random, LossReport& out) {
+  std::map<std::uint64_t, Ref> dirty;
+  {
+    const std::lock_guard lock(dirty_mutex_);
+    dirty.swap(dirty_);
+  }
+  for (const auto& [id, file] : dirty) {
+    const std::lock_guard lock(file->mutex);
+    file->ended = true;  // before anything else is written
+    if (file->changes.empty() || open_data(*file) != 0) continue;
+    const bool marker = file->key == marker_;
+    const std::int64_t before = blocks(size_of(file->data));
+    const Loss loss = file->changes.lose(file->data, marker ? LossMode::lost : mode, random);
+    left_ -= blocks(size_of(file->data)) - before;
+    close_data(file);
+    if (marker) continue;
+    out.contents.add(loss);
+    if (loss.changes > 0) ++out.files;
+  }
+}
+
+void Tree::end_files(LossReport& out) {
+  for (const auto& [id, inode] : by_id_) {
+    if (S_ISDIR(inode->type)) {
+      for (std::string& name : files_in(inode->handle)) out.names_of.emplace_back(id, std::move(name));
+      continue;
+    }
+    if (!S_ISREG(inode->type)) continue;
+    const std::lock_guard lock(inode->mutex);
+    inode->ended = true;
+    out.inodes.push_back(id);
+  }
+  out.names_of.emplace_back(kRoot, kMarker);
+  std::erase_if(by_key_, [](const auto& one) {
+    const Ref inode = one.second.lock();
+    return inode == nullptr || inode->ended;
+  });
 }
 
 LossReport Tree::lose(LossMode mode, std::uint64_t seed) {
   LossReport out;
   std::mt19937_64 random(seed);
   const std::lock_guard lock(names_);
-  std::map<std::uint64_t, Ref> dirty;
-  {
-    const std::lock_guard guard(dirty_mutex_);
-    dirty.swap(dirty_);
-  }
-  for (const auto& [id, file] : dirty) {
-    const std::lock_guard guard(file->mutex);
-    if (file->changes.empty() || open_data(*file) != 0) continue;
-    const std::int64_t before = blocks(size_of(file->data));
-    const Loss loss = file->changes.lose(file->data, mode, random);
-    left_ -= blocks(size_of(file->data)) - before;
-    close_data(file);
-    out.contents.add(loss);
-    if (loss.changes == 0) continue;
-    ++out.files;
-    out.inodes.push_back(id);
-  }
+  out.failure = ++failures_;
+  lose_dirty(mode, random, out);
+  end_files(out);
   // The names' journal is written in order whatever the mode: a disk that mixes it up has no file system any more.
   out.names_kept = mode == LossMode::lost ? 0 : random() % (journal_.size() + 1);
   while (journal_.size() > out.names_kept) {
@@ -484,11 +558,27 @@ Tree::Unsynced Tree::unsynced() {
 // ---- space
 
 void Tree::limit(std::uint64_t spare) {
+  ++limit_number_;
   left_ = static_cast<std::int64_t>(spare);
   limited_ = true;
 }
 
 void Tree::no_limit() { limited_ = false; }
+
+int Tree::promise(const Ref& file, bool at_end, std::uint64_t offset, std::uint64_t size) {
+  const std::lock_guard lock(file->mutex);
+  if (!limited_ || file->ended || open_data(*file) != 0) return 0;
+  const std::uint64_t charged = charged_end(*file);
+  const std::uint64_t end = (at_end ? charged : offset) + size;
+  const bool fits = room_for(*file, end);
+  if (fits && end > charged) {
+    left_ -= blocks(end) - blocks(charged);
+    file->promised = end;
+    file->promised_in = limit_number_;
+  }
+  close_data(file);
+  return fits ? 0 : ENOSPC;
+}
 
 bool Tree::space_left(std::uint64_t& bytes) const {
   bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(left_, 0));

@@ -10,6 +10,12 @@
 // What is removed or replaced waits in a hidden directory, the graveyard, until that is durable. Modes, owners and times are
 // not part of this: they are durable at once. All errors are errnos.
 //
+// A power failure ends the inodes of all regular files: what the kernel still holds of them, open files, sizes, pages that were
+// never sent here, belongs to the time before it. Whoever uses them meets ESTALE; looked up again, a file is another inode.
+//
+// The marker is a file of ours that can be opened by its name in the root and is in no listing. What is unsynced of it a power
+// failure always takes, and no report counts: by it anybody can see that there was one.
+//
 // Thread-safety: all methods from any thread. Lock order: names_, then the mutex of one file.
 
 #include <sys/stat.h>
@@ -30,6 +36,8 @@
 namespace ordeal::disk {
 
 inline constexpr const char* kGraveyard = ".ordeal-disk";
+inline constexpr const char* kMarker = ".ordeal-marker";
+inline constexpr std::size_t kMarkerBytes = 4096;  // zeros, but for what is unsynced
 
 // A file, a directory or anything else that has a name.
 struct Inode {
@@ -41,7 +49,9 @@ struct Inode {
   std::uint64_t id = 0;  // how the kernel calls it
   int handle = -1;       // O_PATH
   std::pair<dev_t, ino_t> key;
+  mode_t type = S_IFDIR;      // S_IFREG, …
   std::uint64_t lookups = 0;  // guarded by Tree::names_
+  std::atomic<bool> ended{false};  // by a power failure
   std::atomic<nlink_t> buried{0};  // how many of its names are in the graveyard
 
   // As programs are to see it; 0, or an errno.
@@ -50,6 +60,8 @@ struct Inode {
   std::mutex mutex;  // guards what follows
   int data = -1;     // open for reading and writing, while somebody has it open or something is unsynced
   int users = 0;
+  std::uint64_t promised = 0;          // the end of what programs were told there is room for, though it is not written yet
+  std::uint64_t promised_in = 0;       // which limit (Tree::limit_number_) that was
   Changes changes;
 };
 using Ref = std::shared_ptr<Inode>;
@@ -59,6 +71,7 @@ struct LossReport {
   std::uint64_t files = 0;       // whose contents were changed
   std::uint64_t names = 0;       // changes of names that were undone
   std::uint64_t names_kept = 0;  // unsynced ones that reached the disk all the same
+  std::uint64_t failure = 0;     // how many power failures there were, with this one
   std::vector<std::uint64_t> inodes;                         // the kernel must forget their contents
   std::vector<std::pair<std::uint64_t, std::string>> names_of;  // and these names, by directory
 };
@@ -104,7 +117,8 @@ class Tree {
 
   // What a power failure takes. REQUIRES: nobody changes anything at the moment, but by accident.
   [[nodiscard]] LossReport lose(LossMode mode, std::uint64_t seed);
-  // What a failed fsync takes: the file's unsynced contents.
+  // What a failed fsync takes: the file's unsynced contents. Its size stays what programs see, as it does where a kernel's
+  // write-back fails: what is beyond the synced end are zeros.
   void lose_contents(const Ref& file);
   // All that the kernel may have cached of.
   [[nodiscard]] std::vector<std::uint64_t> known();
@@ -118,8 +132,12 @@ class Tree {
   // From now on only `spare` bytes are left, until no_limit().
   void limit(std::uint64_t spare);
   void no_limit();
+  [[nodiscard]] bool is_limited() const { return limited_; }
   // The bytes that are left; false when there is no limit.
   [[nodiscard]] bool space_left(std::uint64_t& bytes) const;
+  // Sets aside what a write of `size` bytes will need that reaches the disk later; at `offset`, or at the end. ENOSPC when
+  // there is not so much. Until the file is truncated or nobody has it open.
+  [[nodiscard]] int promise(const Ref& file, bool at_end, std::uint64_t offset, std::uint64_t size);
 
  private:
   struct NameChange {
@@ -142,7 +160,11 @@ class Tree {
   void undo(const NameChange& change);
   [[nodiscard]] int open_data(Inode& file) const;      // its mutex is held
   void close_data(const Ref& file);                    // its mutex is held
-  [[nodiscard]] bool room_for(Inode& file, std::uint64_t end) const;
+  [[nodiscard]] std::uint64_t charged_end(const Inode& file) const;  // its mutex is held
+  [[nodiscard]] bool room_for(const Inode& file, std::uint64_t end) const;
+  void lose_dirty(LossMode mode, std::mt19937_64& random, LossReport& out);
+  void end_files(LossReport& out);                                   // names_ is held
+  [[nodiscard]] int make_marker();
   template <class Step>
   int change(const Ref& file, std::uint64_t end, Step step);
   void set_dirty(const Ref& file, bool dirty);
@@ -160,7 +182,11 @@ class Tree {
   std::mutex dirty_mutex_;
   std::map<std::uint64_t, Ref> dirty_;  // files with unsynced contents, by id
 
+  std::pair<dev_t, ino_t> marker_;
+  std::atomic<std::uint64_t> failures_{0};
+
   std::atomic<bool> limited_{false};
+  std::atomic<std::uint64_t> limit_number_{0};
   std::atomic<std::int64_t> left_{0};  // bytes, while limited
 };
 

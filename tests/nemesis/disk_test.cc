@@ -111,7 +111,7 @@ TEST_F(DiskTest, APowerLossThatFindsEverythingSyncedTakesNothing) {
   lay();
   data("echo a >a && sync a");
   const auto loss = inject("power-loss");
-  expect(loss->confirm(in(5)), true, "nothing was unsynced that could be lost");
+  expect(loss->confirm(in(5)), true, "of the target nothing was unsynced: 0 bytes were lost");
   EXPECT_EQ(data("cat a"), "a\n");
   take_away();
   EXPECT_EQ(left_behind(), "");
