@@ -38,7 +38,9 @@ class DiskFault final : public ProcessInjection {
 
   std::vector<Undo> undo() const override {
     std::vector<Undo> out;
-    for (const std::size_t node : selection_.nodes) out.push_back({name(node), tell_disks_script(id_, directories(node), {"clear", id_})});
+    for (const std::size_t node : selection_.nodes) {
+      out.push_back({name(node), undo_and_revive(node, tell_disks_script(id_, directories(node), {"clear", id_}))});
+    }
     return out;
   }
   bool takes_stopped() const override { return true; }

@@ -91,7 +91,9 @@ class Quota final : public DiskFull {
 
   std::vector<Undo> undo() const override {
     std::vector<Undo> out;
-    for (const std::size_t node : selection_.nodes) out.push_back({name(node), tell_disks_script(id_, directories(node), {"clear", id_})});
+    for (const std::size_t node : selection_.nodes) {
+      out.push_back({name(node), undo_and_revive(node, tell_disks_script(id_, directories(node), {"clear", id_}))});
+    }
     return out;
   }
 
@@ -114,7 +116,9 @@ class Balloon final : public DiskFull {
 
   std::vector<Undo> undo() const override {
     std::vector<Undo> out;
-    for (const std::size_t node : selection_.nodes) out.push_back({name(node), fmt::format("rm -f {0}; [ ! -e {0} ]", balloon(node))});
+    for (const std::size_t node : selection_.nodes) {
+      out.push_back({name(node), undo_and_revive(node, fmt::format("rm -f {0}; [ ! -e {0} ]", balloon(node)))});
+    }
     return out;
   }
 

@@ -39,7 +39,13 @@ class PowerLoss final : public ProcessInjection {
   }
 
   // What is lost is lost; to start the system again is the target's business.
-  std::vector<Undo> undo() const override { return {}; }
+  std::vector<Undo> undo() const override {
+    std::vector<Undo> out;
+    for (const std::size_t node : selection_.nodes) {
+      if (std::string script = revive_script(node); !script.empty()) out.push_back({name(node), std::move(script)});
+    }
+    return out;
+  }
   bool takes_stopped() const override { return true; }
 
   Result<void> inject(Deadline deadline) override {

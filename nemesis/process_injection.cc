@@ -166,6 +166,11 @@ std::string ProcessInjection::revive_script(std::size_t node) const {
   return script.empty() ? "" : "umask 022\ncd /\n" + script;
 }
 
+std::string ProcessInjection::undo_and_revive(std::size_t node, const std::string& script) const {
+  const std::string revive = revive_script(node);
+  return revive.empty() ? script : fmt::format("(\n{}\n) || exit 1\n{}", script, revive);
+}
+
 std::vector<Undo> EndingInjection::undo() const {
   std::vector<Undo> out;
   for (const std::size_t node : selection_.nodes) {

@@ -57,6 +57,8 @@ class ProcessInjection : public Injection {
   Result<void> start_again() const;
   // For an undo script: does that on the node, without a controller. Empty when the target has no command for it.
   std::string revive_script(std::size_t node) const;
+  // An undo script that does that last: for faults of which the target may have ended.
+  std::string undo_and_revive(std::size_t node, const std::string& script) const;
 
   Cluster& cluster_;
   Target& target_;

@@ -297,11 +297,7 @@ class Limit final : public AgentInjection {
   }
 
  private:
-  std::string undo_on(std::size_t node) const override {
-    const std::string revive = revive_script(node);
-    const std::string raise = AgentInjection::undo_on(node);
-    return revive.empty() ? raise : fmt::format("(\n{}\n) || exit 1\n{}", raise, revive);
-  }
+  std::string undo_on(std::size_t node) const override { return undo_and_revive(node, AgentInjection::undo_on(node)); }
   std::vector<std::string> parameters() const override {
     return {files_ ? "files" : "memory", std::to_string(spare_)};
   }

@@ -128,6 +128,21 @@ int start(const Words& words) {
   return status;
 }
 
+// The program that serves the disk.
+struct Serving {
+  int process = 0;
+  std::uint64_t started = 0;
+  [[nodiscard]] bool runs() const {
+    const agent::ProcessStatus status = agent::status_of(process);
+    return process != 0 && status.alive() && status.started == started;
+  }
+};
+Serving serving(const std::string& folder, const std::string& number) {
+  const Words who = agent::split(agent::read_file(folder + "/" + number + "/background"), " \n");
+  if (who.size() < 2) return {};
+  return {static_cast<int>(agent::to_integer(who[0])), static_cast<std::uint64_t>(agent::to_integer(who[1]))};
+}
+
 int evict(const Words& words) {
   static constexpr int kWaitMs = 2000;
   const std::string& folder = words[0];
@@ -137,7 +152,7 @@ int evict(const Words& words) {
   std::string answer;
   (void)tell(socket_of(folder, words[1]), "calm", answer);
   bool all_gone = true;
-  for (const int process : end_users(device, kWaitMs, all_gone)) std::printf("%d\n", process);
+  for (const int process : end_users(device, serving(folder, words[1]).process, kWaitMs, all_gone)) std::printf("%d\n", process);
   if (all_gone) return 0;
   std::fprintf(stderr, "ordeal-disk: somebody who has files of %s open cannot be ended\n", words[2].c_str());
   return 1;
@@ -152,14 +167,9 @@ int stop(const Words& words) {
     if (::umount2(directory.c_str(), MNT_DETACH) != 0) return fail("unmounting " + directory);
   }
   // Unless somebody still has a file open, it ends now.
-  const Words who = agent::split(agent::read_file(folder + "/" + words[1] + "/background"), " \n");
-  const auto runs = [&] {
-    if (who.size() < 2) return false;
-    const agent::ProcessStatus status = agent::status_of(static_cast<int>(agent::to_integer(who[0])));
-    return status.alive() && status.started == static_cast<std::uint64_t>(agent::to_integer(who[1]));
-  };
-  for (int i = 0; i < 100 && runs(); ++i) agent::pause_ns(10'000'000);
-  if (runs()) return 0;
+  const Serving server = serving(folder, words[1]);
+  for (int i = 0; i < 100 && server.runs(); ++i) agent::pause_ns(10'000'000);
+  if (server.runs()) return 0;
   // It was killed: nothing in its graveyard is wanted.
   const int root = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   struct stat info {};

@@ -48,13 +48,13 @@ bool uses(int process, const std::string& device) {
 
 }  // namespace
 
-std::vector<int> end_users(const std::string& device, int wait_ms, bool& all_gone) {
+std::vector<int> end_users(const std::string& device, int server, int wait_ms, bool& all_gone) {
   std::vector<int> out;
   const std::int64_t until = agent::monotonic_ns() + wait_ms * std::int64_t{1'000'000};
   do {
     all_gone = true;
     for (const int process : agent::all_processes()) {
-      if (process == ::getpid() || !agent::status_of(process).alive() || !uses(process, device)) continue;
+      if (process == ::getpid() || process == server || !agent::status_of(process).alive() || !uses(process, device)) continue;
       all_gone = false;
       (void)::kill(process, SIGKILL);
       if (std::find(out.begin(), out.end(), process) == out.end()) out.push_back(process);
