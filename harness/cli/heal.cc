@@ -17,6 +17,9 @@ namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(60);
 
+// Nodes made for a run die with their controller, and everything in force on them with them.
+bool vanishes(const std::string& nodes) { return nodes.starts_with("local:") || nodes.starts_with("docker:"); }
+
 Result<HealReport> heal_run(const std::string& run) {
   const std::string path = std::filesystem::is_directory(run) ? run + "/ledger.jsonl" : run;
   if (std::filesystem::is_directory(run) && !std::filesystem::exists(path)) {
@@ -26,16 +29,19 @@ Result<HealReport> heal_run(const std::string& run) {
   auto ledger = read_ledger(path);
   if (!ledger) {
     Error error = ledger.error();
-    if (error.code == ErrorCode::not_found) error.code = ErrorCode::usage;
+    if (error.code == ErrorCode::not_found || error.code == ErrorCode::io) error.code = ErrorCode::usage;
     return fail(error);
   }
+  if (ledger->torn > 0) {
+    say(fmt::format("{}: skipped {} that cannot be read; whoever writes it and is killed leaves one", path,
+                    ledger->torn == 1 ? "a line" : fmt::format("{} lines", ledger->torn)));
+  }
   if (ledger->open.empty()) return HealReport{};
-  if (ledger->nodes.starts_with("local:")) {
-    // Local nodes die with their controller, and everything in force on them with them.
+  if (vanishes(ledger->nodes)) {
     HealReport report;
     for (const auto& entry : ledger->open) {
       for (const auto& undo : entry.undo) {
-        report.steps.push_back({entry.id, undo.node, true, "the local node is gone, and the fault with it"});
+        report.steps.push_back({entry.id, undo.node, true, "the node is gone, and the fault with it"});
       }
     }
     return report;
@@ -58,8 +64,8 @@ int heal(const HealCommand& command) {
     complain({ErrorCode::usage, "give a run's directory or --nodes, not both"});
     return kUsage;
   }
-  if (command.nodes.starts_with("local:")) {
-    complain({ErrorCode::usage, "--nodes local:N would bring up new nodes; for a cluster of `ordeal nodes up` give ssh:FILE with "
+  if (vanishes(command.nodes)) {
+    complain({ErrorCode::usage, "--nodes " + command.nodes + " would bring up new nodes; for a cluster of `ordeal nodes up` give ssh:FILE with "
                                 "its inventory (ordeal nodes status)"});
     return kUsage;
   }

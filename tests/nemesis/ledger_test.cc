@@ -141,6 +141,13 @@ TEST_F(LedgerTest, AFileThatIsNoLedgerIsRefused) {
   EXPECT_EQ(read_ledger(path_).error().code, ErrorCode::not_found);
   append_raw(R"({"entry":"open","id":"x","undo":[]})" "\n");
   EXPECT_EQ(read_ledger(path_).error().code, ErrorCode::input);
+  for (const char* other : {"some text", "some text\n", "{\"a\":1}\n", "{\"a\":1}x", "line\nline\n", "\x1f\x8b\x08"}) {
+    std::ofstream(path_, std::ios::trunc) << other;
+    const auto read = read_ledger(path_);
+    ASSERT_FALSE(read) << "nothing would seem to be in force: " << other;
+    EXPECT_EQ(read.error().code, ErrorCode::input);
+    EXPECT_THAT(read.error().message, HasSubstr(path_));
+  }
 }
 
 TEST_F(LedgerTest, AFolderThatIsNotThereIsAnErrorOfIo) {
