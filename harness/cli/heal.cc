@@ -30,12 +30,11 @@ Result<HealReport> heal_run(const std::string& run) {
     return fail(error);
   }
   if (ledger->open.empty()) return HealReport{};
-  if (ledger->nodes.starts_with("local:")) {
-    // Local nodes die with their controller, and everything in force on them with them.
+  if (nodes::are_made_for_run(ledger->nodes)) {
     HealReport report;
     for (const auto& entry : ledger->open) {
       for (const auto& undo : entry.undo) {
-        report.steps.push_back({entry.id, undo.node, true, "the local node is gone, and the fault with it"});
+        report.steps.push_back({entry.id, undo.node, true, "the node was made for the run and is gone, and the fault with it"});
       }
     }
     return report;
@@ -58,9 +57,10 @@ int heal(const HealCommand& command) {
     complain({ErrorCode::usage, "give a run's directory or --nodes, not both"});
     return kUsage;
   }
-  if (command.nodes.starts_with("local:")) {
-    complain({ErrorCode::usage, "--nodes local:N would bring up new nodes; for a cluster of `ordeal nodes up` give ssh:FILE with "
-                                "its inventory (ordeal nodes status)"});
+  if (nodes::are_made_for_run(command.nodes)) {
+    complain({ErrorCode::usage, fmt::format("--nodes {} would bring up new nodes: those of a run vanish with it, and all that was "
+                                            "done to them. For a cluster of `ordeal nodes up` give ssh:FILE with its inventory "
+                                            "(ordeal nodes status)", command.nodes)});
     return kUsage;
   }
   auto report = command.nodes.empty() ? heal_run(command.run.empty() ? "store/latest" : command.run)

@@ -113,6 +113,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"list", {"list", "fault"}, 64, "did you mean \"faults\"?"},
         BadInput{"report", {"report", "/tmp"}, 64, "plan.json"},
         BadInput{"heal", {"heal", "/tmp"}, 64, "no run's directory"},
+        BadInput{"heal_new_nodes", {"heal", "--nodes", "local:3"}, 64, "would bring up new nodes"},
+        BadInput{"heal_new_containers", {"heal", "--nodes", "docker:3"}, 64, "would bring up new nodes"},
         BadInput{"serve", {"serve", "/nonexistent"}, 64, "no directory"}),
     [](const auto& bad) { return bad.param.name; });
 
