@@ -199,6 +199,7 @@ FaultFactory clock_fault() {
   out.options = wrong_clock_options(out.name, WrongClockRange());
   out.options.insert(out.options.begin(), process_nodes_option(out.name));
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "clock"); };
+  out.needs = [](const Options&) { return std::vector{NodeNeed::agent, NodeNeed::trace}; };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     auto wrong = draw_wrong(context.options, "clock", WrongClockRange(), random);
     return plan_on_nodes<ClockFault>(context, "clock.nodes", random, std::move(wrong));

@@ -141,13 +141,16 @@ class SlowClose final : public ConnectionFault {
   std::string wanted_end() const override { return "hung"; }
 };
 
-std::string needs(const char* modules) {
+std::string needs_text(const char* modules) {
   return link_help() +
          fmt::format("Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables. Needs on the nodes: root or sudo, "
                      "iptables{}, and for the proof a TCP port that probes may use between the nodes and a 64-bit Linux of "
                      "the controller's kind of processor. Connections that a node forwards (to containers behind it) are "
                      "not touched.", modules);
 }
+
+// The agent runs the probes.
+std::vector<NodeNeed> needs(const Options&) { return {NodeNeed::packet_filter, NodeNeed::agent}; }
 
 }  // namespace
 
@@ -158,13 +161,14 @@ FaultFactory reset_fault() {
       "TCP connections between nodes are reset while they are in use, those that are open already and fresh ones: a part "
       "of the packets is answered with a reset and dropped. Proof: connections between the nodes that were opened and then "
       "reset. " +
-      needs(" with REJECT and statistic");
+      needs_text(" with REJECT and statistic");
   out.options = link_options("reset", 47087);
   out.options.insert(out.options.begin() + 1,
                      {"reset.percent", OptionSpec::Type::real, 0.0,
                       "of the packets that are answered so; 100: no connection survives its first message; 0: drawn, 1 to 10",
                       0.0, 100.0});
   out.inapplicable = [](const FaultContext& context) { return link_problem(context, "reset"); };
+  out.needs = needs;
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {
     auto links = draw_links(context, "reset", random);
     if (!links) return fail(links.error());
@@ -182,9 +186,10 @@ FaultFactory slow_close_fault() {
       "The end of TCP connections between nodes does not arrive: packets with FIN or RST are dropped, so that the other end "
       "takes the connection for open until the fault is healed and the end is sent again, and a closed port is silent "
       "instead of refusing. Proof: connections that one end has closed and the other has not. " +
-      needs("");
+      needs_text("");
   out.options = link_options("slow-close", 47088);
   out.inapplicable = [](const FaultContext& context) { return link_problem(context, "slow-close"); };
+  out.needs = needs;
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {
     auto links = draw_links(context, "slow-close", random);
     if (!links) return fail(links.error());

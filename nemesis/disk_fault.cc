@@ -151,6 +151,7 @@ FaultFactory disk_fault() {
     return disk_problem(context);
   };
   out.plan = plan;
+  out.needs = disk_needs;
   out.groundwork = [](const Options&) { return &disk_groundwork(); };
   return out;
 }

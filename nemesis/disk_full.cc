@@ -180,6 +180,9 @@ FaultFactory disk_full_fault() {
     if (context.options.string("disk-full.mechanism") == "balloon") return plan_on_nodes<Balloon>(context, "disk-full.nodes", random, spare);
     return plan_on_nodes<Quota>(context, "disk-full.nodes", random, spare);
   };
+  out.needs = [](const Options& options) {
+    return options.string("disk-full.mechanism") == "balloon" ? std::vector<NodeNeed>() : disk_needs(options);
+  };
   out.groundwork = [](const Options& options) -> const Groundwork* {
     return options.string("disk-full.mechanism") == "balloon" ? nullptr : &disk_groundwork();
   };

@@ -92,6 +92,8 @@ std::string disk_problem(const FaultContext& context) {
   return context.cluster.nodes.empty() ? fmt::format("target {} has no nodes", context.target.name()) : "";
 }
 
+std::vector<NodeNeed> disk_needs(const Options&) { return {NodeNeed::agent, NodeNeed::fuse}; }
+
 std::string tell_disks_script(std::string_view id, const std::vector<std::string>& directories,
                               const std::vector<std::string>& words) {
   // Exit code 2: nobody is there, and so no fault either.

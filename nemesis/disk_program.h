@@ -18,6 +18,9 @@ namespace ordeal {
 // For FaultFactory::inapplicable of a fault that works on the target's data: empty, or why it does not know where that is.
 [[nodiscard]] std::string disk_problem(const FaultContext& context);
 
+// FaultFactory::needs of a fault that works with the disk.
+[[nodiscard]] std::vector<NodeNeed> disk_needs(const Options& options);
+
 // A script that says `words` to the node's disks (nemesis/disk/control.h) and prints their answers. As part of an undo script
 // it succeeds when the disks are not there any more. `id` is that of any fault of the run.
 [[nodiscard]] std::string tell_disks_script(std::string_view id, const std::vector<std::string>& directories,

@@ -198,6 +198,11 @@ FaultFactory dns_fault() {
     const std::string problem = selector_problem(context.options.string("dns.nodes"), context);
     return problem.empty() ? "" : "dns.nodes: " + problem;
   };
+  out.needs = [](const Options& options) {
+    std::vector<NodeNeed> all = {NodeNeed::packet_filter, NodeNeed::agent};
+    if (options.string("dns.answer") != "silence") all.push_back(NodeNeed::packet_queue);
+    return all;
+  };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {
     auto selection = select_nodes(context.options.string("dns.nodes"), context, random);
     if (!selection) return fail(selection.error());

@@ -58,8 +58,8 @@ struct WantedFaults {
 };
 [[nodiscard]] Result<WantedFaults> wanted_faults(const std::vector<std::string>* named, const std::string& timeline);
 
-// Opens the ledger; touches no node. The cluster, target and options of `context` and the factories are borrowed and
-// must outlive the nemesis. Errors: usage, when a fault or a trigger does not apply to this target or cluster, or an
+// Looks whether the nodes have what the faults need, and opens the ledger; changes nothing on the nodes. The cluster, target and options of `context` and the factories are borrowed and
+// must outlive the nemesis. Errors: of nodes that cannot be asked; usage, when a fault or a trigger does not apply to this target or cluster, or an
 // option makes no sense; io.
 [[nodiscard]] Result<std::unique_ptr<Nemesis>> make_driver(DriverOptions options, const FaultContext& context,
                                                            std::vector<const FaultFactory*> faults);

@@ -236,6 +236,7 @@ FaultFactory host_clock_fault() {
                      {process_nodes_option(out.name),
                       {"host-clock.own", OptionSpec::Type::boolean, false, "the nodes are machines whose clock may be set"}});
   out.inapplicable = problem_of;
+  out.needs = [](const Options&) { return std::vector{NodeNeed::agent, NodeNeed::own_clock}; };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {
     auto wrong = draw_wrong(context.options, "host-clock", kRange, random);
     auto selection = select_nodes(context.options.string("host-clock.nodes"), context, random);

@@ -7,6 +7,7 @@
 
 #include "checkers/base/catalogue.h"
 #include "nemesis/catalogue.h"
+#include "nemesis/node_needs.h"
 #include "nemesis/timeline.h"
 
 namespace ordeal {
@@ -14,8 +15,16 @@ namespace {
 
 tl::unexpected<Error> usage(std::string message) { return fail(ErrorCode::usage, std::move(message)); }
 
-std::string problem_of(const FaultFactory& fault, const FaultContext& context) {
-  return fault.inapplicable == nullptr ? "" : fault.inapplicable(context);
+// To look at all nodes, among them some that must be connected to first.
+constexpr auto kLookTimeout = std::chrono::seconds(30);
+
+// Why a fault cannot be injected here, or nothing. Errors: of nodes that cannot be asked.
+Result<std::string> problem_of(const FaultFactory& fault, const FaultContext& context, NodeNeeds& nodes) {
+  if (fault.inapplicable != nullptr) {
+    if (std::string problem = fault.inapplicable(context); !problem.empty()) return problem;
+  }
+  if (fault.needs == nullptr) return std::string();
+  return nodes.missing(fault.needs(context.options), std::chrono::steady_clock::now() + kLookTimeout);
 }
 
 // nemesis.schedule, "auto" resolved. Errors: usage.
@@ -52,12 +61,17 @@ Result<Quiet> quiet_of(const DriverOptions& options) {
 
 // Faults in lanes of their own, by chance or in turns.
 Result<void> add_faults(Lanes& lanes, const DriverOptions& options, const FaultContext& context,
-                        std::vector<const FaultFactory*> faults) {
-  std::erase_if(faults, [&](const FaultFactory* fault) {
-    const std::string problem = problem_of(*fault, context);
-    if (!problem.empty()) lanes.inapplicable.emplace_back(fault->name, problem);
-    return !problem.empty();
-  });
+                        std::vector<const FaultFactory*> wanted, NodeNeeds& nodes) {
+  std::vector<const FaultFactory*> faults;
+  for (const FaultFactory* fault : wanted) {
+    auto problem = problem_of(*fault, context, nodes);
+    if (!problem) return fail(problem.error());
+    if (problem->empty()) {
+      faults.push_back(fault);
+    } else {
+      lanes.inapplicable.emplace_back(fault->name, *std::move(problem));
+    }
+  }
   if (!lanes.inapplicable.empty() && (!options.skip_inapplicable || faults.empty())) {
     const auto& [name, problem] = lanes.inapplicable.front();
     return usage(fmt::format("fault {}: {}", name, problem));
@@ -100,7 +114,7 @@ Result<void> add_triggers(Lanes& lanes, const DriverOptions& options, const Faul
 }
 
 Result<Lane> lane_of(const TimelineEntry& entry, std::size_t number, const FaultContext& context,
-                     const std::vector<const FaultFactory*>& faults) {
+                     const std::vector<const FaultFactory*>& faults, NodeNeeds& nodes) {
   const auto where = [&] { return fmt::format("nemesis.timeline, entry {} ({})", number, entry.fault); };
   Lane lane;
   for (const FaultFactory* fault : faults) {
@@ -112,9 +126,9 @@ Result<Lane> lane_of(const TimelineEntry& entry, std::size_t number, const Fault
     if (auto set = own->set(key, text, "timeline"); !set) return fail(set.error().during(where()));
   }
   FaultContext with_own{context.cluster, context.target, *own, context.id, {}};
-  if (const std::string problem = problem_of(*lane.fault, with_own); !problem.empty()) {
-    return usage(where() + ": " + problem);
-  }
+  const auto why_not = problem_of(*lane.fault, with_own, nodes);
+  if (!why_not) return fail(why_not.error());
+  if (!why_not->empty()) return usage(where() + ": " + *why_not);
   lane.options = std::move(own);
   lane.after_s = entry.after_s;
   if (entry.when.empty()) return lane;
@@ -126,7 +140,7 @@ Result<Lane> lane_of(const TimelineEntry& entry, std::size_t number, const Fault
 }
 
 Result<std::vector<ScriptedTimes>> add_timeline(Lanes& lanes, const DriverOptions& options, const FaultContext& context,
-                                                const std::vector<const FaultFactory*>& faults) {
+                                                const std::vector<const FaultFactory*>& faults, NodeNeeds& nodes) {
   auto timeline = parse_timeline(options.timeline);
   if (!timeline) return fail(timeline.error());
   if (options.swarm) return usage("nemesis.swarm draws among lanes; a timeline says itself what is injected");
@@ -137,7 +151,7 @@ Result<std::vector<ScriptedTimes>> add_timeline(Lanes& lanes, const DriverOption
       return usage(fmt::format("nemesis.timeline, entry {} ({}): it begins at {} s, but the run is over after {} s",
                                times.size() + 1, entry.fault, entry.at_s, options.time_limit_s));
     }
-    auto lane = lane_of(entry, times.size() + 1, context, faults);
+    auto lane = lane_of(entry, times.size() + 1, context, faults, nodes);
     if (!lane) return fail(lane.error());
     lanes.all.push_back(*std::move(lane));
     times.push_back({entry.at_s, entry.duration_s < 0 ? options.duration_s : entry.duration_s, entry.every_s, entry.times});
@@ -155,13 +169,14 @@ Result<Lanes> make_lanes(const DriverOptions& options, const FaultContext& conte
   auto quiet = quiet_of(options);
   if (!quiet) return fail(quiet.error());
   out.quiet = *quiet;
+  NodeNeeds nodes(context.cluster);
   if (out.kind == "scripted") {
-    auto times = add_timeline(out, options, context, faults);
+    auto times = add_timeline(out, options, context, faults, nodes);
     if (!times) return fail(times.error());
     out.schedule = Schedule::scripted(options.seed, *std::move(times));
     return out;
   }
-  if (auto added = add_faults(out, options, context, faults); !added) return fail(added.error());
+  if (auto added = add_faults(out, options, context, faults, nodes); !added) return fail(added.error());
   if (auto added = add_triggers(out, options, context); !added) return fail(added.error());
   const std::size_t count = out.all.size();
   out.schedule = out.kind == "periodic"

@@ -41,7 +41,8 @@ struct Lanes {
   [[nodiscard]] Value describe() const;
 };
 
-// Borrows the factories and, unless a timeline changes them, the context's options. Errors: usage.
+// Borrows the factories and, unless a timeline changes them, the context's options. Asks the nodes for what the faults
+// need there. Errors: usage; of nodes that cannot be asked.
 [[nodiscard]] Result<Lanes> make_lanes(const DriverOptions& options, const FaultContext& context,
                                        const std::vector<const FaultFactory*>& faults);
 

@@ -322,7 +322,7 @@ double draw_scale(std::mt19937_64& random, double least, double most) {
   return least * std::pow(most / least, draw_between(random, 0, 1));
 }
 
-std::string needs() {
+std::string needs_text() {
   return link_help() +
          "Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables leads them to an agent (NFQUEUE), which says "
          "what becomes of each; should the agent die, they pass. Needs on the nodes: root or sudo, iptables with the target "
@@ -345,6 +345,12 @@ bool wants_netem(const Options& options, std::string_view fault) {
   return options.string(fmt::format("{}.mechanism", fault)) == "netem";
 }
 
+// The agent also runs the probes.
+std::vector<NodeNeed> packet_needs(const Options& options, std::string_view fault) {
+  if (wants_netem(options, fault)) return {NodeNeed::agent};
+  return {NodeNeed::packet_filter, NodeNeed::packet_queue, NodeNeed::agent};
+}
+
 std::string packet_problem(const FaultContext& context, std::string_view fault) {
   if (wants_netem(context.options, fault) && !context.options.string(fmt::format("{}.ports", fault)).empty()) {
     return fmt::format("{0}.mechanism=netem does not know ports; use {0}.mechanism=agent", fault);
@@ -354,7 +360,7 @@ std::string packet_problem(const FaultContext& context, std::string_view fault) 
 
 FaultFactory packet_fault(std::string name, std::string what, std::vector<OptionSpec> options, int probe_port) {
   FaultFactory out;
-  out.help = what + " " + needs();
+  out.help = what + " " + needs_text();
   out.options = link_options(name, probe_port);
   out.options.insert(out.options.begin() + 1, options.begin(), options.end());
   out.name = std::move(name);
@@ -409,6 +415,7 @@ FaultFactory latency_fault() {
        mechanism_option("latency")},
       47081);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "latency"); };
+  out.needs = [](const Options& options) { return packet_needs(options, "latency"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     return plan_fault(context, "latency", random, [&](Links links, Effect effect) {
       const double drawn_ms = draw_scale(random, 10, 500);
@@ -452,6 +459,7 @@ FaultFactory loss_fault() {
        mechanism_option("loss")},
       47082);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "loss"); };
+  out.needs = [](const Options& options) { return packet_needs(options, "loss"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     const double burst = context.options.real("loss.burst");
     // The chain of two states: into the one that loses, and out of it (as in nemesis/agent/packet_effect.cc).
@@ -470,6 +478,7 @@ FaultFactory duplicate_fault() {
                                   "Packets between nodes arrive twice. Proof: numbered datagrams of which some come again.",
                                   {percent_option("duplicate", "doubled", "5 to 50", 100), mechanism_option("duplicate")}, 47083);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "duplicate"); };
+  out.needs = [](const Options& options) { return packet_needs(options, "duplicate"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     return plan_share(context, "duplicate", random, 5, 50, "duplicate", Share::Kind::duplicate,
                       [](double percent) { return fmt::format("duplicate {:.4f}%", percent); });
@@ -487,6 +496,7 @@ FaultFactory reorder_fault() {
        mechanism_option("reorder")},
       47084);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "reorder"); };
+  out.needs = [](const Options& options) { return packet_needs(options, "reorder"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     const double drawn_s = draw_scale(random, 0.005, 0.05);
     const double wanted_s = context.options.seconds("reorder.by");
@@ -520,6 +530,7 @@ FaultFactory corrupt_fault() {
     }
     return packet_problem(context, "corrupt");
   };
+  out.needs = [](const Options& options) { return packet_needs(options, "corrupt"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     const bool repaired = context.options.string("corrupt.checksum") == "repaired";
     return plan_share(context, "corrupt", random, 1, 20, "corrupt",
@@ -538,6 +549,7 @@ FaultFactory bandwidth_fault() {
        {"bandwidth.buffer", Type::duration, 0.2, "the longest wait", 0.05, 10.0}},
       47086);
   out.inapplicable = [](const FaultContext& context) { return link_problem(context, "bandwidth"); };
+  out.needs = [](const Options&) { return std::vector{NodeNeed::packet_filter, NodeNeed::packet_queue, NodeNeed::agent}; };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     return plan_fault(context, "bandwidth", random, [&](Links links, Effect effect) {
       const auto drawn = static_cast<std::int64_t>(draw_scale(random, 100, 10'000));

@@ -417,6 +417,11 @@ FaultFactory partition_fault() {
        "TCP port on the nodes to which the proving connections go; it may be closed, but not silent", 1, 65535},
   };
   out.inapplicable = inapplicable;
+  out.needs = [](const Options& options) {
+    std::vector<NodeNeed> all = {NodeNeed::packet_filter, NodeNeed::connect};
+    if (options.seconds("partition.flap") > 0) all.insert(all.end(), {NodeNeed::packet_queue, NodeNeed::agent});
+    return all;
+  };
   out.plan = plan;
   return out;
 }

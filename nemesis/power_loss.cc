@@ -147,6 +147,7 @@ FaultFactory power_loss_fault() {
     const std::string asked = context.options.string("power-loss.kind");
     return plan_on_nodes<PowerLoss>(context, "power-loss.nodes", random, asked == "random" ? drawn : asked, seed);
   };
+  out.needs = disk_needs;
   out.groundwork = [](const Options&) { return &disk_groundwork(); };
   return out;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <sstream>
 
 #include "nemesis/agent_program.h"
@@ -71,12 +72,16 @@ struct Share {
 
 class Slow final : public AgentInjection {
  public:
-  Slow(const FaultContext& context, Selection selection, std::string mechanism, std::int64_t percent, std::int64_t period_ms)
+  // `of_usage`: a quota is so many percent of what the processes used before, so that it is felt.
+  Slow(const FaultContext& context, Selection selection, std::string mechanism, std::int64_t percent, bool of_usage,
+       std::int64_t period_ms)
       : AgentInjection(context, std::move(selection), "slow"),
         wanted_(std::move(mechanism)),
         percent_(percent),
+        of_usage_(of_usage),
         period_ms_(period_ms),
         groups_(context.cluster.size()),
+        quotas_(context.cluster.size(), percent),
         unfelt_(context.cluster.size()) {}
 
   Value describe() const override {
@@ -89,10 +94,16 @@ class Slow final : public AgentInjection {
                                                  : "held for a part of each period (ptrace)");
     }
     out.set("mechanism", std::move(mechanisms));
+    if (!of_usage_) return out;
+    Value quotas = Value::map();
+    for (const auto& [node, processes] : processes_) {
+      if (has_quota(node)) quotas.set(name(node), quotas_[node]);
+    }
+    if (!quotas.entries().empty()) out.set("quota_percent", std::move(quotas));
     return out;
   }
 
-  // Finds out which nodes have quotas.
+  // Finds out which nodes have quotas, and what the processes use.
   Result<void> prepare(Deadline deadline) override {
     if (auto done = ProcessInjection::prepare(deadline); !done) return done;
     if (wanted_ == "held") return {};
@@ -101,8 +112,14 @@ class Slow final : public AgentInjection {
                           root_script(cgroup_find_script(CgroupUse::quota, id_, processes_.at(node)), deadline));
       if (!found) return fail(found.error());
       groups_[node] = parse_cgroups(*found);
-      if (wanted_ == "auto" || has_quota(node)) return {};
-      return fail(ErrorCode::unsupported, "slow.mechanism=quota: " + groups_[node].problem);
+      if (wanted_ == "quota" && !has_quota(node)) {
+        return fail(ErrorCode::unsupported, "slow.mechanism=quota: " + groups_[node].problem);
+      }
+      if (!of_usage_ || !has_quota(node)) return {};
+      auto share = measure_share(node, deadline);
+      if (!share) return fail(share.error());
+      quotas_[node] = std::max<std::int64_t>(1, std::llround(share->used * static_cast<double>(percent_)));
+      return {};
     });
   }
 
@@ -141,7 +158,7 @@ class Slow final : public AgentInjection {
   Result<void> inject_on(std::size_t node, Deadline deadline) override {
     if (!has_quota(node)) return AgentInjection::inject_on(node, deadline);
     auto done = run_ok(cluster_.at(node),
-                       root_script(quota_script(groups_[node], processes_.at(node), percent_, period_ms_), deadline));
+                       root_script(quota_script(groups_[node], processes_.at(node), quotas_[node], period_ms_), deadline));
     if (!done) return fail(done.error());
     return {};
   }
@@ -163,9 +180,9 @@ class Slow final : public AgentInjection {
     if (!unfelt_[node].empty() && std::chrono::steady_clock::now() + kShareTakes > deadline) return Observation{false, unfelt_[node]};
     auto share = measure_share(node, deadline);
     if (!share) return fail(share.error());
-    const double allowed = static_cast<double>(percent_) / 100;
+    const double allowed = static_cast<double>(quotas_[node]) / 100;
     const std::string evidence = fmt::format("it had {:.0f} % of a processor, may have {}, and was held back {} times",
-                                             100 * share->used, percent_, share->throttled);
+                                             100 * share->used, quotas_[node], share->throttled);
     unfelt_[node] = evidence;
     return Observation{share->throttled > 0 && share->used < 1.2 * allowed + 0.03, evidence};
   }
@@ -177,7 +194,8 @@ class Slow final : public AgentInjection {
                             one.pid);
     }
     for (const CgroupMove& one : groups_[node].moves) {
-      script += fmt::format("  throttled=$((throttled + $(sed -n 's/^nr_throttled //p' {}/cpu.stat)))\n", shell_quote(one.ours));
+      script += fmt::format("  [ ! -e {0}/cpu.stat ] || throttled=$((throttled + $(sed -n 's/^nr_throttled //p' {0}/cpu.stat)))\n",
+                            shell_quote(one.ours));
     }
     script += "  read -r up rest </proc/uptime\n  echo $up $ticks $throttled\n}\nlook\nsleep 1\nlook\n";
     auto said = run_ok(cluster_.at(node), root_script(script, deadline));
@@ -208,8 +226,10 @@ class Slow final : public AgentInjection {
 
   const std::string wanted_;
   const std::int64_t percent_;
+  const bool of_usage_;
   const std::int64_t period_ms_;
   std::vector<CgroupPlan> groups_;   // by node
+  std::vector<std::int64_t> quotas_;  // by node, in percent of a processor
   std::vector<std::string> unfelt_;  // by node: what the last look at its share saw
 };
 
@@ -343,16 +363,17 @@ FaultFactory slow_fault() {
       process_nodes_option("slow"),
       {"slow.mechanism", Type::string, "auto", "auto: a quota where it is possible", std::nullopt, std::nullopt,
        {"auto", "held", "quota"}},
-      {"slow.percent", Type::integer, 0, "of the time in which they run, or of one processor; 0: drawn, 5 to 60", 0, 99},
+      {"slow.percent", Type::integer, 0, "of the time in which they run, or of one processor; 0: drawn, 5 to 60, and as a quota of what they used before", 0, 99},
       {"slow.period", Type::duration, 0.1, "one time of running and one of being held; of a quota at most 1 s", 0.01, 10.0},
   };
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "slow"); };
+  out.needs = [](const Options&) { return std::vector{NodeNeed::agent}; };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     const auto drawn = static_cast<std::int64_t>(5 + draw_below(random, 56));
     const std::int64_t percent = context.options.integer("slow.percent");
     const auto period_ms = static_cast<std::int64_t>(context.options.seconds("slow.period") * 1000);
     return plan_on_nodes<Slow>(context, "slow.nodes", random, context.options.string("slow.mechanism"),
-                               percent > 0 ? percent : drawn, period_ms);
+                               percent > 0 ? percent : drawn, percent == 0, period_ms);
   };
   return out;
 }
@@ -372,6 +393,7 @@ FaultFactory files_fault() {
       {"files.spare", Type::integer, 0, "descriptors that are left", 0, 100'000},
   };
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "files"); };
+  out.needs = [](const Options&) { return std::vector{NodeNeed::agent}; };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     return plan_on_nodes<Limit>(context, "files.nodes", random, true,
                                 static_cast<std::uint64_t>(context.options.integer("files.spare")));
@@ -394,6 +416,7 @@ FaultFactory memory_fault() {
       {"memory.spare", Type::integer, 8, "mebibytes of address space that are left", 0, 1'000'000},
   };
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "memory"); };
+  out.needs = [](const Options&) { return std::vector{NodeNeed::agent}; };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     return plan_on_nodes<Limit>(context, "memory.nodes", random, false,
                                 static_cast<std::uint64_t>(context.options.integer("memory.spare")) << 20U);

@@ -17,9 +17,6 @@ namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(60);
 
-// Nodes made for a run die with their controller, and everything in force on them with them.
-bool vanishes(const std::string& nodes) { return nodes.starts_with("local:") || nodes.starts_with("docker:"); }
-
 Result<HealReport> heal_run(const std::string& run) {
   const std::string path = std::filesystem::is_directory(run) ? run + "/ledger.jsonl" : run;
   if (std::filesystem::is_directory(run) && !std::filesystem::exists(path)) {
@@ -37,11 +34,12 @@ Result<HealReport> heal_run(const std::string& run) {
                     ledger->torn == 1 ? "a line" : fmt::format("{} lines", ledger->torn)));
   }
   if (ledger->open.empty()) return HealReport{};
-  if (vanishes(ledger->nodes)) {
+  // They die with their controller, and everything in force on them with them.
+  if (nodes::are_made_for_run(ledger->nodes)) {
     HealReport report;
     for (const auto& entry : ledger->open) {
       for (const auto& undo : entry.undo) {
-        report.steps.push_back({entry.id, undo.node, true, "the node is gone, and the fault with it"});
+        report.steps.push_back({entry.id, undo.node, true, "the node was made for the run and is gone, and the fault with it"});
       }
     }
     return report;
@@ -64,9 +62,10 @@ int heal(const HealCommand& command) {
     complain({ErrorCode::usage, "give a run's directory or --nodes, not both"});
     return kUsage;
   }
-  if (vanishes(command.nodes)) {
-    complain({ErrorCode::usage, "--nodes " + command.nodes + " would bring up new nodes; for a cluster of `ordeal nodes up` give ssh:FILE with "
-                                "its inventory (ordeal nodes status)"});
+  if (nodes::are_made_for_run(command.nodes)) {
+    complain({ErrorCode::usage, fmt::format("--nodes {} would bring up new nodes: those of a run vanish with it, and all that was "
+                                            "done to them. For a cluster of `ordeal nodes up` give ssh:FILE with its inventory "
+                                            "(ordeal nodes status)", command.nodes)});
     return kUsage;
   }
   auto report = command.nodes.empty() ? heal_run(command.run.empty() ? "store/latest" : command.run)

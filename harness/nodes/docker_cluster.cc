@@ -39,6 +39,8 @@ using std::chrono::seconds;
 namespace {
 
 constexpr const char* kHostImage = "ordeal-host";
+// What faults do, beyond what root may do in a container anyway: filter packets, trace processes, mount.
+constexpr const char* kCapabilities[] = {"NET_ADMIN", "SYS_PTRACE", "SYS_ADMIN"};
 constexpr const char* kFiles = "/run/ordeal";  // in the container
 constexpr seconds kCommandLimit{20};
 
@@ -284,8 +286,11 @@ struct DockerCluster::Impl {
 
   std::vector<std::string> run_arguments(const Container& one) const {
     std::vector<std::string> words = {"run", "--rm", "-i", "--name", container(one), "--hostname", one.name,
-                                      "--label", "ordeal.cluster=" + name, "--cap-add", "NET_ADMIN",
-                                      "--cap-add", "SYS_PTRACE", "--entrypoint", "/bin/sh"};
+                                      "--label", "ordeal.cluster=" + name, "--entrypoint", "/bin/sh"};
+    for (const char* capability : kCapabilities) words.insert(words.end(), {"--cap-add", capability});
+    if (fs::exists("/dev/fuse")) words.insert(words.end(), {"--device", "/dev/fuse"});
+    // AppArmor's profile for containers forbids to mount what the capability allows.
+    words.insert(words.end(), {"--security-opt", "apparmor=unconfined"});
     if (options.image.empty()) {
       for (const char* shared : {"/usr", "/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl"}) {
         if (fs::exists(shared)) words.insert(words.end(), {"-v", fmt::format("{0}:{0}:ro", shared)});

@@ -8,6 +8,9 @@
 // Without an image of the user's, none has to be had from anywhere: the containers' /usr is this machine's, read-only,
 // and the rest an empty tree with this machine's users, kept as the image `ordeal-host`.
 //
+// They may do what faults do (filter packets, trace processes, mount a FUSE file system): like local nodes they protect against
+// accidents and are no jail.
+//
 // It needs the client `docker` and a daemon that answers, here and from here: a daemon elsewhere (DOCKER_HOST with an
 // address) works only if the containers' addresses are reached from this machine. Thread-safety: one thread per object.
 
@@ -27,7 +30,7 @@ struct DockerClusterOptions {
   int nodes = 5;  // 1 … kMaxDockerNodes, called n1, n2, …
   // An image with sh and sshd; empty: see above.
   std::string image;
-  // More arguments for `docker run`, separated by blanks, e.g. "--device /dev/fuse --memory 1g".
+  // More arguments for `docker run`, separated by blanks, e.g. "--memory 1g".
   std::string arguments;
   std::chrono::seconds ready_timeout{30};  // until every node answers SSH
 };

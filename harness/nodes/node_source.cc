@@ -140,6 +140,11 @@ Result<void> check_nodes(const std::string& spec) {
   return {};
 }
 
+bool are_made_for_run(const std::string& spec) {
+  const auto source = parse_source(spec);
+  return source && (source->kind == Source::Kind::local || source->kind == Source::Kind::docker);
+}
+
 Result<NodeSet> open_nodes(const std::string& spec, const NodeSourceOptions& options) {
   const auto source = parse_source(spec);
   if (!source) return fail(source.error());

@@ -51,6 +51,10 @@ struct NodeSet {
 // Errors of code usage for what no source understands; does not touch anything.
 [[nodiscard]] Result<void> check_nodes(const std::string& spec);
 
+// Whether they are made for a run and vanish with its controller, and so does whatever was done to them. False for what no
+// source understands.
+[[nodiscard]] bool are_made_for_run(const std::string& spec);
+
 // Makes the nodes available. Remote hosts are not connected to yet; local ones and containers answer. For local nodes, and for an
 // inventory that names a network namespace, the calling thread is moved into the network of the nodes, and with it
 // all threads, sockets and processes that it makes later: call it on the main thread before there are others.

@@ -98,6 +98,17 @@ struct Groundwork {
   return std::string(id.substr(0, id.rfind('-'))) + "-" + std::string(groundwork);
 }
 
+// What a fault can need on its nodes beyond a shell and root; looked for before the run (nemesis/node_needs.h).
+enum class NodeNeed {
+  agent,          // a processor of the controller's kind, and leave to run a program of ours
+  packet_filter,  // iptables
+  packet_queue,   // its target NFQUEUE
+  connect,        // bash and timeout, which open connections that prove something
+  trace,          // leave to trace processes
+  fuse,           // /dev/fuse, and leave to mount it
+  own_clock,      // another kernel than the controller's, and leave to set its clock
+};
+
 struct FaultFactory {
   std::string name;                 // "partition", "kill", …: what --nemesis takes
   std::string help;                 // what it does, with which mechanism, what it needs, what it cannot do
@@ -105,8 +116,10 @@ struct FaultFactory {
   // A sound target may give up under it (its disk fails, its memory ends) and say so: what its log says of crashes is then
   // no anomaly.
   bool crashes = false;
-  // Empty when it applies to this target; else why it does not ("target memory has no processes to kill").
+  // Touches no node. Empty when it applies to this target; else why it does not ("target memory has no processes to kill").
   std::string (*inapplicable)(const FaultContext& context) = nullptr;
+  // What it needs on every node with these options; nullptr: nothing.
+  std::vector<NodeNeed> (*needs)(const Options& options) = nullptr;
   // Draws one injection. All randomness comes from `random`, and the number of draws does not depend on the state of
   // the cluster. May ask the target who leads, else touches no node. Errors: usage, target, unsupported, unreachable.
   Result<std::unique_ptr<Injection>> (*plan)(const FaultContext& context, std::mt19937_64& random) = nullptr;

@@ -114,6 +114,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"list_name", {"list", "faults", "partitoin"}, 64, "unknown fault \"partitoin\"; did you mean \"partition\"?"},
         BadInput{"report", {"report", "/tmp"}, 64, "plan.json"},
         BadInput{"heal", {"heal", "/tmp"}, 64, "no run's directory"},
+        BadInput{"heal_new_nodes", {"heal", "--nodes", "local:3"}, 64, "would bring up new nodes"},
+        BadInput{"heal_new_containers", {"heal", "--nodes", "docker:3"}, 64, "would bring up new nodes"},
         BadInput{"serve", {"serve", "/nonexistent"}, 64, "no directory"}),
     [](const auto& bad) { return bad.param.name; });
 

@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """Random fault schedules on real etcd, the controller killed (SIGKILL) in a third of them: is everything undone in time?
 
-    fault_trial.py --ordeal build/release/ordeal --runs 200 --jobs 2 --seed 1
+    fault_trial.py --ordeal build/release/ordeal --runs 200 --jobs 2 --seed 1 [--nodes docker,ssh]
 
-Each job has a local cluster of its own that outlives the runs (`ordeal nodes up`). A run plays one to three random kinds
-of faults for some seconds. Then, or five seconds at most after the controller was killed at a random moment at which the
-ledger says that a fault is in force, this program looks from the host, without Ordeal: at the nodes' packet filters,
-mounts and queues, at what is in /var/lib/ordeal, and at each process of each node: its state, tracer, limits, control
-groups, memory map and the bytes of its vDSO; after a kill also whether etcd runs on each node. After a kill `ordeal heal` must find
-that nothing was in force, and once more nothing at all. Needs root. Exit code: 0 when all is well.
+Each job has a cluster of its own that outlives the runs: local nodes (`ordeal nodes up`), containers, plain machines with an
+sshd (ssh: as root; sudo: as a user with sudo); or none, for containers that are made for each run (docker:3). A run plays one
+to three random kinds of faults for some seconds. Then, or five seconds at most after the controller was killed at a random
+moment at which the ledger says that a fault is in force, this program looks from the host, without Ordeal: at the nodes'
+packet filters, mounts and queues, at what is in /var/lib/ordeal, and at each process of each node: its state, tracer, limits,
+control groups, memory map and the bytes of its vDSO; after a kill also whether etcd runs on each node, unless a fault has
+spoiled its data. After a kill `ordeal heal` must find that nothing was in force, and once more nothing at all. What somebody
+else has put on the nodes (a rule, a mount, files, processes, one of them stopped) must stay. Of containers that are made for a
+run nothing may be left. Needs root.
+Exit code: 0 when all is well, 77 when there can be no such nodes here.
 """
 
 import argparse
@@ -17,18 +21,42 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 
-FAULTS = ["partition", "kill", "pause", "restart", "crash", "slow", "files", "memory", "clock"]
+import machines
+from machines import quiet
+
+FAULTS = ["partition", "kill", "pause", "restart", "crash", "slow", "files", "memory", "clock", "latency", "loss", "duplicate",
+          "reorder", "corrupt", "bandwidth", "reset", "slow-close", "dns", "power-loss", "disk", "disk-full",
+          "rolling-restart", "corrupt-files"]
+# After these etcd may rightly refuse to run.
+SPOILING = {"disk", "corrupt-files"}
 WITHIN_S = 5.0  # of the controller's death
+SKIPPED = 77
 
-
-def quiet(command, timeout=30):
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+# What somebody else has put on a node, and what looks for it.
+PLANT_FOREIGN = """iptables -A INPUT -s 192.0.2.77 -j DROP
+iptables -N FOREIGN
+mkdir -p /var/lib/ordeal /mnt/foreign
+echo mine >/var/lib/ordeal/foreign
+mount -t tmpfs foreign /mnt/foreign
+setsid sleep 86391 </dev/null >/dev/null 2>&1 &
+setsid sleep 86392 </dev/null >/dev/null 2>&1 &
+until grep -q sleep /proc/$!/comm; do sleep 0.01; done
+kill -STOP $!
+"""
+LOOK_FOREIGN = """iptables -S | grep -e 192.0.2.77 -e 'N FOREIGN'
+cat /var/lib/ordeal/foreign
+grep -c ' /mnt/foreign ' /proc/mounts
+for one in /proc/[0-9]*; do
+  case $(tr '\\0' ' ' 2>/dev/null <$one/cmdline) in "sleep 8639"*) sed -n 's/^State:.\\(.\\).*/\\1/p' $one/status ;; esac
+done | sort
+"""
 
 
 def read(path):
@@ -55,16 +83,28 @@ def vdso(process):
 
 
 OWN_VDSO = vdso("self")
+LOOK = f"""iptables-save; ip6tables-save; echo --
+tc qdisc show; echo --
+find /var/lib/ordeal -path /var/lib/ordeal/etcd -prune -o -mindepth 1 ! -name foreign -print; echo --
+{LOOK_FOREIGN}"""
 
 
 class Node:
-    """A node of a local cluster, looked at from the host."""
+    """A node, looked at from the host."""
 
     def __init__(self, state):
         self.name = state["name"]
         self.init = state["pid"]
         self.namespace = os.readlink(f"/proc/{self.init}/ns/pid")
+        self.inside(PLANT_FOREIGN)
+        self.foreign = self.inside(LOOK_FOREIGN)
+        if len(self.foreign.split("\n")) < 6:
+            raise RuntimeError(f"{self.name}: {self.foreign}")
         self.mounts = self.mount_table()
+        self.known = set(self.processes())
+
+    def inside(self, script):
+        return quiet(["nsenter", "-t", str(self.init), "-n", "-m", "-p", "sh", "-c", script]).stdout
 
     def mount_table(self):
         lines = read(f"/proc/{self.init}/mountinfo").decode().splitlines()
@@ -79,6 +119,8 @@ class Node:
                 continue
 
     def wrong_of_process(self, process, etcds):
+        if process in self.known:
+            return
         status = read(f"/proc/{process}/status").decode()
         words = read(f"/proc/{process}/cmdline").decode(errors="replace").split("\0")
         if not status or words == [""]:
@@ -90,9 +132,9 @@ class Node:
             yield f"{label} is traced"
         if any("/var/lib/ordeal/faults" in word for word in words):
             yield f"{label} is a watchdog or an agent"
-        elif not re.search(r"etcd$|sshd|^ordeal|^node-", words[0]) and process != self.init:
+        elif not re.search(r"etcd$|sshd|^ordeal|^node-", words[0]):
             yield f"{label} is a stray: {' '.join(words)[:100]}"
-        if b"ordeal-" in read(f"/proc/{process}/cgroup"):
+        if re.search(rb"/ordeal-[0-9a-f]+-\d", read(f"/proc/{process}/cgroup")):
             yield f"{label} is in a control group of ours"
         if re.search(rb"r-xp 00000000 00:00 0 *$", read(f"/proc/{process}/maps"), re.M):
             yield f"{label} has a page of code from nowhere"
@@ -108,27 +150,84 @@ class Node:
                 yield f"{label} has the limit {found[0]}"
 
     def wrong(self, serving):
+        """What is not as it should be."""
         out = []
         etcds = []
-        inside = ["nsenter", "-t", str(self.init), "-n", "-m"]
-        rules = quiet(inside + ["sh", "-c", "iptables-save; ip6tables-save"])
-        out += [f"{self.name}: rule {line}" for line in rules.stdout.splitlines() if "ORDEAL" in line.upper()]
-        queues = quiet(inside + ["tc", "qdisc", "show"])
-        out += [f"{self.name}: queue {line}" for line in queues.stdout.splitlines() if not re.search("noqueue|pfifo|fq_codel", line)]
-        files = quiet(inside + ["find", "/var/lib/ordeal", "-path", "/var/lib/ordeal/etcd", "-prune", "-o", "-mindepth", "1", "-print"])
-        out += [f"{self.name}: file {line}" for line in files.stdout.splitlines()]
-        if self.mount_table() != self.mounts:
-            out.append(f"{self.name}: mounts {set(self.mount_table()) ^ set(self.mounts)}")
+        rules, queues, files, foreign = self.inside(LOOK).split("--\n")
+        out += [f"{self.name}: rule {line}" for line in rules.splitlines() if "ORDEAL" in line.upper()]
+        out += [f"{self.name}: queue {line}" for line in queues.splitlines() if not re.search("noqueue|pfifo|fq_codel", line)]
+        out += [f"{self.name}: file {line}" for line in files.splitlines()]
+        out += [f"{self.name}: mount {line}" for line in sorted(set(self.mount_table()) ^ set(self.mounts))]
         for process in self.processes():
             out += self.wrong_of_process(process, etcds)
         if serving and len(etcds) != 1:
             out.append(f"{self.name}: {len(etcds)} etcd run")
+        if foreign != self.foreign:
+            out.append(f"{self.name}: what is not ours was {self.foreign.split()} and is {foreign.split()}")
         return out
 
 
-def wrong_groups():
-    found = quiet(["find", "/sys/fs/cgroup", "-type", "d", "-name", "ordeal-[0-9a-f]*-[0-9]*"])
-    return [f"control group {line}" for line in found.stdout.splitlines()]
+class Local:
+    """A local cluster that outlives the controllers that use it."""
+
+    def __init__(self, ordeal):
+        self.ordeal = ordeal
+        self.directory = tempfile.mkdtemp(prefix="fault-trial-local-")
+        self.environment = dict(os.environ, ORDEAL_RUNTIME_DIR=self.directory)
+        self.prefix = []
+        up = quiet([ordeal, "nodes", "up", "--name", "trial", "--nodes", "local:3"], env=self.environment)
+        if up.returncode != 0:
+            raise RuntimeError(up.stderr)
+        self.nodes = "ssh:" + os.path.join(self.directory, "trial", "inventory")
+        self.states = json.loads(read(os.path.join(self.directory, "trial", "cluster.json")))["nodes"]
+
+    def wrong(self):
+        return wrong_groups("/sys/fs/cgroup")
+
+    def close(self):
+        quiet([self.ordeal, "nodes", "down", "--name", "trial"], env=self.environment)
+        quiet(["rm", "-rf", self.directory])
+
+
+class MadeForRuns(machines.Docker):
+    """Containers that are made for a run and vanish with its controller."""
+
+    def __init__(self, specification):
+        super().__init__(0)
+        self.specification = specification
+        self.before = self.traces()
+
+    @property
+    def nodes(self):
+        return self.specification
+
+    def traces(self):
+        """What containers leave on their host, but for the daemon's own."""
+        inside = ["nsenter", f"--net={self.namespace}", f"--mount=/proc/{self.host}/ns/mnt", "sh", "-c"]
+        look = "ip -o link | cut -d: -f2; iptables-save; cut -d' ' -f5- /proc/1/mountinfo"
+        lines = quiet(inside + [look]).stdout.replace("[0:0]", "").splitlines()
+        lines += [line for folder in self.group_folders() for line, _, _ in os.walk(folder)]
+        lines += self.docker("ps", "-a", "--format", "container {{.Names}}").stdout.splitlines()
+        lines += self.docker("network", "ls", "--format", "network {{.Name}}").stdout.splitlines()
+        return sorted(re.sub(r"\[\d+:\d+\]", "", line) for line in lines if not line.startswith("#"))
+
+    def wrong(self):
+        return sorted(set(self.traces()) ^ set(self.before))
+
+
+def wrong_groups(*folders):
+    found = quiet(["find", *folders, "-type", "d", "-name", "ordeal-[0-9a-f]*-[0-9]*"]) if folders else None
+    return [f"control group {line}" for line in found.stdout.splitlines()] if found else []
+
+
+def make_cluster(kind, ordeal):
+    if kind == "local":
+        return Local(ordeal)
+    if kind.startswith("docker:"):
+        return MadeForRuns(kind)
+    if kind == "docker":
+        return machines.Containers(3)
+    return machines.PlainMachines(3, {"ssh": "root", "sudo": "ops"}[kind])
 
 
 class Job:
@@ -138,22 +237,27 @@ class Job:
         self.ordeal = os.path.abspath(arguments.ordeal)
         self.seconds = arguments.seconds
         self.directory = tempfile.mkdtemp(prefix=f"fault-trial-{number}-")
-        self.environment = dict(os.environ, ORDEAL_RUNTIME_DIR=os.path.join(self.directory, "clusters"))
-        up = self.command("nodes", "up", "--name", "trial", "--nodes", "local:3")
-        if up.returncode != 0:
-            raise RuntimeError(up.stderr)
-        with open(os.path.join(self.directory, "clusters", "trial", "cluster.json"), encoding="utf-8") as file:
-            self.nodes = [Node(state) for state in json.load(file)["nodes"]]
+        self.kind = arguments.nodes.split(",")[number % len(arguments.nodes.split(","))]
+        self.cluster = make_cluster(self.kind, self.ordeal)
+        self.environment = self.cluster.environment
+        try:
+            self.nodes = [Node(state) for state in self.cluster.states]
+        except BaseException:
+            self.close()
+            raise
 
     def command(self, *words):
-        return subprocess.run([self.ordeal, *words], capture_output=True, text=True, timeout=90, check=False, env=self.environment)
+        return quiet([*self.cluster.prefix, self.ordeal, *words], timeout=90, env=self.environment)
 
     def close(self):
-        self.command("nodes", "down", "--name", "trial")
+        self.cluster.close()
         quiet(["rm", "-rf", self.directory])
 
     def wrong(self, serving):
-        return [line for node in self.nodes for line in node.wrong(serving)] + wrong_groups()
+        found = [line for node in self.nodes for line in node.wrong(serving)]
+        if isinstance(self.cluster, (Local, MadeForRuns)):
+            return found + self.cluster.wrong()
+        return found + wrong_groups(*self.cluster.group_folders())
 
     def ledger(self, run):
         """The open entries of the run's ledger, and how many faults there ever were."""
@@ -175,8 +279,8 @@ class Job:
         store = os.path.join(self.directory, f"store-{seed}")
         chosen = faults or sorted(rng.sample(FAULTS, rng.randint(1, 3)))
         words = [
-            self.ordeal, "run", "--target", "etcd", "--workload", "register", "--nemesis", ",".join(chosen), "--rate", "30",
-            "--concurrency", "3", "--nodes", "ssh:" + os.path.join(self.directory, "clusters", "trial", "inventory"),
+            *self.cluster.prefix, self.ordeal, "run", "--target", "etcd", "--workload", "register", "--nemesis", ",".join(chosen), "--rate", "30",
+            "--concurrency", "3", "--nodes", self.cluster.nodes,
             "--time-limit", str(self.seconds), "--seed", str(seed), "--store", store, "--nemesis-interval", f"{rng.uniform(0.2, 1):.2f}",
             "--nemesis-duration", f"{rng.uniform(0.5, 4):.2f}", "--set", "nemesis.quorum=any",
         ]
@@ -184,7 +288,7 @@ class Job:
             words += ["--set", f"kill.signal={rng.choice(['KILL', 'TERM', 'random'])}"]
         log = open(os.path.join(self.directory, f"log-{seed}"), "w+b")  # pylint: disable=consult-using-with
         program = subprocess.Popen(words, stdout=log, stderr=log, env=self.environment)
-        out = {"seed": seed, "faults": chosen, "killed": killed, "problems": [], "in_force": [], "seconds": 0.0}
+        out = {"seed": seed, "nodes": self.kind, "faults": chosen, "killed": killed, "problems": [], "in_force": [], "seconds": 0.0}
         try:
             self.follow(program, store, rng, out)
         finally:
@@ -204,7 +308,8 @@ class Job:
         kill_at = None
         while program.poll() is None and time.monotonic() < end:
             if out["killed"]:
-                in_force = self.ledger(latest)[0]
+                # The file system that faults of disks need is there from the beginning.
+                in_force = {one: fault for one, fault in self.ledger(latest)[0].items() if not one.endswith("-disk")}
                 if in_force and kill_at is None:
                     kill_at = time.monotonic() + delay
                 # At a moment at which something is in force, if there is one within three seconds.
@@ -222,11 +327,14 @@ class Job:
             out["killed"] = False  # it ended before a fault was in force
         if not out["killed"] and code not in (0, 1, 2):
             out["problems"].append(f"the run ended with {code}")
-        wrong = self.wrong(out["killed"])
-        while wrong and out["killed"] and time.monotonic() < died + WITHIN_S + 5:
+        serving = out["killed"] and not SPOILING & set(out["faults"])
+        wrong = self.wrong(serving)
+        looked = died
+        while wrong and out["killed"] and looked < died + WITHIN_S + 5:
             time.sleep(0.05)
-            wrong = self.wrong(out["killed"])
-        out["seconds"] = time.monotonic() - died
+            looked = time.monotonic()
+            wrong = self.wrong(serving)
+        out["seconds"] = looked - died  # a look takes its time
         out["problems"] += wrong
         if out["killed"] and not wrong and out["seconds"] > WITHIN_S:
             out["problems"].append(f"it took {out['seconds']:.2f} s")
@@ -234,12 +342,16 @@ class Job:
             self.heal(os.path.realpath(latest), out)
 
     def heal(self, run, out):
+        healed = "nothing was in force|the node was made for the run"
         first = self.command("heal", run)
-        if first.returncode != 0 or re.search(r"FAILED|: undone", first.stdout):
+        wrong = [line for line in first.stdout.splitlines() if not re.search(healed, line)]
+        if first.returncode != 0 or (wrong and wrong != ["nothing to heal: no fault is in force"]):
             out["problems"].append(f"ordeal heal: {first.returncode}: {first.stdout}{first.stderr}")
-        second = self.command("heal", run)
-        if second.returncode != 0 or "nothing to heal" not in second.stdout:
-            out["problems"].append(f"ordeal heal, once more: {second.returncode}: {second.stdout}{second.stderr}")
+        again = [["heal", run]] if isinstance(self.cluster, MadeForRuns) else [["heal", run], ["heal", "--nodes", self.cluster.nodes]]
+        for words in again:
+            second = self.command(*words)
+            if not isinstance(self.cluster, MadeForRuns) and (second.returncode != 0 or "nothing to heal" not in second.stdout):
+                out["problems"].append(f"ordeal {' '.join(words)}, once more: {second.returncode}: {second.stdout}{second.stderr}")
 
 
 def play(number, arguments):
@@ -265,9 +377,16 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=7, help="of faults in each run")
+    parser.add_argument("--nodes", default="local", help="of the jobs in turn: local, docker, docker:N, ssh, sudo")
     parser.add_argument("--faults", default="", help="always these, separated by commas")
     parser.add_argument("--always", action="store_true", help="kill the controller of every run")
     arguments = parser.parse_args()
+    if os.geteuid() != 0:
+        print("SKIPPED: nodes for trials need root")
+        return SKIPPED
+    if "docker" in arguments.nodes and not (shutil.which("dockerd") and shutil.which("docker")):
+        print("SKIPPED: containers need dockerd and docker (packages docker.io)")
+        return SKIPPED
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         results = [one for part in pool.map(lambda n: play(n, arguments), range(arguments.jobs)) for one in part]
     killed = [one for one in results if one["killed"]]

@@ -109,6 +109,10 @@ TEST_F(DockerTest, ContainersAreNodesAndVanish) {
     EXPECT_THAT(other->out, HasSubstr(set->cluster.at(1).address()));
     EXPECT_THAT(other->out, HasSubstr("ok")) << other->err;
     EXPECT_EQ(set->cluster.at(1).run("ls /var/lib/mark")->exit_code, 2);
+    // What the faults of disks need.
+    const auto mounted = first.run("[ -c /dev/fuse ] && (: <>/dev/fuse) && mkdir /mnt/here && mount -t tmpfs here /mnt/here && umount /mnt/here && echo ok");
+    ASSERT_TRUE(mounted);
+    EXPECT_EQ(mounted->out, "ok\n") << mounted->err;
     EXPECT_THAT(containers(), HasSubstr(set->docker->container(0)));
   }
   EXPECT_EQ(containers(), "");

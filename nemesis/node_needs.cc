@@ -1,0 +1,114 @@
+#include "nemesis/node_needs.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "harness/control/node.h"
+#include "nemesis/agent_program.h"
+#include "nemesis/node_state.h"
+#include "nemesis/parallel.h"
+
+namespace ordeal {
+namespace {
+
+// Numbers of linux/capability.h.
+constexpr int kNetAdmin = 12;
+constexpr int kSysPtrace = 19;
+constexpr int kSysAdmin = 21;
+constexpr int kSysTime = 25;
+
+constexpr std::string_view kFunctions = R"sh(tool() { command -v "$1" >/dev/null || echo "$1 is not installed (package $2)"; }
+capability() {
+  held=$(sed -n 's/^CapEff:[^0-9a-f]*//p' /proc/self/status)
+  [ $((0x$held >> $1 & 1)) = 1 ] || echo "root may not $3 there: the capability $2 is missing (in a container: --cap-add $2)"
+}
+)sh";
+
+// An agent that may not be executed where it is put would fail only when it is wanted.
+std::string look_for_agent() {
+  return fmt::format(
+      "[ \"$(uname -m)\" = {0} ] || echo \"it is a machine of kind $(uname -m), and the agent is built for {0}\"\n"
+      "case \",$(findmnt -n -o OPTIONS -T /var/lib 2>/dev/null),\" in *,noexec,*) echo \"no program may be run below /var/lib: it "
+      "is mounted noexec\" ;; esac\n",
+      agent_machine());
+}
+
+// Read only; iptables says then also what its kernel half, or the namespace, does not allow.
+std::string look_for_filter() {
+  return "for one in iptables iptables-restore; do tool $one iptables; done\n" +
+         fmt::format("capability {} NET_ADMIN 'filter packets'\n", kNetAdmin) +
+         "if command -v iptables >/dev/null; then\n"
+         "  said=$(iptables -w 5 -n -L INPUT 2>&1) || echo \"iptables does not work: $(echo \"$said\" | head -n 1)\"\n"
+         "fi\n";
+}
+
+// --test builds the table and does not commit it.
+constexpr std::string_view kQueue = R"sh(if command -v iptables-restore >/dev/null; then
+  said=$(printf '*mangle\n-A INPUT -j NFQUEUE --queue-num 1 --queue-bypass\nCOMMIT\n' | iptables-restore -w 5 -n --test 2>&1) ||
+    echo "iptables cannot lead packets to a program (target NFQUEUE): $(echo "$said" | head -n 1)"
+fi
+)sh";
+
+// Whether a file system may be mounted is tried in a mount namespace that ends with the attempt: a security module may
+// forbid what the capability allows.
+std::string look_for_fuse() {
+  return "if [ ! -c /dev/fuse ]; then echo 'there is no /dev/fuse (in a container: --device /dev/fuse)'\n"
+         "else said=$( (: <>/dev/fuse) 2>&1) || echo \"/dev/fuse cannot be opened: ${said##*: }\"\nfi\n" +
+         fmt::format("capability {} SYS_ADMIN 'mount file systems'\n", kSysAdmin) +
+         "if [ $((0x$held >> 21 & 1)) = 1 ] && command -v unshare >/dev/null; then\n"
+         "  said=$(unshare -m mount -t tmpfs tmpfs /var/lib 2>&1) || echo \"file systems may not be mounted: $said\"\n"
+         "fi\n";
+}
+
+// A kernel is known by the id of its boot.
+std::string look_for_own_clock() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string boot;
+  std::getline(file, boot);
+  return fmt::format("if [ \"$(cat /proc/sys/kernel/random/boot_id)\" = {} ]; then echo \"it shares its kernel and clock with the "
+                     "controller, as local nodes and containers do; the fault clock is for them\"\nelse capability {} SYS_TIME "
+                     "'set the clock'\nfi\n", boot, kSysTime);
+}
+
+std::string look_for(NodeNeed need) {
+  switch (need) {
+    case NodeNeed::agent: return look_for_agent();
+    case NodeNeed::packet_filter: return look_for_filter();
+    case NodeNeed::packet_queue: return std::string(kQueue);
+    case NodeNeed::connect: return "tool bash bash\ntool timeout coreutils\n";
+    case NodeNeed::trace: return fmt::format("capability {} SYS_PTRACE 'trace processes'\n", kSysPtrace);
+    case NodeNeed::fuse: return look_for_fuse();
+    case NodeNeed::own_clock: return look_for_own_clock();
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string missing_script(const std::vector<NodeNeed>& needs) {
+  std::string out = std::string(kScriptHead) + std::string(kFunctions);
+  for (const NodeNeed need : needs) out += look_for(need);
+  return out + "exit 0\n";
+}
+
+Result<std::string> NodeNeeds::missing(const std::vector<NodeNeed>& needs, Deadline deadline) {
+  if (needs.empty() || cluster_.nodes.empty()) return std::string();
+  const std::string script = missing_script(needs);
+  if (const auto known = known_.find(script); known != known_.end()) return known->second;
+  std::vector<std::size_t> all(cluster_.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  const auto said = run_scripts(cluster_, all, std::vector(all.size(), script), deadline);
+  if (auto asked = all_done(said); !asked) return fail(asked.error().during("looking for what the faults need on the nodes"));
+  std::string out;
+  for (const std::size_t node : all) {
+    std::istringstream lines(*said[node]);
+    for (std::string line; std::getline(lines, line);) {
+      out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", cluster_.at(node).name(), line);
+    }
+  }
+  return known_[script] = out;
+}
+
+}  // namespace ordeal
