@@ -22,7 +22,9 @@ constexpr int kSysTime = 25;
 constexpr std::string_view kFunctions = R"sh(tool() { command -v "$1" >/dev/null || echo "$1 is not installed (package $2)"; }
 capability() {
   held=$(sed -n 's/^CapEff:[^0-9a-f]*//p' /proc/self/status)
-  [ $((0x$held >> $1 & 1)) = 1 ] || echo "root may not $3 there: the capability $2 is missing (in a container: --cap-add $2)"
+  [ $((0x$held >> $1 & 1)) = 1 ] && return
+  echo "root may not $3 there: the capability $2 is missing (in a container: --cap-add $2)"
+  return 1
 }
 )sh";
 
@@ -38,14 +40,13 @@ std::string look_for_agent() {
 // Read only; iptables says then also what its kernel half, or the namespace, does not allow.
 std::string look_for_filter() {
   return "for one in iptables iptables-restore; do tool $one iptables; done\n" +
-         fmt::format("capability {} NET_ADMIN 'filter packets'\n", kNetAdmin) +
-         "if command -v iptables >/dev/null; then\n"
+         fmt::format("if capability {} NET_ADMIN 'filter packets' && command -v iptables >/dev/null; then\n", kNetAdmin) +
          "  said=$(iptables -w 5 -n -L INPUT 2>&1) || echo \"iptables does not work: $(echo \"$said\" | head -n 1)\"\n"
          "fi\n";
 }
 
 // --test builds the table and does not commit it.
-constexpr std::string_view kQueue = R"sh(if command -v iptables-restore >/dev/null; then
+constexpr std::string_view kQueue = R"sh(if command -v iptables-restore >/dev/null && iptables -w 5 -n -L INPUT >/dev/null 2>&1; then
   said=$(printf '*mangle\n-A INPUT -j NFQUEUE --queue-num 1 --queue-bypass\nCOMMIT\n' | iptables-restore -w 5 -n --test 2>&1) ||
     echo "iptables cannot lead packets to a program (target NFQUEUE): $(echo "$said" | head -n 1)"
 fi
@@ -56,10 +57,18 @@ fi
 std::string look_for_fuse() {
   return "if [ ! -c /dev/fuse ]; then echo 'there is no /dev/fuse (in a container: --device /dev/fuse)'\n"
          "else said=$( (: <>/dev/fuse) 2>&1) || echo \"/dev/fuse cannot be opened: ${said##*: }\"\nfi\n" +
-         fmt::format("capability {} SYS_ADMIN 'mount file systems'\n", kSysAdmin) +
-         "if [ $((0x$held >> 21 & 1)) = 1 ] && command -v unshare >/dev/null; then\n"
+         fmt::format("if capability {} SYS_ADMIN 'mount file systems' && command -v unshare >/dev/null; then\n", kSysAdmin) +
          "  said=$(unshare -m mount -t tmpfs tmpfs /var/lib 2>&1) || echo \"file systems may not be mounted: $said\"\n"
          "fi\n";
+}
+
+// A process of the same user may be traced without any capability, unless Yama forbids it.
+std::string look_for_trace() {
+  return fmt::format(
+      "case $(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null) in '' | 0) ;;\n"
+      "3) echo 'nobody may trace processes there (kernel.yama.ptrace_scope is 3)' ;;\n"
+      "*) capability {} SYS_PTRACE 'trace processes' ;;\nesac\n",
+      kSysPtrace);
 }
 
 // A kernel is known by the id of its boot.
@@ -78,7 +87,7 @@ std::string look_for(NodeNeed need) {
     case NodeNeed::packet_filter: return look_for_filter();
     case NodeNeed::packet_queue: return std::string(kQueue);
     case NodeNeed::connect: return "tool bash bash\ntool timeout coreutils\n";
-    case NodeNeed::trace: return fmt::format("capability {} SYS_PTRACE 'trace processes'\n", kSysPtrace);
+    case NodeNeed::trace: return look_for_trace();
     case NodeNeed::fuse: return look_for_fuse();
     case NodeNeed::own_clock: return look_for_own_clock();
   }
@@ -101,13 +110,16 @@ Result<std::string> NodeNeeds::missing(const std::vector<NodeNeed>& needs, Deadl
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
   const auto said = run_scripts(cluster_, all, std::vector(all.size(), script), deadline);
   if (auto asked = all_done(said); !asked) return fail(asked.error().during("looking for what the faults need on the nodes"));
-  std::string out;
+  std::map<std::string, std::string> nodes_by_line;
   for (const std::size_t node : all) {
     std::istringstream lines(*said[node]);
     for (std::string line; std::getline(lines, line);) {
-      out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", cluster_.at(node).name(), line);
+      std::string& nodes = nodes_by_line[line];
+      nodes += (nodes.empty() ? "" : ", ") + cluster_.at(node).name();
     }
   }
+  std::string out;
+  for (const auto& [line, nodes] : nodes_by_line) out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", nodes, line);
   return known_[script] = out;
 }
 

@@ -9,6 +9,11 @@
 namespace ordeal {
 namespace {
 
+// Whether $watchdog is the process id of the watchdog of $state. Process ids are used again, in a container that was started
+// again even the same ones; and whoever runs this has these words in its command line, too, so that they must be one argument.
+constexpr std::string_view kIsWatchdog =
+    R"([ -n "$watchdog" ] && tr '\0' '\n' 2>/dev/null <"/proc/$watchdog/cmdline" | grep -qxF "$state/watchdog.sh")";
+
 // The loop sleeps half a second at a time, or a second where `sleep` knows no fractions, and compares what the controller
 // wrote last with what it saw before. It ends when the undo script is gone: whoever undid the fault has removed it.
 constexpr std::string_view kWatchdog =
@@ -33,7 +38,7 @@ done
 
 // The body runs in a subshell, so that it may exit. Renaming the folder claims it: only one of several who undo at the
 // same time removes it, and a late beat finds no place to go. That one kills the watchdog with its sleep (it leads a process
-// group of its own) after a look at its command line, since process ids are used again; but not a watchdog that is undoing
+// group of its own) after a look at its command line (kIsWatchdog); but not a watchdog that is undoing
 // as well: it may have a process in its hands, and ends by itself. Nobody may be left to hear what is said at the end (the
 // controller died just now), which must not end the script before the folder is gone; the body may start the target, which
 // is to inherit nothing of that.
@@ -48,7 +53,7 @@ watchdog=
 read -r watchdog 2>/dev/null <"$state/watchdog"
 if mv "$state" "{root}/faults/.$$" 2>/dev/null; then
   echo undone
-  if [ ! -e "{root}/faults/.$$/undoing" ] && [ -n "$watchdog" ] && grep -qs "{id}/watchdog.sh" "/proc/$watchdog/cmdline"; then
+  if [ ! -e "{root}/faults/.$$/undoing" ] && {is_watchdog}; then
     kill -KILL "-$watchdog" 2>/dev/null || kill -KILL "$watchdog" 2>/dev/null
   fi
   rm -rf "{root}/faults/.$$"
@@ -72,7 +77,8 @@ bool is_fault_id(std::string_view id) {
 std::string undo_script(std::string_view id, std::string_view fault, std::string_view body) {
   ORDEAL_CHECK(is_fault_id(id), "a fault's id goes into file names");
   return fmt::format(kUndo, fmt::arg("id", id), fmt::arg("fault", fault), fmt::arg("head", kScriptHead),
-                     fmt::arg("state", fault_folder(id)), fmt::arg("body", body), fmt::arg("root", kNodeStateRoot));
+                     fmt::arg("state", fault_folder(id)), fmt::arg("body", body), fmt::arg("root", kNodeStateRoot),
+                     fmt::arg("is_watchdog", kIsWatchdog));
 }
 
 std::string arm_script(std::string_view id, std::string_view undo, int dead_man_s) {
@@ -87,9 +93,9 @@ echo 0 >"$state/beat" &&
 printf %s {watchdog} >"$state/watchdog.sh" &&
 printf %s {undo} >"$state/undo.tmp" &&
 mv "$state/undo.tmp" "$state/undo.sh" || exit 1
-running=
-read -r running 2>/dev/null <"$state/watchdog"
-if [ -n "$running" ] && grep -qs "{id}/watchdog.sh" "/proc/$running/cmdline"; then exit 0; fi
+watchdog=
+read -r watchdog 2>/dev/null <"$state/watchdog"
+if {is_watchdog}; then exit 0; fi
 if command -v setsid >/dev/null; then
   setsid sh "$state/watchdog.sh" </dev/null >/dev/null 2>&1 &
 else
@@ -97,7 +103,7 @@ else
 fi
 echo $! >"$state/watchdog"
 )",
-                     fmt::arg("head", kScriptHead), fmt::arg("state", fault_folder(id)), fmt::arg("id", id),
+                     fmt::arg("head", kScriptHead), fmt::arg("state", fault_folder(id)), fmt::arg("is_watchdog", kIsWatchdog),
                      fmt::arg("watchdog", shell_quote(watchdog)), fmt::arg("undo", shell_quote(undo)));
 }
 

@@ -261,7 +261,7 @@ chmod 700 /root /root/.ssh
 echo "$1" >/root/.ssh/authorized_keys
 grep -q '^sshd:' /etc/passwd || echo 'sshd:x:74:65534::/run/sshd:/usr/sbin/nologin' >>/etc/passwd
 (umask 077; echo 'root:*:19000:0:99999:7:::' >/etc/shadow)
-ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
+[ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 /usr/sbin/sshd -D -e -f /dev/null -o Subsystem="sftp internal-sftp" &
 wait
 """

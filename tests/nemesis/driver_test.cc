@@ -363,6 +363,20 @@ TEST_F(DriverTest, TheLedgerHealsWhatADeadControllerLeftAndTwiceIsHarmless) {
   EXPECT_THAT(report->steps, IsEmpty());
 }
 
+// A container that was started again gives out the same process ids: that of the watchdog may be that of whoever undoes.
+TEST_F(DriverTest, WhoUndoesDoesNotTakeItselfForTheWatchdog) {
+  const std::string undo = undo_script("test-1", "kill", "exit 0");
+  on(0, arm_script("test-1", undo, 600));
+  const std::string file = fault_folder("test-1") + "/watchdog";
+  const std::string watchdog = on(0, "cat " + file);
+  EXPECT_EQ(on(0, "kill -KILL -" + watchdog + "echo $$ >" + file + "\n" + undo), "undone\n");
+  EXPECT_EQ(left_behind(), "");
+  // And the one that is it is ended.
+  on(0, arm_script("test-2", undo_script("test-2", "kill", "exit 0"), 600));
+  EXPECT_EQ(on(0, undo_script("test-2", "kill", "exit 0")), "undone\n");
+  EXPECT_EQ(left_behind(), "");
+}
+
 TEST_F(DriverTest, TheNodesThemselvesKnowWhatToUndoWhenTheLedgerIsLost) {
   const pid_t child = fork_controller("pause", 3600);
   await_injection("pause");
