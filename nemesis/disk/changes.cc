@@ -55,18 +55,55 @@ std::string read_all(int file, std::uint64_t offset, std::size_t size) {
   return out;
 }
 
+bool is_hole(int file, std::uint64_t offset, std::uint64_t size) {
+  const off_t data = ::lseek(file, signed_offset(offset), SEEK_DATA);
+  return data < 0 ? errno == ENXIO : static_cast<std::uint64_t>(data) >= offset + size;
+}
+
+bool is_zeros(const std::string& text) {
+  return text.empty() || (text[0] == '\0' && std::memcmp(text.data(), text.data() + 1, text.size() - 1) == 0);
+}
+
 void set_size(int file, std::uint64_t size) { (void)!::ftruncate(file, signed_offset(size)); }
 
 }  // namespace
 
+// What is at change.offset, of change.old_length. A kernel that brings a long file's pages from several threads leaves holes
+// and fills them, and databases allocate files of zeros beforehand: there is nothing to be kept of those.
+void Changes::remember(int file, Change& change) {
+  constexpr std::uint64_t kWorthAsking = 65'536;
+  if (change.old_length >= kWorthAsking && is_hole(file, change.offset, change.old_length)) return;
+  change.old = read_all(file, change.offset, change.old_length);
+  if (is_zeros(change.old)) change.old = {};
+}
+
+void Changes::put_back(int file, const Change& change, std::uint64_t begin, std::uint64_t end) {
+  if (begin >= end) return;
+  if (!change.old.empty()) {
+    (void)write_all(file, change.old.data() + (begin - change.offset), end - begin, begin);
+    return;
+  }
+  if (::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, signed_offset(begin), signed_offset(end - begin)) == 0 &&
+      size_of(file) >= end) {
+    return;
+  }
+  static constexpr char kZeros[kPage] = {};
+  for (; begin < end; begin += std::min(kPage, end - begin)) {
+    (void)write_all(file, kZeros, std::min(kPage, end - begin), begin);
+  }
+}
+
 void Changes::trim(Change& change, const char* data) {
+  if (change.old.empty()) return;
   const std::size_t same = common(change.old.data(), data, change.old.size());
   change.offset += same;
   change.length -= same;
   change.old.erase(0, same);
-  if (change.old.size() < change.length) return;
-  while (!change.old.empty() && change.old.back() == data[same + change.old.size() - 1]) change.old.pop_back();
-  change.length = change.old.size();
+  if (change.old.size() == change.length) {
+    while (!change.old.empty() && change.old.back() == data[same + change.old.size() - 1]) change.old.pop_back();
+    change.length = change.old.size();
+  }
+  change.old_length = change.old.size();
 }
 
 void Changes::keep(Change change) {
@@ -88,9 +125,10 @@ void Changes::forget(std::uint64_t below) {
 }
 
 int Changes::write(int file, const char* data, std::size_t size, std::uint64_t offset) {
-  Change change{offset, size, size_of(file), 0, {}};
+  Change change{offset, size, size_of(file), 0, 0, {}};
   if (offset < change.old_size) {
-    change.old = read_all(file, offset, std::min<std::uint64_t>(size, change.old_size - offset));
+    change.old_length = std::min<std::uint64_t>(size, change.old_size - offset);
+    remember(file, change);
   }
   change.new_size = std::max(change.old_size, offset + size);
   const int error = write_all(file, data, size, offset);
@@ -104,7 +142,7 @@ int Changes::write(int file, const char* data, std::size_t size, std::uint64_t o
 }
 
 int Changes::truncate(int file, std::uint64_t size) {
-  Change change{size, 0, size_of(file), size, {}};
+  Change change{size, 0, size_of(file), size, 0, {}};
   if (size == change.old_size) return 0;
   if (change.shrinks()) {
     const std::uint64_t cut = change.old_size - size;
@@ -113,8 +151,8 @@ int Changes::truncate(int file, std::uint64_t size) {
       forget(next());
       return 0;
     }
-    change.old = read_all(file, size, cut);
-    change.length = cut;
+    change.length = change.old_length = cut;
+    remember(file, change);
   }
   if (::ftruncate(file, signed_offset(size)) != 0) return errno;
   keep(std::move(change));
@@ -123,13 +161,14 @@ int Changes::truncate(int file, std::uint64_t size) {
 
 int Changes::allocate(int file, int mode, std::uint64_t offset, std::uint64_t length) {
   if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) != 0) return EOPNOTSUPP;
-  Change change{offset, 0, size_of(file), 0, {}};
+  Change change{offset, 0, size_of(file), 0, 0, {}};
   change.new_size = change.old_size;
   if ((mode & FALLOC_FL_PUNCH_HOLE) != 0) {
     if (offset < change.old_size) {
       change.length = std::min(length, change.old_size - offset);
       if (change.length > kMostBytes / 2) return EOPNOTSUPP;
-      change.old = read_all(file, offset, change.length);
+      change.old_length = change.length;
+      remember(file, change);
     }
   } else if ((mode & FALLOC_FL_KEEP_SIZE) == 0) {
     change.new_size = std::max(change.old_size, offset + length);
@@ -141,7 +180,7 @@ int Changes::allocate(int file, int mode, std::uint64_t offset, std::uint64_t le
 
 void Changes::undo(int file, const Change& change) {
   if (change.new_size != change.old_size) set_size(file, change.old_size);
-  (void)write_all(file, change.old.data(), change.old.size(), change.offset);
+  put_back(file, change, change.offset, change.old_end());
 }
 
 Loss Changes::lose(int file, LossMode mode, std::mt19937_64& random) {
@@ -178,10 +217,7 @@ Loss Changes::lose_torn(int file, std::mt19937_64& random) {
   Loss loss = lose_from(file, cut + 1);
   const std::uint64_t size = std::max(torn.old_size, std::min(boundary, torn.new_size));
   if (size != torn.new_size) set_size(file, size);
-  if (torn.offset + torn.old.size() > boundary) {
-    const std::size_t skip = boundary - torn.offset;
-    (void)write_all(file, torn.old.data() + skip, torn.old.size() - skip, boundary);
-  }
+  put_back(file, torn, boundary, torn.old_end());
   ++loss.changes;
   ++loss.torn;
   loss.bytes += end - boundary;
@@ -213,10 +249,8 @@ Loss Changes::lose_pages(int file, std::mt19937_64& random) {
   for (std::size_t i = changes_.size(); i > from; --i) {
     const Change& change = changes_[i - 1];
     for (const auto& [page, survived] : survives) {
-      const std::uint64_t begin = std::max(change.offset, page * kPage);
-      const std::uint64_t stop = std::min(change.offset + change.old.size(), (page + 1) * kPage);
-      if (survived || begin >= stop) continue;
-      (void)write_all(file, change.old.data() + (begin - change.offset), stop - begin, begin);
+      if (survived) continue;
+      put_back(file, change, std::max(change.offset, page * kPage), std::min(change.old_end(), (page + 1) * kPage));
     }
   }
   static constexpr char kZeros[kPage] = {};

@@ -73,7 +73,9 @@ class Changes {
     std::uint64_t length = 0;    // of data; 0: only the size changed
     std::uint64_t old_size = 0;  // of the file
     std::uint64_t new_size = 0;
-    std::string old;             // what was at `offset`
+    std::uint64_t old_length = 0;  // of what was at `offset` before the end
+    std::string old;               // that; empty when it was all zeros
+    [[nodiscard]] std::uint64_t old_end() const { return offset + old_length; }
     [[nodiscard]] bool shrinks() const { return new_size < old_size; }
   };
 
@@ -81,6 +83,8 @@ class Changes {
   static void trim(Change& change, const char* data);
   void keep(Change change);
   void forget_first();
+  static void remember(int file, Change& change);
+  static void put_back(int file, const Change& change, std::uint64_t begin, std::uint64_t end);
   static void undo(int file, const Change& change);
   Loss lose_from(int file, std::size_t from);
   Loss lose_torn(int file, std::mt19937_64& random);

@@ -19,6 +19,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,6 +85,14 @@ void raise_file_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// The kernel lets a FUSE file system have a hundredth of the memory that it keeps for what is to be written back, since it does
+// not trust its program; who writes more than that waits. A real disk may have all of it. `device`: of the file system.
+void trust(dev_t device) {
+  const std::string place = "/sys/class/bdi/" + std::to_string(major(device)) + ":" + std::to_string(minor(device)) + "/";
+  (void)agent::write_file(place + "max_ratio", "100");
+  (void)agent::write_file(place + "strict_limit", "0");  // Linux 6.2 and later
+}
+
 void serve(int root, int device, const std::string& directory, Tree::Durability durability, Control& control) {
   ::umask(0);  // the kernel has applied the programs' own
   Tree tree(root, durability);
@@ -122,7 +131,10 @@ int start(const Words& words) {
   }
   ::close(device);  // now the other process alone has it, and when that ends nobody waits for it
   struct stat info {};
-  if (::stat(directory.c_str(), &info) == 0) return 0;
+  if (::stat(directory.c_str(), &info) == 0) {
+    trust(info.st_dev);
+    return 0;
+  }
   const int status = fail(directory + " does not answer");
   (void)::umount2(directory.c_str(), MNT_DETACH);
   return status;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <fuse3/fuse_lowlevel.h>
 #include <linux/magic.h>
+#include <sys/prctl.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ constexpr double kTrusted_s = 86400;
 constexpr double kTrustedGathering_s = 1;
 constexpr std::int64_t kSettled_ns = 20'000'000;
 constexpr std::int64_t kMostPatience_ns = 2'000'000'000;
+constexpr int kListening = 3;
 constexpr int kThreads = 16;  // an fsync that is made slow holds one of them
 
 using Operation = Faults::Operation;
@@ -415,18 +417,39 @@ Server::~Server() {
 }
 
 void Server::serve() {
+  // The kernel's writing back must not be held up because there is so much to be written back.
+  (void)::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) threads.emplace_back([this] { work(); });
   for (std::thread& one : threads) one.join();
 }
 
+// True when it is this thread's to listen; false when all is over.
+bool Server::take_turn() {
+  std::unique_lock lock(turns_);
+  turn_.wait(lock, [&] { return ended_ || listening_ < kListening; });
+  if (!ended_) ++listening_;
+  return !ended_;
+}
+
+void Server::end_turn() {
+  const std::lock_guard lock(turns_);
+  --listening_;
+  ended_ = ended_ || fuse_session_exited(session_) != 0;
+  if (ended_) {
+    turn_.notify_all();
+  } else if (listening_ == 0) {
+    turn_.notify_one();
+  }
+}
+
 void Server::work() {
   fuse_buf request{};
-  while (fuse_session_exited(session_) == 0) {
+  while (take_turn()) {
     const int size = fuse_session_receive_buf(session_, &request);
-    if (size == -EINTR || size == -EAGAIN) continue;
-    if (size <= 0) break;  // nothing is left of the mount
-    fuse_session_process_buf(session_, &request);
+    if (size <= 0 && size != -EINTR && size != -EAGAIN) fuse_session_exit(session_);  // nothing is left of the mount
+    end_turn();
+    if (size > 0) fuse_session_process_buf(session_, &request);
   }
   std::free(request.mem);
 }

@@ -15,7 +15,9 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 #include "nemesis/disk/faults.h"
@@ -61,6 +63,16 @@ class Server {
 
  private:
   void work();
+  bool take_turn();
+  void end_turn();
+
+  // Few threads wait for the kernel's requests, so that their buffers stay in the processor's cache; the others wait until
+  // these are all at work.
+  std::mutex turns_;
+  std::condition_variable turn_;
+  int listening_ = 0;   // guarded by turns_
+  bool ended_ = false;  // guarded by turns_
+
   const std::string directory_;
   fuse_session* session_ = nullptr;
 };
