@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "nemesis/agent_program.h"
 #include "nemesis/draw.h"
 #include "nemesis/link_injection.h"
 #include "nemesis/parallel.h"
@@ -144,8 +145,8 @@ class SlowClose final : public ConnectionFault {
 std::string needs(const char* modules) {
   return link_help() +
          fmt::format("Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables. Needs on the nodes: root or sudo, "
-                     "iptables{}, and for the proof a TCP port that probes may use between the nodes and a 64-bit Linux of "
-                     "the controller's kind of processor. Connections that a node forwards (to containers behind it) are "
+                     "iptables{}, and for the proof a TCP port that probes may use between the nodes and a 64-bit Linux on "
+                     "x86_64 or aarch64. Connections that a node forwards (to containers behind it) are "
                      "not touched.", modules);
 }
 
@@ -165,6 +166,7 @@ FaultFactory reset_fault() {
                       "of the packets that are answered so; 100: no connection survives its first message; 0: drawn, 1 to 10",
                       0.0, 100.0});
   out.inapplicable = [](const FaultContext& context) { return link_problem(context, "reset"); };
+  out.groundwork = [](const Options&) { return &agent_groundwork(); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {
     auto links = draw_links(context, "reset", random);
     if (!links) return fail(links.error());
@@ -185,6 +187,7 @@ FaultFactory slow_close_fault() {
       needs("");
   out.options = link_options("slow-close", 47088);
   out.inapplicable = [](const FaultContext& context) { return link_problem(context, "slow-close"); };
+  out.groundwork = [](const Options&) { return &agent_groundwork(); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {
     auto links = draw_links(context, "slow-close", random);
     if (!links) return fail(links.error());

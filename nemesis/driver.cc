@@ -342,11 +342,13 @@ Result<void> Driver::set_up(Deadline deadline) {
     laid.name = groundwork_id(options_.run + "-", one->name);
     const FaultContext context{cluster_, target_, *settings, laid.name, {}};
     if (auto done = complete(laid.name, one->name, one->undo(context), laid.undo, laid.nodes); !done) return done;
-    if (auto done = ledger_.opened(laid.name, one->name, Value::map(), laid.undo); !done) return done;
-    laid_.push_back(laid);
-    heartbeat_.hold(laid.nodes);
-    if (auto done = arm(laid.name, laid.undo, laid.nodes, std::max(options_.dead_man_s, kGroundworkPatience_s), deadline); !done) {
-      return done;
+    if (!laid.undo.empty()) {
+      if (auto done = ledger_.opened(laid.name, one->name, Value::map(), laid.undo); !done) return done;
+      laid_.push_back(laid);
+      heartbeat_.hold(laid.nodes);
+      if (auto done = arm(laid.name, laid.undo, laid.nodes, std::max(options_.dead_man_s, kGroundworkPatience_s), deadline); !done) {
+        return done;
+      }
     }
     if (auto done = one->lay(context, deadline); !done) return fail(done.error().during("laying the groundwork " + one->name));
   }

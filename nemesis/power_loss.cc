@@ -134,8 +134,8 @@ FaultFactory power_loss_fault() {
       "Power failure: kills the target and takes back what it wrote and did not sync; healed by starting it on what is left. "
       "Mechanism: a FUSE file system under the target's data directories, mounted before it starts, that knows what fsync, "
       "fdatasync, msync and O_SYNC made durable. Proof: the processes are gone from /proc, and the checksum of the files "
-      "has changed by what the disk says it lost. Needs on the nodes: root or sudo, /dev/fuse, a 64-bit Linux of the "
-      "controller's kind of processor. sync and syncfs make nothing durable there; modes, owners and times always are.";
+      "has changed by what the disk says it lost. Needs on the nodes: root or sudo, /dev/fuse, a 64-bit Linux on "
+      "x86_64 or aarch64. sync and syncfs make nothing durable there; modes, owners and times always are.";
   out.options = {
       process_nodes_option("power-loss"),
       {"power-loss.kind", Type::string, "random",
