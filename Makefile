@@ -1,5 +1,5 @@
 # The commands of the README. CMake does the work; `make help` lists the targets.
-.PHONY: help packages build demo test bench asan clean
+.PHONY: help packages other build demo test bench asan clean
 JOBS ?= $(shell nproc)
 
 help:
@@ -9,10 +9,16 @@ help:
 	@echo "make asan    the unit tests under AddressSanitizer and UBSan"
 	@echo "make bench   the benchmarks"
 
-packages:
+packages: other
 	@scripts/install-packages.sh
 
-build:
+# What the disk for nodes with the other kind of processor is linked with: build goes on without it.
+OTHER_amd64 := arm64 build/foreign/aarch64
+OTHER_arm64 := amd64 build/foreign/x86_64
+other:
+	@set -- $(OTHER_$(shell dpkg --print-architecture)); [ $$# -eq 0 ] || scripts/foreign-packages.sh $$* libfuse3-dev || true
+
+build: other
 	@scripts/install-packages.sh build run
 	@cmake --preset release -DORDEAL_TESTS=OFF >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
 	@rm -f build-configure.log

@@ -193,7 +193,7 @@ FaultFactory clock_fault() {
       "what the kernel says; programs that need no C library (Go) are reached as well, forked processes inherit it, and "
       "what the target starts later, or a restarted target, gets it within about 50 ms. Healed by giving the vDSO its "
       "bytes back. Proof: each process's own clock, read by running clock_gettime in it, against its node's. Needs on "
-      "the nodes: root or sudo with leave to trace, a 64-bit Linux of the controller's kind of processor. Does not "
+      "the nodes: root or sudo with leave to trace, a 64-bit Linux on x86_64 or aarch64. Does not "
       "reach the monotonic clock, time-outs, nor programs that ask for the time by system call without the vDSO; reading "
       "the clock takes the processes a system call meanwhile, and stopping them ends epoll_wait with EINTR, as a pause does.";
   out.options = wrong_clock_options(out.name, WrongClockRange());

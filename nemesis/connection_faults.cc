@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "nemesis/agent_program.h"
 #include "nemesis/draw.h"
 #include "nemesis/link_injection.h"
 #include "nemesis/parallel.h"
@@ -144,8 +145,8 @@ class SlowClose final : public ConnectionFault {
 std::string needs_text(const char* modules) {
   return link_help() +
          fmt::format("Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables. Needs on the nodes: root or sudo, "
-                     "iptables{}, and for the proof a TCP port that probes may use between the nodes and a 64-bit Linux of "
-                     "the controller's kind of processor. Connections that a node forwards (to containers behind it) are "
+                     "iptables{}, and for the proof a TCP port that probes may use between the nodes and a 64-bit Linux on "
+                     "x86_64 or aarch64. Connections that a node forwards (to containers behind it) are "
                      "not touched.", modules);
 }
 

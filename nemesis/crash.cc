@@ -139,7 +139,7 @@ FaultFactory crash_fault() {
       "target has a command for that. Mechanism: the controller compares the monotonic clocks of the nodes with its own, and "
       "an agent on each sends SIGKILL at the same agreed moment. Proof: the processes are gone from /proc, and the moments at "
       "which they were killed lie less than 50 ms apart; the evidence says how far, and how exactly that is known. Needs on "
-      "the nodes: root or sudo, a 64-bit Linux of the controller's kind of processor. Loses nothing that the target handed to "
+      "the nodes: root or sudo, a 64-bit Linux on x86_64 or aarch64. Loses nothing that the target handed to "
       "the operating system (a power failure would).";
   OptionSpec nodes = process_nodes_option("crash");
   nodes.standard = "all";

@@ -4,21 +4,17 @@
 
 #include <sstream>
 
-#include "nemesis/agent_program.h"
-#include "nemesis/embedded_file.h"
+#include "nemesis/node_program.h"
 #include "nemesis/node_state.h"
 #include "nemesis/parallel.h"
-
-// ORDEAL_DISK_FILE comes from CMakeLists.txt.
-ORDEAL_EMBEDDED_FILE(ordeal_disk, ORDEAL_DISK_FILE);
 
 namespace ordeal {
 namespace {
 
-constexpr const char* kName = "disk";
+constexpr const char* kName = "disk";  // of the groundwork
 
 std::string folder_of(std::string_view id) { return fault_folder(groundwork_id(id, kName)); }
-std::string program_of(std::string_view id) { return folder_of(id) + "/" + kName; }
+std::string program_of(std::string_view id) { return fmt::format("{}/{}", folder_of(id), program_name(NodeProgram::disk)); }
 
 std::string joined(const std::vector<std::string>& words) {
   std::string out;
@@ -70,8 +66,7 @@ Result<void> lay(const FaultContext& context, Deadline deadline) {
         for_each_disk(context.target.data_directories(node), [&](std::size_t i, const std::string& directory) {
           return fmt::format("mkdir -p {3} && {0} start {1} {2} {3} {4} || exit 1", program_of(id), folder_of(id), i, directory, names);
         });
-    const NodeProgram program{kName, {ordeal_disk_begin, static_cast<std::size_t>(ordeal_disk_end - ordeal_disk_begin)}};
-    auto done = install_and_run(node, id, program, starts, deadline);
+    auto done = install_and_run(node, id, NodeProgram::disk, starts, deadline);
     if (!done) return fail(done.error().during(node.name()));
     return done;
   }));

@@ -183,7 +183,7 @@ FaultFactory dns_fault() {
       "Mechanism: iptables and ip6tables drop what name servers answer (silence), or an agent (NFQUEUE) answers every query "
       "over UDP in their stead and connections over TCP are refused. Proof: the agent asks the node's name servers "
       "and one of its own that it runs meanwhile on 127.77.0.53, before, meanwhile and after. Needs on the nodes: root or "
-      "sudo, iptables (but for silence with the target NFQUEUE), a 64-bit Linux of the controller's kind of processor. What "
+      "sudo, iptables (but for silence with the target NFQUEUE), a 64-bit Linux on x86_64 or aarch64. What "
       "is in /etc/hosts or in a cache is still found, and DNS over TLS or HTTPS is not touched.";
   std::vector<std::string> answers = {"random"};
   for (const Answer& one : kAnswers) answers.emplace_back(one.name);

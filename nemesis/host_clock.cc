@@ -228,7 +228,7 @@ FaultFactory host_clock_fault() {
       "or changes the kernel's rate (adjtimex) for a drift; before that it writes down what the raw monotonic clock says. "
       "Healed by setting the clock to what it would show had nothing been done, and giving the rate back. Proof: the node's "
       "clock, read over SSH, against the controller's, as both were before. Needs on the nodes: root or sudo with leave to set "
-      "the clock (CAP_SYS_TIME), GNU date, a 64-bit Linux of the controller's kind of processor. A time daemon on the node "
+      "the clock (CAP_SYS_TIME), GNU date, a 64-bit Linux on x86_64 or aarch64. A time daemon on the node "
       "works against it; a drift changes the monotonic clock as well, as a bad oscillator would; a frozen clock moves by a few "
       "milliseconds and is set back.";
   out.options = wrong_clock_options(out.name, kRange);

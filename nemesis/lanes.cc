@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <set>
 
 #include "checkers/base/catalogue.h"
@@ -18,13 +20,17 @@ tl::unexpected<Error> usage(std::string message) { return fail(ErrorCode::usage,
 // To look at all nodes, among them some that must be connected to first.
 constexpr auto kLookTimeout = std::chrono::seconds(30);
 
-// Why a fault cannot be injected here, or nothing. Errors: of nodes that cannot be asked.
-Result<std::string> problem_of(const FaultFactory& fault, const FaultContext& context, NodeNeeds& nodes) {
+// Why a fault cannot be injected here (usage: not as it was asked for; unsupported: not on these nodes), or nothing. Errors: of
+// nodes that cannot be asked.
+Result<std::optional<Error>> problem_of(const FaultFactory& fault, const FaultContext& context, NodeNeeds& nodes) {
   if (fault.inapplicable != nullptr) {
-    if (std::string problem = fault.inapplicable(context); !problem.empty()) return problem;
+    if (std::string problem = fault.inapplicable(context); !problem.empty()) return Error{ErrorCode::usage, std::move(problem)};
   }
-  if (fault.needs == nullptr) return std::string();
-  return nodes.missing(fault.needs(context.options), std::chrono::steady_clock::now() + kLookTimeout);
+  if (fault.needs == nullptr) return std::nullopt;
+  auto missing = nodes.missing(fault.needs(context.options), std::chrono::steady_clock::now() + kLookTimeout);
+  if (!missing) return fail(missing.error());
+  if (missing->empty()) return std::nullopt;
+  return Error{ErrorCode::unsupported, *std::move(missing)};
 }
 
 // nemesis.schedule, "auto" resolved. Errors: usage.
@@ -63,19 +69,19 @@ Result<Quiet> quiet_of(const DriverOptions& options) {
 Result<void> add_faults(Lanes& lanes, const DriverOptions& options, const FaultContext& context,
                         std::vector<const FaultFactory*> wanted, NodeNeeds& nodes) {
   std::vector<const FaultFactory*> faults;
+  std::optional<Error> first;
   for (const FaultFactory* fault : wanted) {
-    auto problem = problem_of(*fault, context, nodes);
-    if (!problem) return fail(problem.error());
-    if (problem->empty()) {
+    const auto asked = problem_of(*fault, context, nodes);
+    if (!asked) return fail(asked.error());
+    const std::optional<Error>& problem = *asked;
+    if (!problem) {
       faults.push_back(fault);
-    } else {
-      lanes.inapplicable.emplace_back(fault->name, *std::move(problem));
+      continue;
     }
+    lanes.inapplicable.emplace_back(fault->name, problem->message);
+    if (!first) first = problem->during("fault " + fault->name);
   }
-  if (!lanes.inapplicable.empty() && (!options.skip_inapplicable || faults.empty())) {
-    const auto& [name, problem] = lanes.inapplicable.front();
-    return usage(fmt::format("fault {}: {}", name, problem));
-  }
+  if (first && (!options.skip_inapplicable || faults.empty())) return fail(*first);
   if (options.swarm) {
     std::vector<std::string> names;
     for (const FaultFactory* fault : faults) names.push_back(fault->name);
@@ -128,7 +134,7 @@ Result<Lane> lane_of(const TimelineEntry& entry, std::size_t number, const Fault
   FaultContext with_own{context.cluster, context.target, *own, context.id, {}};
   const auto why_not = problem_of(*lane.fault, with_own, nodes);
   if (!why_not) return fail(why_not.error());
-  if (!why_not->empty()) return usage(where() + ": " + *why_not);
+  if (*why_not) return fail((*why_not)->during(where()));
   lane.options = std::move(own);
   lane.after_s = entry.after_s;
   if (entry.when.empty()) return lane;

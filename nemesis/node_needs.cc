@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "harness/control/node.h"
-#include "nemesis/agent_program.h"
+#include "nemesis/node_program.h"
 #include "nemesis/node_state.h"
 #include "nemesis/parallel.h"
 
@@ -30,11 +30,9 @@ capability() {
 
 // An agent that may not be executed where it is put would fail only when it is wanted.
 std::string look_for_agent() {
-  return fmt::format(
-      "[ \"$(uname -m)\" = {0} ] || echo \"it is a machine of kind $(uname -m), and the agent is built for {0}\"\n"
-      "case \",$(findmnt -n -o OPTIONS -T /var/lib 2>/dev/null),\" in *,noexec,*) echo \"no program may be run below /var/lib: it "
-      "is mounted noexec\" ;; esac\n",
-      agent_machine());
+  return missing_program_script(NodeProgram::agent) +
+         "case \",$(findmnt -n -o OPTIONS -T /var/lib 2>/dev/null),\" in *,noexec,*) echo \"no program may be run below /var/lib: it "
+         "is mounted noexec\" ;; esac\n";
 }
 
 // Read only; iptables says then also what its kernel half, or the namespace, does not allow.
@@ -55,7 +53,8 @@ fi
 // Whether a file system may be mounted is tried in a mount namespace that ends with the attempt: a security module may
 // forbid what the capability allows.
 std::string look_for_fuse() {
-  return "if [ ! -c /dev/fuse ]; then echo 'there is no /dev/fuse (in a container: --device /dev/fuse)'\n"
+  return missing_program_script(NodeProgram::disk) +
+         "if [ ! -c /dev/fuse ]; then echo 'there is no /dev/fuse (in a container: --device /dev/fuse)'\n"
          "else said=$( (: <>/dev/fuse) 2>&1) || echo \"/dev/fuse cannot be opened: ${said##*: }\"\nfi\n" +
          fmt::format("if capability {} SYS_ADMIN 'mount file systems' && command -v unshare >/dev/null; then\n", kSysAdmin) +
          "  said=$(unshare -m mount -t tmpfs tmpfs /var/lib 2>&1) || echo \"file systems may not be mounted: $said\"\n"

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 
+#include "nemesis/agent_program.h"
 #include "nemesis/draw.h"
 #include "nemesis/link_injection.h"
 #include "nemesis/netem.h"
@@ -326,7 +327,7 @@ std::string needs_text() {
   return link_help() +
          "Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables leads them to an agent (NFQUEUE), which says "
          "what becomes of each; should the agent die, they pass. Needs on the nodes: root or sudo, iptables with the target "
-         "NFQUEUE, a 64-bit Linux of the controller's kind of processor, and a UDP port that the probes may use between the "
+         "NFQUEUE, a 64-bit Linux on x86_64 or aarch64, and a UDP port that the probes may use between the "
          "nodes. Packets that a node forwards (to containers behind it) are not touched; bits 20 to 31 of the packets' mark "
          "are used between the tables mangle and filter.";
 }

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "checkers/base/catalogue.h"
+#include "nemesis/agent_program.h"
 #include "nemesis/cluster_addresses.h"
 #include "nemesis/draw.h"
 #include "nemesis/grudge.h"
@@ -392,8 +393,8 @@ FaultFactory partition_fault() {
       "Cuts the network between nodes. Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables that drops "
       "incoming packets by the peers' addresses, IPv4 and IPv6; rules of others are not touched. Proof: TCP connections "
       "between the nodes that were answered before and are not any more, and the counters of the rules. Needs on the "
-      "nodes: root or sudo, iptables, bash, timeout; to flap also the target NFQUEUE of iptables and a 64-bit Linux of the "
-      "controller's kind of processor, since an agent does it, which drops packets in the first half of each period of "
+      "nodes: root or sudo, iptables, bash, timeout; to flap also the target NFQUEUE of iptables and a 64-bit Linux on "
+      "x86_64 or aarch64, since an agent does it, which drops packets in the first half of each period of "
       "the wall clock and, should it die, none. Cannot cut traffic that a node forwards (to containers behind it), nor "
       "the links between clients and nodes.";
   std::vector<std::string> shapes = {"random"};

@@ -358,7 +358,7 @@ FaultFactory slow_fault() {
       "it. Held are they also when they would not have run, also what the target starts later, and being held ends "
       "epoll_wait with EINTR, as a signal does. Proof: the processor time in /proc stays under the quota while the kernel "
       "counts that it held them back; or how often they are found held in /proc. Needs on the nodes: root or sudo; to hold "
-      "them leave to trace and a 64-bit Linux of the controller's kind of processor.";
+      "them leave to trace and a 64-bit Linux on x86_64 or aarch64.";
   out.options = {
       process_nodes_option("slow"),
       {"slow.mechanism", Type::string, "auto", "auto: a quota where it is possible", std::nullopt, std::nullopt,
@@ -386,8 +386,8 @@ FaultFactory files_fault() {
   out.help =
       "The target's processes can open no further file and accept no further connection (EMFILE). Mechanism: their soft "
       "limit of open files is lowered to what they have open, and raised again; a target that ended of it is started. "
-      "Proof: limit and open files in /proc. Needs on the nodes: root or sudo, a 64-bit Linux of the controller's kind of "
-      "processor. Programs that raise their limit themselves (Go does, when it starts) are not held.";
+      "Proof: limit and open files in /proc. Needs on the nodes: root or sudo, a 64-bit Linux on x86_64 or "
+      "aarch64. Programs that raise their limit themselves (Go does, when it starts) are not held.";
   out.options = {
       process_nodes_option("files"),
       {"files.spare", Type::integer, 0, "descriptors that are left", 0, 100'000},
@@ -409,7 +409,7 @@ FaultFactory memory_fault() {
   out.help =
       "The target's processes get no further memory (ENOMEM): many programs end of it, and are started again when it is "
       "healed. Mechanism: their soft limit of address space is lowered to what they have, and raised again. Proof: limit "
-      "and size in /proc. Needs on the nodes: root or sudo, a 64-bit Linux of the controller's kind of processor, getconf. "
+      "and size in /proc. Needs on the nodes: root or sudo, a 64-bit Linux on x86_64 or aarch64, getconf. "
       "Memory that they have reserved already is theirs to use; the memory of the machine is not touched.";
   out.options = {
       process_nodes_option("memory"),

@@ -3,10 +3,10 @@
 # sections named, or of all. Does nothing, and needs neither root nor network, when all of them are there.
 set -eu
 here=$(dirname "$0")
-wanted=$(awk -v sections="$*" '
+wanted=$(awk -v sections="$*" -v here="[$(dpkg --print-architecture)]" '
   BEGIN { count = split(sections, names, " "); for (i in names) asked[names[i]] = 1; wanted = count == 0 }
   /^# -- / { name = $3; sub(":", "", name); wanted = count == 0 || name in asked; next }
-  wanted { sub("#.*", ""); if (NF) print $1 }' "$here/packages.txt")
+  wanted { sub("#.*", ""); if (NF == 1 || $2 == here) print $1 }' "$here/packages.txt")
 missing=""
 for package in $wanted; do
   state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)

@@ -87,7 +87,7 @@ class Injection {
 // for a run, whichever faults want it, and undone like a fault: its undo scripts are in the ledger and on the nodes meanwhile.
 struct Groundwork {
   std::string name;  // at most seven letters
-  // What takes it away again, node by node. Touches no node. `context.id` is groundwork_id().
+  // What takes it away again, node by node; empty: lay() changes nothing. Touches no node. `context.id` is groundwork_id().
   std::vector<Undo> (*undo)(const FaultContext& context) = nullptr;
   // Called when the target was installed and wiped, and does not run. Errors: unsupported, unreachable, remote.
   Result<void> (*lay)(const FaultContext& context, Deadline deadline) = nullptr;

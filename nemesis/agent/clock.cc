@@ -26,6 +26,8 @@ constexpr int kAttempts = 200;
 constexpr std::int64_t kMostNs = 2'000'000'000;
 constexpr int kReadings = 5;
 constexpr std::int64_t kQuickNs = 300'000;
+constexpr std::uint64_t kStackBytes = 16'384;
+constexpr std::uint64_t kAboveStack = 256;  // that a function may read: the vDSO of aarch64 does, to order its reads
 
 class Attempts {
  public:
@@ -53,11 +55,20 @@ Jump head_at(const Vdso& vdso, std::uint64_t offset) {
   return out;
 }
 
+// The offset of an instruction for a system call, 0 when there is none.
+std::uint64_t find_system_call(const std::vector<unsigned char>& image) {
+  for (std::uint64_t at = 0; at + kSystemCall.size() <= image.size(); at += kInstructionAlignment) {
+    if (std::memcmp(image.data() + at, kSystemCall.data(), kSystemCall.size()) == 0) return at;
+  }
+  return 0;
+}
+
 // What all the changes here need to know of a vDSO.
 struct Patchable {
   struct Function {
     std::uint64_t offset = 0;  // in the image
-    std::size_t entry = 0;     // in the hook's code
+    std::uint64_t size = 0;
+    std::size_t entry = 0;  // in the hook's code
   };
   Vdso vdso;
   std::vector<Function> functions;
@@ -68,48 +79,54 @@ std::string look_up(int process, Patchable& out) {
   out.vdso = vdso_of(process);
   if (out.vdso.start == 0) return has_ended(process) ? "it has ended" : "it has no vDSO";
   for (const HookEntry& one : clock_hook_entries()) {
-    const std::uint64_t offset = function_offset(out.vdso, one.symbol);
-    if (offset != 0 && offset + sizeof(Jump) <= out.vdso.image.size()) out.functions.push_back({offset, one.offset});
+    const VdsoFunction found = find_function(out.vdso, one.symbol);
+    if (found.offset == 0) continue;
+    if (found.size < sizeof(Jump) || found.offset + found.size > out.vdso.image.size()) {
+      return std::string("its vDSO's ") + one.symbol + " is too short to be replaced";
+    }
+    out.functions.push_back({found.offset, found.size, one.offset});
   }
   if (out.functions.empty()) return "its vDSO has no clock of the 64-bit kind";
-  const auto found = std::search(out.vdso.image.begin(), out.vdso.image.end(), kSystemCall.begin(), kSystemCall.end());
-  if (found == out.vdso.image.end()) return "its vDSO has no instruction for a system call";
-  out.instruction = out.vdso.start + static_cast<std::uint64_t>(found - out.vdso.image.begin());
+  const std::uint64_t at = find_system_call(out.vdso.image);
+  if (at == 0) return "its vDSO has no instruction for a system call";
+  out.instruction = out.vdso.start + at;
   return "";
 }
 
-// Whether a thread is within, or on its way back into, the heads that are to be rewritten. Being at the very beginning
-// of one does no harm.
+// Whether a thread is within, or on its way back into, the heads that are to be rewritten. Being at the very beginning of one
+// does no harm. From behind its head a function might jump back into it, to read the clock once more: while `stacks` are looked
+// at so is all of the function, and to the end where it is seen to do that.
 bool heads_in_use(const Tracee& tracee, const Patchable& what, bool stacks) {
   return std::any_of(what.functions.begin(), what.functions.end(), [&](const Patchable::Function& one) {
     const std::uint64_t head = what.vdso.start + one.offset;
-    return tracee.uses(head + 1, head + sizeof(Jump), stacks);
+    const bool whole = stacks || jumps_into_head({what.vdso.image.data() + one.offset, one.size});
+    return tracee.uses(head + 1, head + (whole ? one.size : sizeof(Jump)), stacks);
   });
 }
 
 bool is_page(int process, std::uint64_t address, ClockPage& out) {
-  return read_memory(process, address + kPageSize, &out, sizeof out) && out.magic == kClockMagic &&
-         out.self == address + kPageSize;
+  return read_memory(process, address + kPartSize, &out, sizeof out) && out.magic == kClockMagic &&
+         out.self == address + kPartSize;
 }
 
-// Maps the two pages into the process and fills them; 0 when that fails.
+// Maps the two parts into the process and fills them; 0 when that fails.
 std::uint64_t install(Tracee& tracee, std::uint64_t instruction, std::string_view id, const ClockParameters& parameters) {
   const long mapped = tracee.system_call(
       instruction, SYS_mmap,
-      {0, 2 * kPageSize, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, static_cast<std::uint64_t>(-1), 0});
+      {0, 2 * kPartSize, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, static_cast<std::uint64_t>(-1), 0});
   if (mapped < 0 && mapped > -4096) return 0;
   const auto page = static_cast<std::uint64_t>(mapped);
   ClockPage contents;
-  contents.self = page + kPageSize;
+  contents.self = page + kPartSize;
   std::memcpy(contents.id, id.data(), std::min(id.size(), sizeof contents.id - 1));
   contents.parameters = parameters;
   const auto code = clock_hook_code();
   // Neither writable code nor executable data, since some systems forbid it.
   const bool good =
-      tracee.system_call(instruction, SYS_mprotect, {page + kPageSize, kPageSize, PROT_READ | PROT_WRITE, 0, 0, 0}) == 0 &&
-      tracee.write(page, code.data(), code.size()) && tracee.write(page + kPageSize, &contents, sizeof contents);
+      tracee.system_call(instruction, SYS_mprotect, {page + kPartSize, kPartSize, PROT_READ | PROT_WRITE, 0, 0, 0}) == 0 &&
+      tracee.write(page, code.data(), code.size()) && tracee.write(page + kPartSize, &contents, sizeof contents);
   if (good) return page;
-  (void)tracee.system_call(instruction, SYS_munmap, {page, 2 * kPageSize, 0, 0, 0, 0});
+  (void)tracee.system_call(instruction, SYS_munmap, {page, 2 * kPartSize, 0, 0, 0, 0});
   return 0;
 }
 
@@ -117,7 +134,7 @@ std::uint64_t install(Tracee& tracee, std::uint64_t instruction, std::string_vie
 bool restore(Tracee& tracee, const Patchable& what, std::uint64_t page) {
   for (const auto& one : what.functions) {
     const std::uint64_t target = jump_target(head_at(what.vdso, one.offset));
-    if (target < page || target >= page + kPageSize) continue;
+    if (target < page || target >= page + kMostCode) continue;
     const Jump original = head_at(own_vdso(), one.offset);
     if (!tracee.write(what.vdso.start + one.offset, original.data(), original.size())) return false;
   }
@@ -167,9 +184,9 @@ std::string reset_once(int process, std::string_view id, bool stacks, bool& busy
   if (busy) return "";
   if (!restore(tracee, what, there.address)) return "its vDSO cannot be written";
   // From now on no thread gets into the page; those that are in it will have left it soon.
-  busy = tracee.uses(there.address, there.address + kPageSize, stacks);
+  busy = tracee.uses(there.address, there.address + kMostCode, stacks);
   if (busy) return "";
-  const long done = tracee.system_call(what.instruction, SYS_munmap, {there.address, 2 * kPageSize, 0, 0, 0, 0});
+  const long done = tracee.system_call(what.instruction, SYS_munmap, {there.address, 2 * kPartSize, 0, 0, 0, 0});
   return done == 0 ? "" : "its page cannot be unmapped";
 }
 
@@ -181,7 +198,7 @@ FoundPage find_page(int process) {
   Patchable what;
   if (!look_up(process, what).empty()) return out;
   for (const auto& one : what.functions) {
-    const std::uint64_t address = jump_target(head_at(what.vdso, one.offset)) & ~(kPageSize - 1);
+    const std::uint64_t address = jump_target(head_at(what.vdso, one.offset)) & ~(kMostCode - 1);
     if (address == 0 || !is_page(process, address, page)) continue;
     return {address, page.id, true};
   }
@@ -225,7 +242,7 @@ std::string read_clock(int process, ClockReading& out) {
   // A stack of its own: that of a Go routine may have no room for C.
   const long mapped = tracee.system_call(
       what.instruction, SYS_mmap,
-      {0, 4 * kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, static_cast<std::uint64_t>(-1), 0});
+      {0, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, static_cast<std::uint64_t>(-1), 0});
   if (mapped < 0 && mapped > -4096) return has_ended(process) ? "it has ended" : "no page could be mapped into it";
   const auto stack = static_cast<std::uint64_t>(mapped);
   bool good = true;
@@ -233,12 +250,12 @@ std::string read_clock(int process, ClockReading& out) {
     timespec inside{};
     long result = -1;
     out.before_ns = wall_clock_ns();
-    good = tracee.call(what.instruction, function, CLOCK_REALTIME, stack, stack + 4 * kPageSize, result) && result == 0;
+    good = tracee.call(what.instruction, function, CLOCK_REALTIME, stack, stack + kStackBytes - kAboveStack, result) && result == 0;
     out.after_ns = wall_clock_ns();
     good = read_memory(process, stack, &inside, sizeof inside) && good;
     out.inside_ns = inside.tv_sec * 1'000'000'000 + inside.tv_nsec;
   }
-  (void)tracee.system_call(what.instruction, SYS_munmap, {stack, 4 * kPageSize, 0, 0, 0, 0});
+  (void)tracee.system_call(what.instruction, SYS_munmap, {stack, kStackBytes, 0, 0, 0, 0});
   return good ? "" : "its clock could not be asked";
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // Clock page: what the code that answers for the clock inside a target reads, and the arithmetic of a wrong clock.
 //
-// The agent maps two pages into each process: the code of clock_hook.cc, and behind it this structure. It is written
-// before the first call and never changed, so that no lock is needed; a fork takes both pages along. It also says whose
+// The agent maps two parts into each process: the code of clock_hook.cc, and behind it this structure. It is written
+// before the first call and never changed, so that no lock is needed; a fork takes both along. It also says whose
 // they are: a process carries the state that undoing needs itself, and the agent may die at any time.
 
 #include <cstddef>
@@ -10,7 +10,13 @@
 
 namespace ordeal::agent {
 
-inline constexpr std::size_t kPageSize = 4096;  // of code, and the distance from it to the ClockPage
+inline constexpr std::size_t kMostCode = 4096;  // bytes of code; it begins at a multiple of this
+// The size of either part, and the distance from the code to the ClockPage: whole pages, of whatever size the kernel has them.
+#if defined(__aarch64__)
+inline constexpr std::size_t kPartSize = 65'536;
+#else
+inline constexpr std::size_t kPartSize = 4096;
+#endif
 inline constexpr std::size_t kMaxSteps = 16;
 
 // Wrong time = time + steps[(elapsed / period) % count] + elapsed * drift; elapsed = time since `anchor`.

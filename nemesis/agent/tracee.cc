@@ -124,6 +124,7 @@ bool Tracee::uses(std::uint64_t from, std::uint64_t to, bool stacks) const {
     if (!get_registers(one.id, registers)) continue;
     if (inside(program_counter(registers))) return true;
     if (!stacks) continue;
+    if (inside(return_register(registers))) return true;
     const std::uint64_t stack = stack_pointer(registers) & ~7ULL;
     const auto map = std::find_if(maps.begin(), maps.end(),
                                   [&](const Mapping& m) { return stack >= m.start && stack < m.end; });
@@ -174,6 +175,7 @@ bool Tracee::run(Registers registers, std::uint64_t entry, long& result) {
       ::ptrace(PTRACE_SETSIGMASK, thread, sizeof held_back, &held_back) != 0) {
     return false;
   }
+  const ForgottenState forgotten(thread);
   bool done = false;
   bool at_entry = false;
   bool good = set_registers(thread, registers);
@@ -195,7 +197,9 @@ bool Tracee::run(Registers registers, std::uint64_t entry, long& result) {
   }
   // Parked, so that the kernel looks once more at the interrupted system call it finds in the old registers.
   const bool parked = park(thread);
-  return set_registers(thread, before) && ::ptrace(PTRACE_SETSIGMASK, thread, sizeof mask, &mask) == 0 && parked && done;
+  continue_wait(thread, before);
+  const bool as_before = set_registers(thread, before) && forgotten.give_back(thread);
+  return ::ptrace(PTRACE_SETSIGMASK, thread, sizeof mask, &mask) == 0 && as_before && parked && done;
 }
 
 long Tracee::system_call(std::uint64_t instruction, long number, const std::array<std::uint64_t, 6>& arguments) {

@@ -71,18 +71,18 @@ const Vdso& own_vdso() {
   return own;
 }
 
-std::uint64_t function_offset(const Vdso& vdso, std::string_view name) {
+VdsoFunction find_function(const Vdso& vdso, std::string_view name) {
   Layout layout;
-  if (!find_layout(vdso, layout)) return 0;
+  if (!find_layout(vdso, layout)) return {};
   // The names follow the symbols in every vDSO, which tells how many there are; its hash table may be of either kind.
   Elf64_Sym symbol{};
   for (std::uint64_t at = layout.symbols; at + sizeof symbol <= layout.names && part_at(vdso, at, symbol);
        at += sizeof symbol) {
     if (symbol.st_shndx != SHN_UNDEF && text_at(vdso, layout.names + symbol.st_name) == name) {
-      return symbol.st_value - layout.bias;
+      return {symbol.st_value - layout.bias, symbol.st_size};
     }
   }
-  return 0;
+  return {};
 }
 
 }  // namespace ordeal::agent

@@ -20,7 +20,11 @@ struct Vdso {
 // This program's own: untouched.
 [[nodiscard]] const Vdso& own_vdso();
 
-// The offset of a function within the image, 0 when it has none of that name or is not a 64-bit ELF library.
-[[nodiscard]] std::uint64_t function_offset(const Vdso& vdso, std::string_view name);
+// A function within the image; offset 0: it has none of that name, or is not a 64-bit ELF library.
+struct VdsoFunction {
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+};
+[[nodiscard]] VdsoFunction find_function(const Vdso& vdso, std::string_view name);
 
 }  // namespace ordeal::agent

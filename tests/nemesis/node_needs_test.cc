@@ -50,7 +50,7 @@ TEST_F(NodeNeedsTest, AFaultThatTheNodesCannotHaveIsRefusedOrLeftOut) {
   options.ledger_path = ledger_path();
   const auto refused = make_driver(options, context(), faults_named({"kill", "power-loss"}));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::usage);
+  EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
   EXPECT_THAT(refused.error().message, HasSubstr("fault power-loss: n5: there is no /dev/fuse"));
   options.skip_inapplicable = true;
   EXPECT_TRUE(make_driver(options, context(), faults_named({"kill", "power-loss"})));
