@@ -446,7 +446,7 @@ Result<void> Driver::heal(Life& life, Deadline deadline) {
     event(life, "heal");
   }
   while (true) {
-    const auto done = undo_once(life, std::min(deadline, in_seconds(10 + life.injection->takes_s())));
+    const auto done = undo_once(life, std::min(deadline, in_seconds(options_.heal_timeout_s / 3 + life.injection->takes_s())));
     if (done) break;
     if (Clock::now() + std::chrono::seconds(1) >= deadline) {
       went_wrong(life, done.error().during("healing").message);
@@ -524,6 +524,10 @@ DriverOptions driver_options(const Plan& plan, std::string ledger_path) {
   out.skip_inapplicable = options.string("nemesis.inapplicable") == "skip";
   out.keep_quorum = options.string("nemesis.quorum") == "keep";
   out.dead_man_s = static_cast<int>(options.integer("nemesis.dead-man"));
+  const double patience = options.real("nemesis.patience");
+  out.step_timeout_s *= patience;
+  out.confirm_timeout_s *= patience;
+  out.heal_timeout_s *= patience;
   return out;
 }
 

@@ -38,9 +38,10 @@ struct DriverOptions {
   bool skip_inapplicable = false;  // nemesis.inapplicable
   bool keep_quorum = true;       // nemesis.quorum
   int dead_man_s = 3;            // nemesis.dead-man
+  // nemesis.patience multiplies these.
   double step_timeout_s = 15;    // for preparing, and for injecting
   double confirm_timeout_s = 5;  // for observing an effect, and a healing
-  double heal_timeout_s = 30;    // for healing one fault, retries included
+  double heal_timeout_s = 30;    // for healing one fault, three tries of which each may take a third
 };
 
 // The options of the driver itself ("nemesis.quorum", …), to be declared beside those of the faults.

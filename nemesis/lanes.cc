@@ -258,6 +258,9 @@ std::vector<OptionSpec> nemesis_options() {
        "seconds without a word from the controller after which a node undoes its faults by itself (up to one second "
        "later)",
        1, 3600},
+      {"nemesis.patience", Type::real, 1.0,
+       "times as long as usual each step of a fault may take, proof and healing included: for nodes that are slow or far away", 1.0,
+       100.0},
   };
 }
 

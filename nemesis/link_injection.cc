@@ -90,14 +90,16 @@ std::vector<FilterRule> LinkInjection::rules(std::size_t to, const std::string& 
   return out;
 }
 
-std::vector<std::string> LinkInjection::destinations(std::size_t from) const {
-  std::vector<std::string> out;
+std::vector<std::vector<std::string>> LinkInjection::destinations(std::size_t from) const {
+  std::vector<std::vector<std::string>> out;
   for (const auto& [at, to] : links_.ways) {
     if (at != from) continue;
     const auto addresses = addresses_->sources(from, to, {to});
     if (!addresses) continue;
-    std::copy_if(addresses->begin(), addresses->end(), std::back_inserter(out),
+    std::vector<std::string> of_node;
+    std::copy_if(addresses->begin(), addresses->end(), std::back_inserter(of_node),
                  [](const std::string& one) { return !one.starts_with("fe80:"); });
+    if (!of_node.empty()) out.push_back(std::move(of_node));
   }
   return out;
 }
@@ -174,8 +176,8 @@ Result<Links> draw_links(const FaultContext& context, std::string_view fault, st
 }
 
 std::string link_help() {
-  return "Only packets between nodes of the cluster are touched, by their addresses, IPv4 and IPv6, where they arrive: "
-         "never those of clients, nor the controller's. ";
+  return "Only packets between nodes of the cluster are touched, by their addresses, IPv4 and IPv6: never those of "
+         "clients, nor the controller's. ";
 }
 
 }  // namespace ordeal

@@ -46,8 +46,8 @@ class LinkInjection : public Injection {
   bool touched(std::size_t from, std::size_t to) const;
   // For the chain of node `to`: all packets in question that arrive there. The probes' port is always among the ports.
   std::vector<FilterRule> rules(std::size_t to, const std::string& match, const std::string& action) const;
-  // The addresses to which node `from` sends the packets in question, without link-local ones.
-  std::vector<std::string> destinations(std::size_t from) const;
+  // The addresses to which node `from` sends the packets in question, by node, without link-local ones.
+  std::vector<std::vector<std::string>> destinations(std::size_t from) const;
   // "n1 to n2 (10.0.0.2)"
   std::string flow_name(std::size_t flow) const;
   // Looks again until the effect is as wanted, or the next look (of so many seconds) would be over too late.

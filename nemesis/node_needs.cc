@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "harness/control/node.h"
+#include "nemesis/netem.h"
 #include "nemesis/node_program.h"
 #include "nemesis/node_state.h"
 #include "nemesis/parallel.h"
@@ -50,6 +51,9 @@ constexpr std::string_view kQueue = R"sh(if command -v iptables-restore >/dev/nu
 fi
 )sh";
 
+// $netem: "yes", or why not.
+std::string ask_for_netem() { return "netem=$(\n" + netem_probe_script({}, "netem delay 1ms") + ")\n"; }
+
 // Whether a file system may be mounted is tried in a mount namespace that ends with the attempt: a security module may
 // forbid what the capability allows.
 std::string look_for_fuse() {
@@ -85,6 +89,9 @@ std::string look_for(NodeNeed need) {
     case NodeNeed::agent: return look_for_agent();
     case NodeNeed::packet_filter: return look_for_filter();
     case NodeNeed::packet_queue: return std::string(kQueue);
+    case NodeNeed::netem: return ask_for_netem() + "[ \"$netem\" = yes ] || echo \"the kernel does not shape packets: $netem\"\n";
+    case NodeNeed::netem_or_queue:
+      return ask_for_netem() + "if [ \"$netem\" != yes ]; then\n" + look_for_filter() + std::string(kQueue) + "fi\n";
     case NodeNeed::connect: return "tool bash bash\ntool timeout coreutils\n";
     case NodeNeed::trace: return look_for_trace();
     case NodeNeed::fuse: return look_for_fuse();

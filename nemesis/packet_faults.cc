@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <memory>
 
 #include "nemesis/agent_program.h"
 #include "nemesis/draw.h"
@@ -18,12 +19,16 @@ namespace ordeal {
 namespace {
 
 constexpr double kLookSeconds = 1.2;      // what a look at the links may take
+constexpr int kBucketBytes = 1600;        // of the kernel's token bucket: a frame of Ethernet must fit
 constexpr double kMostMeasured_ms = 150;  // each way; with more, the probes would not be back within the second they have
 
-// What was drawn, in the words of the agent and in those of the report.
+// What was drawn, in the words of the agent, of the kernel and of the report.
 struct Effect {
-  std::string text;    // nemesis/agent/packet_effect.h
-  std::string netem;   // tc-netem(8); empty: the agent does it
+  std::string text;         // nemesis/agent/packet_effect.h
+  std::string queue;        // the kernel's (nemesis/netem.h)
+  std::string not_queue;    // why the kernel cannot do it; empty: it can, where it has that queue
+  bool one_queue = false;   // for all receivers together
+  bool must_queue = false;  // <fault>.mechanism=netem
   Value parameters = Value::map();
   std::uint64_t seed = 0;
 };
@@ -60,8 +65,22 @@ class PacketFault : public LinkInjection {
   Value describe() const override {
     Value out = LinkInjection::describe();
     for (const auto& [key, one] : effect_.parameters.entries()) out.set(key, one);
-    out.set("mechanism", by_kernel() ? "netem" : "iptables (NFQUEUE) and agent");
+    if (by_kernel()) {
+      out.set("mechanism", effect_.queue.substr(0, effect_.queue.find(' ')));
+    } else {
+      out.set("mechanism", "iptables (NFQUEUE) and agent");
+      out.set("not_netem", not_queue_);
+    }
     return out;
+  }
+
+  // By the kernel on all nodes that send, or by the agent on all.
+  Result<void> prepare(Deadline deadline) override {
+    if (auto done = LinkInjection::prepare(deadline); !done) return done;
+    not_queue_ = effect_.not_queue.empty() ? why_not_by_kernel(deadline) : effect_.not_queue;
+    if (!by_kernel()) claim_.reset();
+    if (effect_.must_queue && !by_kernel()) return fail(ErrorCode::unsupported, "not by netem: " + not_queue_);
+    return {};
   }
 
   std::vector<Undo> undo() const override {
@@ -75,9 +94,9 @@ class PacketFault : public LinkInjection {
   Result<void> inject(Deadline deadline) override {
     return all_done(on_each(involved(), [&](std::size_t node) -> Result<std::string> {
       if (by_kernel()) {
-        const auto to = destinations(node);
+        const NetemBands to = bands(node);
         if (to.empty()) return std::string();
-        return run_ok(cluster_.at(node), root_script(netem_install_script(id_, to, effect_.netem), deadline));
+        return run_ok(cluster_.at(node), root_script(netem_install_script(id_, to, effect_.queue), deadline));
       }
       auto arriving = rules(node, "", "");
       auto queue = start_packet_agent(cluster_.at(node), id_, effect_.seed + node, effect_.text, deadline);
@@ -91,6 +110,10 @@ class PacketFault : public LinkInjection {
   Result<Observation> confirm(Deadline deadline) override {
     return look_until(deadline, kLookSeconds, [&] { return judge(probe(true, deadline), false); });
   }
+  Result<void> heal(Deadline) override {
+    claim_.reset();
+    return {};
+  }
   Result<Observation> confirm_healed(Deadline deadline) override {
     return look_until(deadline, kLookSeconds, [&] { return judge(probe(false, deadline), true); });
   }
@@ -101,7 +124,7 @@ class PacketFault : public LinkInjection {
 
   void baseline(Deadline deadline) override { before_ = probe(false, deadline); }
 
-  bool by_kernel() const { return !effect_.netem.empty(); }
+  bool by_kernel() const { return not_queue_.empty(); }
 
   // The agent is on the nodes while it does the work.
   DatagramsSeen probe(bool in_force, Deadline deadline) const {
@@ -150,6 +173,36 @@ class PacketFault : public LinkInjection {
   const Effect effect_;
   const ProbeSettings settings_;
   DatagramsSeen before_;
+
+ private:
+  NetemBands bands(std::size_t node) const {
+    NetemBands out = destinations(node);
+    if (!effect_.one_queue || out.size() < 2) return out;
+    NetemBands all(1);
+    for (const auto& addresses : out) all[0].insert(all[0].end(), addresses.begin(), addresses.end());
+    return all;
+  }
+
+  // Empty: it can, and the queues are ours.
+  std::string why_not_by_kernel(Deadline deadline) {
+    std::vector<std::size_t> senders;
+    for (const std::size_t node : involved()) {
+      if (!destinations(node).empty()) senders.push_back(node);
+    }
+    claim_ = NetemClaim::take(cluster_, senders);
+    if (claim_ == nullptr) return "another fault has the queue of a node";
+    const auto said = on_each(senders, [&](std::size_t node) {
+      return run_ok(cluster_.at(node), root_script(netem_probe_script(bands(node), effect_.queue), deadline));
+    });
+    for (std::size_t i = 0; i < said.size(); ++i) {
+      const std::string answer = said[i] ? said[i]->substr(0, said[i]->find('\n')) : said[i].error().message;
+      if (answer != "yes") return name(senders[i]) + ": " + answer;
+    }
+    return "";
+  }
+
+  std::unique_ptr<NetemClaim> claim_;
+  std::string not_queue_ = "not looked for";  // why it is not done by the kernel
 };
 
 class Latency final : public PacketFault {
@@ -288,10 +341,11 @@ class Bandwidth final : public PacketFault {
       : PacketFault(context, std::move(links), std::move(effect), settings), bits_per_s_(bits_per_s) {}
 
  private:
-  // What arrived after the first, in bits per second; 0 when too little did.
+  // What arrived after the first, and what a bucket lets pass at once, in bits per second; 0 when too little did.
   double rate(const FlowSeen& seen) const {
-    if (seen.distinct < 3 || seen.took_s <= 0) return 0;
-    return static_cast<double>(seen.bytes - settings_.size) * 8 / seen.took_s;
+    const std::int64_t at_once = settings_.size + (by_kernel() ? kBucketBytes : 0);
+    if (seen.distinct < 3 || seen.took_s <= 0 || seen.bytes <= at_once) return 0;
+    return static_cast<double>(seen.bytes - at_once) * 8 / seen.took_s;
   }
 
   Observation judge(const DatagramsSeen& seen, bool healed) const override {
@@ -325,36 +379,43 @@ double draw_scale(std::mt19937_64& random, double least, double most) {
 
 std::string needs_text() {
   return link_help() +
-         "Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables leads them to an agent (NFQUEUE), which says "
-         "what becomes of each; should the agent die, they pass. Needs on the nodes: root or sudo, iptables with the target "
-         "NFQUEUE, a 64-bit Linux on x86_64 or aarch64, and a UDP port that the probes may use between the "
-         "nodes. Packets that a node forwards (to containers behind it) are not touched; bits 20 to 31 of the packets' mark "
-         "are used between the tables mangle and filter.";
+         "Mechanism: where the kernels of all nodes that send have it, a queue of the kernel (tc: prio, and behind it netem, for "
+         "bandwidth tbf), where the packets leave; else a chain of its own (ORDEAL-…) in iptables and ip6tables leads them, where "
+         "they arrive, to an agent (NFQUEUE), which says what becomes of each; should the agent die, they pass. The record says "
+         "which, and why not netem. Needs on the nodes: root or sudo; for netem tc and unshare, and devices whose queue is the "
+         "standard one; for the agent iptables with the target NFQUEUE; a 64-bit Linux on x86_64 or aarch64, and "
+         "a UDP port that the probes may use between the nodes. The agent does not touch packets that a node forwards (to "
+         "containers behind it), and uses bits 20 to 31 of the packets' mark between the tables mangle and filter.";
 }
 
 using Type = OptionSpec::Type;
 
-// Of the faults that netem knows, too.
-OptionSpec mechanism_option(const char* fault) {
-  return {fmt::format("{}.mechanism", fault), Type::string, "agent",
-          "agent: by the agent, where packets arrive; netem: by the kernel (tc), where they leave, on nodes whose kernel has "
-          "netem and prio and whose devices have no queue of somebody's making; all ports, and jitter does not keep the order",
-          std::nullopt, std::nullopt, {"agent", "netem"}};
+OptionSpec mechanism_option(const std::string& fault) {
+  return {fault + ".mechanism", Type::string, "auto",
+          "netem: by the kernel; agent: by the agent; auto: netem where all nodes have it and nothing is asked for that only "
+          "the agent can do (ports, repaired checksums), else the agent",
+          std::nullopt, std::nullopt, {"auto", "netem", "agent"}};
 }
 
-bool wants_netem(const Options& options, std::string_view fault) {
-  return options.string(fmt::format("{}.mechanism", fault)) == "netem";
+// What only the agent can do, of what is asked for; empty: nothing.
+std::string only_agent(const Options& options, std::string_view fault) {
+  if (!options.string(fmt::format("{}.ports", fault)).empty()) return "it does not know ports";
+  if (fault == "corrupt" && options.string("corrupt.checksum") == "repaired") return "it repairs no checksum";
+  return "";
 }
 
 // The agent also runs the probes.
 std::vector<NodeNeed> packet_needs(const Options& options, std::string_view fault) {
-  if (wants_netem(options, fault)) return {NodeNeed::agent};
-  return {NodeNeed::packet_filter, NodeNeed::packet_queue, NodeNeed::agent};
+  const std::string mechanism = options.string(fmt::format("{}.mechanism", fault));
+  if (mechanism == "netem") return {NodeNeed::agent, NodeNeed::netem};
+  if (mechanism == "auto" && only_agent(options, fault).empty()) return {NodeNeed::agent, NodeNeed::netem_or_queue};
+  return {NodeNeed::agent, NodeNeed::packet_filter, NodeNeed::packet_queue};
 }
 
 std::string packet_problem(const FaultContext& context, std::string_view fault) {
-  if (wants_netem(context.options, fault) && !context.options.string(fmt::format("{}.ports", fault)).empty()) {
-    return fmt::format("{0}.mechanism=netem does not know ports; use {0}.mechanism=agent", fault);
+  const std::string missing = only_agent(context.options, fault);
+  if (context.options.string(fmt::format("{}.mechanism", fault)) == "netem" && !missing.empty()) {
+    return fmt::format("{0}.mechanism=netem: {1}; use {0}.mechanism=agent", fault, missing);
   }
   return link_problem(context, fault);
 }
@@ -363,6 +424,7 @@ FaultFactory packet_fault(std::string name, std::string what, std::vector<Option
   FaultFactory out;
   out.help = what + " " + needs_text();
   out.options = link_options(name, probe_port);
+  options.push_back(mechanism_option(name));
   out.options.insert(out.options.begin() + 1, options.begin(), options.end());
   out.name = std::move(name);
   return out;
@@ -381,6 +443,9 @@ Result<std::unique_ptr<Injection>> plan_fault(const FaultContext& context, const
   if (!links) return fail(links.error());
   Effect effect;
   effect.seed = random();
+  const std::string mechanism = context.options.string(fmt::format("{}.mechanism", fault));
+  effect.must_queue = mechanism == "netem";
+  effect.not_queue = mechanism == "agent" ? "the agent was asked for" : only_agent(context.options, fault);
   return draw(*std::move(links), std::move(effect));
 }
 
@@ -393,7 +458,9 @@ Result<std::unique_ptr<Injection>> plan_share(const FaultContext& context, const
     const double wanted = context.options.real(fmt::format("{}.percent", fault));
     const double percent = wanted > 0 ? wanted : drawn;
     effect.text = fmt::format("{} {}{}", effect_name, std::llround(percent * 10'000), more);
-    if (wants_netem(context.options, fault)) effect.netem = netem(percent);
+    effect.queue = "netem limit 32768 " + netem(percent);
+    // The copy is put in at the root, and kernels allow no other netem beside one that does so.
+    effect.one_queue = kind == Share::Kind::duplicate;
     effect.parameters.set("percent", percent);
     const ProbeSettings settings = rate_settings(links, percent / 100, burst);
     return std::make_unique<Share>(context, std::move(links), std::move(effect), settings, kind, percent / 100);
@@ -412,8 +479,7 @@ FaultFactory latency_fault() {
         "the most by which the delay differs either way (normal: its deviation); negative: drawn, up to half of the delay",
         -1.0, 60.0},
        {"latency.distribution", Type::string, "uniform", "of the jitter", std::nullopt, std::nullopt, {"uniform", "normal"}},
-       {"latency.correlation", Type::integer, 0, "percent by which a packet's jitter is that of the one before it", 0, 99},
-       mechanism_option("latency")},
+       {"latency.correlation", Type::integer, 0, "percent by which a packet's jitter is that of the one before it", 0, 99}},
       47081);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "latency"); };
   out.needs = [](const Options& options) { return packet_needs(options, "latency"); };
@@ -428,13 +494,12 @@ FaultFactory latency_fault() {
       const std::string distribution = context.options.string("latency.distribution");
       effect.text = fmt::format("latency {} {} {} {}", std::llround(delay_ms * 1000), std::llround(jitter_ms * 1000),
                                 distribution, context.options.integer("latency.correlation"));
-      if (wants_netem(context.options, "latency")) {
-        effect.netem = fmt::format("delay {}us", std::llround(delay_ms * 1000));
-        if (jitter_ms > 0) {
-          effect.netem += fmt::format(" {}us {}%{}", std::llround(jitter_ms * 1000),
-                                      context.options.integer("latency.correlation"),
-                                      distribution == "normal" ? " distribution normal" : "");
-        }
+      effect.queue = fmt::format("netem limit 32768 delay {}us", std::llround(delay_ms * 1000));
+      if (jitter_ms > 0) {
+        // With a rate, which is none here, a packet does not leave before the one ahead of it.
+        effect.queue += fmt::format(" {}us {}%{} rate 10gbit", std::llround(jitter_ms * 1000),
+                                    context.options.integer("latency.correlation"),
+                                    distribution == "normal" ? " distribution normal" : "");
       }
       effect.parameters = Value::map({{Value("delay_ms"), Value(delay_ms)},
                                       {Value("jitter_ms"), Value(jitter_ms)},
@@ -456,8 +521,7 @@ FaultFactory loss_fault() {
   FaultFactory out = packet_fault(
       "loss", "Packets between nodes are lost. Proof: numbered datagrams that arrive or do not; followed every second.",
       {percent_option("loss", "lost", "2 to 40", 90),
-       {"loss.burst", Type::real, 1.0, "how many are lost in a row, on average; 1: each by itself", 1.0, 1000.0},
-       mechanism_option("loss")},
+       {"loss.burst", Type::real, 1.0, "how many are lost in a row, on average; 1: each by itself", 1.0, 1000.0}},
       47082);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "loss"); };
   out.needs = [](const Options& options) { return packet_needs(options, "loss"); };
@@ -477,7 +541,7 @@ FaultFactory loss_fault() {
 FaultFactory duplicate_fault() {
   FaultFactory out = packet_fault("duplicate",
                                   "Packets between nodes arrive twice. Proof: numbered datagrams of which some come again.",
-                                  {percent_option("duplicate", "doubled", "5 to 50", 100), mechanism_option("duplicate")}, 47083);
+                                  {percent_option("duplicate", "doubled", "5 to 50", 100)}, 47083);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "duplicate"); };
   out.needs = [](const Options& options) { return packet_needs(options, "duplicate"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
@@ -493,8 +557,7 @@ FaultFactory reorder_fault() {
       "Packets between nodes overtake others: some are held back for a time. Proof: numbered datagrams that arrive after "
       "one that was sent later.",
       {percent_option("reorder", "held back", "5 to 50", 90),
-       {"reorder.by", Type::duration, 0.0, "the most for which one is held back; 0: drawn, 5 ms to 50 ms", 0.0, 10.0},
-       mechanism_option("reorder")},
+       {"reorder.by", Type::duration, 0.0, "the most for which one is held back; 0: drawn, 5 ms to 50 ms", 0.0, 10.0}},
       47084);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "reorder"); };
   out.needs = [](const Options& options) { return packet_needs(options, "reorder"); };
@@ -522,15 +585,9 @@ FaultFactory corrupt_fault() {
         "wrong: any bit behind the IP header, as a bad line does, so that the receiver's kernel discards the packet; "
         "repaired: one of the payload of TCP or UDP, with a checksum that agrees, as bad memory in a router does, so that it "
         "reaches the program",
-        std::nullopt, std::nullopt, {"wrong", "repaired"}},
-       mechanism_option("corrupt")},
+        std::nullopt, std::nullopt, {"wrong", "repaired"}}},
       47085);
-  out.inapplicable = [](const FaultContext& context) -> std::string {
-    if (wants_netem(context.options, "corrupt") && context.options.string("corrupt.checksum") == "repaired") {
-      return "corrupt.mechanism=netem repairs no checksum; use corrupt.mechanism=agent";
-    }
-    return packet_problem(context, "corrupt");
-  };
+  out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "corrupt"); };
   out.needs = [](const Options& options) { return packet_needs(options, "corrupt"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     const bool repaired = context.options.string("corrupt.checksum") == "repaired";
@@ -549,8 +606,8 @@ FaultFactory bandwidth_fault() {
       {{"bandwidth.rate", Type::integer, 0, "kbit/s on each link; 0: drawn, 100 to 10000", 0, 100'000},
        {"bandwidth.buffer", Type::duration, 0.2, "the longest wait", 0.05, 10.0}},
       47086);
-  out.inapplicable = [](const FaultContext& context) { return link_problem(context, "bandwidth"); };
-  out.needs = [](const Options&) { return std::vector{NodeNeed::packet_filter, NodeNeed::packet_queue, NodeNeed::agent}; };
+  out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "bandwidth"); };
+  out.needs = [](const Options& options) { return packet_needs(options, "bandwidth"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     return plan_fault(context, "bandwidth", random, [&](Links links, Effect effect) {
       const auto drawn = static_cast<std::int64_t>(draw_scale(random, 100, 10'000));
@@ -558,6 +615,7 @@ FaultFactory bandwidth_fault() {
       const std::int64_t rate = wanted > 0 ? wanted : drawn;
       const double buffer_s = context.options.seconds("bandwidth.buffer");
       effect.text = fmt::format("bandwidth {} {}", rate * 1000, std::llround(buffer_s * 1e6));
+      effect.queue = fmt::format("tbf rate {}kbit burst {} latency {}us", rate, kBucketBytes, std::llround(buffer_s * 1e6));
       effect.parameters = Value::map({{Value("kbit_per_s"), Value(rate)}, {Value("buffer_s"), Value(buffer_s)}});
       ProbeSettings settings;
       settings.port = links.probe_port;

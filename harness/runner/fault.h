@@ -100,9 +100,11 @@ struct Groundwork {
 
 // What a fault can need on its nodes beyond a shell and root; looked for before the run (nemesis/node_needs.h).
 enum class NodeNeed {
-  agent,          // a processor of the controller's kind, and leave to run a program of ours
+  agent,          // a kind of machine that there is an agent for, and leave to run it
   packet_filter,  // iptables
   packet_queue,   // its target NFQUEUE
+  netem,          // tc, and a kernel with the queues netem and prio
+  netem_or_queue,  // that, or packet_filter and packet_queue
   connect,        // bash and timeout, which open connections that prove something
   trace,          // leave to trace processes
   fuse,           // /dev/fuse, and leave to mount it

@@ -16,6 +16,8 @@ namespace {
 
 using testing_support::FaultTest;
 using testing_support::in;
+using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 // What numbered datagrams went through.
@@ -312,7 +314,7 @@ TEST_F(NetworkTest, FaultsAddUpAndFiltersStayInForce) {
   expect_healed(*duplicate, "duplicate", "test-2");
 }
 
-// Where the kernel has no netem, asking for it is an error, and nothing is left; where it has, it works.
+// Where the kernel has no netem, asking for it is an error, and nothing is touched; where it has, it works.
 TEST_F(NetworkTest, NetemDelaysOrSaysThatTheKernelHasNone) {
   set("latency.nodes", "n1");
   set("latency.peers", "n2");
@@ -321,19 +323,37 @@ TEST_F(NetworkTest, NetemDelaysOrSaysThatTheKernelHasNone) {
   const std::string before = on(0, "tc qdisc show");
   auto latency = plan("latency", 1, "test-1");
   ASSERT_TRUE(latency);
-  ASSERT_TRUE((*latency)->prepare(in(10)));
-  arm(**latency, "latency", "test-1");
-  const auto done = (*latency)->inject(in(10));
-  if (done) {
+  if (const auto prepared = (*latency)->prepare(in(10)); !prepared) {
+    EXPECT_THAT(prepared.error().message, AllOf(HasSubstr("not by netem: n"), HasSubstr("qdisc kind is unknown")));
+  } else {
+    arm(**latency, "latency", "test-1");
+    ASSERT_TRUE((*latency)->inject(in(10)));
     expect_confirmed(**latency, "later by what was meant");
     EXPECT_GT(connect_s(1, address(0)), 0.15);
     EXPECT_LT(connect_s(2, address(0)), 0.09);
-  } else {
-    EXPECT_THAT(done.error().message, HasSubstr("qdisc kind is unknown"));
+    undo(**latency, "latency", "test-1");
   }
-  undo(**latency, "latency", "test-1");
   EXPECT_EQ(on(0, "tc qdisc show"), before);
   EXPECT_EQ(left_behind(), "");
+}
+
+// Whichever it is by default, the record says it; a device with a queue of somebody's making is left alone.
+TEST_F(NetworkTest, TheRecordSaysWhichMechanismItIsAndWhy) {
+  on(0, "tc qdisc add dev eth0 root handle 7: pfifo limit 77");
+  const std::string before = on(0, "tc qdisc show");
+  set("latency.nodes", "n1");
+  set("latency.peers", "n2");
+  set("latency.delay", "100ms");
+  const auto latency = inject("latency");
+  const Value record = latency->describe();
+  ASSERT_NE(record.find("mechanism"), nullptr);
+  EXPECT_EQ(record.find("mechanism")->string(), "iptables (NFQUEUE) and agent");
+  ASSERT_NE(record.find("not_netem"), nullptr);
+  EXPECT_THAT(record.find("not_netem")->string(),
+              AnyOf(HasSubstr("device eth0 has a queue of somebody's making"), HasSubstr("qdisc kind is unknown")));
+  expect_confirmed(*latency, "later by what was meant");
+  undo(*latency, "latency", "test-1");
+  EXPECT_EQ(on(0, "tc qdisc show"), before);
 }
 
 TEST_F(NetworkTest, AnAgentThatIsKilledLetsEverythingPass) {

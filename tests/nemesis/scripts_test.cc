@@ -78,17 +78,45 @@ TEST(PacketFilter, PortsAreThoseOfEitherEnd) {
               ElementsAre("-p tcp -m multiport --ports 2380,2379", "-p udp -m multiport --ports 2380,2379"));
 }
 
-TEST(Netem, ActsOnSomeAddressesOnly) {
-  const std::string script = netem_install_script("ab-1", {"10.0.0.2", "fd00::2"}, "delay 100000us 10000us 0%");
+TEST(Netem, ActsOnSomeAddressesOnlyEachNodeByItself) {
+  const std::string script =
+      netem_install_script("ab-1", {{"10.0.0.2", "fd00::2"}, {"10.0.0.3"}}, "netem limit 32768 delay 100000us 10000us 0%");
   for (const char* line : {
-           "tc qdisc add dev \"$1\" root handle c580: prio bands 4 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1 &&\n",
-           "tc qdisc add dev \"$1\" parent c580:4 netem limit 32768 delay 100000us 10000us 0%\n",
-           "tc filter add dev \"$device\" parent c580: protocol $2 prio $3 u32 match $4 dst \"$1\" flowid c580:4\n",
-           "\nto '10.0.0.2' ip 1 ip || exit 1\n",
-           "\nto 'fd00::2' ipv6 2 ip6 || exit 1\n",
+           "tc qdisc add dev \"$1\" root handle c580: prio bands 5 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1 ||",
+           "tc qdisc add dev \"$1\" parent c580:$2 netem limit 32768 delay 100000us 10000us 0%\n",
+           "tc filter add dev \"$on\" parent c580: protocol $2 prio $3 u32 match $4 dst \"$1\" flowid c580:$5\n",
+           "\nto '10.0.0.2' ip 1 ip 4 || exit 1\n",
+           "\nto 'fd00::2' ipv6 2 ip6 4 || exit 1\n",
+           "\nto '10.0.0.3' ip 1 ip 5 || exit 1\n",
        }) {
     EXPECT_THAT(script, HasSubstr(line));
   }
+}
+
+TEST(Netem, TheLastBandIsTheSixteenth) {
+  const NetemBands bands(kMostNetemBands, {"10.0.0.2"});
+  EXPECT_THAT(netem_install_script("ab-1", bands, "netem"), HasSubstr("prio bands 16 "));
+  EXPECT_THAT(netem_install_script("ab-1", bands, "netem"), HasSubstr("\nto '10.0.0.2' ip 1 ip 10 || exit 1\n"));
+  EXPECT_THAT(netem_probe_script(NetemBands(kMostNetemBands + 1, {"10.0.0.2"}), "netem"), HasSubstr("it sends to 14 nodes"));
+}
+
+TEST(Netem, TheProbeTriesTheSameInANamespaceOfItsOwn) {
+  const std::string script = netem_probe_script({{"10.0.0.2"}}, "netem delay 1ms");
+  EXPECT_THAT(script, HasSubstr("unshare -n sh -c '\ntc qdisc add dev lo root handle 1: prio bands 4 && "
+                                "tc qdisc add dev lo parent 1:4 netem delay 1ms &&"));
+  EXPECT_THAT(script, Not(HasSubstr("add dev \"")));
+}
+
+TEST(Netem, OneFaultAtATimeHasTheQueuesOfANode) {
+  const Cluster cluster;
+  const Cluster other;
+  auto first = NetemClaim::take(cluster, {0, 1});
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(NetemClaim::take(cluster, {1, 2}), nullptr);
+  EXPECT_NE(NetemClaim::take(cluster, {2}), nullptr);
+  EXPECT_NE(NetemClaim::take(other, {0}), nullptr);
+  first.reset();
+  EXPECT_NE(NetemClaim::take(cluster, {0, 1}), nullptr);
 }
 
 TEST(Netem, RemovesNoQueueButItsOwn) {
