@@ -1,6 +1,7 @@
 // Faults of disks on real nodes: seen by reading and writing beside the target, under the disk and after it is gone.
 // ORDEAL_SEED=N: other random operations.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cstdlib>
@@ -25,6 +26,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr const char* kData = "/var/lib/target/data";
+constexpr const char* kFolder = "/var/lib/ordeal/faults/test-disk";
+constexpr const char* kProgram = "/var/lib/ordeal/faults/test-disk/disk";
 
 class DiskTest : public FaultTest {
  protected:
@@ -351,6 +354,7 @@ END
 // The same operations over a plain directory and over the disk return the same.
 TEST_F(DiskTest, RandomOperationsReturnWhatTheyDoElsewhere) {
   lay();
+  EXPECT_THAT(on(0, std::string(kProgram) + " tell " + kFolder + " 0 status"), HasSubstr("gathering=1"));
   bring_operations();
   const std::string words = " " + std::to_string(seed()) + " 4000 2>&1";
   const std::string native = on(0, "rm -rf /var/tmp/native; mkdir /var/tmp/native && python3 /tmp/operations.py run /var/tmp/native" + words);
@@ -382,6 +386,30 @@ TEST_F(DiskTest, APowerLossLeavesOnlyWhatMayBeLeft) {
     EXPECT_THAT(power_failure(kind, round), HasSubstr("marker=1"));
     EXPECT_EQ(on(0, "python3 /tmp/operations.py check" + in_data + "/tmp/state " + kind), "allowed\n");
   }
+  take_away();
+  EXPECT_EQ(left_behind(), "");
+}
+
+// Where the kernel brings each write by itself.
+TEST_F(DiskTest, AKernelThatDoesNotGatherIsServedAsWell) {
+  lay();
+  bring_operations();
+  const std::string through = "/var/lib/target/through";
+  on(0, fmt::format("mkdir -p {2} && {0} start {1} 9 {2} journal through", kProgram, kFolder, through));
+  EXPECT_THAT(on(0, fmt::format("{} tell {} 9 status", kProgram, kFolder)), HasSubstr("gathering=0"));
+  const std::string words = " " + std::to_string(seed()) + " 2000 2>&1";
+  on(0, "rm -rf /var/tmp/native " + through + "/run; mkdir /var/tmp/native " + through + "/run");
+  EXPECT_EQ(on(0, "python3 /tmp/operations.py run " + through + "/run" + words), on(0, "python3 /tmp/operations.py run /var/tmp/native" + words));
+  on(0, "rm -rf " + through + "/run && sync " + through);
+  for (const std::string kind : {"lost", "torn", "reordered"}) {
+    SCOPED_TRACE(kind);
+    on(0, fmt::format("python3 /tmp/operations.py crash {} {} 150 /tmp/state; [ $? -ge 128 ]", through, seed()));
+    EXPECT_THAT(on(0, fmt::format("{} lose {} 9 {} {} {}", kProgram, kFolder, through, kind, seed())), HasSubstr("marker=1"));
+    EXPECT_EQ(on(0, fmt::format("python3 /tmp/operations.py check {} /tmp/state {}", through, kind)), "allowed\n");
+  }
+  on(0, fmt::format("{} tell {} 9 fill test 5000", kProgram, kFolder));
+  EXPECT_EQ(on(0, "head -c 90000 /dev/zero 2>/dev/null >" + through + "/large || echo full"), "full\n");
+  on(0, fmt::format("{} stop {} 9 {}", kProgram, kFolder, through));
   take_away();
   EXPECT_EQ(left_behind(), "");
 }
