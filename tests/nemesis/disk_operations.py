@@ -272,8 +272,9 @@ def crash(directory, seed, count, state):
     os.chdir(directory)
     draw = random.Random(int(seed))
     files = {}  # by name
-    for name in os.listdir("."):
-        files[name] = File(open(name, "rb").read())
+    same = {}  # a file may have several names
+    for name in sorted(os.listdir(".")):
+        files[name] = same.setdefault(os.stat(name).st_ino, File(open(name, "rb").read()))
     names = [dict(files)]  # since the last sync of anything
     handles = {}
 
