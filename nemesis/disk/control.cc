@@ -112,7 +112,7 @@ std::string Control::obey(Server& server, const std::string& line) {
   if (verb == "status") {
     const Tree::Unsynced unsynced = server.tree.unsynced();
     return "unsynced bytes=" + std::to_string(unsynced.bytes) + " names=" + std::to_string(unsynced.names) +
-           " late=" + std::to_string(server.late_bytes) + "\n" +
+           " late=" + std::to_string(server.late_bytes) + " gathering=" + (server.write_back ? "1" : "0") + "\n" +
            server.faults.report();
   }
   return "! not understood\n";

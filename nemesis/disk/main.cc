@@ -1,7 +1,9 @@
 // ordeal-disk: a disk that loses, tears, delays and corrupts what is written to it, as a FUSE file system over a directory.
 // Like the agent it is part of the controller, which sends it to the nodes whose faults need it.
 //
-//   ordeal-disk start FOLDER NUMBER DIRECTORY journal|strict   puts it over DIRECTORY, whose files it shows and changes
+//   ordeal-disk start FOLDER NUMBER DIRECTORY journal|strict [through]
+//                                                              puts it over DIRECTORY, whose files it shows and changes; through:
+//                                                              each write arrives by itself, as if the kernel could not gather
 //   ordeal-disk stop FOLDER NUMBER DIRECTORY                   takes it away; the files stay as everybody saw them
 //   ordeal-disk evict FOLDER NUMBER DIRECTORY                  ends whoever has files of it open; prints their process ids
 //   ordeal-disk tell FOLDER NUMBER WORD…                       see control.h
@@ -93,10 +95,10 @@ void trust(dev_t device) {
   (void)agent::write_file(place + "strict_limit", "0");  // Linux 6.2 and later
 }
 
-void serve(int root, int device, const std::string& directory, Tree::Durability durability, Control& control) {
+void serve(int root, int device, const std::string& directory, const Words& how, Control& control) {
   ::umask(0);  // the kernel has applied the programs' own
-  Tree tree(root, durability);
-  Server server(tree, device, directory);
+  Tree tree(root, how[0] == "strict" ? Tree::Durability::strict : Tree::Durability::journal);
+  Server server(tree, device, directory, how.size() < 2 || how[1] != "through");
   if (!tree.ready() || !server.ready()) ::_exit(1);  // closes the device: the mount answers nobody
   std::thread listener([&] { control.serve(server); });
   server.serve();
@@ -124,8 +126,8 @@ int start(const Words& words) {
   if (::mount(folder.c_str(), directory.c_str(), "fuse.ordeal-disk", MS_NOSUID | MS_NODEV, how.c_str()) != 0) {
     return fail("mounting over " + directory);
   }
-  const auto durability = words[3] == "strict" ? Tree::Durability::strict : Tree::Durability::journal;
-  if (!agent::start_background(place, [&] { serve(root, device, directory, durability, control); })) {
+  const Words behaviour(words.begin() + 3, words.end());
+  if (!agent::start_background(place, [&] { serve(root, device, directory, behaviour, control); })) {
     (void)::umount2(directory.c_str(), MNT_DETACH);
     return 1;
   }
@@ -241,7 +243,7 @@ int probe_it(const Words& words) {
 int dispatch(const Words& words) {
   const std::string verb = words.empty() ? "" : words[0];
   const Words rest(words.begin() + (words.empty() ? 0 : 1), words.end());
-  if (verb == "start" && rest.size() == 4) return start(rest);
+  if (verb == "start" && (rest.size() == 4 || rest.size() == 5)) return start(rest);
   if (verb == "stop" && rest.size() == 3) return stop(rest);
   if (verb == "evict" && rest.size() == 3) return evict(rest);
   if (verb == "tell" && rest.size() >= 3) return tell_it(rest);

@@ -70,16 +70,17 @@ void answer_entry(fuse_req_t request, int error, const Ref& inode, const struct 
   fuse_reply_entry(request, &entry);
 }
 
-void do_init(void* server, fuse_conn_info* connection) {
+void do_init(void* of, fuse_conn_info* connection) {
+  Server& server = *static_cast<Server*>(of);
   // Programs other than this one do not change the files, so a new time of change is no reason to read them again.
   // Set-user-id bits are cleared by the kernel.
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
                                              FUSE_CAP_HANDLE_KILLPRIV);
   if ((connection->capable & FUSE_CAP_EXPLICIT_INVAL_DATA) != 0) connection->want |= FUSE_CAP_EXPLICIT_INVAL_DATA;
   connection->max_background = 64;
-  if ((connection->capable & FUSE_CAP_WRITEBACK_CACHE) == 0 || !can_see_calls()) return;
+  if (!server.may_gather || (connection->capable & FUSE_CAP_WRITEBACK_CACHE) == 0 || !can_see_calls()) return;
   connection->want |= FUSE_CAP_WRITEBACK_CACHE;
-  static_cast<Server*>(server)->write_back = true;
+  server.write_back = true;
 }
 
 void do_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
@@ -399,7 +400,8 @@ fuse_lowlevel_ops operations() {
 
 }  // namespace
 
-Server::Server(Tree& served, int device, std::string directory) : tree(served), directory_(std::move(directory)) {
+Server::Server(Tree& served, int device, std::string directory, bool gather)
+    : tree(served), may_gather(gather), directory_(std::move(directory)) {
   static const fuse_lowlevel_ops kOperations = operations();
   char program[] = "ordeal-disk";
   char* words[] = {program, nullptr};

@@ -30,7 +30,8 @@ namespace ordeal::disk {
 class Server {
  public:
   // Borrows the tree. `device` is /dev/fuse, mounted at `directory`: it belongs to the session.
-  Server(Tree& tree, int device, std::string directory);
+  // `may_gather`: by the kernel, if it can.
+  Server(Tree& tree, int device, std::string directory, bool may_gather);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -57,6 +58,7 @@ class Server {
 
   Tree& tree;
   Faults faults;
+  const bool may_gather;
   std::atomic<bool> write_back{false};         // the kernel gathers
   std::atomic<std::uint64_t> late_bytes{0};    // that arrived after the power failure that took them
   std::atomic<std::int64_t> last_gathered_ns{0};  // when some of what was gathered arrived

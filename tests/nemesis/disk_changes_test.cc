@@ -72,6 +72,39 @@ TEST_F(ChangesTest, WhatWasWrittenAfterASyncBeganIsNotMadeDurableByIt) {
   EXPECT_EQ(contents(), "first");
 }
 
+TEST_F(ChangesTest, WhatWasThereAlreadyIsNoChange) {
+  write("some text", 0);
+  sync();
+  write("some text", 0);
+  EXPECT_TRUE(changes_.empty());
+  write("some TEXT and more", 0);
+  const Loss loss = lose(LossMode::lost);
+  EXPECT_EQ(loss.bytes, 13U);
+  EXPECT_EQ(contents(), "some text");
+}
+
+TEST_F(ChangesTest, HolesThatWereFilledAreEmptyAgain) {
+  ASSERT_EQ(changes_.truncate(file_, 400'000), 0);
+  write("end", 399'997);
+  sync();
+  const std::string before = contents();
+  for (const LossMode mode : {LossMode::lost, LossMode::torn, LossMode::reordered}) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      set_contents(before);
+      write(std::string(100'000, 'x'), 4000);
+      write(std::string(100'000, 'y'), 300'000);
+      const Loss loss = lose(mode, seed);
+      const std::string after = contents();
+      ASSERT_EQ(after.size(), before.size());
+      for (std::size_t i = 0; i < after.size(); ++i) {
+        const bool in_x = i >= 4000 && i < 104'000, in_y = i >= 300'000;
+        ASSERT_TRUE(after[i] == before[i] || (mode != LossMode::lost && ((in_x && after[i] == 'x') || (in_y && after[i] == 'y')))) << i;
+      }
+      EXPECT_LE(loss.bytes, 200'000U + (mode == LossMode::reordered ? 4 * Changes::kPage : 0));
+    }
+  }
+}
+
 TEST_F(ChangesTest, AHoleIsUndone) {
   write(std::string(9000, 'a'), 0);
   sync();

@@ -1,8 +1,12 @@
 // Faults of disks on real nodes: seen by reading and writing beside the target, under the disk and after it is gone.
+// ORDEAL_SEED=N: other random operations.
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "nemesis/damage.h"
@@ -22,6 +26,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr const char* kData = "/var/lib/target/data";
+constexpr const char* kFolder = "/var/lib/ordeal/faults/test-disk";
+constexpr const char* kProgram = "/var/lib/ordeal/faults/test-disk/disk";
 
 class DiskTest : public FaultTest {
  protected:
@@ -40,6 +46,23 @@ class DiskTest : public FaultTest {
     for (std::size_t i = 0; i < undo.size(); ++i) on(i, arm_script("test-disk", undo_script("test-disk", "disk", undo[i].script), dead_man_s));
     const auto laid = disk_groundwork().lay(context("test-disk"), in(10));
     ASSERT_TRUE(laid) << laid.error().message;
+  }
+  // Puts tests/nemesis/disk_operations.py on the node.
+  void bring_operations() {
+    std::ifstream file(DISK_OPERATIONS);
+    std::ostringstream text;
+    text << file.rdbuf();
+    on(0, "cat >/tmp/operations.py <<'ORDEAL-END'\n" + text.str() + "ORDEAL-END\n");
+  }
+  // A power failure of the first node's disk, without anything else that the fault does.
+  std::string power_failure(const std::string& kind, std::uint64_t seed) {
+    const auto said = lose_unsynced(cluster().at(0), "test-1", {kData}, kind, seed, in(10));
+    EXPECT_TRUE(said) << said.error().message;
+    return said ? *said : "";
+  }
+  static std::uint64_t seed() {
+    const char* const given = std::getenv("ORDEAL_SEED");
+    return given == nullptr ? 1 : std::strtoull(given, nullptr, 10);
   }
   void take_away() {
     const auto undo = disk_groundwork().undo(context("test-disk"));
@@ -164,6 +187,18 @@ TEST_F(DiskTest, AFullDiskIsFullAndThenIsNot) {
   EXPECT_EQ(data("head -c 50000 /dev/zero >small && echo fits; head -c 90000 /dev/zero 2>/dev/null >large || echo full; rm -f large; "
                  "head -c 300000 /dev/zero >file && echo again"),
             "fits\nfull\nagain\n");
+  // It is the writing call that is told, and only one that needs more than there is.
+  EXPECT_EQ(data(R"(python3 - <<'END'
+import errno, os
+def tried(call, *words):
+    try: return call(*words)
+    except OSError as error: return errno.errorcode[error.errno]
+f = os.open('file', os.O_RDWR); a = os.open('file', os.O_WRONLY | os.O_APPEND)
+print(tried(os.write, f, b'x' * 50000), tried(os.pwrite, f, b'x' * 200000, 290000), tried(os.pwritev, f, [b'x' * 100000] * 3, 100000), tried(os.write, a, b'x' * 500000))
+print(os.lseek(f, 0, os.SEEK_END), len(os.pread(f, 90000, 290000)), tried(os.write, a, b'x' * 30000), tried(os.fsync, a), os.fstat(f).st_size)
+END
+)"),
+            "50000 ENOSPC ENOSPC ENOSPC\n300000 10000 30000 None 330000\n");
   expect(full->confirm_healed(in(0.2)), false, "met no space left");
   heal(*full, "disk-full");
   expect(full->confirm_healed(in(5)), true, "was possible");
@@ -321,6 +356,106 @@ TEST_F(DiskTest, TheDriverLaysItOnceForAllFaultsAndTheLedgerKnows) {
   const auto healed = heal_ledger(ledger_path(), cluster(), in(20));
   ASSERT_TRUE(healed);
   EXPECT_TRUE(healed->healed());
+  EXPECT_EQ(left_behind(), "");
+}
+
+TEST_F(DiskTest, ADiskThatCannotWriteTellsTheCallThatWrites) {
+  lay();
+  data("printf old >file && sync file");
+  set("disk.kind", "write-error");
+  set("disk.probability", "1");
+  const auto trouble = inject("disk");
+  EXPECT_EQ(data(R"(python3 - <<'END'
+import errno, os
+f = os.open('file', os.O_RDWR)
+try: os.write(f, b'new')
+except OSError as error: print(errno.errorcode[error.errno], os.lseek(f, 0, os.SEEK_END), os.pread(f, 10, 0), os.fsync(f))
+END
+)"),
+            "EIO 3 b'old' None\n");
+  heal(*trouble, "disk");
+  EXPECT_EQ(data("printf new >file; cat file"), "new");
+  take_away();
+  EXPECT_EQ(left_behind(), "");
+}
+
+// The same operations over a plain directory and over the disk return the same.
+TEST_F(DiskTest, RandomOperationsReturnWhatTheyDoElsewhere) {
+  lay();
+  EXPECT_THAT(on(0, std::string(kProgram) + " tell " + kFolder + " 0 status"), HasSubstr("gathering=1"));
+  bring_operations();
+  const std::string words = " " + std::to_string(seed()) + " 4000 2>&1";
+  const std::string native = on(0, "rm -rf /var/tmp/native; mkdir /var/tmp/native && python3 /tmp/operations.py run /var/tmp/native" + words);
+  const std::string disk = on(0, std::string("mkdir ") + kData + "/run && python3 /tmp/operations.py run " + kData + "/run" + words);
+  EXPECT_THAT(native, HasSubstr("\n3999 "));
+  std::istringstream expected(native), seen(disk);
+  for (std::string one, other; std::getline(expected, one);) {
+    std::getline(seen, other);
+    ASSERT_EQ(other, one);
+  }
+  EXPECT_EQ(disk.size(), native.size());
+  // And what is behind it is what it showed.
+  const std::string contents = "cd run && find . -type f -exec cksum {} + | sort";
+  const std::string shown = data(contents);
+  take_away();
+  EXPECT_EQ(data(contents), shown);
+  EXPECT_EQ(left_behind(), "");
+}
+
+// Programs write, sync, map, rename and are killed; the model in the script says what may be left of it.
+TEST_F(DiskTest, APowerLossLeavesOnlyWhatMayBeLeft) {
+  lay();
+  bring_operations();
+  std::uint64_t round = 100 * seed();
+  for (const std::string kind : {"lost", "torn", "reordered", "lost", "torn", "reordered", "lost", "torn", "reordered"}) {
+    SCOPED_TRACE(kind + " " + std::to_string(++round));
+    const std::string in_data = std::string(" ") + kData + " ";
+    on(0, "python3 /tmp/operations.py crash" + in_data + std::to_string(round) + " 150 /tmp/state; [ $? -ge 128 ]");
+    EXPECT_THAT(power_failure(kind, round), HasSubstr("marker=1"));
+    EXPECT_EQ(on(0, "python3 /tmp/operations.py check" + in_data + "/tmp/state " + kind), "allowed\n");
+  }
+  take_away();
+  EXPECT_EQ(left_behind(), "");
+}
+
+// Where the kernel brings each write by itself.
+TEST_F(DiskTest, AKernelThatDoesNotGatherIsServedAsWell) {
+  lay();
+  bring_operations();
+  const std::string through = "/var/lib/target/through";
+  on(0, fmt::format("mkdir -p {2} && {0} start {1} 9 {2} journal through", kProgram, kFolder, through));
+  EXPECT_THAT(on(0, fmt::format("{} tell {} 9 status", kProgram, kFolder)), HasSubstr("gathering=0"));
+  const std::string words = " " + std::to_string(seed()) + " 2000 2>&1";
+  on(0, "rm -rf /var/tmp/native " + through + "/run; mkdir /var/tmp/native " + through + "/run");
+  EXPECT_EQ(on(0, "python3 /tmp/operations.py run " + through + "/run" + words), on(0, "python3 /tmp/operations.py run /var/tmp/native" + words));
+  on(0, "rm -rf " + through + "/run && sync " + through);
+  for (const std::string kind : {"lost", "torn", "reordered"}) {
+    SCOPED_TRACE(kind);
+    on(0, fmt::format("python3 /tmp/operations.py crash {} {} 150 /tmp/state; [ $? -ge 128 ]", through, seed()));
+    EXPECT_THAT(on(0, fmt::format("{} lose {} 9 {} {} {}", kProgram, kFolder, through, kind, seed())), HasSubstr("marker=1"));
+    EXPECT_EQ(on(0, fmt::format("python3 /tmp/operations.py check {} /tmp/state {}", through, kind)), "allowed\n");
+  }
+  on(0, fmt::format("{} tell {} 9 fill test 5000", kProgram, kFolder));
+  EXPECT_EQ(on(0, "head -c 90000 /dev/zero 2>/dev/null >" + through + "/large || echo full"), "full\n");
+  on(0, fmt::format("{} stop {} 9 {}", kProgram, kFolder, through));
+  take_away();
+  EXPECT_EQ(left_behind(), "");
+}
+
+// The pages that such a program wrote and the kernel still has are lost with the rest, and it cannot bring them back.
+TEST_F(DiskTest, WhoHoldsAFileThroughAPowerLossHoldsNothing) {
+  lay();
+  bring_operations();
+  data("printf durable >held && sync held");
+  on(0, std::string("rm -f /tmp/ready /tmp/go; setsid python3 /tmp/operations.py hold ") + kData +
+            " /tmp/ready /tmp/go </dev/null >/tmp/held 2>/tmp/held-errors & i=0; until [ -e /tmp/ready ] || [ $i -ge 100 ]; do sleep 0.05; i=$((i+1)); done");
+  EXPECT_THAT(data("head -c 6 held"), "mapped");
+  EXPECT_THAT(power_failure("lost", 1), HasSubstr("marker=1"));
+  EXPECT_EQ(data("cat held"), "durable");
+  on(0, "touch /tmp/go; i=0; until [ -s /tmp/held ] || [ $i -ge 100 ]; do sleep 0.05; i=$((i+1)); done");
+  EXPECT_EQ(on(0, "cat /tmp/held"), "ESTALE ESTALE ESTALE durable\n");
+  EXPECT_EQ(data("cat held; stat -c %s held"), "durable7\n");
+  take_away();
   EXPECT_EQ(left_behind(), "");
 }
 
