@@ -5,6 +5,7 @@
 
 #include <array>
 #include <functional>
+#include <new>
 #include <thread>
 
 #include "checkers/linearizability/searches.h"
@@ -41,7 +42,12 @@ class RaceStrategy final : public Strategy {
     std::array<Decision, runners.size()> found;
     const auto run = [&](std::size_t i) {
       Budget part(budget, std::chrono::steady_clock::time_point::max(), stop.get_token());
-      found[i] = runners[i](part);
+      try {
+        found[i] = runners[i](part);
+      } catch (const std::bad_alloc&) {  // leaves no thread, and does not keep the others from going on
+        found[i] = {};
+        found[i].reason = "the machine's memory was exhausted";
+      }
       if (found[i].verdict != Verdict::unknown) stop.request_stop();
     };
     {

@@ -43,6 +43,10 @@ Result<Plan> plan_of(const StoredRun& run) {
   if (!options) return fail(ErrorCode::input, options.error().during(run.path + "/plan.json").message);
   auto plan = Plan::from_value(run.plan, *std::move(options));
   if (!plan) return fail(plan.error().during(run.path));
+  if (plan->concurrency < 1 || plan->concurrency > kMaxConcurrency) {
+    return fail(ErrorCode::input, fmt::format("{}/plan.json: a concurrency from 1 to {} was expected, found {}", run.path,
+                                              kMaxConcurrency, plan->concurrency));
+  }
   return plan;
 }
 

@@ -189,8 +189,9 @@ Result<Options> declared_options(const std::string& target, const std::string& w
   options.declare((*found_workload)->options);
   options.declare(nodes::node_options());
   if (!nemesis.empty()) options.declare(nemesis_options());
-  for (const auto& fault : nemesis) {
-    const auto found = find_fault(fault);
+  for (auto fault = nemesis.begin(); fault != nemesis.end(); ++fault) {
+    if (std::find(nemesis.begin(), fault, *fault) != fault) continue;  // a plan.json written by hand may say it twice
+    const auto found = find_fault(*fault);
     if (!found) return fail(found.error());
     options.declare((*found)->options);
   }
@@ -241,7 +242,7 @@ Result<Plan> resolve(const RunRequest& request) {
   next(resolver.seconds("nemesis-duration", plan.nemesis_duration_s, 0.1, 1e6));
   next(resolver.seconds("recovery", plan.recovery_s, 0, 1e6));
   next(resolver.rate(plan.rate));
-  next(resolver.integer("concurrency", plan.concurrency, 1, 100'000));
+  next(resolver.integer("concurrency", plan.concurrency, 1, kMaxConcurrency));
   plan.seed = std::random_device{}();
   next(resolver.integer<std::uint64_t>("seed", plan.seed, 0, ~std::uint64_t{0}));
   if (!done) return fail(done.error());

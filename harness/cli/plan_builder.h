@@ -15,6 +15,9 @@ namespace ordeal::cli {
 // Errors: usage.
 [[nodiscard]] Result<std::vector<RunRequest>> requests(const RunCommand& command);
 
+// Workers of one run.
+inline constexpr int kMaxConcurrency = 100'000;
+
 // Errors: usage, naming the flag, what was found and what is known or allowed.
 [[nodiscard]] Result<Plan> resolve(const RunRequest& request);
 

@@ -106,6 +106,12 @@ void show_progress(const Progress& now) {
 class Run {
  public:
   Run(const Plan& plan, std::stop_token stop) : plan_(plan), stop_(std::move(stop)) {}
+  // A client that never came back from a call keeps the target alive, which must not write to the log any more.
+  ~Run() {
+    if (target_) target_->log_to(nullptr);
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
 
   // Until the history is complete. Errors: nodes, target, network; the run's directory then says more in ordeal.log.
   Result<void> play();

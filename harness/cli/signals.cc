@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 
 #include "harness/cli/console.h"
 
@@ -17,9 +18,11 @@ std::atomic<int> signals_seen{0};
 
 void on_signal(int number) {
   if (signals_seen.fetch_add(1) > 0) _exit(128 + number);
+  const int error = errno;  // of whatever was interrupted
   const char byte = static_cast<char>(number);
   // Nothing can be done here about a full or closed pipe; the second signal still ends the program.
   [[maybe_unused]] const ssize_t written = write(signal_pipe.load(), &byte, 1);
+  errno = error;
 }
 
 }  // namespace
@@ -32,7 +35,11 @@ SignalStop::SignalStop() {
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
+  for (std::size_t i = 0; i < kHandled.size(); ++i) {
+    sigaction(kHandled[i], nullptr, &before_[i]);
+    // What nohup, or a shell that starts something in the background, has made to be ignored stays so.
+    if (before_[i].sa_handler != SIG_IGN) sigaction(kHandled[i], &action, nullptr);
+  }
   watcher_ = std::jthread([this](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       pollfd fd{pipe_[0], POLLIN, 0};
@@ -47,7 +54,8 @@ SignalStop::SignalStop() {
 }
 
 SignalStop::~SignalStop() {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);
+  if (pipe_[0] < 0) return;
+  for (std::size_t i = 0; i < kHandled.size(); ++i) sigaction(kHandled[i], &before_[i], nullptr);
   watcher_.request_stop();
   if (watcher_.joinable()) watcher_.join();
   signal_pipe = -1;

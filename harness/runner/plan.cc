@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 namespace ordeal {
 
 Value Plan::to_value() const {
@@ -74,7 +77,9 @@ Result<Plan> Plan::from_value(const Value& value, Options declared) {
   number("nemesis_duration_s", plan.nemesis_duration_s);
   number("recovery_s", plan.recovery_s);
   if (const Value* v = member("poisson", Value::Kind::boolean)) plan.poisson = v->boolean();
-  if (const Value* v = member("concurrency", Value::Kind::integer)) plan.concurrency = static_cast<int>(v->integer());
+  if (const Value* v = member("concurrency", Value::Kind::integer)) {
+    plan.concurrency = static_cast<int>(std::clamp<std::int64_t>(v->integer(), 0, std::numeric_limits<int>::max()));
+  }
   if (const Value* v = member("seed", Value::Kind::string)) plan.seed = std::strtoull(v->string().c_str(), nullptr, 10);
   if (const Value* v = member("nemesis", Value::Kind::list)) {
     for (const auto& fault : v->items()) {

@@ -45,8 +45,8 @@ class Target {
   // Told once, before the first client(), which data type the workload works on: "register", "set", "counter", …
   // (DESIGN.md, section 5). Some types share names of operations; a target that offers several may need to know.
   virtual void use(std::string_view /*data_type*/) {}
-  // Told once, before the first client(), where remarks for the run's log go. `log` may be called from any thread for
-  // as long as the target lives.
+  // Told before the first client() where remarks for the run's log go, and when the run is over nullptr: the log is no more,
+  // while a client that is stuck in a call may yet speak. `log` may be called from any thread until then.
   virtual void log_to(std::function<void(std::string_view)> /*log*/) {}
   // A client that talks to `node` (index into Cluster::nodes; workers are spread over the nodes).
   [[nodiscard]] virtual Result<std::unique_ptr<Client>> client(std::size_t node) = 0;

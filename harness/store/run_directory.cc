@@ -25,18 +25,6 @@ Result<void> check_name(const std::string& name) {
                                     "of at most 200 bytes, that is not \"latest\"");
 }
 
-// A file of JSON that may be missing.
-Result<std::optional<Value>> read_optional(const std::string& path) {
-  auto text = file_contents(path);
-  if (!text) {
-    if (text.error().code == ErrorCode::not_found) return std::optional<Value>();
-    return fail(text.error());
-  }
-  auto value = Value::from_json(*text);
-  if (!value) return fail(value.error().during(path));
-  return std::optional<Value>(std::move(*value));
-}
-
 }  // namespace
 
 std::string utc_stamp(std::chrono::system_clock::time_point time) {
@@ -100,23 +88,20 @@ Result<StoredRun> open_run(const std::string& path) {
   run.time = directory.filename().string();
   run.name = directory.parent_path().filename().string();
   run.history_path = run.path + "/history.jsonl";
-  auto plan = read_optional(run.path + "/plan.json");
-  if (!plan) return fail(plan.error());
-  if (!*plan) {
+  const std::string plan_path = run.path + "/plan.json";
+  const auto text = file_contents(plan_path);
+  if (!text && text.error().code == ErrorCode::not_found) {
     const bool is_store = fs::exists(directory / "latest", error);
     return fail(ErrorCode::input, path + " is no run: it has no plan.json" +
                                       (is_store ? "; name one of its runs, such as " + path + "/latest" : ""));
   }
-  run.plan = std::move(**plan);
+  if (!text) return fail(ErrorCode::input, text.error().message);
+  auto plan = Value::from_json(*text);
+  if (!plan) return fail(plan.error().during(plan_path));
+  run.plan = std::move(*plan);
   if (!fs::exists(run.history_path, error)) {
     return fail(ErrorCode::input, path + " has no history.jsonl: the run ended before its first operation");
   }
-  auto faults = read_optional(run.path + "/faults.json");
-  if (!faults) return fail(faults.error());
-  run.faults = std::move(*faults);
-  auto results = read_optional(run.path + "/results.json");
-  if (!results) return fail(results.error());
-  run.results = std::move(*results);
   return run;
 }
 

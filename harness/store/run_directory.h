@@ -3,14 +3,13 @@
 //
 //   plan.json      what was asked for, written before anything happens
 //   history.jsonl  the journal
-//   faults.json    what became of each injection      ledger.jsonl  how each is undone
-//   results.json   the verdicts                       ordeal.log    what the controller did
-//   nodes/<node>/  the target's logs                  anomalies/    pictures
+//   results.json   the verdicts                       ledger.jsonl  how each fault is undone
+//   nodes/<node>/  the target's logs                  ordeal.log    what the controller did
+//   anomalies/     pictures
 //
 // Thread-safety: values; functions may be called from any thread.
 
 #include <chrono>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,8 +48,6 @@ struct StoredRun {
   std::string time;                // "20261121T070048.123Z"
   Value plan;                      // see Plan::from_value
   std::string history_path;        // read it with checkers/history's reader; the last line may be torn
-  std::optional<Value> faults;     // absent when the run did not come to its end
-  std::optional<Value> results;
 };
 
 // `path`: a run's directory, a link to it, or a file in it. Errors: not_found, input.

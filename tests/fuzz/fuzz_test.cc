@@ -4,11 +4,11 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "tests/fuzz/fuzz_history.h"
+#include "tests/fuzz/mutator.h"
 
 namespace ordeal {
 namespace {
@@ -42,47 +42,13 @@ const char* const kJson =
     "{\"index\":1,\"type\":\"ok\",\"process\":1,\"f\":\"txn\",\"value\":[[\"append\",9,1],[\"r\",9,[1]]]},\n"
     "{\"type\":\"invoke\",\"process\":2,\"f\":\"txn\",\"value\":[]}]\n";
 
-// Bytes that mean something to one of the readers.
-const std::vector<std::string> kTokens = {
-    "{", "}", "[", "]", "(", ")", "#", "#_", "#{", ":", ",", "\"", "\\", "\\u", "\\u12", ";", "\n", "\r\n", "\t", " ", "-", "0", "9",
-    "e9", "/", "/0", "N", "M", "null", "nil", "true", ":info", "\"info\"", ":process", "\"process\":", "^", "'", "##", "99999999999999999999",
-    "-9223372036854775808", "9223372036854775807", "1073741824", "0x", "\xFF", "\xC3", "\xEF\xBB\xBF", std::string(1, '\0'), "\x1F\x8B\x08", "jepsen.util"};
-
-class Mutator {
- public:
-  explicit Mutator(unsigned seed) : random_(seed) {}
-  std::string mutated(std::string text) {
-    for (std::size_t n = 1 + below(3); n > 0; --n) once(text);
-    return text;
-  }
-
- private:
-  std::size_t below(std::size_t n) { return random_() % n; }
-  void once(std::string& text) {
-    const std::size_t at = below(text.size() + 1);
-    const std::size_t length = std::min(text.size() - at, below(12));
-    switch (below(7)) {
-      case 0: text.insert(at, kTokens[below(kTokens.size())]); break;
-      case 1: text.erase(at, length); break;
-      case 2: text.replace(at, length, kTokens[below(kTokens.size())]); break;
-      case 3: text.insert(below(text.size() + 1), text.substr(at, below(80))); break;
-      case 4:
-        if (at < text.size()) text[at] = static_cast<char>(below(256));
-        break;
-      case 5: text.resize(at); break;
-      default: text.insert(at, std::string(below(40), "[{(\"# "[below(6)])); break;
-    }
-  }
-  std::mt19937 random_;
-};
-
-class Mutations : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+class Mutations : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
 
 TEST_P(Mutations, NeverCrashTheReader) {
   const auto& [format_name, sample] = GetParam();
   const HistoryFormat format = *find_history_format(format_name);
   ASSERT_TRUE(fuzz_history(sample, format)) << "the sample itself must be readable";
-  Mutator mutator(20'261'121);
+  testing::Mutator mutator;
   int accepted = 0;
   for (int i = 0; i < 20'000; ++i) {
     const std::string text = mutator.mutated(sample);
@@ -93,7 +59,7 @@ TEST_P(Mutations, NeverCrashTheReader) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Readers, Mutations,
-                         testing::Values(std::pair{"jsonl", kJsonLines}, std::pair{"edn", kEdn}, std::pair{"log", kLog},
+                         ::testing::Values(std::pair{"jsonl", kJsonLines}, std::pair{"edn", kEdn}, std::pair{"log", kLog},
                                          std::pair{"json", kJson}),
                          [](const auto& test) { return std::string(test.param.first); });
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -116,6 +117,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"heal", {"heal", "/tmp"}, 64, "no run's directory"},
         BadInput{"heal_new_nodes", {"heal", "--nodes", "local:3"}, 64, "would bring up new nodes"},
         BadInput{"heal_new_containers", {"heal", "--nodes", "docker:3"}, 64, "would bring up new nodes"},
+        BadInput{"heal_of_no_ledger", {"heal", "/etc/passwd"}, 64, "this is not a ledger"},
         BadInput{"serve", {"serve", "/nonexistent"}, 64, "no directory"}),
     [](const auto& bad) { return bad.param.name; });
 
@@ -172,6 +174,16 @@ TEST(Run, TheSamePlanIsResolvedFromFlagsAndFromACampaign) {
   EXPECT_EQ(*a, *b);
 }
 
+// Waits until `file` contains `text`.
+[[nodiscard]] bool writes(const fs::path& file, const std::string& text) {
+  const auto until = std::chrono::steady_clock::now() + seconds(30);
+  while (contents(file).find(text) == std::string::npos) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return true;
+}
+
 class EtcdRun : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -192,16 +204,6 @@ class EtcdRun : public ::testing::Test {
     while (fs::exists(runtime_, error) && !fs::is_empty(runtime_, error)) {
       if (std::chrono::steady_clock::now() > until) return false;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return true;
-  }
-
-  // Waits until `file` contains `text`.
-  [[nodiscard]] static bool writes(const fs::path& file, const std::string& text) {
-    const auto until = std::chrono::steady_clock::now() + seconds(30);
-    while (contents(file).find(text) == std::string::npos) {
-      if (std::chrono::steady_clock::now() > until) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     return true;
   }
@@ -329,6 +331,20 @@ TEST_F(EtcdRun, APortInUseIsNamedWithWhatToDo) {
                                 HasSubstr("etcd.client-port")));
   EXPECT_EQ(run_program(ordeal({"nodes", "down"}), seconds(60), environment).exit_code, 0);
   EXPECT_TRUE(nothing_left_within(seconds(1)));
+}
+
+// nohup: what was ignored when the program began is not handled either.
+TEST(Run, AnIgnoredHangUpStaysIgnored) {
+  const TemporaryDirectory directory;
+  std::signal(SIGHUP, SIG_IGN);
+  Background run(ordeal({"run", "--target", "memory", "--time-limit", "2", "--rate", "50", "--store", directory.path()}),
+                 directory.path() + "/output");
+  std::signal(SIGHUP, SIG_DFL);
+  ASSERT_TRUE(writes(directory.path() + "/latest/history.jsonl", "ok"));
+  run.signal(SIGHUP);
+  run.signal(SIGHUP);
+  EXPECT_EQ(run.wait(seconds(30)), 0) << contents(directory.path() + "/output");
+  EXPECT_EQ(contents(directory.path() + "/output").find("stopping"), std::string::npos);
 }
 
 TEST_F(EtcdRun, CtrlCHealsCollectsAndReports) {

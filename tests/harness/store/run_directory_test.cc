@@ -77,13 +77,14 @@ TEST(StoredRun, IsReadBackThroughTheLink) {
   EXPECT_EQ(read->name, "a");
   EXPECT_EQ(read->time, utc_stamp(kMoment));
   EXPECT_EQ(read->plan, plan);
-  EXPECT_FALSE(read->faults);
-  EXPECT_FALSE(read->results);
   EXPECT_TRUE(open_run(scratch.file("latest/history.jsonl")));
   ASSERT_TRUE(run->write("results.json", std::string_view("{\"verdict\":")));
+  EXPECT_TRUE(open_run(scratch.file("latest"))) << "results are written anew by whoever judges the run";
+  ASSERT_TRUE(run->write("plan.json", std::string_view("{\"seed\":")));
   const auto broken = open_run(scratch.file("latest"));
   ASSERT_FALSE(broken);
-  EXPECT_NE(broken.error().message.find("results.json"), std::string::npos);
+  EXPECT_EQ(broken.error().code, ErrorCode::input);
+  EXPECT_NE(broken.error().message.find("plan.json"), std::string::npos);
   EXPECT_THAT(*list_runs(scratch.path()), testing::ElementsAre(run->path()));
 }
 
