@@ -39,11 +39,13 @@ class RedisTarget final : public Target, private Target::Processes {
   Result<void> pause(Node& node) override { return signal(node, "STOP", 0); }
   Result<void> resume(Node& node) override { return signal(node, "CONT", 0); }
   Result<std::vector<int>> pids(Node& node) override;
+  std::string start_script(const Node& node) override;
 
   [[nodiscard]] int port() const { return static_cast<int>(options_.integer("redis.port")); }
   [[nodiscard]] std::string data() const { return options_.string("redis.dir") + "/data"; }
   [[nodiscard]] std::string log() const { return options_.string("redis.dir") + "/redis.log"; }
   [[nodiscard]] Command script(const std::string& text) const;
+  [[nodiscard]] Command start_command(const Node& node) const;
   // 0 seconds: does not wait until it is gone.
   Result<void> signal(Node& node, const std::string& signal, int wait_s);
   [[nodiscard]] std::string log_tail(Node& node);
@@ -88,14 +90,22 @@ Result<void> RedisTarget::wipe(Node& node) {
   return {};
 }
 
+Command RedisTarget::start_command(const Node& node) const {
+  return script(fmt::format("[ -n \"$(pids)\" ] && exit 0\nmkdir -p \"$data\" && cd \"$data\" || exit 1\n"
+                            "setsid nohup redis-server --port {} --bind {} --protected-mode no --dir \"$data\" --save '' --appendonly yes "
+                            "--appendfsync {} --daemonize no {} </dev/null >>\"$log\" 2>&1 &\n"
+                            "for i in 1 2 3 4 5 6 7 8 9 10; do [ -n \"$(pids)\" ] && exit 0; sleep 0.05; done\n"
+                            "tail -n 3 \"$log\" >&2; exit 3",
+                            port(), shell_quote(node.address()), options_.string("redis.fsync"), options_.string("redis.flags")));
+}
+
+// Without sudo it runs as the login user, whom a script for root does not know.
+std::string RedisTarget::start_script(const Node& node) {
+  return options_.boolean("redis.sudo") ? start_command(node).script : "";
+}
+
 Result<void> RedisTarget::start(Node& node) {
-  auto done = run_ok(
-      node, script(fmt::format("[ -n \"$(pids)\" ] && exit 0\nmkdir -p \"$data\" && cd \"$data\" || exit 1\n"
-                               "setsid nohup redis-server --port {} --bind {} --protected-mode no --dir \"$data\" --save '' --appendonly yes "
-                               "--appendfsync {} --daemonize no {} </dev/null >>\"$log\" 2>&1 &\n"
-                               "for i in 1 2 3 4 5 6 7 8 9 10; do [ -n \"$(pids)\" ] && exit 0; sleep 0.05; done\n"
-                               "tail -n 3 \"$log\" >&2; exit 3",
-                               port(), shell_quote(node.address()), options_.string("redis.fsync"), options_.string("redis.flags"))));
+  auto done = run_ok(node, start_command(node));
   if (!done) return fail(done.error().during("starting Redis"));
   return {};
 }

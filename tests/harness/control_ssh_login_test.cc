@@ -136,7 +136,7 @@ class SshPasswordTest : public ::testing::Test {
     write_file(dir_ / "passwd", passwd);
     write_file(dir_ / "shadow", shadow);
     write_file(dir_ / "sudoers",
-               "Defaults env_reset, !fqdn\nroot ALL=(ALL:ALL) ALL\nalice ALL=(ALL:ALL) ALL\nbob ALL=(ALL:ALL) NOPASSWD: ALL\n");
+               "Defaults env_reset, use_pty, !fqdn\nroot ALL=(ALL:ALL) ALL\nalice ALL=(ALL:ALL) ALL\nbob ALL=(ALL:ALL) NOPASSWD: ALL\n");
     ::chmod((dir_ / "sudoers").c_str(), 0440);
     SshdOptions options;
     options.extra = sshd_config;

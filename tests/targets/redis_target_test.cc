@@ -119,6 +119,22 @@ TEST_F(RedisTargetTest, KeepsItsDataWhenKilledAndLosesItWhenWiped) {
   EXPECT_TRUE(processes->pids(node())->empty());
 }
 
+// By the node itself, for when the controller is dead.
+TEST_F(RedisTargetTest, AScriptForRootStartsItAgain) {
+  EXPECT_EQ(target_->processes()->start_script(node()), "") << "it belongs to the login user, whom root does not know";
+  set("redis.sudo", "true");
+  start();
+  Target::Processes* processes = target_->processes();
+  ASSERT_TRUE(processes->kill(node()));
+  const std::string script = processes->start_script(node());
+  for (int i = 0; i < 2; ++i) {
+    const auto done = run_ok(node(), script);
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(processes->pids(node())->size(), 1U);
+  }
+  EXPECT_TRUE(target_->await_ready(in(10)));
+}
+
 TEST_F(RedisTargetTest, AnAnswerThatDoesNotComeInTimeIsUnknownUnlessItIsARead) {
   start();
   const auto one = client();
