@@ -60,7 +60,7 @@ class ClockFault final : public ProcessInjection {
   }
 
   // A node whose clock is wrong works.
-  Impairment impairment() const override { return {}; }
+  Impairment impairment() const override { return {{}, {}, {}, selection_.nodes}; }
   bool takes_stopped() const override { return true; }
 
   std::vector<Undo> undo() const override {

@@ -37,6 +37,7 @@ class ConnectionFault : public LinkInjection {
     return out;
   }
 
+  bool may_be_held() const override { return true; }
   Result<void> inject(Deadline deadline) override {
     const auto nodes = receivers();
     std::vector<std::string> scripts;
@@ -68,14 +69,20 @@ class ConnectionFault : public LinkInjection {
     return probe_connections(cluster_, id_, false, flows_, settings_, deadline);
   }
 
-  // Only conversations that were held and closed before can show anything; one that cannot begin is cut by another fault.
+  // Only conversations that were held and closed before can show anything. One that cannot begin is cut by another fault, and
+  // one that falls silent has lost its packets to one: neither is what these faults do.
   Observation judge(Deadline deadline, const std::string& wanted) const {
     const auto now = converse(deadline);
     std::size_t judged = 0;
     std::size_t right = 0;
+    std::size_t silent = 0;
     std::string other;
     for (std::size_t i = 0; i < now.size(); ++i) {
       if (before_[i].end != "closed" || now[i].end.empty() || now[i].end == "unreachable") continue;
+      if (now[i].end == "silent") {
+        ++silent;
+        continue;
+      }
       ++judged;
       if (now[i].end == wanted) {
         ++right;
@@ -90,6 +97,7 @@ class ConnectionFault : public LinkInjection {
     const char* what = wanted == "reset"    ? "were reset after they had been opened"
                        : wanted == "hung"   ? "hung when one end had closed them"
                                             : "were held and closed on both ends";
+    if (silent > 0) other += fmt::format("; {} more fell silent", silent);
     return {right == judged, fmt::format("{} of {} connections {}{}", right, judged, what, other)};
   }
 
@@ -109,12 +117,7 @@ class Reset final : public ConnectionFault {
     return out;
   }
   Impairment impairment() const override {
-    if (percent_ < kCutPercent || !links_.ports.empty()) return {};
-    Impairment out;
-    for (const auto& [from, to] : links_.ways) {
-      if (from < to || !touched(to, from)) out.cut.emplace_back(from, to);
-    }
-    return out;
+    return percent_ < kCutPercent || !links_.ports.empty() ? Impairment() : as_cut();
   }
 
  private:

@@ -23,9 +23,10 @@ struct DataFile {
   std::uint64_t size = 0;
 };
 
-// What is done to one file. All places are drawn beforehand, so that the ledger has them.
+// What is done to one file.
 struct Damage {
   std::string path;
+  std::uint64_t size = 0;    // of the file
   std::uint64_t offset = 0;  // truncate: the new size
   std::uint64_t from = 0;    // copy
   std::uint64_t length = 0;  // zero, copy
@@ -40,6 +41,52 @@ struct Settings {
   double age_s = 0;  // stale
   std::uint64_t seed = 0;
 };
+
+// Prints the files of which a part can be found whose content really changes, up to `files` of them in the order given: the
+// candidate's number and the place or places. Where the drawn place would change nothing (it holds zeros already, or the same
+// bytes as the other) the next one that would is taken: the first from there on, then from the file's beginning. cmp(1) says
+// where that is, also in gigabytes of zeros, quickly. Bit flips and cuts always change a file.
+std::string find_places_script(const std::string& kind, const std::vector<Damage>& candidates, std::uint64_t chunk, std::size_t files) {
+  std::string out = fmt::format(
+      "found=0\n"
+      // The first byte, from 0, that differs from $3 behind the offsets $1 and $2.
+      "differs() {{ cmp -l -i \"$1:$2\" \"$file\" \"$3\" 2>/dev/null | {{ read -r at rest && echo $((at - 1)); }}; }}\n"
+      "zero() {{\n"
+      "  for start in $1 0; do\n"
+      "    at=$(differs $start 0 /dev/zero) && {{ echo \"$number $(((start + at) / {0} * {0})) 0\"; return 0; }}\n"
+      "  done\n"
+      "  return 1\n"
+      "}}\n"
+      // Both places move together, so that they stay as far apart as they were drawn, or else are neighbours; $3: bytes of a chunk.
+      "copy() {{\n"
+      "  [ $1 -ne $2 ] || return 1\n"
+      "  least=$(($1 < $2 ? $1 : $2))\n"
+      "  for pair in \"$1 $2\" \"$(($1 - least)) $(($2 - least))\" \"$3 0\"; do\n"
+      "    at=$(differs $pair \"$file\") && {{\n"
+      "      echo \"$number $((${{pair% *}} + at / $3 * $3)) $((${{pair#* }} + at / $3 * $3))\"; return 0; }}\n"
+      "  done\n"
+      "  return 1\n"
+      "}}\n"
+      "place() {{ echo \"$number $1 0\"; }}\n"
+      "try() {{\n"
+      "  [ $found -lt {1} ] || exit 0\n"
+      "  number=$1 file=$2; shift 2\n"
+      "  \"$@\" && found=$((found + 1))\n"
+      "}}\n",
+      chunk, files);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const Damage& one = candidates[i];
+    out += fmt::format("try {} {} ", i, shell_quote(one.path));
+    if (kind == "zero") {
+      out += fmt::format("zero {}\n", one.offset);
+    } else if (kind == "copy") {
+      out += fmt::format("copy {} {} {}\n", one.offset, one.from, one.length);
+    } else {
+      out += fmt::format("place {}\n", one.offset);
+    }
+  }
+  return out + "exit 0\n";
+}
 
 // Durable at once, so that no power failure repairs it.
 std::string damage_script(const std::string& kind, const Damage& one) {
@@ -82,12 +129,14 @@ class CorruptFiles final : public ProcessInjection {
     return out;
   }
 
-  // The damage stays. What must not stay is the copy of an old state.
+  // The damage stays. What must not stay is the copy of an old state, nor that the target is down; but it may refuse to start.
   std::vector<Undo> undo() const override {
     std::vector<Undo> out;
-    if (settings_.kind != "stale") return out;
     for (const std::size_t node : selection_.nodes) {
-      out.push_back({name(node), fmt::format("rm -rf {0}; [ ! -e {0} ]", copy_of_data())});
+      std::string script;
+      if (settings_.kind == "stale") script = fmt::format("rm -rf {0}; [ ! -e {0} ] || exit 1\n", copy_of_data());
+      if (const std::string revive = revive_script(node); !revive.empty()) script += fmt::format("(\n{}\n) || :\n", revive);
+      if (!script.empty()) out.push_back({name(node), std::move(script)});
     }
     return out;
   }
@@ -96,13 +145,7 @@ class CorruptFiles final : public ProcessInjection {
   Result<void> prepare(Deadline deadline) override {
     if (auto done = ProcessInjection::prepare(deadline); !done) return done;
     if (settings_.kind == "stale") return {};
-    return on_all([&](std::size_t node) -> Result<void> {
-      auto files = data_files(node, deadline);
-      if (!files) return fail(files.error());
-      if (files->empty()) return fail(ErrorCode::target, fmt::format("no file of the target's data matches {}", settings_.match));
-      draw(node, std::move(*files));
-      return {};
-    });
+    return on_all([&](std::size_t node) { return choose(node, deadline); });
   }
 
   Result<void> inject(Deadline deadline) override {
@@ -113,6 +156,10 @@ class CorruptFiles final : public ProcessInjection {
       if (auto killed = target_.processes()->kill(cluster_.at(node)); !killed) return killed;
       auto before = checksums(node, deadline);
       if (!before) return fail(before.error());
+      // The files as the target has left them; they may be others than a moment ago.
+      if (settings_.kind != "stale") {
+        if (auto chosen = choose(node, deadline); !chosen) return chosen;
+      }
       std::string script;
       for (const Damage& one : damages_[node]) script += damage_script(settings_.kind, one);
       if (settings_.kind == "stale") script = put_back_script(node);
@@ -135,7 +182,9 @@ class CorruptFiles final : public ProcessInjection {
       for (const std::string& line : changed) paths.push_back(line.substr(line.find(' ', line.find(' ') + 1) + 1));
       std::sort(paths.begin(), paths.end());
       paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
-      return Observation{true, fmt::format("the checksums of {} of its files have changed, one of them {}", paths.size(), paths.front())};
+      std::string evidence = fmt::format("the checksums of {} of its files have changed, one of them {}", paths.size(), paths.front());
+      if (!damages_[node].empty()) evidence += "; " + told(damages_[node].front());
+      return Observation{true, evidence};
     });
   }
 
@@ -157,6 +206,16 @@ class CorruptFiles final : public ProcessInjection {
     return out;
   }
   std::string copy_of_data() const { return fmt::format("{}/old-{}", kNodeStateRoot, id_); }
+
+  // "/data/db: zeros from 4096 to 8192"
+  std::string told(const Damage& one) const {
+    const std::string& kind = settings_.kind;
+    if (kind == "truncate") return fmt::format("{}: cut off at {} of {} bytes", one.path, one.offset, one.size);
+    if (kind == "bit-flip") return fmt::format("{}: bit {} of the byte at {} flipped", one.path, one.bit, one.offset);
+    const std::string part = fmt::format("from {} to {}", one.offset, one.offset + one.length);
+    if (kind == "zero") return fmt::format("{}: zeros {}", one.path, part);
+    return fmt::format("{}: what is at {} {}", one.path, one.from, part);
+  }
 
   Value change_value(std::size_t node, const Damage& one) const {
     Value out = Value::map();
@@ -181,27 +240,57 @@ class CorruptFiles final : public ProcessInjection {
     return out;
   }
 
-  void draw(std::size_t node, std::vector<DataFile> files) {
+  // Draws the order of the files and a place in each, and finds the first so many that really change.
+  Result<void> choose(std::size_t node, Deadline deadline) {
+    auto files = data_files(node, deadline);
+    if (!files) return fail(files.error());
+    if (files->empty()) return fail(ErrorCode::target, fmt::format("no file of the target's data matches {}", settings_.match));
+    const auto candidates = draw(node, *files);
+    auto found = run_ok(cluster_.at(node), root_script(find_places_script(settings_.kind, candidates, settings_.chunk, settings_.files), deadline));
+    if (!found) return fail(found.error());
+    damages_[node].clear();
+    std::istringstream lines(*found);
+    std::size_t number = 0;
+    for (Damage one; lines >> number >> one.offset >> one.from && number < candidates.size();) {
+      Damage place = candidates[number];
+      place.offset = one.offset;
+      place.from = one.from;
+      if (settings_.kind == "zero") place.length = std::min(settings_.chunk, place.size - place.offset);
+      if (settings_.kind == "copy") place.length = std::min(place.length, place.size - std::max(place.offset, place.from));
+      damages_[node].push_back(std::move(place));
+    }
+    if (!damages_[node].empty()) return {};
+    return fail(ErrorCode::target, fmt::format("{} would change none of {} files, which {}", settings_.kind, candidates.size(),
+                                               settings_.kind == "zero" ? "hold zeros only" : "are the same bytes over and over"));
+  }
+
+  // Of so many files at most is looked for one that changes, so that the script stays short.
+  static constexpr std::size_t kMostCandidates = 100;
+
+  std::vector<Damage> draw(std::size_t node, const std::vector<DataFile>& files) const {
     std::mt19937_64 random(settings_.seed + node);
-    for (std::size_t i = 0; i < settings_.files && !files.empty(); ++i) {
-      const std::size_t at = draw_below(random, files.size());
-      const DataFile file = files[at];
-      files.erase(files.begin() + static_cast<std::ptrdiff_t>(at));
+    std::vector<Damage> out;
+    for (const std::size_t at : draw_order(random, files.size())) {
+      const DataFile& file = files[at];
       Damage one;
       one.path = file.path;
+      one.size = file.size;
       one.bit = static_cast<unsigned>(draw_below(random, 8));
       one.offset = draw_below(random, file.size);
       one.from = draw_below(random, file.size);
       if (settings_.kind == "truncate") one.offset = file.size - 1 - draw_below(random, std::min(file.size, settings_.chunk));
-      if (settings_.kind == "zero" || settings_.kind == "copy") {
-        // Whole chunks, as a disk mixes them up; within the file.
-        one.offset -= one.offset % settings_.chunk;
-        one.from -= one.from % settings_.chunk;
-        one.length = std::min(settings_.chunk, file.size - std::max(one.offset, one.from));
-        if (settings_.kind == "zero") one.length = std::min(settings_.chunk, file.size - one.offset);
+      // Whole chunks, as a disk mixes them up; a file has two of them at least.
+      one.length = settings_.kind == "copy" ? std::min(settings_.chunk, file.size / 2) : settings_.chunk;
+      if (settings_.kind == "copy") {
+        if (one.length == 0) continue;
+        one.offset -= one.offset % one.length;
+        one.from -= one.from % one.length;
+        if (one.from == one.offset) one.from = one.offset > 0 ? one.offset - one.length : one.length;
       }
-      damages_[node].push_back(std::move(one));
+      out.push_back(std::move(one));
+      if (out.size() >= std::max(kMostCandidates, settings_.files)) break;
     }
+    return out;
   }
 
   // A copy of the data as a crash at this moment would leave it, and then time for it to become old.
@@ -216,7 +305,22 @@ class CorruptFiles final : public ProcessInjection {
     if (!copied) return fail(copied.error());
     if (!resumed) return resumed;
     std::this_thread::sleep_for(std::chrono::duration<double>(settings_.age_s));
-    return {};
+    return await_change(node, deadline);
+  }
+
+  // Until the target has written something since, for as long as there is time for that.
+  Result<void> await_change(std::size_t node, Deadline deadline) const {
+    static constexpr auto kRest = std::chrono::seconds(5);  // for what follows
+    std::string script;
+    const auto all = directories(node);
+    for (std::size_t i = 0; i < all.size(); ++i) script += fmt::format("diff -rq {} {}/{} >/dev/null 2>&1 || exit 0\n", shell_quote(all[i]), copy_of_data(), i);
+    while (std::chrono::steady_clock::now() + kRest < deadline) {
+      const auto said = cluster_.at(node).run(root_script(script + "exit 9\n", deadline));
+      if (!said) return fail(said.error());
+      if (said->exit_code == 0) return {};
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    }
+    return fail(ErrorCode::target, "the target has written nothing for so long that the old state is the present one");
   }
 
   // The directories themselves stay: something may be mounted there.
@@ -274,11 +378,12 @@ FaultFactory corrupt_files_fault() {
   out.help =
       "The target is killed, its files are damaged, and it is started on what is there. The damage stays: that is the "
       "fault, and the history says what was done to which file. Proof: checksums of all files before and after. Needs on "
-      "the nodes: root or sudo, and GNU coreutils and findutils. Always on nodes of the same minority, the last ones, "
-      "unless corrupt-files.nodes says otherwise; a target that notices the damage and refuses to start is left down.";
+      "the nodes: root or sudo, and GNU coreutils, diffutils and findutils. Always a part of a file whose content really changes, "
+      "and an error where there is none. Always on nodes of the same minority, which the run's seed draws, unless "
+      "corrupt-files.nodes says otherwise; a target that notices the damage and refuses to start is left down.";
   OptionSpec nodes = process_nodes_option("corrupt-files");
   nodes.standard = "minority";
-  nodes.help = "minority: of the last (n - 1) / 2 nodes, always the same; else as with kill.nodes";
+  nodes.help = "minority: of (n - 1) / 2 nodes, the same for the whole run; else as with kill.nodes";
   out.options = {
       nodes,
       {"corrupt-files.kind", Type::string, "random",

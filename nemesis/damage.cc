@@ -5,11 +5,19 @@
 #include "nemesis/draw.h"
 
 namespace ordeal {
+namespace {
+
+constexpr std::uint64_t kDamageSalt = 0x64616d616765;  // "damage"
+
+}  // namespace
 
 std::vector<std::size_t> damageable_nodes(const FaultContext& context) {
   const std::size_t n = context.cluster.size();
-  std::vector<std::size_t> out;
-  for (std::size_t i = n - (n == 0 ? 0 : (n - 1) / 2); i < n; ++i) out.push_back(i);
+  // A generator of its own: whatever else is drawn, and how often, changes nothing here.
+  std::mt19937_64 random(context.seed ^ kDamageSalt);
+  std::vector<std::size_t> out = draw_order(random, n);
+  out.resize(n == 0 ? 0 : (n - 1) / 2);
+  std::sort(out.begin(), out.end());
   return out;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 // Damage: on which nodes data may be damaged for good. Since nothing heals it, all such faults of a run together must stay on
-// the same minority: it is the last (n - 1) / 2 nodes of the cluster in every run, so that whoever reads two runs compares the
-// same. Pure.
+// the same minority: (n - 1) / 2 nodes that the run's seed draws, the same for all of them for as long as the run goes on. Pure.
 
 #include <random>
 #include <string_view>

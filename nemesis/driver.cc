@@ -5,14 +5,17 @@
 #include <algorithm>
 #include <cmath>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
 #include <thread>
 #include <utility>
 
+#include "checkers/base/catalogue.h"
 #include "nemesis/guarded_target.h"
 #include "nemesis/heartbeat.h"
+#include "nemesis/held_cluster.h"
 #include "nemesis/ledger.h"
 #include "nemesis/node_state.h"
 #include "nemesis/parallel.h"
@@ -31,6 +34,17 @@ Deadline in_seconds(double seconds) {
   return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
+// An operation is over in milliseconds, but there are many.
+constexpr double kOperationPatience_s = 10;
+
+tl::unexpected<Error> no_operation(const Lane& lane) {
+  return fail(ErrorCode::timeout, fmt::format("no operation {} was under way when all was ready", lane.trigger->what));
+}
+
+std::string meanwhile(const std::vector<std::string>& others) {
+  return fmt::format("; meanwhile {} {} in force on these nodes", joined(others), others.size() == 1 ? "was" : "were");
+}
+
 Value names_value(const std::vector<std::string>& names) {
   Value out = Value::list();
   for (const auto& name : names) out.items().emplace_back(name);
@@ -40,6 +54,7 @@ Value names_value(const std::vector<std::string>& names) {
 // An injection and what became of it.
 struct Life {
   int id = 0;
+  std::size_t lane = 0;
   std::string name;  // on nodes and in the ledger: "<run>-<id>"
   const FaultFactory* fault = nullptr;
   std::unique_ptr<Injection> injection;
@@ -64,36 +79,46 @@ class Driver final : public Nemesis {
         lanes_(std::move(lanes)),
         cluster_(context.cluster),
         target_(context.target, context.cluster),
-        heartbeat_(context.cluster, options_.run) {}
+        heartbeat_(context.cluster, options_.run) {
+    for (const Lane& lane : lanes_.all) held_.push_back(awaits_operation(lane) ? std::make_unique<HeldCluster>(cluster_) : nullptr);
+  }
 
   Result<void> open_ledger() { return ledger_.open(options_.ledger_path, options_.run, options_.node_spec, cluster_); }
 
   Result<void> set_up(Deadline deadline) override;
   Result<void> tear_down(Deadline deadline) override;
-  void run(std::stop_token stop, NemesisLog& log) override;
+  void run(RunPhase phase, std::stop_token stop, NemesisLog& log) override;
   Result<void> heal_all(Deadline deadline) override;
   std::vector<FaultRecord> records() const override;
-  bool plays_final() const override {
-    return std::any_of(lanes_.all.begin(), lanes_.all.end(), [](const Lane& lane) { return lane.is_final(); });
+  bool plays(RunPhase phase) const override {
+    return std::any_of(lanes_.all.begin(), lanes_.all.end(), [&](const Lane& lane) { return lane.phase() == phase; });
   }
 
  private:
   bool await_slot(const Slot& slot, const std::stop_token& stop);
-  bool await_trigger(Life& life, const Lane& lane, Deadline deadline, const std::stop_token& stop);
-  FaultContext context_of(const Life& life, const Lane& lane, const std::stop_token& stop) {
-    return {cluster_, target_, *lane.options, life.name, stop};
+  bool await_trigger(Life& life, Deadline deadline, const std::stop_token& stop, const std::function<void()>& at_once = {});
+  static bool awaits_operation(const Lane& lane) { return lane.trigger && lane.trigger->kind == Trigger::Kind::operation; }
+  const Lane& lane_of(const Life& life) const { return lanes_.all[life.lane]; }
+  FaultContext context_of(const Life& life, const std::stop_token& stop) {
+    HeldCluster* held = held_[life.lane].get();
+    return {held == nullptr ? cluster_ : held->cluster(), target_, *lane_of(life).options, life.name, stop, options_.seed};
   }
   void play_lane(std::size_t lane, const std::stop_token& stop);
   void play(std::size_t lane, const Slot& slot, const std::stop_token& stop);
-  Result<std::unique_ptr<Injection>> admit(const Life& life, const Lane& lane, const Slot& slot, const std::stop_token& stop);
-  Result<void> inject(Life& life, const Lane& lane, const std::stop_token& stop);
+  Result<std::unique_ptr<Injection>> admit(const Life& life, const std::mt19937_64& random, const std::stop_token& stop);
+  Result<bool> plan(Life& life, std::mt19937_64 random, const std::stop_token& stop);
+  Result<void> inject(Life& life, const std::stop_token& stop);
+  Result<void> inject_held(Life& life, HeldCluster& held, Deadline deadline, const std::stop_token& stop);
+  Result<void> inject_now(Life& life, Deadline deadline);
   void leave(const Life& life);
+  std::vector<std::string> others_since(const Life& life, const std::vector<std::string>& nodes, std::int64_t since_ns) const;
+  void await_others(const Life& life, const std::vector<std::string>& nodes, Deadline deadline, const std::stop_token& stop);
   Result<void> complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies, std::vector<Undo>& undo,
                         std::vector<std::size_t>& nodes) const;
   Result<void> announce(Life& life);
   Result<void> arm(const std::string& name, const std::vector<Undo>& undo, const std::vector<std::size_t>& nodes, int dead_man_s,
                    Deadline deadline);
-  void confirm(Life& life);
+  void confirm(Life& life, Deadline over, const std::stop_token& stop);
   void follow(Life& life, Deadline over, const std::stop_token& stop);
   Result<void> heal(Life& life, Deadline deadline);
   Result<void> undo_once(Life& life, Deadline deadline);
@@ -115,6 +140,7 @@ class Driver final : public Nemesis {
   const Lanes lanes_;
   Cluster& cluster_;
   GuardedTarget target_;
+  std::vector<std::unique_ptr<HeldCluster>> held_;  // by lane; of those that wait for an operation
   Ledger ledger_;
   std::vector<Laid> laid_;  // used before and after run() only
 
@@ -129,7 +155,6 @@ class Driver final : public Nemesis {
 
   std::mutex log_mutex_;
   NemesisLog* log_ = nullptr;  // while run() runs; guarded by log_mutex_
-  bool played_main_ = false;   // run() was called; used by its thread only
 
   Heartbeat heartbeat_;  // last: its threads end first
 };
@@ -161,19 +186,18 @@ bool Driver::pause_for(double seconds, const std::stop_token& stop) {
   return !stop.stop_requested();
 }
 
-void Driver::run(std::stop_token stop, NemesisLog& log) {
+void Driver::run(RunPhase phase, std::stop_token stop, NemesisLog& log) {
   {
     const std::scoped_lock lock(mutex_, log_mutex_);
     log_ = &log;
     began_ns_ = log.now_ns();
     began_ = Clock::now();
   }
-  const bool final_phase = std::exchange(played_main_, true);
-  if (!final_phase) log.record("nemesis", lanes_.describe());
+  if (phase == RunPhase::main) log.record("nemesis", lanes_.describe());
   {
     std::vector<std::jthread> lanes;
     for (std::size_t lane = 0; lane < lanes_.all.size(); ++lane) {
-      if (lanes_.all[lane].is_final() != final_phase) continue;
+      if (lanes_.all[lane].phase() != phase) continue;
       lanes.emplace_back([this, lane, &stop] { play_lane(lane, stop); });
     }
   }
@@ -182,11 +206,16 @@ void Driver::run(std::stop_token stop, NemesisLog& log) {
 }
 
 void Driver::play_lane(std::size_t lane, const std::stop_token& stop) {
+  const RunPhase phase = lanes_.all[lane].phase();
   for (std::size_t k = 0; !stop.stop_requested(); ++k) {
     auto slot = lanes_.schedule.slot(lane, k);
     if (!slot) return;
-    // The final phase is short: what is drawn for the main phase would come too late.
-    if (k == 0 && lanes_.all[lane].is_final() && lanes_.kind != "scripted") slot->at_s = 0;
+    if (phase != RunPhase::main && lanes_.kind != "scripted") {
+      // Nobody waits in the recovery but for the nemesis.
+      if (k > 0 && phase == RunPhase::recovery) return;
+      // The final phase is short: what is drawn for the main phase would come too late.
+      if (k == 0) slot->at_s = 0;
+    }
     if (!await_slot(*slot, stop)) return;
     play(lane, *slot, stop);
   }
@@ -199,19 +228,23 @@ bool Driver::await_slot(const Slot& slot, const std::stop_token& stop) {
   return !std::isinf(quiet) && pause_for(quiet, stop);
 }
 
-// Until what the lane waits for has happened. False: the run was stopped, or time is up, or nobody can tell.
-bool Driver::await_trigger(Life& life, const Lane& lane, Deadline deadline, const std::stop_token& stop) {
+// Until what the lane waits for has happened. False: the run was stopped, or time is up, or nobody can tell. `at_once` is
+// called before anything else when it is the moment to inject.
+bool Driver::await_trigger(Life& life, Deadline deadline, const std::stop_token& stop, const std::function<void()>& at_once) {
   NemesisLog* log = nullptr;
   {
     const std::lock_guard lock(log_mutex_);
     log = log_;  // lives as long as run(), which waits for the lanes
   }
-  const FaultContext context = context_of(life, lane, stop);
-  auto seen = ordeal::await_trigger(*lane.trigger, context, *log, deadline, stop);
+  const Lane& lane = lane_of(life);
+  auto seen = ordeal::await_trigger(*lane.trigger, context_of(life, stop), *log, deadline, stop);
   if (!seen) went_wrong(life, seen.error().message);
   if (!seen || !*seen) return false;
+  if (at_once && lane.after_s <= 0) at_once();
   event(life, "triggered", {{Value("trigger"), Value(lane.trigger->text)}, {Value("evidence"), Value(**seen)}});
-  return pause_for(lane.after_s, stop);
+  if (!pause_for(lane.after_s, stop)) return false;
+  if (at_once && lane.after_s > 0) at_once();
+  return true;
 }
 
 // One injection from beginning to end.
@@ -220,6 +253,7 @@ void Driver::play(std::size_t number, const Slot& slot, const std::stop_token& s
   const Lane& lane = lanes_.all[number];
   const auto life = std::make_shared<Life>();
   life->id = slot.id;
+  life->lane = number;
   life->name = fmt::format("{}-{}", options_.run, slot.id);
   life->fault = lane.fault;
   life->record.id = slot.id;
@@ -230,21 +264,20 @@ void Driver::play(std::size_t number, const Slot& slot, const std::stop_token& s
     lives_.push_back(life);
   }
   event(*life, "planned");
-  if (lane.trigger && !await_trigger(*life, lane, Clock::now() + kFar, stop)) return;
-  auto admitted = admit(*life, lane, slot, stop);
-  if (admitted && *admitted == nullptr) return;  // stopped before its turn came
-  if (!admitted) return went_wrong(*life, admitted.error().message);
-  life->injection = *std::move(admitted);
+  if (lane.trigger && !await_trigger(*life, Clock::now() + kFar, stop)) return;
+  const auto planned = plan(*life, slot.random, stop);
+  if (!planned) return went_wrong(*life, planned.error().message);
+  if (!*planned) return;  // stopped before its turn came
   if (auto announced = announce(*life); !announced) {
     leave(*life);
     return went_wrong(*life, announced.error().message);
   }
-  if (auto injected = inject(*life, lane, stop); injected) {
+  if (auto injected = inject(*life, stop); injected) {
     change(*life, [&](FaultRecord& record) { record.injected_ns = now_ns(); });
     event(*life, "injected");
     const double stay = std::min(slot.duration_s, std::max(0.0, lanes_.quiet.next_s(now_s()) - now_s()));
     const Deadline over = in_seconds(stay);
-    confirm(*life);
+    confirm(*life, over, stop);
     follow(*life, over, stop);
   } else {
     went_wrong(*life, injected.error().message);
@@ -261,28 +294,95 @@ void Driver::play(std::size_t number, const Slot& slot, const std::stop_token& s
 
 // Arms the nodes and injects. An operation is over in milliseconds: a lane that wants one under way looks for it once
 // more when everything is ready, so that only the injection itself lies in between.
-Result<void> Driver::inject(Life& life, const Lane& lane, const std::stop_token& stop) {
-  static constexpr double kOperationPatience = 10;
+Result<void> Driver::inject(Life& life, const std::stop_token& stop) {
   const double patience = options_.step_timeout_s + life.injection->takes_s();
   if (auto armed = arm(life.name, life.undo, life.nodes, options_.dead_man_s, in_seconds(patience)); !armed) return armed;
-  if (lane.trigger && lane.trigger->kind == Trigger::Kind::operation &&
-      !await_trigger(life, lane, in_seconds(kOperationPatience), stop)) {
-    return fail(ErrorCode::timeout, fmt::format("no operation {} was under way when all was ready", lane.trigger->what));
-  }
+  if (auto ready = life.injection->make_ready(in_seconds(patience)); !ready) return ready;
+  if (!awaits_operation(lane_of(life))) return life.injection->inject(in_seconds(patience));
+  if (life.injection->may_be_held()) return inject_held(life, *held_[life.lane], in_seconds(patience + kOperationPatience_s), stop);
+  if (!await_trigger(life, in_seconds(kOperationPatience_s), stop)) return no_operation(lane_of(life));
   return life.injection->inject(in_seconds(patience));
+}
+
+// Sends the commands ahead and lets them go when the operation is under way.
+Result<void> Driver::inject_held(Life& life, HeldCluster& held, Deadline deadline, const std::stop_token& stop) {
+  // A node that has no part in it sends no command; without it the wait is over a little later.
+  static constexpr double kAllHeld_s = 1;
+  held.hold();
+  Result<void> injected;
+  std::jthread injecting([&] { injected = life.injection->inject(deadline); });
+  (void)held.await_held(life.nodes.empty() ? life.injection->nodes().size() : life.nodes.size(), in_seconds(kAllHeld_s));
+  const bool seen = await_trigger(life, in_seconds(kOperationPatience_s), stop, [&] { held.release(); });
+  if (!seen) held.give_up();
+  injecting.join();
+  return seen ? injected : no_operation(lane_of(life));
+}
+
+// Other injections of this run that act on some of those nodes and were in force at any time since then, or a moment ago: what
+// they did is over only when the target and its connections have settled.
+std::vector<std::string> Driver::others_since(const Life& life, const std::vector<std::string>& nodes, std::int64_t since_ns) const {
+  static constexpr std::int64_t kSettle_ns = 1'000'000'000;
+  std::vector<std::string> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& other : lives_) {
+    const FaultRecord& record = other->record;
+    if (other.get() == &life || record.inject_ns < 0) continue;
+    if (record.healed_ns >= 0 && record.healed_ns + kSettle_ns < since_ns) continue;
+    const bool meet = std::any_of(nodes.begin(), nodes.end(), [&](const std::string& node) {
+      return std::find(record.nodes.begin(), record.nodes.end(), node) != record.nodes.end();
+    });
+    if (meet) out.push_back(fmt::format("{} ({})", record.fault, record.id));
+  }
+  return out;
+}
+
+// Until none of them is in force any more and has settled, the run is to stop, or time is up.
+void Driver::await_others(const Life& life, const std::vector<std::string>& nodes, Deadline deadline, const std::stop_token& stop) {
+  while (!stop.stop_requested() && Clock::now() < deadline && !others_since(life, nodes, now_ns()).empty()) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, stop, std::min(deadline, in_seconds(0.2)), [] { return false; });
+  }
+}
+
+// Plans the injection and finds on the nodes what it is to act on. What is not there because of another fault is waited for, and
+// what is not there at all (a target that has given up on damaged files) is drawn once more. False: the run was stopped.
+Result<bool> Driver::plan(Life& life, std::mt19937_64 random, const std::stop_token& stop) {
+  const Deadline patience = in_seconds(options_.heal_timeout_s);
+  for (std::size_t drawn = 0;;) {
+    auto admitted = admit(life, random, stop);
+    if (!admitted) return fail(admitted.error());
+    if (*admitted == nullptr) return false;
+    auto prepared = (*admitted)->prepare(in_seconds(options_.step_timeout_s));
+    if (prepared) {
+      life.injection = *std::move(admitted);
+      return true;
+    }
+    leave(life);
+    if (prepared.error().code != ErrorCode::target) return fail(prepared.error());
+    const auto nodes = (*admitted)->nodes();
+    const auto others = others_since(life, nodes, now_ns());
+    const bool waits = !others.empty() && Clock::now() < patience;
+    if (!waits && ++drawn > cluster_.size()) return fail(prepared.error());
+    event(life, "postponed", {{Value("message"), Value(prepared.error().message)}, {Value("by"), names_value(others)}});
+    if (waits) {
+      await_others(life, nodes, patience, stop);
+    } else {
+      random.seed(random());
+    }
+    if (stop.stop_requested()) return false;
+  }
 }
 
 // Plans the injection when its turn has come. Planned anew after each wait, since who leads may have changed, but from
 // the same generator, so that the draws are the same. Null: the run was stopped.
-Result<std::unique_ptr<Injection>> Driver::admit(const Life& life, const Lane& lane, const Slot& slot,
-                                                 const std::stop_token& stop) {
+Result<std::unique_ptr<Injection>> Driver::admit(const Life& life, const std::mt19937_64& random, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   const std::uint64_t ticket = next_ticket_++;
-  const FaultContext context = context_of(life, lane, stop);
+  const FaultContext context = context_of(life, stop);
   while (!stop.stop_requested()) {
     lock.unlock();
-    std::mt19937_64 random = slot.random;
-    auto planned = life.fault->plan(context, random);
+    std::mt19937_64 same = random;
+    auto planned = life.fault->plan(context, same);
     lock.lock();
     if (!planned) {
       waiting_.erase(ticket);
@@ -337,7 +437,7 @@ Result<void> Driver::set_up(Deadline deadline) {
   for (const auto& [one, settings] : wanted) {
     Laid laid;
     laid.name = groundwork_id(options_.run + "-", one->name);
-    const FaultContext context{cluster_, target_, *settings, laid.name, {}};
+    const FaultContext context{cluster_, target_, *settings, laid.name, {}, options_.seed};
     if (auto done = complete(laid.name, one->name, one->undo(context), laid.undo, laid.nodes); !done) return done;
     if (auto done = ledger_.opened(laid.name, one->name, Value::map(), laid.undo); !done) return done;
     laid_.push_back(laid);
@@ -363,9 +463,8 @@ Result<void> Driver::tear_down(Deadline deadline) {
   return {};
 }
 
-// Everything that must be known and on disk before a node is touched.
+// Everything that must be on disk before a node is touched.
 Result<void> Driver::announce(Life& life) {
-  if (auto done = life.injection->prepare(in_seconds(options_.step_timeout_s)); !done) return done;
   const Value description = life.injection->describe();
   const auto nodes = life.injection->nodes();
   if (auto done = complete(life.name, life.fault->name, life.injection->undo(), life.undo, life.nodes); !done) return done;
@@ -392,14 +491,25 @@ Result<void> Driver::arm(const std::string& name, const std::vector<Undo>& undo,
   return done;
 }
 
-void Driver::confirm(Life& life) {
-  const auto seen = life.injection->confirm(in_seconds(options_.confirm_timeout_s + life.injection->takes_s()));
-  if (!seen) return went_wrong(life, seen.error().during("confirming").message);
-  change(life, [&](FaultRecord& record) {
-    record.evidence = seen->evidence;
-    if (seen->confirmed) record.confirmed_ns = now_ns();
-  });
-  event(life, seen->confirmed ? "confirmed" : "unconfirmed", {{Value("evidence"), Value(seen->evidence)}});
+// What other faults in force may have kept from being seen is looked at again when they are healed, for as long as this one
+// stays in force.
+void Driver::confirm(Life& life, Deadline over, const std::stop_token& stop) {
+  while (true) {
+    const std::int64_t since = now_ns();
+    const auto seen = life.injection->confirm(in_seconds(options_.confirm_timeout_s + life.injection->takes_s()));
+    const auto others = seen && seen->confirmed ? std::vector<std::string>() : others_since(life, life.record.nodes, since);
+    const bool again = !others.empty() && Clock::now() < over && !stop.stop_requested();
+    if (!seen && !again) return went_wrong(life, seen.error().during("confirming").message);
+    std::string evidence = seen ? seen->evidence : seen.error().message;
+    if (!others.empty()) evidence += meanwhile(others);
+    change(life, [&](FaultRecord& record) {
+      record.evidence = evidence;
+      if (seen && seen->confirmed) record.confirmed_ns = now_ns();
+    });
+    if (!again) return event(life, seen->confirmed ? "confirmed" : "unconfirmed", {{Value("evidence"), Value(evidence)}});
+    event(life, "disturbed", {{Value("evidence"), Value(evidence)}, {Value("by"), names_value(others)}});
+    await_others(life, life.record.nodes, over, stop);
+  }
 }
 
 // Until the fault's time is over: what it measures goes to the history. A measurement that failed (the process has just
@@ -417,8 +527,13 @@ void Driver::follow(Life& life, Deadline over, const std::stop_token& stop) {
   (void)pause_for(seconds_until(over), stop);
 }
 
-// One attempt: the scripts on all nodes at once, then what scripts cannot do.
+// One attempt: the scripts on all nodes at once, then what scripts cannot do; or the other way round, so that the nodes keep
+// their dead-man's switches for as long as that takes.
 Result<void> Driver::undo_once(Life& life, Deadline deadline) {
+  if (life.injection->heals_step_by_step()) {
+    if (auto healed = life.injection->heal(deadline); !healed) return healed;
+    deadline = std::max(deadline, in_seconds(5));
+  }
   std::vector<std::string> scripts;
   for (const Undo& one : life.undo) scripts.push_back(one.script);
   const auto said = run_scripts(cluster_, life.nodes, scripts, deadline);
@@ -433,7 +548,7 @@ Result<void> Driver::undo_once(Life& life, Deadline deadline) {
     }
   }
   if (auto all = all_done(said); !all) return all;
-  return life.injection->heal(deadline);
+  return life.injection->heals_step_by_step() ? Result<void>() : life.injection->heal(deadline);
 }
 
 Result<void> Driver::heal(Life& life, Deadline deadline) {
@@ -463,15 +578,27 @@ Result<void> Driver::heal(Life& life, Deadline deadline) {
   return {};
 }
 
+// What is not seen to be healed while other faults are in force on the same nodes is nobody's failure: it is told as that and
+// looked at again when they are healed, within the time that healing may take. It has no part in the quorum any more then.
 void Driver::confirm_healed(Life& life) {
-  const auto seen =
-      life.injection->confirm_healed(in_seconds(options_.confirm_timeout_s + life.injection->takes_s()));
-  if (!seen) return went_wrong(life, seen.error().during("confirming that it is healed").message);
-  change(life, [&](FaultRecord& record) {
-    record.heal_evidence = seen->evidence;
-    if (seen->confirmed) record.heal_confirmed_ns = now_ns();
-  });
-  event(life, seen->confirmed ? "recovered" : "unrecovered", {{Value("evidence"), Value(seen->evidence)}});
+  const Deadline limit = in_seconds(options_.heal_timeout_s);
+  while (true) {
+    const std::int64_t since = now_ns();
+    const auto seen = life.injection->confirm_healed(in_seconds(options_.confirm_timeout_s + life.injection->takes_s()));
+    const auto others = seen && seen->confirmed ? std::vector<std::string>() : others_since(life, life.record.nodes, since);
+    if (!seen && others.empty()) return went_wrong(life, seen.error().during("confirming that it is healed").message);
+    std::string evidence = seen ? seen->evidence : seen.error().message;
+    if (!others.empty()) evidence += meanwhile(others);
+    change(life, [&](FaultRecord& record) {
+      record.heal_evidence = evidence;
+      if (seen && seen->confirmed) record.heal_confirmed_ns = now_ns();
+    });
+    if (others.empty()) return event(life, seen->confirmed ? "recovered" : "unrecovered", {{Value("evidence"), Value(evidence)}});
+    event(life, "disturbed", {{Value("evidence"), Value(evidence)}, {Value("by"), names_value(others)}});
+    if (Clock::now() >= limit) return;
+    leave(life);
+    await_others(life, life.record.nodes, limit, {});
+  }
 }
 
 Result<void> Driver::heal_all(Deadline deadline) {

@@ -9,12 +9,12 @@ constexpr auto kPatience = std::chrono::seconds(30);
 }  // namespace
 
 GuardedTarget::GuardedTarget(Target& target, const Cluster& cluster) : target_(target) {
-  for (const auto& node : cluster.nodes) nodes_[node.get()];
+  for (const auto& node : cluster.nodes) nodes_[node->name()];
 }
 
 template <class Call>
 auto GuardedTarget::locked(Node& node, Call call) -> decltype(call()) {
-  std::unique_lock lock(nodes_.at(&node), kPatience);
+  std::unique_lock lock(nodes_.at(node.name()), kPatience);
   if (!lock) return fail(ErrorCode::timeout, node.name() + ": another fault has been at work on this node for 30 s");
   return call();
 }
@@ -36,7 +36,7 @@ Result<void> GuardedTarget::GuardedMembership::add(Node& node, Deadline deadline
 }
 
 void GuardedTarget::GuardedVersions::choose(Node& node, Version version) {
-  const std::lock_guard lock(owner_.nodes_.at(&node));
+  const std::lock_guard lock(owner_.nodes_.at(node.name()));
   owner_.target_.versions()->choose(node, version);
 }
 

@@ -2,8 +2,10 @@
 // GuardedTarget: the target as faults see it: no two calls for the same node at once, which Target demands and lanes
 // that know nothing of each other could not grant. A start script is only asked for, and needs no guard. Thread-safety: that is what it is for.
 
+#include <functional>
 #include <map>
 #include <mutex>
+#include <string>
 
 #include "harness/runner/target.h"
 
@@ -45,6 +47,7 @@ class GuardedTarget final : public Target {
    public:
     explicit GuardedRoles(GuardedTarget& owner) : owner_(owner) {}
     Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
+    double election_timeout_s() const override { return owner_.target_.roles()->election_timeout_s(); }
 
    private:
     GuardedTarget& owner_;
@@ -58,6 +61,7 @@ class GuardedTarget final : public Target {
     }
     Result<void> remove(Node& node, Deadline deadline) override;
     Result<void> add(Node& node, Deadline deadline) override;
+    std::string rejoin_script(const Node& node) override { return owner_.target_.membership()->rejoin_script(node); }
 
    private:
     GuardedTarget& owner_;
@@ -77,7 +81,7 @@ class GuardedTarget final : public Target {
   auto locked(Node& node, Call call) -> decltype(call());
 
   Target& target_;
-  std::map<const Node*, std::timed_mutex> nodes_;
+  std::map<std::string, std::timed_mutex, std::less<>> nodes_;  // by name: a lane may have its own way to a node
   std::timed_mutex roles_mutex_;
   GuardedProcesses processes_{*this};
   GuardedRoles roles_{*this};

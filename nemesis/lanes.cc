@@ -131,7 +131,7 @@ Result<Lane> lane_of(const TimelineEntry& entry, std::size_t number, const Fault
   for (const auto& [key, text] : entry.options) {
     if (auto set = own->set(key, text, "timeline"); !set) return fail(set.error().during(where()));
   }
-  FaultContext with_own{context.cluster, context.target, *own, context.id, {}};
+  FaultContext with_own{context.cluster, context.target, *own, context.id, {}, context.seed};
   const auto why_not = problem_of(*lane.fault, with_own, nodes);
   if (!why_not) return fail(why_not.error());
   if (*why_not) return fail((*why_not)->during(where()));
@@ -232,8 +232,9 @@ std::vector<OptionSpec> nemesis_options() {
        "JSON list of what is injected when: [{\"at\":5,\"fault\":\"kill\",\"duration\":3,\"nodes\":\"n1\"}]; further keys: "
        "every, times, when (a trigger), after, and the fault's options. In a campaign file: [[nemesis.timeline]]"},
       {"nemesis.trigger", Type::string, "",
-       "what lanes wait for when their time has come: leader-change, log:REGEX, log@NODE:REGEX, operation:F, phase:main or "
-       "phase:final; for some faults only: \"kill=leader-change; pause=operation:cas\""},
+       "what lanes wait for when their time has come: leader-change, log:REGEX, log@NODE:REGEX, operation:F, phase:main, "
+       "phase:recovery (once, between the two others) or phase:final; for some faults only: "
+       "\"kill=leader-change; pause=operation:cas\""},
       {"nemesis.swarm", Type::boolean, false,
        "swarm testing: each seed draws its own subset of the faults (each with probability one half), and for each how "
        "often and how long (factors between 1/2 and 2)"},
@@ -251,8 +252,9 @@ std::vector<OptionSpec> nemesis_options() {
        "--nemesis all does)",
        std::nullopt, std::nullopt, {"refuse", "skip"}},
       {"nemesis.quorum", Type::string, "keep",
-       "keep: a fault waits while, together with those in force, it would leave no majority of nodes that can work; any: "
-       "it does not wait",
+       "keep: a fault waits while, together with those in force, it would leave no majority of nodes that can work (links "
+       "that lose half of the packets, or delay them beyond an election timeout, or carry next to nothing count as cut); "
+       "any: it does not wait",
        std::nullopt, std::nullopt, {"keep", "any"}},
       {"nemesis.dead-man", Type::integer, standard.dead_man_s,
        "seconds without a word from the controller after which a node undoes its faults by itself (up to one second "

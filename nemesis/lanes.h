@@ -23,8 +23,9 @@ struct Lane {
   std::shared_ptr<const Options> options;
   std::optional<Trigger> trigger;
   double after_s = 0;  // from the trigger to the injection
-  [[nodiscard]] bool is_final() const {
-    return trigger && trigger->kind == Trigger::Kind::phase && trigger->what == "final";
+  // The phase in which it is played.
+  [[nodiscard]] RunPhase phase() const {
+    return trigger && trigger->kind == Trigger::Kind::phase ? phase_of(*trigger) : RunPhase::main;
   }
 };
 

@@ -55,6 +55,14 @@ bool LinkInjection::touched(std::size_t from, std::size_t to) const {
   return std::binary_search(links_.ways.begin(), links_.ways.end(), std::pair(from, to));
 }
 
+Impairment LinkInjection::as_cut() const {
+  Impairment out;
+  for (const auto& [from, to] : links_.ways) {
+    if (from < to || !touched(to, from)) out.cut.emplace_back(from, to);
+  }
+  return out;
+}
+
 Result<void> LinkInjection::prepare(Deadline deadline) {
   auto found = ClusterAddresses::look_up(cluster_, deadline);
   if (!found) return fail(found.error());

@@ -44,6 +44,8 @@ class LinkInjection : public Injection {
   const std::string& name(std::size_t node) const { return cluster_.at(node).name(); }
   std::vector<std::size_t> involved() const;
   bool touched(std::size_t from, std::size_t to) const;
+  // When so little passes that the nodes cannot work together: each touched pair is as good as cut, in one direction or both.
+  Impairment as_cut() const;
   // For the chain of node `to`: all packets in question that arrive there. The probes' port is always among the ports.
   std::vector<FilterRule> rules(std::size_t to, const std::string& match, const std::string& action) const;
   // The addresses to which node `from` sends the packets in question, by node, without link-local ones.

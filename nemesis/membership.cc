@@ -40,8 +40,17 @@ class MembershipChange final : public Injection {
   Impairment impairment() const override { return {selection_.nodes, {}}; }
   double takes_s() const override { return kEachNode_s * static_cast<double>(selection_.nodes.size()); }
   Result<void> prepare(Deadline deadline) override;
-  // Only the target knows how a member comes back.
-  std::vector<Undo> undo() const override { return {}; }
+  std::vector<Undo> undo() const override {
+    std::vector<Undo> out;
+    for (const std::size_t i : selection_.nodes) {
+      std::string script = target_.membership()->rejoin_script(node(i));
+      // The watchdog's umask is its own, and so is where it runs.
+      if (!script.empty()) out.push_back({node(i).name(), "umask 022\ncd /\n" + std::move(script)});
+    }
+    return out;
+  }
+  // One member after the other, as the system wants it; the scripts would come all at once.
+  bool heals_step_by_step() const override { return true; }
   Result<void> inject(Deadline deadline) override;
   Result<Observation> confirm(Deadline deadline) override;
   Result<void> heal(Deadline deadline) override;
@@ -254,8 +263,10 @@ FaultFactory membership_fault() {
       "asked of a member that stays; the removed member's processes are killed and its data deleted, so that it comes back "
       "as a new one with an empty disk. Never takes the quorum by itself. Healed by adding and starting what is missing. "
       "Proof: the lists of members that the other nodes give, before, during and after. Needs on the nodes: what the "
-      "target needs to be started. Cannot heal by itself when the controller dies: the cluster then keeps the members "
-      "that it has at that moment.";
+      "target needs to be started. When the controller dies, each node that is out asks the other members to let it in "
+      "again and starts as a new one, if the target has a script for that (etcd: needs bash, flock and timeout on the node; "
+      "etcd lets nobody in until all members have been connected for five seconds, so that this may take longer than five). "
+      "`ordeal heal` does the same, and says on which node it could not.";
   out.options = {
       {"membership.mode", Type::string, "random",
        "shrink: members leave, and come back when it is healed; grow: they leave and are announced as new ones at once (the "

@@ -22,6 +22,14 @@ constexpr double kLookSeconds = 1.2;      // what a look at the links may take
 constexpr int kBucketBytes = 1600;        // of the kernel's token bucket: a frame of Ethernet must fit
 constexpr double kMostMeasured_ms = 150;  // each way; with more, the probes would not be back within the second they have
 
+// From where on a link counts as cut, so that a quorum is kept without it (nemesis/quorum.h). TCP hardly makes headway when
+// half of its segments are lost, and hardly a connection outlives a fifth whose contents are wrong; 200 kbit/s is what a few
+// hundred small operations a second take. Latency is compared with the target's election timeout.
+constexpr double kCutLost = 50;          // percent
+constexpr double kCutFalsified = 20;     // percent
+constexpr std::int64_t kCutRate = 200;   // kbit/s
+constexpr double kElectionTimeout = 1;   // seconds, where the target does not say it
+
 // What was drawn, in the words of the agent, of the kernel and of the report.
 struct Effect {
   std::string text;         // nemesis/agent/packet_effect.h
@@ -31,6 +39,7 @@ struct Effect {
   bool must_queue = false;  // <fault>.mechanism=netem
   Value parameters = Value::map();
   std::uint64_t seed = 0;
+  bool cuts = false;   // so much that the nodes cannot work together over the links
 };
 
 // Sums over the flows that worked before the injection.
@@ -60,7 +69,7 @@ ProbeSettings rate_settings(const Links& links, double share, double burst = 1) 
 class PacketFault : public LinkInjection {
  public:
   PacketFault(const FaultContext& context, Links links, Effect effect, ProbeSettings settings)
-      : LinkInjection(context, std::move(links)), effect_(std::move(effect)), settings_(settings) {}
+      : LinkInjection(context, std::move(links)), effect_(std::move(effect)), settings_(settings), queues_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = LinkInjection::describe();
@@ -90,7 +99,20 @@ class PacketFault : public LinkInjection {
     return out;
   }
 
+  Impairment impairment() const override { return effect_.cuts ? as_cut() : Impairment(); }
+
   // Nodes that only send have the agent for the probes.
+  Result<void> make_ready(Deadline deadline) override {
+    if (by_kernel()) return {};
+    return all_done(on_each(involved(), [&](std::size_t node) -> Result<std::string> {
+      auto queue = start_packet_agent(cluster_.at(node), id_, effect_.seed + node, effect_.text, deadline);
+      if (!queue) return fail(queue.error().during(name(node)));
+      queues_[node] = *queue;
+      return std::string();
+    }));
+  }
+
+  bool may_be_held() const override { return true; }
   Result<void> inject(Deadline deadline) override {
     return all_done(on_each(involved(), [&](std::size_t node) -> Result<std::string> {
       if (by_kernel()) {
@@ -99,11 +121,9 @@ class PacketFault : public LinkInjection {
         return run_ok(cluster_.at(node), root_script(netem_install_script(id_, to, effect_.queue), deadline));
       }
       auto arriving = rules(node, "", "");
-      auto queue = start_packet_agent(cluster_.at(node), id_, effect_.seed + node, effect_.text, deadline);
-      if (!queue) return fail(queue.error().during(name(node)));
       if (arriving.empty()) return std::string();
       return run_ok(cluster_.at(node),
-                    root_script(filter_install_script(id_, queue_chains(*queue, std::move(arriving))), deadline));
+                    root_script(filter_install_script(id_, queue_chains(queues_[node], std::move(arriving))), deadline));
     }));
   }
 
@@ -172,6 +192,7 @@ class PacketFault : public LinkInjection {
 
   const Effect effect_;
   const ProbeSettings settings_;
+  std::vector<PacketQueueId> queues_;  // by node
   DatagramsSeen before_;
 
  private:
@@ -462,6 +483,8 @@ Result<std::unique_ptr<Injection>> plan_share(const FaultContext& context, const
     // The copy is put in at the root, and kernels allow no other netem beside one that does so.
     effect.one_queue = kind == Share::Kind::duplicate;
     effect.parameters.set("percent", percent);
+    effect.cuts = (kind == Share::Kind::loss || kind == Share::Kind::corrupt) ? percent >= kCutLost
+                                                                              : kind == Share::Kind::corrupt_repaired && percent >= kCutFalsified;
     const ProbeSettings settings = rate_settings(links, percent / 100, burst);
     return std::make_unique<Share>(context, std::move(links), std::move(effect), settings, kind, percent / 100);
   });
@@ -508,6 +531,9 @@ FaultFactory latency_fault() {
       settings.port = links.probe_port;
       settings.count = 40;
       settings.gap_us = 2000;
+      const Target::Roles* roles = context.target.roles();
+      const double timeout_s = roles == nullptr || roles->election_timeout_s() <= 0 ? kElectionTimeout : roles->election_timeout_s();
+      effect.cuts = (delay_ms + jitter_ms) * (links.direction == "both" ? 2 : 1) >= 1000 * timeout_s;
       // The lower quartile of a uniform distribution; that of a normal one is higher.
       const double least_ms = std::max(delay_ms - jitter_ms / 2, delay_ms / 4);
       return std::make_unique<Latency>(context, std::move(links), std::move(effect), settings, least_ms,
@@ -617,6 +643,7 @@ FaultFactory bandwidth_fault() {
       effect.text = fmt::format("bandwidth {} {}", rate * 1000, std::llround(buffer_s * 1e6));
       effect.queue = fmt::format("tbf rate {}kbit burst {} latency {}us", rate, kBucketBytes, std::llround(buffer_s * 1e6));
       effect.parameters = Value::map({{Value("kbit_per_s"), Value(rate)}, {Value("buffer_s"), Value(buffer_s)}});
+      effect.cuts = rate < kCutRate;
       ProbeSettings settings;
       settings.port = links.probe_port;
       const double bytes = std::clamp(static_cast<double>(rate) * 125 * std::min(2 * buffer_s, 0.5), 2000.0, 600'000.0);

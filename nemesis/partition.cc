@@ -52,6 +52,7 @@ class Partition final : public Injection {
   Value describe() const override;
   std::vector<std::string> nodes() const override { return node_names(cluster_, filtering()); }
   Impairment impairment() const override { return {{}, grudge_.cut}; }
+  bool may_be_held() const override { return !flaps(); }
   Result<void> prepare(Deadline deadline) override;
   std::vector<Undo> undo() const override;
   Result<void> inject(Deadline deadline) override;

@@ -48,6 +48,7 @@ class Pause final : public ProcessInjection {
     return out;
   }
 
+  bool may_be_held() const override { return true; }
   // Holds the very processes that the undo scripts know, not those that may run by now.
   Result<void> inject(Deadline deadline) override {
     std::vector<std::string> scripts;

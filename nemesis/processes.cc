@@ -26,6 +26,7 @@ class Kill final : public EndingInjection {
     return out;
   }
 
+  bool may_be_held() const override { return true; }
   Result<void> inject(Deadline deadline) override {
     return on_all([&](std::size_t node) -> Result<void> {
       if (signal_ == "KILL") return target_.processes()->kill(cluster_.at(node));
@@ -66,6 +67,7 @@ class KillAtStartup final : public EndingInjection {
     return out;
   }
 
+  bool may_be_held() const override { return true; }
   Result<void> inject(Deadline deadline) override {
     return on_all([&](std::size_t node) -> Result<void> {
       if (auto killed = target_.processes()->kill(cluster_.at(node)); !killed) return killed;
@@ -125,6 +127,7 @@ class Restart final : public EndingInjection {
     out.set("after_s", after_s_);
     return out;
   }
+  bool may_be_held() const override { return true; }
   Result<void> inject(Deadline deadline) override {
     return on_all([&](std::size_t node) -> Result<void> {
       for (std::size_t i = 0; i < times_ && std::chrono::steady_clock::now() + kSpare < deadline; ++i) {

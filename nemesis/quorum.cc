@@ -61,7 +61,8 @@ bool leaves_quorum(std::size_t n, const std::vector<Impairment>& in_force) {
 
 bool may_join(std::size_t n, std::vector<Impairment> in_force, const Impairment& next) {
   if (!leaves_quorum(n, {next})) return true;
-  if (std::any_of(in_force.begin(), in_force.end(), [&](const Impairment& one) { return collide(one, next); })) {
+  if (std::any_of(in_force.begin(), in_force.end(),
+                  [&](const Impairment& one) { return collide(one, next) || meet(one.down, next.needs); })) {
     return false;
   }
   in_force.push_back(next);

@@ -8,6 +8,7 @@
 
 #include "checkers/base/catalogue.h"
 #include "nemesis/draw.h"
+#include "nemesis/node_state.h"
 #include "nemesis/parallel.h"
 #include "nemesis/process_injection.h"
 
@@ -47,7 +48,16 @@ class Roll : public ProcessInjection {
   }
   Impairment impairment() const override { return {{}, {}, selection_.nodes}; }
   bool takes_stopped() const override { return true; }
-  std::vector<Undo> undo() const override { return {}; }  // only the target knows how to start
+  // A node that is in the middle of it is started again, on each node alone.
+  std::vector<Undo> undo() const override {
+    std::vector<Undo> out;
+    for (const std::size_t node : selection_.nodes) {
+      const std::string script = revive_script(node);
+      if (!script.empty()) out.push_back({name(node), revive_as_left(script)});
+    }
+    return out;
+  }
+  bool heals_step_by_step() const override { return true; }
   double takes_s() const override {
     return (plan_.wait_s + plan_.pause_s + 15) * static_cast<double>(selection_.nodes.size());
   }
@@ -106,7 +116,9 @@ class Roll : public ProcessInjection {
     return Observation{true, fmt::format("runs as process {}", now.front().id.pid)};
   }
   // Between the end of the old process and the start of the new.
-  virtual void between(std::size_t /*node*/) {}
+  virtual Result<void> between(std::size_t /*node*/, Deadline) { return {}; }
+  // The undo script of a node that is started again as it was; `revive`: how that is done.
+  virtual std::string revive_as_left(const std::string& revive) const { return revive; }
 
   // Ends and starts one node and waits until it serves.
   Result<void> pass(std::size_t node, Deadline deadline) {
@@ -120,7 +132,7 @@ class Roll : public ProcessInjection {
       seen.gone = left->empty();
       if (!seen.gone) rest(Clock::now() + std::chrono::milliseconds(50));
     }
-    between(node);
+    if (auto done = between(node, deadline); !done) return done;
     const auto began = Clock::now();
     if (auto started = target_.start(here); !started) return fail(started.error().during("starting again"));
     if (auto serves = target_.await_node(here, std::min(deadline, began + in_ns(plan_.wait_s))); !serves) return serves;
@@ -155,7 +167,7 @@ class Roll : public ProcessInjection {
 class Upgrade final : public Roll {
  public:
   Upgrade(const FaultContext& context, Selection selection, RollPlan plan, bool back)
-      : Roll(context, std::move(selection), std::move(plan)), back_(back) {}
+      : Roll(context, std::move(selection), std::move(plan)), id_(context.id), back_(back) {}
 
   Value describe() const override {
     Value out = Roll::describe();
@@ -181,7 +193,7 @@ class Upgrade final : public Roll {
     if (!back_) return start_again();
     for (const std::size_t node : plan_.order) {
       if (!processes_.contains(node)) continue;
-      target_.versions()->choose(cluster_.at(node), Version::first);
+      if (auto chosen = choose(node, Version::first, deadline); !chosen) return chosen;
       const auto now = target_.versions()->running(cluster_.at(node), deadline);
       if (!now) return fail(now.error());
       if (now->version == Version::first) continue;
@@ -191,7 +203,10 @@ class Upgrade final : public Roll {
   }
 
  protected:
-  void between(std::size_t node) override { target_.versions()->choose(cluster_.at(node), Version::second); }
+  Result<void> between(std::size_t node, Deadline deadline) override { return choose(node, Version::second, deadline); }
+  std::string revive_as_left(const std::string& revive) const override {
+    return fmt::format("if [ -s {0} ]; then\n. {0}\nelse\n{1}\nfi\n", start_file(), revive);
+  }
 
   Result<Observation> now_runs(std::size_t node, const std::vector<ProcessState>&, Deadline deadline) override {
     return looks_like(node, Version::second, deadline);
@@ -211,6 +226,22 @@ class Upgrade final : public Roll {
                                                            now->evidence)};
   }
 
+  // How a node starts the version that was chosen for it last, beside its undo script.
+  std::string start_file() const { return fault_folder(id_) + "/start.sh"; }
+
+  // From now on the node starts that version, also by itself when nobody is left to tell it.
+  Result<void> choose(std::size_t node, Version version, Deadline deadline) {
+    target_.versions()->choose(cluster_.at(node), version);
+    const std::string script = revive_script(node);
+    if (script.empty()) return {};
+    // Without the folder the node has been given up already.
+    const auto done = run_ok(cluster_.at(node), root_script(fmt::format("[ -d {0} ] || exit 0\nprintf %s {1} >{2}.new && mv {2}.new {2}\n",
+                                                                        fault_folder(id_), shell_quote(script), start_file()),
+                                                            deadline));
+    if (!done) return fail(done.error().during("telling the node which version to start"));
+    return {};
+  }
+
   Result<void> swap(std::size_t node, Deadline deadline) {
     Node& here = cluster_.at(node);
     if (auto ended = plan_.kill ? target_.processes()->kill(here) : target_.stop(here); !ended) return ended;
@@ -220,6 +251,7 @@ class Upgrade final : public Roll {
     return target_.await_node(here, std::min(deadline, Clock::now() + in_ns(plan_.wait_s)));
   }
 
+  const std::string id_;
   const bool back_;
 };
 
@@ -278,7 +310,8 @@ FaultFactory rolling_restart_fault() {
       "Ends and starts the target on one node after the other; the next one's turn comes when the last one serves again. At "
       "most one node is down at a time; no other fault that acts on processes, and no partition, is in force meanwhile. "
       "Proof: the old processes are gone from /proc, others run, and each node serves. Needs on the nodes: root or sudo. "
-      "The duration of the fault begins when the roll is over. Comes to an end where a node does not serve in time.";
+      "The duration of the fault begins when the roll is over. Comes to an end where a node does not serve in time. When the "
+      "controller dies, the node that is down at that moment starts the target by itself, if the target has a command for that.";
   out.options = roll_options(kRestart);
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, kRestart); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {
@@ -297,7 +330,9 @@ FaultFactory rolling_upgrade_fault() {
       "etcd.upgrade-binary, etcd.upgrade-flags), each when the last one serves again, and back to the first version when it "
       "is healed. While it is in force the nodes that were selected run the second version and the others the first. Proof: "
       "program and command line of the processes in /proc. Needs on the nodes: root or sudo. Whether the system can go back "
-      "from its second version is not known to it: say rolling-upgrade.back=false when it cannot; then it happens once.";
+      "from its second version is not known to it: say rolling-upgrade.back=false when it cannot; then it happens once. "
+      "When the controller dies, the node that is down at that moment starts by itself, in the version that it was about to "
+      "get; all stay at the version that they have, and so does `ordeal heal`: the next run begins with the first one anew.";
   out.options = roll_options(kUpgrade);
   out.options.push_back({"rolling-upgrade.back", OptionSpec::Type::boolean, true, "back to the first version when it is healed"});
   out.inapplicable = [](const FaultContext& context) -> std::string {

@@ -23,6 +23,8 @@ constexpr auto kLeaderPause = milliseconds(250);
 constexpr auto kLogWatch = std::chrono::seconds(1);  // how long a script on a node watches before it reports
 constexpr std::size_t kLongestLine = 300;
 
+constexpr std::string_view kPhases[] = {"main", "recovery", "final"};  // in the order of RunPhase
+
 // What is wrong with a regular expression; empty: nothing.
 std::string regex_problem(const std::string& text) {
   regex_t compiled;
@@ -168,10 +170,10 @@ Result<Trigger> parse_trigger(std::string_view given) {
     }
   } else if (kind == "operation" && !out.what.empty()) {
     out.kind = Trigger::Kind::operation;
-  } else if (kind == "phase" && (out.what == "main" || out.what == "final")) {
+  } else if (kind == "phase" && std::find(std::begin(kPhases), std::end(kPhases), out.what) != std::end(kPhases)) {
     out.kind = Trigger::Kind::phase;
   } else {
-    return wrong("leader-change, log:REGEX, log@NODE:REGEX, operation:F, phase:main or phase:final was expected");
+    return wrong("leader-change, log:REGEX, log@NODE:REGEX, operation:F, phase:main, phase:recovery or phase:final was expected");
   }
   return out;
 }
@@ -212,6 +214,10 @@ std::string trigger_problem(const Trigger& trigger, const FaultContext& context)
     }
   }
   return any ? "" : fmt::format("trigger {}: there is no node {}", trigger.text, trigger.node);
+}
+
+RunPhase phase_of(const Trigger& trigger) {
+  return static_cast<RunPhase>(std::find(std::begin(kPhases), std::end(kPhases), trigger.what) - std::begin(kPhases));
 }
 
 Result<std::optional<std::string>> await_trigger(const Trigger& trigger, const FaultContext& context, NemesisLog& log,

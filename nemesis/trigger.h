@@ -5,7 +5,9 @@
 //   log:REGEX            a line that matches (POSIX extended) is written to a log of the target, on any node;
 //   log@n2:REGEX         on that node
 //   operation:F          a client has an operation F under way
-//   phase:main|final     the main or the final phase of the workload begins
+//   phase:main           the main phase of the workload begins;
+//   phase:recovery       it is over, everything is healed and the target recovers, while no client asks it for anything;
+//   phase:final          the final phase begins (final reads, …)
 //
 // Only what happens after the waiting began counts. Logs are looked at ten times a second, leaders four times; an
 // operation is seen when it begins. Thread-safety: value type; await_trigger() may run on several threads.
@@ -39,6 +41,9 @@ struct Trigger {
 
 // Empty when it can happen on this target and cluster, else why not.
 [[nodiscard]] std::string trigger_problem(const Trigger& trigger, const FaultContext& context);
+
+// Of Kind::phase.
+[[nodiscard]] RunPhase phase_of(const Trigger& trigger);
 
 // Waits, until `deadline` at most. What was seen, in one sentence; nothing: it did not happen. Errors: unreachable, when
 // no log can be read.

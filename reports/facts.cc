@@ -42,6 +42,8 @@ void apply(FaultRecord& record, const std::string& step, std::int64_t time, cons
   } else if (step == "recovered" || step == "unrecovered") {
     if (step == "recovered") record.heal_confirmed_ns = time;
     record.heal_evidence = member_text(value, "evidence");
+  } else if (step == "disturbed") {
+    (record.healed_ns >= 0 ? record.heal_evidence : record.evidence) = member_text(value, "evidence");
   } else if (step == "error" && record.error.empty()) {
     record.error = member_text(value, "message");
   }

@@ -160,8 +160,13 @@ class Execution {
       return;
     }
     if (!begun_) return;
+    if (request_.command.before_input && !input_awaited_) {
+      if (progress_.session_id == 0) return;  // the shell has not said yet that it runs
+      input_awaited_ = true;
+      input_refused_ = !request_.command.before_input();
+    }
     const std::string& input = request_.command.input;
-    while (given_ < input.size()) {
+    while (given_ < input.size() && !input_refused_) {
       const long n = libssh2_channel_write(channel_, input.data() + given_, std::min(input.size() - given_, kChunk));
       if (n == LIBSSH2_ERROR_EAGAIN || n == 0) return;
       // The command has closed its input; what it makes of that shows in its exit code.
@@ -210,6 +215,8 @@ class Execution {
   bool password_given_ = false;
   bool password_refused_ = false;
   bool input_closed_ = false;
+  bool input_awaited_ = false;  // before_input was called
+  bool input_refused_ = false;
 };
 
 }  // namespace

@@ -3,13 +3,14 @@
 //
 // The life of one injection: plan() draws what exactly will be done, from the run's seed; prepare() looks up on the
 // nodes what that means there; the scripts that undo it are written to the ledger (nemesis/ledger.h), here and on the
-// nodes; inject(); confirm() observes the effect by other means than those that caused it; after its duration the undo
+// nodes; make_ready(); inject(); confirm() observes the effect by other means than those that caused it; after its duration the undo
 // scripts are run, then heal() and confirm_healed(); the ledger entry is closed. So the scripts that `ordeal heal` and
 // the dead-man's switch rely on are the ones that heal every fault of every run.
 // Each step leaves an event of process "nemesis" in the history.
 //
 // Thread-safety: several injections may be active at once, each driven by one thread at a time.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <random>
@@ -39,6 +40,8 @@ struct FaultContext {
   std::string id = {};
   // Requested when the run is over: steps that take long (a roll over all nodes) then come to an early end.
   std::stop_token stop = {};
+  // The run's, for what must be the same for all its faults (nemesis/damage.h); the rest is drawn from plan()'s generator.
+  std::uint64_t seed = 0;
 };
 
 // What an injection takes away while it is in force, by indices into Cluster::nodes.
@@ -46,6 +49,7 @@ struct Impairment {
   std::vector<std::size_t> down;                         // nodes whose target does not work
   std::vector<std::pair<std::size_t, std::size_t>> cut;  // pairs of nodes that cannot talk in both directions
   std::vector<std::size_t> rolling = {};                 // nodes of which at most one at a time does not work
+  std::vector<std::size_t> needs = {};                   // nodes that work, and must, or there is nothing to act on
 };
 
 // What an observation found.
@@ -69,9 +73,15 @@ class Injection {
   // Looks up what describe(), undo() and the observations need to know: addresses, process ids. Changes nothing.
   // Called once, before all that follow.
   [[nodiscard]] virtual Result<void> prepare(Deadline) { return {}; }
-  // Written to the ledger and to the nodes before inject() is called. May be empty (a killed process leaves nothing
-  // in force), and then heal() does it all.
+  // Written to the ledger and to the nodes before make_ready() and inject() are called. May be empty (a killed process leaves
+  // nothing in force), and then heal() does it all.
   [[nodiscard]] virtual std::vector<Undo> undo() const = 0;
+  // Does what takes time and has no effect yet (an agent that waits for its rules). Called when the undo scripts are on the
+  // nodes, right before inject().
+  [[nodiscard]] virtual Result<void> make_ready(Deadline) { return {}; }
+  // True when the first command that inject() runs on each node is the one that has the effect, and nothing outside the
+  // nodes has any: the command may then be sent ahead and held back there (nemesis/held_cluster.h).
+  [[nodiscard]] virtual bool may_be_held() const { return false; }
   // An injection that fails half-way is healed like any other.
   [[nodiscard]] virtual Result<void> inject(Deadline deadline) = 0;
   [[nodiscard]] virtual Result<Observation> confirm(Deadline deadline) = 0;
@@ -80,6 +90,9 @@ class Injection {
   [[nodiscard]] virtual Result<Value> measure(Deadline) { return Value(); }
   // What no script can do (starting the target again). Called after the undo scripts have been run. Idempotent.
   [[nodiscard]] virtual Result<void> heal(Deadline) { return {}; }
+  // True: heal() comes before the undo scripts. It works node by node and takes its time, in which the nodes must still be
+  // able to go on by themselves; the scripts then find nothing left to do.
+  [[nodiscard]] virtual bool heals_step_by_step() const { return false; }
   [[nodiscard]] virtual Result<Observation> confirm_healed(Deadline deadline) = 0;
 };
 

@@ -7,6 +7,9 @@
 // happened), "inject" (about to), "injected", "confirmed" or "unconfirmed" (with "evidence"),
 // "heal" (about to), "healed", "recovered" or "unrecovered" (the healing was observed, or not), "error" (with
 // "message"), "measured" (with "values", while the fault is in force). "inject" also has "nodes" and "fault", the injection's description.
+// Two steps tell of other faults of this run, which "by" names: "postponed" (with "message": what it was to act on is not
+// there while they are in force) and "disturbed" (with "evidence": what was observed shows nothing while they are in force;
+// it is observed again when they are healed, unless it is over before).
 // One event at the beginning has no id: {"step":"plan",…} with f "nemesis" says what was drawn and what was left out.
 //
 // Thread-safety: run() is called on the runner's nemesis thread; the other methods from any thread.
@@ -55,6 +58,10 @@ struct FaultRecord {
 [[nodiscard]] Value to_value(const FaultRecord& record);
 [[nodiscard]] Result<FaultRecord> fault_record(const Value& value);
 
+// The phases of a run in which faults can be injected (run.h): under the main load; between its end and the final phase,
+// while the target recovers and nobody asks it for anything; under the final operations.
+enum class RunPhase { main, recovery, final };
+
 class Nemesis {
  public:
   virtual ~Nemesis() = default;
@@ -63,10 +70,11 @@ class Nemesis {
   [[nodiscard]] virtual Result<void> set_up(Deadline) { return {}; }
   [[nodiscard]] virtual Result<void> tear_down(Deadline) { return {}; }
   // Injects and heals by its schedule until `stop`; then heals what is in force and returns. Several faults may be
-  // in force at once and a slow one delays no other.
-  virtual void run(std::stop_token stop, NemesisLog& log) = 0;
-  // Whether run() is to be called once more for the final phase, after everything was healed.
-  [[nodiscard]] virtual bool plays_final() const { return false; }
+  // in force at once and a slow one delays no other. Called once for each phase, for the main phase first; returns before
+  // `stop` when the phase has no more faults.
+  virtual void run(RunPhase phase, std::stop_token stop, NemesisLog& log) = 0;
+  // Whether run() is to be called for a phase other than the main one. Everything was healed before each.
+  [[nodiscard]] virtual bool plays(RunPhase) const { return false; }
   // Heals whatever is still in force. Idempotent. Errors: what could not be healed, and on which node.
   [[nodiscard]] virtual Result<void> heal_all(Deadline deadline) = 0;
   [[nodiscard]] virtual std::vector<FaultRecord> records() const = 0;

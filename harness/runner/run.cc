@@ -63,17 +63,28 @@ class JournalLog final : public NemesisLog {
 // The thread of the nemesis. It is joined with a deadline, because healing talks to machines that may be dead.
 class NemesisThread {
  public:
-  NemesisThread(Nemesis* nemesis, Journal& journal, Scheduler& scheduler) {
+  NemesisThread(Nemesis* nemesis, RunPhase phase, Journal& journal, Scheduler& scheduler) {
     if (nemesis == nullptr) return;
     state_ = std::make_shared<State>(journal, scheduler);
-    thread_ = std::thread([state = state_, nemesis] {
-      nemesis->run(state->stop.get_token(), state->log);
+    thread_ = std::thread([state = state_, nemesis, phase] {
+      nemesis->run(phase, state->stop.get_token(), state->log);
       state->finished->store(true, std::memory_order_release);
     });
   }
   ~NemesisThread() { (void)stop(std::chrono::seconds(1), [] {}); }
   NemesisThread(const NemesisThread&) = delete;
   NemesisThread& operator=(const NemesisThread&) = delete;
+
+  // Until it has come to its end by itself, time is up or the run is to stop.
+  template <class Tick>
+  void await_end(nanoseconds patience, const std::stop_token& stop, Tick tick) {
+    const auto limit = steady_clock::now() + patience;
+    while (thread_.joinable() && !state_->finished->load(std::memory_order_acquire) && !stop.stop_requested() &&
+           steady_clock::now() < limit) {
+      std::this_thread::sleep_for(milliseconds(2));
+      tick();
+    }
+  }
 
   // False when it did not end in time.
   template <class Tick>
@@ -124,7 +135,7 @@ class Run {
     heal();
     if (!outcome_.interrupted && !outcome_.failure) {
       recover();
-      final_phase();
+      if (!outcome_.interrupted) final_phase();
     }
     phase_ = "closing";
     close();
@@ -146,7 +157,7 @@ class Run {
     outcome_.main_begin_ns = setup_.journal->now_ns();
     log_.info(fmt::format("main phase: {} workers for {:.6g} s at {}", setup_.workers.workers, setup_.time_limit_s,
                           setup_.rate > 0 ? fmt::format("{:.6g} operations a second", setup_.rate) : "full speed"));
-    NemesisThread nemesis(setup_.nemesis, *setup_.journal, scheduler_);
+    NemesisThread nemesis(setup_.nemesis, RunPhase::main, *setup_.journal, scheduler_);
     Rng rng = Rng(setup_.seed).split("arrivals");
     play(gen::time_limit(in_ns(setup_.time_limit_s).count(),
                          gen::rate(setup_.arrivals, setup_.rate, rng, std::move(setup_.workload->generator))));
@@ -154,6 +165,10 @@ class Run {
     phase_ = "healing";
     report(true);
     end(nemesis);
+  }
+
+  [[nodiscard]] bool plays(RunPhase phase) const {
+    return setup_.nemesis != nullptr && !outcome_.heal_failure && setup_.nemesis->plays(phase);
   }
 
   // Each injection heals within deadlines of its own; this is for one that does not keep them.
@@ -199,6 +214,13 @@ class Run {
   void recover() {
     phase_ = "recovering";
     report(true);
+    if (plays(RunPhase::recovery)) {
+      NemesisThread nemesis(setup_.nemesis, RunPhase::recovery, *setup_.journal, scheduler_);
+      nemesis.await_end(in_ns(setup_.recovery_s), setup_.stop, [&] { report(false); });
+      end(nemesis);
+      heal();
+      outcome_.interrupted = setup_.stop.stop_requested();
+    }
     if (auto ready = setup_.target->await_ready(in(setup_.recovery_s)); !ready) {
       outcome_.recovery_failure = ready.error().during("after healing");
       log_.error(outcome_.recovery_failure->message);
@@ -212,8 +234,8 @@ class Run {
     phase_ = "final";
     outcome_.final_begin_ns = setup_.journal->now_ns();
     log_.info("final phase");
-    const bool faulty = setup_.nemesis != nullptr && !outcome_.heal_failure && setup_.nemesis->plays_final();
-    NemesisThread nemesis(faulty ? setup_.nemesis : nullptr, *setup_.journal, scheduler_);
+    const bool faulty = plays(RunPhase::final);
+    NemesisThread nemesis(faulty ? setup_.nemesis : nullptr, RunPhase::final, *setup_.journal, scheduler_);
     play(gen::time_limit(in_ns(setup_.final_limit_s).count(), std::move(setup_.workload->final_generator)));
     if (!faulty) return;
     end(nemesis);

@@ -96,6 +96,8 @@ class Target {
     virtual ~Roles() = default;
     // Indices of the nodes that consider themselves primary, those of the highest term first. May be empty.
     [[nodiscard]] virtual Result<std::vector<std::size_t>> primaries(Deadline deadline) = 0;
+    // How long the others wait for a sign of the leader before they elect another, in seconds; 0: not known.
+    [[nodiscard]] virtual double election_timeout_s() const { return 0; }
   };
   virtual Roles* roles() { return nullptr; }
   class Membership {  // who belongs to the cluster, changed while it runs
@@ -115,6 +117,10 @@ class Target {
     // Announces the node, which has nothing on its disk, as a new member, by asking another one; start() then lets it
     // join. No-op when it is a member.
     [[nodiscard]] virtual Result<void> add(Node& node, Deadline deadline) = 0;
+    // A POSIX shell script for root that does on the node what add() and start() do, for when no controller is left: it asks
+    // the other members itself. It may run at any time, also while the node is a member and runs, and then does nothing.
+    // Exits non-zero when it could not get in by now. Empty: there is none.
+    [[nodiscard]] virtual std::string rejoin_script(const Node&) { return ""; }
   };
   virtual Membership* membership() { return nullptr; }
   class Versions {  // two versions, or two sets of options, between which nodes can be switched

@@ -26,6 +26,88 @@ std::string pids_function(const EtcdPaths& paths) {
                      shell_quote("-e--data-dir=" + paths.data));
 }
 
+// Empties the data directory; what is mounted there stays.
+std::string erase_data(const EtcdPaths& paths) {
+  return fmt::format("rm -rf {data} || [ -z \"$(ls -A {data})\" ]", fmt::arg("data", shell_quote(paths.data)));
+}
+
+// `cluster`: the argument --initial-cluster is what this variable of the shell holds.
+std::string start_words(const std::vector<std::string>& arguments, std::string_view cluster = "") {
+  std::string words;
+  for (const auto& argument : arguments) words += " " + shell_quote(argument);
+  if (!cluster.empty()) words += fmt::format(" \"--initial-cluster=${}\"", cluster);  // of two the last counts
+  return words;
+}
+
+std::string start_script(const EtcdPaths& paths, const std::string& words) {
+  return pids_function(paths) +
+         fmt::format(
+             "home={home}; log={log}; bin={bin}\n"
+             "[ -n \"$(pids)\" ] && exit 0\n"
+             "[ -x \"$bin\" ] || bin=$(command -v etcd || echo /usr/bin/etcd)\n"
+             "mkdir -p \"$home\" && cd \"$home\" || exit 1\n"
+             "echo \"ordeal: starting $bin\" >>\"$log\"\n"
+             "from=$(($(wc -c <\"$log\") + 1))\n"
+             // A daemon: its own session, no terminal, nothing inherited from the connection that started it.
+             "setsid nohup \"$bin\"{words} </dev/null >>\"$log\" 2>&1 &\n"
+             "echo $! >{pid_file}\n"
+             "for i in 1 2 3 4 5; do\n"
+             "  sleep 0.1\n"
+             "  [ -n \"$(pids)\" ] && exit 0\n"
+             "done\n"
+             "tail -c +$from \"$log\" | grep -v '\"level\":\"info\"' | head -n 5 >&2\n"
+             "exit 3\n",
+             fmt::arg("home", shell_quote(paths.home)), fmt::arg("log", shell_quote(paths.log)),
+             fmt::arg("bin", shell_quote(paths.binary)), fmt::arg("words", words),
+             fmt::arg("pid_file", shell_quote(paths.pid_file)));
+}
+
+// One who looks before another has announced the node would delete what it has since: only one at a time. What was
+// announced is not deleted any more, since the new member may have voted.
+constexpr std::string_view kRejoin = R"sh(mine={mine}
+mkdir -p {home} && exec 9>{home}/rejoin.lock && flock -w 20 9 || exit 1
+ask() {{
+  timeout 3 bash -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1
+    printf "POST %s HTTP/1.0\r\nHost: etcd\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" "$3" "${{#4}}" "$4" >&3
+    cat <&3' ask "$1" "$2" "$3" "$4" 2>/dev/null 9>&-
+}}
+look() {{
+  case $(ask "$1" "$2" /v3/kv/range '{{"key":"b3JkZWFsL21lbWJlcnNoaXA="}}') in *'"header"'*) ;; *) return 1 ;; esac
+  list=$(ask "$1" "$2" /v3/cluster/member/list '{{}}' | tr '{{' '\n')
+  case $list in *'"peerURLs"'*) ;; *) return 1 ;; esac
+  printf '%s\n' "$list" | grep -qF "\"peerURLs\":[\"$mine\"]"
+}}
+rejoin() {{
+  list=
+  if ! look "$1" "$2"; then
+    [ -n "$list" ] || return 1
+    if [ -n "$(ls -A {data} 2>/dev/null)" ]; then
+      for p in $(pids); do kill -KILL $p; done 2>/dev/null
+      {erase} || return 1
+    fi
+    ask "$1" "$2" /v3/cluster/member/add "{{\"peerURLs\":[\"$mine\"]}}" >/dev/null
+    look "$1" "$2" || return 1
+  fi
+  [ -n "$(pids)" ] && return 0
+  cluster=
+  for one in {named}; do
+    case $list in *"\"${{one#*=}}\""*) cluster=$cluster${{cluster:+,}}$one ;; esac
+  done
+  (
+    exec 9>&-
+{start}
+  )
+}}
+for round in 1 2 3 4 5 6 7 8 9 10; do
+  for other in {others}; do
+    rejoin ${{other% *}} ${{other#* }} && exit 0
+    sleep 0.3
+  done
+done
+echo 'no other member has let it in' >&2
+exit 1
+)sh";
+
 std::vector<std::string> words_of(const std::string& text) {
   std::vector<std::string> out;
   std::istringstream words(text);
@@ -96,28 +178,27 @@ std::string etcd_commands_script(const EtcdPaths& paths) {
 std::string etcd_pids_script(const EtcdPaths& paths) { return pids_function(paths) + "pids; exit 0\n"; }
 
 std::string etcd_start_script(const EtcdPaths& paths, const std::vector<std::string>& arguments) {
-  std::string words;
-  for (const auto& argument : arguments) words += " " + shell_quote(argument);
+  return start_script(paths, start_words(arguments));
+}
+
+std::string etcd_erase_script(const EtcdPaths& paths, bool with_log) {
+  return (with_log ? "rm -f " + shell_quote(paths.log) + "; " : "") + erase_data(paths);
+}
+
+std::string etcd_rejoin_script(const Options& options, const std::vector<EtcdMember>& members, std::size_t self,
+                               const EtcdPaths& paths, bool second) {
+  std::string named;
+  std::string others;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    named += " " + shell_quote(members[i].name + "=" + etcd_url(members[i].address, options.integer("etcd.peer-port")));
+    if (i != self) others += " " + shell_quote(fmt::format("{} {}", members[i].address, options.integer("etcd.client-port")));
+  }
+  const auto arguments = etcd_arguments(options, members, self, {"joins", second});
   return pids_function(paths) +
-         fmt::format(
-             "home={home}; log={log}; bin={bin}\n"
-             "[ -n \"$(pids)\" ] && exit 0\n"
-             "[ -x \"$bin\" ] || bin=$(command -v etcd || echo /usr/bin/etcd)\n"
-             "mkdir -p \"$home\" && cd \"$home\" || exit 1\n"
-             "echo \"ordeal: starting $bin\" >>\"$log\"\n"
-             "from=$(($(wc -c <\"$log\") + 1))\n"
-             // A daemon: its own session, no terminal, nothing inherited from the connection that started it.
-             "setsid nohup \"$bin\"{words} </dev/null >>\"$log\" 2>&1 &\n"
-             "echo $! >{pid_file}\n"
-             "for i in 1 2 3 4 5; do\n"
-             "  sleep 0.1\n"
-             "  [ -n \"$(pids)\" ] && exit 0\n"
-             "done\n"
-             "tail -c +$from \"$log\" | grep -v '\"level\":\"info\"' | head -n 5 >&2\n"
-             "exit 3\n",
-             fmt::arg("home", shell_quote(paths.home)), fmt::arg("log", shell_quote(paths.log)),
-             fmt::arg("bin", shell_quote(paths.binary)), fmt::arg("words", words),
-             fmt::arg("pid_file", shell_quote(paths.pid_file)));
+         fmt::format(kRejoin, fmt::arg("mine", shell_quote(etcd_url(members[self].address, options.integer("etcd.peer-port")))),
+                     fmt::arg("home", shell_quote(paths.home)), fmt::arg("data", shell_quote(paths.data)),
+                     fmt::arg("erase", erase_data(paths)), fmt::arg("named", named), fmt::arg("others", others),
+                     fmt::arg("start", start_script(paths, start_words(arguments, "cluster"))));
 }
 
 std::string etcd_last_words(const std::string& said) {

@@ -69,6 +69,7 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   Result<std::vector<int>> pids(Node& node) override;
   std::string start_script(const Node& node) override;
   Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
+  double election_timeout_s() const override { return static_cast<double>(options_.integer("etcd.election-ms")) / 1000; }
   std::string problem() const override;
   void choose(Node& node, Version version) override { second_[index_of(node)] = version == Version::second; }
   Result<Running> running(Node& node, Deadline deadline) override;
@@ -86,6 +87,9 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   Result<void> install_first(Node& node);
   [[nodiscard]] EtcdVariant variant(std::size_t node);
   [[nodiscard]] std::string start_text(std::size_t node);
+  // With the program of the version that start() starts.
+  [[nodiscard]] EtcdPaths program_paths(std::size_t node) const;
+  [[nodiscard]] std::string rejoin_script(const Node& node) const;
   Result<void> await_member(std::size_t node, Deadline deadline);
   std::string unready(std::size_t node, Deadline deadline);
   std::string log_tail(Node& node);
@@ -95,7 +99,8 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   const std::vector<EtcdMember> members_;
   std::vector<std::atomic<bool>> second_;  // by node: start() starts the second version
   EtcdMembership membership_{members_, options_.integer("etcd.client-port"), options_.integer("etcd.peer-port"),
-                             [this](Node& node) { return erase(node, false); }};
+                             [this](Node& node) { return erase(node, false); },
+                             [this](const Node& node) { return rejoin_script(node); }};
   std::string data_type_;
 };
 
@@ -174,11 +179,7 @@ Result<void> EtcdTarget::install_first(Node& node) {
 Result<void> EtcdTarget::erase(Node& node, bool with_log) {
   // A stopped process dies of SIGKILL all the same.
   if (auto killed = kill(node); !killed) return killed;
-  const EtcdPaths where = paths(node);
-  const std::string log = with_log ? "rm -f " + shell_quote(where.log) + "; " : "";
-  // What is mounted there stays.
-  const auto removed = run_ok(node, script(fmt::format("{log}rm -rf {data} || [ -z \"$(ls -A {data})\" ]", fmt::arg("log", log),
-                                                       fmt::arg("data", shell_quote(where.data)))));
+  const auto removed = run_ok(node, script(etcd_erase_script(paths(node), with_log)));
   if (!removed) return fail(removed.error().during("wiping etcd's data"));
   return {};
 }
@@ -189,9 +190,19 @@ EtcdVariant EtcdTarget::variant(std::size_t node) {
 
 std::string EtcdTarget::start_text(std::size_t node) {
   const EtcdVariant how = variant(node);
-  EtcdPaths where = paths(*cluster_.nodes[node]);
-  if (how.second && !options_.string("etcd.upgrade-binary").empty()) where.binary = where.second_binary;
-  return etcd_start_script(where, etcd_arguments(options_, members_, node, how));
+  return etcd_start_script(program_paths(node), etcd_arguments(options_, members_, node, how));
+}
+
+EtcdPaths EtcdTarget::program_paths(std::size_t node) const {
+  EtcdPaths out = paths(*cluster_.nodes[node]);
+  if (second_[node].load() && !options_.string("etcd.upgrade-binary").empty()) out.binary = out.second_binary;
+  return out;
+}
+
+std::string EtcdTarget::rejoin_script(const Node& node) const {
+  const std::size_t self = index_of(node);
+  if (!options_.boolean("etcd.sudo")) return "";
+  return etcd_rejoin_script(options_, members_, self, program_paths(self), second_[self].load());
 }
 
 // Without sudo it runs as the login user, whom a script for root does not know.

@@ -20,8 +20,13 @@ Deadline within(Deadline deadline, milliseconds patience) { return std::min(dead
 }  // namespace
 
 EtcdMembership::EtcdMembership(const std::vector<EtcdMember>& members, std::int64_t client_port, std::int64_t peer_port,
-                               Erase erase)
-    : members_(members), client_port_(client_port), peer_port_(peer_port), erase_(std::move(erase)), seats_(members.size()) {}
+                               Erase erase, RejoinScript rejoin_script)
+    : members_(members),
+      client_port_(client_port),
+      peer_port_(peer_port),
+      erase_(std::move(erase)),
+      rejoin_script_(std::move(rejoin_script)),
+      seats_(members.size()) {}
 
 std::size_t EtcdMembership::index_of(const Node& node) const {
   for (std::size_t i = 0; i < members_.size(); ++i) {

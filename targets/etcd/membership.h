@@ -26,12 +26,15 @@ namespace ordeal {
 class EtcdMembership final : public Target::Membership {
  public:
   using Erase = std::function<Result<void>(Node&)>;  // ends the member's processes and deletes its data
+  using RejoinScript = std::function<std::string(const Node&)>;
   // Borrows the members, which stay as they are.
-  EtcdMembership(const std::vector<EtcdMember>& members, std::int64_t client_port, std::int64_t peer_port, Erase erase);
+  EtcdMembership(const std::vector<EtcdMember>& members, std::int64_t client_port, std::int64_t peer_port, Erase erase,
+                 RejoinScript rejoin_script);
 
   Result<std::vector<Member>> members(Node& asked, Deadline deadline) override;
   Result<void> remove(Node& node, Deadline deadline) override;
   Result<void> add(Node& node, Deadline deadline) override;
+  std::string rejoin_script(const Node& node) override { return rejoin_script_(node); }
 
   [[nodiscard]] bool is_out(std::size_t node) const;
   // The argument --initial-cluster for a node that has come back; empty for one that never left.
@@ -58,6 +61,7 @@ class EtcdMembership final : public Target::Membership {
   const std::int64_t client_port_;
   const std::int64_t peer_port_;
   const Erase erase_;
+  const RejoinScript rejoin_script_;
   mutable std::mutex mutex_;  // guards seats_
   std::vector<Seat> seats_;
 };

@@ -5,11 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <thread>
 
+#include "nemesis/held_cluster.h"
 #include "nemesis/ledger.h"
 #include "nemesis/node_state.h"
+#include "nemesis/parallel.h"
 #include "tests/nemesis/fault_fixture.h"
 
 namespace ordeal {
@@ -48,7 +51,7 @@ class DriverTest : public FaultTest {
     return made ? *std::move(made) : nullptr;
   }
   void run_for(Nemesis& nemesis, Events& events, double seconds) {
-    std::jthread runner([&](const std::stop_token& stop) { nemesis.run(stop, events); });
+    std::jthread runner([&](const std::stop_token& stop) { nemesis.run(RunPhase::main, stop, events); });
     std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
   }
 
@@ -72,7 +75,7 @@ class DriverTest : public FaultTest {
     auto made = make_driver(options, {own, target, options_}, faults_named({fault}));
     if (!made) ::_exit(1);
     Events events;
-    (*made)->run(std::stop_source().get_token(), events);
+    (*made)->run(RunPhase::main, std::stop_source().get_token(), events);
     ::_exit(0);
   }
   std::string ledger_of(const std::string& fault) const { return (folder_ / (fault + ".jsonl")).string(); }
@@ -203,7 +206,7 @@ TEST_F(DriverTest, StoppingHealsWhatIsInForceAtOnce) {
   options.interval_s = 1;
   const auto nemesis = driver(options, {*find_fault("partition")});
   Events events;
-  std::jthread runner([&](const std::stop_token& stop) { nemesis->run(stop, events); });
+  std::jthread runner([&](const std::stop_token& stop) { nemesis->run(RunPhase::main, stop, events); });
   for (int i = 0; i < 200 && left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_NE(left_behind(), "");
   const auto began = std::chrono::steady_clock::now();
@@ -250,7 +253,7 @@ TEST_F(DriverTest, QuietTimesAreFreeOfFaults) {
   const auto nemesis = driver(options, faults_named({"pause"}));
   ASSERT_NE(nemesis, nullptr);
   Events events;
-  std::jthread runner([&](const std::stop_token& stop) { nemesis->run(stop, events); });
+  std::jthread runner([&](const std::stop_token& stop) { nemesis->run(RunPhase::main, stop, events); });
   const auto healed = [&] {
     const auto records = nemesis->records();
     return !records.empty() && records.front().healed_ns >= 0;
@@ -287,7 +290,7 @@ TEST_F(DriverTest, AnOperationUnderWayIsWaitedForTwiceAndItsLackIsSaid) {
   Events events;
   Reads reads(events);
   {
-    std::jthread runner([&](const std::stop_token& stop) { nemesis->run(stop, reads); });
+    std::jthread runner([&](const std::stop_token& stop) { nemesis->run(RunPhase::main, stop, reads); });
     const auto over = [&] { return events.steps(1).size() >= 9; };
     for (int i = 0; i < 200 && !over(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
@@ -326,7 +329,7 @@ TEST_F(DriverTest, WhenTheWayToTheNodeIsLostItHealsItselfWithinFiveSeconds) {
   options.duration_s = 600;
   const auto nemesis = driver(options, faults_named({"pause"}));
   Events events;
-  std::jthread runner([&](const std::stop_token& stop) { nemesis->run(stop, events); });
+  std::jthread runner([&](const std::stop_token& stop) { nemesis->run(RunPhase::main, stop, events); });
   for (int i = 0; i < 100 && state_from_outside(0) != "T (stopped)"; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   std::this_thread::sleep_for(std::chrono::seconds(1));
   ASSERT_EQ(state_from_outside(0), "T (stopped)");
@@ -388,6 +391,183 @@ TEST_F(DriverTest, TheNodesThemselvesKnowWhatToUndoWhenTheLedgerIsLost) {
   EXPECT_EQ(left_behind(), "");
   report = heal_nodes(cluster(), in(10));
   EXPECT_THAT(report.steps, IsEmpty());
+}
+
+// Two faults that do nothing: one is in force for a while, and meanwhile nothing is to be seen, or to be found, of the other.
+struct Scene {
+  std::atomic<bool> loud = false;
+  std::atomic<int> missing = 0;  // so often there is nothing to act on
+};
+Scene* scene = nullptr;
+
+class Pretended : public Injection {
+ public:
+  explicit Pretended(std::string node) : node_(std::move(node)) {}
+  Value describe() const override { return Value::map(); }
+  std::vector<std::string> nodes() const override { return {node_}; }
+  std::vector<Undo> undo() const override { return {}; }
+  Result<void> inject(Deadline) override { return {}; }
+  Result<Observation> confirm(Deadline) override { return Observation{true, "seen"}; }
+  Result<Observation> confirm_healed(Deadline) override { return Observation{true, "healed"}; }
+
+ private:
+  const std::string node_;
+};
+
+class Loud final : public Pretended {
+ public:
+  using Pretended::Pretended;
+  Result<void> inject(Deadline) override {
+    scene->loud = true;
+    return {};
+  }
+  Result<void> heal(Deadline) override {
+    scene->loud = false;
+    return {};
+  }
+};
+
+class Blind final : public Pretended {
+ public:
+  using Pretended::Pretended;
+  Result<void> prepare(Deadline) override {
+    if (scene->missing > 0) {
+      --scene->missing;
+      return fail(ErrorCode::target, "nothing runs there");
+    }
+    return {};
+  }
+  Result<Observation> confirm(Deadline) override { return Observation{!scene->loud, "as far as can be seen"}; }
+  Result<Observation> confirm_healed(Deadline) override { return Observation{!scene->loud, "as far as can be seen"}; }
+};
+
+template <class Kind>
+FaultFactory pretended(const char* name) {
+  FaultFactory out;
+  out.name = name;
+  out.options = {{std::string(name) + ".node", OptionSpec::Type::string, "n1", "the node"}};
+  out.plan = [](const FaultContext& context, std::mt19937_64&) -> Result<std::unique_ptr<Injection>> {
+    return std::make_unique<Kind>(context.options.string(std::is_same_v<Kind, Loud> ? "loud.node" : "blind.node"));
+  };
+  return out;
+}
+
+class OverlapTest : public DriverTest {
+ protected:
+  void SetUp() override {
+    DriverTest::SetUp();
+    scene = &scene_;
+    options_.declare(loud_.options);
+    options_.declare(blind_.options);
+  }
+  std::map<std::string, FaultRecord> play(const std::string& timeline, Events& events, double seconds) {
+    DriverOptions options = quick(1);
+    options.timeline = timeline;
+    options.heal_timeout_s = 4;
+    const auto nemesis = driver(options, {&loud_, &blind_});
+    std::map<std::string, FaultRecord> out;
+    if (nemesis == nullptr) return out;
+    run_for(*nemesis, events, seconds);
+    for (const FaultRecord& record : nemesis->records()) out[record.fault] = record;
+    return out;
+  }
+  Scene scene_;
+  const FaultFactory loud_ = pretended<Loud>("loud");
+  const FaultFactory blind_ = pretended<Blind>("blind");
+};
+
+TEST_F(OverlapTest, WhatAnotherFaultHidesIsLookedAtAgainWhenThatIsHealed) {
+  Events events;
+  const auto records = play(R"([{"at": 0, "fault": "loud", "duration": 2.5}, {"at": 0.5, "fault": "blind", "duration": 0.5}])", events, 6);
+  EXPECT_THAT(events.steps(2), ElementsAre("planned", "inject", "injected", "disturbed", "unconfirmed", "heal", "healed",
+                                           "disturbed", "recovered"));
+  const FaultRecord& blind = records.at("blind");
+  EXPECT_LT(blind.confirmed_ns, 0);
+  EXPECT_THAT(blind.evidence, HasSubstr("meanwhile loud (1) was in force on these nodes"));
+  EXPECT_GE(blind.heal_confirmed_ns, records.at("loud").healed_ns);
+  EXPECT_EQ(blind.error, "");
+}
+
+TEST_F(OverlapTest, WhatIsInForceForLongEnoughIsConfirmedInTheEnd) {
+  Events events;
+  const auto records = play(R"([{"at": 0, "fault": "loud", "duration": 1}, {"at": 0.3, "fault": "blind", "duration": 4}])", events, 5);
+  EXPECT_THAT(events.steps(2), ElementsAre("planned", "inject", "injected", "disturbed", "confirmed", "heal", "healed", "recovered"));
+  EXPECT_GE(records.at("blind").confirmed_ns, records.at("loud").healed_ns);
+}
+
+TEST_F(OverlapTest, WhatStaysHiddenIsNotTakenForUnhealed) {
+  Events events;
+  const auto records = play(R"([{"at": 0, "fault": "loud", "duration": 20}, {"at": 0.3, "fault": "blind", "duration": 0.2}])", events, 6);
+  const auto steps = events.steps(2);
+  EXPECT_EQ(steps.back(), "disturbed");
+  EXPECT_THAT(steps, ::testing::Not(::testing::Contains("unrecovered")));
+  EXPECT_LT(records.at("blind").heal_confirmed_ns, 0);
+  EXPECT_THAT(records.at("blind").heal_evidence, HasSubstr("loud (1)"));
+}
+
+TEST_F(OverlapTest, FaultsOnOtherNodesAreNoExcuse) {
+  set("loud.node", "n2");
+  Events events;
+  (void)play(R"([{"at": 0, "fault": "loud", "duration": 20}, {"at": 0.3, "fault": "blind", "duration": 0.2}])", events, 2);
+  EXPECT_THAT(events.steps(2), ElementsAre("planned", "inject", "injected", "unconfirmed", "heal", "healed", "unrecovered"));
+}
+
+TEST_F(OverlapTest, WhatIsNotThereIsWaitedForOrDrawnAgain) {
+  scene_.missing = 2;
+  Events events;
+  auto records = play(R"([{"at": 0, "fault": "loud", "duration": 1}, {"at": 0.3, "fault": "blind", "duration": 0.2}])", events, 5);
+  EXPECT_THAT(events.steps(2), ElementsAre("planned", "postponed", "postponed", "inject", "injected", "confirmed", "heal", "healed", "recovered"));
+  EXPECT_GE(records.at("blind").inject_ns, records.at("loud").healed_ns) << "it waited for it first";
+  EXPECT_EQ(records.at("blind").error, "");
+  scene_.missing = 1000;
+  Events once_more;
+  records = play(R"([{"at": 0, "fault": "blind"}])", once_more, 1);
+  EXPECT_EQ(records.at("blind").error, "nothing runs there") << "when nothing else is to blame it is soon given up";
+  EXPECT_LT(records.at("blind").inject_ns, 0);
+}
+
+TEST_F(DriverTest, TheRecoveryIsPlayedOnceAndEndsByItself) {
+  set("kill.nodes", "n1");
+  DriverOptions options = quick(1);
+  options.trigger = "kill=phase:recovery";
+  const auto nemesis = driver(options, faults_named({"kill", "pause"}));
+  ASSERT_NE(nemesis, nullptr);
+  EXPECT_TRUE(nemesis->plays(RunPhase::recovery));
+  EXPECT_FALSE(nemesis->plays(RunPhase::final));
+  Events events;
+  nemesis->run(RunPhase::recovery, std::stop_source().get_token(), events);
+  const auto records = nemesis->records();
+  ASSERT_THAT(records, SizeIs(1));
+  EXPECT_EQ(records.front().fault, "kill");
+  EXPECT_GE(records.front().heal_confirmed_ns, 0);
+}
+
+TEST_F(DriverTest, AHeldCommandWaitsOnItsNode) {
+  HeldCluster held(cluster());
+  Node& node = held.cluster().at(0);
+  const auto run = [&] { return node.run(root_script("cat; touch /tmp/has-run", in(20))); };
+  const auto has_run = [&] { return on(0, "[ -e /tmp/has-run ] && echo yes; rm -f /tmp/has-run; exit 0") == "yes\n"; };
+  EXPECT_TRUE(run());
+  EXPECT_TRUE(has_run()) << "nothing is held";
+  for (const bool released : {true, false}) {
+    held.hold();
+    Result<CommandOutput> output = fail(ErrorCode::internal, "has not returned");
+    std::jthread running([&] {
+      Command command = root_script("cat; touch /tmp/has-run", in(20));
+      command.input = "for the command itself";
+      output = node.run(command);
+    });
+    EXPECT_EQ(held.await_held(1, in(10)), 1U);
+    EXPECT_EQ(held.await_held(2, in(0.2)), 1U);
+    EXPECT_TRUE(node.run(Command("exit 0"))) << "only the first of each node";
+    EXPECT_FALSE(has_run());
+    released ? held.release() : held.give_up();
+    running.join();
+    ASSERT_TRUE(output);
+    EXPECT_EQ(output->exit_code, released ? 0 : 75);
+    EXPECT_EQ(output->out, released ? "for the command itself" : "");
+    EXPECT_EQ(has_run(), released);
+  }
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "nemesis/lanes.h"
+#include "nemesis/node_state.h"
+#include "nemesis/parallel.h"
 #include "targets/etcd/etcd_target.h"
 #include "tests/nemesis/fault_fixture.h"
 
@@ -198,6 +200,76 @@ TEST_F(EtcdFaultTest, ARollingRestartPassesEveryNodeAndNeverHasTwoDown) {
   for (std::size_t i = 0; i < 5; ++i) EXPECT_NE(pid(i), before[i]);
   ok(roll->heal(in(10)));
   expect(roll->confirm_healed(in(20)), true, ", and serves");
+}
+
+// What a node does by itself when the controller has died: its undo script, as the dead-man's switch runs it.
+TEST_F(EtcdFaultTest, AMemberThatWasRemovedComesBackByItself) {
+  const auto undo = [&](const Injection& injection) {
+    const auto scripts = injection.undo();
+    EXPECT_THAT(scripts, SizeIs(1));
+    const auto index = node_index(cluster(), scripts.front().node);
+    const auto done = run_ok(cluster().at(*index), root_script("(\n" + scripts.front().script + "\n)", in(40)));
+    EXPECT_TRUE(done) << done.error().message;
+  };
+  ASSERT_EQ(run(1, "write", 7).type, EventType::ok);
+  for (const char* mode : {"shrink", "grow"}) {
+    SCOPED_TRACE(mode);
+    set("membership.mode", mode);
+    set("membership.nodes", "n2");
+    const std::string before = id_of("n2");
+    const auto change = prepared("membership");
+    undo(*change);
+    EXPECT_EQ(id_of("n2"), before) << "one that is a member is left alone";
+    ok(change->inject(in(30)));
+    EXPECT_EQ(pid(1), 0);
+    undo(*change);
+    expect(change->confirm_healed(in(20)), true, "all 5 nodes are members that have joined, n2 with another id");
+    const int process = pid(1);
+    undo(*change);
+    EXPECT_EQ(pid(1), process) << "nothing is done twice";
+    ok(change->heal(in(30)));  // somebody was before it
+    EXPECT_EQ(pid(1), process);
+    ok(target_->await_node(cluster().at(1), in(20)));
+    EXPECT_EQ(run(1, "read").value, Value(7));
+  }
+}
+
+TEST_F(EtcdFaultTest, ANodeInTheMiddleOfARollStartsByItself) {
+  const auto undo = [&](const Injection& injection, std::size_t node) {
+    for (const Undo& one : injection.undo()) {
+      if (one.node != cluster().at(node).name()) continue;
+      const auto done = run_ok(cluster().at(node), root_script("(\n" + one.script + "\n)", in(20)));
+      EXPECT_TRUE(done) << done.error().message;
+    }
+  };
+  const auto restart = prepared("rolling-restart");
+  EXPECT_THAT(restart->undo(), SizeIs(5));
+  const int before = pid(3);
+  undo(*restart, 3);
+  EXPECT_EQ(pid(3), before);
+  ok(target_->processes()->kill(cluster().at(3)));
+  undo(*restart, 3);
+  EXPECT_NE(pid(3), 0);
+
+  // In the version that it was about to get.
+  using Version = Target::Versions::Version;
+  const auto version = [&](std::size_t node) { return target_->versions()->running(cluster().at(node), in(5))->version; };
+  set("rolling-upgrade.nodes", "n1,n2");
+  const auto upgrade = prepared("rolling-upgrade");
+  ok(target_->processes()->kill(cluster().at(0)));
+  undo(*upgrade, 0);
+  EXPECT_EQ(version(0), Version::first);
+  const auto folder = run_ok(cluster().at(0), root_script("mkdir -p " + fault_folder("test-1"), in(5)));
+  ASSERT_TRUE(folder);
+  ok(upgrade->inject(in(100)));
+  ok(target_->processes()->kill(cluster().at(0)));
+  undo(*upgrade, 0);
+  EXPECT_EQ(version(0), Version::second);
+  EXPECT_TRUE(upgrade->heals_step_by_step());
+  ok(upgrade->heal(in(100)));
+  ok(target_->processes()->kill(cluster().at(0)));
+  undo(*upgrade, 0);
+  EXPECT_EQ(version(0), Version::first);
 }
 
 TEST_F(EtcdFaultTest, ARollEndsWithTheRun) {

@@ -107,6 +107,9 @@ TEST(Triggers, AreReadAndRefused) {
   EXPECT_EQ(log->what, "elected (leader|follower): x=1");
   EXPECT_EQ(parse_trigger(" operation:cas ")->what, "cas");
   EXPECT_EQ(parse_trigger("phase:final")->kind, Trigger::Kind::phase);
+  EXPECT_EQ(phase_of(*parse_trigger("phase:main")), RunPhase::main);
+  EXPECT_EQ(phase_of(*parse_trigger("phase:recovery")), RunPhase::recovery);
+  EXPECT_EQ(phase_of(*parse_trigger("phase:final")), RunPhase::final);
   for (const char* wrong : {"", "leader", "leader-change:x", "log:", "log:(", "operation:", "phase:warmup"}) {
     const auto parsed = parse_trigger(wrong);
     ASSERT_FALSE(parsed) << wrong;
@@ -146,8 +149,8 @@ TEST_F(LanesTest, ATimelineHasItsOwnOptionsForEachEntry) {
   EXPECT_EQ(settings_.string("kill.nodes"), "random");
   EXPECT_EQ(made->schedule.slot(1, 2)->at_s, 8);
   EXPECT_EQ(made->schedule.slot(0, 0)->duration_s, options_.duration_s);
-  EXPECT_FALSE(made->all[0].is_final());
-  EXPECT_TRUE(made->all[2].is_final());
+  EXPECT_EQ(made->all[0].phase(), RunPhase::main);
+  EXPECT_EQ(made->all[2].phase(), RunPhase::final);
 }
 
 TEST_F(LanesTest, WhatMakesNoSenseIsRefusedWithTheReason) {

@@ -19,6 +19,8 @@ using testing_support::in;
 using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 // What numbered datagrams went through.
 struct Received {
@@ -59,7 +61,7 @@ class NetworkTest : public FaultTest {
     const auto prepared = (*planned)->prepare(in(10));
     EXPECT_TRUE(prepared) << prepared.error().message;
     arm(**planned, fault, id);
-    const auto done = (*planned)->inject(in(10));
+    const auto done = (*planned)->make_ready(in(10)).and_then([&] { return (*planned)->inject(in(10)); });
     EXPECT_TRUE(done) << done.error().message;
     return *std::move(planned);
   }
@@ -327,7 +329,7 @@ TEST_F(NetworkTest, NetemDelaysOrSaysThatTheKernelHasNone) {
     EXPECT_THAT(prepared.error().message, AllOf(HasSubstr("not by netem: n"), HasSubstr("qdisc kind is unknown")));
   } else {
     arm(**latency, "latency", "test-1");
-    ASSERT_TRUE((*latency)->inject(in(10)));
+    ASSERT_TRUE((*latency)->make_ready(in(10)).and_then([&] { return (*latency)->inject(in(10)); }));
     expect_confirmed(**latency, "later by what was meant");
     EXPECT_GT(connect_s(1, address(0)), 0.15);
     EXPECT_LT(connect_s(2, address(0)), 0.09);
@@ -382,6 +384,7 @@ TEST_F(NetworkTest, TheDeadMansSwitchRemovesRulesAndAgent) {
     ASSERT_TRUE(node);
     on(*node, arm_script("test-1", undo_script("test-1", "latency", one.script), 2));
   }
+  ASSERT_TRUE((*latency)->make_ready(in(10)));
   ASSERT_TRUE((*latency)->inject(in(10)));
   std::string left = left_behind();
   EXPECT_THAT(left, HasSubstr("ORDEAL-test-1"));
@@ -391,6 +394,33 @@ TEST_F(NetworkTest, TheDeadMansSwitchRemovesRulesAndAgent) {
   }
   EXPECT_EQ(left, "");
   EXPECT_LT(connect_s(1, address(0)), 0.09);
+}
+
+// With nemesis.quorum=keep nobody may rely on links that carry next to nothing.
+TEST_F(NetworkTest, LinksThatCarryNextToNothingCountAsCut) {
+  const auto cut = [&](const std::string& fault, const std::string& option, const std::string& value) {
+    set(fault + ".nodes", "n1");
+    set(fault + ".peers", "n2,n3");
+    set(fault + "." + option, value);
+    const auto planned = plan(fault, 1, "test-1");
+    EXPECT_TRUE(planned) << planned.error().message;
+    return (*planned)->impairment().cut;
+  };
+  const std::vector<std::pair<std::size_t, std::size_t>> links = {{0, 1}, {0, 2}};
+  EXPECT_THAT(cut("loss", "percent", "49"), IsEmpty());
+  EXPECT_EQ(cut("loss", "percent", "50"), links);
+  EXPECT_EQ(cut("corrupt", "percent", "60"), links);
+  EXPECT_THAT(cut("corrupt", "percent", "30"), IsEmpty());
+  EXPECT_EQ(cut("corrupt", "checksum", "repaired"), links) << "30 percent of false contents";
+  EXPECT_THAT(cut("bandwidth", "rate", "500"), IsEmpty());
+  EXPECT_EQ(cut("bandwidth", "rate", "100"), links);
+  EXPECT_THAT(cut("duplicate", "percent", "100"), IsEmpty());
+  set("latency.jitter", "0");
+  EXPECT_THAT(cut("latency", "delay", "499ms"), IsEmpty());
+  EXPECT_EQ(cut("latency", "delay", "500ms"), links) << "there and back it is the second after which one elects";
+  set("latency.direction", "in");
+  EXPECT_THAT(cut("latency", "delay", "500ms"), IsEmpty());
+  EXPECT_THAT(cut("latency", "delay", "1s"), SizeIs(2)) << "one direction is enough";
 }
 
 }  // namespace

@@ -194,6 +194,14 @@ TEST(Quorum, AFaultWaitsForOthersButNotForItself) {
   EXPECT_FALSE(may_join(5, {minority_cut_off}, {{3}, {}}));
 }
 
+TEST(Quorum, WhatNeedsANodeWaitsUntilItIsUp) {
+  const Impairment clock{{}, {}, {}, {1, 2}};
+  EXPECT_FALSE(may_join(5, {{{2}, {}}}, clock)) << "its processes do not run";
+  EXPECT_TRUE(may_join(5, {{{3}, {}}}, clock));
+  EXPECT_TRUE(may_join(5, {clock}, {{2}, {}})) << "what needs it bears that it goes down";
+  EXPECT_TRUE(may_join(5, {{{}, {{1, 2}}}, clock}, clock)) << "it works, and so do both";
+}
+
 TEST(Quorum, ARollCountsWithWhicheverNodeItHasDown) {
   const Impairment roll{{}, {}, {0, 1, 2}};
   EXPECT_TRUE(leaves_quorum(5, {roll}));

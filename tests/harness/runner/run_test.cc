@@ -264,7 +264,7 @@ TEST_F(RunFixture, StopsOnRequestAndLeavesOutTheFinalPhase) {
 // A nemesis with one fault that begins at once and lasts until it is stopped.
 class OneFault final : public Nemesis {
  public:
-  void run(std::stop_token stop, NemesisLog& log) override {
+  void run(RunPhase, std::stop_token stop, NemesisLog& log) override {
     {
       const std::lock_guard lock(mutex_);
       record_.fault = "partition";
@@ -320,13 +320,17 @@ TEST_F(RunFixture, TheNemesisRunsBesideTheMainPhaseAndIsHealedBeforeTheFinalOne)
   EXPECT_EQ(order[order.size() - 2], "heal");
 }
 
-// Waits for operations, and plays the final phase, too.
+// Waits for operations, and plays the other phases, too; the one of the recovery ends by itself.
 class Watcher final : public Nemesis {
  public:
-  void run(std::stop_token stop, NemesisLog& log) override {
+  void run(RunPhase phase, std::stop_token stop, NemesisLog& log) override {
     const auto in = [](int ms) { return steady_clock::now() + milliseconds(ms); };
-    ++runs;
-    if (runs == 1) {
+    phases.push_back(phase);
+    if (phase == RunPhase::recovery) {
+      saw_any = log.await_operation("write", in(60)) || log.await_operation("read", in(60));
+      return;
+    }
+    if (phase == RunPhase::main) {
       saw_write = log.await_operation("write", in(5'000));
       saw_never = log.await_operation("never", in(60));
     } else {
@@ -335,22 +339,23 @@ class Watcher final : public Nemesis {
     while (!stop.stop_requested()) std::this_thread::sleep_for(milliseconds(1));
     late = log.await_operation("write", in(20));
   }
-  bool plays_final() const override { return true; }
+  bool plays(RunPhase) const override { return true; }
   Result<void> heal_all(Deadline) override {
     ++heals;
     return {};
   }
   std::vector<FaultRecord> records() const override { return {}; }
 
-  int runs = 0;
+  std::vector<RunPhase> phases;
   int heals = 0;
   bool saw_write = false;
   bool saw_never = true;
+  bool saw_any = true;
   bool saw_read = false;
   bool late = true;
 };
 
-TEST_F(RunFixture, TheNemesisSeesWhichOperationsAreUnderWayAndMayPlayTheFinalPhase) {
+TEST_F(RunFixture, TheNemesisSeesWhichOperationsAreUnderWayAndMayPlayTheOtherPhases) {
   workload_.generator = gen::repeat({"write", std::nullopt, {}});
   workload_.final_generator = ops(100, "read");
   setup_.rate = 500;
@@ -362,8 +367,9 @@ TEST_F(RunFixture, TheNemesisSeesWhichOperationsAreUnderWayAndMayPlayTheFinalPha
   setup_.nemesis = &nemesis;
   const auto outcome = run();
   ASSERT_TRUE(outcome);
-  EXPECT_EQ(nemesis.runs, 2);
-  EXPECT_EQ(nemesis.heals, 2);
+  EXPECT_EQ(nemesis.phases, (std::vector{RunPhase::main, RunPhase::recovery, RunPhase::final}));
+  EXPECT_EQ(nemesis.heals, 3);
+  EXPECT_FALSE(nemesis.saw_any) << "nobody asks while it recovers";
   EXPECT_TRUE(nemesis.saw_write);
   EXPECT_FALSE(nemesis.saw_never);
   EXPECT_TRUE(nemesis.saw_read);
