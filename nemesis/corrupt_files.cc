@@ -377,10 +377,11 @@ FaultFactory corrupt_files_fault() {
   out.crashes = true;
   out.help =
       "The target is killed, its files are damaged, and it is started on what is there. The damage stays: that is the "
-      "fault, and the history says what was done to which file. Proof: checksums of all files before and after. Needs on "
-      "the nodes: root or sudo, and GNU coreutils, diffutils and findutils. Always a part of a file whose content really changes, "
-      "and an error where there is none. Always on nodes of the same minority, which the run's seed draws, unless "
-      "corrupt-files.nodes says otherwise; a target that notices the damage and refuses to start is left down.";
+      "fault, and the history says what was done to which file. Mechanism: a shell script that flips, cuts off, copies or "
+      "zeroes a part of a file, or puts a file's older state back. Proof: checksums of all files before and after. Needs "
+      "on the nodes: root or sudo, and GNU coreutils, diffutils and findutils. Always a part of a file whose content "
+      "really changes, and an error where there is none. Always on nodes of the same minority, which the run's seed draws, "
+      "unless corrupt-files.nodes says otherwise; a target that notices the damage and refuses to start is left down.";
   OptionSpec nodes = process_nodes_option("corrupt-files");
   nodes.standard = "minority";
   nodes.help = "minority: of (n - 1) / 2 nodes, the same for the whole run; else as with kill.nodes";

@@ -259,14 +259,15 @@ FaultFactory membership_fault() {
   FaultFactory out;
   out.name = "membership";
   out.help =
-      "Changes who belongs to the cluster while it works, one member after the other, over the target's own interface, "
-      "asked of a member that stays; the removed member's processes are killed and its data deleted, so that it comes back "
-      "as a new one with an empty disk. Never takes the quorum by itself. Healed by adding and starting what is missing. "
-      "Proof: the lists of members that the other nodes give, before, during and after. Needs on the nodes: what the "
-      "target needs to be started. When the controller dies, each node that is out asks the other members to let it in "
-      "again and starts as a new one, if the target has a script for that (etcd: needs bash, flock and timeout on the node; "
-      "etcd lets nobody in until all members have been connected for five seconds, so that this may take longer than five). "
-      "`ordeal heal` does the same, and says on which node it could not.";
+      "Changes who belongs to the cluster while it works, one member after the other: members leave, come back, are "
+      "replaced, new ones are announced. Never takes the quorum by itself. Healed by adding and starting what is missing. "
+      "Mechanism: the target's own interface, asked of a member that stays; the removed member's processes are killed and "
+      "its data deleted, so that it comes back as a new one with an empty disk. Proof: the lists of members that the other "
+      "nodes give, before, during and after. Needs on the nodes: what the target needs to be started. When the controller "
+      "dies, each node that is out asks the other members to let it in again and starts as a new one, if the target has a "
+      "script for that (etcd: needs bash, flock and timeout on the node; etcd lets nobody in until all members have been "
+      "connected for five seconds, so that this may take longer than five). `ordeal heal` does the same, and says on which "
+      "node it could not.";
   out.options = {
       {"membership.mode", Type::string, "random",
        "shrink: members leave, and come back when it is healed; grow: they leave and are announced as new ones at once (the "

@@ -120,12 +120,13 @@ FaultFactory power_loss_fault() {
   FaultFactory out;
   out.name = "power-loss";
   out.help =
-      "Power failure: kills the target and takes back what it wrote and did not sync; healed by starting it on what is left. "
-      "Mechanism: a FUSE file system under the target's data directories, mounted before it starts, that knows what fsync, "
-      "fdatasync, msync and O_SYNC made durable. Proof: the processes are gone from /proc, and so is an unsynced write made "
-      "beside the target's files just before. The record says how much of the target's was lost; 0 bytes when it had "
-      "synced all, which is what a sound system does and no reason to doubt that the power failed. Needs on the nodes: root or sudo, /dev/fuse, a 64-bit Linux on "
-      "x86_64 or aarch64. sync and syncfs make nothing durable there; modes, owners and times always are.";
+      "Power failure: kills the target and takes back what it wrote and did not sync; healed by starting it on what is "
+      "left. Mechanism: a FUSE file system under the target's data directories, mounted before it starts, that knows what "
+      "fsync, fdatasync, msync and O_SYNC made durable. Proof: the processes are gone from /proc, and so is an unsynced "
+      "write made beside the target's files just before. The record says how much of the target's was lost; 0 bytes when "
+      "it had synced all, which is what a sound system does and no reason to doubt that the power failed. Needs on the "
+      "nodes: root or sudo, /dev/fuse, a 64-bit Linux on x86_64 or aarch64. sync and syncfs make nothing durable there; "
+      "modes, owners and times always are.";
   out.options = {
       process_nodes_option("power-loss"),
       {"power-loss.kind", Type::string, "random",

@@ -193,11 +193,12 @@ FaultFactory kill_fault() {
   out.help =
       "Ends the target's processes by a signal, SIGKILL unless kill.signal says otherwise; healed by starting the target "
       "again on the data that is there (what a gentler signal has not ended by then is killed). With kill.at=startup it is "
-      "killed, started, and killed once more soon after its start command has returned. Proof: the processes are gone from "
-      "/proc, and afterwards others run; at start-up also how old the process was. Needs on the nodes: root or sudo. Loses "
-      "nothing that the target handed to the operating system (a power failure would); SIGABRT and SIGSEGV may leave a core "
-      "file where the node is set up so. When the controller dies, the node starts the target by itself, if the target has "
-      "a command for that. The whole cluster at the same moment: fault crash.";
+      "killed, started, and killed once more soon after its start command has returned. Mechanism: kill(2), to the "
+      "processes that the target says are its own. Proof: the processes are gone from /proc, and afterwards others run; at "
+      "start-up also how old the process was. Needs on the nodes: root or sudo. Loses nothing that the target handed to "
+      "the operating system (a power failure would); SIGABRT and SIGSEGV may leave a core file where the node is set up "
+      "so. When the controller dies, the node starts the target by itself, if the target has a command for that. The whole "
+      "cluster at the same moment: fault crash.";
   std::vector<std::string> signals = {"random"};
   signals.insert(signals.end(), kSignals.begin(), kSignals.end());
   out.options = {
@@ -240,8 +241,8 @@ FaultFactory restart_fault() {
   out.help =
       "Kills the target with SIGKILL and starts it again, several times in a row; the shorter the time between, the more "
       "it is killed while it starts up. Healed by starting it if it does not run, also by the node itself when the "
-      "controller dies and the target has a command for that. Proof: each time the processes are gone from /proc. Needs on "
-      "the nodes: root or sudo.";
+      "controller dies and the target has a command for that. Mechanism: kill(2) and the target's own start command. "
+      "Proof: each time the processes are gone from /proc. Needs on the nodes: root or sudo.";
   out.options = {
       process_nodes_option("restart"),
       {"restart.times", Type::integer, 0, "how often; 0: drawn, 2 to 6 times", 0, 100},

@@ -307,11 +307,12 @@ FaultFactory rolling_restart_fault() {
   FaultFactory out;
   out.name = kRestart;
   out.help =
-      "Ends and starts the target on one node after the other; the next one's turn comes when the last one serves again. At "
-      "most one node is down at a time; no other fault that acts on processes, and no partition, is in force meanwhile. "
-      "Proof: the old processes are gone from /proc, others run, and each node serves. Needs on the nodes: root or sudo. "
-      "The duration of the fault begins when the roll is over. Comes to an end where a node does not serve in time. When the "
-      "controller dies, the node that is down at that moment starts the target by itself, if the target has a command for that.";
+      "Ends and starts the target on one node after the other; the next one's turn comes when the last one serves again. "
+      "At most one node is down at a time; no other fault that acts on processes, and no partition, is in force meanwhile. "
+      "Mechanism: kill(2) and the target's own start command. Proof: the old processes are gone from /proc, others run, "
+      "and each node serves. Needs on the nodes: root or sudo. The duration of the fault begins when the roll is over. "
+      "Comes to an end where a node does not serve in time. When the controller dies, the node that is down at that moment "
+      "starts the target by itself, if the target has a command for that.";
   out.options = roll_options(kRestart);
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, kRestart); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {
@@ -327,12 +328,13 @@ FaultFactory rolling_upgrade_fault() {
   out.name = kUpgrade;
   out.help =
       "Brings one node after the other to a second version of the target, another program or other options (for etcd: "
-      "etcd.upgrade-binary, etcd.upgrade-flags), each when the last one serves again, and back to the first version when it "
-      "is healed. While it is in force the nodes that were selected run the second version and the others the first. Proof: "
-      "program and command line of the processes in /proc. Needs on the nodes: root or sudo. Whether the system can go back "
-      "from its second version is not known to it: say rolling-upgrade.back=false when it cannot; then it happens once. "
-      "When the controller dies, the node that is down at that moment starts by itself, in the version that it was about to "
-      "get; all stay at the version that they have, and so does `ordeal heal`: the next run begins with the first one anew.";
+      "etcd.upgrade-binary, etcd.upgrade-flags), each when the last one serves again, and back to the first version when "
+      "it is healed. While it is in force the nodes that were selected run the second version and the others the first. "
+      "Mechanism: kill(2) and the target's own start command, with the other program or options. Proof: program and "
+      "command line of the processes in /proc. Needs on the nodes: root or sudo. Whether the system can go back from its "
+      "second version is not known to it: say rolling-upgrade.back=false when it cannot; then it happens once. When the "
+      "controller dies, the node that is down at that moment starts by itself, in the version that it was about to get; "
+      "all stay at the version that they have, and so does `ordeal heal`: the next run begins with the first one anew.";
   out.options = roll_options(kUpgrade);
   out.options.push_back({"rolling-upgrade.back", OptionSpec::Type::boolean, true, "back to the first version when it is healed"});
   out.inapplicable = [](const FaultContext& context) -> std::string {

@@ -192,12 +192,27 @@ std::string standard_of(const Value& option) {
   return standard.is_boolean() ? standard.to_json() : amount(standard, option.find("type")->string());
 }
 
+// The parts of a fault's help, each of which says by its first words what it is about.
+std::vector<std::string> parts_of(const std::string& help) {
+  std::vector<std::size_t> begins = {0};
+  for (const char* first : {" Mechanism", " Proof:", " Needs on the nodes:"}) {
+    if (const std::size_t at = help.find(first); at != std::string::npos) begins.push_back(at + 1);
+  }
+  std::sort(begins.begin(), begins.end());
+  begins.push_back(help.size() + 1);
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i + 1 < begins.size(); ++i) out.push_back(help.substr(begins[i], begins[i + 1] - begins[i]));
+  return out;
+}
+
 // One that has options or relations to others: its name, and below it what there is to say.
 std::string block(const Value& one) {
   static constexpr std::size_t kIndent = 6;
   static constexpr std::size_t kLabel = 12;
-  std::string out = fmt::format("  {}\n{:{}}{}\n", coloured(one.find("name")->string(), Colour::bold, 1), "", kIndent,
-                                wrapped(one.find("help")->string(), kIndent));
+  std::string out = fmt::format("  {}\n", coloured(one.find("name")->string(), Colour::bold, 1));
+  for (const std::string& part : parts_of(one.find("help")->string())) {
+    out += fmt::format("{:{}}{}\n", "", kIndent, wrapped(part, kIndent));
+  }
   for (const char* label : {"operations", "workloads", "targets"}) {
     const Value* text = one.find(label);
     if (text == nullptr || text->items().empty()) continue;

@@ -179,7 +179,7 @@ TEST(FaultIds, AreSafeInFileAndChainNames) {
 
 TEST(Catalogue, EveryFaultIsDocumentedAndItsOptionsAreItsOwn) {
   for (const FaultFactory& fault : faults()) {
-    EXPECT_THAT(fault.help, HasSubstr("Needs on the nodes")) << fault.name;
+    for (const char* part : {"Mechanism", "Proof:", "Needs on the nodes:"}) EXPECT_THAT(fault.help, HasSubstr(part)) << fault.name;
     EXPECT_NE(fault.plan, nullptr);
     EXPECT_NE(fault.inapplicable, nullptr);
     EXPECT_THAT(fault.options, Not(IsEmpty()));
