@@ -340,7 +340,7 @@ TEST_F(ClockTest, TwoAtOnceAreRefusedAndTheOffsetsAreInTheHistory) {
   ASSERT_TRUE(nemesis) << nemesis.error().message;
   Events events;
   {
-    std::jthread runner([&](const std::stop_token& stop) { (*nemesis)->run(stop, events); });
+    std::jthread runner([&](const std::stop_token& stop) { (*nemesis)->run(RunPhase::main, stop, events); });
     std::this_thread::sleep_for(std::chrono::milliseconds(2500));
   }
   EXPECT_EQ((*nemesis)->records().front().error, "");
