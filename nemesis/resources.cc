@@ -118,7 +118,10 @@ class Slow final : public AgentInjection {
       if (!of_usage_ || !has_quota(node)) return {};
       auto share = measure_share(node, deadline);
       if (!share) return fail(share.error());
-      quotas_[node] = std::max<std::int64_t>(1, std::llround(share->used * static_cast<double>(percent_)));
+      const double quota = share->used * static_cast<double>(percent_);
+      // Less than the least quota that there is would not be felt.
+      if (quota < 1 && wanted_ == "auto") groups_[node] = CgroupPlan();
+      quotas_[node] = std::max<std::int64_t>(1, std::llround(quota));
       return {};
     });
   }
@@ -361,7 +364,7 @@ FaultFactory slow_fault() {
       "them leave to trace and a 64-bit Linux on x86_64 or aarch64.";
   out.options = {
       process_nodes_option("slow"),
-      {"slow.mechanism", Type::string, "auto", "auto: a quota where it is possible", std::nullopt, std::nullopt,
+      {"slow.mechanism", Type::string, "auto", "auto: a quota where it is possible and would be felt", std::nullopt, std::nullopt,
        {"auto", "held", "quota"}},
       {"slow.percent", Type::integer, 0, "of the time in which they run, or of one processor; 0: drawn, 5 to 60, and as a quota of what they used before", 0, 99},
       {"slow.period", Type::duration, 0.1, "one time of running and one of being held; of a quota at most 1 s", 0.01, 10.0},

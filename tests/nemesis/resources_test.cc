@@ -183,11 +183,23 @@ TEST_F(ResourcesTest, AQuotaThatIsDrawnIsAPartOfWhatTheTargetUses) {
              "/cgroup.procs; setsid nice -n 10 sh -c 'while :; do i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; sleep 0.05; done' "
              "ordeal-half-idle </dev/null >/dev/null 2>&1 &",
          "grep -lzsxF -eordeal-half-idle /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0"});
+  set("slow.mechanism", "quota");
   const auto slow = inject("slow");
   EXPECT_THAT(slow->describe().to_json(), HasSubstr("quota_percent"));
   expect(slow->confirm(in(20)), true, "was held back");
   undo(*slow, "slow", "test-1");
   expect(slow->confirm_healed(in(10)), true, "is in its own group again");
+}
+
+TEST_F(ResourcesTest, WhoUsesNextToNothingIsHeldInsteadOfGivenAQuota) {
+  if (make_group("cgroup -o cpu").empty()) GTEST_SKIP() << "the processor is not in a cgroup of version 1 here";
+  start(ProgramTarget::Program());
+  const auto slow = inject("slow");
+  EXPECT_THAT(slow->describe().to_json(), HasSubstr("held for a part of each period"));
+  expect(slow->confirm(in(10)), true, "looks found it held");
+  undo(*slow, "slow", "test-1");
+  expect(slow->confirm_healed(in(10)), true, "0 of 50 looks found it held");
+  EXPECT_EQ(left_behind(), "");
 }
 
 // A quota that nobody feels is not shown to be in force.

@@ -54,7 +54,7 @@ class DockerTest : public ::testing::Test {
     ::setenv("DOCKER_HOST", ("unix://" + base + "/socket").c_str(), 1);
     daemon_ = std::make_unique<Background>(
         std::vector<std::string>{"/usr/sbin/dockerd", "--data-root", base + "/data", "--exec-root", base + "/exec", "-H",
-                                 "unix://" + base + "/socket", "--pidfile", base + "/pid", "--cgroup-parent", group_},
+                                 "unix://" + base + "/socket", "--pidfile", base + "/pid", "--cgroup-parent", "/" + group_},
         base + "/log");
     const auto limit = steady_clock::now() + seconds(30);
     while (docker({"version"}).exit_code != 0) {
@@ -69,6 +69,7 @@ class DockerTest : public ::testing::Test {
     }
     ::unsetenv("DOCKER_HOST");
     std::error_code ignored;
+    ::rmdir(("/sys/fs/cgroup/" + group_).c_str());
     for (const auto& hierarchy : fs::directory_iterator("/sys/fs/cgroup", ignored)) {
       ::rmdir((hierarchy.path() / group_).c_str());
     }
