@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -46,7 +47,7 @@ class HostClock final : public Injection {
  public:
   HostClock(const FaultContext& context, Selection selection, Wrong wrong)
       : cluster_(context.cluster), id_(context.id), selection_(std::move(selection)), wrong_(std::move(wrong)),
-        usual_(context.cluster.size()) {}
+        usual_(context.cluster.size()), usual_error_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = Value::map();
@@ -81,6 +82,7 @@ class HostClock final : public Injection {
       auto now = read(node, deadline);
       if (!now) return fail(now.error());
       usual_[node] = now->offset();
+      usual_error_[node] = now->error();
       return {};
     });
   }
@@ -109,15 +111,20 @@ class HostClock final : public Injection {
 
   // Against the controller's clock, as far as the node's was ahead of that before.
   Result<Observation> confirm(Deadline deadline) override {
-    const ReadingPlan plan = reading_plan(wrong_, kTypicalError);
     return observe([&](std::size_t node) -> Result<Observation> {
+      const ReadingPlan plan = reading_plan(wrong_, std::max(kTypicalError, usual_error_[node]));
+      // What was usual is the same in all readings, so that what it is wrong by does not matter to what the clock gains.
+      const double common = wrong_.drift != 0 ? 0 : usual_error_[node];
       std::vector<ClockReading> readings;
       for (int i = 0; i < plan.rounds; ++i) {
-        if (i > 0) std::this_thread::sleep_for(std::chrono::duration<double>(plan.pause_s));
+        if (i > 0) {
+          const std::chrono::duration<double> left = deadline - std::chrono::steady_clock::now();
+          std::this_thread::sleep_for(std::chrono::duration<double>(std::clamp(left.count() / 2, 0.0, plan.pause_s)));
+        }
         auto one = read(node, deadline);
         if (!one) return fail(one.error());
-        one->before += usual_[node];
-        one->after += usual_[node];
+        one->before += usual_[node] - common;
+        one->after += usual_[node] + common;
         readings.push_back(*std::move(one));
       }
       return judge_clock(wrong_, readings, kAgainst);
@@ -129,8 +136,9 @@ class HostClock final : public Injection {
       auto now = read(node, deadline);
       if (!now) return fail(now.error());
       const double off = now->offset() - usual_[node];
-      return Observation{std::abs(off) <= now->error() + kHealedWithin,
-                         fmt::format("its clock is {} (± {:.3f} s)", ahead(off, kAgainst), now->error())};
+      const double error = now->error() + usual_error_[node];
+      return Observation{std::abs(off) <= error + kHealedWithin,
+                         fmt::format("its clock is {} (± {:.3f} s)", ahead(off, kAgainst), error)};
     });
   }
 
@@ -204,6 +212,7 @@ class HostClock final : public Injection {
   const Wrong wrong_;
   const double origin_ = std::floor(controller_time());  // keeps the digits that a double has not
   std::vector<double> usual_;                            // by node: how far its clock is ahead of the controller's
+  std::vector<double> usual_error_;                      // and what that may be wrong by
 };
 
 std::string problem_of(const FaultContext& context) {

@@ -1,5 +1,6 @@
 #include "nemesis/agent/host_clock.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/timex.h>
 #include <unistd.h>
@@ -54,6 +55,21 @@ bool read_truth(const std::string& folder, Truth& out) {
   if (words.size() < 6) return false;
   out = {words[0], to_integer(words[1]), to_integer(words[2]), to_integer(words[3]), to_integer(words[4]), to_integer(words[5])};
   return true;
+}
+
+// The folder of a fault, this one or beside it, that has changed the clock since the machine started; empty: none.
+std::string changed_by(const std::string& folder, const std::string& boot) {
+  const std::string parent = folder.substr(0, folder.find_last_of('/'));
+  DIR* entries = ::opendir(parent.c_str());
+  if (entries == nullptr) return "";
+  std::string out;
+  while (const dirent* entry = ::readdir(entries)) {
+    const std::string one = parent + "/" + entry->d_name;
+    Truth truth;
+    if (one == folder ? exists(truth_file(one)) : read_truth(one, truth) && truth.boot == boot) out = one;
+  }
+  ::closedir(entries);
+  return out;
 }
 
 bool sync_file(const std::string& path) {
@@ -139,8 +155,9 @@ int start_host_clock(const std::string& folder, const HostClockParameters& param
   const std::string line = truth.boot + " " + std::to_string(truth.real_ns) + " " + std::to_string(truth.raw_ns) + " " +
                            std::to_string(truth.frequency) + " " + std::to_string(truth.tick_us) + " " +
                            std::to_string(truth.status) + "\n";
-  if (exists(truth_file(folder))) {
-    std::fputs("this machine's clock is changed already by this fault\n", stderr);
+  // What the clock shows under another fault is not true.
+  if (const std::string other = changed_by(folder, truth.boot); !other.empty()) {
+    std::fprintf(stderr, "this machine's clock is changed already by %s\n", other.c_str());
     return 1;
   }
   if (!write_file(truth_file(folder), line) || !sync_file(truth_file(folder))) return complain("the state cannot be kept");
