@@ -519,10 +519,10 @@ TEST_F(DiskTest, WhoHoldsAFileThroughAPowerLossHoldsNothing) {
 TEST_F(DiskTest, PostgresLosesWhatItAcknowledgedOnlyWithoutSyncing) {
   if (on(0, "[ -x /usr/lib/postgresql/15/bin/postgres ] || echo none") == "none\n") GTEST_SKIP() << "no PostgreSQL 15 here";
   set("power-loss.kind", "lost");
-  lay();
   const std::string as = "cd /; setpriv --reuid=postgres --regid=postgres --clear-groups ";
   const std::string pg = std::string(kData) + "/pg";
-  on(0, "mkdir " + pg + " && chown postgres " + pg + " && " + as + "/usr/lib/postgresql/15/bin/initdb -A trust -D " + pg + " >/dev/null");
+  on(0, "mkdir " + pg + " && chown postgres " + pg + " && " + as + "/usr/lib/postgresql/15/bin/initdb -N -A trust -D " + pg + " >/dev/null");
+  lay();
   const std::string psql = "psql -h /tmp -U postgres -d postgres -At";
   const std::string sql = psql + "c ";
   for (const std::string fsync : {"on", "off"}) {
