@@ -60,15 +60,6 @@ Result<std::string> machine_of(Node& node, Deadline deadline) {
   return known.of(node, deadline);
 }
 
-// What helps where there is no program for that kind of machine.
-std::string advice(NodeProgram program, std::string_view machine) {
-  const std::string leave_out = fmt::format("leave out the faults that need the {}, or that node", program_name(program));
-  if (machine != "x86_64" && machine != "aarch64") return leave_out;
-  const std::string_view package = machine == "aarch64" ? "g++-aarch64-linux-gnu" : "g++-x86-64-linux-gnu";
-  return fmt::format("install {} and build Ordeal again with `make build`, build and run it on a machine of that kind, or {}",
-                     package, leave_out);
-}
-
 struct Chosen {
   std::string machine;
   std::string_view bytes;
@@ -79,9 +70,7 @@ Result<Chosen> choose(Node& node, NodeProgram program, Deadline deadline) {
   if (!machine) return fail(machine.error());
   const std::string_view bytes = program_bytes(program, *machine);
   if (!bytes.empty()) return Chosen{*std::move(machine), bytes};
-  return fail(ErrorCode::unsupported,
-              fmt::format("{} is a machine of kind {}, and this Ordeal has its {} program for {} only: {}", node.name(), *machine,
-                          program_name(program), program_machines(program), advice(program, *machine)));
+  return fail(ErrorCode::unsupported, program_missing(program, node.name(), *machine));
 }
 
 // Reads the program from standard input into `folder`, under its name only when it is complete.
@@ -114,6 +103,17 @@ std::string program_machines(NodeProgram program) {
     if (one.program == program) out += fmt::format("{}{}", out.empty() ? "" : " and ", one.machine);
   }
   return out;
+}
+
+std::string program_missing(NodeProgram program, std::string_view node, std::string_view machine) {
+  std::string build;
+  if (machine == "aarch64" || machine == "x86_64") {
+    build = fmt::format("build Ordeal again with {} installed (`make build` does both) or on a machine of that kind, or ",
+                        machine == "aarch64" ? "g++-aarch64-linux-gnu" : "g++-x86-64-linux-gnu");
+  }
+  return fmt::format("{} is a machine of kind {}, and this Ordeal has its {} program for {} only: {}leave out that node, or the "
+                     "faults that need the {}",
+                     node, machine, program_name(program), program_machines(program), build, program_name(program));
 }
 
 Result<std::string_view> program_for(Node& node, NodeProgram program, Deadline deadline) {
