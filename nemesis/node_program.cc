@@ -60,15 +60,6 @@ Result<std::string> machine_of(Node& node, Deadline deadline) {
   return known.of(node, deadline);
 }
 
-// What helps where there is no program for that kind of machine.
-std::string advice(NodeProgram program, std::string_view machine) {
-  const std::string leave_out = fmt::format("leave out the faults that need the {}, or that node", program_name(program));
-  if (machine != "x86_64" && machine != "aarch64") return leave_out;
-  const std::string_view package = machine == "aarch64" ? "g++-aarch64-linux-gnu" : "g++-x86-64-linux-gnu";
-  return fmt::format("install {} and build Ordeal again (make build), build and run it on a machine of that kind, or {}",
-                     package, leave_out);
-}
-
 struct Chosen {
   std::string machine;
   std::string_view bytes;
@@ -79,9 +70,7 @@ Result<Chosen> choose(Node& node, NodeProgram program, Deadline deadline) {
   if (!machine) return fail(machine.error());
   const std::string_view bytes = program_bytes(program, *machine);
   if (!bytes.empty()) return Chosen{*std::move(machine), bytes};
-  return fail(ErrorCode::unsupported,
-              fmt::format("{} is a machine of kind {}, and this Ordeal has its {} program for {} only: {}", node.name(), *machine,
-                          program_name(program), program_machines(program), advice(program, *machine)));
+  return fail(ErrorCode::unsupported, program_missing(program, node.name(), *machine));
 }
 
 // Reads the program from standard input into `folder`, under its name only when it is complete.
@@ -116,6 +105,17 @@ std::string program_machines(NodeProgram program) {
   return out;
 }
 
+std::string program_missing(NodeProgram program, std::string_view node, std::string_view machine) {
+  std::string build;
+  if (machine == "aarch64" || machine == "x86_64") {
+    build = fmt::format("build Ordeal again with {} installed (make build does both) or on a machine of that kind, or ",
+                        machine == "aarch64" ? "g++-aarch64-linux-gnu" : "g++-x86-64-linux-gnu");
+  }
+  return fmt::format("{} is a machine of kind {}, and this Ordeal has its {} program for {} only: {}leave out that node, or the "
+                     "faults that need the {}",
+                     node, machine, program_name(program), program_machines(program), build, program_name(program));
+}
+
 Result<std::string_view> program_for(Node& node, NodeProgram program, Deadline deadline) {
   const auto chosen = choose(node, program, deadline);
   if (!chosen) return fail(chosen.error());
@@ -127,9 +127,8 @@ std::string missing_program_script(NodeProgram program) {
   for (const Embedded& one : kEmbedded) {
     if (one.program == program) out += fmt::format("{}) ;;\n", one.machine);
   }
-  for (const char* machine : {"x86_64", "aarch64", "*"}) {
-    out += fmt::format("{}) echo \"it is a machine of kind $machine, and this Ordeal has its {} program for {} only: {}\" ;;\n", machine,
-                       program_name(program), program_machines(program), advice(program, machine));
+  for (const auto& [pattern, machine] : {std::pair("x86_64", "x86_64"), std::pair("aarch64", "aarch64"), std::pair("*", "$machine")}) {
+    out += fmt::format("{}) echo \"{}\" ;;\n", pattern, program_missing(program, "it", machine));
   }
   return out + "esac\n";
 }

@@ -23,8 +23,11 @@ enum class NodeProgram { agent, disk };
 // Where it runs, in words: "x86_64 and aarch64".
 [[nodiscard]] std::string program_machines(NodeProgram program);
 
+// Why a node of that kind of machine cannot be helped, and what to do.
+[[nodiscard]] std::string program_missing(NodeProgram program, std::string_view node, std::string_view machine);
+
 // Its bytes for the node. A node is asked only once what it is, which is remembered for as long as this process lives. Errors:
-// unsupported, when there is none for that kind of machine: the message says what to do; those of Node::run.
+// unsupported, when there is none for that kind of machine (program_missing()); those of Node::run.
 [[nodiscard]] Result<std::string_view> program_for(Node& node, NodeProgram program, Deadline deadline);
 
 // For a shell script on a node: prints a line that says what to do when there is none for its kind of machine, else nothing.

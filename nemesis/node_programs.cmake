@@ -51,7 +51,9 @@ file(GENERATE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/embedded/node_programs.inc"
   CONTENT "$<TARGET_PROPERTY:ordeal_nemesis,ORDEAL_NODE_PROGRAMS>")
 target_include_directories(ordeal_nemesis PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/embedded")
 
-if(NOT ORDEAL_OTHER_COMPILER)
+if(NOT other)
+  message(STATUS "Nodes: only ${CMAKE_SYSTEM_PROCESSOR} gets agent and disk")
+elseif(NOT ORDEAL_OTHER_COMPILER)
   message(STATUS "Nodes: only ${CMAKE_SYSTEM_PROCESSOR} gets agent and disk: no compiler ${other}-linux-gnu-g++ here")
 elseif(NOT ORDEAL_OTHER_FUSE3_LIBRARY)
   message(STATUS "Nodes: ${other} gets the agent, but no disk: no libfuse3.a of ${other} here (scripts/foreign-packages.sh)")

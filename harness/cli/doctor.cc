@@ -18,6 +18,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/console.h"
 #include "harness/cli/exit_code.h"
+#include "nemesis/node_program.h"
 
 namespace ordeal::cli {
 namespace {
@@ -110,6 +111,10 @@ std::vector<Finding> examine() {
   program(findings, "etcd", "etcd-server", "target etcd on local nodes (or --set etcd.binary=FILE)", State::warning);
   program(findings, "redis-server", "redis-server", "target redis on local nodes", State::warning);
   findings.push_back({"docker", State::good, on_path("docker") ? "installed" : "not installed; only --nodes docker:N needs it", ""});
+  findings.push_back({"kinds of nodes", State::good,
+                      fmt::format("the faults' agent is for {}, their disk for {}", program_machines(NodeProgram::agent),
+                                  program_machines(NodeProgram::disk)),
+                      ""});
   findings.push_back({"RSA keys over SSH", State::warning, "not usable",
                       "libssh2 1.10 signs RSA only with SHA-1, which OpenSSH 8.8 and newer refuse: use ed25519 or ecdsa keys, "
                       "for yourself (ssh-keygen -t ed25519) and for the hosts (ssh-keygen -A)"});

@@ -168,7 +168,8 @@ inline bool jumps_into_head(std::span<const unsigned char> function) {
 }
 
 // The kernel has set the thread back to begin its call anew before we could look. A call that waits for a length of time
-// must go on by restart_syscall(2) instead, as it would without us, or each look would make it wait for all of it again.
+// must go on by restart_syscall(2) instead, as it would without us, or each look would make it wait for all of it again. (One that
+// was stopped just before such a call, and not in it, cannot be told apart; it may then return at once.)
 inline void continue_wait(int thread, Registers& r) {
   const auto at = static_cast<std::uint32_t>(::ptrace(PTRACE_PEEKTEXT, thread, r.pc, 0));
   if (std::memcmp(&at, kSystemCall.data(), sizeof at) != 0) return;

@@ -23,9 +23,7 @@ using testing_support::FaultTest;
 using testing_support::in;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
-using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 constexpr const char* kId = "test-1";
@@ -100,7 +98,7 @@ TEST_F(NodeProgramTest, AKindWithoutAProgramIsRefusedBeforeTheRun) {
     ASSERT_FALSE(nemesis) << fault;
     EXPECT_EQ(nemesis.error().code, ErrorCode::unsupported);
     EXPECT_THAT(nemesis.error().message, AllOf(HasSubstr("n3: it is a machine of kind riscv64"), HasSubstr(own_machine()),
-                                               HasSubstr(std::string("leave out the faults that need the ") + program)));
+                                               HasSubstr(std::string("or the faults that need the ") + program)));
   }
   // What needs no program of ours does not ask for one.
   auto nemesis = make_driver(options, context(), faults_named({"kill", "pause", "partition"}));
@@ -176,6 +174,14 @@ TEST_F(NodeProgramTest, AgentsOfBothKindsProbeTheLinksBetweenThem) {
   EXPECT_THAT(*names, StartsWith("name 127.77.0.53 answered 0\n"));
   for (std::size_t node : {0U, 1U}) undo_node(node);
   EXPECT_EQ(left_behind(), "");
+}
+
+TEST(NodeProgram, WhatIsMissingIsNamedAndWhatHelps) {
+  EXPECT_THAT(program_missing(NodeProgram::disk, "n7", "aarch64"),
+              AllOf(StartsWith("n7 is a machine of kind aarch64, and this Ordeal has its disk program for "),
+                    HasSubstr("g++-aarch64-linux-gnu installed"), HasSubstr("make build")));
+  EXPECT_THAT(program_missing(NodeProgram::agent, "n7", "x86_64"), HasSubstr("g++-x86-64-linux-gnu installed"));
+  EXPECT_THAT(program_missing(NodeProgram::agent, "n7", "s390x"), Not(HasSubstr("g++")));
 }
 
 // The code for a wrong clock, and the jumps to it (clock_code/clock_code.cc).

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -29,7 +30,7 @@ constexpr std::int64_t kCoarse = 20'000'000;  // what a coarse clock may be behi
 
 int failures = 0;
 
-void expect(bool good, const std::string& what, std::int64_t seen = 0, std::int64_t wanted = 0) {
+void expect(bool good, const std::string& what, std::int64_t seen = 0, std::int64_t wanted = 1) {
   if (good) return;
   ++failures;
   std::fprintf(stderr, "%s: %lld, not %lld\n", what.c_str(), static_cast<long long>(seen), static_cast<long long>(wanted));
@@ -161,7 +162,31 @@ void play(const std::string& name, const Image& image, const ClockParameters& pa
   expect(image.is_pristine(), name + ": the image is as before");
 }
 
+// A function of which the seventh instruction is a branch, of each kind: into the part that a jump replaces, or not.
+void look_for_jumps_into_head() {
+#if defined(__aarch64__)
+  const auto looks = [](std::uint32_t branch) {
+    std::array<std::uint32_t, 8> function{};
+    function.fill(0xd503201f);  // nop
+    function[6] = branch;
+    return jumps_into_head({reinterpret_cast<const unsigned char*>(function.data()), sizeof function});
+  };
+  const auto back = [](std::uint32_t instructions, int bits, int shift) {
+    return (~instructions + 1) << (32 - bits) >> (32 - bits) << shift;
+  };
+  expect(looks(0x54000001 | back(5, 19, 5)), "b.ne into the head");
+  expect(looks(0x35000000 | back(4, 19, 5)), "cbnz into the head");
+  expect(looks(0x37000000 | back(2, 14, 5)), "tbnz into the head");
+  expect(looks(0x14000000 | back(3, 26, 0)), "b into the head");
+  expect(!looks(0x14000000 | back(6, 26, 0)), "b to where the function begins");
+  expect(!looks(0x34000000 | back(1, 19, 5)), "cbz behind the head");
+  expect(!looks(0x54000001 | 1U << 5U), "b.ne forward");
+  expect(!looks(0xd65f03c0), "ret");
+#endif
+}
+
 int play_all(const std::string& file) {
+  look_for_jumps_into_head();
   const Image image(file);
   const auto right = [](std::int64_t real) { return real; };
   ask_all("before", image, right);
