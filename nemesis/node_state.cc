@@ -85,14 +85,17 @@ std::string arm_script(std::string_view id, std::string_view undo, int dead_man_
   ORDEAL_CHECK(is_fault_id(id) && dead_man_s >= 1, "a fault's id and at least one second are needed");
   const std::string watchdog = fmt::format(kWatchdog, fmt::arg("state", fault_folder(id)), fmt::arg("limit", dead_man_s));
   // The second mkdir: a parent may vanish between the two steps of the first when another fault is undone just then.
-  // The undo script gets its name last and at once, so that there is never half of one.
+  // The undo script gets its name last and at once, so that there is never half of one, and is on disk before: a machine
+  // that crashes must not forget what is to be undone. A `sync` that knows no files does more than is needed.
   return fmt::format(R"({head}umask 077
 state={state}
 mkdir -p "$state" 2>/dev/null || mkdir -p "$state" || exit 1
 echo 0 >"$state/beat" &&
 printf %s {watchdog} >"$state/watchdog.sh" &&
 printf %s {undo} >"$state/undo.tmp" &&
-mv "$state/undo.tmp" "$state/undo.sh" || exit 1
+{{ sync "$state/undo.tmp" 2>/dev/null || sync; }} &&
+mv "$state/undo.tmp" "$state/undo.sh" &&
+{{ sync "$state" 2>/dev/null || sync; }} || exit 1
 watchdog=
 read -r watchdog 2>/dev/null <"$state/watchdog"
 if {is_watchdog}; then exit 0; fi
@@ -117,7 +120,8 @@ std::string undo_everything_script() {
   return fmt::format(R"({}for undo in {}/faults/*/undo.sh; do
   [ -e "$undo" ] || continue
   state=${{undo%/undo.sh}}
-  if sh "$undo" >/dev/null; then
+  # An empty one, from a crash, would do nothing and succeed.
+  if [ -s "$undo" ] && sh "$undo" >/dev/null; then
     rm -rf "$state"
     echo "undone ${{state##*/}}"
   else

@@ -78,6 +78,19 @@ TEST(PacketFilter, PortsAreThoseOfEitherEnd) {
               ElementsAre("-p tcp -m multiport --ports 2380,2379", "-p udp -m multiport --ports 2380,2379"));
 }
 
+TEST(NodeState, TheUndoScriptIsOnDiskBeforeItHasItsName) {
+  const std::string script = arm_script("ab-1", "echo undo", 3);
+  const auto synced = script.find("sync \"$state/undo.tmp\"");
+  const auto named = script.find("mv \"$state/undo.tmp\"");
+  ASSERT_NE(synced, std::string::npos);
+  EXPECT_LT(synced, named);
+  EXPECT_LT(named, script.find("sync \"$state\" "));
+}
+
+TEST(NodeState, AnUndoScriptThatIsEmptyUndoesNothing) {
+  EXPECT_THAT(undo_everything_script(), HasSubstr("if [ -s \"$undo\" ] && sh \"$undo\" >/dev/null; then\n"));
+}
+
 TEST(Netem, ActsOnSomeAddressesOnlyEachNodeByItself) {
   const std::string script =
       netem_install_script("ab-1", {{"10.0.0.2", "fd00::2"}, {"10.0.0.3"}}, "netem limit 32768 delay 100000us 10000us 0%");
