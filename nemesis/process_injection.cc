@@ -111,7 +111,8 @@ Result<Observation> ProcessInjection::observe_all(Deadline deadline,
     while (true) {
       const Result<Observation> one = look(node);
       good[node] = one && one->confirmed ? 1 : 0;
-      seen[node] = fmt::format("{}: {}", name(node), one ? one->evidence : one.error().message);
+      // A last look that had no time left says less than the one before it.
+      if (one || seen[node].empty()) seen[node] = fmt::format("{}: {}", name(node), one ? one->evidence : one.error().message);
       if (good[node] != 0 || std::chrono::steady_clock::now() + 2 * kPollPause > deadline) break;
       std::this_thread::sleep_for(kPollPause);
     }

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 
-FAULTS = ["partition", "kill", "pause", "restart", "crash", "slow", "files", "memory", "clock"]
+FAULTS = ["partition", "kill", "pause", "restart", "crash", "slow", "files", "memory", "clock", "rolling-restart"]
 WITHIN_S = 5.0  # of the controller's death
 
 
