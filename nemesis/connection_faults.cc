@@ -56,7 +56,10 @@ class ConnectionFault : public LinkInjection {
   virtual std::vector<FilterRule> all_rules(std::size_t node) const = 0;
   virtual std::string wanted_end() const = 0;
 
-  void baseline(Deadline deadline) override { before_ = converse(deadline); }
+  bool baseline(Deadline deadline) override {
+    before_ = converse(deadline);
+    return std::any_of(before_.begin(), before_.end(), [](const ConversationSeen& one) { return one.end == "closed"; });
+  }
 
  private:
   std::vector<std::size_t> receivers() const {

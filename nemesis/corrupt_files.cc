@@ -193,7 +193,10 @@ class CorruptFiles final : public ProcessInjection {
   Result<Observation> confirm_healed(Deadline deadline) override {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
       auto seen = look_running(node, deadline);
-      if (seen) seen->evidence += " on the damaged files";
+      if (!seen) return seen;
+      // To refuse is its right, and nothing of ours is in force then either.
+      if (!seen->confirmed) return Observation{true, "the target was started on the damaged files and has ended again"};
+      seen->evidence += " on the damaged files";
       return seen;
     });
   }

@@ -41,6 +41,10 @@ tl::unexpected<Error> no_operation(const Lane& lane) {
   return fail(ErrorCode::timeout, fmt::format("no operation {} was under way when all was ready", lane.trigger->what));
 }
 
+bool meet(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  return std::any_of(a.begin(), a.end(), [&](const std::string& one) { return std::find(b.begin(), b.end(), one) != b.end(); });
+}
+
 std::string meanwhile(const std::vector<std::string>& others) {
   return fmt::format("; meanwhile {} {} in force on these nodes", joined(others), others.size() == 1 ? "was" : "were");
 }
@@ -112,6 +116,7 @@ class Driver final : public Nemesis {
   Result<void> inject_now(Life& life, Deadline deadline);
   void leave(const Life& life);
   std::vector<std::string> others_since(const Life& life, const std::vector<std::string>& nodes, std::int64_t since_ns) const;
+  std::vector<std::string> given_up_under(const Life& life);
   void await_others(const Life& life, const std::vector<std::string>& nodes, Deadline deadline, const std::stop_token& stop);
   Result<void> complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies, std::vector<Undo>& undo,
                         std::vector<std::size_t>& nodes) const;
@@ -328,10 +333,25 @@ std::vector<std::string> Driver::others_since(const Life& life, const std::vecto
     const FaultRecord& record = other->record;
     if (other.get() == &life || record.inject_ns < 0) continue;
     if (record.healed_ns >= 0 && record.healed_ns + kSettle_ns < since_ns) continue;
-    const bool meet = std::any_of(nodes.begin(), nodes.end(), [&](const std::string& node) {
-      return std::find(record.nodes.begin(), record.nodes.end(), node) != record.nodes.end();
-    });
-    if (meet) out.push_back(fmt::format("{} ({})", record.fault, record.id));
+    if (meet(nodes, record.nodes)) out.push_back(fmt::format("{} ({})", record.fault, record.id));
+  }
+  return out;
+}
+
+// The faults before it under which even a sound target may give up, for good (FaultFactory::crashes), on those of its nodes on
+// which it does not run.
+std::vector<std::string> Driver::given_up_under(const Life& life) {
+  std::vector<std::string> dead;
+  for (const auto& node : cluster_.nodes) {
+    if (target_.processes() == nullptr || !meet({node->name()}, life.record.nodes)) continue;
+    const auto pids = target_.processes()->pids(*node);
+    if (pids && pids->empty()) dead.push_back(node->name());
+  }
+  std::vector<std::string> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& other : lives_) {
+    if (other.get() == &life || other->record.inject_ns < 0 || !other->fault->crashes) continue;
+    if (meet(other->record.nodes, dead)) out.push_back(fmt::format("{} ({})", other->record.fault, other->record.id));
   }
   return out;
 }
@@ -344,24 +364,26 @@ void Driver::await_others(const Life& life, const std::vector<std::string>& node
   }
 }
 
-// Plans the injection and finds on the nodes what it is to act on. What is not there because of another fault is waited for, and
-// what is not there at all (a target that has given up on damaged files) is drawn once more. False: the run was stopped.
+// Plans the injection and finds on the nodes what it is to act on. What is not there while other faults are in force (code
+// target) is waited for, and when it is not there all the same (a target that has given up on damaged files) other nodes are
+// drawn. What could not be proven (not_found, link_injection.h) waits as well, and is injected then. False: the run was stopped.
 Result<bool> Driver::plan(Life& life, std::mt19937_64 random, const std::stop_token& stop) {
-  const Deadline patience = in_seconds(options_.heal_timeout_s);
+  static constexpr double kPatience_s = 15;
+  const Deadline patience = in_seconds(kPatience_s);
   for (std::size_t drawn = 0;;) {
     auto admitted = admit(life, random, stop);
     if (!admitted) return fail(admitted.error());
     if (*admitted == nullptr) return false;
     auto prepared = (*admitted)->prepare(in_seconds(options_.step_timeout_s));
-    if (prepared) {
+    const auto nodes = (*admitted)->nodes();
+    const auto others = prepared ? std::vector<std::string>() : others_since(life, nodes, now_ns());
+    const bool waits = !others.empty() && Clock::now() < patience;
+    if (prepared || (prepared.error().code == ErrorCode::not_found && !waits)) {
       life.injection = *std::move(admitted);
       return true;
     }
     leave(life);
-    if (prepared.error().code != ErrorCode::target) return fail(prepared.error());
-    const auto nodes = (*admitted)->nodes();
-    const auto others = others_since(life, nodes, now_ns());
-    const bool waits = !others.empty() && Clock::now() < patience;
+    if (prepared.error().code != ErrorCode::target && prepared.error().code != ErrorCode::not_found) return fail(prepared.error());
     if (!waits && ++drawn > cluster_.size()) return fail(prepared.error());
     event(life, "postponed", {{Value("message"), Value(prepared.error().message)}, {Value("by"), names_value(others)}});
     if (waits) {
@@ -593,7 +615,13 @@ void Driver::confirm_healed(Life& life) {
       record.heal_evidence = evidence;
       if (seen && seen->confirmed) record.heal_confirmed_ns = now_ns();
     });
-    if (others.empty()) return event(life, seen->confirmed ? "recovered" : "unrecovered", {{Value("evidence"), Value(evidence)}});
+    if (others.empty()) {
+      const auto causes = seen->confirmed ? std::vector<std::string>() : given_up_under(life);
+      if (causes.empty()) return event(life, seen->confirmed ? "recovered" : "unrecovered", {{Value("evidence"), Value(evidence)}});
+      evidence += fmt::format("; the target may have given up there under {} before", joined(causes));
+      change(life, [&](FaultRecord& record) { record.heal_evidence = evidence; });
+      return event(life, "disturbed", {{Value("evidence"), Value(evidence)}, {Value("by"), names_value(causes)}});
+    }
     event(life, "disturbed", {{Value("evidence"), Value(evidence)}, {Value("by"), names_value(others)}});
     if (Clock::now() >= limit) return;
     leave(life);

@@ -73,7 +73,7 @@ Result<void> LinkInjection::prepare(Deadline deadline) {
     if (senders[to]++ >= kProbedSenders) continue;
     for (auto& address : addresses_->reachable(from, to)) flows_.push_back({from, to, std::move(address)});
   }
-  baseline(deadline);
+  if (!flows_.empty() && !baseline(deadline)) return fail(ErrorCode::not_found, "none of the probes passes along its links");
   return {};
 }
 

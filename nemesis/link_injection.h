@@ -35,11 +35,13 @@ class LinkInjection : public Injection {
   Value describe() const override;
   // All that have a part in it: packets of theirs, or to them, are touched.
   std::vector<std::string> nodes() const override;
+  // Error `not_found`, when it is prepared but nothing passes along its links, so that there is nothing to compare with:
+  // neither its effect nor its healing could be shown.
   Result<void> prepare(Deadline deadline) override;
 
  protected:
-  // Runs the probes once before the injection.
-  virtual void baseline(Deadline deadline) = 0;
+  // Runs the probes once before the injection. False: nothing passed.
+  virtual bool baseline(Deadline deadline) = 0;
 
   const std::string& name(std::size_t node) const { return cluster_.at(node).name(); }
   std::vector<std::size_t> involved() const;

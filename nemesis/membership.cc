@@ -62,6 +62,7 @@ class MembershipChange final : public Injection {
     return std::find(selection_.nodes.begin(), selection_.nodes.end(), i) != selection_.nodes.end();
   }
   std::vector<std::size_t> others() const;
+  Result<void> all_others_run() const;
   // What is wrong with a list of members; empty: nothing.
   std::string wrong_in_force(const std::vector<Member>& list) const;
   std::string wrong_when_healed(const std::vector<Member>& list) const;
@@ -98,7 +99,19 @@ std::vector<std::size_t> MembershipChange::others() const {
   return out;
 }
 
+// A system may let nobody in, not even one that it knew, while a member that stays is not there (etcd does so).
+Result<void> MembershipChange::all_others_run() const {
+  if (target_.processes() == nullptr) return {};
+  return all_done(on_each(others(), [&](std::size_t i) -> Result<std::string> {
+    const auto pids = target_.processes()->pids(node(i));
+    if (!pids) return fail(pids.error());
+    if (pids->empty()) return fail(ErrorCode::target, node(i).name() + ", which is to stay a member, does not run");
+    return std::string();
+  }));
+}
+
 Result<void> MembershipChange::prepare(Deadline deadline) {
+  if (auto run = all_others_run(); !run) return run;
   Error problem{ErrorCode::target, "no other node lists the members"};
   for (const std::size_t asked : others()) {
     const auto list = target_.membership()->members(node(asked), std::min(deadline, Clock::now() + std::chrono::seconds(3)));

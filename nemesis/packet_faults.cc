@@ -142,7 +142,13 @@ class PacketFault : public LinkInjection {
   // Whether what was seen is what the fault does or, when it is healed, that it does it no more.
   virtual Observation judge(const DatagramsSeen& seen, bool healed) const = 0;
 
-  void baseline(Deadline deadline) override { before_ = probe(false, deadline); }
+  bool baseline(Deadline deadline) override {
+    before_ = probe(false, deadline);
+    for (std::size_t i = 0; i < flows_.size(); ++i) {
+      if (worked(i)) return true;
+    }
+    return false;
+  }
 
   bool by_kernel() const { return not_queue_.empty(); }
 

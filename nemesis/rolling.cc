@@ -34,7 +34,7 @@ struct RollPlan {
 class Roll : public ProcessInjection {
  public:
   Roll(const FaultContext& context, Selection selection, RollPlan plan)
-      : ProcessInjection(context, std::move(selection)), plan_(std::move(plan)), stop_(context.stop), seen_(cluster_.size()) {}
+      : ProcessInjection(context, std::move(selection)), plan_(std::move(plan)), id_(context.id), stop_(context.stop), seen_(cluster_.size()) {}
 
   Value describe() const override {
     Value out = ProcessInjection::describe();
@@ -53,7 +53,9 @@ class Roll : public ProcessInjection {
     std::vector<Undo> out;
     for (const std::size_t node : selection_.nodes) {
       const std::string script = revive_script(node);
-      if (!script.empty()) out.push_back({name(node), revive_as_left(script)});
+      if (script.empty()) continue;
+      // One that was told to end may still be about to: it would be gone when nobody looks any more.
+      out.push_back({name(node), fmt::format("if [ -s {0} ]; then\n( . {0} )\nsleep 0.2\nfi\n", ending_file()) + revive_as_left(script)});
     }
     return out;
   }
@@ -125,7 +127,7 @@ class Roll : public ProcessInjection {
     Seen& seen = seen_[node];
     seen.begun = true;
     Node& here = cluster_.at(node);
-    if (auto ended = plan_.kill ? target_.processes()->kill(here) : target_.stop(here); !ended) return ended;
+    if (auto ended = end(node, deadline); !ended) return ended;
     for (int i = 0; i < 20 && !seen.gone; ++i) {
       const auto left = before(node, deadline);
       if (!left) return fail(left.error());
@@ -140,10 +142,31 @@ class Roll : public ProcessInjection {
     return {};
   }
 
+  // Ends the target; from now on the node kills what runs now before it starts it by itself.
+  Result<void> end(std::size_t node, Deadline deadline) {
+    const auto now = running(node, deadline);
+    if (!now) return fail(now.error());
+    if (auto told = tell(node, ending_file(), signal_script(ids_of(*now), "KILL"), deadline); !told) return told;
+    Node& here = cluster_.at(node);
+    return plan_.kill ? target_.processes()->kill(here) : target_.stop(here);
+  }
+
+  // Puts a script beside the undo script, for that to use. Without the folder the node has been given up already.
+  Result<void> tell(std::size_t node, const std::string& file, const std::string& script, Deadline deadline) const {
+    if (revive_script(node).empty()) return {};
+    const auto done = run_ok(cluster_.at(node), root_script(fmt::format("[ -d {0} ] || exit 0\nprintf %s {1} >{2}.new && mv {2}.new {2}\n",
+                                                                        fault_folder(id_), shell_quote(script), file),
+                                                            deadline));
+    if (!done) return fail(done.error().during("telling the node how to go on by itself"));
+    return {};
+  }
+  std::string ending_file() const { return fault_folder(id_) + "/ending.sh"; }
+
   bool stopped() const { return stop_.stop_requested(); }
   // False: the run is over.
   bool pause() { return rest(Clock::now() + in_ns(plan_.pause_s)); }
   const RollPlan plan_;
+  const std::string id_;
 
  private:
   struct Seen {
@@ -167,7 +190,7 @@ class Roll : public ProcessInjection {
 class Upgrade final : public Roll {
  public:
   Upgrade(const FaultContext& context, Selection selection, RollPlan plan, bool back)
-      : Roll(context, std::move(selection), std::move(plan)), id_(context.id), back_(back) {}
+      : Roll(context, std::move(selection), std::move(plan)), back_(back) {}
 
   Value describe() const override {
     Value out = Roll::describe();
@@ -232,26 +255,18 @@ class Upgrade final : public Roll {
   // From now on the node starts that version, also by itself when nobody is left to tell it.
   Result<void> choose(std::size_t node, Version version, Deadline deadline) {
     target_.versions()->choose(cluster_.at(node), version);
-    const std::string script = revive_script(node);
-    if (script.empty()) return {};
-    // Without the folder the node has been given up already.
-    const auto done = run_ok(cluster_.at(node), root_script(fmt::format("[ -d {0} ] || exit 0\nprintf %s {1} >{2}.new && mv {2}.new {2}\n",
-                                                                        fault_folder(id_), shell_quote(script), start_file()),
-                                                            deadline));
-    if (!done) return fail(done.error().during("telling the node which version to start"));
-    return {};
+    return tell(node, start_file(), revive_script(node), deadline);
   }
 
   Result<void> swap(std::size_t node, Deadline deadline) {
     Node& here = cluster_.at(node);
-    if (auto ended = plan_.kill ? target_.processes()->kill(here) : target_.stop(here); !ended) return ended;
+    if (auto ended = end(node, deadline); !ended) return ended;
     if (auto started = target_.start(here); !started) return started;
     // The next node waits for this one, unless the run is over.
     if (stopped()) return {};
     return target_.await_node(here, std::min(deadline, Clock::now() + in_ns(plan_.wait_s)));
   }
 
-  const std::string id_;
   const bool back_;
 };
 

@@ -259,13 +259,20 @@ TEST_F(EtcdFaultTest, ANodeInTheMiddleOfARollStartsByItself) {
   ok(target_->processes()->kill(cluster().at(0)));
   undo(*upgrade, 0);
   EXPECT_EQ(version(0), Version::first);
-  const auto folder = run_ok(cluster().at(0), root_script("mkdir -p " + fault_folder("test-1"), in(5)));
-  ASSERT_TRUE(folder);
+  for (const std::size_t node : {0U, 1U}) ASSERT_TRUE(run_ok(cluster().at(node), root_script("mkdir -p " + fault_folder("test-1"), in(5))));
   ok(upgrade->inject(in(100)));
   ok(target_->processes()->kill(cluster().at(0)));
   undo(*upgrade, 0);
   EXPECT_EQ(version(0), Version::second);
   EXPECT_TRUE(upgrade->heals_step_by_step());
+  // What was ended in the roll is gone, and what runs now stays; but one that was told to end and has not yet is not waited for.
+  const int running = pid(1);
+  undo(*upgrade, 1);
+  EXPECT_EQ(pid(1), running);
+  ASSERT_TRUE(run_ok(cluster().at(1), root_script("echo 'kill -KILL " + std::to_string(running) + "; exit 0' >" + fault_folder("test-1") + "/ending.sh", in(5))));
+  undo(*upgrade, 1);
+  EXPECT_NE(pid(1), running);
+  EXPECT_EQ(version(1), Version::second);
   ok(upgrade->heal(in(100)));
   ok(target_->processes()->kill(cluster().at(0)));
   undo(*upgrade, 0);
