@@ -72,6 +72,12 @@ std::string repeat_command(const Plan& plan) {
   return out;
 }
 
+// Whether even a sound target may give up under a fault of that name.
+bool may_crash_under(const std::string& name) {
+  const auto fault = find_fault(name);
+  return fault && (*fault)->crashes;
+}
+
 // environment.json: what the report says about machine, versions and how to repeat the run.
 Value about_run(const Plan& plan, const Target& target, const Cluster& cluster, const std::string& started) {
   Value environment = Value::map();
@@ -80,10 +86,7 @@ Value about_run(const Plan& plan, const Target& target, const Cluster& cluster, 
   Value about = Value::map();
   about.set("started", started);
   about.set("command", repeat_command(plan));
-  const bool may_crash = std::any_of(plan.nemesis.begin(), plan.nemesis.end(), [](const std::string& name) {
-    const auto fault = find_fault(name);
-    return fault && (*fault)->crashes;
-  });
+  const bool may_crash = std::any_of(plan.nemesis.begin(), plan.nemesis.end(), may_crash_under);
   about.set("log_pattern", may_crash ? "" : target.log_pattern());
   Value names = Value::list();
   for (const auto& node : cluster.nodes) names.items().emplace_back(node->name());
@@ -213,8 +216,19 @@ Result<void> Run::run_clients() {
   auto outcome = run_workload(setup);
   end_progress();
   if (!outcome) return fail(outcome.error());
-  for (const auto* trouble : {&outcome->failure, &outcome->heal_failure, &outcome->recovery_failure}) {
+  for (const auto* trouble : {&outcome->failure, &outcome->heal_failure}) {
     if (*trouble) troubles_.push_back(**trouble);
+  }
+  if (outcome->recovery_failure) {
+    // A node that notices that its data are spoiled, and says no, is right to do so.
+    const bool damaged = std::any_of(outcome->faults.begin(), outcome->faults.end(), [](const FaultRecord& fault) {
+      return fault.injected_ns >= 0 && may_crash_under(fault.fault);
+    });
+    if (damaged) {
+      say(outcome->recovery_failure->message + " (after faults that it need not survive; there was no final phase)");
+    } else {
+      troubles_.push_back(*outcome->recovery_failure);
+    }
   }
   about_.set("outcome", outcome->to_value());
   return {};
