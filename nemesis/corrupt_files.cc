@@ -133,10 +133,9 @@ class CorruptFiles final : public ProcessInjection {
   std::vector<Undo> undo() const override {
     std::vector<Undo> out;
     for (const std::size_t node : selection_.nodes) {
-      std::string script;
-      if (settings_.kind == "stale") script = fmt::format("rm -rf {0}; [ ! -e {0} ] || exit 1\n", copy_of_data());
-      if (const std::string revive = revive_script(node); !revive.empty()) script += fmt::format("(\n{}\n) || :\n", revive);
-      if (!script.empty()) out.push_back({name(node), std::move(script)});
+      std::string script = settings_.kind == "stale" ? fmt::format("rm -rf {0}; [ ! -e {0} ] || exit 1", copy_of_data()) : "";
+      script = undo_and_revive(node, script.empty() ? ":" : script, true);
+      if (script != ":") out.push_back({name(node), std::move(script)});
     }
     return out;
   }
@@ -188,7 +187,7 @@ class CorruptFiles final : public ProcessInjection {
     });
   }
 
-  Result<void> heal(Deadline) override { return start_again(); }
+  Result<void> heal(Deadline) override { return start_again_unless_it_refuses(); }
 
   Result<Observation> confirm_healed(Deadline deadline) override {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {

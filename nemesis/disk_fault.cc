@@ -39,7 +39,7 @@ class DiskFault final : public ProcessInjection {
   std::vector<Undo> undo() const override {
     std::vector<Undo> out;
     for (const std::size_t node : selection_.nodes) {
-      out.push_back({name(node), undo_and_revive(node, tell_disks_script(id_, directories(node), {"clear", id_}))});
+      out.push_back({name(node), undo_and_revive(node, tell_disks_script(id_, directories(node), {"clear", id_}), true)});
     }
     return out;
   }
@@ -65,7 +65,7 @@ class DiskFault final : public ProcessInjection {
   }
 
   // The target may have ended of it.
-  Result<void> heal(Deadline) override { return start_again(); }
+  Result<void> heal(Deadline) override { return start_again_unless_it_refuses(); }
 
   Result<Observation> confirm_healed(Deadline deadline) override {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {

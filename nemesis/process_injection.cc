@@ -163,15 +163,26 @@ Result<void> ProcessInjection::start_again() const {
   return done;
 }
 
+Result<void> ProcessInjection::start_again_unless_it_refuses() const {
+  auto done = on_all([&](std::size_t node) -> Result<void> {
+    auto started = target_.start(cluster_.at(node));
+    if (!started && started.error().code != ErrorCode::target) return started;
+    return {};
+  });
+  if (!done) return fail(done.error().during("starting again"));
+  return done;
+}
+
 // The watchdog's umask is its own, and so is where it runs.
 std::string ProcessInjection::revive_script(std::size_t node) const {
   const std::string script = target_.processes()->start_script(cluster_.at(node));
   return script.empty() ? "" : "umask 022\ncd /\n" + script;
 }
 
-std::string ProcessInjection::undo_and_revive(std::size_t node, const std::string& script) const {
+std::string ProcessInjection::undo_and_revive(std::size_t node, const std::string& script, bool may_refuse) const {
   const std::string revive = revive_script(node);
-  return revive.empty() ? script : fmt::format("(\n{}\n) || exit 1\n{}", script, revive);
+  if (revive.empty()) return script;
+  return fmt::format("(\n{}\n) || exit 1\n(\n{}\n){}", script, revive, may_refuse ? " || :" : "");
 }
 
 std::vector<Undo> EndingInjection::undo() const {

@@ -55,10 +55,13 @@ class ProcessInjection : public Injection {
   Result<void> on_all(const std::function<Result<void>(std::size_t)>& step) const;
   // Starts the target again on the selected nodes, where it does not run.
   Result<void> start_again() const;
+  // The same after a fault that spoils data: a target that does not start (ErrorCode::target) is right to refuse.
+  Result<void> start_again_unless_it_refuses() const;
   // For an undo script: does that on the node, without a controller. Empty when the target has no command for it.
   std::string revive_script(std::size_t node) const;
-  // An undo script that does that last: for faults of which the target may have ended.
-  std::string undo_and_revive(std::size_t node, const std::string& script) const;
+  // An undo script that does that last: for faults of which the target may have ended. With `may_refuse` it is done, too, when the
+  // target does not start, as on spoiled data it rightly may not.
+  std::string undo_and_revive(std::size_t node, const std::string& script, bool may_refuse = false) const;
 
   Cluster& cluster_;
   Target& target_;
