@@ -2,14 +2,14 @@
 
 #include <vector>
 
-#include "checkers/base/catalogue.h"
+#include "base/names.h"
 #include "checkers/linearizability/checker.h"
 #include "checkers/consistency/sequential.h"
-#include "checkers/log_pattern.h"
-#include "checkers/recovery.h"
-#include "checkers/stats.h"
+#include "checkers/run/log_pattern.h"
+#include "checkers/run/recovery.h"
+#include "checkers/run/stats.h"
 #include "checkers/transactions/checker.h"
-#include "checkers/unhandled_errors.h"
+#include "checkers/run/unhandled_errors.h"
 #include "checkers/workload/workload_checkers.h"
 
 namespace ordeal {

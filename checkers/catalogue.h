@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "checkers/base/error.h"
-#include "checkers/checker.h"
+#include "base/error.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 

@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <set>
 
-#include "checkers/base/catalogue.h"
+#include "base/names.h"
 
 namespace ordeal {
 namespace {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include "checkers/base/catalogue.h"
+#include "base/names.h"
 #include "checkers/catalogue.h"
 #include "checkers/consistency/sequential.h"
 #include "checkers/consistency/weak.h"
 #include "checkers/linearizability/checker.h"
-#include "checkers/linearizability/model.h"
+#include "checkers/linearizability/models/model.h"
 #include "checkers/transactions/checker.h"
 #include "checkers/workload/workload_checkers.h"
 

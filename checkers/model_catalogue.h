@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "checkers/base/error.h"
-#include "checkers/checker.h"
+#include "base/error.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "harness/runner/fault.h"
+#include "harness/interfaces/fault.h"
 
 namespace ordeal {
 

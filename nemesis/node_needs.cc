@@ -6,10 +6,10 @@
 #include <sstream>
 
 #include "harness/control/node.h"
-#include "nemesis/netem.h"
-#include "nemesis/node_program.h"
-#include "nemesis/node_state.h"
-#include "nemesis/parallel.h"
+#include "nemesis/network/netem.h"
+#include "nemesis/node/node_program.h"
+#include "nemesis/node/node_state.h"
+#include "nemesis/node/parallel.h"
 
 namespace ordeal {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/runner/fault.h"
+#include "harness/interfaces/fault.h"
 
 namespace ordeal {
 

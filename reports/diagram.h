@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "checkers/checker.h"
+#include "checkers/interfaces/checker.h"
 #include "reports/facts.h"
 
 namespace ordeal {

@@ -17,7 +17,7 @@ file(WRITE "${OUT}" "// Made by embed.cmake from reports/assets.
 
 #include <string>
 
-#include \"checkers/base/error.h\"
+#include \"base/error.h\"
 
 namespace ordeal {
 

@@ -118,7 +118,7 @@ void count_faults(Facts& facts) {
 
 namespace {
 
-// The nemesis says at the beginning what it drew (harness/runner/nemesis.h).
+// The nemesis says at the beginning what it drew (harness/interfaces/nemesis.h).
 bool is_plan(const Value& value) {
   const Value* step = value.find("step");
   return step != nullptr && step->is_string() && step->string() == "plan" && value.find("id") == nullptr;

@@ -30,7 +30,7 @@ struct FaultKindCounts {
   std::size_t healed = 0;     // their healing was observed
 };
 
-// The time to recover, as the checker "recovery" measured it (checkers/recovery.h).
+// The time to recover, as the checker "recovery" measured it (checkers/run/recovery.h).
 struct Recovery {
   bool measured = false;
   std::string summary;                         // one sentence without a full stop
@@ -55,7 +55,7 @@ struct Facts {
 
 [[nodiscard]] Facts facts_of(const ReportInput& input);
 
-// The faults as the nemesis' events in the history tell them (harness/runner/nemesis.h), for a run whose records were
+// The faults as the nemesis' events in the history tell them (harness/interfaces/nemesis.h), for a run whose records were
 // lost with its controller.
 [[nodiscard]] std::vector<FaultRecord> faults_in(const History& history);
 

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "checkers/checker.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 

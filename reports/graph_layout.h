@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 
 namespace ordeal::internal {
 

@@ -16,11 +16,11 @@
 #include <string_view>
 #include <vector>
 
-#include "checkers/base/error.h"
-#include "checkers/base/value.h"
-#include "checkers/checker.h"
+#include "base/error.h"
+#include "base/value.h"
+#include "checkers/interfaces/checker.h"
 #include "checkers/history/history.h"
-#include "harness/runner/nemesis.h"
+#include "harness/interfaces/nemesis.h"
 
 namespace ordeal {
 

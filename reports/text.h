@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "checkers/base/value.h"
+#include "base/value.h"
 
 namespace ordeal {
 

@@ -1,6 +1,6 @@
 #include "targets/catalogue.h"
 
-#include "checkers/base/catalogue.h"
+#include "base/names.h"
 #include "targets/etcd/etcd_target.h"
 #include "targets/memory/memory.h"
 #include "targets/process/process_target.h"

@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "harness/runner/target.h"
+#include "harness/interfaces/target.h"
 
 namespace ordeal {
 

@@ -1,6 +1,6 @@
 #include "workloads/catalogue.h"
 
-#include "checkers/base/catalogue.h"
+#include "base/names.h"
 #include "workloads/bank_workload.h"
 #include "workloads/causal_reverse_workloads.h"
 #include "workloads/counter_workload.h"

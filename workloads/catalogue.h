@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

@@ -3,7 +3,7 @@
 // sees an element must see all whose write was over before that one's began. After Jepsen's workloads of these names, which
 // differ in where a store keeps the elements (several keys; several tables).
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

@@ -2,7 +2,7 @@
 // Workload counter: a counter is incremented (and decremented, if wanted) and read. Every read must lie between what was
 // certainly added and what may have been. After Jepsen's counter.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

@@ -2,7 +2,7 @@
 // Workloads g-set and pn-counter: replicated data that is updated everywhere at once; when all updates have ended and there was
 // time to converge, every worker reads, and all must agree.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

@@ -2,7 +2,7 @@
 // Workload g2: for each key two transactions that look for rows by a predicate and insert one when there is none; at
 // most one of them may succeed. Finds anti-dependency cycles through predicates (phantoms). After Jepsen's adya.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

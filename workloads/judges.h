@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

@@ -2,7 +2,7 @@
 // Workload kafka: unique messages are sent to totally ordered logs and polled by consumers that assign themselves to some of
 // them; in the end every worker polls all logs. After Jepsen's kafka workload.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

@@ -2,7 +2,7 @@
 // Workloads lock and leader-election: every worker again and again tries to get a lock, or to be elected, and gives it back;
 // never may two hold it at once, and fencing tokens and terms only grow.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

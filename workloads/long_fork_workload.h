@@ -3,7 +3,7 @@
 // the writes of a group appear in one order: one that saw x without y and another that saw y without x took snapshots
 // on two branches. Allowed by parallel snapshot isolation, by nothing stronger. After Jepsen's long-fork.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

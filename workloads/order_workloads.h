@@ -4,7 +4,7 @@
 //   monotonic   rows with the next value and the database's timestamp are inserted: the two orders must agree
 //   sequential  the subkeys of a key are written one after the other and read in reverse: none may be skipped
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

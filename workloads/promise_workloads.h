@@ -5,7 +5,7 @@
 //   rate-limit   requests as fast as the rate allows: no window of time holds more grants than the limit
 //   saga         transfers of several steps on a ledger: complete or compensated, and the ledger adds up
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

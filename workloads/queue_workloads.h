@@ -8,7 +8,7 @@
 //
 // The first two after Jepsen's.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

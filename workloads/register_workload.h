@@ -5,7 +5,7 @@
 // the next key: short histories per key keep the check fast, and concurrency within the group makes it strong. A
 // register's initial value is nil.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

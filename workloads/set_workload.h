@@ -3,7 +3,7 @@
 // every worker reads it once more. No acknowledged element may be missing from a read that began later, and no
 // element may appear that nobody added, or twice.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

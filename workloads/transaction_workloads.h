@@ -10,7 +10,7 @@
 //
 // Keys rotate: a few are in use at a time; one that has taken its number of writes is replaced by a new one.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

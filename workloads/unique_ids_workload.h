@@ -1,7 +1,7 @@
 #pragma once
 // Workload unique-ids: ids are generated as fast as the rate allows; none may come twice. After Jepsen's unique-ids.
 
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 
 namespace ordeal {
 

@@ -4,7 +4,7 @@
 #include <map>
 #include <unordered_map>
 
-#include "checkers/linearizability/operations.h"
+#include "checkers/linearizability/models/operations.h"
 
 namespace ordeal::weak {
 namespace {

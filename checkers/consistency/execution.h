@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "checkers/checker.h"
-#include "checkers/linearizability/key_history.h"
+#include "checkers/interfaces/checker.h"
+#include "checkers/linearizability/interfaces/key_history.h"
 
 namespace ordeal::weak {
 

@@ -6,10 +6,11 @@
 
 #include "checkers/consistency/execution.h"
 #include "checkers/linearizability/checker.h"
-#include "checkers/linearizability/explain.h"
-#include "checkers/linearizability/minimise.h"
-#include "checkers/linearizability/operations.h"
-#include "checkers/linearizability/strategy.h"
+#include "checkers/linearizability/proof/explain.h"
+#include "checkers/linearizability/proof/minimise.h"
+#include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/search/strategies.h"
 
 namespace ordeal {
 namespace {

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string_view>
 
-#include "checkers/checker.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 

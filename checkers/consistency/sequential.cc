@@ -10,8 +10,8 @@
 #include "checkers/consistency/execution.h"
 #include "checkers/consistency/weak.h"
 #include "checkers/linearizability/checker.h"
-#include "checkers/linearizability/key_history.h"
-#include "checkers/linearizability/model.h"
+#include "checkers/linearizability/interfaces/key_history.h"
+#include "checkers/linearizability/models/model.h"
 
 namespace ordeal {
 namespace {

@@ -12,7 +12,7 @@
 
 #include <memory>
 
-#include "checkers/checker.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 

@@ -6,7 +6,7 @@
 #include "checkers/consistency/sequential.h"
 #include "checkers/consistency/weak.h"
 #include "checkers/linearizability/checker.h"
-#include "checkers/linearizability/model.h"
+#include "checkers/linearizability/models/model.h"
 
 namespace ordeal {
 namespace {

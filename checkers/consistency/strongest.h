@@ -15,7 +15,7 @@
 
 #include <memory>
 
-#include "checkers/checker.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 

@@ -7,7 +7,7 @@
 // those at the same place of the event before, numbers are read eight digits at a time, and transactions go to
 // TransactionValues. JSON and EDN share it: they differ in how names are spelled and in that EDN's commas are white space.
 //
-// Tested by tests/checkers/reader_test.cc, which reads values both ways, and by tests/fuzz/. Thread-safety: one thread.
+// Tested by tests/checkers/history/reader_test.cc, which reads values both ways, and by tests/fuzz/. Thread-safety: one thread.
 
 #include <array>
 #include <bit>

@@ -19,7 +19,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 #include "checkers/history/value_table.h"
 
 namespace ordeal {

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "checkers/base/error.h"
-#include "checkers/base/limits.h"
+#include "base/error.h"
+#include "base/limits.h"
 
 namespace ordeal {
 

@@ -2,11 +2,11 @@
 // (as elle-cli writes them).
 //
 // Each event is first read by FastEvent. What that leaves, SlowEvent reads again with the strict JsonScanner and can say
-// what is wrong and where. Tested by tests/checkers/reader_test.cc, which reads values both ways, and by tests/fuzz/.
+// what is wrong and where. Tested by tests/checkers/history/reader_test.cc, which reads values both ways, and by tests/fuzz/.
 
 #include <cstring>
 
-#include "checkers/base/json_scanner.h"
+#include "base/json_scanner.h"
 #include "checkers/history/event_sink.h"
 #include "checkers/history/fast_event.h"
 

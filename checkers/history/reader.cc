@@ -5,8 +5,8 @@
 #include <new>
 #include <utility>
 
-#include "checkers/base/catalogue.h"
-#include "checkers/base/json_scanner.h"
+#include "base/names.h"
+#include "base/json_scanner.h"
 #include "checkers/history/chunks.h"
 #include "checkers/history/event_sink.h"
 #include "checkers/history/input.h"

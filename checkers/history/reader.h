@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "checkers/base/error.h"
-#include "checkers/base/limits.h"
+#include "base/error.h"
+#include "base/limits.h"
 #include "checkers/history/history.h"
 
 namespace ordeal {

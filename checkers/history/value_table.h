@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checkers/base/value.h"
+#include "base/value.h"
 
 namespace ordeal {
 

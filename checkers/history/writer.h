@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 #include "checkers/history/history.h"
 
 namespace ordeal {

@@ -6,12 +6,13 @@
 #include <set>
 #include <thread>
 
-#include "checkers/base/catalogue.h"
-#include "checkers/base/limits.h"
-#include "checkers/linearizability/certificate.h"
-#include "checkers/linearizability/explain.h"
-#include "checkers/linearizability/minimise.h"
-#include "checkers/linearizability/strategy.h"
+#include "base/names.h"
+#include "base/limits.h"
+#include "checkers/linearizability/proof/certificate.h"
+#include "checkers/linearizability/proof/explain.h"
+#include "checkers/linearizability/proof/minimise.h"
+#include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/search/strategies.h"
 
 namespace ordeal {
 namespace {

@@ -5,8 +5,8 @@
 #include <set>
 #include <thread>
 
-#include "checkers/base/catalogue.h"
-#include "checkers/base/limits.h"
+#include "base/names.h"
+#include "base/limits.h"
 #include "checkers/transactions/axioms.h"
 #include "checkers/transactions/cycles.h"
 #include "checkers/transactions/levels.h"

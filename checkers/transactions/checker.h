@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "checkers/checker.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 

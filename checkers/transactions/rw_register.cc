@@ -11,7 +11,7 @@
 #include <limits>
 #include <map>
 
-#include "checkers/base/catalogue.h"
+#include "base/names.h"
 #include "checkers/transactions/inference.h"
 
 namespace ordeal::txn {

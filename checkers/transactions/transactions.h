@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "checkers/base/limits.h"
-#include "checkers/checker.h"
+#include "base/limits.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal::txn {
 

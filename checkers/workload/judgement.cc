@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "checkers/base/catalogue.h"
+#include "base/names.h"
 
 namespace ordeal::work {
 namespace {

@@ -23,8 +23,8 @@
 #include <utility>
 #include <vector>
 
-#include "checkers/base/limits.h"
-#include "checkers/checker.h"
+#include "base/limits.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal::work {
 

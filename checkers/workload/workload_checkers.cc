@@ -5,7 +5,7 @@
 #include <new>
 #include <utility>
 
-#include "checkers/base/catalogue.h"
+#include "base/names.h"
 #include "checkers/workload/judgement.h"
 
 namespace ordeal {

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "checkers/checker.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 

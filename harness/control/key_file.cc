@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-#include "checkers/base/text_file.h"
+#include "base/text_file.h"
 #include "harness/control/server_hello.h"
 
 namespace ordeal {

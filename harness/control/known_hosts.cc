@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "checkers/base/text_file.h"
+#include "base/text_file.h"
 #include "harness/control/key_file.h"
 #include "harness/control/server_hello.h"
 #include "harness/control/tcp.h"

@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "checkers/base/text_file.h"
+#include "base/text_file.h"
 #include "harness/control/known_hosts.h"
 
 namespace ordeal {

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 
 namespace ordeal {
 

@@ -21,8 +21,8 @@
 #include <string_view>
 #include <vector>
 
-#include "checkers/base/error.h"
-#include "harness/control/deadline.h"
+#include "base/error.h"
+#include "base/deadline.h"
 #include "harness/control/tcp.h"
 
 // libssh2's own types; its header stays out of ours.

@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "checkers/base/error.h"
-#include "harness/control/deadline.h"
+#include "base/error.h"
+#include "base/deadline.h"
 
 namespace ordeal {
 

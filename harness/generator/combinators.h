@@ -33,7 +33,7 @@
 #include <vector>
 
 #include "harness/generator/generator.h"
-#include "harness/generator/rng.h"
+#include "base/rng.h"
 
 namespace ordeal::gen {
 

@@ -16,7 +16,7 @@
 #include <optional>
 #include <variant>
 
-#include "harness/runner/operation.h"
+#include "checkers/history/operation.h"
 
 namespace ordeal {
 

@@ -16,7 +16,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "checkers/base/value.h"
+#include "base/value.h"
 #include "harness/nodes/node_root.h"
 
 namespace ordeal::nodes {

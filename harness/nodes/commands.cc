@@ -11,8 +11,8 @@
 #include <ostream>
 #include <thread>
 
-#include "checkers/base/catalogue.h"
-#include "checkers/base/value.h"
+#include "base/names.h"
+#include "base/value.h"
 #include "harness/control/new_process.h"
 #include "harness/nodes/local_cluster.h"
 #include "harness/nodes/node_source.h"

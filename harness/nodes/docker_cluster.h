@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 #include "harness/control/ssh_node.h"
 
 namespace ordeal::nodes {

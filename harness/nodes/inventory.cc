@@ -8,8 +8,8 @@
 #include <functional>
 #include <utility>
 
-#include "checkers/base/catalogue.h"
-#include "checkers/base/text_file.h"
+#include "base/names.h"
+#include "base/text_file.h"
 
 namespace ordeal::nodes {
 

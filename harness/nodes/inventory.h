@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 #include "harness/control/ssh_node.h"
 
 namespace ordeal::nodes {

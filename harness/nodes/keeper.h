@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 #include "harness/nodes/ssh_keys.h"
 
 namespace ordeal::nodes {

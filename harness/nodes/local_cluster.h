@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 #include "harness/nodes/cluster_state.h"
 
 namespace ordeal::nodes {

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 #include "harness/nodes/node_root.h"
 #include "harness/nodes/rtnetlink.h"
 

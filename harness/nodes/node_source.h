@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 #include "harness/control/ssh_node.h"
 #include "harness/nodes/docker_cluster.h"
 #include "harness/nodes/local_cluster.h"
-#include "harness/runner/options.h"
-#include "harness/runner/target.h"
+#include "base/options.h"
+#include "harness/control/cluster.h"
 
 namespace ordeal::nodes {
 

@@ -62,7 +62,7 @@ Result<void> bring_up(Target& target, Cluster& cluster, const BringUp& how, RunL
   target.use(how.data_type);
   target.log_to([&log](std::string_view line) { log.info(line); });
   const auto started = std::chrono::steady_clock::now();
-  const auto deadline =
+  const Deadline deadline =
       started + std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(how.ready_timeout_s));
   const std::string name(target.name());
   if (!cluster.nodes.empty()) {
@@ -89,13 +89,13 @@ Result<void> bring_up(Target& target, Cluster& cluster, const BringUp& how, RunL
       if (!done) return done;
     }
     log.info("waiting until " + name + " serves");
-    if (auto ready = target.await_ready(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds(5)));
+    if (auto ready = target.await_ready(std::max(deadline, Deadline::after(std::chrono::seconds(5))));
         !ready) {
       return fail(ready.error().during("waiting until " + name + " serves"));
     }
   }
   if (how.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped while " + name + " was brought up");
-  if (auto prepared = target.prepare(std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds(5)));
+  if (auto prepared = target.prepare(std::max(deadline, Deadline::after(std::chrono::seconds(5))));
       !prepared) {
     return fail(prepared.error().during("preparing " + name));
   }

@@ -8,7 +8,7 @@
 #include <stop_token>
 #include <string>
 
-#include "harness/runner/target.h"
+#include "harness/interfaces/target.h"
 #include "harness/store/run_directory.h"
 #include "harness/store/run_log.h"
 

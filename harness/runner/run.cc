@@ -20,10 +20,6 @@ using std::chrono::steady_clock;
 
 namespace {
 
-nanoseconds in_ns(double seconds) { return duration_cast<nanoseconds>(duration<double>(seconds)); }
-
-Deadline in(double seconds) { return steady_clock::now() + in_ns(seconds); }
-
 // The nemesis' way into the journal, and its eye on the workers. Cut off when its thread does not end in time, so that
 // it cannot use a journal or a scheduler that are gone.
 class JournalLog final : public NemesisLog {
@@ -43,7 +39,7 @@ class JournalLog final : public NemesisLog {
       // In pieces, so that cut() need not wait for long.
       const std::shared_lock lock(watching_);
       if (scheduler_ == nullptr) return false;
-      if (scheduler_->await_operation(f, std::min(deadline, steady_clock::now() + milliseconds(50)))) return true;
+      if (scheduler_->await_operation(f, deadline.within(milliseconds(50)))) return true;
     }
     return false;
   }
@@ -159,7 +155,7 @@ class Run {
                           setup_.rate > 0 ? fmt::format("{:.6g} operations a second", setup_.rate) : "full speed"));
     NemesisThread nemesis(setup_.nemesis, RunPhase::main, *setup_.journal, scheduler_);
     Rng rng = Rng(setup_.seed).split("arrivals");
-    play(gen::time_limit(in_ns(setup_.time_limit_s).count(),
+    play(gen::time_limit(from_seconds(setup_.time_limit_s).count(),
                          gen::rate(setup_.arrivals, setup_.rate, rng, std::move(setup_.workload->generator))));
     outcome_.main_end_ns = setup_.journal->now_ns();
     phase_ = "healing";
@@ -173,7 +169,7 @@ class Run {
 
   // Each injection heals within deadlines of its own; this is for one that does not keep them.
   void end(NemesisThread& nemesis) {
-    if (nemesis.stop(in_ns(setup_.recovery_s + 60), [&] { report(false); })) return;
+    if (nemesis.stop(from_seconds(setup_.recovery_s + 60), [&] { report(false); })) return;
     outcome_.heal_failure = Error{ErrorCode::timeout, fmt::format("the nemesis did not end within {:.3g} s",
                                                                   setup_.recovery_s + 60)};
   }
@@ -202,7 +198,7 @@ class Run {
 
   void heal() {
     if (setup_.nemesis != nullptr) {
-      if (auto healed = setup_.nemesis->heal_all(in(setup_.recovery_s + 30)); !healed) {
+      if (auto healed = setup_.nemesis->heal_all(Deadline::after_s(setup_.recovery_s + 30)); !healed) {
         outcome_.heal_failure = healed.error();
         log_.error("healing: " + healed.error().message);
       }
@@ -216,12 +212,12 @@ class Run {
     report(true);
     if (plays(RunPhase::recovery)) {
       NemesisThread nemesis(setup_.nemesis, RunPhase::recovery, *setup_.journal, scheduler_);
-      nemesis.await_end(in_ns(setup_.recovery_s), setup_.stop, [&] { report(false); });
+      nemesis.await_end(from_seconds(setup_.recovery_s), setup_.stop, [&] { report(false); });
       end(nemesis);
       heal();
       outcome_.interrupted = setup_.stop.stop_requested();
     }
-    if (auto ready = setup_.target->await_ready(in(setup_.recovery_s)); !ready) {
+    if (auto ready = setup_.target->await_ready(Deadline::after_s(setup_.recovery_s)); !ready) {
       outcome_.recovery_failure = ready.error().during("after healing");
       log_.error(outcome_.recovery_failure->message);
       return;
@@ -236,7 +232,7 @@ class Run {
     log_.info("final phase");
     const bool faulty = plays(RunPhase::final);
     NemesisThread nemesis(faulty ? setup_.nemesis : nullptr, RunPhase::final, *setup_.journal, scheduler_);
-    play(gen::time_limit(in_ns(setup_.final_limit_s).count(), std::move(setup_.workload->final_generator)));
+    play(gen::time_limit(from_seconds(setup_.final_limit_s).count(), std::move(setup_.workload->final_generator)));
     if (!faulty) return;
     end(nemesis);
     heal();
@@ -285,7 +281,7 @@ RunSetup RunSetup::from(const Plan& plan) {
   setup.seed = plan.seed;
   setup.recovery_s = plan.recovery_s;
   setup.workers.workers = plan.concurrency;
-  setup.workers.op_timeout = in_ns(plan.op_timeout_s);
+  setup.workers.op_timeout = from_seconds(plan.op_timeout_s);
   return setup;
 }
 

@@ -19,11 +19,11 @@
 #include <vector>
 
 #include "harness/generator/combinators.h"
-#include "harness/runner/nemesis.h"
-#include "harness/runner/plan.h"
-#include "harness/runner/target.h"
+#include "harness/interfaces/nemesis.h"
+#include "harness/interfaces/plan.h"
+#include "harness/interfaces/target.h"
 #include "harness/runner/worker_pool.h"
-#include "harness/runner/workload.h"
+#include "harness/interfaces/workload.h"
 #include "harness/store/journal.h"
 #include "harness/store/run_log.h"
 

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "harness/runner/scheduler.h"
-#include "harness/runner/target.h"
+#include "harness/interfaces/target.h"
 #include "harness/store/journal.h"
 #include "harness/store/run_log.h"
 

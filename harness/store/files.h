@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 
 namespace ordeal {
 

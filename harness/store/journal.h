@@ -29,7 +29,7 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/runner/operation.h"
+#include "checkers/history/operation.h"
 
 namespace ordeal {
 

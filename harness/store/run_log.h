@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 
 namespace ordeal {
 

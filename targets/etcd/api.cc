@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "targets/etcd/base64.h"
+#include "base/base64.h"
 
 namespace ordeal {
 namespace {

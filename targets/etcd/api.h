@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "checkers/base/value.h"
+#include "base/value.h"
 #include "targets/http/http_session.h"
 
 namespace ordeal {

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/runner/target.h"
+#include "harness/interfaces/target.h"
 #include "targets/etcd/api.h"
 
 namespace ordeal {

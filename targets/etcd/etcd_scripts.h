@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/runner/options.h"
+#include "base/options.h"
 
 namespace ordeal {
 

@@ -311,7 +311,7 @@ Result<void> EtcdTarget::await_member(std::size_t i, Deadline deadline) {
   auto next_look = steady_clock::now() + milliseconds(1'000);
   int missing = 0;  // how many looks in a row found no process
   while (true) {
-    const std::string wrong = unready(i, std::min(deadline, steady_clock::now() + milliseconds(2'000)));
+    const std::string wrong = unready(i, deadline.within(milliseconds(2'000)));
     if (wrong.empty()) return {};
     const auto now = steady_clock::now();
     if (now >= next_look) {
@@ -332,7 +332,7 @@ Result<void> EtcdTarget::await_member(std::size_t i, Deadline deadline) {
 
 Result<std::vector<std::size_t>> EtcdTarget::primaries(Deadline deadline) {
   // Asked all at once, so that members that do not answer cost one second together.
-  const Deadline each = std::min(deadline, steady_clock::now() + milliseconds(1'000));
+  const Deadline each = deadline.within(milliseconds(1'000));
   std::vector<EtcdAnswer<EtcdStatus>> answers(members_.size(), tl::unexpected(EtcdProblem{}));
   {
     std::vector<std::jthread> threads;

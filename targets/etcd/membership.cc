@@ -15,7 +15,7 @@ using std::chrono::steady_clock;
 constexpr auto kEachRequest = milliseconds(3'000);
 constexpr auto kPause = milliseconds(200);
 
-Deadline within(Deadline deadline, milliseconds patience) { return std::min(deadline, steady_clock::now() + patience); }
+Deadline within(Deadline deadline, milliseconds patience) { return deadline.within(patience); }
 
 }  // namespace
 

@@ -97,7 +97,7 @@ Completion EtcdClient::acquire(const Operation&, Deadline deadline) {
   if (!reply->succeeded) {
     lease.reset();
     // Only saves etcd the lease; nothing depends on the outcome.
-    (void)api_.revoke_lease(*granted, std::min(deadline, std::chrono::steady_clock::now() + kCleanUp));
+    (void)api_.revoke_lease(*granted, deadline.within(kCleanUp));
     return Completion::failed("held", "another client holds the lock");
   }
   lease_ = std::move(lease);
@@ -113,7 +113,7 @@ Completion EtcdClient::release(const Operation&, Deadline deadline) {
   const std::int64_t id = lease_->id();
   lease_.reset();
   if (!reply->succeeded) return Completion::failed("lost", "the lease lapsed before the lock was released");
-  (void)api_.revoke_lease(id, std::min(deadline, std::chrono::steady_clock::now() + kCleanUp));
+  (void)api_.revoke_lease(id, deadline.within(kCleanUp));
   return Completion::ok(Value(token_));
 }
 

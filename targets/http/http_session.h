@@ -15,7 +15,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
-#include "harness/runner/operation.h"
+#include "checkers/history/operation.h"
 
 namespace ordeal {
 

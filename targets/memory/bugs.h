@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "harness/generator/rng.h"
+#include "base/rng.h"
 
 namespace ordeal::memory {
 

@@ -14,7 +14,7 @@
 #include <optional>
 #include <vector>
 
-#include "harness/runner/operation.h"
+#include "checkers/history/operation.h"
 #include "targets/memory/bugs.h"
 
 namespace ordeal::memory {

@@ -14,8 +14,6 @@ using std::chrono::duration_cast;
 using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
-nanoseconds in_ns(double seconds) { return duration_cast<nanoseconds>(duration<double>(seconds)); }
-
 // What all clients of one run share.
 struct Memory {
   memory::MemoryStore store;
@@ -56,8 +54,8 @@ class MemoryClient final : public Client {
   // False when the deadline came first.
   bool travel(Deadline deadline) {
     if (memory_->latency_s <= 0) return true;
-    const auto arrival = steady_clock::now() + in_ns(rng_.exponential(memory_->latency_s / 2));
-    std::this_thread::sleep_until(std::min(arrival, deadline));
+    const auto arrival = steady_clock::now() + from_seconds(rng_.exponential(memory_->latency_s / 2));
+    std::this_thread::sleep_until(std::min<Deadline>(arrival, deadline));
     return arrival < deadline;
   }
 
@@ -83,8 +81,8 @@ class MemoryTarget final : public Target {
 Result<std::unique_ptr<Target>> make(Cluster&, const Options& options) {
   memory::MemoryStore::Settings settings;
   settings.faults = {memory::bug_named(options.string("memory.bug")), options.real("memory.bug-probability")};
-  settings.partitions.every = in_ns(options.seconds("memory.partition-every"));
-  settings.partitions.lasting = in_ns(options.seconds("memory.partition-for"));
+  settings.partitions.every = from_seconds(options.seconds("memory.partition-every"));
+  settings.partitions.lasting = from_seconds(options.seconds("memory.partition-for"));
   settings.bank_accounts = options.integer("memory.bank-accounts");
   settings.bank_balance = options.integer("memory.bank-balance");
   auto clock = [start = steady_clock::now()] { return nanoseconds(steady_clock::now() - start); };

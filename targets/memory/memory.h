@@ -3,7 +3,7 @@
 // shows Ordeal at work on any machine, measures the harness itself, and, with its bugs switched on, proves that the
 // checkers find what they should. See store.h for what it can do. Thread-safety: as Target.
 
-#include "harness/runner/target.h"
+#include "harness/interfaces/target.h"
 
 namespace ordeal {
 

@@ -24,7 +24,7 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/runner/operation.h"
+#include "checkers/history/operation.h"
 #include "targets/memory/bugs.h"
 
 namespace ordeal::memory {

@@ -30,7 +30,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "harness/runner/operation.h"
+#include "checkers/history/operation.h"
 #include "targets/memory/bugs.h"
 #include "targets/memory/log_broker.h"
 #include "targets/memory/services.h"

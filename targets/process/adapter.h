@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/runner/operation.h"
+#include "checkers/history/operation.h"
 
 namespace ordeal {
 

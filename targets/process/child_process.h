@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 
 namespace ordeal {
 

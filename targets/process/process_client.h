@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "harness/runner/target.h"
+#include "harness/interfaces/target.h"
 #include "targets/process/adapter.h"
 
 namespace ordeal {

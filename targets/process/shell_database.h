@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "harness/runner/target.h"
+#include "harness/interfaces/target.h"
 
 namespace ordeal {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/runner/target.h"
+#include "harness/interfaces/target.h"
 
 struct redisContext;
 struct redisReply;

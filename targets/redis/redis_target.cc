@@ -134,7 +134,7 @@ Result<void> RedisTarget::await_ready(Deadline deadline) {
   RedisClient client(cluster_.at(0).address(), port(), false);
   const Operation look{"read", Value("ordeal-ready"), Value()};
   while (true) {
-    const Completion seen = client.invoke(look, std::min(deadline, steady_clock::now() + milliseconds(2000)));
+    const Completion seen = client.invoke(look, deadline.within(milliseconds(2000)));
     if (seen.type == EventType::ok) return {};
     if (steady_clock::now() + milliseconds(50) >= deadline) {
       return fail(ErrorCode::target, fmt::format("{}: Redis does not serve: {}; its log says: {}", cluster_.at(0).name(),

@@ -1,7 +1,7 @@
 #pragma once
 // Target redis: one Redis server with its append-only file. Thread-safety: as of Target.
 
-#include "harness/runner/target.h"
+#include "harness/interfaces/target.h"
 
 namespace ordeal {
 

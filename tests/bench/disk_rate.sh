@@ -1,7 +1,7 @@
 #!/bin/bash
 # What the FUSE disk costs: the same work on a plain directory and on the disk over one beside it, in turns, several times.
 #
-#   tests/bench/disk_rate.sh build/release/nemesis/disk/ordeal-disk DIRECTORY [ROUNDS [NAME]]
+#   tests/bench/disk_rate.sh build/release/nemesis/programs/disk/ordeal-disk DIRECTORY [ROUNDS [NAME]]
 #
 # Needs root, python3, redis-server with its tools, PostgreSQL and etcd; works in a mount and a network namespace of its own, below
 # DIRECTORY (on the file system to be measured), and removes what it made. Prints medians, and the median, least and

@@ -24,7 +24,7 @@ bool fuzz_history(std::string_view text, HistoryFormat format) {
     options.tolerate_torn_end = text.back() != '\n';
   }
   const auto read = read_history(text, "fuzz", options);
-  // Several threads, a chunk a line, and transactions apart must give the same (that values are equal, too, is tests/checkers/reader_test.cc's).
+  // Several threads, a chunk a line, and transactions apart must give the same (that values are equal, too, is tests/checkers/history/reader_test.cc's).
   ReadOptions chunked = options;
   chunked.threads = 2;
   chunked.parallel_from = 1;

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "harness/campaign/campaign.h"
-#include "harness/cli/plan_builder.h"
+#include "session/campaign.h"
+#include "session/resolve_plan.h"
 #include "harness/control/known_hosts.h"
 #include "harness/control/server_hello.h"
 #include "harness/control/ssh_config.h"
@@ -19,9 +19,9 @@
 #include "harness/nodes/inventory.h"
 #include "harness/nodes/node_root.h"
 #include "harness/nodes/node_source.h"
-#include "nemesis/ledger.h"
-#include "nemesis/timeline.h"
-#include "nemesis/trigger.h"
+#include "nemesis/engine/ledger.h"
+#include "nemesis/engine/timeline.h"
+#include "nemesis/engine/trigger.h"
 #include "targets/process/words.h"
 #include "tests/fuzz/mutator.h"
 

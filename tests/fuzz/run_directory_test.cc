@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "harness/cli/judge.h"
-#include "harness/cli/plan_builder.h"
+#include "session/judge.h"
+#include "session/resolve_plan.h"
 #include "tests/fuzz/mutator.h"
 #include "tests/support/program.h"
 

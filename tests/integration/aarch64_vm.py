@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The agent's work on processes of an aarch64 machine: of a small virtual one, with a kernel of Debian's.
 
-    aarch64_vm.py --agent build/release/nemesis/aarch64/nemesis/agent/ordeal-agent [--kernel IMAGE --busybox PROGRAM]
+    aarch64_vm.py --agent build/release/nemesis/aarch64/nemesis/programs/agent/ordeal-agent [--kernel IMAGE --busybox PROGRAM]
 
 The disk lies beside the agent, as the build has them; a kernel is named with its package unpacked around it.
 
@@ -216,7 +216,7 @@ def judge(lines):
 def main():
     """Looks for what is needed, and runs the machine."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--agent", default=os.path.join(TOP, "build/release/nemesis/aarch64/nemesis/agent/ordeal-agent"))
+    parser.add_argument("--agent", default=os.path.join(TOP, "build/release/nemesis/aarch64/nemesis/programs/agent/ordeal-agent"))
     parser.add_argument("--kernel", default="")
     parser.add_argument("--busybox", default="")
     arguments = parser.parse_args()

@@ -13,7 +13,7 @@
 #include <sstream>
 #include <thread>
 
-#include "checkers/base/value.h"
+#include "base/value.h"
 #include "tests/support/program.h"
 
 namespace ordeal::testing {

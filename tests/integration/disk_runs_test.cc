@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "checkers/base/value.h"
+#include "base/value.h"
 #include "tests/support/program.h"
 
 namespace ordeal::testing {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "checkers/checker.h"
+#include "checkers/interfaces/checker.h"
 #include "harness/runner/run.h"
 
 namespace ordeal {

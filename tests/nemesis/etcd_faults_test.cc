@@ -5,9 +5,9 @@
 
 #include <thread>
 
-#include "nemesis/lanes.h"
-#include "nemesis/node_state.h"
-#include "nemesis/parallel.h"
+#include "nemesis/engine/lanes.h"
+#include "nemesis/node/node_state.h"
+#include "nemesis/node/parallel.h"
 #include "targets/etcd/etcd_target.h"
 #include "tests/nemesis/fault_fixture.h"
 
@@ -15,7 +15,6 @@ namespace ordeal {
 namespace {
 
 using testing_support::Events;
-using testing_support::in;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
@@ -43,7 +42,7 @@ class EtcdFaultTest : public ::testing::Test {
       const auto up = target_->install(*node).and_then([&] { return target_->start(*node); });
       ASSERT_TRUE(up) << up.error().message;
     }
-    const auto ready = target_->await_ready(in(30));
+    const auto ready = target_->await_ready(Deadline::after_s(30));
     ASSERT_TRUE(ready) << ready.error().message;
   }
 
@@ -59,7 +58,7 @@ class EtcdFaultTest : public ::testing::Test {
     EXPECT_EQ(factory->inapplicable(context()), "");
     auto planned = factory->plan(context(), random);
     EXPECT_TRUE(planned) << planned.error().message;
-    const auto done = (*planned)->prepare(in(10));
+    const auto done = (*planned)->prepare(Deadline::after_s(10));
     EXPECT_TRUE(done) << done.error().message;
     return *std::move(planned);
   }
@@ -70,7 +69,7 @@ class EtcdFaultTest : public ::testing::Test {
   }
   static void ok(const Result<void>& done) { ASSERT_TRUE(done) << done.error().message; }
   std::vector<Member> members(std::size_t asked) {
-    auto list = target_->membership()->members(cluster().at(asked), in(5));
+    auto list = target_->membership()->members(cluster().at(asked), Deadline::after_s(5));
     EXPECT_TRUE(list) << list.error().message;
     return list.value_or(std::vector<Member>());
   }
@@ -88,7 +87,7 @@ class EtcdFaultTest : public ::testing::Test {
   }
   Completion run(std::size_t node, const char* f, Value value = {}) {
     auto client = target_->client(node);
-    return (*client)->invoke({f, Value("k"), std::move(value)}, in(5));
+    return (*client)->invoke({f, Value("k"), std::move(value)}, Deadline::after_s(5));
   }
 
   nodes::NodeSet set_;
@@ -103,27 +102,27 @@ TEST_F(EtcdFaultTest, AMemberLeavesAndComesBackAsANewOne) {
   const std::string before = id_of("n2");
   const auto shrink = prepared("membership");
   EXPECT_THAT(shrink->impairment().down, ElementsAre(1));
-  expect(shrink->confirm(in(0.5)), false, "lists n2 as the member " + before);
-  ok(shrink->inject(in(30)));
-  expect(shrink->confirm(in(10)), true, "4 of 4 nodes, n1, n3, n4 and n5: n2 no longer among the members");
+  expect(shrink->confirm(Deadline::after_s(0.5)), false, "lists n2 as the member " + before);
+  ok(shrink->inject(Deadline::after_s(30)));
+  expect(shrink->confirm(Deadline::after_s(10)), true, "4 of 4 nodes, n1, n3, n4 and n5: n2 no longer among the members");
   EXPECT_EQ(id_of("n2"), "");
   EXPECT_EQ(pid(1), 0);
   const auto start = target_->start(cluster().at(1));
   ASSERT_FALSE(start) << "who is no member is not started by another fault's healing";
   EXPECT_THAT(start.error().message, HasSubstr("not a member"));
-  expect(shrink->confirm_healed(in(0.5)), false, "lists 4 members instead of 5");
+  expect(shrink->confirm_healed(Deadline::after_s(0.5)), false, "lists 4 members instead of 5");
   EXPECT_EQ(run(0, "read").value, Value(7));
-  ok(shrink->heal(in(30)));
-  ok(shrink->heal(in(30)));  // changes nothing
-  expect(shrink->confirm_healed(in(20)), true, "all 5 nodes are members that have joined, n2 with another id");
+  ok(shrink->heal(Deadline::after_s(30)));
+  ok(shrink->heal(Deadline::after_s(30)));  // changes nothing
+  expect(shrink->confirm_healed(Deadline::after_s(20)), true, "all 5 nodes are members that have joined, n2 with another id");
   EXPECT_NE(id_of("n2"), before);
   EXPECT_NE(pid(1), 0);
-  ok(target_->await_node(cluster().at(1), in(20)));
+  ok(target_->await_node(cluster().at(1), Deadline::after_s(20)));
   EXPECT_EQ(run(1, "read").value, Value(7)) << "what it lost it has from the others";
   // A restart finds the data of the new member.
   ok(target_->processes()->kill(cluster().at(1)));
   ok(target_->start(cluster().at(1)));
-  ok(target_->await_node(cluster().at(1), in(20)));
+  ok(target_->await_node(cluster().at(1), Deadline::after_s(20)));
 }
 
 TEST_F(EtcdFaultTest, ReplaceAndGrowLeaveTheirMarkInTheListsOfTheOthers) {
@@ -131,22 +130,22 @@ TEST_F(EtcdFaultTest, ReplaceAndGrowLeaveTheirMarkInTheListsOfTheOthers) {
   set("membership.nodes", "n1");
   const std::string first = id_of("n1");
   const auto replace = prepared("membership");
-  ok(replace->inject(in(30)));
-  expect(replace->confirm(in(20)), true, "n1 in the cluster as new, with another id");
+  ok(replace->inject(Deadline::after_s(30)));
+  expect(replace->confirm(Deadline::after_s(20)), true, "n1 in the cluster as new, with another id");
   const std::string second = id_of("n1");
   EXPECT_NE(second, first);
-  ok(replace->heal(in(30)));
-  expect(replace->confirm_healed(in(20)), true, "all 5 nodes are members");
+  ok(replace->heal(Deadline::after_s(30)));
+  expect(replace->confirm_healed(Deadline::after_s(20)), true, "all 5 nodes are members");
 
   set("membership.mode", "grow");
   set("membership.nodes", "n3");
   const auto grow = prepared("membership");
-  ok(grow->inject(in(30)));
-  expect(grow->confirm(in(10)), true, "n3 announced as new, and not there");
+  ok(grow->inject(Deadline::after_s(30)));
+  expect(grow->confirm(Deadline::after_s(10)), true, "n3 announced as new, and not there");
   EXPECT_EQ(pid(2), 0);
   EXPECT_EQ(run(4, "write", 1).type, EventType::ok) << "four of five are a majority";
-  ok(grow->heal(in(30)));
-  expect(grow->confirm_healed(in(20)), true, "all 5 nodes are members");
+  ok(grow->heal(Deadline::after_s(30)));
+  expect(grow->confirm_healed(Deadline::after_s(20)), true, "all 5 nodes are members");
   EXPECT_EQ(id_of("n1"), second);
 }
 
@@ -171,7 +170,7 @@ TEST_F(EtcdFaultTest, MembershipNeverTakesTheQuorumByItself) {
 TEST_F(EtcdFaultTest, ARollingRestartPassesEveryNodeAndNeverHasTwoDown) {
   set("rolling-restart.order", "leaders-last");
   set("rolling-restart.how", "stop");
-  const auto leader = target_->roles()->primaries(in(3));
+  const auto leader = target_->roles()->primaries(Deadline::after_s(3));
   ASSERT_TRUE(leader && leader->size() == 1);
   std::vector<int> before;
   for (std::size_t i = 0; i < 5; ++i) before.push_back(pid(i));
@@ -179,7 +178,7 @@ TEST_F(EtcdFaultTest, ARollingRestartPassesEveryNodeAndNeverHasTwoDown) {
   EXPECT_EQ(roll->describe().find("order")->items().back(), Value(cluster().at(leader->front()).name()));
   EXPECT_THAT(roll->impairment().rolling, SizeIs(5));
   EXPECT_THAT(roll->impairment().down, IsEmpty());
-  expect(roll->confirm(in(5)), false, "0 of 5 nodes passed");
+  expect(roll->confirm(Deadline::after_s(5)), false, "0 of 5 nodes passed");
   // With one node down at a time, a majority answers throughout.
   std::atomic<bool> over = false;
   int most_down = 0;
@@ -190,16 +189,16 @@ TEST_F(EtcdFaultTest, ARollingRestartPassesEveryNodeAndNeverHasTwoDown) {
       most_down = std::max(most_down, down);
     }
   });
-  ok(roll->inject(in(100)));
+  ok(roll->inject(Deadline::after_s(100)));
   over = true;
   watch.join();
   EXPECT_LE(most_down, 1);
-  const auto seen = roll->confirm(in(5));
+  const auto seen = roll->confirm(Deadline::after_s(5));
   expect(seen, true, "5 of 5 nodes passed one by one");
   EXPECT_THAT(seen->evidence, Not(HasSubstr("not in time")));
   for (std::size_t i = 0; i < 5; ++i) EXPECT_NE(pid(i), before[i]);
-  ok(roll->heal(in(10)));
-  expect(roll->confirm_healed(in(20)), true, ", and serves");
+  ok(roll->heal(Deadline::after_s(10)));
+  expect(roll->confirm_healed(Deadline::after_s(20)), true, ", and serves");
 }
 
 // What a node does by itself when the controller has died: its undo script, as the dead-man's switch runs it.
@@ -208,7 +207,7 @@ TEST_F(EtcdFaultTest, AMemberThatWasRemovedComesBackByItself) {
     const auto scripts = injection.undo();
     EXPECT_THAT(scripts, SizeIs(1));
     const auto index = node_index(cluster(), scripts.front().node);
-    const auto done = run_ok(cluster().at(*index), root_script("(\n" + scripts.front().script + "\n)", in(40)));
+    const auto done = run_ok(cluster().at(*index), root_script("(\n" + scripts.front().script + "\n)", Deadline::after_s(40)));
     EXPECT_TRUE(done) << done.error().message;
   };
   ASSERT_EQ(run(1, "write", 7).type, EventType::ok);
@@ -220,16 +219,16 @@ TEST_F(EtcdFaultTest, AMemberThatWasRemovedComesBackByItself) {
     const auto change = prepared("membership");
     undo(*change);
     EXPECT_EQ(id_of("n2"), before) << "one that is a member is left alone";
-    ok(change->inject(in(30)));
+    ok(change->inject(Deadline::after_s(30)));
     EXPECT_EQ(pid(1), 0);
     undo(*change);
-    expect(change->confirm_healed(in(20)), true, "all 5 nodes are members that have joined, n2 with another id");
+    expect(change->confirm_healed(Deadline::after_s(20)), true, "all 5 nodes are members that have joined, n2 with another id");
     const int process = pid(1);
     undo(*change);
     EXPECT_EQ(pid(1), process) << "nothing is done twice";
-    ok(change->heal(in(30)));  // somebody was before it
+    ok(change->heal(Deadline::after_s(30)));  // somebody was before it
     EXPECT_EQ(pid(1), process);
-    ok(target_->await_node(cluster().at(1), in(20)));
+    ok(target_->await_node(cluster().at(1), Deadline::after_s(20)));
     EXPECT_EQ(run(1, "read").value, Value(7));
   }
 }
@@ -238,7 +237,7 @@ TEST_F(EtcdFaultTest, ANodeInTheMiddleOfARollStartsByItself) {
   const auto undo = [&](const Injection& injection, std::size_t node) {
     for (const Undo& one : injection.undo()) {
       if (one.node != cluster().at(node).name()) continue;
-      const auto done = run_ok(cluster().at(node), root_script("(\n" + one.script + "\n)", in(20)));
+      const auto done = run_ok(cluster().at(node), root_script("(\n" + one.script + "\n)", Deadline::after_s(20)));
       EXPECT_TRUE(done) << done.error().message;
     }
   };
@@ -253,14 +252,14 @@ TEST_F(EtcdFaultTest, ANodeInTheMiddleOfARollStartsByItself) {
 
   // In the version that it was about to get.
   using Version = Target::Versions::Version;
-  const auto version = [&](std::size_t node) { return target_->versions()->running(cluster().at(node), in(5))->version; };
+  const auto version = [&](std::size_t node) { return target_->versions()->running(cluster().at(node), Deadline::after_s(5))->version; };
   set("rolling-upgrade.nodes", "n1,n2");
   const auto upgrade = prepared("rolling-upgrade");
   ok(target_->processes()->kill(cluster().at(0)));
   undo(*upgrade, 0);
   EXPECT_EQ(version(0), Version::first);
-  for (const std::size_t node : {0U, 1U}) ASSERT_TRUE(run_ok(cluster().at(node), root_script("mkdir -p " + fault_folder("test-1"), in(5))));
-  ok(upgrade->inject(in(100)));
+  for (const std::size_t node : {0U, 1U}) ASSERT_TRUE(run_ok(cluster().at(node), root_script("mkdir -p " + fault_folder("test-1"), Deadline::after_s(5))));
+  ok(upgrade->inject(Deadline::after_s(100)));
   ok(target_->processes()->kill(cluster().at(0)));
   undo(*upgrade, 0);
   EXPECT_EQ(version(0), Version::second);
@@ -269,11 +268,11 @@ TEST_F(EtcdFaultTest, ANodeInTheMiddleOfARollStartsByItself) {
   const int running = pid(1);
   undo(*upgrade, 1);
   EXPECT_EQ(pid(1), running);
-  ASSERT_TRUE(run_ok(cluster().at(1), root_script("echo 'kill -KILL " + std::to_string(running) + "; exit 0' >" + fault_folder("test-1") + "/ending.sh", in(5))));
+  ASSERT_TRUE(run_ok(cluster().at(1), root_script("echo 'kill -KILL " + std::to_string(running) + "; exit 0' >" + fault_folder("test-1") + "/ending.sh", Deadline::after_s(5))));
   undo(*upgrade, 1);
   EXPECT_NE(pid(1), running);
   EXPECT_EQ(version(1), Version::second);
-  ok(upgrade->heal(in(100)));
+  ok(upgrade->heal(Deadline::after_s(100)));
   ok(target_->processes()->kill(cluster().at(0)));
   undo(*upgrade, 0);
   EXPECT_EQ(version(0), Version::first);
@@ -287,33 +286,33 @@ TEST_F(EtcdFaultTest, ARollEndsWithTheRun) {
   std::mt19937_64 random(1);
   auto roll = (*find_fault("rolling-restart"))->plan(with_stop, random);
   ASSERT_TRUE(roll);
-  ok((*roll)->prepare(in(10)));
+  ok((*roll)->prepare(Deadline::after_s(10)));
   std::jthread later([&] {
     std::this_thread::sleep_for(std::chrono::seconds(2));
     stop.request_stop();
   });
   const auto began = std::chrono::steady_clock::now();
-  ok((*roll)->inject(in(600)));
+  ok((*roll)->inject(Deadline::after_s(600)));
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
-  expect((*roll)->confirm(in(5)), true, "1 of 5 nodes passed");
+  expect((*roll)->confirm(Deadline::after_s(5)), true, "1 of 5 nodes passed");
 }
 
 TEST_F(EtcdFaultTest, ARollingUpgradeIsProvenByTheCommandLinesAndGoesBack) {
   set("rolling-upgrade.nodes", "n1,n2");
   const auto upgrade = prepared("rolling-upgrade");
   EXPECT_THAT(upgrade->describe().to_json(), HasSubstr(R"("back":true)"));
-  ok(upgrade->inject(in(100)));
-  expect(upgrade->confirm(in(5)), true, "runs the second version: /usr/bin/etcd with --heartbeat-interval=57 --max-txn-ops=99");
+  ok(upgrade->inject(Deadline::after_s(100)));
+  expect(upgrade->confirm(Deadline::after_s(5)), true, "runs the second version: /usr/bin/etcd with --heartbeat-interval=57 --max-txn-ops=99");
   using Version = Target::Versions::Version;
-  EXPECT_EQ(target_->versions()->running(cluster().at(1), in(5))->version, Version::second);
-  EXPECT_EQ(target_->versions()->running(cluster().at(2), in(5))->version, Version::first);
+  EXPECT_EQ(target_->versions()->running(cluster().at(1), Deadline::after_s(5))->version, Version::second);
+  EXPECT_EQ(target_->versions()->running(cluster().at(2), Deadline::after_s(5))->version, Version::first);
   // It stays at its version when something else restarts it.
   ok(target_->processes()->kill(cluster().at(0)));
   ok(target_->start(cluster().at(0)));
-  EXPECT_EQ(target_->versions()->running(cluster().at(0), in(5))->version, Version::second);
-  expect(upgrade->confirm_healed(in(1)), false, "runs the second version");
-  ok(upgrade->heal(in(100)));
-  expect(upgrade->confirm_healed(in(20)), true, "runs the first version: /usr/bin/etcd without --heartbeat-interval=57");
+  EXPECT_EQ(target_->versions()->running(cluster().at(0), Deadline::after_s(5))->version, Version::second);
+  expect(upgrade->confirm_healed(Deadline::after_s(1)), false, "runs the second version");
+  ok(upgrade->heal(Deadline::after_s(100)));
+  expect(upgrade->confirm_healed(Deadline::after_s(20)), true, "runs the first version: /usr/bin/etcd without --heartbeat-interval=57");
 }
 
 TEST_F(EtcdFaultTest, AnUpgradeNeedsASecondVersion) {
@@ -328,7 +327,7 @@ TEST_F(EtcdFaultTest, TriggersFireWhenWhatTheyWaitForHappensAndNotBefore) {
   Events events;
   std::stop_source stop;
   const auto await = [&](const char* text, double seconds) {
-    return await_trigger(*parse_trigger(text), context(), events, in(seconds), stop.get_token());
+    return await_trigger(*parse_trigger(text), context(), events, Deadline::after_s(seconds), stop.get_token());
   };
   const auto quiet_leader = await("leader-change", 2);
   ASSERT_TRUE(quiet_leader);
@@ -338,7 +337,7 @@ TEST_F(EtcdFaultTest, TriggersFireWhenWhatTheyWaitForHappensAndNotBefore) {
   ASSERT_TRUE(quiet_log) << quiet_log.error().message;
   EXPECT_FALSE(*quiet_log) << **quiet_log;
 
-  const auto leader = target_->roles()->primaries(in(3));
+  const auto leader = target_->roles()->primaries(Deadline::after_s(3));
   ASSERT_TRUE(leader && leader->size() == 1);
   const std::string name = cluster().at(leader->front()).name();
   std::jthread killer([&] {
@@ -364,7 +363,7 @@ TEST_F(EtcdFaultTest, AWaitingTriggerEndsWithTheRun) {
       stop.request_stop();
     });
     const auto began = std::chrono::steady_clock::now();
-    const auto seen = await_trigger(*parse_trigger(text), context(), events, in(600), stop.get_token());
+    const auto seen = await_trigger(*parse_trigger(text), context(), events, Deadline::after_s(600), stop.get_token());
     ASSERT_TRUE(seen) << text;
     EXPECT_FALSE(*seen) << text;
     EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5)) << text;

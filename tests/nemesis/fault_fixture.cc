@@ -4,8 +4,8 @@
 
 #include <sstream>
 
-#include "nemesis/node_state.h"
-#include "nemesis/parallel.h"
+#include "nemesis/node/node_state.h"
+#include "nemesis/node/parallel.h"
 
 namespace ordeal::testing_support {
 
@@ -14,7 +14,7 @@ Result<std::unique_ptr<Client>> ProgramTarget::client(std::size_t) {
 }
 
 Result<std::vector<int>> ProgramTarget::pids(Node& node) {
-  auto out = run_ok(node, root_script(program_.find, in(10)));
+  auto out = run_ok(node, root_script(program_.find, Deadline::after_s(10)));
   if (!out) return fail(out.error());
   std::vector<int> found;
   std::istringstream words(*out);
@@ -26,7 +26,7 @@ Result<void> ProgramTarget::start(Node& node) {
   const auto running = pids(node);
   if (!running) return fail(running.error());
   if (!running->empty()) return {};
-  auto done = run_ok(node, root_script(program_.start, in(10)));
+  auto done = run_ok(node, root_script(program_.start, Deadline::after_s(10)));
   if (!done) return fail(done.error());
   return {};
 }
@@ -37,7 +37,7 @@ Result<void> ProgramTarget::signal(Node& node, const std::string& name) {
   // One may end because of another.
   std::string script;
   for (const int pid : *running) script += "kill -" + name + " " + std::to_string(pid) + " 2>/dev/null || [ ! -d /proc/" + std::to_string(pid) + " ] || exit 1\n";
-  auto done = run_ok(node, root_script(script, in(10)));
+  auto done = run_ok(node, root_script(script, Deadline::after_s(10)));
   if (!done) return fail(done.error());
   return {};
 }
@@ -99,7 +99,7 @@ void FaultTest::TearDown() {
 }
 
 std::string FaultTest::on(std::size_t node, const std::string& script) {
-  auto out = run_ok(cluster().at(node), root_script(script, in(10)));
+  auto out = run_ok(cluster().at(node), root_script(script, Deadline::after_s(10)));
   EXPECT_TRUE(out) << out.error().message;
   return out ? *out : "";
 }
@@ -146,7 +146,7 @@ std::vector<std::vector<bool>> FaultTest::links() {
   }
   script += "wait\n";
   std::vector<std::vector<bool>> out(5, std::vector<bool>(5, false));
-  const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, script), in(10));
+  const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, script), Deadline::after_s(10));
   for (std::size_t from = 0; from < 5; ++from) {
     EXPECT_TRUE(seen[from]) << seen[from].error().message;
     std::istringstream answered(seen[from] ? *seen[from] : "");
@@ -173,7 +173,7 @@ std::string FaultTest::left_behind() {
       // Soft limits below the hard ones: nobody else here lowers them.
       "awk '/^Max (open files|address space)/ && $4 != $5 { print FILENAME \": \" $0 }' /proc/[0-9]*/limits 2>/dev/null; exit 0";
   std::string out;
-  const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, look), in(10));
+  const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, look), Deadline::after_s(10));
   for (std::size_t i = 0; i < 5; ++i) {
     if (!seen[i]) out += seen[i].error().message;
     if (seen[i] && !seen[i]->empty()) out += cluster().at(i).name() + ": " + *seen[i];

@@ -10,14 +10,10 @@
 
 #include "harness/nodes/node_source.h"
 #include "nemesis/catalogue.h"
-#include "nemesis/driver.h"
+#include "nemesis/engine/driver.h"
 
 namespace ordeal::testing_support {
 
-inline Deadline in(double seconds) {
-  return std::chrono::steady_clock::now() +
-         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
-}
 
 // The system under test: a program on each node, started by a script and found by a script that prints process ids.
 // The standard one is `sleep`, with an argument by which it is found.

@@ -11,7 +11,6 @@ namespace ordeal {
 namespace {
 
 using ordeal::testing::run_program;
-using testing_support::in;
 using testing_support::RecordingNode;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -23,7 +22,7 @@ const std::vector<NodeNeed> kAll = {NodeNeed::agent,   NodeNeed::packet_filter, 
 class NodeNeedsTest : public testing_support::FaultTest {
  protected:
   std::string missing(const std::vector<NodeNeed>& needs) {
-    auto found = NodeNeeds(cluster()).missing(needs, in(20));
+    auto found = NodeNeeds(cluster()).missing(needs, Deadline::after_s(20));
     EXPECT_TRUE(found) << found.error().message;
     return found ? *found : "";
   }
@@ -86,11 +85,11 @@ TEST(NodeNeeds, NodesAreAskedOnceAndTheirSilenceIsAnError) {
     return CommandOutput{0, "bash is not installed (package bash)\n", ""};
   }));
   NodeNeeds needs(cluster);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(needs.missing({NodeNeed::connect}, in(5)).value(), "n1: bash is not installed (package bash)");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(needs.missing({NodeNeed::connect}, Deadline::after_s(5)).value(), "n1: bash is not installed (package bash)");
   EXPECT_EQ(asked, 1);
-  EXPECT_EQ(needs.missing({}, in(5)).value(), "");
+  EXPECT_EQ(needs.missing({}, Deadline::after_s(5)).value(), "");
   reachable = false;
-  const auto silent = needs.missing({NodeNeed::trace}, in(5));
+  const auto silent = needs.missing({NodeNeed::trace}, Deadline::after_s(5));
   ASSERT_FALSE(silent);
   EXPECT_EQ(silent.error().code, ErrorCode::unreachable);
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/runner/target.h"
+#include "harness/interfaces/target.h"
 
 namespace ordeal::testing_support {
 

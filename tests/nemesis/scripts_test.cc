@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "nemesis/catalogue.h"
-#include "nemesis/cgroup.h"
-#include "nemesis/links.h"
-#include "nemesis/netem.h"
-#include "nemesis/node_state.h"
-#include "nemesis/packet_filter.h"
-#include "nemesis/ports.h"
-#include "nemesis/process_state.h"
+#include "nemesis/node/cgroup.h"
+#include "nemesis/network/links.h"
+#include "nemesis/network/netem.h"
+#include "nemesis/node/node_state.h"
+#include "nemesis/network/packet_filter.h"
+#include "nemesis/network/ports.h"
+#include "nemesis/node/process_state.h"
 
 namespace ordeal {
 namespace {

@@ -6,7 +6,7 @@
 #include <random>
 #include <string>
 
-#include "checkers/checker.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal::testing_support {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "checkers/checker.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal::testing_support {
 

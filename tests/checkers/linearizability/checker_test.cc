@@ -12,11 +12,12 @@
 #include <sstream>
 
 #include "checkers/history/reader.h"
-#include "checkers/linearizability/certificate.h"
-#include "checkers/linearizability/minimise.h"
+#include "checkers/linearizability/proof/certificate.h"
+#include "checkers/linearizability/proof/minimise.h"
 #include "support/history_generator.h"
 #include "support/long_history.h"
 #include "support/oracle.h"
+#include "checkers/linearizability/search/strategies.h"
 
 namespace ordeal {
 namespace {

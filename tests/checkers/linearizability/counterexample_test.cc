@@ -4,12 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "checkers/linearizability/checker.h"
-#include "checkers/linearizability/links.h"
-#include "checkers/linearizability/minimise.h"
-#include "checkers/linearizability/relaxation.h"
+#include "checkers/linearizability/proof/links.h"
+#include "checkers/linearizability/proof/minimise.h"
+#include "checkers/linearizability/search/relaxation.h"
 #include "support/history_generator.h"
 #include "support/long_history.h"
 #include "support/oracle.h"
+#include "checkers/linearizability/search/strategies.h"
 
 namespace ordeal::lin {
 namespace {

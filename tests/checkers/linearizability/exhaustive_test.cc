@@ -6,7 +6,8 @@
 
 #include <cstdlib>
 
-#include "checkers/linearizability/strategy.h"
+#include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/search/strategies.h"
 #include "support/oracle.h"
 
 namespace ordeal::lin {

@@ -5,7 +5,8 @@
 
 #include <cstdlib>
 
-#include "checkers/linearizability/strategy.h"
+#include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/search/strategies.h"
 #include "support/history_generator.h"
 #include "support/oracle.h"
 

@@ -14,8 +14,8 @@
 #include <random>
 #include <set>
 
-#include "checkers/linearizability/operations.h"
-#include "checkers/linearizability/special_cases.h"
+#include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/special/special_cases.h"
 
 namespace ordeal::lin {
 namespace {

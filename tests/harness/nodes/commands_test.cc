@@ -11,7 +11,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "checkers/base/value.h"
+#include "base/value.h"
 #include "tests/harness/nodes/cluster_fixture.h"
 
 namespace ordeal::nodes {

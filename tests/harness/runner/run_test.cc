@@ -324,7 +324,7 @@ TEST_F(RunFixture, TheNemesisRunsBesideTheMainPhaseAndIsHealedBeforeTheFinalOne)
 class Watcher final : public Nemesis {
  public:
   void run(RunPhase phase, std::stop_token stop, NemesisLog& log) override {
-    const auto in = [](int ms) { return steady_clock::now() + milliseconds(ms); };
+    const auto in = [](int ms) { return Deadline::after(milliseconds(ms)); };
     phases.push_back(phase);
     if (phase == RunPhase::recovery) {
       saw_any = log.await_operation("write", in(60)) || log.await_operation("read", in(60));

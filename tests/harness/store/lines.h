@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "checkers/base/value.h"
+#include "base/value.h"
 
 namespace ordeal {
 

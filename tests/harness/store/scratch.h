@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "checkers/base/error.h"
+#include "base/error.h"
 
 namespace ordeal {
 

@@ -8,7 +8,7 @@
 #include <set>
 #include <thread>
 
-#include "harness/generator/rng.h"
+#include "base/rng.h"
 #include "targets/memory/store.h"
 
 namespace ordeal {

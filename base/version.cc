@@ -1,0 +1,7 @@
+#include "base/version.h"
+
+namespace ordeal {
+
+const char* const kVersion = ORDEAL_VERSION;
+
+}  // namespace ordeal

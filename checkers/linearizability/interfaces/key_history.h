@@ -1,0 +1,55 @@
+#pragma once
+// KeyHistory: the operations of one key, in the form that every algorithm of this room works on.
+//
+// Times are places in the history (EventIndex): file order is the order of time, so no two are equal, and operation A
+// precedes B in real time exactly when A.ret < B.inv. Failed operations are gone. Crashed ones have ret == kNever.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "checkers/history/history.h"
+#include "checkers/linearizability/models/model.h"
+
+namespace ordeal::lin {
+
+inline constexpr EventIndex kNever = 0xFFFFFFFFu;
+using CallIndex = std::uint32_t;
+
+struct Call {
+  Operation op;
+  EventIndex inv = 0;     // also names the operation: it is the invocation's place in the history
+  EventIndex ret = kNever;  // when it must have happened at the latest; kNever: it may not have happened at all
+  [[nodiscard]] bool crashed() const { return ret == kNever; }
+};
+
+struct KeyHistory {
+  const History* history = nullptr;
+  const Model* model = nullptr;
+  ValueId key = kNil;        // kNil when there are no keys
+  std::vector<Call> calls;   // by inv
+};
+
+// The events of a key in order of time: invocations of all calls, returns of those that are not crashed.
+struct KeyEvent {
+  CallIndex call;
+  bool is_return;
+};
+[[nodiscard]] std::vector<KeyEvent> events_of(const std::vector<Call>& calls);
+
+// An operation that the model does not understand: the key's verdict cannot be valid.
+struct NotUnderstood {
+  EventIndex invocation = 0;
+  std::string message;
+};
+
+struct Partition {
+  std::vector<KeyHistory> keys;  // in the order of their first operation
+  std::size_t operations = 0;    // of clients, failed ones included
+  std::size_t ok = 0;
+  // Operations that were not understood, by key (index into keys); those are not among the calls.
+  std::vector<std::pair<std::size_t, NotUnderstood>> not_understood;
+};
+[[nodiscard]] Partition partition(const History& history, const Model& model);
+
+}  // namespace ordeal::lin

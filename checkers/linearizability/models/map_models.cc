@@ -1,0 +1,239 @@
+// multi-register: many registers, each op on the key of its event, or a `txn` [["r", k, v], ["w", k, v], …] on several
+// at once. Without txns the keys are independent and each is a cas-register of its own.
+// kv: a map of strings with get, put and append, as Porcupine's test format has it; a missing key reads "".
+
+#include <algorithm>
+
+#include "checkers/linearizability/models/model_base.h"
+#include "checkers/linearizability/models/operations.h"
+
+namespace ordeal::lin {
+namespace {
+
+// State: pairs key, value sorted by key; a key that is not there has the initial value.
+// Operation: txn: a = the list of micro-ops. Others: a = key, b = value read or written (cas: from << 32 | to).
+class MultiRegister final : public ModelBase {
+ public:
+  MultiRegister(const History& history, ValueId initial, bool nil_is_unknown)
+      : ModelBase("multi-register", history,
+                  {{"read", reg::kRead}, {"write", reg::kWrite}, {"cas", reg::kCas}, {"txn", kTxn}}),
+        initial_(initial), nil_is_unknown_(nil_is_unknown) {}
+
+  bool per_key() const override { return false; }
+
+  Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    Operation out;
+    out.code = code_of(op);
+    out.crashed = !is_ok(op);
+    ValueId key = history_.key(op.invocation);
+    if (key == kAbsent) key = kNil;
+    out.a = key;
+    switch (out.code) {
+      case reg::kRead:
+        if (out.crashed) return std::nullopt;
+        out.b = result(op);
+        if (out.b == kNil && nil_is_unknown_) return std::nullopt;
+        return out;
+      case reg::kWrite: out.b = argument(op); return out;
+      case reg::kCas: {
+        const ValueId pair = argument(op);
+        if (values().kind(pair) != Value::Kind::list || values().as_list(pair).size() != 2) {
+          return malformed(op, "[old, new] as the value of a cas");
+        }
+        out.b = static_cast<std::int64_t>(values().as_list(pair)[0]) << 32 | values().as_list(pair)[1];
+        return out;
+      }
+      case kTxn: {
+        out.a = history_.operation_value(op);
+        if (!is_txn(static_cast<ValueId>(out.a))) return malformed(op, "[[\"r\" or \"w\", key, value], …] as the value of a txn");
+        return out;
+      }
+      default: return does_not_know(op);
+    }
+  }
+
+  State initial() const override { return {}; }
+
+  void step(const State& state, const Operation& op, std::vector<State>& successors) const override {
+    State next = state;
+    if (op.code == kTxn) {
+      for (const ValueId micro : values().as_list(static_cast<ValueId>(op.a))) {
+        const auto parts = values().as_list(micro);
+        if (values().as_string(parts[0]) == "w") {
+          put(next, parts[1], parts[2]);
+        } else if (!op.crashed && !(parts[2] == kNil && nil_is_unknown_) && get(next, parts[1]) != parts[2]) {
+          return;
+        }
+      }
+    } else {
+      const auto key = static_cast<ValueId>(op.a);
+      if (op.code == reg::kRead && get(next, key) != op.b) return;
+      if (op.code == reg::kCas && get(next, key) != static_cast<ValueId>(op.b >> 32)) return;
+      if (op.code != reg::kRead) put(next, key, static_cast<ValueId>(op.b & 0xFFFFFFFF));
+    }
+    successors.push_back(std::move(next));
+  }
+
+  unsigned traits(const Operation& op) const override {
+    if (op.code == reg::kRead) return kPure;
+    return op.code == reg::kWrite ? kTotal : 0u;
+  }
+
+  std::string describe(const State& state) const override {
+    std::string out = "{";
+    for (std::size_t i = 0; i < state.size(); i += 2) out += (i == 0 ? "" : ", ") + text(state[i]) + ": " + text(state[i + 1]);
+    return out + "}";
+  }
+  std::string describe(const Operation& op) const override {
+    const std::string key = " of key " + text(op.a);
+    switch (op.code) {
+      case reg::kRead: return "read " + text(op.b) + key;
+      case reg::kWrite: return "write " + text(op.b) + key;
+      case reg::kCas: return "cas from " + text(op.b >> 32) + " to " + text(op.b & 0xFFFFFFFF) + key;
+      default: return "txn " + text(op.a);
+    }
+  }
+
+ private:
+  static constexpr std::uint8_t kTxn = 3;
+
+  bool is_txn(ValueId list) const {
+    if (list == kAbsent || values().kind(list) != Value::Kind::list) return false;
+    const auto micros = values().as_list(list);
+    return std::all_of(micros.begin(), micros.end(), [&](ValueId micro) {
+      if (values().kind(micro) != Value::Kind::list || values().as_list(micro).size() != 3) return false;
+      const ValueId f = values().as_list(micro)[0];
+      return values().kind(f) == Value::Kind::string && (values().as_string(f) == "r" || values().as_string(f) == "w");
+    });
+  }
+  static std::size_t place(const State& state, ValueId key) {
+    std::size_t low = 0, high = state.size() / 2;
+    while (low < high) {
+      const std::size_t middle = (low + high) / 2;
+      if (state[2 * middle] < key) low = middle + 1; else high = middle;
+    }
+    return 2 * low;
+  }
+  ValueId get(const State& state, ValueId key) const {
+    const std::size_t i = place(state, key);
+    return i < state.size() && state[i] == key ? state[i + 1] : initial_;
+  }
+  void put(State& state, ValueId key, ValueId value) const {
+    const std::size_t i = place(state, key);
+    if (i < state.size() && state[i] == key) {
+      state[i + 1] = value;
+    } else {
+      state.insert(state.begin() + static_cast<std::ptrdiff_t>(i), {key, value});
+    }
+    // One state, one spelling: a key with the initial value is left out.
+    if (value == initial_) state.erase(state.begin() + static_cast<std::ptrdiff_t>(i), state.begin() + static_cast<std::ptrdiff_t>(i) + 2);
+  }
+
+  ValueId initial_;
+  bool nil_is_unknown_;
+};
+
+// A state is the string itself: its length in bytes, then four bytes a word.
+class KvModel final : public ModelBase {
+ public:
+  KvModel(const History& history, std::string initial)
+      : ModelBase("kv", history,
+                  {{"get", kGet}, {"put", kPut}, {"append", kAppend}, {"read", kGet}, {"write", kPut}}),
+        initial_(std::move(initial)) {}
+
+  Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    Operation out;
+    out.code = code_of(op);
+    if (out.code == kNoCode) return does_not_know(op);
+    out.crashed = !is_ok(op);
+    if (out.crashed && out.code == kGet) return std::nullopt;
+    const ValueId value = out.code == kGet ? result(op) : argument(op);
+    // Porcupine's format has no missing keys: nil reads as the empty string.
+    if (values().kind(value) != Value::Kind::string && !(out.code == kGet && value == kNil)) {
+      return malformed(op, "a string");
+    }
+    out.a = value;
+    return out;
+  }
+
+  State initial() const override { return pack(initial_); }
+
+  void step(const State& state, const Operation& op, std::vector<State>& successors) const override {
+    const std::string_view value = string_of(op.a);
+    if (op.code == kPut) {
+      successors.push_back(pack(value));
+    } else if (op.code == kAppend) {
+      successors.push_back(pack(unpack(state) + std::string(value)));
+    } else if (state == pack(value)) {
+      successors.push_back(state);
+    }
+  }
+
+  unsigned traits(const Operation& op) const override {
+    if (op.code == kGet) return kPure;
+    if (op.code == kPut) return kTotal | kOverwrites;
+    return string_of(op.a).empty() ? kTotal | kPure : kTotal;
+  }
+
+  std::string describe(const State& state) const override {
+    std::string out;
+    append_json_string(out, unpack(state));
+    return out;
+  }
+  std::string describe(const Operation& op) const override {
+    return (op.code == kGet ? "get " : op.code == kPut ? "put " : "append ") + text(op.a);
+  }
+
+ private:
+  static constexpr std::uint8_t kGet = 0, kPut = 1, kAppend = 2;
+
+  std::string_view string_of(std::int64_t id) const {
+    return id == kNil ? std::string_view() : values().as_string(static_cast<ValueId>(id));
+  }
+  static State pack(std::string_view text) {
+    State out(1 + (text.size() + 3) / 4);
+    out[0] = static_cast<std::uint32_t>(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      out[1 + i / 4] |= static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])) << (8 * (i % 4));
+    }
+    return out;
+  }
+  static std::string unpack(const State& state) {
+    std::string out(state[0], '\0');
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<char>(state[1 + i / 4] >> (8 * (i % 4)) & 0xFF);
+    return out;
+  }
+  std::string initial_;
+};
+
+bool has_clients_function(const History& history, std::string_view name) {
+  const auto f = history.find_function(name);
+  if (!f) return false;
+  for (EventIndex e = 0; e < history.size(); ++e) {
+    if (history.f(e) == *f && history.process(e) >= 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+MadeModel make_multi_register(std::string_view name, const History& history, const CheckOptions& options) {
+  if (!has_clients_function(history, "txn")) return make_register(name, history, options);
+  if (options.initial_unknown) return bad_initial(name, "one value for every key when there are txns", options);
+  ValueId initial = kNil;
+  if (options.initial) {
+    initial = history.values().find(*options.initial);
+    if (initial == kAbsent) initial = kAbsent - 1;
+  }
+  return std::make_unique<MultiRegister>(history, initial, options.nil_reads == NilReads::unknown);
+}
+
+MadeModel make_kv(std::string_view name, const History& history, const CheckOptions& options) {
+  if (options.initial_unknown) return bad_initial(name, "a string", options);
+  if (options.initial && !options.initial->is_nil() && !options.initial->is_string()) {
+    return bad_initial(name, "a string", options);
+  }
+  return std::make_unique<KvModel>(history, options.initial && options.initial->is_string() ? options.initial->string() : "");
+}
+
+}  // namespace ordeal::lin

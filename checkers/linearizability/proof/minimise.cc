@@ -1,0 +1,211 @@
+// Delta debugging (Zeller and Hildebrandt, 2002) with the checker as judge, after two steps that make it fast on long
+// histories: only what was invoked before the failing return matters; and of a register's history mostly only what
+// happened shortly before, together with whatever may explain it (links.h).
+
+#include "checkers/linearizability/proof/minimise.h"
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <optional>
+
+#include "checkers/linearizability/proof/links.h"
+#include "checkers/linearizability/search/relaxation.h"
+#include "checkers/linearizability/search/searches.h"
+#include "checkers/linearizability/search/strategies.h"
+
+namespace ordeal::lin {
+namespace {
+
+// A candidate that takes longer than this is given up.
+constexpr std::chrono::milliseconds kPerCandidate{500};
+// Parts of a register's history larger than this are not looked for; they are made by leaving out instead.
+constexpr std::size_t kMostGrown = 4000;
+
+class Minimiser {
+ public:
+  Minimiser(const KeyHistory& history, Budget& budget)
+      : history_(history), budget_(budget), is_register_(is_one_register(*history.model)), links_(history),
+        crashed_observe_(!is_register_) {}
+
+  // Goes on from the culprits of a special case, ascending, adding nothing. Nothing: they prove nothing by themselves.
+  std::optional<Calls> run_from(const Calls& culprits) {
+    if (!accept(culprits)) return std::nullopt;
+    reduce_all();
+    return kept_;
+  }
+
+  Calls run(const Decision& decision) {
+    for (CallIndex i = 0; i < history_.calls.size(); ++i) {
+      if (history_.calls[i].inv < decision.failed_at) kept_.push_back(i);
+    }
+    links_.drop_unfinished(kept_, decision.failed_at);
+    if (!start_from(decision.culprits) && is_register_ && !start_from_the_end() && !is_invalid(kept_)) {
+      // What crashed cas observe matters.
+      crashed_observe_ = true;
+      (void)start_from_the_end();
+    }
+    reduce_all();
+    return kept_;
+  }
+
+  // Whether the part proves the violation, in either way of taking crashed cas.
+  bool proves(const Calls& part) {
+    for (const bool observe : {false, true}) {
+      if (!observe && !is_register_) continue;
+      crashed_observe_ = observe;
+      if (links_.complete(part, observe) && is_invalid(part)) return true;
+    }
+    return false;
+  }
+
+ private:
+  void reduce_all() {
+    std::size_t before = 0;
+    do {
+      before = kept_.size();
+      reduce(units([&](CallIndex i) { return is_pure(i); }));
+      reduce(units([&](CallIndex i) { return !links_.stays(i); }));
+    } while (kept_.size() < before && !budget_.out_of_time());
+  }
+
+  bool is_pure(CallIndex i) const { return (history_.model->traits(history_.calls[i].op) & kPure) != 0; }
+
+  bool is_invalid(const Calls& calls) {
+    KeyHistory part = part_of(history_, calls);
+    if (!crashed_observe_) {
+      for (Call& call : part.calls) relax({Relaxation::Kind::count_all, 0}, call);
+    }
+    if (find_unexplained(part)) return true;
+    Budget short_time(budget_, std::chrono::steady_clock::now() + kPerCandidate, {});
+    // Candidates are many and small: the searches one after the other, from the narrowest, not all at once.
+    const Strategy* strategy = &strategy_for(part);
+    if (strategy->name() == "race") strategy = find_strategy("bounds");
+    return strategy->decide(part, short_time, false).verdict == Verdict::invalid;
+  }
+
+  // Goes on with `smaller` when it proves the violation too.
+  bool accept(Calls smaller) {
+    if (budget_.out_of_time() || !links_.complete(smaller, crashed_observe_) || !is_invalid(smaller)) return false;
+    kept_ = std::move(smaller);
+    return true;
+  }
+
+  bool start_from(Calls part) {
+    if (part.empty()) return false;
+    std::sort(part.begin(), part.end());
+    part.erase(std::unique(part.begin(), part.end()), part.end());
+    if (accept(part)) return true;
+    if (!is_register_) return false;
+    Calls grown = links_.completed(std::move(part), crashed_observe_, kMostGrown);
+    return !grown.empty() && accept(std::move(grown));
+  }
+
+  bool start_from_the_end() {
+    for (std::size_t want = 8; want < kept_.size() && want < kMostGrown; want *= 4) {
+      if (start_from(Calls(kept_.end() - static_cast<std::ptrdiff_t>(want), kept_.end()))) return true;
+    }
+    return false;
+  }
+
+  // The kept calls that satisfy `wanted`, in groups that go together.
+  template <class Wanted>
+  std::vector<Calls> units(Wanted wanted) const {
+    std::vector<Calls> out;
+    boost::unordered_flat_map<std::int64_t, std::size_t> place;
+    for (const CallIndex i : kept_) {
+      if (!wanted(i)) continue;
+      if (links_.together(i) < 0) {
+        out.push_back({i});
+        continue;
+      }
+      const auto [found, added] = place.try_emplace(links_.together(i), out.size());
+      if (added) out.emplace_back();
+      out[found->second].push_back(i);
+    }
+    return out;
+  }
+
+  // Leaves out units: large chunks first, down to single ones, until none can go.
+  void reduce(std::vector<Calls> units) {
+    for (std::size_t chunk = std::max<std::size_t>(1, units.size() / 2); !units.empty() && !budget_.out_of_time();) {
+      bool any = false;
+      for (std::size_t first = 0; first < units.size();) {
+        const std::size_t last = std::min(units.size(), first + chunk);
+        boost::unordered_flat_set<CallIndex> gone;
+        for (std::size_t u = first; u < last; ++u) gone.insert(units[u].begin(), units[u].end());
+        Calls smaller;
+        for (const CallIndex i : kept_) {
+          if (!gone.contains(i)) smaller.push_back(i);
+        }
+        if (accept(std::move(smaller))) {
+          units.erase(units.begin() + static_cast<std::ptrdiff_t>(first), units.begin() + static_cast<std::ptrdiff_t>(last));
+          any = true;
+        } else {
+          first = last;
+        }
+        if (budget_.out_of_time()) return;
+      }
+      if (chunk == 1 && !any) return;
+      chunk = std::max<std::size_t>(1, chunk / 2);
+    }
+  }
+
+  const KeyHistory& history_;
+  Budget& budget_;
+  bool is_register_;
+  Links links_;
+  bool crashed_observe_;  // false: crashed cas are taken for crashed writes, which may do more
+  Calls kept_;
+};
+
+// Whether parts of the culprits are complete depends on those operations alone that write what a culprit observed. Where
+// they are few, as with unique values, the rest of a long history need not be looked at.
+std::optional<Calls> minimise_culprits(const KeyHistory& history, const Calls& culprits, Budget& budget) {
+  if (!is_one_register(*history.model) || culprits.empty()) return std::nullopt;
+  boost::unordered_flat_set<std::int64_t> observed;
+  boost::unordered_flat_set<CallIndex> named(culprits.begin(), culprits.end());
+  for (const CallIndex i : culprits) {
+    if (reg::observes(history.calls[i].op)) observed.insert(history.calls[i].op.a);
+  }
+  Calls relevant, inner;
+  for (CallIndex i = 0; i < history.calls.size(); ++i) {
+    const Operation& op = history.calls[i].op;
+    const bool culprit = named.contains(i);
+    if (culprit) inner.push_back(static_cast<CallIndex>(relevant.size()));
+    if (culprit || (reg::writes(op) && observed.contains(reg::written(op)))) relevant.push_back(i);
+  }
+  if (relevant.size() > history.calls.size() / 4) return std::nullopt;
+  const KeyHistory part = part_of(history, relevant);
+  auto found = Minimiser(part, budget).run_from(inner);
+  if (!found) return std::nullopt;
+  for (CallIndex& i : *found) i = relevant[i];
+  return found;
+}
+
+}  // namespace
+
+std::chrono::steady_clock::time_point minimising_until(std::chrono::steady_clock::time_point start,
+                                                       std::chrono::milliseconds timeout) {
+  const auto now = std::chrono::steady_clock::now();
+  const std::chrono::steady_clock::time_point least = now + std::chrono::seconds(1), most = now + std::chrono::seconds(10);
+  return timeout.count() > 0 ? std::clamp<std::chrono::steady_clock::time_point>(start + timeout, least, most) : most;
+}
+
+KeyHistory part_of(const KeyHistory& history, const Calls& calls) {
+  KeyHistory part{history.history, history.model, history.key, {}};
+  part.calls.reserve(calls.size());
+  for (const CallIndex i : calls) part.calls.push_back(history.calls[i]);
+  return part;
+}
+
+bool proves_violation(const KeyHistory& history, const Calls& calls, Budget& budget) {
+  return Minimiser(history, budget).proves(calls);
+}
+
+Calls minimise(const KeyHistory& history, const Decision& decision, Budget& budget) {
+  if (auto found = minimise_culprits(history, decision.culprits, budget)) return std::move(*found);
+  return Minimiser(history, budget).run(decision);
+}
+
+}  // namespace ordeal::lin

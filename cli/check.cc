@@ -1,0 +1,303 @@
+// `ordeal check`: judges histories that somebody recorded.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <unistd.h>
+
+#include "base/names.h"
+#include "checkers/catalogue.h"
+#include "checkers/guess.h"
+#include "checkers/model_catalogue.h"
+#include "checkers/history/reader.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+#include "session/resolve_plan.h"
+#include "base/version.h"
+#include "reports/report.h"
+#include "workloads/catalogue.h"
+
+namespace ordeal::cli {
+namespace {
+
+struct Judgement {
+  std::string file;
+  ExitCode code = kUsage;
+  Value document = Value::map();
+};
+
+Result<CheckOptions> check_options(const CheckCommand& command) {
+  CheckOptions options;
+  options.model = command.model;
+  options.consistency = command.consistency;
+  options.algorithm = command.algorithm;
+  if (command.nil_reads == "unknown") {
+    options.nil_reads = NilReads::unknown;
+  } else if (command.nil_reads != "observe") {
+    return fail(unknown_name("--nil-reads", command.nil_reads, {"observe", "unknown"}));
+  }
+  if (command.initial) {
+    if (*command.initial == "unknown") {
+      options.initial_unknown = true;
+    } else {
+      auto value = Value::from_json(*command.initial);
+      if (!value) {
+        return fail(ErrorCode::usage, fmt::format("--initial: a JSON value or the word unknown was expected, found \"{}\": {}",
+                                                  *command.initial, value.error().message));
+      }
+      options.initial = *std::move(value);
+    }
+  }
+  if (!(command.timeout_s >= 0) || command.timeout_s > 1e9) {
+    return fail(ErrorCode::usage, "--timeout: seconds from 0 (none) to 1000000000 were expected");
+  }
+  options.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(command.timeout_s * 1000));
+  if (!command.memory.empty()) {
+    auto size = parse_size(command.memory);
+    if (!size) return fail(size.error().during("--memory"));
+    options.memory_bytes = *size;
+  }
+  options.threads = command.threads;
+  options.certificate = command.certificate;
+  if (!command.version_orders.empty()) options.extra.set("transactional.version-orders", command.version_orders);
+  return options;
+}
+
+Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& command, const History& history) {
+  auto options = check_options(command);
+  if (!options) return fail(options.error());
+  if (!command.workload.empty()) {
+    const auto workload = find_workload(command.workload);
+    if (!workload) return fail(workload.error());
+    Options settings((*workload)->options);
+    for (const auto& text : command.settings) {
+      auto pair = key_value(text);
+      if (!pair) return fail(pair.error());
+      if (auto set = settings.set(pair->first, pair->second, "--set"); !set) return fail(set.error().during("--set"));
+    }
+    auto checkers = (*workload)->checkers(settings);
+    for (auto& one : checkers) {
+      const CheckOptions own = one.options;
+      one.options = *options;
+      if (one.options.model.empty()) one.options.model = own.model;
+      if (one.options.consistency.empty()) one.options.consistency = own.consistency;
+      if (!one.options.initial && !one.options.initial_unknown) one.options.initial = own.initial;
+      for (const auto& [key, value] : own.extra.entries()) one.options.extra.set(key.string(), value);
+    }
+    return checkers;
+  }
+  if (!command.settings.empty()) {
+    return fail(ErrorCode::usage, "--set: options belong to a workload; say --workload too");
+  }
+  if (options->model.empty()) {
+    auto model = guessed_model(history);
+    if (!model) return fail(model.error());
+    options->model = *model;
+    say(fmt::format("taking the history for one of a {} (--model says otherwise)", *model));
+  }
+  auto checker = checker_for(options->model, options->consistency);
+  if (!checker) return fail(checker.error());
+  return std::vector<ConfiguredChecker>{{*checker, *options}};
+}
+
+std::string names_in(const Value* list) {
+  std::vector<std::string> names;
+  if (list != nullptr && list->is_string()) return list->string();
+  if (list != nullptr && list->is_list()) {
+    for (const auto& one : list->items()) {
+      if (one.is_string()) names.push_back(one.string());
+    }
+  }
+  return names.empty() ? std::string() : joined(names);
+}
+
+// What `--consistency strongest` found.
+void print_levels(const Value& details) {
+  if (const std::string names = names_in(details.find("strongest")); !names.empty()) {
+    std::printf("  strongest level that holds: %s\n", names.c_str());
+  }
+  const Value* ruled_out = details.find("ruled_out");
+  if (ruled_out == nullptr) ruled_out = details.find("ruled-out");
+  if (ruled_out != nullptr && ruled_out->is_list()) {
+    for (const auto& one : ruled_out->items()) {
+      const Value* level = one.find("level");
+      const Value* why = one.find("explanation");
+      if (why == nullptr) why = one.find("anomaly");
+      if (level == nullptr || !level->is_string()) continue;
+      std::printf("  ruled out: %s%s\n", level->string().c_str(),
+                  why != nullptr && why->is_string() ? (" (" + why->string() + ")").c_str() : "");
+    }
+  }
+  if (const std::string names = names_in(details.find("undecided")); !names.empty()) std::printf("  undecided: %s\n", names.c_str());
+}
+
+void print_result(const CheckResult& result, const History& history) {
+  std::string head = fmt::format("{}  {} {} {}", banner(result.verdict, STDOUT_FILENO), result.checker, result.model,
+                                 result.consistency);
+  head += fmt::format(": {} operations", result.operations);
+  if (result.keys > 1) head += fmt::format(", {} keys", result.keys);
+  head += fmt::format(", {:.3f} s", result.seconds);
+  if (!result.algorithm.empty()) head += fmt::format(" ({})", result.algorithm);
+  std::puts(head.c_str());
+  if (!result.reason.empty()) std::printf("  %s\n", result.reason.c_str());
+  print_levels(result.details);
+  static constexpr std::size_t kShown = 10;
+  for (std::size_t i = 0; i < result.anomalies.size() && i < kShown; ++i) {
+    const Anomaly& anomaly = result.anomalies[i];
+    std::printf("  %s%s: %s\n", coloured(anomaly.type, Colour::bold, STDOUT_FILENO).c_str(),
+                anomaly.key ? fmt::format(" (key {})", anomaly.key->to_json()).c_str() : "", anomaly.explanation.c_str());
+    for (std::size_t s = 0; s < anomaly.sentences.size(); ++s) {
+      std::printf("    %zu. %s\n", s + 1, anomaly.sentences[s].c_str());
+    }
+  }
+  if (result.anomalies.size() > kShown) std::printf("  … and %zu more anomalies\n", result.anomalies.size() - kShown);
+  for (const auto& [key, order] : result.certificate) {
+    if (!key.is_nil()) std::printf("  key %s:\n", key.to_json().c_str());
+    for (const EventIndex e : order) {
+      std::printf("    %lld  %s\n", static_cast<long long>(history.index(e)),
+                  history.describe({e, history.partner(e)}).c_str());
+    }
+  }
+}
+
+Result<void> write_report(const CheckCommand& command, const std::string& file, const History& history,
+                          std::vector<CheckResult> results, Verdict verdict, const std::string& reason) {
+  ReportInput input;
+  input.history = &history;
+  input.results = std::move(results);
+  input.verdict = verdict;
+  input.reason = reason;
+  input.title = file;
+  input.command = fmt::format("ordeal check {}", file);
+  if (!command.model.empty()) input.command += " --model " + command.model;
+  if (!command.workload.empty()) input.command += " --workload " + command.workload;
+  if (!command.consistency.empty()) input.command += " --consistency " + command.consistency;
+  input.environment = Value::map();
+  input.environment.set("ordeal", kVersion);
+  return write_html_report(input, command.report, "");
+}
+
+// That no verdict was reached for lack of time or memory.
+Judgement inconclusive(const CheckCommand& command, const std::string& file, const std::string& reason, double seconds) {
+  CheckResult result;
+  result.checker = command.workload.empty() ? "check" : command.workload;
+  result.model = command.model;
+  result.consistency = command.consistency;
+  result.reason = reason;
+  result.seconds = seconds;
+  const History nothing;
+  if (!command.json) print_result(result, nothing);
+  return {file, exit_code(Verdict::unknown), to_value(result, nothing)};
+}
+
+Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
+  // Time and memory count from here: reading the file is part of the check.
+  const auto given = check_options(command);
+  if (!given) return fail(given.error());
+  const Limits limits(given->timeout, given->memory_bytes);
+  ReadOptions read;
+  read.limits = limits;
+  auto format = find_history_format(command.format);
+  if (!format) return fail(format.error());
+  read.format = *format;
+  read.independent = command.independent;
+  read.threads = command.threads;
+  const auto transactional = [](std::string_view model) { return model == "list-append" || model == "rw-register"; };
+  read.transactions = command.workload.empty() && (command.model.empty() || transactional(command.model));
+  auto found = read_history_file(file, read);
+  if (found && found->transactions_apart && command.model.empty()) {
+    const auto model = guessed_model(found->history);
+    if (!model || !transactional(*model)) {
+      read.transactions = false;
+      found = read_history_file(file, read);
+    }
+  }
+  if (!found && found.error().code == ErrorCode::cancelled) return inconclusive(command, file, found.error().message, seconds());
+  // Whatever the reason, it is input that cannot be read.
+  if (!found) return fail(ErrorCode::input, found.error().message);
+  for (const auto& note : found->notes) say(fmt::format("{}: {}", file, note));
+  const History& history = found->history;
+  if (const std::string why = limits.exceeded(); !why.empty()) return inconclusive(command, file, why + " while " + file + " was being read", seconds());
+  auto checkers = chosen_checkers(command, history);
+  if (!checkers) return fail(checkers.error().during(file));
+
+  Judgement out;
+  out.file = file;
+  Verdict verdict = Verdict::valid;
+  std::string reason;
+  std::vector<CheckResult> results;
+  for (auto& one : *checkers) {
+    if (one.options.timeout.count() > 0) one.options.timeout = limits.time_left();
+    if (one.options.memory_bytes > 0) one.options.memory_bytes = std::max<std::size_t>(1, limits.room());
+    CheckResult result = one.checker->check(history, one.options);
+    if (result.verdict == Verdict::unknown && reason.empty()) reason = result.reason;
+    verdict = merged(verdict, result.verdict);
+    if (!command.json) print_result(result, history);
+    results.push_back(std::move(result));
+  }
+  out.code = exit_code(verdict);
+  out.document = to_value(results.front(), history);
+  out.document.set("verdict", name(verdict));
+  if (results.size() > 1) {
+    Value all = Value::list();
+    Value anomalies = Value::list();
+    for (const auto& result : results) {
+      Value one = to_value(result, history);
+      for (const auto& anomaly : one.find("anomalies")->items()) anomalies.items().push_back(anomaly);
+      all.items().push_back(std::move(one));
+    }
+    out.document.set("anomalies", std::move(anomalies));
+    out.document.set("checkers", std::move(all));
+    if (!reason.empty()) out.document.set("reason", reason);
+  }
+  out.document.set("seconds", seconds());
+  if (!command.report.empty()) {
+    if (auto done = write_report(command, file, history, std::move(results), verdict, reason); !done) {
+      return fail(done.error().during("--report"));
+    }
+    say(fmt::format("report: {}", command.report));
+  }
+  return out;
+}
+
+}  // namespace
+
+int check(const CheckCommand& command) {
+  if (!command.report.empty() && command.files.size() > 1) {
+    complain({ErrorCode::usage, "--report writes one file, so give one history"});
+    return kUsage;
+  }
+  std::vector<ExitCode> codes;
+  Value documents = Value::list();
+  for (const auto& file : command.files) {
+    if (!command.json && command.files.size() > 1) std::printf("%s: ", file.c_str());
+    auto judged = judge(command, file);
+    Value document = Value::map();
+    if (command.files.size() > 1) document.set("file", file);
+    if (!judged) {
+      if (!command.json && command.files.size() > 1) std::puts("");
+      complain(judged.error());
+      codes.push_back(exit_code(judged.error()));
+      document.set("verdict", "unknown");
+      document.set("error", judged.error().message);
+      document.set("reason", judged.error().message);
+    } else {
+      codes.push_back(judged->code);
+      for (const auto& [key, value] : judged->document.entries()) document.set(key, value);
+    }
+    documents.items().push_back(std::move(document));
+    std::fflush(stdout);
+  }
+  if (command.json) {
+    std::printf("%s\n", (command.files.size() > 1 ? documents : documents.items().front()).to_json().c_str());
+  }
+  return worst(codes);
+}
+
+}  // namespace ordeal::cli

@@ -1,0 +1,102 @@
+// `ordeal heal`: undoes whatever faults a ledger, or the nodes themselves, say are still in force.
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+#include "harness/nodes/node_source.h"
+#include "nemesis/engine/ledger.h"
+
+namespace ordeal::cli {
+namespace {
+
+constexpr auto kDeadline = std::chrono::seconds(60);
+
+Result<HealReport> heal_run(const std::string& run) {
+  const std::string path = std::filesystem::is_directory(run) ? run + "/ledger.jsonl" : run;
+  if (std::filesystem::is_directory(run) && !std::filesystem::exists(path)) {
+    if (std::filesystem::exists(run + "/plan.json")) return HealReport{};  // a run without faults
+    return fail(ErrorCode::usage, fmt::format("{} is no run's directory: it has neither ledger.jsonl nor plan.json", run));
+  }
+  auto ledger = read_ledger(path);
+  if (!ledger) {
+    Error error = ledger.error();
+    if (error.code == ErrorCode::not_found || error.code == ErrorCode::io) error.code = ErrorCode::usage;
+    return fail(error);
+  }
+  if (ledger->torn > 0) {
+    say(fmt::format("{}: skipped {} that cannot be read; whoever writes it and is killed leaves one", path,
+                    ledger->torn == 1 ? "a line" : fmt::format("{} lines", ledger->torn)));
+  }
+  if (ledger->open.empty()) return HealReport{};
+  // They die with their controller, and everything in force on them with them.
+  if (nodes::are_made_for_run(ledger->nodes)) {
+    HealReport report;
+    for (const auto& entry : ledger->open) {
+      for (const auto& undo : entry.undo) {
+        report.steps.push_back({entry.id, undo.node, true, "the node was made for the run and is gone, and the fault with it"});
+      }
+    }
+    return report;
+  }
+  auto opened = nodes::open_nodes(ledger->nodes);
+  if (!opened) return fail(opened.error().during("--nodes " + ledger->nodes));
+  return heal_ledger(path, opened->cluster, std::chrono::steady_clock::now() + kDeadline);
+}
+
+Result<HealReport> heal_specified(const std::string& specification) {
+  auto opened = nodes::open_nodes(specification);
+  if (!opened) return fail(opened.error().during("--nodes " + specification));
+  return heal_nodes(opened->cluster, std::chrono::steady_clock::now() + kDeadline);
+}
+
+}  // namespace
+
+int heal(const HealCommand& command) {
+  if (!command.run.empty() && !command.nodes.empty()) {
+    complain({ErrorCode::usage, "give a run's directory or --nodes, not both"});
+    return kUsage;
+  }
+  if (nodes::are_made_for_run(command.nodes)) {
+    complain({ErrorCode::usage, fmt::format("--nodes {} would bring up new nodes: those of a run vanish with it, and all that was "
+                                            "done to them. For a cluster of `ordeal nodes up` give ssh:FILE with its inventory "
+                                            "(ordeal nodes status)", command.nodes)});
+    return kUsage;
+  }
+  auto report = command.nodes.empty() ? heal_run(command.run.empty() ? "store/latest" : command.run)
+                                      : heal_specified(command.nodes);
+  if (!report) {
+    complain(report.error());
+    return exit_code(report.error());
+  }
+  if (command.json) {
+    Value out = Value::map();
+    out.set("healed", report->healed());
+    Value steps = Value::list();
+    for (const auto& step : report->steps) {
+      Value one = Value::map();
+      one.set("id", step.id);
+      one.set("node", step.node);
+      one.set("done", step.done);
+      one.set("message", step.message);
+      steps.items().push_back(std::move(one));
+    }
+    out.set("steps", std::move(steps));
+    std::printf("%s\n", out.to_json().c_str());
+  } else if (report->steps.empty()) {
+    std::puts("nothing to heal: no fault is in force");
+  } else {
+    for (const auto& step : report->steps) {
+      std::printf("%-7s %s on %s: %s\n", step.done ? "healed" : "FAILED", step.id.c_str(), step.node.c_str(),
+                  step.message.c_str());
+    }
+  }
+  return report->healed() ? kValid : kRunFailed;
+}
+
+}  // namespace ordeal::cli

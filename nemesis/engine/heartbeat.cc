@@ -1,0 +1,51 @@
+#include "nemesis/engine/heartbeat.h"
+
+#include "nemesis/node/node_state.h"
+#include "nemesis/node/parallel.h"
+
+namespace ordeal {
+namespace {
+
+constexpr auto kBeatEvery = std::chrono::milliseconds(500);
+constexpr auto kBeatTimeout = std::chrono::seconds(2);
+
+}  // namespace
+
+Heartbeat::Heartbeat(Cluster& cluster, std::string run) : cluster_(cluster), run_(std::move(run)) {}
+
+Heartbeat::~Heartbeat() {
+  for (auto& [node, thread] : threads_) thread.request_stop();
+  threads_.clear();
+}
+
+void Heartbeat::hold(const std::vector<std::size_t>& nodes) {
+  const std::lock_guard lock(mutex_);
+  for (const std::size_t node : nodes) {
+    ++held_[node];
+    if (!threads_.contains(node)) {
+      threads_.emplace(node, std::jthread([this, node](const std::stop_token& stop) { beat(node, stop); }));
+    }
+  }
+  changed_.notify_all();
+}
+
+void Heartbeat::release(const std::vector<std::size_t>& nodes) {
+  const std::lock_guard lock(mutex_);
+  for (const std::size_t node : nodes) --held_[node];
+}
+
+void Heartbeat::beat(std::size_t node, const std::stop_token& stop) {
+  for (std::uint64_t count = 1; !stop.stop_requested(); ++count) {
+    {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait(lock, stop, [&] { return held_[node] > 0; })) return;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    // A beat that does not arrive needs no handling here: the node heals itself, and the driver finds that out.
+    (void)cluster_.at(node).run(root_script(beat_script(run_, count), now + kBeatTimeout));
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, stop, now + kBeatEvery, [] { return false; });
+  }
+}
+
+}  // namespace ordeal

@@ -1,0 +1,43 @@
+#pragma once
+// Heartbeat: tells the nodes on which faults are in force that the controller is alive, twice a second, so that their
+// watchdogs (node_state.h) keep still. When the controller dies, the beats stop, and nothing has to be done for it.
+//
+// One thread per node on which a fault ever was in force, so that a slow node delays no other node's beat; each uses one
+// connection of its node. Thread-safety: hold() and release() from any thread.
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "harness/interfaces/target.h"
+
+namespace ordeal {
+
+class Heartbeat {
+ public:
+  // Borrows the cluster. `run` is the first half of the faults' ids.
+  Heartbeat(Cluster& cluster, std::string run);
+  // Ends the threads; blocks for as long as a beat under way takes, at most its time-out of two seconds.
+  ~Heartbeat();
+  Heartbeat(const Heartbeat&) = delete;
+  Heartbeat& operator=(const Heartbeat&) = delete;
+
+  // One more fault, or one less, is in force on each of the nodes (indices).
+  void hold(const std::vector<std::size_t>& nodes);
+  void release(const std::vector<std::size_t>& nodes);
+
+ private:
+  void beat(std::size_t node, const std::stop_token& stop);
+
+  Cluster& cluster_;
+  const std::string run_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<std::size_t, int> held_;              // guarded by mutex_
+  std::map<std::size_t, std::jthread> threads_;  // guarded by mutex_
+};
+
+}  // namespace ordeal

@@ -1,0 +1,250 @@
+#include "nemesis/engine/ledger.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <thread>
+#include <tuple>
+
+#include "nemesis/node/node_state.h"
+#include "nemesis/node/parallel.h"
+
+namespace ordeal {
+namespace {
+
+Error io_error(const std::string& path, const char* doing) {
+  return Error{ErrorCode::io, path + ": " + doing + ": " + std::strerror(errno)};
+}
+
+// A new file is only there after a power loss when its folder was synced, too.
+void sync_folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  (void)::fsync(fd);  // some file systems refuse to sync folders; the entry itself is synced strictly
+  (void)::close(fd);
+}
+
+std::string text(const Value& map, const char* key) {
+  const Value* found = map.find(key);
+  return found != nullptr && found->is_string() ? found->string() : std::string();
+}
+
+LedgerEntry entry_of(const Value& line) {
+  LedgerEntry out;
+  out.id = text(line, "id");
+  out.fault = text(line, "fault");
+  if (const Value* description = line.find("description")) out.description = *description;
+  const Value* undo = line.find("undo");
+  if (undo == nullptr || !undo->is_list()) return out;
+  for (const Value& one : undo->items()) out.undo.push_back(Undo{text(one, "node"), text(one, "script")});
+  return out;
+}
+
+// Runs one script until it succeeds or time is up: a node may just be coming back.
+HealStep undo_on(Node& node, const std::string& id, const std::string& script, Deadline deadline) {
+  HealStep step{id, node.name(), false, ""};
+  while (true) {
+    auto done = run_ok(node, root_script(script, deadline.within(std::chrono::seconds(10))));
+    if (done) {
+      step.done = true;
+      step.message = done->find("undone") != std::string::npos ? "undone" : "nothing was in force";
+      return step;
+    }
+    step.message = done.error().message;
+    if (std::chrono::steady_clock::now() + std::chrono::seconds(1) >= deadline) return step;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+}
+
+}  // namespace
+
+Ledger::~Ledger() {
+  if (file_ >= 0) (void)::close(file_);
+}
+
+Result<void> Ledger::open(const std::string& path, std::string_view run, std::string_view nodes,
+                          const Cluster& cluster) {
+  ORDEAL_CHECK(file_ < 0, "a ledger is opened once");
+  path_ = path;
+  file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (file_ < 0) return fail(io_error(path, "opening the ledger"));
+  sync_folder_of(path);
+  struct stat info {};
+  if (::fstat(file_, &info) != 0) return fail(io_error(path, "reading the ledger's size"));
+  char last = '\n';
+  if (info.st_size > 0 && ::pread(file_, &last, 1, info.st_size - 1) != 1) {
+    return fail(io_error(path, "reading the ledger's end"));
+  }
+  // What follows a torn line must begin on a line of its own.
+  if (last != '\n' && ::write(file_, "\n", 1) != 1) return fail(io_error(path, "mending the ledger's end"));
+  if (run.empty()) return {};
+  Value addresses = Value::map();
+  for (const auto& node : cluster.nodes) addresses.set(node->name(), node->address());
+  Value header = Value::map();
+  header.set("entry", "run");
+  header.set("version", 1);
+  header.set("run", run);
+  header.set("nodes", nodes);
+  header.set("addresses", std::move(addresses));
+  return append(header);
+}
+
+Result<void> Ledger::opened(std::string_view id, std::string_view fault, const Value& description,
+                            const std::vector<Undo>& undo) {
+  Value scripts = Value::list();
+  for (const Undo& one : undo) {
+    Value script = Value::map();
+    script.set("node", one.node);
+    script.set("script", one.script);
+    scripts.items().push_back(std::move(script));
+  }
+  Value entry = Value::map();
+  entry.set("entry", "open");
+  entry.set("id", id);
+  entry.set("fault", fault);
+  entry.set("description", description);
+  entry.set("undo", std::move(scripts));
+  return append(entry);
+}
+
+Result<void> Ledger::closed(std::string_view id, std::string_view by) {
+  Value entry = Value::map();
+  entry.set("entry", "close");
+  entry.set("id", id);
+  entry.set("by", by);
+  return append(entry);
+}
+
+Result<void> Ledger::append(const Value& entry) {
+  const std::string line = entry.to_json() + "\n";
+  const std::lock_guard lock(mutex_);
+  ORDEAL_CHECK(file_ >= 0, "the ledger is not open");
+  std::size_t done = 0;
+  while (done < line.size()) {
+    const ssize_t n = ::write(file_, line.data() + done, line.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return fail(io_error(path_, "writing the ledger"));
+    done += static_cast<std::size_t>(n);
+  }
+  if (::fdatasync(file_) != 0) return fail(io_error(path_, "syncing the ledger"));
+  return {};
+}
+
+Result<LedgerContents> read_ledger(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    return fail(ErrorCode::not_found, path + ": " + std::strerror(errno) + "; no fault was ever announced there");
+  LedgerContents out;
+  std::string line;
+  bool headed = false;
+  static constexpr std::string_view kBeginning = "{\"entry\":\"run\"";
+  bool begun = false;
+  std::size_t lines = 0;
+  while (std::getline(in, line)) {
+    if (line.empty()) continue;
+    ++lines;
+    const auto value = Value::from_json(line);
+    if (!value || !value->is_map()) {
+      ++out.torn;
+      // What a controller leaves that is killed while it writes the first line.
+      begun = in.eof() && line.starts_with(kBeginning.substr(0, line.size()));
+      continue;
+    }
+    const std::string entry = text(*value, "entry");
+    const std::string id = text(*value, "id");
+    if (entry == "run") {
+      headed = true;
+      out.run = text(*value, "run");
+      out.nodes = text(*value, "nodes");
+    } else if (entry == "open") {
+      out.open.push_back(entry_of(*value));
+      ++out.entries;
+    } else if (entry == "close") {
+      std::erase_if(out.open, [&](const LedgerEntry& one) { return one.id == id; });
+    }
+  }
+  if (in.bad()) return fail(io_error(path, "reading the ledger"));
+  if (!headed && lines > (begun ? 1U : 0U)) {
+    return fail(ErrorCode::input, path + ": no line of kind \"run\"; this is not a ledger of Ordeal's");
+  }
+  return out;
+}
+
+bool HealReport::healed() const {
+  return std::all_of(steps.begin(), steps.end(), [](const HealStep& step) { return step.done; });
+}
+
+Result<HealReport> heal_ledger(const std::string& path, Cluster& cluster, Deadline deadline) {
+  auto contents = read_ledger(path);
+  if (!contents) return fail(contents.error());
+  HealReport report;
+  std::vector<std::size_t> nodes;
+  for (const LedgerEntry& entry : contents->open) {
+    for (const Undo& undo : entry.undo) {
+      const auto node = node_index(cluster, undo.node);
+      if (!node) {
+        report.steps.push_back({entry.id, undo.node, false, node.error().message});
+      } else if (std::find(nodes.begin(), nodes.end(), *node) == nodes.end()) {
+        nodes.push_back(*node);
+      }
+    }
+  }
+  std::mutex mutex;
+  (void)on_each(nodes, [&](std::size_t node) {
+    for (auto entry = contents->open.rbegin(); entry != contents->open.rend(); ++entry) {
+      for (const Undo& undo : entry->undo) {
+        if (undo.node != cluster.at(node).name()) continue;
+        HealStep step = undo_on(cluster.at(node), entry->id, undo.script, deadline);
+        const std::lock_guard lock(mutex);
+        report.steps.push_back(std::move(step));
+      }
+    }
+    return Result<std::string>(std::string());
+  });
+  std::sort(report.steps.begin(), report.steps.end(),
+            [](const HealStep& a, const HealStep& b) { return std::tie(a.id, a.node) < std::tie(b.id, b.node); });
+  Ledger ledger;
+  if (!contents->open.empty()) {
+    if (auto opened = ledger.open(path, "", "", cluster); !opened) return fail(opened.error());
+  }
+  for (const LedgerEntry& entry : contents->open) {
+    const bool all = std::all_of(report.steps.begin(), report.steps.end(),
+                                 [&](const HealStep& step) { return step.id != entry.id || step.done; });
+    if (!all) continue;
+    if (auto closed = ledger.closed(entry.id, "heal"); !closed) return fail(closed.error());
+  }
+  return report;
+}
+
+HealReport heal_nodes(Cluster& cluster, Deadline deadline) {
+  std::vector<std::size_t> nodes(cluster.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i] = i;
+  const std::vector<std::string> scripts(nodes.size(), undo_everything_script());
+  const auto results = run_scripts(cluster, nodes, scripts, deadline);
+  HealReport report;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const std::string& name = cluster.at(i).name();
+    if (!results[i]) {
+      report.steps.push_back({"", name, false, results[i].error().message});
+      continue;
+    }
+    std::istringstream lines(*results[i]);
+    std::string what;
+    std::string id;
+    while (lines >> what >> id) {
+      const bool done = what == "undone";
+      report.steps.push_back({id, name, done, done ? "undone" : "its undo script failed"});
+    }
+  }
+  return report;
+}
+
+}  // namespace ordeal
