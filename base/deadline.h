@@ -1,7 +1,7 @@
 #pragma once
 // Deadline: the moment by which a wait must be over. Passed down through every blocking call, so that a chain of waits
-// (resolve, connect, authenticate, run) shares one budget. It is a point of the monotonic clock, and goes wherever one is
-// asked for. Thread-safety: a value type.
+// (resolve, connect, authenticate, run) shares one budget. It is a point of the monotonic clock, and goes wherever one
+// is asked for. Thread-safety: a value type.
 
 #include <algorithm>
 #include <chrono>

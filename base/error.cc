@@ -7,21 +7,36 @@ namespace ordeal {
 
 std::string_view name(ErrorCode code) {
   switch (code) {
-    case ErrorCode::usage: return "usage";
-    case ErrorCode::input: return "input";
-    case ErrorCode::not_found: return "not_found";
-    case ErrorCode::permission: return "permission";
-    case ErrorCode::unreachable: return "unreachable";
-    case ErrorCode::timeout: return "timeout";
-    case ErrorCode::host_key: return "host_key";
-    case ErrorCode::auth: return "auth";
-    case ErrorCode::disconnected: return "disconnected";
-    case ErrorCode::io: return "io";
-    case ErrorCode::remote: return "remote";
-    case ErrorCode::target: return "target";
-    case ErrorCode::unsupported: return "unsupported";
-    case ErrorCode::cancelled: return "cancelled";
-    case ErrorCode::internal: return "internal";
+    case ErrorCode::usage:
+      return "usage";
+    case ErrorCode::input:
+      return "input";
+    case ErrorCode::not_found:
+      return "not_found";
+    case ErrorCode::permission:
+      return "permission";
+    case ErrorCode::unreachable:
+      return "unreachable";
+    case ErrorCode::timeout:
+      return "timeout";
+    case ErrorCode::host_key:
+      return "host_key";
+    case ErrorCode::auth:
+      return "auth";
+    case ErrorCode::disconnected:
+      return "disconnected";
+    case ErrorCode::io:
+      return "io";
+    case ErrorCode::remote:
+      return "remote";
+    case ErrorCode::target:
+      return "target";
+    case ErrorCode::unsupported:
+      return "unsupported";
+    case ErrorCode::cancelled:
+      return "cancelled";
+    case ErrorCode::internal:
+      return "internal";
   }
   return "internal";
 }

@@ -57,8 +57,8 @@ namespace internal {
 }
 
 // Aborts with the condition, the place and the message when `condition` is false; on in every build.
-#define ORDEAL_CHECK(condition, message)                                                    \
-  do {                                                                                      \
+#define ORDEAL_CHECK(condition, message)                                                           \
+  do {                                                                                             \
     if (!(condition)) ::ordeal::internal::check_failed(#condition, __FILE__, __LINE__, (message)); \
   } while (false)
 

@@ -66,9 +66,15 @@ void append_json_string(std::string& out, std::string_view text) {
       ++i;
     } else if (static_cast<unsigned char>(c) < 0x20) {
       switch (c) {
-        case '\n': out += "\\n"; break;
-        case '\t': out += "\\t"; break;
-        case '\r': out += "\\r"; break;
+        case '\n':
+          out += "\\n";
+          break;
+        case '\t':
+          out += "\\t";
+          break;
+        case '\r':
+          out += "\\r";
+          break;
         default:
           out += "\\u00";
           out += kHex[static_cast<unsigned char>(c) >> 4];
@@ -191,14 +197,31 @@ bool JsonScanner::escape() {
   if (at_ >= text_.size()) return complain("the string is not closed");
   const char c = text_[at_++];
   switch (c) {
-    case '"': case '\\': case '/': buffer_ += c; return true;
-    case 'b': buffer_ += '\b'; return true;
-    case 'f': buffer_ += '\f'; return true;
-    case 'n': buffer_ += '\n'; return true;
-    case 'r': buffer_ += '\r'; return true;
-    case 't': buffer_ += '\t'; return true;
-    case 'u': break;
-    default: --at_; return complain("unknown escape " + shown(c) + " in a string");
+    case '"':
+    case '\\':
+    case '/':
+      buffer_ += c;
+      return true;
+    case 'b':
+      buffer_ += '\b';
+      return true;
+    case 'f':
+      buffer_ += '\f';
+      return true;
+    case 'n':
+      buffer_ += '\n';
+      return true;
+    case 'r':
+      buffer_ += '\r';
+      return true;
+    case 't':
+      buffer_ += '\t';
+      return true;
+    case 'u':
+      break;
+    default:
+      --at_;
+      return complain("unknown escape " + shown(c) + " in a string");
   }
   std::uint32_t code = 0;
   if (!hex4(code)) return false;
@@ -315,9 +338,15 @@ bool JsonScanner::value(Value& out) {
   const char c = peek();
   if (at_ == text_.size()) return complain("a JSON value was expected, found the end");
   switch (c) {
-    case 'n': out = Value(); return literal("null");
-    case 't': out = Value(true); return literal("true");
-    case 'f': out = Value(false); return literal("false");
+    case 'n':
+      out = Value();
+      return literal("null");
+    case 't':
+      out = Value(true);
+      return literal("true");
+    case 'f':
+      out = Value(false);
+      return literal("false");
     case '"': {
       std::string_view text;
       if (!string(text)) return false;
@@ -344,7 +373,8 @@ bool JsonScanner::value(Value& out) {
       out = Value(std::move(entries));
       return ok();
     }
-    default: break;
+    default:
+      break;
   }
   if (c == '-' || (c >= '0' && c <= '9')) return number(out);
   return complain("a JSON value was expected, found " + shown(c));

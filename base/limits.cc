@@ -35,7 +35,10 @@ std::size_t most_free_memory() {
 }
 
 Limits::Limits(std::chrono::milliseconds timeout, std::size_t memory_bytes, std::stop_token stop)
-    : limited_(true), timeout_(timeout), ceiling_(own_memory() + (memory_bytes > 0 ? memory_bytes : most_free_memory())), stop_(std::move(stop)) {
+    : limited_(true),
+      timeout_(timeout),
+      ceiling_(own_memory() + (memory_bytes > 0 ? memory_bytes : most_free_memory())),
+      stop_(std::move(stop)) {
   if (timeout.count() > 0) deadline_ = std::chrono::steady_clock::now() + timeout;
 }
 
@@ -55,7 +58,8 @@ void Limits::need(std::size_t bytes) const {
   check();
   if (!limited_) return;
   if (const std::size_t left = room(); bytes > left) {
-    throw OutOfLimits("the memory limit was reached (about " + std::to_string((bytes >> 20) + 1) + " MiB are needed, " + std::to_string(left >> 20) + " MiB are left)");
+    throw OutOfLimits("the memory limit was reached (about " + std::to_string((bytes >> 20) + 1) + " MiB are needed, " +
+                      std::to_string(left >> 20) + " MiB are left)");
   }
 }
 
@@ -68,7 +72,8 @@ std::size_t Limits::room() const {
 std::chrono::milliseconds Limits::time_left() const {
   using std::chrono::milliseconds;
   if (timeout_.count() == 0) return milliseconds(0);
-  return std::max(milliseconds(1), std::chrono::duration_cast<milliseconds>(deadline_ - std::chrono::steady_clock::now()));
+  return std::max(milliseconds(1),
+                  std::chrono::duration_cast<milliseconds>(deadline_ - std::chrono::steady_clock::now()));
 }
 
 }  // namespace ordeal

@@ -1,10 +1,10 @@
 #pragma once
 // Limits: until when, and with how much memory, a long computation may go on.
 //
-// Memory is what this process holds beyond what it held when the limits were made: pages of its own, as the kernel counts them,
-// not those of mapped files. A phase asks check() every few thousand steps, and need() before it takes a large array; both
-// throw OutOfLimits, which whoever made the limits catches and turns into `unknown` with the reason. Thread-safety: const
-// methods from any thread.
+// Memory is what this process holds beyond what it held when the limits were made: pages of its own, as the kernel
+// counts them, not those of mapped files. A phase asks check() every few thousand steps, and need() before it takes a
+// large array; both throw OutOfLimits, which whoever made the limits catches and turns into `unknown` with the reason.
+// Thread-safety: const methods from any thread.
 
 #include <chrono>
 #include <cstddef>

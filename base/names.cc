@@ -34,7 +34,8 @@ std::string nearest(std::string_view wanted, const std::vector<std::string>& nam
   std::size_t best_distance = wanted.size() / 3 + 2;
   for (const auto& candidate : names) {
     // The distance is at least the difference of the lengths.
-    if (std::max(wanted.size(), candidate.size()) - std::min(wanted.size(), candidate.size()) >= best_distance) continue;
+    if (std::max(wanted.size(), candidate.size()) - std::min(wanted.size(), candidate.size()) >= best_distance)
+      continue;
     if (const std::size_t d = edit_distance(wanted, candidate); d < best_distance) {
       best_distance = d;
       best = candidate;

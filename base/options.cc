@@ -18,11 +18,16 @@ std::optional<double> parse_number(std::string_view text) {
 
 std::string_view type_name(OptionSpec::Type type) {
   switch (type) {
-    case OptionSpec::Type::boolean: return "true or false";
-    case OptionSpec::Type::integer: return "a whole number";
-    case OptionSpec::Type::real: return "a number";
-    case OptionSpec::Type::string: return "a text";
-    case OptionSpec::Type::duration: return "a duration such as 500ms, 5s or 2m";
+    case OptionSpec::Type::boolean:
+      return "true or false";
+    case OptionSpec::Type::integer:
+      return "a whole number";
+    case OptionSpec::Type::real:
+      return "a number";
+    case OptionSpec::Type::string:
+      return "a text";
+    case OptionSpec::Type::duration:
+      return "a duration such as 500ms, 5s or 2m";
   }
   return "a value";
 }
@@ -44,7 +49,8 @@ Result<Value> parse(const OptionSpec& spec, std::string_view text) {
       for (const auto& choice : spec.choices) {
         if (choice == text) return Value(text);
       }
-      return fail(ErrorCode::usage, fmt::format("option {}: \"{}\" is none of {}", spec.key, text, joined(spec.choices)));
+      return fail(ErrorCode::usage,
+                  fmt::format("option {}: \"{}\" is none of {}", spec.key, text, joined(spec.choices)));
     }
     case OptionSpec::Type::integer: {
       std::int64_t i = 0;
@@ -70,10 +76,11 @@ Result<Value> parse(const OptionSpec& spec, std::string_view text) {
     }
   }
   if ((spec.least && number < *spec.least) || (spec.most && number > *spec.most)) {
-    return fail(ErrorCode::usage,
-                fmt::format("option {}: {} is out of range; it must be {}{}", spec.key, text,
-                            spec.least ? fmt::format("at least {}", *spec.least) : std::string(),
-                            spec.most ? fmt::format("{}at most {}", spec.least ? " and " : "", *spec.most) : std::string()));
+    return fail(
+        ErrorCode::usage,
+        fmt::format("option {}: {} is out of range; it must be {}{}", spec.key, text,
+                    spec.least ? fmt::format("at least {}", *spec.least) : std::string(),
+                    spec.most ? fmt::format("{}at most {}", spec.least ? " and " : "", *spec.most) : std::string()));
   }
   return value;
 }
@@ -100,7 +107,8 @@ Result<double> parse_duration(std::string_view text) {
   }
   const auto number = parse_number(digits);
   if (!number || !(*number >= 0) || *number > 1e12) {
-    return fail(ErrorCode::usage, fmt::format("a duration such as 500ms, 5s, 2m or 1h was expected, found \"{}\"", text));
+    return fail(ErrorCode::usage,
+                fmt::format("a duration such as 500ms, 5s, 2m or 1h was expected, found \"{}\"", text));
   }
   return *number * unit;
 }

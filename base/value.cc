@@ -90,11 +90,16 @@ bool operator==(const Value& a, const Value& b) {
 bool operator<(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return a.kind() < b.kind();
   switch (a.kind()) {
-    case Value::Kind::nil: return false;
-    case Value::Kind::boolean: return !a.boolean() && b.boolean();
-    case Value::Kind::integer: return a.integer() < b.integer();
-    case Value::Kind::real: return a.real() < b.real();
-    case Value::Kind::string: return a.string() < b.string();
+    case Value::Kind::nil:
+      return false;
+    case Value::Kind::boolean:
+      return !a.boolean() && b.boolean();
+    case Value::Kind::integer:
+      return a.integer() < b.integer();
+    case Value::Kind::real:
+      return a.real() < b.real();
+    case Value::Kind::string:
+      return a.string() < b.string();
     case Value::Kind::list:
       return std::lexicographical_compare(a.items().begin(), a.items().end(), b.items().begin(), b.items().end());
     case Value::Kind::map: {
@@ -118,8 +123,12 @@ std::string Value::to_json() const {
 
 void Value::append_json(std::string& out) const {
   switch (kind()) {
-    case Kind::nil: out += "null"; return;
-    case Kind::boolean: out += std::get<bool>(data_) ? "true" : "false"; return;
+    case Kind::nil:
+      out += "null";
+      return;
+    case Kind::boolean:
+      out += std::get<bool>(data_) ? "true" : "false";
+      return;
     case Kind::integer: {
       char buffer[24];
       const auto end = std::to_chars(buffer, buffer + sizeof buffer, std::get<std::int64_t>(data_)).ptr;
@@ -140,7 +149,9 @@ void Value::append_json(std::string& out) const {
       if (text.find_first_of(".eE") == std::string_view::npos) out += ".0";
       return;
     }
-    case Kind::string: append_json_string(out, std::get<std::string>(data_)); return;
+    case Kind::string:
+      append_json_string(out, std::get<std::string>(data_));
+      return;
     case Kind::list: {
       out += '[';
       bool first = true;

@@ -3,13 +3,13 @@
 #include <vector>
 
 #include "base/names.h"
-#include "checkers/linearizability/checker.h"
 #include "checkers/consistency/sequential.h"
+#include "checkers/linearizability/checker.h"
 #include "checkers/run/log_pattern.h"
 #include "checkers/run/recovery.h"
 #include "checkers/run/stats.h"
-#include "checkers/transactions/checker.h"
 #include "checkers/run/unhandled_errors.h"
+#include "checkers/transactions/checker.h"
 #include "checkers/workload/workload_checkers.h"
 
 namespace ordeal {

@@ -26,7 +26,9 @@ class Looks {
   const std::set<std::string>& functions() const { return fs_; }
   bool has(const char* f) const { return fs_.contains(f); }
   bool within(std::initializer_list<const char*> allowed) const {
-    return std::all_of(fs_.begin(), fs_.end(), [&](const std::string& f) { return std::find(allowed.begin(), allowed.end(), f) != allowed.end(); });
+    return std::all_of(fs_.begin(), fs_.end(), [&](const std::string& f) {
+      return std::find(allowed.begin(), allowed.end(), f) != allowed.end();
+    });
   }
   bool any_micro(const char* f) const { return micros_.contains(f); }
   // All ok reads returned values of this kind; nil ones say nothing.
@@ -55,7 +57,8 @@ class Looks {
       tuples_ = tuples_ || (parts.size() == 2 && parts[1] == kNil && history_.key(e) == kAbsent);
     } else if (history_.type(e) == EventType::ok && kind != Kind::nil) {
       read_kinds_.insert(kind);
-      if (list && !values_.as_list(value).empty()) rows_ = rows_ || values_.member(values_.as_list(value)[0], "sts") != kAbsent;
+      if (list && !values_.as_list(value).empty())
+        rows_ = rows_ || values_.member(values_.as_list(value)[0], "sts") != kAbsent;
     }
   }
   void micro_operations(std::span<const ValueId> parts) {
@@ -77,8 +80,11 @@ class Looks {
 
 std::string guess(const Looks& looks) {
   const bool r = looks.any_micro("r"), w = looks.any_micro("w"), append = looks.any_micro("append");
-  if (looks.has("txn") && looks.within({"txn"}) && append != w && !looks.any_micro("send") && !looks.any_micro("poll")) return append ? "list-append" : "rw-register";
-  if (looks.within({"send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions"}) && (looks.any_micro("send") || looks.any_micro("poll"))) return "kafka";
+  if (looks.has("txn") && looks.within({"txn"}) && append != w && !looks.any_micro("send") && !looks.any_micro("poll"))
+    return append ? "list-append" : "rw-register";
+  if (looks.within({"send", "poll", "txn", "assign", "subscribe", "crash", "debug-topic-partitions"}) &&
+      (looks.any_micro("send") || looks.any_micro("poll")))
+    return "kafka";
   if (looks.within({"read", "write"}) && looks.has("read") && r && w) return "long-fork";
   if (looks.has("transfer") && looks.within({"transfer", "read"})) return "bank";
   if (looks.has("insert") && looks.within({"insert"})) return "g2";
@@ -94,7 +100,8 @@ std::string guess(const Looks& looks) {
     if (!looks.reads(Kind::list)) return "register";
     return looks.writes_lists() || looks.reads_ask() ? "" : "causal-reverse";
   }
-  if ((looks.has("cas") || looks.has("write")) && looks.within({"read", "write", "cas"}) && !looks.tuples()) return "cas-register";
+  if ((looks.has("cas") || looks.has("write")) && looks.within({"read", "write", "cas"}) && !looks.tuples())
+    return "cas-register";
   if (looks.has("get") && looks.within({"get", "put", "append"})) return "kv";
   if (looks.has("drain") && looks.within({"enqueue", "dequeue", "drain"})) return "total-queue";
   if (looks.has("enqueue") && looks.within({"enqueue", "dequeue"})) return "queue";
@@ -107,7 +114,9 @@ Result<std::string> guessed_model(const History& history) {
   const Looks looks(history);
   if (std::string model = guess(looks); !model.empty()) return model;
   const std::vector<std::string> names(looks.functions().begin(), looks.functions().end());
-  std::string problem = "say what the operations mean with --model or --workload (ordeal list models); the history has " + (names.empty() ? std::string("no client operation") : joined(names));
+  std::string problem =
+      "say what the operations mean with --model or --workload (ordeal list models); the history has " +
+      (names.empty() ? std::string("no client operation") : joined(names));
   if (looks.tuples()) problem += ", and its values look like tuples [key value], which want --independent";
   return fail(ErrorCode::usage, std::move(problem));
 }

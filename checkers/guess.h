@@ -8,8 +8,8 @@
 
 namespace ordeal {
 
-// The model (a name of model_catalogue()) that the functions and values of the clients' operations leave no doubt about.
-// Errors: usage, saying what was found, when they do.
+// The model (a name of model_catalogue()) that the functions and values of the clients' operations leave no doubt
+// about. Errors: usage, saying what was found, when they do.
 [[nodiscard]] Result<std::string> guessed_model(const History& history);
 
 }  // namespace ordeal

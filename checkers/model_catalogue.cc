@@ -33,7 +33,8 @@ std::vector<ModelEntry> all_models() {
   out.push_back({"rw-register", "transactions that read and write registers", transactional_levels()});
   for (const WorkloadChecker& one : workload_checkers()) {
     // Some workloads' checkers judge a weaker level of a model that is there already.
-    const auto same = std::find_if(out.begin(), out.end(), [&](const ModelEntry& model) { return model.name == one.name; });
+    const auto same =
+        std::find_if(out.begin(), out.end(), [&](const ModelEntry& model) { return model.name == one.name; });
     if (same == out.end()) {
       out.push_back({one.name, one.help, one.levels});
     } else {
@@ -54,7 +55,8 @@ std::vector<AnomalyEntry> all_anomalies() {
       {"WriteCOInitRead", "a read returned the initial value although a write to its key comes before it causally"},
       {"WriteCORead", "a read returned a value that, as it must have known, was overwritten"},
       {"CyclicCF", "the reads of different processes agree on no order of the writes"},
-      {"WriteHBInitRead", "a read returned the initial value although, from what its process saw, a write comes before it"},
+      {"WriteHBInitRead",
+       "a read returned the initial value although, from what its process saw, a write comes before it"},
       {"CyclicHB", "one process' reads fit no order of the writes that it knows causally"},
       {"nonpram", "one process' reads fit no order of all writes that keeps the order of each process"},
       {"stale-own-write", "a process did not see what it had written itself, or something newer"},
@@ -71,7 +73,8 @@ std::vector<AnomalyEntry> all_anomalies() {
   for (auto& [name, help] : transactional_anomalies()) out.push_back({name, help});
   for (const WorkloadChecker& one : workload_checkers()) {
     for (const auto& [name, help] : one.anomalies) {
-      const bool known = std::any_of(out.begin(), out.end(), [&](const AnomalyEntry& entry) { return entry.name == name; });
+      const bool known =
+          std::any_of(out.begin(), out.end(), [&](const AnomalyEntry& entry) { return entry.name == name; });
       if (!known) out.push_back({name, help});
     }
   }
@@ -88,7 +91,8 @@ const std::vector<ModelEntry>& model_catalogue() {
 Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::string_view consistency) {
   if (is_transactional(model)) {
     const auto known = transactional_levels();
-    if (consistency.empty() || std::find(known.begin(), known.end(), consistency) != known.end()) return transactional_checker();
+    if (consistency.empty() || std::find(known.begin(), known.end(), consistency) != known.end())
+      return transactional_checker();
     return fail(unknown_name("consistency level", consistency, known));
   }
   if (const WorkloadChecker* own = find_workload_checker(model)) {
@@ -104,7 +108,8 @@ Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::
   if (consistency.empty() || consistency == "linearizable") return linearizable_checker();
   if (consistency == "sequential") return sequential_checker();
   std::vector<std::string> known = levels_of(model);
-  if (const WorkloadChecker* own = find_workload_checker(model)) known.insert(known.end(), own->levels.begin(), own->levels.end());
+  if (const WorkloadChecker* own = find_workload_checker(model))
+    known.insert(known.end(), own->levels.begin(), own->levels.end());
   const std::string_view listed = consistency.starts_with("k-atomic-") ? "k-atomic-N" : consistency;
   if (std::find(known.begin(), known.end(), listed) != known.end()) {
     if (auto checker = weak_checker(consistency)) return checker;

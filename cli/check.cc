@@ -2,23 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
-#include <unistd.h>
 
 #include "base/names.h"
+#include "base/version.h"
 #include "checkers/catalogue.h"
 #include "checkers/guess.h"
-#include "checkers/model_catalogue.h"
 #include "checkers/history/reader.h"
+#include "checkers/model_catalogue.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
-#include "session/resolve_plan.h"
-#include "base/version.h"
 #include "reports/report.h"
+#include "session/resolve_plan.h"
 #include "workloads/catalogue.h"
 
 namespace ordeal::cli {
@@ -46,8 +46,9 @@ Result<CheckOptions> check_options(const CheckCommand& command) {
     } else {
       auto value = Value::from_json(*command.initial);
       if (!value) {
-        return fail(ErrorCode::usage, fmt::format("--initial: a JSON value or the word unknown was expected, found \"{}\": {}",
-                                                  *command.initial, value.error().message));
+        return fail(ErrorCode::usage,
+                    fmt::format("--initial: a JSON value or the word unknown was expected, found \"{}\": {}",
+                                *command.initial, value.error().message));
       }
       options.initial = *std::move(value);
     }
@@ -132,7 +133,8 @@ void print_levels(const Value& details) {
                   why != nullptr && why->is_string() ? (" (" + why->string() + ")").c_str() : "");
     }
   }
-  if (const std::string names = names_in(details.find("undecided")); !names.empty()) std::printf("  undecided: %s\n", names.c_str());
+  if (const std::string names = names_in(details.find("undecided")); !names.empty())
+    std::printf("  undecided: %s\n", names.c_str());
 }
 
 void print_result(const CheckResult& result, const History& history) {
@@ -149,7 +151,8 @@ void print_result(const CheckResult& result, const History& history) {
   for (std::size_t i = 0; i < result.anomalies.size() && i < kShown; ++i) {
     const Anomaly& anomaly = result.anomalies[i];
     std::printf("  %s%s: %s\n", coloured(anomaly.type, Colour::bold, STDOUT_FILENO).c_str(),
-                anomaly.key ? fmt::format(" (key {})", anomaly.key->to_json()).c_str() : "", anomaly.explanation.c_str());
+                anomaly.key ? fmt::format(" (key {})", anomaly.key->to_json()).c_str() : "",
+                anomaly.explanation.c_str());
     for (std::size_t s = 0; s < anomaly.sentences.size(); ++s) {
       std::printf("    %zu. %s\n", s + 1, anomaly.sentences[s].c_str());
     }
@@ -182,7 +185,8 @@ Result<void> write_report(const CheckCommand& command, const std::string& file, 
 }
 
 // That no verdict was reached for lack of time or memory.
-Judgement inconclusive(const CheckCommand& command, const std::string& file, const std::string& reason, double seconds) {
+Judgement inconclusive(const CheckCommand& command, const std::string& file, const std::string& reason,
+                       double seconds) {
   CheckResult result;
   result.checker = command.workload.empty() ? "check" : command.workload;
   result.model = command.model;
@@ -218,12 +222,14 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
       found = read_history_file(file, read);
     }
   }
-  if (!found && found.error().code == ErrorCode::cancelled) return inconclusive(command, file, found.error().message, seconds());
+  if (!found && found.error().code == ErrorCode::cancelled)
+    return inconclusive(command, file, found.error().message, seconds());
   // Whatever the reason, it is input that cannot be read.
   if (!found) return fail(ErrorCode::input, found.error().message);
   for (const auto& note : found->notes) say(fmt::format("{}: {}", file, note));
   const History& history = found->history;
-  if (const std::string why = limits.exceeded(); !why.empty()) return inconclusive(command, file, why + " while " + file + " was being read", seconds());
+  if (const std::string why = limits.exceeded(); !why.empty())
+    return inconclusive(command, file, why + " while " + file + " was being read", seconds());
   auto checkers = chosen_checkers(command, history);
   if (!checkers) return fail(checkers.error().during(file));
 

@@ -18,7 +18,7 @@ struct CheckCommand {
   bool independent = false;
   std::optional<std::string> initial;  // JSON, or the bare word unknown
   std::string nil_reads = "observe";
-  std::string version_orders;         // what orders the versions of rw-register, by names and commas
+  std::string version_orders;  // what orders the versions of rw-register, by names and commas
   std::string algorithm = "auto";
   double timeout_s = 600;
   std::string memory;  // "4G"; empty: three quarters of what is free
@@ -36,7 +36,7 @@ struct RunCommand {
   std::optional<std::string> op_timeout, nemesis_interval, nemesis_duration, recovery;
   std::vector<std::string> settings;  // KEY=VALUE
   bool json = false;
-  bool dry_run = false;     // print the plan and stop
+  bool dry_run = false;  // print the plan and stop
 };
 int run(const RunCommand& command);
 

@@ -28,21 +28,35 @@ std::string coloured(std::string_view text, Colour colour, int fd) {
   if (!is_terminal(fd) || (no_colour != nullptr && *no_colour != '\0')) return std::string(text);
   const char* code = "0";
   switch (colour) {
-    case Colour::none: return std::string(text);
-    case Colour::red: code = "1;31"; break;
-    case Colour::green: code = "1;32"; break;
-    case Colour::yellow: code = "1;33"; break;
-    case Colour::bold: code = "1"; break;
-    case Colour::dim: code = "2"; break;
+    case Colour::none:
+      return std::string(text);
+    case Colour::red:
+      code = "1;31";
+      break;
+    case Colour::green:
+      code = "1;32";
+      break;
+    case Colour::yellow:
+      code = "1;33";
+      break;
+    case Colour::bold:
+      code = "1";
+      break;
+    case Colour::dim:
+      code = "2";
+      break;
   }
   return "\033[" + std::string(code) + "m" + std::string(text) + "\033[0m";
 }
 
 std::string banner(Verdict verdict, int fd) {
   switch (verdict) {
-    case Verdict::valid: return coloured("VALID", Colour::green, fd);
-    case Verdict::invalid: return coloured("ANOMALY", Colour::red, fd);
-    case Verdict::unknown: return coloured("UNKNOWN", Colour::yellow, fd);
+    case Verdict::valid:
+      return coloured("VALID", Colour::green, fd);
+    case Verdict::invalid:
+      return coloured("ANOMALY", Colour::red, fd);
+    case Verdict::unknown:
+      return coloured("UNKNOWN", Colour::yellow, fd);
   }
   return "UNKNOWN";
 }

@@ -66,7 +66,8 @@ bool file_contains(const char* path, std::string_view word) {
   return false;
 }
 
-void program(std::vector<Finding>& findings, const char* name, const char* package, const char* purpose, State without) {
+void program(std::vector<Finding>& findings, const char* name, const char* package, const char* purpose,
+             State without) {
   if (on_path(name)) {
     findings.push_back({name, State::good, "installed", ""});
   } else {
@@ -95,29 +96,33 @@ std::vector<Finding> examine() {
                       root ? "" : "local nodes need root: run with sudo, or use hosts of your own (--nodes ssh:FILE)"});
   if (root) {
     const bool can = can_unshare();
-    findings.push_back({"namespaces", can ? State::good : State::bad, can ? "network, mount, pid, uts and ipc" : "refused",
+    findings.push_back({"namespaces", can ? State::good : State::bad,
+                        can ? "network, mount, pid, uts and ipc" : "refused",
                         can ? "" : "this container or kernel forbids unshare(2); give it CAP_SYS_ADMIN"});
   }
   const bool overlay = file_contains("/proc/filesystems", "overlay");
   findings.push_back({"overlay file system", overlay ? State::good : State::warning, overlay ? "yes" : "not registered",
                       overlay ? "" : "modprobe overlay; local nodes need it"});
   const bool fuse = access("/dev/fuse", R_OK | W_OK) == 0;
-  findings.push_back({"FUSE", fuse ? State::good : State::warning, fuse ? "yes" : "no /dev/fuse",
-                      fuse ? "" : "modprobe fuse; faults of disks on local nodes need it (power-loss, disk, disk-full)"});
+  findings.push_back(
+      {"FUSE", fuse ? State::good : State::warning, fuse ? "yes" : "no /dev/fuse",
+       fuse ? "" : "modprobe fuse; faults of disks on local nodes need it (power-loss, disk, disk-full)"});
   program(findings, "ip", "iproute2", "local nodes", State::bad);
   program(findings, "sshd", "openssh-server", "local nodes", State::bad);
   program(findings, "ssh", "openssh-client", "ordeal nodes ssh", State::warning);
   program(findings, "iptables", "iptables", "the partition fault on local nodes", State::bad);
   program(findings, "etcd", "etcd-server", "target etcd on local nodes (or --set etcd.binary=FILE)", State::warning);
   program(findings, "redis-server", "redis-server", "target redis on local nodes", State::warning);
-  findings.push_back({"docker", State::good, on_path("docker") ? "installed" : "not installed; only --nodes docker:N needs it", ""});
+  findings.push_back(
+      {"docker", State::good, on_path("docker") ? "installed" : "not installed; only --nodes docker:N needs it", ""});
   findings.push_back({"kinds of nodes", State::good,
-                      fmt::format("the faults' agent is for {}, their disk for {}", program_machines(NodeProgram::agent),
-                                  program_machines(NodeProgram::disk)),
+                      fmt::format("the faults' agent is for {}, their disk for {}",
+                                  program_machines(NodeProgram::agent), program_machines(NodeProgram::disk)),
                       ""});
-  findings.push_back({"RSA keys over SSH", State::warning, "not usable",
-                      "libssh2 1.10 signs RSA only with SHA-1, which OpenSSH 8.8 and newer refuse: use ed25519 or ecdsa keys, "
-                      "for yourself (ssh-keygen -t ed25519) and for the hosts (ssh-keygen -A)"});
+  findings.push_back(
+      {"RSA keys over SSH", State::warning, "not usable",
+       "libssh2 1.10 signs RSA only with SHA-1, which OpenSSH 8.8 and newer refuse: use ed25519 or ecdsa keys, "
+       "for yourself (ssh-keygen -t ed25519) and for the hosts (ssh-keygen -A)"});
   return findings;
 }
 
@@ -137,8 +142,9 @@ int doctor(const DoctorCommand& command) {
     one.set("advice", finding.advice);
     out.items().push_back(std::move(one));
     if (command.json) continue;
-    const Colour colour = finding.state == State::good ? Colour::green
-                          : finding.state == State::warning ? Colour::yellow : Colour::red;
+    const Colour colour = finding.state == State::good      ? Colour::green
+                          : finding.state == State::warning ? Colour::yellow
+                                                            : Colour::red;
     std::printf("%s  %-20s %s\n", coloured(fmt::format("{:<7}", state), colour, 1).c_str(), finding.subject.c_str(),
                 finding.found.c_str());
     if (!finding.advice.empty()) std::printf("         %-20s → %s\n", "", finding.advice.c_str());

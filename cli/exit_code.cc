@@ -6,9 +6,12 @@ namespace ordeal::cli {
 
 ExitCode exit_code(Verdict verdict) {
   switch (verdict) {
-    case Verdict::valid: return kValid;
-    case Verdict::invalid: return kInvalid;
-    case Verdict::unknown: return kUnknown;
+    case Verdict::valid:
+      return kValid;
+    case Verdict::invalid:
+      return kInvalid;
+    case Verdict::unknown:
+      return kUnknown;
   }
   return kUnknown;
 }

@@ -9,11 +9,11 @@
 namespace ordeal::cli {
 
 enum ExitCode : int {
-  kValid = 0,     // valid, or done
-  kInvalid = 1,   // an anomaly was found
-  kUnknown = 2,   // inconclusive
-  kRunFailed = 3, // the run itself failed: nodes, target, network
-  kUsage = 64,    // wrong usage or unreadable input
+  kValid = 0,      // valid, or done
+  kInvalid = 1,    // an anomaly was found
+  kUnknown = 2,    // inconclusive
+  kRunFailed = 3,  // the run itself failed: nodes, target, network
+  kUsage = 64,     // wrong usage or unreadable input
 };
 
 [[nodiscard]] ExitCode exit_code(Verdict verdict);

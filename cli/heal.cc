@@ -21,7 +21,8 @@ Result<HealReport> heal_run(const std::string& run) {
   const std::string path = std::filesystem::is_directory(run) ? run + "/ledger.jsonl" : run;
   if (std::filesystem::is_directory(run) && !std::filesystem::exists(path)) {
     if (std::filesystem::exists(run + "/plan.json")) return HealReport{};  // a run without faults
-    return fail(ErrorCode::usage, fmt::format("{} is no run's directory: it has neither ledger.jsonl nor plan.json", run));
+    return fail(ErrorCode::usage,
+                fmt::format("{} is no run's directory: it has neither ledger.jsonl nor plan.json", run));
   }
   auto ledger = read_ledger(path);
   if (!ledger) {
@@ -39,7 +40,8 @@ Result<HealReport> heal_run(const std::string& run) {
     HealReport report;
     for (const auto& entry : ledger->open) {
       for (const auto& undo : entry.undo) {
-        report.steps.push_back({entry.id, undo.node, true, "the node was made for the run and is gone, and the fault with it"});
+        report.steps.push_back(
+            {entry.id, undo.node, true, "the node was made for the run and is gone, and the fault with it"});
       }
     }
     return report;
@@ -63,9 +65,11 @@ int heal(const HealCommand& command) {
     return kUsage;
   }
   if (nodes::are_made_for_run(command.nodes)) {
-    complain({ErrorCode::usage, fmt::format("--nodes {} would bring up new nodes: those of a run vanish with it, and all that was "
-                                            "done to them. For a cluster of `ordeal nodes up` give ssh:FILE with its inventory "
-                                            "(ordeal nodes status)", command.nodes)});
+    complain({ErrorCode::usage,
+              fmt::format("--nodes {} would bring up new nodes: those of a run vanish with it, and all that was "
+                          "done to them. For a cluster of `ordeal nodes up` give ssh:FILE with its inventory "
+                          "(ordeal nodes status)",
+                          command.nodes)});
     return kUsage;
   }
   auto report = command.nodes.empty() ? heal_run(command.run.empty() ? "store/latest" : command.run)

@@ -23,11 +23,16 @@ namespace {
 
 std::string_view type_name(OptionSpec::Type type) {
   switch (type) {
-    case OptionSpec::Type::boolean: return "boolean";
-    case OptionSpec::Type::integer: return "integer";
-    case OptionSpec::Type::real: return "real";
-    case OptionSpec::Type::string: return "string";
-    case OptionSpec::Type::duration: return "duration";
+    case OptionSpec::Type::boolean:
+      return "boolean";
+    case OptionSpec::Type::integer:
+      return "integer";
+    case OptionSpec::Type::real:
+      return "real";
+    case OptionSpec::Type::string:
+      return "string";
+    case OptionSpec::Type::duration:
+      return "duration";
   }
   return "string";
 }
@@ -124,7 +129,8 @@ Value list_faults() {
 
 Value list_checkers() {
   Value out = Value::list();
-  for (const auto& checker : checkers()) out.items().push_back(entry(std::string(checker.name), std::string(checker.help)));
+  for (const auto& checker : checkers())
+    out.items().push_back(entry(std::string(checker.name), std::string(checker.help)));
   return out;
 }
 
@@ -219,8 +225,8 @@ std::string block(const Value& one) {
     out += fmt::format("{:{}}{:<{}}{}\n", "", kIndent, label, kLabel, wrapped(words(*text), kIndent + kLabel));
   }
   for (const auto& option : one.find("options")->items()) {
-    out += fmt::format("{:{}}--set {}={}\n{:{}}{}\n", "", kIndent, option.find("key")->string(), standard_of(option), "",
-                       kIndent + 4, wrapped(option.find("help")->string() + range(option), kIndent + 4));
+    out += fmt::format("{:{}}--set {}={}\n{:{}}{}\n", "", kIndent, option.find("key")->string(), standard_of(option),
+                       "", kIndent + 4, wrapped(option.find("help")->string() + range(option), kIndent + 4));
   }
   return out;
 }
@@ -236,7 +242,8 @@ void print(std::string heading, const Value& entries) {
       out += block(one);
       continue;
     }
-    out += fmt::format("  {:<{}}  {}\n", one.find("name")->string(), width, wrapped(one.find("help")->string(), width + 4));
+    out += fmt::format("  {:<{}}  {}\n", one.find("name")->string(), width,
+                       wrapped(one.find("help")->string(), width + 4));
     if (const Value* levels = one.find("consistency")) {
       out += fmt::format("  {:<{}}  consistency: {}\n", "", width, wrapped(words(*levels), width + 17));
     }
@@ -266,8 +273,9 @@ int list(const ListCommand& command) {
     Value (*make)();
   };
   static constexpr Subject kSubjects[] = {
-      {"targets", "target", list_targets},    {"workloads", "workload", list_workloads}, {"faults", "fault", list_faults},
-      {"checkers", "checker", list_checkers}, {"models", "model", list_models},          {"anomalies", "anomaly", list_anomalies}};
+      {"targets", "target", list_targets}, {"workloads", "workload", list_workloads},
+      {"faults", "fault", list_faults},    {"checkers", "checker", list_checkers},
+      {"models", "model", list_models},    {"anomalies", "anomaly", list_anomalies}};
   std::vector<std::string> known;
   for (const auto& subject : kSubjects) known.emplace_back(subject.name);
   if (!command.what.empty() && std::find(known.begin(), known.end(), command.what) == known.end()) {

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/names.h"
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
-#include "base/version.h"
 
 namespace ordeal::cli {
 namespace {
@@ -36,7 +36,8 @@ void add_check(CLI::App& app, CheckCommand& command) {
   app.add_option("--memory", command.memory, "the search's budget, e.g. 4G; three quarters of what is free by default");
   app.add_option("--threads", command.threads, "0: all cores")->capture_default_str();
   app.add_option("--version-orders", command.version_orders,
-                 "rw-register: take for granted that each key is sequential or linearizable (names with commas; initial and wfr always hold)");
+                 "rw-register: take for granted that each key is sequential or linearizable (names with commas; "
+                 "initial and wfr always hold)");
   app.add_option("--set", command.settings, "an option of the workload's checkers, KEY=VALUE")->type_name("KEY=VALUE");
   app.add_flag("--json", command.json, "one JSON document on standard output");
   app.add_option("--report", command.report, "write an HTML report")->type_name("FILE.html");
@@ -94,7 +95,8 @@ std::vector<std::string> arguments(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() > 3 && words[0] == "nodes" && words[1] == "exec") {
     const auto mark = std::find(words.begin() + 2, words.end(), "--");
-    const bool options_only = mark == words.begin() + 2 || (mark == words.begin() + 3 && words[2].starts_with("--name=")) ||
+    const bool options_only = mark == words.begin() + 2 ||
+                              (mark == words.begin() + 3 && words[2].starts_with("--name=")) ||
                               (mark == words.begin() + 4 && words[2] == "--name");
     if (mark != words.end() && options_only) words.insert(mark, "all");
   }
@@ -103,7 +105,8 @@ std::vector<std::string> arguments(int argc, char** argv) {
 }
 
 int dispatch(int argc, char** argv) {
-  CLI::App app{"Ordeal: puts a distributed system through an ordeal and says, with evidence, whether it kept its promises."};
+  CLI::App app{
+      "Ordeal: puts a distributed system through an ordeal and says, with evidence, whether it kept its promises."};
   app.footer(kExitCodes);
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("ordeal ") + kVersion);
@@ -124,7 +127,8 @@ int dispatch(int argc, char** argv) {
   serve_app->add_option("--port", serve_command.port, "TCP port; 0: any")->capture_default_str();
   ListCommand list_command;
   CLI::App* list_app = app.add_subcommand("list", "what there is to choose from");
-  list_app->add_option("what", list_command.what, "targets, workloads, faults, checkers, models or anomalies; all when absent");
+  list_app->add_option("what", list_command.what,
+                       "targets, workloads, faults, checkers, models or anomalies; all when absent");
   list_app->add_option("name", list_command.name, "of the one to list; all when absent");
   list_app->add_flag("--json", list_command.json, "one JSON document on standard output");
   NodesCommand nodes_command;

@@ -7,9 +7,9 @@
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
-#include "session/resolve_plan.h"
 #include "harness/nodes/commands.h"
 #include "harness/nodes/node_source.h"
+#include "session/resolve_plan.h"
 
 namespace ordeal::cli {
 namespace {
@@ -19,8 +19,10 @@ int up(const NodesCommand& command) {
   for (const auto& text : command.settings) {
     auto pair = key_value(text);
     if (pair) {
-      if (auto set = settings.set(pair->first, pair->second, "--set"); set) continue;
-      else complain(set.error().during("--set"));
+      if (auto set = settings.set(pair->first, pair->second, "--set"); set)
+        continue;
+      else
+        complain(set.error().during("--set"));
     } else {
       complain(pair.error());
     }
@@ -57,7 +59,8 @@ int ssh(const NodesCommand& command) {
   options.name = command.name;
   options.node = command.words.front();
   options.arguments.assign(command.words.begin() + 1, command.words.end());
-  if (!options.arguments.empty() && options.arguments.front() == "--") options.arguments.erase(options.arguments.begin());
+  if (!options.arguments.empty() && options.arguments.front() == "--")
+    options.arguments.erase(options.arguments.begin());
   return nodes::nodes_ssh(options, std::cout, std::cerr);
 }
 

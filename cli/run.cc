@@ -12,13 +12,11 @@
 #include <memory>
 #include <thread>
 
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
-#include "session/judge.h"
-#include "session/resolve_plan.h"
 #include "cli/signals.h"
-#include "base/version.h"
 #include "harness/control/node.h"
 #include "harness/nodes/node_source.h"
 #include "harness/runner/lifecycle.h"
@@ -29,6 +27,8 @@
 #include "harness/store/run_log.h"
 #include "nemesis/catalogue.h"
 #include "nemesis/engine/driver.h"
+#include "session/judge.h"
+#include "session/resolve_plan.h"
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
 
@@ -149,7 +149,8 @@ Result<void> Run::make_workload() {
   const auto factory = find_workload(plan_.workload);
   if (!factory) return fail(factory.error());
   workload_factory_ = *factory;
-  auto made = workload_factory_->make(WorkloadContext{plan_.options, plan_.concurrency, plan_.seed, plan_.time_limit_s});
+  auto made =
+      workload_factory_->make(WorkloadContext{plan_.options, plan_.concurrency, plan_.seed, plan_.time_limit_s});
   if (!made) return fail(made.error());
   workload_ = *std::move(made);
   return {};
@@ -181,7 +182,8 @@ Result<void> Run::bring_up_target() {
   how.data_type = workload_factory_->data_type;
   how.stop = stop_;
   if (auto nemesis = make_nemesis(); !nemesis) return nemesis;
-  if (nemesis_) how.before_start = [this] { return nemesis_->set_up(std::chrono::steady_clock::now() + std::chrono::seconds(60)); };
+  if (nemesis_)
+    how.before_start = [this] { return nemesis_->set_up(std::chrono::steady_clock::now() + std::chrono::seconds(60)); };
   return bring_up(*target_, nodes_.cluster, how, *log_);
 }
 

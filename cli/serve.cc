@@ -25,11 +25,20 @@ std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -79,9 +88,8 @@ std::vector<StoredRunRow> rows(const fs::path& store) {
       out.push_back(std::move(row));
     }
   }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
-    return a.time != b.time ? a.time > b.time : a.name < b.name;
-  });
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.time != b.time ? a.time > b.time : a.name < b.name; });
   return out;
 }
 
@@ -95,14 +103,18 @@ std::string index_page(const fs::path& store) {
         "<a href=\"{3}plan.json\">plan</a> · <a href=\"{3}ordeal.log\">log</a></td></tr>\n",
         escaped(row.verdict), escaped(row.name), escaped(row.time), base);
   }
-  if (body.empty()) body = "<tr><td colspan=5>No runs here yet. <code>ordeal run --target memory</code> makes one.</td></tr>";
+  if (body.empty())
+    body = "<tr><td colspan=5>No runs here yet. <code>ordeal run --target memory</code> makes one.</td></tr>";
   return "<!doctype html><html lang=en><meta charset=utf-8><title>Ordeal: runs</title>"
          "<meta name=viewport content=\"width=device-width\"><style>"
-         ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
-         "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.4em .8em;border-bottom:1px solid #8884}"
+         ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em "
+         "auto;padding:0 1em}"
+         "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.4em .8em;border-bottom:1px solid "
+         "#8884}"
          ".valid b{color:#1a8f4a}.invalid b{color:#d33}.unknown b,.unfinished b{color:#b7791f}</style>"
-         "<h1>Runs in " + escaped(store.string()) + "</h1><table><tr><th>verdict<th>name<th>time (UTC)<th><th></tr>\n" +
-         body + "</table></html>\n";
+         "<h1>Runs in " +
+         escaped(store.string()) + "</h1><table><tr><th>verdict<th>name<th>time (UTC)<th><th></tr>\n" + body +
+         "</table></html>\n";
 }
 
 std::string_view content_type(const fs::path& file) {

@@ -2,8 +2,9 @@
 // Ctrl-C, SIGTERM and SIGHUP as a stop token: the first asks the run to heal, collect, check and report what there is;
 // the second ends the program at once (faults are then undone by the nodes' watchdogs, or by `ordeal heal`).
 //
-// A signal that was ignored when the program began stays ignored (nohup). Handlers, not blocked signals: what the program starts gets the default dispositions back at exec.
-// Thread-safety: one object per program, made and destroyed on the main thread.
+// A signal that was ignored when the program began stays ignored (nohup). Handlers, not blocked signals: what the
+// program starts gets the default dispositions back at exec. Thread-safety: one object per program, made and destroyed
+// on the main thread.
 
 #include <signal.h>
 

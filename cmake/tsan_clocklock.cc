@@ -1,6 +1,6 @@
 // Only in builds with ThreadSanitizer. The runtime of GCC 12 knows pthread_mutex_timedlock but not
-// pthread_mutex_clocklock, by which std::timed_mutex waits on the steady clock: it would miss every such lock, and report
-// its unlocking as a mistake. Here the one is said in terms of the other.
+// pthread_mutex_clocklock, by which std::timed_mutex waits on the steady clock: it would miss every such lock, and
+// report its unlocking as a mistake. Here the one is said in terms of the other.
 
 #include <pthread.h>
 

@@ -20,7 +20,8 @@ constexpr int kSysPtrace = 19;
 constexpr int kSysAdmin = 21;
 constexpr int kSysTime = 25;
 
-constexpr std::string_view kFunctions = R"sh(tool() { command -v "$1" >/dev/null || echo "$1 is not installed (package $2)"; }
+constexpr std::string_view kFunctions =
+    R"sh(tool() { command -v "$1" >/dev/null || echo "$1 is not installed (package $2)"; }
 capability() {
   held=$(sed -n 's/^CapEff:[^0-9a-f]*//p' /proc/self/status)
   [ $((0x$held >> $1 & 1)) = 1 ] && return
@@ -32,20 +33,23 @@ capability() {
 // An agent that may not be executed where it is put would fail only when it is wanted.
 std::string look_for_agent() {
   return missing_program_script(NodeProgram::agent) +
-         "case \",$(findmnt -n -o OPTIONS -T /var/lib 2>/dev/null),\" in *,noexec,*) echo \"no program may be run below /var/lib: it "
+         "case \",$(findmnt -n -o OPTIONS -T /var/lib 2>/dev/null),\" in *,noexec,*) echo \"no program may be run "
+         "below /var/lib: it "
          "is mounted noexec\" ;; esac\n";
 }
 
 // Read only; iptables says then also what its kernel half, or the namespace, does not allow.
 std::string look_for_filter() {
   return "for one in iptables iptables-restore; do tool $one iptables; done\n" +
-         fmt::format("if capability {} NET_ADMIN 'filter packets' && command -v iptables >/dev/null; then\n", kNetAdmin) +
+         fmt::format("if capability {} NET_ADMIN 'filter packets' && command -v iptables >/dev/null; then\n",
+                     kNetAdmin) +
          "  said=$(iptables -w 5 -n -L INPUT 2>&1) || echo \"iptables does not work: $(echo \"$said\" | head -n 1)\"\n"
          "fi\n";
 }
 
 // --test builds the table and does not commit it.
-constexpr std::string_view kQueue = R"sh(if command -v iptables-restore >/dev/null && iptables -w 5 -n -L INPUT >/dev/null 2>&1; then
+constexpr std::string_view kQueue =
+    R"sh(if command -v iptables-restore >/dev/null && iptables -w 5 -n -L INPUT >/dev/null 2>&1; then
   said=$(printf '*mangle\n-A INPUT -j NFQUEUE --queue-num 1 --queue-bypass\nCOMMIT\n' | iptables-restore -w 5 -n --test 2>&1) ||
     echo "iptables cannot lead packets to a program (target NFQUEUE): $(echo "$said" | head -n 1)"
 fi
@@ -55,13 +59,16 @@ fi
 std::string ask_for_netem() { return "netem=$(\n" + netem_probe_script({}, "netem delay 1ms") + ")\n"; }
 
 // Whether a file system may be mounted is tried in a mount namespace that ends with the attempt: a security module may
-// forbid what the capability allows. Private by our own word: before util-linux 2.27 the node would have seen the mount.
+// forbid what the capability allows. Private by our own word: before util-linux 2.27 the node would have seen the
+// mount.
 std::string look_for_fuse() {
   return missing_program_script(NodeProgram::disk) +
          "if [ ! -c /dev/fuse ]; then echo 'there is no /dev/fuse (in a container: --device /dev/fuse)'\n"
          "else said=$( (: <>/dev/fuse) 2>&1) || echo \"/dev/fuse cannot be opened: ${said##*: }\"\nfi\n" +
-         fmt::format("if capability {} SYS_ADMIN 'mount file systems' && command -v unshare >/dev/null; then\n", kSysAdmin) +
-         "  said=$(unshare -m sh -c 'mount --make-rprivate / && mount -t tmpfs tmpfs /var/lib' 2>&1) || echo \"file systems may not be mounted: $said\"\n"
+         fmt::format("if capability {} SYS_ADMIN 'mount file systems' && command -v unshare >/dev/null; then\n",
+                     kSysAdmin) +
+         "  said=$(unshare -m sh -c 'mount --make-rprivate / && mount -t tmpfs tmpfs /var/lib' 2>&1) || echo \"file "
+         "systems may not be mounted: $said\"\n"
          "fi\n";
 }
 
@@ -79,23 +86,33 @@ std::string look_for_own_clock() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
   std::string boot;
   std::getline(file, boot);
-  return fmt::format("if [ \"$(cat /proc/sys/kernel/random/boot_id)\" = {} ]; then echo \"it shares its kernel and clock with the "
-                     "controller, as local nodes and containers do; the fault clock is for them\"\nelse capability {} SYS_TIME "
-                     "'set the clock'\nfi\n", boot, kSysTime);
+  return fmt::format(
+      "if [ \"$(cat /proc/sys/kernel/random/boot_id)\" = {} ]; then echo \"it shares its kernel and clock with the "
+      "controller, as local nodes and containers do; the fault clock is for them\"\nelse capability {} SYS_TIME "
+      "'set the clock'\nfi\n",
+      boot, kSysTime);
 }
 
 std::string look_for(NodeNeed need) {
   switch (need) {
-    case NodeNeed::agent: return look_for_agent();
-    case NodeNeed::packet_filter: return look_for_filter();
-    case NodeNeed::packet_queue: return std::string(kQueue);
-    case NodeNeed::netem: return ask_for_netem() + "[ \"$netem\" = yes ] || echo \"the kernel does not shape packets: $netem\"\n";
+    case NodeNeed::agent:
+      return look_for_agent();
+    case NodeNeed::packet_filter:
+      return look_for_filter();
+    case NodeNeed::packet_queue:
+      return std::string(kQueue);
+    case NodeNeed::netem:
+      return ask_for_netem() + "[ \"$netem\" = yes ] || echo \"the kernel does not shape packets: $netem\"\n";
     case NodeNeed::netem_or_queue:
       return ask_for_netem() + "if [ \"$netem\" != yes ]; then\n" + look_for_filter() + std::string(kQueue) + "fi\n";
-    case NodeNeed::connect: return "tool bash bash\ntool timeout coreutils\n";
-    case NodeNeed::trace: return look_for_trace();
-    case NodeNeed::fuse: return look_for_fuse();
-    case NodeNeed::own_clock: return look_for_own_clock();
+    case NodeNeed::connect:
+      return "tool bash bash\ntool timeout coreutils\n";
+    case NodeNeed::trace:
+      return look_for_trace();
+    case NodeNeed::fuse:
+      return look_for_fuse();
+    case NodeNeed::own_clock:
+      return look_for_own_clock();
   }
   return "";
 }
@@ -115,7 +132,8 @@ Result<std::string> NodeNeeds::missing(const std::vector<NodeNeed>& needs, Deadl
   std::vector<std::size_t> all(cluster_.size());
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
   const auto said = run_scripts(cluster_, all, std::vector(all.size(), script), deadline);
-  if (auto asked = all_done(said); !asked) return fail(asked.error().during("looking for what the faults need on the nodes"));
+  if (auto asked = all_done(said); !asked)
+    return fail(asked.error().during("looking for what the faults need on the nodes"));
   std::map<std::string, std::string> nodes_by_line;
   for (const std::size_t node : all) {
     std::istringstream lines(*said[node]);

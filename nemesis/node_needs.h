@@ -1,6 +1,6 @@
 #pragma once
-// Node needs: whether the nodes have what a fault needs there (FaultFactory::needs), looked at before the run, so that a
-// fault that cannot be injected is refused, or left out, with the reason, and not found out in the middle.
+// Node needs: whether the nodes have what a fault needs there (FaultFactory::needs), looked at before the run, so that
+// a fault that cannot be injected is refused, or left out, with the reason, and not found out in the middle.
 //
 // A plain machine may lack a package; a container a capability or a device. Looking changes nothing on the node.
 // Thread-safety: one thread per object.
@@ -20,8 +20,8 @@ namespace ordeal {
 class NodeNeeds {
  public:
   explicit NodeNeeds(const Cluster& cluster) : cluster_(cluster) {}
-  // Empty when every node has all of it; else what is missing where: "n2: iptables is not installed". Errors: of nodes that
-  // cannot be asked (unreachable, auth, timeout).
+  // Empty when every node has all of it; else what is missing where: "n2: iptables is not installed". Errors: of nodes
+  // that cannot be asked (unreachable, auth, timeout).
   [[nodiscard]] Result<std::string> missing(const std::vector<NodeNeed>& needs, Deadline deadline);
 
  private:

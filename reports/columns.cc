@@ -65,7 +65,8 @@ class ValueTexts {
     if (id == kAbsent) return 0;
     if (number_[id] == 0) {
       const bool bare = bare_strings_ && table_.kind(id) == Value::Kind::string;
-      number_[id] = static_cast<std::uint32_t>(texts_.add(bare ? std::string(table_.as_string(id)) : table_.to_json(id)));
+      number_[id] =
+          static_cast<std::uint32_t>(texts_.add(bare ? std::string(table_.as_string(id)) : table_.to_json(id)));
     }
     return number_[id];
   }
@@ -237,15 +238,24 @@ std::string packed_operations(const ReportInput& input, const Facts& facts) {
     put_signed(c.index, history.index(e) - static_cast<std::int64_t>(e));
   }
   const std::pair<const char*, const std::string*> sections[] = {
-      {"time", &c.time},         {"duration", &c.duration},
-      {"place", &c.place},       {"completion", &c.completion},
-      {"process", &c.process},   {"outcome", &c.outcome},
-      {"function", &c.function}, {"key", &c.key},
-      {"request", &c.request},   {"response", &c.response},
-      {"error", &c.error},       {"index", &c.index},
-      {"key_lengths", &keys.texts().lengths()},     {"key_bytes", &keys.texts().bytes()},
-      {"value_lengths", &values.texts().lengths()}, {"value_bytes", &values.texts().bytes()},
-      {"error_lengths", &errors.lengths()},         {"error_bytes", &errors.bytes()},
+      {"time", &c.time},
+      {"duration", &c.duration},
+      {"place", &c.place},
+      {"completion", &c.completion},
+      {"process", &c.process},
+      {"outcome", &c.outcome},
+      {"function", &c.function},
+      {"key", &c.key},
+      {"request", &c.request},
+      {"response", &c.response},
+      {"error", &c.error},
+      {"index", &c.index},
+      {"key_lengths", &keys.texts().lengths()},
+      {"key_bytes", &keys.texts().bytes()},
+      {"value_lengths", &values.texts().lengths()},
+      {"value_bytes", &values.texts().bytes()},
+      {"error_lengths", &errors.lengths()},
+      {"error_bytes", &errors.bytes()},
   };
   Value head = header(input, facts);
   head.set("cut", static_cast<std::int64_t>(values.texts().cut() + keys.texts().cut() + errors.cut()));
@@ -259,7 +269,8 @@ std::string packed_operations(const ReportInput& input, const Facts& facts) {
   const std::string json = head.to_json();
   std::string raw;
   raw.reserve(4 + json.size() + offset);
-  for (int shift = 0; shift < 32; shift += 8) raw += static_cast<char>(static_cast<unsigned char>(json.size() >> shift));
+  for (int shift = 0; shift < 32; shift += 8)
+    raw += static_cast<char>(static_cast<unsigned char>(json.size() >> shift));
   raw += json;
   for (const auto& [section, bytes] : sections) raw += *bytes;
   return base64(gzip(raw));

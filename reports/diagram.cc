@@ -14,8 +14,8 @@ constexpr double kColumn = 7.3;  // a character of the 12-pixel fixed-pitch font
 constexpr double kLane = 40;
 constexpr double kBar = 26;
 constexpr double kTop = 8;
-constexpr double kGap = 16;       // least distance between two events
-constexpr double kOpenEnd = 34;   // how far a bar without an end is drawn
+constexpr double kGap = 16;      // least distance between two events
+constexpr double kOpenEnd = 34;  // how far a bar without an end is drawn
 constexpr std::size_t kLabelColumns = 34;
 
 struct Bar {
@@ -97,16 +97,16 @@ std::string bar_shape(const Bar& bar, double y) {
           "<path class=\"body\" d=\"M{:.1f},{:.1f} H{:.1f} V{:.1f} H{:.1f} z\"/>"
           "<path class=\"outline\" d=\"M{:.1f},{:.1f} H{:.1f} V{:.1f} H{:.1f}\"/>"
           "<path class=\"open\" d=\"M{:.1f},{:.1f} h{:.1f} m-7,-5 l7,5 l-7,5\"/>",
-          bar.from, y, bar.to, y + kBar, bar.from, bar.to, y, bar.from, y + kBar, bar.to, bar.to, middle, kOpenEnd - 10);
+          bar.from, y, bar.to, y + kBar, bar.from, bar.to, y, bar.from, y + kBar, bar.to, bar.to, middle,
+          kOpenEnd - 10);
     case EventType::fail:
       return fmt::format(
           "<rect class=\"body\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"2\"/>"
           "<path class=\"cross\" d=\"M{:.1f},{:.1f} l8,8 m0,-8 l-8,8\"/>",
           bar.from, y, width, kBar, bar.to - 4, y - 4);
     default:
-      return fmt::format(
-          "<rect class=\"body\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"6\"/>", bar.from, y,
-          width, kBar);
+      return fmt::format("<rect class=\"body\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"6\"/>",
+                         bar.from, y, width, kBar);
   }
 }
 
@@ -118,7 +118,8 @@ std::string transaction_text(const ValueTable& values, ValueId id) {
     if (values.kind(micro) != Value::Kind::list || values.as_list(micro).size() != 3) return "";
     const auto parts = values.as_list(micro);
     if (values.kind(parts[0]) != Value::Kind::string) return "";
-    out += (out.empty() ? "[" : ", ") + std::string(values.as_string(parts[0])) + " " + plain_text(values.to_value(parts[1])) + " " + values.to_json(parts[2]);
+    out += (out.empty() ? "[" : ", ") + std::string(values.as_string(parts[0])) + " " +
+           plain_text(values.to_value(parts[1])) + " " + values.to_json(parts[2]);
   }
   return out.empty() ? out : out + "]";
 }
@@ -132,12 +133,16 @@ std::string operation_text(const History& history, OperationEvents op) {
   if (key != kAbsent) out += " " + plain_text(values.to_value(key));
   const ValueId request = history.value(op.invocation);
   // What a transaction saw stands where it asked for it.
-  if (const std::string text = transaction_text(values, history.operation_value(op)); !text.empty() && !transaction_text(values, request).empty()) return out + " " + text;
+  if (const std::string text = transaction_text(values, history.operation_value(op));
+      !text.empty() && !transaction_text(values, request).empty())
+    return out + " " + text;
   if (request != kAbsent && request != kNil) out += " " + values.to_json(request);
   const bool ok = op.completion != kNoEvent && history.type(op.completion) == EventType::ok;
   const ValueId response = ok ? history.value(op.completion) : kAbsent;
-  if (response != kAbsent && response != request) out += " → " + values.to_json(response);
-  else if (response == kNil) out += " → nil";
+  if (response != kAbsent && response != request)
+    out += " → " + values.to_json(response);
+  else if (response == kNil)
+    out += " → nil";
   return out;
 }
 

@@ -82,10 +82,14 @@ class ForeignFaults {
   // The open fault that this step ends, "" when it ends none.
   [[nodiscard]] std::string closes(std::string_view f) const {
     std::string kind;
-    if (f == "resume") kind = "pause";
-    else if (f == "start") kind = "kill";
-    else if (f == "stop") kind = "fault";
-    else if (f.starts_with("stop-")) kind = f.substr(5);
+    if (f == "resume")
+      kind = "pause";
+    else if (f == "start")
+      kind = "kill";
+    else if (f == "stop")
+      kind = "fault";
+    else if (f.starts_with("stop-"))
+      kind = f.substr(5);
     return open_.contains(kind) ? kind : "";
   }
   std::vector<FaultRecord> records_;
@@ -142,7 +146,8 @@ std::string text_of_seconds(double s) { return duration_text(static_cast<std::in
 
 Recovery recovery_of(const std::vector<CheckResult>& results) {
   Recovery out;
-  const auto checked = std::find_if(results.begin(), results.end(), [](const CheckResult& one) { return one.checker == "recovery"; });
+  const auto checked =
+      std::find_if(results.begin(), results.end(), [](const CheckResult& one) { return one.checker == "recovery"; });
   const Value* heals = checked == results.end() ? nullptr : checked->details.find("heals");
   if (heals == nullptr || !heals->is_list() || heals->items().empty()) return out;
   out.measured = true;
@@ -163,11 +168,12 @@ Recovery recovery_of(const std::vector<CheckResult>& results) {
   const double bound = real_of(checked->details, "bound_s", 0);
   if (slowest >= 0) {
     const auto id = static_cast<std::int64_t>(real_of(checked->details, "slowest_fault", 0));
-    out.summary = fmt::format("all nodes served again at most {} after a healing (fault {})", text_of_seconds(slowest), id);
+    out.summary =
+        fmt::format("all nodes served again at most {} after a healing (fault {})", text_of_seconds(slowest), id);
   }
   if (never > 0) {
-    out.summary += fmt::format("{}after {} of {} not all nodes did until the run ended", out.summary.empty() ? "" : "; ",
-                               never, counted(heals->items().size(), "healing"));
+    out.summary += fmt::format("{}after {} of {} not all nodes did until the run ended",
+                               out.summary.empty() ? "" : "; ", never, counted(heals->items().size(), "healing"));
   }
   out.summary += bound > 0 ? fmt::format("; the bound is {}, and {} of {} could be judged", text_of_seconds(bound),
                                          static_cast<std::size_t>(real_of(checked->details, "judged", 0)),

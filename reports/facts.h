@@ -23,8 +23,8 @@ struct OutcomeCounts {
 
 struct FaultKindCounts {
   std::string fault;
-  std::size_t planned = 0;    // their time came
-  std::size_t tried = 0;      // and they were attempted: they did not wait in vain for a trigger, a quorum or a quiet end
+  std::size_t planned = 0;  // their time came
+  std::size_t tried = 0;    // and they were attempted: they did not wait in vain for a trigger, a quorum or a quiet end
   std::size_t injected = 0;
   std::size_t confirmed = 0;  // their effect was observed
   std::size_t healed = 0;     // their healing was observed
@@ -33,8 +33,9 @@ struct FaultKindCounts {
 // The time to recover, as the checker "recovery" measured it (checkers/run/recovery.h).
 struct Recovery {
   bool measured = false;
-  std::string summary;                         // one sentence without a full stop
-  std::map<std::int64_t, std::string> served;  // by the fault's id: how long until all nodes served, and what it is worth
+  std::string summary;  // one sentence without a full stop
+  std::map<std::int64_t, std::string>
+      served;  // by the fault's id: how long until all nodes served, and what it is worth
 };
 
 struct Facts {
@@ -46,7 +47,7 @@ struct Facts {
   std::size_t faults_injected = 0;
   std::size_t faults_confirmed = 0;
   Recovery recovery;
-  Value nemesis_plan;       // the nemesis' event "plan"; nil: none
+  Value nemesis_plan;  // the nemesis' event "plan"; nil: none
   std::vector<ClockSample> clocks;
   std::size_t keys = 0;     // distinct keys of the operations
   bool timed = false;       // the history has times
@@ -55,8 +56,8 @@ struct Facts {
 
 [[nodiscard]] Facts facts_of(const ReportInput& input);
 
-// The faults as the nemesis' events in the history tell them (harness/interfaces/nemesis.h), for a run whose records were
-// lost with its controller.
+// The faults as the nemesis' events in the history tell them (harness/interfaces/nemesis.h), for a run whose records
+// were lost with its controller.
 [[nodiscard]] std::vector<FaultRecord> faults_in(const History& history);
 
 // The offsets of clocks that faults on clocks measured while they were in force, and none once they were seen healed.

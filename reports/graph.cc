@@ -120,7 +120,8 @@ internal::LayoutRequest request_for(const AnomalyGraph& graph, const GraphLimits
     std::size_t widest = 6;
     const auto lines = label_lines(node.label);
     for (const auto& line : lines) widest = std::max(widest, columns(line));
-    request.nodes.push_back({static_cast<double>(widest) * kColumn + 24, static_cast<double>(lines.size()) * kLine + 14});
+    request.nodes.push_back(
+        {static_cast<double>(widest) * kColumn + 24, static_cast<double>(lines.size()) * kLine + 14});
   }
   for (const auto& edge : graph.edges) {
     internal::LayoutRequest::Edge wanted;
@@ -166,7 +167,8 @@ std::string svg_text(const AnomalyGraph& graph, const internal::Layout& layout, 
   for (std::size_t i = 0; i < graph.edges.size(); ++i) {
     const auto& edge = graph.edges[i];
     out += fmt::format("<g class=\"edge {}{}\"><title>{}</title><path d=\"{}\" marker-end=\"url(#{}-head)\"/>",
-                       css_class(edge.kind), edge.near ? " near" : "", html_text(edge.kind + " " + edge.label), curve_path(layout.edges[i]), name);
+                       css_class(edge.kind), edge.near ? " near" : "", html_text(edge.kind + " " + edge.label),
+                       curve_path(layout.edges[i]), name);
     const std::string label = edge_label(edge);
     if (!label.empty()) {
       const auto& at = layout.edges[i].label;
@@ -186,11 +188,12 @@ std::string svg_text(const AnomalyGraph& graph, const internal::Layout& layout, 
     const double h = static_cast<double>(lines.size()) * kLine + 14;
     const auto& at = layout.nodes[i];
     const bool is_operation = node.operation != kNoEvent;
-    out += fmt::format("<g class=\"node{}{}{}\"{}><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
-                       "rx=\"6\"/>",
-                       node.guilty ? " guilty" : "", is_operation ? "" : " initial", node.near ? " near" : "",
-                       is_operation ? fmt::format(" data-event=\"{}\" tabindex=\"0\"", node.operation) : "",
-                       html_text(node.label), number(at.x - w / 2), number(at.y - h / 2), number(w), number(h));
+    out += fmt::format(
+        "<g class=\"node{}{}{}\"{}><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
+        "rx=\"6\"/>",
+        node.guilty ? " guilty" : "", is_operation ? "" : " initial", node.near ? " near" : "",
+        is_operation ? fmt::format(" data-event=\"{}\" tabindex=\"0\"", node.operation) : "", html_text(node.label),
+        number(at.x - w / 2), number(at.y - h / 2), number(w), number(h));
     for (std::size_t line = 0; line < lines.size(); ++line) {
       const double y = at.y + (static_cast<double>(line) - static_cast<double>(lines.size() - 1) / 2) * kLine + 4;
       out += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>", number(at.x), number(y), html_text(lines[line]));
@@ -203,12 +206,15 @@ std::string svg_text(const AnomalyGraph& graph, const internal::Layout& layout, 
 }  // namespace
 
 std::string dot_text(const AnomalyGraph& graph) {
-  std::string out = "digraph anomaly {\n  node [shape=box, fontname=\"monospace\", fontsize=10];\n"
-                    "  edge [fontname=\"monospace\", fontsize=9];\n";
+  std::string out =
+      "digraph anomaly {\n  node [shape=box, fontname=\"monospace\", fontsize=10];\n"
+      "  edge [fontname=\"monospace\", fontsize=9];\n";
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto& node = graph.nodes[i];
     out += fmt::format("  n{} [label={}{}];\n", i, dot_string(node.label),
-                       node.guilty ? ", color=\"#c62828\", penwidth=2" : node.near ? ", color=\"gray60\", fontcolor=\"gray40\"" : "");
+                       node.guilty ? ", color=\"#c62828\", penwidth=2"
+                       : node.near ? ", color=\"gray60\", fontcolor=\"gray40\""
+                                   : "");
   }
   for (const auto& edge : graph.edges) {
     if (edge.from >= graph.nodes.size() || edge.to >= graph.nodes.size()) continue;
@@ -274,8 +280,9 @@ GraphDrawing draw(const AnomalyGraph& given, const std::string& name, const Grap
   AnomalyGraph graph = checked(given);
   drawing.dot = dot_text(graph);
   const std::string size = counted(graph.nodes.size(), "node") + " and " + counted(graph.edges.size(), "edge");
-  const bool with_neighbours = std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const auto& node) { return node.near; }) ||
-                               std::any_of(graph.edges.begin(), graph.edges.end(), [](const auto& edge) { return edge.near; });
+  const bool with_neighbours =
+      std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const auto& node) { return node.near; }) ||
+      std::any_of(graph.edges.begin(), graph.edges.end(), [](const auto& edge) { return edge.near; });
   bool pale = with_neighbours;
   if (with_neighbours && (graph.nodes.size() > limits.nodes || graph.edges.size() > limits.edges)) {
     graph = proof_of(graph);
@@ -285,7 +292,8 @@ GraphDrawing draw(const AnomalyGraph& given, const std::string& name, const Grap
   if (graph.nodes.size() > limits.nodes || graph.edges.size() > limits.edges) {
     const auto cycle = shortest_cycle(graph);
     if (cycle.empty() || cycle.size() > limits.nodes) {
-      drawing.note = "The graph has " + size + ", too many for a picture, and no short cycle. Its .dot file holds all of it.";
+      drawing.note =
+          "The graph has " + size + ", too many for a picture, and no short cycle. Its .dot file holds all of it.";
       return drawing;
     }
     graph = part(graph, cycle);
@@ -294,7 +302,9 @@ GraphDrawing draw(const AnomalyGraph& given, const std::string& name, const Grap
   }
   if (pale) {
     drawing.note = "Drawn pale is what is known beside the proof: close neighbours and further edges.";
-    if (given.neighbours_left_out > 0) drawing.note += " " + counted(given.neighbours_left_out, "more neighbour") + (given.neighbours_left_out == 1 ? " is" : " are") + " left out.";
+    if (given.neighbours_left_out > 0)
+      drawing.note += " " + counted(given.neighbours_left_out, "more neighbour") +
+                      (given.neighbours_left_out == 1 ? " is" : " are") + " left out.";
   }
   if (given.component_size > graph.nodes.size()) {
     drawing.note += (drawing.note.empty() ? "" : " ") +
@@ -307,7 +317,8 @@ GraphDrawing draw(const AnomalyGraph& given, const std::string& name, const Grap
     layout = internal::lay_out(request_for(graph, limits));
   }
   if (!layout) {
-    drawing.note = "No picture: " + layout.error().message + ". The graph has " + size + "; its .dot file holds all of it.";
+    drawing.note =
+        "No picture: " + layout.error().message + ". The graph has " + size + "; its .dot file holds all of it.";
     return drawing;
   }
   drawing.svg = svg_text(graph, *layout, name);

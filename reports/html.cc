@@ -32,9 +32,15 @@ std::string script_text() {
 
 std::string navigation(const std::string& body) {
   static constexpr std::pair<const char*, const char*> kParts[] = {
-      {"explanation", "What went wrong"}, {"checks", "Checks"},         {"timeline", "Timeline"},
-      {"plots", "Plots"},                 {"faults", "Faults"},         {"operations", "Operations"},
-      {"logs", "Logs"},                   {"reproduce", "Reproduce"},   {"limits", "Limits"},
+      {"explanation", "What went wrong"},
+      {"checks", "Checks"},
+      {"timeline", "Timeline"},
+      {"plots", "Plots"},
+      {"faults", "Faults"},
+      {"operations", "Operations"},
+      {"logs", "Logs"},
+      {"reproduce", "Reproduce"},
+      {"limits", "Limits"},
   };
   std::string out = "<nav aria-label=\"Parts of the report\">";
   for (const auto& [id, title] : kParts) {
@@ -56,7 +62,8 @@ Drawings drawings_of(const ReportInput& input) {
       GraphDrawing& drawing = out.emplace_back();
       if (out.size() <= kAnomaliesInFull) {
         GraphLimits limits;
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
         limits.time = std::clamp(left, std::chrono::milliseconds(500), limits.time);
         drawing = draw(anomaly.graph, fmt::format("g{}", out.size()), limits);
       } else if (out.size() <= kDots && !anomaly.graph.nodes.empty()) {

@@ -49,7 +49,8 @@ void add_check(Suite& suite, const CheckResult& result, const History& history) 
     // JUnit readers show the first failure of a test case; the others go into its text.
     std::string body;
     for (const Anomaly& anomaly : result.anomalies) {
-      body += anomaly.type + (anomaly.key ? " on key " + plain_text(*anomaly.key) : "") + ": " + anomaly_body(anomaly, history);
+      body += anomaly.type + (anomaly.key ? " on key " + plain_text(*anomaly.key) : "") + ": " +
+              anomaly_body(anomaly, history);
     }
     const bool named = !result.anomalies.empty();
     inside = child("failure", named ? result.anomalies.front().type : "invalid",

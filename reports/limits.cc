@@ -49,9 +49,10 @@ void about_operations(const ReportInput& input, const Facts& facts, std::vector<
     }
   }
   if (percent(all.info, all.total()) >= 5) {
-    out.push_back(fmt::format("{} % of the operations ended with an unknown outcome ({}). Each may have happened or not, "
-                              "and the checkers take whichever excuses what was seen.",
-                              percent(all.info, all.total()), grouped(all.info)));
+    out.push_back(
+        fmt::format("{} % of the operations ended with an unknown outcome ({}). Each may have happened or not, "
+                    "and the checkers take whichever excuses what was seen.",
+                    percent(all.info, all.total()), grouped(all.info)));
   }
   std::size_t open = 0;
   std::size_t running = 0;
@@ -60,8 +61,10 @@ void about_operations(const ReportInput& input, const Facts& facts, std::vector<
   for (const OperationEvents op : facts.operations) open += op.completion == kNoEvent ? 1 : 0;
   for (EventIndex e = 0; e < history.size(); ++e) {
     if (history.process(e) == kNemesis) continue;
-    if (history.type(e) == EventType::invoke) most = std::max(most, ++running);
-    else if (running > 0) --running;
+    if (history.type(e) == EventType::invoke)
+      most = std::max(most, ++running);
+    else if (running > 0)
+      --running;
   }
   if (open > 0) {
     out.push_back(fmt::format("{} no completion in the history; each counts as an unknown outcome.",
@@ -89,8 +92,8 @@ void about_faults_not_injected(const Facts& facts, std::vector<std::string>& out
   std::string waited;
   for (const FaultKindCounts& kind : facts.fault_kinds) {
     if (kind.planned > kind.tried) {
-      waited += fmt::format("{}{} ({} of {})", waited.empty() ? "" : ", ", kind.fault, grouped(kind.planned - kind.tried),
-                            grouped(kind.planned));
+      waited += fmt::format("{}{} ({} of {})", waited.empty() ? "" : ", ", kind.fault,
+                            grouped(kind.planned - kind.tried), grouped(kind.planned));
     }
     if (kind.tried == kind.injected) continue;
     const auto failed = std::find_if(facts.faults.begin(), facts.faults.end(), [&](const FaultRecord& fault) {
@@ -101,8 +104,10 @@ void about_faults_not_injected(const Facts& facts, std::vector<std::string>& out
                               failed == facts.faults.end() ? "" : ": " + shortened(failed->error, 200)));
   }
   if (!waited.empty()) {
-    out.push_back("The run ended before what these faults waited for had come (a trigger, a quiet time's end, or other faults' "
-                  "healing, so that a majority is left): " + waited + ".");
+    out.push_back(
+        "The run ended before what these faults waited for had come (a trigger, a quiet time's end, or other faults' "
+        "healing, so that a majority is left): " +
+        waited + ".");
   }
 }
 
@@ -113,7 +118,8 @@ void about_faults(const ReportInput& input, const Facts& facts, std::vector<std:
   for (const FaultKindCounts& kind : facts.fault_kinds) {
     if (kind.confirmed == kind.injected) continue;
     out.push_back(fmt::format("{} of {} of {} could not be confirmed by an observation: perhaps nothing broke.",
-                              grouped(kind.injected - kind.confirmed), counted(kind.injected, "injection"), kind.fault));
+                              grouped(kind.injected - kind.confirmed), counted(kind.injected, "injection"),
+                              kind.fault));
   }
   const Value* planned = input.plan.find("nemesis");
   if (planned != nullptr && planned->is_list()) {

@@ -18,8 +18,8 @@
 
 #include "base/error.h"
 #include "base/value.h"
-#include "checkers/interfaces/checker.h"
 #include "checkers/history/history.h"
+#include "checkers/interfaces/checker.h"
 #include "harness/interfaces/nemesis.h"
 
 namespace ordeal {

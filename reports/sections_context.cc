@@ -49,7 +49,8 @@ std::string plan_table(const Value& plan) {
     for (const auto& [key, setting] : options->entries()) {
       const Value* value = setting.find("value");
       const Value* origin = setting.find("origin");
-      out += plan_row(plain_text(key), value == nullptr ? setting : *value, origin == nullptr ? "" : plain_text(*origin));
+      out +=
+          plan_row(plain_text(key), value == nullptr ? setting : *value, origin == nullptr ? "" : plain_text(*origin));
     }
   }
   return out + "</tbody></table></div>\n";
@@ -84,7 +85,8 @@ std::string fault_strip(const Facts& facts) {
         fault.confirmed_ns >= 0 ? "confirmed" : "unconfirmed", static_cast<double>(span.from) * scale,
         kRow * static_cast<double>(kind - facts.fault_kinds.begin()) + 3,
         std::max(1.5, static_cast<double>(span.to - span.from) * scale),
-        html_text(fmt::format("{} {}: {} to {}", fault.id, fault.fault, seconds_text(span.from), seconds_text(span.to))));
+        html_text(
+            fmt::format("{} {}: {} to {}", fault.id, fault.fault, seconds_text(span.from), seconds_text(span.to))));
   }
   out += "</svg>\n";
   std::string names = "<div class=\"strip-names\" aria-hidden=\"true\">";
@@ -98,15 +100,17 @@ std::string fault_counts(const Facts& facts) {
       "<div class=\"scroll\"><table class=\"data counts\"><thead><tr><th>Kind</th><th>Planned</th><th>Injected</th>"
       "<th>Confirmed</th><th>Healed</th></tr></thead><tbody>\n";
   for (const FaultKindCounts& kind : facts.fault_kinds) {
-    out += fmt::format("<tr><td><strong>{}</strong></td><td class=\"num\">{}</td><td class=\"num\">{}</td>"
-                       "<td class=\"num\">{}</td><td class=\"num\">{}</td></tr>\n",
-                       html_text(kind.fault), grouped(kind.planned), grouped(kind.injected), grouped(kind.confirmed),
-                       grouped(kind.healed));
+    out += fmt::format(
+        "<tr><td><strong>{}</strong></td><td class=\"num\">{}</td><td class=\"num\">{}</td>"
+        "<td class=\"num\">{}</td><td class=\"num\">{}</td></tr>\n",
+        html_text(kind.fault), grouped(kind.planned), grouped(kind.injected), grouped(kind.confirmed),
+        grouped(kind.healed));
   }
   out += "</tbody></table></div>\n";
   if (facts.recovery.measured) out += "<p class=\"note\">" + html_text(as_sentence(facts.recovery.summary)) + "</p>\n";
   if (!facts.nemesis_plan.is_nil()) {
-    out += "<details class=\"more\"><summary>What the schedule had</summary>" + value_html(facts.nemesis_plan) + "</details>\n";
+    out += "<details class=\"more\"><summary>What the schedule had</summary>" + value_html(facts.nemesis_plan) +
+           "</details>\n";
   }
   return out;
 }
@@ -153,13 +157,17 @@ std::string plots_section(const Facts& facts) {
   std::string out = fmt::format(
       "<section id=\"plots\"><h2>Plots</h2>\n{}<div class=\"needs-script\">"
       "<figure><figcaption>Latency, logarithmic <span id=\"latency-legend\" class=\"legend\"></span></figcaption>"
-      "<canvas id=\"latency-canvas\" role=\"img\" aria-label=\"Latency of every operation over time\"></canvas></figure>"
-      "<figure><figcaption>Operations a second by outcome <span id=\"rate-legend\" class=\"legend\"></span></figcaption>"
+      "<canvas id=\"latency-canvas\" role=\"img\" aria-label=\"Latency of every operation over "
+      "time\"></canvas></figure>"
+      "<figure><figcaption>Operations a second by outcome <span id=\"rate-legend\" "
+      "class=\"legend\"></span></figcaption>"
       "<canvas id=\"rate-canvas\" role=\"img\" aria-label=\"Rate of operations over time\"></canvas></figure>",
       kNeedsScript);
   if (!facts.clocks.empty()) {
-    out += "<figure><figcaption>Clock offsets of the nodes <span id=\"clock-legend\" class=\"legend\"></span></figcaption>"
-           "<canvas id=\"clock-canvas\" role=\"img\" aria-label=\"Clock offsets of the nodes over time\"></canvas></figure>";
+    out +=
+        "<figure><figcaption>Clock offsets of the nodes <span id=\"clock-legend\" class=\"legend\"></span></figcaption>"
+        "<canvas id=\"clock-canvas\" role=\"img\" aria-label=\"Clock offsets of the nodes over "
+        "time\"></canvas></figure>";
   }
   return out + "</div></section>\n";
 }
@@ -167,8 +175,9 @@ std::string plots_section(const Facts& facts) {
 std::string faults_section(const Facts& facts) {
   if (facts.faults.empty()) return "";
   std::string out = "<section id=\"faults\"><h2>Faults</h2>\n" + fault_strip(facts) + fault_counts(facts);
-  out += "<div class=\"scroll\"><table class=\"data\"><thead><tr><th>#</th><th>Fault</th><th>Nodes</th><th>Started</th>"
-         "<th>Effect observed</th><th>Healed</th><th>Healing observed</th>";
+  out +=
+      "<div class=\"scroll\"><table class=\"data\"><thead><tr><th>#</th><th>Fault</th><th>Nodes</th><th>Started</th>"
+      "<th>Effect observed</th><th>Healed</th><th>Healing observed</th>";
   if (facts.recovery.measured) out += "<th>All nodes served again</th>";
   out += "</tr></thead><tbody>\n";
   for (const FaultRecord& fault : facts.faults) {
@@ -177,14 +186,15 @@ std::string faults_section(const Facts& facts) {
     const auto since = [](std::int64_t from, std::int64_t to) {
       return from >= 0 && to >= 0 ? " <small>after " + duration_text(to - from) + "</small>" : std::string();
     };
-    out += fmt::format(
-        "<tr data-fault=\"{}\"><td class=\"num\">{}</td><td><strong>{}</strong>", fault.id, fault.id, html_text(fault.fault));
+    out += fmt::format("<tr data-fault=\"{}\"><td class=\"num\">{}</td><td><strong>{}</strong>", fault.id, fault.id,
+                       html_text(fault.fault));
     if (!fault.description.is_nil()) {
       out += "<details class=\"more\"><summary>exactly</summary>" + value_html(fault.description) + "</details>";
     }
-    out += fmt::format("</td><td>{}</td><td class=\"num\">{}</td><td>{}{}", html_text(nodes),
-                       seconds_text(fault.inject_ns), confirmation(fault.confirmed_ns >= 0, fault.injected_ns >= 0 || !fault.error.empty(), fault.evidence),
-                       since(fault.inject_ns, fault.confirmed_ns));
+    out += fmt::format(
+        "</td><td>{}</td><td class=\"num\">{}</td><td>{}{}", html_text(nodes), seconds_text(fault.inject_ns),
+        confirmation(fault.confirmed_ns >= 0, fault.injected_ns >= 0 || !fault.error.empty(), fault.evidence),
+        since(fault.inject_ns, fault.confirmed_ns));
     if (!fault.error.empty()) out += "<div class=\"error\">" + html_text(shortened(fault.error, 600)) + "</div>";
     out += fmt::format("</td><td class=\"num\">{}</td><td>{}{}</td>", seconds_text(fault.heal_ns),
                        confirmation(fault.heal_confirmed_ns >= 0, fault.heal_ns >= 0, fault.heal_evidence),
@@ -204,16 +214,18 @@ std::string operations_section(const Facts& facts) {
       "<section id=\"operations\"><h2>Operations</h2>\n<div class=\"scroll\"><table class=\"data counts\"><thead><tr>"
       "<th>Function</th><th>All</th><th>ok</th><th>fail</th><th>info</th></tr></thead><tbody>\n";
   for (const auto& [f, counts] : facts.by_function) {
-    out += fmt::format("<tr><td><code>{}</code></td><td class=\"num\">{}</td><td class=\"num\">{}</td>"
-                       "<td class=\"num\">{}</td><td class=\"num\">{}</td></tr>\n",
-                       html_text(f), grouped(counts.total()), grouped(counts.ok), grouped(counts.fail), grouped(counts.info));
+    out += fmt::format(
+        "<tr><td><code>{}</code></td><td class=\"num\">{}</td><td class=\"num\">{}</td>"
+        "<td class=\"num\">{}</td><td class=\"num\">{}</td></tr>\n",
+        html_text(f), grouped(counts.total()), grouped(counts.ok), grouped(counts.fail), grouped(counts.info));
   }
   out += "</tbody></table></div>\n";
   out += kNeedsScript;
   return out +
          "<div class=\"needs-script\"><form class=\"tools\" id=\"table-tools\"></form>\n"
          "<div class=\"table-box\"><div id=\"table-head\" class=\"row head\"></div>"
-         "<div id=\"table-view\" tabindex=\"0\" role=\"region\" aria-label=\"Operations\"><div id=\"table-space\"></div>"
+         "<div id=\"table-view\" tabindex=\"0\" role=\"region\" aria-label=\"Operations\"><div "
+         "id=\"table-space\"></div>"
          "<div id=\"table-rows\"></div></div></div></div></section>\n";
 }
 
@@ -235,10 +247,10 @@ std::string logs_section(const ReportInput& input) {
       cut = true;
     }
     const auto lines = static_cast<std::uint64_t>(std::count(tail.begin(), tail.end(), '\n'));
-    out += fmt::format("<details class=\"log\"><summary><strong>{}</strong> <code>{}</code> <small>{}{}</small></summary>"
-                       "<pre class=\"code\" tabindex=\"0\">{}</pre></details>\n",
-                       html_text(log->node), html_text(log->file), cut ? "last " : "", counted(lines, "line"),
-                       html_text(tail));
+    out += fmt::format(
+        "<details class=\"log\"><summary><strong>{}</strong> <code>{}</code> <small>{}{}</small></summary>"
+        "<pre class=\"code\" tabindex=\"0\">{}</pre></details>\n",
+        html_text(log->node), html_text(log->file), cut ? "last " : "", counted(lines, "line"), html_text(tail));
   }
   return out + "</section>\n";
 }
@@ -265,8 +277,9 @@ std::string limits_section(const ReportInput& input, const Facts& facts) {
   std::string out = "<section id=\"limits\"><h2>What this run cannot show</h2>\n<ul class=\"limits\">\n";
   for (const auto& sentence : limits) out += "<li>" + html_text(sentence) + "</li>\n";
   if (limits.empty()) {
-    out += "<li>Every kind of operation succeeded under every kind of fault, and each fault and its healing was "
-           "observed. What was not tried, other faults, loads and configurations, remains open.</li>\n";
+    out +=
+        "<li>Every kind of operation succeeded under every kind of fault, and each fault and its healing was "
+        "observed. What was not tried, other faults, loads and configurations, remains open.</li>\n";
   }
   return out + "</ul></section>\n";
 }

@@ -43,10 +43,14 @@ std::string levels(const ReportInput& input) {
     const std::string strongest = detail(result, {"strongest", "strongest_level", "strongest-level"});
     const std::string out = detail(result, {"ruled_out", "ruled-out", "not"});
     const std::string level = result.consistency.empty() ? "" : result.consistency;
-    if (!strongest.empty()) add(holds, strongest);
-    else if (result.verdict == Verdict::valid) add(holds, level);
-    if (!out.empty()) add(ruled_out, out);
-    else if (result.verdict == Verdict::invalid) add(ruled_out, level);
+    if (!strongest.empty())
+      add(holds, strongest);
+    else if (result.verdict == Verdict::valid)
+      add(holds, level);
+    if (!out.empty())
+      add(ruled_out, out);
+    else if (result.verdict == Verdict::invalid)
+      add(ruled_out, level);
   }
   std::string html;
   if (!holds.empty()) html += stat("Holds", html_text(holds));
@@ -63,7 +67,8 @@ std::string shares(const OutcomeCounts& counts) {
   const double fail = width(counts.fail);
   return fmt::format(
       "<svg class=\"shares\" viewBox=\"0 0 240 8\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
-      "<rect class=\"ok\" width=\"{:.2f}\" height=\"8\"/><rect class=\"fail\" x=\"{:.2f}\" width=\"{:.2f}\" height=\"8\"/>"
+      "<rect class=\"ok\" width=\"{:.2f}\" height=\"8\"/><rect class=\"fail\" x=\"{:.2f}\" width=\"{:.2f}\" "
+      "height=\"8\"/>"
       "<rect class=\"info\" x=\"{:.2f}\" width=\"{:.2f}\" height=\"8\"/></svg>",
       ok, ok, fail, ok + fail, width(counts.info));
 }
@@ -116,11 +121,13 @@ std::string anomaly_html(const History& history, const CheckResult& result, cons
                                html_text(result.checker) + "</span></h3>\n"
                          : "<details class=\"anomaly folded\"><summary>" + head + " <span>" +
                                html_text(shortened(as_sentence(anomaly.explanation), 160)) + "</span></summary>\n";
-  if (!anomaly.explanation.empty()) out += "<p class=\"lead\">" + html_text(shortened(as_sentence(anomaly.explanation), kLongestSentence)) + "</p>\n";
+  if (!anomaly.explanation.empty())
+    out += "<p class=\"lead\">" + html_text(shortened(as_sentence(anomaly.explanation), kLongestSentence)) + "</p>\n";
   // A single step would only say the explanation again.
   if (anomaly.sentences.size() > 1) {
     out += "<ol class=\"steps\">\n";
-    for (const auto& sentence : anomaly.sentences) out += "<li>" + html_text(shortened(as_sentence(sentence), kLongestSentence)) + "</li>\n";
+    for (const auto& sentence : anomaly.sentences)
+      out += "<li>" + html_text(shortened(as_sentence(sentence), kLongestSentence)) + "</li>\n";
     out += "</ol>\n";
   }
   std::vector<EventIndex> guilty;
@@ -146,9 +153,12 @@ std::string anomaly_html(const History& history, const CheckResult& result, cons
 
 std::string outcome_mark(EventType outcome) {
   switch (outcome) {
-    case EventType::ok: return "<span class=\"mark ok\">ok</span>";
-    case EventType::fail: return "<span class=\"mark fail\">fail</span>";
-    default: return "<span class=\"mark info\">info</span>";
+    case EventType::ok:
+      return "<span class=\"mark ok\">ok</span>";
+    case EventType::fail:
+      return "<span class=\"mark fail\">fail</span>";
+    default:
+      return "<span class=\"mark info\">info</span>";
   }
 }
 
@@ -159,7 +169,13 @@ std::string verdict_section(const ReportInput& input, const Facts& facts) {
       "<section id=\"verdict\" class=\"strip {}\" aria-labelledby=\"verdict-word\">\n<div class=\"head\">"
       "<span class=\"seal\" aria-hidden=\"true\">{}</span><div><h1 id=\"verdict-word\">{}</h1>"
       "<p class=\"sentence\">{}</p></div></div>\n<dl class=\"stats\">\n",
-      name(input.verdict), valid ? "✓" : invalid ? "✕" : "?", valid ? "Valid" : invalid ? "Anomaly" : "Unknown",
+      name(input.verdict),
+      valid     ? "✓"
+      : invalid ? "✕"
+                : "?",
+      valid     ? "Valid"
+      : invalid ? "Anomaly"
+                : "Unknown",
       html_text(shortened(verdict_sentence(input, facts), kLongestSentence)));
   out += levels(input);
   out += stat("Operations", grouped(facts.all.total()),
@@ -173,17 +189,18 @@ std::string verdict_section(const ReportInput& input, const Facts& facts) {
                          grouped(kind.injected));
   }
   out += stat("Faults confirmed",
-              facts.faults_injected == 0
-                  ? std::string("none injected")
-                  : fmt::format("{} <span class=\"of\">of {}</span>", grouped(facts.faults_confirmed),
-                                grouped(facts.faults_injected)),
+              facts.faults_injected == 0 ? std::string("none injected")
+                                         : fmt::format("{} <span class=\"of\">of {}</span>",
+                                                       grouped(facts.faults_confirmed), grouped(facts.faults_injected)),
               kinds);
   if (facts.keys > 0) out += stat("Keys", grouped(facts.keys));
   if (facts.end_ns > 0) {
     const double rate = static_cast<double>(facts.all.total()) / (static_cast<double>(facts.end_ns) / 1e9);
-    out += stat("Duration", duration_text(facts.end_ns), fmt::format("{} operations a second", grouped(static_cast<std::uint64_t>(rate + 0.5))));
+    out += stat("Duration", duration_text(facts.end_ns),
+                fmt::format("{} operations a second", grouped(static_cast<std::uint64_t>(rate + 0.5))));
   }
-  if (const Value* seed = input.plan.find("seed")) out += stat("Seed", "<code>" + html_text(plain_text(*seed)) + "</code>");
+  if (const Value* seed = input.plan.find("seed"))
+    out += stat("Seed", "<code>" + html_text(plain_text(*seed)) + "</code>");
   return out + "</dl>\n</section>\n";
 }
 
@@ -205,8 +222,7 @@ std::string explanation_section(const ReportInput& input, const Facts&, const Dr
     }
   }
   if (total > kAnomaliesInFull) {
-    out += fmt::format("<details class=\"more\"><summary>{} more</summary><ul>\n",
-                       grouped(total - kAnomaliesInFull));
+    out += fmt::format("<details class=\"more\"><summary>{} more</summary><ul>\n", grouped(total - kAnomaliesInFull));
     number = 0;
     std::size_t listed = 0;
     for (const CheckResult& result : input.results) {
@@ -239,7 +255,8 @@ std::string checks_section(const ReportInput& input) {
     const bool has_details = result.details.is_map() && !result.details.entries().empty();
     if (result.reason.empty() && !has_details) continue;
     out += "<tr class=\"under\"><td></td><td colspan=\"7\">";
-    if (!result.reason.empty()) out += "<p>" + html_text(shortened(as_sentence(result.reason), kLongestSentence)) + "</p>";
+    if (!result.reason.empty())
+      out += "<p>" + html_text(shortened(as_sentence(result.reason), kLongestSentence)) + "</p>";
     if (has_details) {
       out += "<details class=\"more\"><summary>Details</summary>" + value_html(result.details) + "</details>";
     }

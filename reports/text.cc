@@ -57,16 +57,29 @@ namespace {
 // Appends the reference for a character that is markup; false when it is none.
 bool append_reference(std::string& out, char32_t code) {
   switch (code) {
-    case U'&': out += "&amp;"; return true;
-    case U'<': out += "&lt;"; return true;
-    case U'>': out += "&gt;"; return true;
-    case U'"': out += "&quot;"; return true;
-    case U'\'': out += "&#39;"; return true;
-    default: return false;
+    case U'&':
+      out += "&amp;";
+      return true;
+    case U'<':
+      out += "&lt;";
+      return true;
+    case U'>':
+      out += "&gt;";
+      return true;
+    case U'"':
+      out += "&quot;";
+      return true;
+    case U'\'':
+      out += "&#39;";
+      return true;
+    default:
+      return false;
   }
 }
 
-bool is_control(char32_t code) { return (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7F && code < 0xA0); }
+bool is_control(char32_t code) {
+  return (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7F && code < 0xA0);
+}
 
 // Characters that turn the direction of what follows: with them a payload can rewrite how its surroundings read.
 bool is_direction(char32_t code) {
@@ -74,8 +87,9 @@ bool is_direction(char32_t code) {
 }
 
 bool is_wide(char32_t code) {
-  return (code >= 0x1100 && code <= 0x115F) || (code >= 0x2E80 && code <= 0xA4CF) || (code >= 0xAC00 && code <= 0xD7A3) ||
-         (code >= 0xF900 && code <= 0xFAFF) || (code >= 0xFE30 && code <= 0xFE6F) || (code >= 0xFF00 && code <= 0xFF60) ||
+  return (code >= 0x1100 && code <= 0x115F) || (code >= 0x2E80 && code <= 0xA4CF) ||
+         (code >= 0xAC00 && code <= 0xD7A3) || (code >= 0xF900 && code <= 0xFAFF) ||
+         (code >= 0xFE30 && code <= 0xFE6F) || (code >= 0xFF00 && code <= 0xFF60) ||
          (code >= 0x1F300 && code <= 0x1FAFF) || (code >= 0x20000 && code <= 0x3FFFD);
 }
 

@@ -34,10 +34,10 @@ void append_utf8(std::string& out, char32_t code_point);
 // With a capital letter and a full stop; messages of checkers have neither.
 [[nodiscard]] std::string as_sentence(std::string_view text);
 
-[[nodiscard]] std::string grouped(std::uint64_t number);              // 1,234,567
+[[nodiscard]] std::string grouped(std::uint64_t number);                             // 1,234,567
 [[nodiscard]] std::string counted(std::uint64_t number, std::string_view singular);  // 1 read, 2 reads
-[[nodiscard]] std::string duration_text(std::int64_t ns);             // 1.25 ms
-[[nodiscard]] std::string seconds_text(std::int64_t ns);              // 12.345 s, for points in time; "–" when negative
+[[nodiscard]] std::string duration_text(std::int64_t ns);                            // 1.25 ms
+[[nodiscard]] std::string seconds_text(std::int64_t ns);  // 12.345 s, for points in time; "–" when negative
 // Strings as they are, everything else as JSON.
 [[nodiscard]] std::string plain_text(const Value& value);
 

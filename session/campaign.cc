@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <toml++/toml.h>
+#include <algorithm>
 
 #include "base/names.h"
 #include "base/text_file.h"
@@ -36,8 +36,9 @@ Result<Given> scalar(const std::string& name, const std::string& key, const toml
   } else if (const auto* b = node.as_boolean()) {
     given.text = b->get() ? "true" : "false";
   } else {
-    return fail(ErrorCode::usage, fmt::format("{}: \"{}\": a text, a number, true or false was expected, or a list of these",
-                                              place(name, node), key));
+    return fail(ErrorCode::usage,
+                fmt::format("{}: \"{}\": a text, a number, true or false was expected, or a list of these",
+                            place(name, node), key));
   }
   return given;
 }
@@ -46,7 +47,8 @@ Result<Axis> axis(const std::string& name, const std::string& key, const toml::n
   Axis out{key, setting, {}};
   if (const auto* list = node.as_array()) {
     if (list->empty()) {
-      return fail(ErrorCode::usage, fmt::format("{}: \"{}\" is an empty list, so there is nothing to run", place(name, node), key));
+      return fail(ErrorCode::usage,
+                  fmt::format("{}: \"{}\" is an empty list, so there is nothing to run", place(name, node), key));
     }
     for (const auto& item : *list) {
       auto given = scalar(name, key, item);
@@ -99,7 +101,8 @@ Result<void> add_nemesis(const toml::table& table, const std::string& name, Foun
     if (text == "timeline") {
       const auto* list = node.as_array();
       if (list == nullptr || !list->is_array_of_tables()) {
-        return fail(ErrorCode::usage, place(name, node) + ": nemesis.timeline must be an array of tables: [[nemesis.timeline]]");
+        return fail(ErrorCode::usage,
+                    place(name, node) + ": nemesis.timeline must be an array of tables: [[nemesis.timeline]]");
       }
       auto timeline = json_of(name, node);
       if (!timeline) return fail(timeline.error());
@@ -152,8 +155,8 @@ Result<std::vector<Axis>> axes_of(const toml::table& table, const std::string& n
     if (std::find(known.begin(), known.end(), text) == known.end()) {
       std::vector<std::string> names = known;
       names.emplace_back("set");
-      return fail(unknown_name("key", text, names).during(fmt::format("{}:{}:{}", name, key.source().begin.line,
-                                                                      key.source().begin.column)));
+      return fail(unknown_name("key", text, names)
+                      .during(fmt::format("{}:{}:{}", name, key.source().begin.line, key.source().begin.column)));
     }
     auto one = axis(name, text, node, false);
     if (!one) return fail(one.error());
@@ -181,8 +184,8 @@ Result<std::vector<RunRequest>> parse_campaign(const std::string& text, const st
   try {
     table = toml::parse(text, name);
   } catch (const toml::parse_error& e) {
-    return fail(ErrorCode::usage, fmt::format("{}:{}:{}: {}", name, e.source().begin.line, e.source().begin.column,
-                                              e.description()));
+    return fail(ErrorCode::usage,
+                fmt::format("{}:{}:{}: {}", name, e.source().begin.line, e.source().begin.column, e.description()));
   }
   auto axes = axes_of(table, name);
   if (!axes) return fail(axes.error());

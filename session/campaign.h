@@ -9,8 +9,8 @@
 //   [set]
 //   "etcd.serializable-reads" = false
 //
-// The nemesis may be a table instead: `faults` is then what is said above, everything else an option (nemesis.quiet), and
-// its timeline an array of tables (nemesis/engine/timeline.h):
+// The nemesis may be a table instead: `faults` is then what is said above, everything else an option (nemesis.quiet),
+// and its timeline an array of tables (nemesis/engine/timeline.h):
 //
 //   [nemesis]
 //   schedule = ["random", "periodic"]

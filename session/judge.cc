@@ -13,12 +13,12 @@
 #include "checkers/catalogue.h"
 #include "checkers/history/reader.h"
 #include "cli/console.h"
-#include "session/resolve_plan.h"
 #include "harness/interfaces/plan.h"
 #include "harness/store/files.h"
 #include "harness/store/run_directory.h"
 #include "reports/facts.h"
 #include "reports/report.h"
+#include "session/resolve_plan.h"
 #include "workloads/catalogue.h"
 
 namespace ordeal::cli {
@@ -44,8 +44,8 @@ Result<Plan> plan_of(const StoredRun& run) {
   auto plan = Plan::from_value(run.plan, *std::move(options));
   if (!plan) return fail(plan.error().during(run.path));
   if (plan->concurrency < 1 || plan->concurrency > kMaxConcurrency) {
-    return fail(ErrorCode::input, fmt::format("{}/plan.json: a concurrency from 1 to {} was expected, found {}", run.path,
-                                              kMaxConcurrency, plan->concurrency));
+    return fail(ErrorCode::input, fmt::format("{}/plan.json: a concurrency from 1 to {} was expected, found {}",
+                                              run.path, kMaxConcurrency, plan->concurrency));
   }
   return plan;
 }
@@ -140,13 +140,14 @@ Value read_json(const std::string& path) {
   return value ? *std::move(value) : Value::map();
 }
 
-// The kinds of faults that were tried and never bit, with the numbers; a run that had them on its plan does not say that
-// the target bears them.
+// The kinds of faults that were tried and never bit, with the numbers; a run that had them on its plan does not say
+// that the target bears them.
 std::string toothless_faults(const Facts& facts) {
   std::string out;
   for (const FaultKindCounts& kind : facts.fault_kinds) {
     if (kind.confirmed > 0 || kind.tried == 0) continue;
-    out += fmt::format("{}{} (tried {} times, {} injected)", out.empty() ? "" : ", ", kind.fault, kind.tried, kind.injected);
+    out += fmt::format("{}{} (tried {} times, {} injected)", out.empty() ? "" : ", ", kind.fault, kind.tried,
+                       kind.injected);
   }
   return out;
 }
@@ -263,13 +264,11 @@ Result<JudgedRun> judge_run(const std::string& path, std::stop_token stop) {
 }
 
 void print_judged(const JudgedRun& run) {
-  const auto number = [](const Value* value) {
-    return value != nullptr && value->is_integer() ? value->integer() : 0;
-  };
-  std::string out = fmt::format("{}  {}\n", name(run.verdict) == "valid" ? coloured("valid", Colour::green, STDOUT_FILENO)
-                                            : run.verdict == Verdict::invalid
-                                                ? coloured("invalid", Colour::red, STDOUT_FILENO)
-                                                : coloured("unknown", Colour::yellow, STDOUT_FILENO),
+  const auto number = [](const Value* value) { return value != nullptr && value->is_integer() ? value->integer() : 0; };
+  std::string out = fmt::format("{}  {}\n",
+                                name(run.verdict) == "valid"      ? coloured("valid", Colour::green, STDOUT_FILENO)
+                                : run.verdict == Verdict::invalid ? coloured("invalid", Colour::red, STDOUT_FILENO)
+                                                                  : coloured("unknown", Colour::yellow, STDOUT_FILENO),
                                 run.summary);
   if (!run.reason.empty()) out += fmt::format("reason      {}\n", run.reason);
   out += told_anomalies(run.results);
@@ -280,9 +279,10 @@ void print_judged(const JudgedRun& run) {
   if (const Value* kinds = run.results.find("fault_kinds"); kinds != nullptr && !kinds->entries().empty()) {
     bool first = true;
     for (const auto& [fault, counts] : kinds->entries()) {
-      out += fmt::format("{}{}: {} planned, {} injected, {} confirmed, {} healed\n", first ? "faults      " : "            ",
-                         fault.string(), number(counts.find("planned")), number(counts.find("injected")),
-                         number(counts.find("confirmed")), number(counts.find("healed")));
+      out +=
+          fmt::format("{}{}: {} planned, {} injected, {} confirmed, {} healed\n",
+                      first ? "faults      " : "            ", fault.string(), number(counts.find("planned")),
+                      number(counts.find("injected")), number(counts.find("confirmed")), number(counts.find("healed")));
       first = false;
     }
   }

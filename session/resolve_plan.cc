@@ -37,8 +37,9 @@ Result<void> fits(const TargetFactory& target, const std::vector<std::string>& o
   for (const auto& one : workloads()) {
     if (std::all_of(one.operations.begin(), one.operations.end(), understood)) others.push_back(one.name);
   }
-  return fail(ErrorCode::usage, fmt::format("workload {} needs operations that target {} does not have: {}. Workloads for {}: {}.",
-                                            workload.name, target.name, joined(missing), target.name, joined(others)));
+  return fail(ErrorCode::usage,
+              fmt::format("workload {} needs operations that target {} does not have: {}. Workloads for {}: {}.",
+                          workload.name, target.name, joined(missing), target.name, joined(others)));
 }
 
 class Resolver {
@@ -129,13 +130,19 @@ Result<std::size_t> parse_size(const std::string& text) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number);
   std::string_view unit(stop, static_cast<std::size_t>(end - stop));
-  if (unit.ends_with("iB")) unit.remove_suffix(2);
-  else if (unit.ends_with('B')) unit.remove_suffix(1);
+  if (unit.ends_with("iB"))
+    unit.remove_suffix(2);
+  else if (unit.ends_with('B'))
+    unit.remove_suffix(1);
   double factor = 0;
-  if (unit.empty()) factor = 1;
-  else if (unit == "K" || unit == "k") factor = 1024.0;
-  else if (unit == "M") factor = 1024.0 * 1024;
-  else if (unit == "G") factor = 1024.0 * 1024 * 1024;
+  if (unit.empty())
+    factor = 1;
+  else if (unit == "K" || unit == "k")
+    factor = 1024.0;
+  else if (unit == "M")
+    factor = 1024.0 * 1024;
+  else if (unit == "G")
+    factor = 1024.0 * 1024 * 1024;
   if (error != std::errc() || factor == 0 || !(number > 0) || number * factor > 1e18) {
     return fail(ErrorCode::usage, fmt::format("a size such as 512M or 4G was expected, found \"{}\"", text));
   }

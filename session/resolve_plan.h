@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "session/campaign.h"
 #include "cli/commands.h"
 #include "harness/interfaces/plan.h"
+#include "session/campaign.h"
 
 namespace ordeal::cli {
 

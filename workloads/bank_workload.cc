@@ -36,9 +36,9 @@ Result<Workload> make(const WorkloadContext& context) {
   if (given == 1) return fail(ErrorCode::usage, "workload bank: a transfer needs two accounts; raise bank.accounts");
   Workload workload;
   workload.name = "bank";
-  workload.generator = mixed(
-      rng, transfers(rng.split("transfer"), given == 0 ? kAccounts : given, options.integer("bank.max-transfer")),
-      options.real("bank.reads"), gen::repeat(plain("read")));
+  workload.generator =
+      mixed(rng, transfers(rng.split("transfer"), given == 0 ? kAccounts : given, options.integer("bank.max-transfer")),
+            options.real("bank.reads"), gen::repeat(plain("read")));
   workload.final_generator = each_worker_until_ok(plain("read"), options.seconds("bank.final-read-time"));
   workload.checkers = judges(options);
   return workload;
@@ -54,12 +54,14 @@ WorkloadFactory bank_workload() {
   factory.data_type = "bank";
   factory.operations = {"read", "transfer"};
   factory.options = {
-      {"bank.accounts", Type::integer, 0, "how many accounts there are, 0 … N-1; 0: eight, and a read may show others", 0, 1e6},
+      {"bank.accounts", Type::integer, 0, "how many accounts there are, 0 … N-1; 0: eight, and a read may show others",
+       0, 1e6},
       {"bank.total", Type::integer, 0, "what all balances add up to; 0: whatever the reads agree upon", 0, 1e15},
       {"bank.negative-balances", Type::boolean, false, "whether a balance may be negative"},
       {"bank.max-transfer", Type::integer, 5, "the largest amount of a transfer", 1, 1e9},
       {"bank.reads", Type::real, 0.5, "which part of the operations are reads", 0.01, 0.99},
-      {"bank.final-read-time", Type::duration, 10.0, "how long a worker tries to read the balances at the end", 0, 3600},
+      {"bank.final-read-time", Type::duration, 10.0, "how long a worker tries to read the balances at the end", 0,
+       3600},
   };
   factory.make = make;
   factory.checkers = judges;

@@ -24,7 +24,8 @@ WorkloadFactory factory_of(const std::string& name) {
   factory.help = "elements are written and read; who sees one sees all that were over before it began";
   factory.data_type = "set";
   factory.operations = {"add", "read"};
-  factory.options = {{name + ".reads", OptionSpec::Type::real, 0.1, "which part of the operations are reads", 0.001, 0.99}};
+  factory.options = {
+      {name + ".reads", OptionSpec::Type::real, 0.1, "which part of the operations are reads", 0.001, 0.99}};
   factory.checkers = judges;
   return factory;
 }

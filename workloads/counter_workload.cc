@@ -18,10 +18,11 @@ Result<Workload> make(const WorkloadContext& context) {
   const Rng rng = Rng(context.seed).split("counter");
   const std::int64_t most = options.integer("counter.max-add");
   const bool down = options.boolean("counter.decrements");
-  GeneratorPtr adds = gen::generate(rng.split("add"), [=](const GeneratorContext&, Rng& dice) -> std::optional<Operation> {
-    const std::int64_t amount = dice.between(1, most);
-    return Operation{"add", std::nullopt, Value(down && dice.chance(0.5) ? -amount : amount)};
-  });
+  GeneratorPtr adds =
+      gen::generate(rng.split("add"), [=](const GeneratorContext&, Rng& dice) -> std::optional<Operation> {
+        const std::int64_t amount = dice.between(1, most);
+        return Operation{"add", std::nullopt, Value(down && dice.chance(0.5) ? -amount : amount)};
+      });
   Workload workload;
   workload.name = "counter";
   workload.generator = mixed(rng, std::move(adds), options.real("counter.reads"), gen::repeat(plain("read")));
@@ -43,9 +44,15 @@ WorkloadFactory counter_workload() {
       {"counter.reads", Type::real, 0.5, "which part of the operations are reads", 0.01, 0.99},
       {"counter.max-add", Type::integer, 1, "the largest amount of an add", 1, 1e6},
       {"counter.decrements", Type::boolean, false, "whether half of the adds are negative"},
-      {"counter.final-read-time", Type::duration, 10.0, "how long a worker tries to read the counter at the end", 0, 3600},
-      {"counter.consistency", Type::string, "bounds", "what is claimed; linearizable is stronger, and slower to check",
-       std::nullopt, std::nullopt, {"bounds", "linearizable"}},
+      {"counter.final-read-time", Type::duration, 10.0, "how long a worker tries to read the counter at the end", 0,
+       3600},
+      {"counter.consistency",
+       Type::string,
+       "bounds",
+       "what is claimed; linearizable is stronger, and slower to check",
+       std::nullopt,
+       std::nullopt,
+       {"bounds", "linearizable"}},
   };
   factory.make = make;
   factory.checkers = judges;

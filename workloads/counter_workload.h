@@ -1,6 +1,6 @@
 #pragma once
-// Workload counter: a counter is incremented (and decremented, if wanted) and read. Every read must lie between what was
-// certainly added and what may have been. After Jepsen's counter.
+// Workload counter: a counter is incremented (and decremented, if wanted) and read. Every read must lie between what
+// was certainly added and what may have been. After Jepsen's counter.
 
 #include "harness/interfaces/workload.h"
 

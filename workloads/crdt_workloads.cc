@@ -11,7 +11,8 @@ std::vector<ConfiguredChecker> judges(const Options&) { return {judge("convergen
 // Time to converge, then a read by everybody.
 GeneratorPtr final_reads(const Options& options, const std::string& name) {
   const auto settle = static_cast<std::int64_t>(options.seconds(name + ".settle") * 1e9);
-  return gen::phases(gen::list_of(gen::sleep(settle), each_worker_until_ok(plain("read"), options.seconds(name + ".final-read-time"))));
+  return gen::phases(gen::list_of(gen::sleep(settle),
+                                  each_worker_until_ok(plain("read"), options.seconds(name + ".final-read-time"))));
 }
 
 Result<Workload> make_set(const WorkloadContext& context) {
@@ -26,13 +27,15 @@ Result<Workload> make_set(const WorkloadContext& context) {
 
 Result<Workload> make_counter(const WorkloadContext& context) {
   const Rng rng = Rng(context.seed).split("pn-counter");
-  GeneratorPtr adds = gen::generate(rng.split("add"), [](const GeneratorContext&, Rng& dice) -> std::optional<Operation> {
-    const std::int64_t amount = dice.between(1, 5);
-    return Operation{"add", std::nullopt, Value(dice.chance(0.5) ? -amount : amount)};
-  });
+  GeneratorPtr adds =
+      gen::generate(rng.split("add"), [](const GeneratorContext&, Rng& dice) -> std::optional<Operation> {
+        const std::int64_t amount = dice.between(1, 5);
+        return Operation{"add", std::nullopt, Value(dice.chance(0.5) ? -amount : amount)};
+      });
   Workload workload;
   workload.name = "pn-counter";
-  workload.generator = mixed(rng, std::move(adds), context.options.real("pn-counter.reads"), gen::repeat(plain("read")));
+  workload.generator =
+      mixed(rng, std::move(adds), context.options.real("pn-counter.reads"), gen::repeat(plain("read")));
   workload.final_generator = final_reads(context.options, "pn-counter");
   workload.checkers = judges(context.options);
   return workload;

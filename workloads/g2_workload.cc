@@ -12,15 +12,15 @@ Result<Workload> make(const WorkloadContext& context) {
   Workload workload;
   workload.name = "g2";
   // Both inserts of a key follow on each other, so two workers carry them out at once; ids are unique over all keys.
-  workload.generator =
-      gen::generate(Rng(context.seed).split("g2"),
-                    [id = std::int64_t{0}, first_in_a = true](const GeneratorContext&, Rng& rng) mutable -> std::optional<Operation> {
-                      const std::int64_t key = id / 2;
-                      if (id % 2 == 0) first_in_a = rng.chance(0.5);
-                      const bool in_a = (id % 2 == 0) == first_in_a;
-                      const Value row(++id);
-                      return Operation{"insert", Value(key), in_a ? Value::list({row, Value()}) : Value::list({Value(), row})};
-                    });
+  workload.generator = gen::generate(
+      Rng(context.seed).split("g2"),
+      [id = std::int64_t{0}, first_in_a = true](const GeneratorContext&, Rng& rng) mutable -> std::optional<Operation> {
+        const std::int64_t key = id / 2;
+        if (id % 2 == 0) first_in_a = rng.chance(0.5);
+        const bool in_a = (id % 2 == 0) == first_in_a;
+        const Value row(++id);
+        return Operation{"insert", Value(key), in_a ? Value::list({row, Value()}) : Value::list({Value(), row})};
+      });
   workload.checkers = judges(context.options);
   return workload;
 }

@@ -3,10 +3,11 @@
 namespace ordeal {
 
 GeneratorPtr counting(std::string f) {
-  return gen::generate(Rng(0), [f = std::move(f), next = std::int64_t{0}](
-                                   const GeneratorContext&, Rng&) mutable -> std::optional<Operation> {
-    return Operation{f, std::nullopt, Value(next++)};
-  });
+  return gen::generate(
+      Rng(0),
+      [f = std::move(f), next = std::int64_t{0}](const GeneratorContext&, Rng&) mutable -> std::optional<Operation> {
+        return Operation{f, std::nullopt, Value(next++)};
+      });
 }
 
 GeneratorPtr mixed(const Rng& rng, GeneratorPtr child, double part, GeneratorPtr other) {

@@ -16,8 +16,8 @@ namespace ordeal {
 // Operations of `child`, and with probability `part` (0 … 1) of `other` instead.
 [[nodiscard]] GeneratorPtr mixed(const Rng& rng, GeneratorPtr child, double part, GeneratorPtr other);
 
-// For the final phase: each worker, and so each node that has one, tries the operation five times a second until it ended in
-// ok once, for at most `patience_s` seconds.
+// For the final phase: each worker, and so each node that has one, tries the operation five times a second until it
+// ended in ok once, for at most `patience_s` seconds.
 [[nodiscard]] GeneratorPtr each_worker_until_ok(Operation operation, double patience_s);
 
 }  // namespace ordeal

@@ -28,7 +28,8 @@ class Operations {
     if (rng.chance(0.5)) return {"poll", std::nullopt, Value::list({Value::list({"poll"})})};
     const std::int64_t count = rng.between(1, 3);
     Value sends = Value::list();
-    for (std::int64_t i = 0; i < count; ++i) sends.items().push_back(Value::list({"send", rng.between(0, keys_ - 1), next_++}));
+    for (std::int64_t i = 0; i < count; ++i)
+      sends.items().push_back(Value::list({"send", rng.between(0, keys_ - 1), next_++}));
     return {"send", std::nullopt, std::move(sends)};
   }
 

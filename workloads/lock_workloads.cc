@@ -13,7 +13,8 @@ std::vector<ConfiguredChecker> election_judges(const Options&) { return {judge("
 // outcome nobody knows may have. A refusal to take it back is final for who does not have it.
 GeneratorPtr in_turn(const Operation& take, const Operation& give) {
   return gen::cycle([take, give](std::uint64_t) {
-    return gen::sequence(gen::list_of(gen::limit(20, gen::until_ok(gen::repeat(take))), gen::limit(3, gen::until_ok(gen::repeat(give)))));
+    return gen::sequence(gen::list_of(gen::limit(20, gen::until_ok(gen::repeat(take))),
+                                      gen::limit(3, gen::until_ok(gen::repeat(give)))));
   });
 }
 
@@ -58,7 +59,8 @@ WorkloadFactory leader_election_workload() {
   factory.help = "workers are elected in turn; never two lead at once or in one term, and terms only grow";
   factory.data_type = "election";
   factory.operations = {"campaign", "leader", "resign"};
-  factory.options = {{"leader-election.looks", OptionSpec::Type::real, 0.4, "which part of the operations ask who leads", 0, 0.99}};
+  factory.options = {
+      {"leader-election.looks", OptionSpec::Type::real, 0.4, "which part of the operations ask who leads", 0, 0.99}};
   factory.make = make_election;
   factory.checkers = election_judges;
   return factory;

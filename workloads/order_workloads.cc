@@ -31,7 +31,8 @@ Result<Workload> make_sequential(const WorkloadContext& context) {
       Rng(context.seed).split("sequential"),
       [reads, next = std::int64_t{0}](const GeneratorContext&, Rng& rng) mutable -> std::optional<Operation> {
         if (next == 0 || !rng.chance(reads)) return Operation{"write-chain", std::nullopt, Value(next++)};
-        return Operation{"read-chain", std::nullopt, Value(rng.between(std::max<std::int64_t>(0, next - kRecent), next - 1))};
+        return Operation{"read-chain", std::nullopt,
+                         Value(rng.between(std::max<std::int64_t>(0, next - kRecent), next - 1))};
       });
   workload.checkers = sequential_judges(context.options);
   return workload;
@@ -48,7 +49,8 @@ WorkloadFactory monotonic_workload() {
   factory.operations = {"stamp", "read"};
   factory.options = {
       {"monotonic.reads", Type::real, 0.05, "which part of the operations are reads", 0, 0.99},
-      {"monotonic.final-read-time", Type::duration, 10.0, "how long a worker tries to read the rows at the end", 0, 3600},
+      {"monotonic.final-read-time", Type::duration, 10.0, "how long a worker tries to read the rows at the end", 0,
+       3600},
   };
   factory.make = make_monotonic;
   factory.checkers = monotonic_judges;
@@ -61,7 +63,8 @@ WorkloadFactory sequential_workload() {
   factory.help = "subkeys are written in order and read in reverse; who sees one sees those written before it";
   factory.data_type = "sequential";
   factory.operations = {"write-chain", "read-chain"};
-  factory.options = {{"sequential.reads", OptionSpec::Type::real, 0.5, "which part of the operations are reads", 0.01, 0.99}};
+  factory.options = {
+      {"sequential.reads", OptionSpec::Type::real, 0.5, "which part of the operations are reads", 0.01, 0.99}};
   factory.make = make_sequential;
   factory.checkers = sequential_judges;
   return factory;

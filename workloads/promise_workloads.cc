@@ -23,14 +23,18 @@ Result<Workload> make_idempotency(const WorkloadContext& context) {
   const Rng rng = Rng(context.seed).split("idempotency");
   const double again = context.options.real("idempotency.repeats");
   GeneratorPtr applies = gen::generate(
-      rng.split("apply"), [again, next = std::int64_t{0}](const GeneratorContext&, Rng& dice) mutable -> std::optional<Operation> {
+      rng.split("apply"),
+      [again, next = std::int64_t{0}](const GeneratorContext&, Rng& dice) mutable -> std::optional<Operation> {
         if (next == 0 || !dice.chance(again)) return Operation{"apply", std::nullopt, Value(next++)};
-        return Operation{"apply", std::nullopt, Value(dice.between(std::max<std::int64_t>(0, next - kRecent), next - 1))};
+        return Operation{"apply", std::nullopt,
+                         Value(dice.between(std::max<std::int64_t>(0, next - kRecent), next - 1))};
       });
   Workload workload;
   workload.name = "idempotency";
-  workload.generator = mixed(rng, std::move(applies), context.options.real("idempotency.reads"), gen::repeat(plain("read")));
-  workload.final_generator = each_worker_until_ok(plain("read"), context.options.seconds("idempotency.final-read-time"));
+  workload.generator =
+      mixed(rng, std::move(applies), context.options.real("idempotency.reads"), gen::repeat(plain("read")));
+  workload.final_generator =
+      each_worker_until_ok(plain("read"), context.options.seconds("idempotency.final-read-time"));
   workload.checkers = idempotency_judges(context.options);
   return workload;
 }
@@ -47,7 +51,8 @@ Result<Workload> make_saga(const WorkloadContext& context) {
   const Rng rng = Rng(context.seed).split("saga");
   const std::int64_t accounts = context.options.integer("saga.accounts");
   GeneratorPtr sagas = gen::generate(
-      rng.split("saga"), [accounts, id = std::int64_t{0}](const GeneratorContext&, Rng& dice) mutable -> std::optional<Operation> {
+      rng.split("saga"),
+      [accounts, id = std::int64_t{0}](const GeneratorContext&, Rng& dice) mutable -> std::optional<Operation> {
         const std::int64_t from = dice.between(0, accounts - 1);
         Value value = Value::map();
         value.set("id", id++);

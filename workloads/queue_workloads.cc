@@ -21,18 +21,20 @@ std::vector<ConfiguredChecker> delivery_judges(const Options& options) {
 
 // [key number], the numbers of each key counting up.
 GeneratorPtr keyed_messages(const Rng& rng, std::int64_t keys) {
-  return gen::generate(rng, [next = std::vector<std::int64_t>(static_cast<std::size_t>(keys))](
-                                const GeneratorContext&, Rng& dice) mutable -> std::optional<Operation> {
-    const std::uint64_t key = dice.below(next.size());
-    return Operation{"enqueue", std::nullopt, Value::list({static_cast<std::int64_t>(key), next[key]++})};
-  });
+  return gen::generate(
+      rng,
+      [next = std::vector<std::int64_t>(static_cast<std::size_t>(keys))](
+          const GeneratorContext&, Rng& dice) mutable -> std::optional<Operation> {
+        const std::uint64_t key = dice.below(next.size());
+        return Operation{"enqueue", std::nullopt, Value::list({static_cast<std::int64_t>(key), next[key]++})};
+      });
 }
 
 Result<Workload> make_queue(const WorkloadContext& context) {
   Workload workload;
   workload.name = "queue";
-  workload.generator = mixed(Rng(context.seed).split("queue"), counting("enqueue"), context.options.real("queue.dequeues"),
-                             gen::repeat(plain("dequeue")));
+  workload.generator = mixed(Rng(context.seed).split("queue"), counting("enqueue"),
+                             context.options.real("queue.dequeues"), gen::repeat(plain("dequeue")));
   workload.checkers = queue_judges(context.options);
   return workload;
 }
@@ -62,7 +64,12 @@ OptionSpec dequeues(const std::string& name) {
   return {name + ".dequeues", OptionSpec::Type::real, 0.5, "which part of the operations are dequeues", 0, 0.99};
 }
 OptionSpec drain_time(const std::string& name) {
-  return {name + ".drain-time", OptionSpec::Type::duration, 10.0, "how long a worker tries to drain the queue at the end", 0, 3600};
+  return {name + ".drain-time",
+          OptionSpec::Type::duration,
+          10.0,
+          "how long a worker tries to drain the queue at the end",
+          0,
+          3600};
 }
 
 }  // namespace
@@ -85,9 +92,14 @@ WorkloadFactory total_queue_workload() {
   factory.help = "a queue that is drained in the end; every acknowledged message comes out";
   factory.data_type = "queue";
   factory.operations = {"enqueue", "dequeue", "drain"};
-  factory.options = {dequeues("total-queue"), drain_time("total-queue"),
-                     {"total-queue.delivery", OptionSpec::Type::string, "at-least-once",
-                      "at-least-once: duplicates are counted; exactly-once: they are anomalies", std::nullopt, std::nullopt,
+  factory.options = {dequeues("total-queue"),
+                     drain_time("total-queue"),
+                     {"total-queue.delivery",
+                      OptionSpec::Type::string,
+                      "at-least-once",
+                      "at-least-once: duplicates are counted; exactly-once: they are anomalies",
+                      std::nullopt,
+                      std::nullopt,
                       {"at-least-once", "exactly-once"}}};
   factory.make = make_total_queue;
   factory.checkers = total_queue_judges;
@@ -104,7 +116,12 @@ WorkloadFactory delivery_workload() {
   factory.options = {dequeues("delivery"),
                      drain_time("delivery"),
                      {"delivery.keys", Type::integer, 5, "how many keys there are", 1, 1e6},
-                     {"delivery.guarantee", Type::string, "exactly-once", "what is claimed", std::nullopt, std::nullopt,
+                     {"delivery.guarantee",
+                      Type::string,
+                      "exactly-once",
+                      "what is claimed",
+                      std::nullopt,
+                      std::nullopt,
                       {"exactly-once", "at-least-once", "at-most-once"}},
                      {"delivery.ordered", Type::boolean, true, "whether messages of one key come out in order"}};
   factory.make = make_delivery;

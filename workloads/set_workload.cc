@@ -11,8 +11,12 @@ std::vector<ConfiguredChecker> at_level(const std::string& level) {
   how.consistency = level;
   return {judge(level == "final" ? "set" : "set-full", std::move(how))};
 }
-std::vector<ConfiguredChecker> set_judges(const Options& options) { return at_level(options.string("set.consistency")); }
-std::vector<ConfiguredChecker> set_full_judges(const Options& options) { return at_level(options.string("set-full.consistency")); }
+std::vector<ConfiguredChecker> set_judges(const Options& options) {
+  return at_level(options.string("set.consistency"));
+}
+std::vector<ConfiguredChecker> set_full_judges(const Options& options) {
+  return at_level(options.string("set-full.consistency"));
+}
 
 Result<Workload> make(const WorkloadContext& context, const std::string& name) {
   const Rng rng = Rng(context.seed).split(name);
@@ -42,9 +46,10 @@ WorkloadFactory set_workload() {
       // A read carries the whole set: many reads of a large set make large histories.
       {"set.reads", Type::real, 0.05, "which part of the operations are reads", 0, 0.99},
       {"set.final-read-time", Type::duration, 10.0, "how long a worker tries to read the set at the end", 0, 3600},
-      level_option("set.consistency", {"linearizable", "eventual", "final"},
-                   "what is claimed: linearizable; eventual: reads may be late, but nothing is lost in the end; final: only the "
-                   "last read counts"),
+      level_option(
+          "set.consistency", {"linearizable", "eventual", "final"},
+          "what is claimed: linearizable; eventual: reads may be late, but nothing is lost in the end; final: only the "
+          "last read counts"),
   };
   factory.make = [](const WorkloadContext& context) { return make(context, "set"); };
   factory.checkers = set_judges;

@@ -17,8 +17,8 @@ struct Shape {
   std::int64_t keys = 0;
   std::int64_t writes_per_key = 0;
   std::int64_t shortest = 0, longest = 0;
-  double reads = 0;           // which part of the micro-operations
-  bool read_first = false;    // a write is preceded by a read of its key
+  double reads = 0;         // which part of the micro-operations
+  bool read_first = false;  // a write is preceded by a read of its key
 };
 
 // The keys in use. Some are used more often than others: the i-th about half as often as the one before it.
@@ -88,21 +88,23 @@ Result<Workload> make(const WorkloadContext& context, const std::string& name) {
   shape.reads = options.real(name + ".reads");
   shape.read_first = name == "rw-register" && options.boolean(name + ".read-first");
   if (shape.shortest > shape.longest) {
-    return fail(ErrorCode::usage, "workload " + name + ": " + name + ".min-length is greater than " + name + ".max-length");
+    return fail(ErrorCode::usage,
+                "workload " + name + ": " + name + ".min-length is greater than " + name + ".max-length");
   }
   Workload workload;
   workload.name = name;
-  workload.generator = gen::generate(
-      Rng(context.seed).split(name),
-      [shape, keys = RotatingKeys(shape.keys, shape.writes_per_key)](
-          const GeneratorContext&, Rng& rng) mutable -> std::optional<Operation> { return transaction(shape, keys, rng); });
+  workload.generator = gen::generate(Rng(context.seed).split(name),
+                                     [shape, keys = RotatingKeys(shape.keys, shape.writes_per_key)](
+                                         const GeneratorContext&, Rng& rng) mutable -> std::optional<Operation> {
+                                       return transaction(shape, keys, rng);
+                                     });
   workload.checkers = transactional(name, options.string(name + ".consistency"));
   return workload;
 }
 
 OptionSpec consistency_option(const std::string& name, const char* standard) {
-  return {name + ".consistency", OptionSpec::Type::string, standard, "the level that is claimed", std::nullopt, std::nullopt,
-          transactional_levels()};
+  return {name + ".consistency", OptionSpec::Type::string, standard, "the level that is claimed", std::nullopt,
+          std::nullopt,          transactional_levels()};
 }
 
 std::vector<OptionSpec> shape_options(const std::string& name) {
@@ -168,8 +170,9 @@ WorkloadFactory rw_register_workload() {
   factory.data_type = "rw-register";
   factory.operations = {"txn"};
   factory.options = shape_options("rw-register");
-  factory.options.push_back({"rw-register.read-first", OptionSpec::Type::boolean, true,
-                             "read a key before it is written: the order of versions is then known, and the check fast"});
+  factory.options.push_back(
+      {"rw-register.read-first", OptionSpec::Type::boolean, true,
+       "read a key before it is written: the order of versions is then known, and the check fast"});
   factory.make = [](const WorkloadContext& context) { return make(context, "rw-register"); };
   factory.checkers = rw_register_judges;
   return factory;
@@ -184,7 +187,8 @@ WorkloadFactory write_skew_workload() {
   factory.operations = {"txn"};
   factory.options = {
       {"write-skew.pairs", Type::integer, 2, "how many pairs of keys are in use at a time", 1, 10'000},
-      {"write-skew.transactions-per-pair", Type::integer, 16, "transactions on a pair before a new one takes its place", 1, 1e9},
+      {"write-skew.transactions-per-pair", Type::integer, 16, "transactions on a pair before a new one takes its place",
+       1, 1e9},
       consistency_option("write-skew", "serializable"),
   };
   factory.make = make_write_skew;

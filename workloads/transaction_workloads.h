@@ -1,9 +1,11 @@
 #pragma once
 // Workloads of transactions, judged by the checker "transactional".
 //
-//   list-append  transactions of reads and appends of unique elements to lists, after Elle: what a read returns shows the
+//   list-append  transactions of reads and appends of unique elements to lists, after Elle: what a read returns shows
+//   the
 //                whole history of its key, so every isolation anomaly can be recognised
-//   rw-register  reads and writes of unique values; by default every write is preceded by a read of its key, which makes
+//   rw-register  reads and writes of unique values; by default every write is preceded by a read of its key, which
+//   makes
 //                the order of versions known and the check near-linear
 //   write-skew   pairs of keys; each transaction reads both and writes one of them: under snapshot isolation two may
 //                miss each other's write (G2-item), under serializability they may not

@@ -35,8 +35,8 @@ class Patterns {
     out.type = std::move(type);
     out.guilty = reader;
     out.edges = order.path(write, reader);
-    out.explanation = execution_.describe(reader) + " returned the initial value although " + execution_.describe(write) +
-                      " comes before it";
+    out.explanation = execution_.describe(reader) + " returned the initial value although " +
+                      execution_.describe(write) + " comes before it";
     out.sentences = {out.explanation + "."};
     return out;
   }
@@ -90,10 +90,16 @@ std::string too_big(const Execution& execution, const Limits& limits) {
 // One session's view: adds what its reads demand until nothing changes. `type` names the violations it finds.
 class View {
  public:
-  View(const Execution& execution, const Sources& sources, const Patterns& patterns, Order& order, std::uint32_t session,
-       std::string init_type, std::string cycle_type)
-      : execution_(execution), sources_(sources), patterns_(patterns), order_(order), session_(session),
-        init_type_(std::move(init_type)), cycle_type_(std::move(cycle_type)), queued_(execution.sessions[session].size(), 0) {}
+  View(const Execution& execution, const Sources& sources, const Patterns& patterns, Order& order,
+       std::uint32_t session, std::string init_type, std::string cycle_type)
+      : execution_(execution),
+        sources_(sources),
+        patterns_(patterns),
+        order_(order),
+        session_(session),
+        init_type_(std::move(init_type)),
+        cycle_type_(std::move(cycle_type)),
+        queued_(execution.sessions[session].size(), 0) {}
 
   Finding run(const Limits& limits) {
     // The last first: what it demands is demanded of everything before as well, so that the clocks of a long session

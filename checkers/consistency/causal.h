@@ -7,11 +7,12 @@
 //   causal-cc    that order has no cycle, and no read misses a write to its key that comes between its source and it
 //   causal-ccv   moreover, one order of all writes agrees with what every read preferred (convergence)
 //   causal-cm    moreover, each session's reads fit one order of what it knows (memory); neither implies the other
-//   pram         each session's reads fit one order of its own operations and all writes that keeps the sessions' orders
+//   pram         each session's reads fit one order of its own operations and all writes that keeps the sessions'
+//   orders
 //
 // One technique covers all: a read of w1 that knows of w2 (same key) puts w2 before w1. For cc that must hold already
-// (else w1, w2, read are in that order and the read is wrong); for ccv the edges of all reads are added, for cm and pram
-// those of one session at a time, until nothing changes; a contradiction is a violation.
+// (else w1, w2, read are in that order and the read is wrong); for ccv the edges of all reads are added, for cm and
+// pram those of one session at a time, until nothing changes; a contradiction is a violation.
 //
 // A cas reads and writes in one step, so it is also its own session's read. Cost: accesses times sessions for cc and
 // ccv, that times the sessions for cm and pram. Thread-safety: pure functions.
@@ -38,7 +39,9 @@ struct Finding {
   std::optional<Violation> violation;  // when invalid
   std::string reason;                  // when unknown
   [[nodiscard]] static Finding invalid(Violation violation) { return {Verdict::invalid, std::move(violation), {}}; }
-  [[nodiscard]] static Finding unknown(std::string reason) { return {Verdict::unknown, std::nullopt, std::move(reason)}; }
+  [[nodiscard]] static Finding unknown(std::string reason) {
+    return {Verdict::unknown, std::nullopt, std::move(reason)};
+  }
 };
 
 [[nodiscard]] Finding judge_cc(const Execution& execution, const Sources& sources, const Limits& limits);

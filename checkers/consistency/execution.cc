@@ -11,9 +11,12 @@ namespace {
 
 std::string_view name(Violation::Because because) {
   switch (because) {
-    case Violation::Because::session: return "process";
-    case Violation::Because::reads_from: return "wr";
-    default: return "ww";
+    case Violation::Because::session:
+      return "process";
+    case Violation::Because::reads_from:
+      return "wr";
+    default:
+      return "ww";
   }
 }
 
@@ -50,7 +53,8 @@ class CandidateFinder {
     return static_cast<std::uint64_t>(key) << 32 | static_cast<std::uint32_t>(value);
   }
   std::vector<Source>& list(std::uint32_t key, std::int64_t value) {
-    const auto [found, fresh] = lists_.try_emplace(place(key, value), static_cast<std::uint32_t>(execution_.candidate_lists.size()));
+    const auto [found, fresh] =
+        lists_.try_emplace(place(key, value), static_cast<std::uint32_t>(execution_.candidate_lists.size()));
     if (fresh) execution_.candidate_lists.emplace_back();
     return execution_.candidate_lists[found->second];
   }
@@ -91,8 +95,10 @@ std::vector<Violation::Edge> without_detours(const std::vector<Violation::Edge>&
   for (const Violation::Edge& edge : edges) {
     const bool goes_on = !out.empty() && out.back().because == Violation::Because::session &&
                          edge.because == Violation::Because::session && out.back().to == edge.from;
-    if (goes_on) out.back().to = edge.to;
-    else out.push_back(edge);
+    if (goes_on)
+      out.back().to = edge.to;
+    else
+      out.push_back(edge);
   }
   return out;
 }
@@ -114,7 +120,8 @@ bool can_be_judged(const lin::Partition& parts, CheckResult& result) {
 std::string Execution::describe_key(std::uint32_t key) const {
   if (keys[key] == kNil) return "the register";
   const ValueTable& values = history->values();
-  return values.kind(keys[key]) == Value::Kind::string ? std::string(values.as_string(keys[key])) : values.to_json(keys[key]);
+  return values.kind(keys[key]) == Value::Kind::string ? std::string(values.as_string(keys[key]))
+                                                       : values.to_json(keys[key]);
 }
 
 std::string Execution::describe(AccessId access) const {
@@ -122,8 +129,10 @@ std::string Execution::describe(AccessId access) const {
   const auto text = [&](std::int64_t value) { return history->values().to_json(static_cast<ValueId>(value)); };
   const std::string key = keys[a.key] == kNil ? "" : describe_key(a.key) + " = ";
   std::string out = "process " + history->process_name(history->process(a.inv)) + "'s ";
-  if (a.reads && a.writes) out += "cas of " + key + text(a.read) + " to " + text(a.written);
-  else out += (a.writes ? "write of " : "read of ") + key + text(a.writes ? a.written : a.read);
+  if (a.reads && a.writes)
+    out += "cas of " + key + text(a.read) + " to " + text(a.written);
+  else
+    out += (a.writes ? "write of " : "read of ") + key + text(a.writes ? a.written : a.read);
   return out + " (" + std::to_string(history->index(a.inv)) + ")";
 }
 
@@ -215,8 +224,12 @@ Anomaly to_anomaly(const Execution& execution, const Violation& violation) {
   for (const Violation::Edge& edge : edges) {
     std::string because;
     switch (edge.because) {
-      case Violation::Because::session: because = "the same process did it first"; break;
-      case Violation::Because::reads_from: because = "its value is the one that was read"; break;
+      case Violation::Because::session:
+        because = "the same process did it first";
+        break;
+      case Violation::Because::reads_from:
+        because = "its value is the one that was read";
+        break;
       case Violation::Because::version_order:
         because = execution.describe(edge.seen_by) + " knew of both and saw the latter";
         break;
@@ -229,7 +242,8 @@ Anomaly to_anomaly(const Execution& execution, const Violation& violation) {
       case Violation::Because::writes_follow_reads:
         because = execution.describe(edge.seen_by) + " saw the former, and the same process then wrote the latter";
     }
-    out.sentences.push_back(execution.describe(edge.from) + " comes before " + execution.describe(edge.to) + ": " + because + ".");
+    out.sentences.push_back(execution.describe(edge.from) + " comes before " + execution.describe(edge.to) + ": " +
+                            because + ".");
     out.graph.edges.push_back({node_of(edge.from), node_of(edge.to), std::string(name(edge.because)), because});
   }
   out.sentences.insert(out.sentences.end(), violation.sentences.begin(), violation.sentences.end());

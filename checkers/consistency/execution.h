@@ -30,30 +30,32 @@ struct Access {
   EventIndex inv = 0;
   EventIndex ret = lin::kNever;  // kNever: crashed
   std::uint32_t session = 0;
-  std::uint32_t position = 0;    // within the session
-  std::uint32_t key = 0;         // index into Execution::keys
+  std::uint32_t position = 0;  // within the session
+  std::uint32_t key = 0;       // index into Execution::keys
   bool reads = false;
   bool writes = false;
-  std::int64_t read = 0;         // value ids
+  std::int64_t read = 0;  // value ids
   std::int64_t written = 0;
   [[nodiscard]] bool crashed() const { return ret == lin::kNever; }
 };
 
 struct Execution {
   const History* history = nullptr;
-  std::vector<ValueId> keys;                    // kNil when the history has no keys
-  std::vector<Access> accesses;                 // by invocation
+  std::vector<ValueId> keys;     // kNil when the history has no keys
+  std::vector<Access> accesses;  // by invocation
   std::vector<std::vector<AccessId>> sessions;
-  std::vector<std::vector<AccessId>> writes;    // by key, by invocation
-  // The sources that the value of an access allows, writers by invocation and then perhaps kInitial. Empty when it reads
-  // nothing, or when nobody wrote what it read. Reads of one value share a list.
-  [[nodiscard]] std::span<const Source> candidates(AccessId access) const { return candidate_lists[candidate_list[access]]; }
+  std::vector<std::vector<AccessId>> writes;  // by key, by invocation
+  // The sources that the value of an access allows, writers by invocation and then perhaps kInitial. Empty when it
+  // reads nothing, or when nobody wrote what it read. Reads of one value share a list.
+  [[nodiscard]] std::span<const Source> candidates(AccessId access) const {
+    return candidate_lists[candidate_list[access]];
+  }
   std::vector<std::vector<Source>> candidate_lists;  // the first is empty
   std::vector<std::uint32_t> candidate_list;         // by access
   bool initial_known = true;
   std::string initial_text = "null";
   bool has_cas = false;
-  bool unique = true;                           // no access has more than one candidate
+  bool unique = true;  // no access has more than one candidate
 
   // "process 2 read x = 1 (3)"; the number is the file's index of the invocation.
   [[nodiscard]] std::string describe(AccessId access) const;
@@ -63,7 +65,8 @@ struct Execution {
 // By access; kUndecided for what reads nothing.
 using Sources = std::vector<Source>;
 
-// Notes how much there is to judge. False: there is nothing that a verdict could be based on, and result.reason says why.
+// Notes how much there is to judge. False: there is nothing that a verdict could be based on, and result.reason says
+// why.
 [[nodiscard]] bool can_be_judged(const lin::Partition& parts, CheckResult& result);
 
 // Requires: the model is one register (lin::is_one_register).
@@ -76,7 +79,12 @@ using Sources = std::vector<Source>;
 // Why an execution is impossible at a level.
 struct Violation {
   enum class Because : std::uint8_t {
-    session, reads_from, version_order, read_your_writes, monotonic_reads, writes_follow_reads
+    session,
+    reads_from,
+    version_order,
+    read_your_writes,
+    monotonic_reads,
+    writes_follow_reads
   };
   struct Edge {
     AccessId from = 0, to = 0;
@@ -85,10 +93,10 @@ struct Violation {
   };
   std::string type;
   std::string explanation;
-  std::vector<Edge> edges;            // a cycle, or the paths that show it
-  std::vector<AccessId> others;       // accesses that the edges do not mention
+  std::vector<Edge> edges;       // a cycle, or the paths that show it
+  std::vector<AccessId> others;  // accesses that the edges do not mention
   AccessId guilty = 0;
-  std::vector<std::string> sentences; // to close the argument, after those of the edges
+  std::vector<std::string> sentences;  // to close the argument, after those of the edges
 };
 
 // With the sentences of its edges and the picture.

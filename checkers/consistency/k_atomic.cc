@@ -6,10 +6,10 @@
 
 #include "checkers/consistency/execution.h"
 #include "checkers/linearizability/checker.h"
+#include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/models/operations.h"
 #include "checkers/linearizability/proof/explain.h"
 #include "checkers/linearizability/proof/minimise.h"
-#include "checkers/linearizability/models/operations.h"
-#include "checkers/linearizability/interfaces/strategy.h"
 #include "checkers/linearizability/search/strategies.h"
 
 namespace ordeal {
@@ -107,7 +107,8 @@ class KAtomicChecker final : public Checker {
       return;
     }
     if (!is_one_register(**one)) {
-      result.reason = "the level " + level_ + " is judged for registers with one key an operation only, not for " + options.model;
+      result.reason =
+          "the level " + level_ + " is judged for registers with one key an operation only, not for " + options.model;
       return;
     }
     if (linearizable_anyway(history, **one, options, result)) return;

@@ -181,9 +181,8 @@ std::optional<AccessId> Order::last_write(AccessId reader, std::uint32_t session
   if (at == sessions.end() || *at != session) return std::nullopt;
   const auto& list = writes_[key][static_cast<std::size_t>(at - sessions.begin())];
   const std::uint32_t limit = seen(reader, session);
-  const auto end = std::partition_point(list.begin(), list.end(), [&](AccessId w) {
-    return execution_.accesses[w].position < limit;
-  });
+  const auto end = std::partition_point(list.begin(), list.end(),
+                                        [&](AccessId w) { return execution_.accesses[w].position < limit; });
   if (end == list.begin()) return std::nullopt;
   return *(end - 1);
 }

@@ -52,8 +52,8 @@ class Order {
   std::vector<std::vector<Violation::Edge>> out_;  // by access
   std::vector<std::uint32_t> clocks_;
   std::vector<Violation::Edge> cycle_;
-  std::vector<std::vector<std::uint32_t>> writer_sessions_;                 // by key
-  std::vector<std::vector<std::vector<AccessId>>> writes_;                  // by key, parallel to writer_sessions_
+  std::vector<std::vector<std::uint32_t>> writer_sessions_;  // by key
+  std::vector<std::vector<std::vector<AccessId>>> writes_;   // by key, parallel to writer_sessions_
 };
 
 // A shortest cycle through one of the first accesses that lie on cycles, empty when the graph has none; `order`, when

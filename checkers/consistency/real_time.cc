@@ -21,7 +21,9 @@ class Replaced {
   }
 
   // kNone when nothing certainly replaced it.
-  [[nodiscard]] AccessId by(Source source, std::uint32_t key) const { return source == kInitial ? initial_[key] : by_[source]; }
+  [[nodiscard]] AccessId by(Source source, std::uint32_t key) const {
+    return source == kInitial ? initial_[key] : by_[source];
+  }
   // Is it possible, in real time, that `r` saw `source`?
   [[nodiscard]] bool fits(AccessId r, Source source) const {
     const Access& read = execution_.accesses[r];
@@ -45,9 +47,8 @@ class Replaced {
   [[nodiscard]] bool overlaps_a_write(AccessId r) const {
     const Access& read = execution_.accesses[r];
     const auto& writes = execution_.writes[read.key];
-    const auto end = std::partition_point(writes.begin(), writes.end(), [&](AccessId w) {
-      return execution_.accesses[w].inv < read.ret;
-    });
+    const auto end = std::partition_point(writes.begin(), writes.end(),
+                                          [&](AccessId w) { return execution_.accesses[w].inv < read.ret; });
     return end != writes.begin() && latest_[read.key][static_cast<std::size_t>(end - writes.begin()) - 1] > read.inv;
   }
 
@@ -58,7 +59,8 @@ class Replaced {
     for (std::size_t i = writes.size(); i-- > 0;) {
       soonest[i] = soonest[i + 1];
       const EventIndex ret = execution_.accesses[writes[i]].ret;
-      if (ret != lin::kNever && (soonest[i] == kNone || ret < execution_.accesses[soonest[i]].ret)) soonest[i] = writes[i];
+      if (ret != lin::kNever && (soonest[i] == kNone || ret < execution_.accesses[soonest[i]].ret))
+        soonest[i] = writes[i];
     }
     initial_[key] = soonest[0];
     EventIndex latest = 0;
@@ -111,18 +113,20 @@ Violation stale(const Execution& execution, const Replaced& replaced, AccessId r
     out.type = "stale-read";
     if (*youngest != kInitial) out.others.push_back(*youngest);
     out.others.push_back(newer);
-    out.sentences.push_back("Before " + execution.describe(r) + " began, " + execution.describe(newer) +
-                            " had ended, which had replaced " +
-                            (*youngest == kInitial ? "the initial value." : "the value of " + execution.describe(*youngest) + "."));
+    out.sentences.push_back(
+        "Before " + execution.describe(r) + " began, " + execution.describe(newer) + " had ended, which had replaced " +
+        (*youngest == kInitial ? "the initial value." : "the value of " + execution.describe(*youngest) + "."));
   }
-  if (old.size() > 1) out.sentences.push_back("Whatever else wrote that value had been replaced even earlier, or began later.");
+  if (old.size() > 1)
+    out.sentences.push_back("Whatever else wrote that value had been replaced even earlier, or began later.");
   out.explanation = execution.describe(r) + " returned a value that it could not see then";
   return out;
 }
 
 Finding judge_reads(const Execution& execution, const Limits& limits, bool only_quiet) {
   const Replaced replaced(execution);
-  std::map<std::uint32_t, AccessId> initial;  // by key: a read that must have seen the initial value, when it is not known
+  std::map<std::uint32_t, AccessId>
+      initial;  // by key: a read that must have seen the initial value, when it is not known
   for (AccessId r = 0; r < execution.accesses.size(); ++r) {
     if (r % 4096 == 0) {
       if (std::string why = limits.reached(); !why.empty()) return Finding::unknown(std::move(why));
@@ -140,7 +144,8 @@ Finding judge_reads(const Execution& execution, const Limits& limits, bool only_
     if (fresh || execution.accesses[first->second].read == read.read) continue;
     Violation out = never_written(execution, r);
     out.others = {first->second};
-    out.explanation = execution.describe(r) + " and " + execution.describe(first->second) + " would both be the initial value";
+    out.explanation =
+        execution.describe(r) + " and " + execution.describe(first->second) + " would both be the initial value";
     out.sentences = {out.explanation + "."};
     return Finding::invalid(std::move(out));
   }
@@ -167,8 +172,8 @@ Finding converged(const Execution& execution, std::uint32_t key, const std::vect
     out.guilty = r;
     out.others = {last_reads[0]};
     out.explanation = execution.describe(last_reads[0]) + " and " + execution.describe(r) + " differ";
-    out.sentences = {"All writes of " + name + " had ended before both began.", "Both are the last reads of their processes.",
-                     out.explanation + "."};
+    out.sentences = {"All writes of " + name + " had ended before both began.",
+                     "Both are the last reads of their processes.", out.explanation + "."};
     return Finding::invalid(std::move(out));
   }
   return {};
@@ -176,7 +181,9 @@ Finding converged(const Execution& execution, std::uint32_t key, const std::vect
 
 }  // namespace
 
-Finding judge_regular(const Execution& execution, const Limits& limits) { return judge_reads(execution, limits, false); }
+Finding judge_regular(const Execution& execution, const Limits& limits) {
+  return judge_reads(execution, limits, false);
+}
 Finding judge_safe(const Execution& execution, const Limits& limits) { return judge_reads(execution, limits, true); }
 
 Finding judge_eventual(const Execution& execution, const Limits&) {

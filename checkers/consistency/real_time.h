@@ -23,7 +23,7 @@ namespace ordeal::weak {
 [[nodiscard]] Finding judge_eventual(const Execution& execution, const Limits& limits);
 
 struct Staleness {
-  std::int64_t ns = 0;       // from when the value had certainly been replaced until the read began
+  std::int64_t ns = 0;  // from when the value had certainly been replaced until the read began
   AccessId read = 0;
   AccessId replaced_by = 0;
 };

@@ -31,7 +31,9 @@ class SequentialSearch {
  public:
   SequentialSearch(const History& history, const lin::Model& model, const lin::Partition& parts,
                    const CheckOptions& options)
-      : history_(history), model_(model), memory_(options.memory_bytes != 0 ? options.memory_bytes : std::size_t{4} << 30),
+      : history_(history),
+        model_(model),
+        memory_(options.memory_bytes != 0 ? options.memory_bytes : std::size_t{4} << 30),
         stop_(options.stop) {
     if (options.timeout.count() > 0) deadline_ = std::chrono::steady_clock::now() + options.timeout;
     std::vector<std::pair<EventIndex, Step>> all;
@@ -100,8 +102,10 @@ class SequentialSearch {
 
  private:
   bool out_of_time() {
-    if (stop_.stop_requested()) reason_ = "stopped on request";
-    else if (deadline_ && std::chrono::steady_clock::now() >= *deadline_) reason_ = "the time limit was reached";
+    if (stop_.stop_requested())
+      reason_ = "stopped on request";
+    else if (deadline_ && std::chrono::steady_clock::now() >= *deadline_)
+      reason_ = "the time limit was reached";
     return !reason_.empty();
   }
 
@@ -242,7 +246,8 @@ class SequentialChecker final : public Checker {
       }
       std::sort(anomaly.operations.begin(), anomaly.operations.end());
       anomaly.explanation = "no order of these " + std::to_string(anomaly.operations.size()) +
-                            " operations keeps the order of each process and is explained by the model " + options.model;
+                            " operations keeps the order of each process and is explained by the model " +
+                            options.model;
       anomaly.sentences = {"All orders that keep the order of each process were tried.",
                            "In each of them some operation returned what the model does not allow."};
       result.anomalies.push_back(std::move(anomaly));

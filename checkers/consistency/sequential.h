@@ -8,7 +8,8 @@
 // far each process has come, which remembers where it has been, and tries first what was invoked first. It gives up
 // with `unknown` at the limits of time and memory.
 //
-// Uses model, initial, initial_unknown, nil_reads, timeout, memory_bytes, certificate and stop. Thread-safety: stateless.
+// Uses model, initial, initial_unknown, nil_reads, timeout, memory_bytes, certificate and stop. Thread-safety:
+// stateless.
 
 #include <memory>
 

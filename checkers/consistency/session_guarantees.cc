@@ -16,7 +16,10 @@ using Because = Violation::Because;
 class Versions {
  public:
   Versions(const Execution& execution, const Sources& sources)
-      : execution_(execution), sources_(sources), alive_(happened(execution, sources)), out_(execution.accesses.size()) {}
+      : execution_(execution),
+        sources_(sources),
+        alive_(happened(execution, sources)),
+        out_(execution.accesses.size()) {}
 
   void monotonic_reads() {
     each_session([&](const std::vector<AccessId>& session) {
@@ -28,8 +31,11 @@ class Versions {
         const AccessId before = std::exchange(found->second, r);
         const Source from = sources_[before], to = sources_[r];
         if (from == to || from == kInitial) continue;
-        if (to == kInitial) went_back("non-monotonic-read", r, {{from, before, Because::reads_from, 0}, {before, r, Because::session, 0}});
-        else add(from, to, Because::monotonic_reads, r);
+        if (to == kInitial)
+          went_back("non-monotonic-read", r,
+                    {{from, before, Because::reads_from, 0}, {before, r, Because::session, 0}});
+        else
+          add(from, to, Because::monotonic_reads, r);
       }
     });
   }
@@ -82,10 +88,12 @@ class Versions {
     std::vector<Edge> cycle = contracted(find_cycle(out_));
     if (cycle.empty()) return {};
     Violation out;
-    const bool only_reads = std::all_of(cycle.begin(), cycle.end(), [](const Edge& e) { return e.because == Because::monotonic_reads; });
+    const bool only_reads =
+        std::all_of(cycle.begin(), cycle.end(), [](const Edge& e) { return e.because == Because::monotonic_reads; });
     out.type = only_reads ? "non-monotonic-read" : type;
     out.guilty = cycle.back().because == Because::session ? cycle.back().to : cycle.back().seen_by;
-    out.explanation = execution_.describe(cycle.back().to) + " would have to come before itself in the order of the versions of " +
+    out.explanation = execution_.describe(cycle.back().to) +
+                      " would have to come before itself in the order of the versions of " +
                       execution_.describe_key(key(cycle.back().to));
     out.sentences = {"No one order of the versions agrees with all of these."};
     out.edges = std::move(cycle);
@@ -95,8 +103,8 @@ class Versions {
  private:
   struct Own {
     AccessId write;
-    AccessId sum;           // node: this write and all before it
-    std::size_t demanded;   // of the writes after this one, how many are known to be before it already
+    AccessId sum;          // node: this write and all before it
+    std::size_t demanded;  // of the writes after this one, how many are known to be before it already
   };
 
   template <class Each>
@@ -108,7 +116,9 @@ class Versions {
   [[nodiscard]] bool has_source(AccessId a) const {
     return alive_[a] != 0 && execution_.accesses[a].reads && sources_[a] != kUndecided;
   }
-  void add(AccessId from, AccessId to, Because because, AccessId seen_by) { out_[from].push_back({from, to, because, seen_by}); }
+  void add(AccessId from, AccessId to, Because because, AccessId seen_by) {
+    out_[from].push_back({from, to, because, seen_by});
+  }
 
   void demand_own_writes(AccessId r, std::vector<Own>& own) {
     const Source seen = sources_[r];
@@ -147,8 +157,10 @@ class Versions {
     std::rotate(cycle.begin(), first, cycle.end());
     std::vector<Edge> out;
     for (const Edge& edge : cycle) {
-      if (is_write(edge)) out.push_back(edge);
-      else out.back().to = edge.to, out.back().because = edge.because, out.back().seen_by = edge.seen_by;
+      if (is_write(edge))
+        out.push_back(edge);
+      else
+        out.back().to = edge.to, out.back().because = edge.because, out.back().seen_by = edge.seen_by;
     }
     return out;
   }

@@ -1,5 +1,6 @@
 #pragma once
-// The four session guarantees (Terry et al., "Session guarantees for weakly consistent replicated data", 1994), per key.
+// The four session guarantees (Terry et al., "Session guarantees for weakly consistent replicated data", 1994), per
+// key.
 //
 // A history only shows values, so the guarantees are judged through versions: there must be one order of each key's
 // writes, the initial value first, that all sessions agree with. v(r) is the write that r saw.
@@ -20,6 +21,7 @@ namespace ordeal::weak {
 [[nodiscard]] Finding judge_read_your_writes(const Execution& execution, const Sources& sources, const Limits& limits);
 [[nodiscard]] Finding judge_monotonic_reads(const Execution& execution, const Sources& sources, const Limits& limits);
 [[nodiscard]] Finding judge_monotonic_writes(const Execution& execution, const Sources& sources, const Limits& limits);
-[[nodiscard]] Finding judge_writes_follow_reads(const Execution& execution, const Sources& sources, const Limits& limits);
+[[nodiscard]] Finding judge_writes_follow_reads(const Execution& execution, const Sources& sources,
+                                                const Limits& limits);
 
 }  // namespace ordeal::weak

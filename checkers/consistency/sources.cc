@@ -15,7 +15,8 @@ class Search {
       : execution_(execution), judge_(judge), limits_(limits) {
     out_.sources.assign(execution.accesses.size(), kUndecided);
     for (AccessId r = 0; r < execution.accesses.size(); ++r) {
-      if (execution.accesses[r].reads && execution.candidates(r).size() == 1) out_.sources[r] = execution.candidates(r)[0];
+      if (execution.accesses[r].reads && execution.candidates(r).size() == 1)
+        out_.sources[r] = execution.candidates(r)[0];
     }
   }
 
@@ -58,8 +59,8 @@ class Search {
       out.type = "ThinAirRead";
       out.guilty = r;
       out.others = {found->second};
-      out.explanation = execution_.describe(r) + " and " + execution_.describe(found->second) +
-                        " would both be the initial value";
+      out.explanation =
+          execution_.describe(r) + " and " + execution_.describe(found->second) + " would both be the initial value";
       return out;
     }
     return std::nullopt;
@@ -119,7 +120,8 @@ class Search {
   static Finding explained(Finding first, Finding last) {
     if (first.verdict == Verdict::invalid) return first;
     last.violation->sentences.push_back(
-        "Written values are not unique: this is the last of all ways to say which write each read saw; the others fail, too.");
+        "Written values are not unique: this is the last of all ways to say which write each read saw; the others "
+        "fail, too.");
     return last;
   }
 

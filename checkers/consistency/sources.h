@@ -15,7 +15,7 @@ using Judge = std::function<Finding(const Execution&, const Sources&, const Limi
 
 struct Choice {
   Finding finding;
-  Sources sources;        // when valid: those that fit
+  Sources sources;  // when valid: those that fit
   std::uint64_t judged = 0;
 };
 

@@ -35,7 +35,8 @@ constexpr std::chrono::milliseconds kDefaultTime{120'000};
 class Lattice {
  public:
   Lattice(const History& history, const CheckOptions& options, bool cas)
-      : history_(history), options_(options),
+      : history_(history),
+        options_(options),
         deadline_(std::chrono::steady_clock::now() + (options.timeout.count() > 0 ? options.timeout : kDefaultTime)) {
     levels_ = {"linearizable", "sequential"};
     for (const WeakLevel& level : weak_levels()) {
@@ -45,8 +46,8 @@ class Lattice {
   }
 
   CheckResult run() {
-    // What is linearizable keeps everything but `eventual`, and most are. Then the cheap levels, so that the other searches
-    // are asked only when nothing below them has failed.
+    // What is linearizable keeps everything but `eventual`, and most are. Then the cheap levels, so that the other
+    // searches are asked only when nothing below them has failed.
     ask("linearizable");
     for (const std::string& level : levels_) {
       if (level != "sequential" && level != "k-atomic-2") ask(level);
@@ -68,9 +69,10 @@ class Lattice {
     CheckOptions options = options_;
     options.consistency = level;
     options.algorithm = "auto";
-    // Each search gets a part of what is left of the time, so that one that is out of luck does not hide what the others
-    // know.
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+    // Each search gets a part of what is left of the time, so that one that is out of luck does not hide what the
+    // others know.
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
     options.timeout = std::max(left / 4, std::chrono::milliseconds(1));
     const auto checker = level == "linearizable" ? linearizable_checker()
                          : level == "sequential" ? sequential_checker()
@@ -187,7 +189,8 @@ class StrongestChecker final : public Checker {
     if (!model) {
       result.reason = model.error().message;
     } else if (!lin::is_one_register(**model)) {
-      result.reason = "the strongest level is looked for among those of registers with one key an operation, not of " + options.model;
+      result.reason = "the strongest level is looked for among those of registers with one key an operation, not of " +
+                      options.model;
     } else {
       result = Lattice(history, options, history.find_function("cas").has_value()).run();
     }

@@ -2,13 +2,14 @@
 // `strongest`: which levels does a history of registers keep?
 //
 // Judges all levels with a meaning for the model. A level that implies one that fails has failed, too, and one that is
-// implied by one that holds, holds; so linearizable is asked first, and the long searches (sequential) only when the cheap
-// levels below them hold. All share the time limit (two minutes when there is none). The verdict is valid when there is a strongest level, invalid when even the weakest fails, unknown
-// when a level above the strongest that is known to hold could not be decided. `details`:
+// implied by one that holds, holds; so linearizable is asked first, and the long searches (sequential) only when the
+// cheap levels below them hold. All share the time limit (two minutes when there is none). The verdict is valid when
+// there is a strongest level, invalid when even the weakest fails, unknown when a level above the strongest that is
+// known to hold could not be decided. `details`:
 //
 //   {"strongest": "causal-cm", "holds": ["causal-cm", …], "undecided": [{"level": …, "reason": …}],
-//    "ruled_out": [{"level": …, "anomaly": …, "operations": [index…], "explanation": …, "sentences": […], "because_of": …}],
-//    "witness": {…}}
+//    "ruled_out": [{"level": …, "anomaly": …, "operations": [index…], "explanation": …, "sentences": […], "because_of":
+//    …}], "witness": {…}}
 //
 // ruled_out names the strongest failed level first; `because_of` is the weaker level whose anomaly is shown, when the
 // level itself was not asked. Thread-safety: stateless.

@@ -29,12 +29,17 @@ const std::vector<Level>& table() {
       {{"causal-cc", "causal consistency: no read misses what it depends on", true}, judge_cc},
       {{"pram", "each process sees the writes of every other in their order", true}, judge_pram},
       {{"monotonic-writes", "per key, readers see each process' writes in their order", true}, judge_monotonic_writes},
-      {{"writes-follow-reads", "per key, readers see a write after what its process had read", true}, judge_writes_follow_reads},
+      {{"writes-follow-reads", "per key, readers see a write after what its process had read", true},
+       judge_writes_follow_reads},
       {{"monotonic-reads", "per key, no process sees an older version than before", true}, judge_monotonic_reads},
       {{"read-your-writes", "per key, a process sees its own writes or newer ones", true}, judge_read_your_writes},
-      {{"regular", "a read returns the last value written before it, or one being written", false}, nullptr, judge_regular},
+      {{"regular", "a read returns the last value written before it, or one being written", false},
+       nullptr,
+       judge_regular},
       {{"safe", "a read that overlaps no write returns the last value written", false}, nullptr, judge_safe},
-      {{"eventual", "after the last write of a key all processes come to read the same", true}, nullptr, judge_eventual},
+      {{"eventual", "after the last write of a key all processes come to read the same", true},
+       nullptr,
+       judge_eventual},
   };
   return all;
 }
@@ -64,8 +69,8 @@ class WeakChecker final : public Checker {
       return;
     }
     if (!lin::is_one_register(**model)) {
-      result.reason = "the level " + level_.info.name + " is judged for registers with one key an operation only, not for " +
-                      options.model;
+      result.reason = "the level " + level_.info.name +
+                      " is judged for registers with one key an operation only, not for " + options.model;
       return;
     }
     const lin::Partition parts = lin::partition(history, **model);

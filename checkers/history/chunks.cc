@@ -1,8 +1,9 @@
-// Large files are cut into chunks between events, which threads read at the same time, each into a table of values of its
-// own; one thread puts the events together in order. Where to cut is guessed: at a line end in JSON lines, at a line that
-// begins an event in EDN. The guess is proved right while reading: the first chunk begins with an event, and a chunk that
-// was read without a problem and ends between events shows that the next one begins with an event, too. When anything goes
-// wrong, the text is read again from the beginning by one thread, which can say what is wrong and where.
+// Large files are cut into chunks between events, which threads read at the same time, each into a table of values of
+// its own; one thread puts the events together in order. Where to cut is guessed: at a line end in JSON lines, at a
+// line that begins an event in EDN. The guess is proved right while reading: the first chunk begins with an event, and
+// a chunk that was read without a problem and ends between events shows that the next one begins with an event, too.
+// When anything goes wrong, the text is read again from the beginning by one thread, which can say what is wrong and
+// where.
 
 #include "checkers/history/chunks.h"
 
@@ -23,18 +24,21 @@ constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 // Keeps the events of one chunk until they are put into the history.
 class ChunkSink final : private ValueTable, public EventSink {
  public:
-  ChunkSink(std::string_view name, const ReadOptions& options) : EventSink(name, options, static_cast<ValueTable&>(*this)) {}
+  ChunkSink(std::string_view name, const ReadOptions& options)
+      : EventSink(name, options, static_cast<ValueTable&>(*this)) {}
 
   Result<FunctionId> function(std::string_view name) override {
     name = without_colons(name);
     const auto found = std::find(functions_.begin(), functions_.end(), name);
     const auto place = static_cast<std::size_t>(found - functions_.begin());
-    if (place >= kSameFunction) return fail(ErrorCode::input, "more than 65,535 different functions (f) in one history");
+    if (place >= kSameFunction)
+      return fail(ErrorCode::input, "more than 65,535 different functions (f) in one history");
     if (found == functions_.end()) functions_.emplace_back(name);
     return static_cast<FunctionId>(place);
   }
   Result<void> add(RawEvent& event) override {
-    Kept kept{event.type, event.has_type, event.has_process, event.tuple, event.f, event.process, event.index, event.time, event.key, event.value, event.line, kPlain};
+    Kept kept{event.type,  event.has_type, event.has_process, event.tuple, event.f,    event.process,
+              event.index, event.time,     event.key,         event.value, event.line, kPlain};
     if (event.has_error || !event.process_name.empty()) {
       kept.rest = static_cast<std::uint32_t>(rests_.size());
       rests_.push_back({event.process_name, event.has_error, event.error});
@@ -132,8 +136,10 @@ std::vector<Chunk> cut(std::string_view text, HistoryFormat format, std::size_t 
     std::size_t end = start + bytes;
     while (end < text.size()) {
       const void* hit = std::memchr(text.data() + end, '\n', text.size() - end);
-      if (hit == nullptr) end = text.size();
-      else end = static_cast<std::size_t>(static_cast<const char*>(hit) - text.data()) + 1;
+      if (hit == nullptr)
+        end = text.size();
+      else
+        end = static_cast<std::size_t>(static_cast<const char*>(hit) - text.data()) + 1;
       if (end >= text.size() || may_begin(text, end, format)) break;
     }
     end = std::min(end, text.size());
@@ -146,8 +152,14 @@ std::vector<Chunk> cut(std::string_view text, HistoryFormat format, std::size_t 
 class Reading {
  public:
   using Done = std::function<void(std::string_view)>;
-  Reading(std::string_view text, HistoryFormat format, EventSink& sink, const Done& done, unsigned threads, std::size_t chunk_bytes)
-      : format_(format), sink_(sink), done_(done), options_(sink.options()), chunks_(cut(text, format, chunk_bytes)), ahead_(2 * threads + 2) {
+  Reading(std::string_view text, HistoryFormat format, EventSink& sink, const Done& done, unsigned threads,
+          std::size_t chunk_bytes)
+      : format_(format),
+        sink_(sink),
+        done_(done),
+        options_(sink.options()),
+        chunks_(cut(text, format, chunk_bytes)),
+        ahead_(2 * threads + 2) {
     options_.tolerate_torn_end = false;
     done_(text);  // what cutting looked at
     if (format != HistoryFormat::jsonl) open_brackets(text);
@@ -185,8 +197,10 @@ class Reading {
   // The vectors and lists that the text begins with are open in every chunk.
   void open_brackets(std::string_view text) {
     for (const char c : text) {
-      if (c == '[' || c == '(') brackets_.push_back(c == '[' ? ']' : ')');
-      else if (c != ' ' && c != '\t' && c != '\n' && c != '\r') break;
+      if (c == '[' || c == '(')
+        brackets_.push_back(c == '[' ? ']' : ')');
+      else if (c != ' ' && c != '\t' && c != '\n' && c != '\r')
+        break;
     }
   }
 
@@ -256,15 +270,19 @@ class Reading {
 
 }  // namespace
 
-bool read_in_chunks(std::string_view text, HistoryFormat format, EventSink& sink, const std::function<void(std::string_view)>& done) {
+bool read_in_chunks(std::string_view text, HistoryFormat format, EventSink& sink,
+                    const std::function<void(std::string_view)>& done) {
   const ReadOptions& options = sink.options();
   const unsigned threads = options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   if (threads < 2 || text.size() < options.parallel_from) return false;
-  if (format != HistoryFormat::jsonl && format != HistoryFormat::edn && format != HistoryFormat::porcupine) return false;
+  if (format != HistoryFormat::jsonl && format != HistoryFormat::edn && format != HistoryFormat::porcupine)
+    return false;
   // About what our own format takes; more is reserved than used.
   sink.reserve(text.size() / 80);
   if (options.transactions) sink.values().reserve(text.size() / 32, text.size() / 16);
-  return Reading(text, format, sink, done, threads, std::min(kChunkBytes, std::max<std::size_t>(1, options.parallel_from / 2))).pour();
+  return Reading(text, format, sink, done, threads,
+                 std::min(kChunkBytes, std::max<std::size_t>(1, options.parallel_from / 2)))
+      .pour();
 }
 
 }  // namespace ordeal

@@ -132,18 +132,24 @@ class EdnReader {
         raw_.f = *f;
         return true;
       }
-      case Field::process: return process();
-      case Field::value: return value();
-      case Field::key: return scanner_.value(raw_.key);
-      case Field::time: return integer(raw_.time, "a time in nanoseconds");
-      case Field::index: return integer(raw_.index, "an index");
+      case Field::process:
+        return process();
+      case Field::value:
+        return value();
+      case Field::key:
+        return scanner_.value(raw_.key);
+      case Field::time:
+        return integer(raw_.time, "a time in nanoseconds");
+      case Field::index:
+        return integer(raw_.index, "an index");
       case Field::error: {
         ValueId error = kNil;
         if (!scanner_.value(error)) return false;
         EventSink::set_error(raw_, sink_.values().to_value(error));
         return true;
       }
-      case Field::other: return scanner_.skip();
+      case Field::other:
+        return scanner_.skip();
     }
     return false;
   }
@@ -184,7 +190,8 @@ class EdnReader {
     std::string_view tag;
     while (scanner_.peek() == '#' && scanner_.tag(tag)) {
       raw_.tuple = raw_.tuple || tag.find("independent") != std::string_view::npos || tag.ends_with("MapEntry");
-      if (!scanner_.more()) return scanner_.complain("a form was expected after #" + std::string(tag) + ", found the end");
+      if (!scanner_.more())
+        return scanner_.complain("a form was expected after #" + std::string(tag) + ", found the end");
     }
     return scanner_.value(raw_.value);
   }

@@ -78,7 +78,8 @@ bool EdnScanner::symbol(std::string_view& out) {
 bool EdnScanner::tag(std::string_view& out) {
   if (at_ + 1 >= text_.size() || text_[at_] != '#') return false;
   const char c = text_[at_ + 1];
-  if (is_delimiter(c) || c == '#' || c == '\'' || c == '^' || c == ':' || c == '?' || c == '_' || c == '=') return false;
+  if (is_delimiter(c) || c == '#' || c == '\'' || c == '^' || c == ':' || c == '?' || c == '_' || c == '=')
+    return false;
   ++at_;
   return symbol(out);
 }
@@ -104,11 +105,21 @@ bool EdnScanner::escape() {
   if (at_ >= text_.size()) return complain("the string is not closed");
   const char c = text_[at_++];
   switch (c) {
-    case 'n': buffer_ += '\n'; return true;
-    case 't': buffer_ += '\t'; return true;
-    case 'r': buffer_ += '\r'; return true;
-    case 'b': buffer_ += '\b'; return true;
-    case 'f': buffer_ += '\f'; return true;
+    case 'n':
+      buffer_ += '\n';
+      return true;
+    case 't':
+      buffer_ += '\t';
+      return true;
+    case 'r':
+      buffer_ += '\r';
+      return true;
+    case 'b':
+      buffer_ += '\b';
+      return true;
+    case 'f':
+      buffer_ += '\f';
+      return true;
     case 'u': {
       std::uint32_t code = 0;
       const char* begin = text_.data() + at_;
@@ -122,7 +133,9 @@ bool EdnScanner::escape() {
       }
       return complain("four hexadecimal digits were expected after \\u, found " + found());
     }
-    default: buffer_ += c; return true;  // \" and \\, and whatever a careless printer escaped
+    default:
+      buffer_ += c;
+      return true;  // \" and \\, and whatever a careless printer escaped
   }
 }
 
@@ -149,15 +162,23 @@ bool EdnScanner::character(ValueId* out) {
   while (at_ < text_.size() && !is_delimiter(text_[at_])) ++at_;
   const std::string_view word = text_.substr(start + 1, at_ - start - 1);
   buffer_.clear();
-  if (word == "newline") buffer_ = "\n";
-  else if (word == "space") buffer_ = " ";
-  else if (word == "tab") buffer_ = "\t";
-  else if (word == "return") buffer_ = "\r";
-  else if (word == "backspace") buffer_ = "\b";
-  else if (word == "formfeed") buffer_ = "\f";
+  if (word == "newline")
+    buffer_ = "\n";
+  else if (word == "space")
+    buffer_ = " ";
+  else if (word == "tab")
+    buffer_ = "\t";
+  else if (word == "return")
+    buffer_ = "\r";
+  else if (word == "backspace")
+    buffer_ = "\b";
+  else if (word == "formfeed")
+    buffer_ = "\f";
   else if (std::uint32_t code = 0; word.size() == 5 && word.front() == 'u' &&
-           std::from_chars(word.data() + 1, word.data() + 5, code, 16).ptr == word.data() + 5) append_utf8(buffer_, code);
-  else buffer_ = word;
+                                   std::from_chars(word.data() + 1, word.data() + 5, code, 16).ptr == word.data() + 5)
+    append_utf8(buffer_, code);
+  else
+    buffer_ = word;
   if (out != nullptr) *out = values_.string(buffer_);
   return true;
 }
@@ -201,9 +222,12 @@ bool EdnScanner::number(ValueId* out) {
     if (q != body.data() + body.size() || below < 0 || (g == std::errc() && below == 0)) return wrong();
     if (out == nullptr) return true;
     const bool fits = e == std::errc() && g == std::errc() && p == body.data() + i;
-    if (fits && above % below == 0) *out = values_.integer(above / below);
-    else if (fits) *out = values_.real(static_cast<double>(above) / static_cast<double>(below));
-    else *out = values_.string(body);
+    if (fits && above % below == 0)
+      *out = values_.integer(above / below);
+    else if (fits)
+      *out = values_.real(static_cast<double>(above) / static_cast<double>(below));
+    else
+      *out = values_.string(body);
     return true;
   }
   if (i == first + 1 && body[first] == '0' && i < body.size() && (body[i] == 'x' || body[i] == 'X')) {
@@ -217,7 +241,8 @@ bool EdnScanner::number(ValueId* out) {
   const std::string text(body.front() == '+' ? body.substr(1) : body);
   char* end = nullptr;
   const double real = std::strtod(text.c_str(), &end);
-  if (text.empty() || end != text.c_str() + text.size() || text.find_first_of("xXpPnN") != std::string::npos) return wrong();
+  if (text.empty() || end != text.c_str() + text.size() || text.find_first_of("xXpPnN") != std::string::npos)
+    return wrong();
   if (out != nullptr) *out = values_.real(real);
   return true;
 }
@@ -238,10 +263,11 @@ bool EdnScanner::sequence(char closing, ValueId* out, bool set) {
   ++at_;
   if (out == nullptr) return true;
   if (set) {
-    const auto integers = std::all_of(ids.begin(), ids.end(),
-                                      [&](ValueId id) { return values_.kind(id) == Value::Kind::integer; });
+    const auto integers =
+        std::all_of(ids.begin(), ids.end(), [&](ValueId id) { return values_.kind(id) == Value::Kind::integer; });
     if (integers) {
-      std::sort(ids.begin(), ids.end(), [&](ValueId a, ValueId b) { return values_.as_integer(a) < values_.as_integer(b); });
+      std::sort(ids.begin(), ids.end(),
+                [&](ValueId a, ValueId b) { return values_.as_integer(a) < values_.as_integer(b); });
     } else {
       std::sort(ids.begin(), ids.end());
     }
@@ -282,32 +308,52 @@ bool EdnScanner::dispatch(ValueId* out) {
   if (at_ + 1 >= text_.size()) return complain("a form was expected after '#', found the end");
   std::string_view word;
   switch (text_[at_ + 1]) {
-    case '{': at_ += 2; return sequence('}', out, true);
-    case '(': at_ += 2; return sequence(')', out, false);
-    case '[': at_ += 2; return sequence(']', out, false);
-    case '"': ++at_; return form(out);   // a regular expression
-    case '\'': at_ += 2; return form(out);  // a var
-    case '=': at_ += 2; return form(out);
-    case '^': at_ += 2; return skip() && form(out);
+    case '{':
+      at_ += 2;
+      return sequence('}', out, true);
+    case '(':
+      at_ += 2;
+      return sequence(')', out, false);
+    case '[':
+      at_ += 2;
+      return sequence(']', out, false);
+    case '"':
+      ++at_;
+      return form(out);  // a regular expression
+    case '\'':
+      at_ += 2;
+      return form(out);  // a var
+    case '=':
+      at_ += 2;
+      return form(out);
+    case '^':
+      at_ += 2;
+      return skip() && form(out);
     case '#': {
       at_ += 2;
       if (!symbol(word)) return false;
       double real = 0;
-      if (word == "NaN") real = std::numeric_limits<double>::quiet_NaN();
-      else if (word == "Inf") real = std::numeric_limits<double>::infinity();
-      else if (word == "-Inf") real = -std::numeric_limits<double>::infinity();
-      else return complain("##NaN, ##Inf or ##-Inf was expected, found ##" + std::string(word));
+      if (word == "NaN")
+        real = std::numeric_limits<double>::quiet_NaN();
+      else if (word == "Inf")
+        real = std::numeric_limits<double>::infinity();
+      else if (word == "-Inf")
+        real = -std::numeric_limits<double>::infinity();
+      else
+        return complain("##NaN, ##Inf or ##-Inf was expected, found ##" + std::string(word));
       if (out != nullptr) *out = values_.real(real);
       return true;
     }
     case ':': {
       at_ += 2;
       if (!symbol(word)) return false;
-      if (!more() || text_[at_] != '{') return complain("a map was expected after #:" + std::string(word) + ", found " + found());
+      if (!more() || text_[at_] != '{')
+        return complain("a map was expected after #:" + std::string(word) + ", found " + found());
       ++at_;
       return map(out, word);
     }
-    default: break;
+    default:
+      break;
   }
   const std::size_t start = at_;
   if (!tag(word)) {
@@ -323,23 +369,44 @@ bool EdnScanner::form(ValueId* out) {
   const char c = text_[at_];
   bool read = false;
   switch (c) {
-    case '[': ++at_; read = sequence(']', out, false); break;
-    case '(': ++at_; read = sequence(')', out, false); break;
-    case '{': ++at_; read = map(out, {}); break;
-    case '#': read = dispatch(out); break;
-    case '\\': read = character(out); break;
+    case '[':
+      ++at_;
+      read = sequence(']', out, false);
+      break;
+    case '(':
+      ++at_;
+      read = sequence(')', out, false);
+      break;
+    case '{':
+      ++at_;
+      read = map(out, {});
+      break;
+    case '#':
+      read = dispatch(out);
+      break;
+    case '\\':
+      read = character(out);
+      break;
     case '\'':
     case '`':
     case '~':
-    case '@': ++at_; read = form(out); break;
-    case '^': ++at_; read = skip() && form(out); break;
+    case '@':
+      ++at_;
+      read = form(out);
+      break;
+    case '^':
+      ++at_;
+      read = skip() && form(out);
+      break;
     case '"':
       read = string();
       if (read && out != nullptr) *out = values_.string(buffer_);
       break;
     case ')':
     case ']':
-    case '}': read = complain("a form was expected, found " + found()); break;
+    case '}':
+      read = complain("a form was expected, found " + found());
+      break;
     default: {
       const char next = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
       if (is_digit(c) || ((c == '-' || c == '+') && is_digit(next))) {
@@ -350,12 +417,18 @@ bool EdnScanner::form(ValueId* out) {
       std::string_view word;
       read = symbol(word);
       if (!read) break;
-      if (word == "nil") give(out, kNil);
-      else if (out == nullptr) {}
-      else if (word == "true" || word == "false") *out = values_.boolean(word == "true");
-      else if (word.front() != ':') *out = values_.string(word);
-      else if (word.size() == 1) { at_ = start; read = complain("a keyword was expected, found " + found()); }
-      else *out = values_.string(word.substr(1));
+      if (word == "nil")
+        give(out, kNil);
+      else if (out == nullptr) {
+      } else if (word == "true" || word == "false")
+        *out = values_.boolean(word == "true");
+      else if (word.front() != ':')
+        *out = values_.string(word);
+      else if (word.size() == 1) {
+        at_ = start;
+        read = complain("a keyword was expected, found " + found());
+      } else
+        *out = values_.string(word.substr(1));
     }
   }
   --depth_;

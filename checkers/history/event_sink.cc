@@ -110,8 +110,8 @@ Result<ProcessId> HistorySink::process(const RawEvent& event) {
   return id;
 }
 
-// Without processes an operation is told by its function and value. Nothing is known of the order of one client's operations
-// then, so each gets a process of its own.
+// Without processes an operation is told by its function and value. Nothing is known of the order of one client's
+// operations then, so each gets a process of its own.
 Result<ProcessId> HistorySink::process_of_nobody(const RawEvent& event) {
   if (event.type == EventType::invoke) {
     auto id = HistoryBuilder::named_client("nobody-" + std::to_string(++nobodys_));
@@ -119,12 +119,16 @@ Result<ProcessId> HistorySink::process_of_nobody(const RawEvent& event) {
     return id;
   }
   const auto of_f = [&](const Nobodys& one) { return event.f == kSameFunction || one.f == event.f; };
-  auto found = std::find_if(open_.begin(), open_.end(), [&](const Nobodys& one) { return of_f(one) && one.value == event.value; });
+  auto found = std::find_if(open_.begin(), open_.end(),
+                            [&](const Nobodys& one) { return of_f(one) && one.value == event.value; });
   if (found == open_.end()) {
     found = std::find_if(open_.begin(), open_.end(), of_f);
-    if (found == open_.end()) return fail(ErrorCode::input, "the event has no process, and completes nothing that was invoked");
+    if (found == open_.end())
+      return fail(ErrorCode::input, "the event has no process, and completes nothing that was invoked");
     if (std::find_if(found + 1, open_.end(), of_f) != open_.end()) {
-      return fail(ErrorCode::input, "the event has no process, and several operations that it may complete are open; a process was expected");
+      return fail(
+          ErrorCode::input,
+          "the event has no process, and several operations that it may complete are open; a process was expected");
     }
   }
   const ProcessId id = found->process;
@@ -135,8 +139,8 @@ Result<ProcessId> HistorySink::process_of_nobody(const RawEvent& event) {
 // Turns a [key value] tuple into key and value. Returns what is wrong, empty when nothing is.
 std::string HistorySink::split_tuple(RawEvent& event) {
   const ValueTable& table = values();
-  const bool fits = event.value != kAbsent && table.kind(event.value) == Value::Kind::list &&
-                    table.as_list(event.value).size() == 2;
+  const bool fits =
+      event.value != kAbsent && table.kind(event.value) == Value::Kind::list && table.as_list(event.value).size() == 2;
   if (fits) {
     const auto items = table.as_list(event.value);
     event.key = items[0];

@@ -41,7 +41,8 @@ struct RawEvent {
 // What readers see of a sink.
 class EventSink {
  public:
-  EventSink(std::string_view name, const ReadOptions& options, ValueTable& values) : name_(name), options_(options), values_(values) {
+  EventSink(std::string_view name, const ReadOptions& options, ValueTable& values)
+      : name_(name), options_(options), values_(values) {
     // The key of a tuple may be a list, and keys are compared by number.
     if (options.transactions && !options.independent) transactions_.emplace(values);
   }
@@ -90,7 +91,9 @@ class HistorySink final : private HistoryBuilder, public EventSink {
   HistorySink(std::string_view name, const ReadOptions& options) : EventSink(name, options, HistoryBuilder::values()) {}
 
   using EventSink::values;
-  [[nodiscard]] Result<FunctionId> function(std::string_view name) override { return HistoryBuilder::function(without_colons(name)); }
+  [[nodiscard]] Result<FunctionId> function(std::string_view name) override {
+    return HistoryBuilder::function(without_colons(name));
+  }
   [[nodiscard]] Result<void> add(RawEvent& event) override;
   void reserve(std::size_t events) override { HistoryBuilder::reserve(events); }
   // Errors: input when there is not a single event.
@@ -136,8 +139,8 @@ class LineCounter {
 [[nodiscard]] Result<void> read_json_lines(std::string_view text, EventSink& sink);
 [[nodiscard]] Result<void> read_json_stream(std::string_view text, EventSink& sink);
 [[nodiscard]] Result<void> read_edn(std::string_view text, EventSink& sink);
-// A part of an EDN text that was cut between events. `brackets`: what closes the vectors and lists that are open, before and
-// after; '#' at their end stands for a tag whose event did not come.
+// A part of an EDN text that was cut between events. `brackets`: what closes the vectors and lists that are open,
+// before and after; '#' at their end stands for a tag whose event did not come.
 [[nodiscard]] Result<void> read_edn_part(std::string_view text, EventSink& sink, std::string& brackets);
 [[nodiscard]] Result<void> read_jepsen_log(std::string_view text, EventSink& sink);
 

@@ -2,12 +2,14 @@
 // FastEvent: reads one event of almost any file in one walk over its bytes, and gives up on the rest.
 //
 // Almost every event is a flat object without escapes. FastEvent interns values on the fly and knows no error messages;
-// whatever it does not expect (escapes, reals, nested maps in EDN, a mistake) it leaves to the strict reader of the format,
-// which reads the event again and can say what is wrong and where. What makes it fast: names of fields are compared with
-// those at the same place of the event before, numbers are read eight digits at a time, and transactions go to
-// TransactionValues. JSON and EDN share it: they differ in how names are spelled and in that EDN's commas are white space.
+// whatever it does not expect (escapes, reals, nested maps in EDN, a mistake) it leaves to the strict reader of the
+// format, which reads the event again and can say what is wrong and where. What makes it fast: names of fields are
+// compared with those at the same place of the event before, numbers are read eight digits at a time, and transactions
+// go to TransactionValues. JSON and EDN share it: they differ in how names are spelled and in that EDN's commas are
+// white space.
 //
-// Tested by tests/checkers/history/reader_test.cc, which reads values both ways, and by tests/fuzz/. Thread-safety: one thread.
+// Tested by tests/checkers/history/reader_test.cc, which reads values both ways, and by tests/fuzz/. Thread-safety: one
+// thread.
 
 #include <array>
 #include <bit>
@@ -25,13 +27,21 @@ enum class Field { type, f, process, value, key, time, index, error, other };
 // The field that a name means.
 inline Field field_of(std::string_view name) {
   switch (name.size()) {
-    case 1: return name == "f" ? Field::f : Field::other;
-    case 3: return name == "key" ? Field::key : Field::other;
-    case 4: return name == "type" ? Field::type : name == "time" ? Field::time : Field::other;
+    case 1:
+      return name == "f" ? Field::f : Field::other;
+    case 3:
+      return name == "key" ? Field::key : Field::other;
+    case 4:
+      return name == "type" ? Field::type : name == "time" ? Field::time : Field::other;
     case 5:
-      return name == "value" ? Field::value : name == "index" ? Field::index : name == "error" ? Field::error : Field::other;
-    case 7: return name == "process" ? Field::process : Field::other;
-    default: return Field::other;
+      return name == "value"   ? Field::value
+             : name == "index" ? Field::index
+             : name == "error" ? Field::error
+                               : Field::other;
+    case 7:
+      return name == "process" ? Field::process : Field::other;
+    default:
+      return Field::other;
   }
 }
 
@@ -84,14 +94,17 @@ class FastEvent {
   // The end of a keyword, symbol or number in EDN.
   bool delimited() const {
     if constexpr (!kEdn) return true;
-    return p_ == end_ || *p_ == ' ' || *p_ == ',' || *p_ == ']' || *p_ == '}' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r';
+    return p_ == end_ || *p_ == ' ' || *p_ == ',' || *p_ == ']' || *p_ == '}' || *p_ == '\n' || *p_ == '\t' ||
+           *p_ == '\r';
   }
   // A text in quotes or, in EDN, a keyword of plain letters.
   bool text(std::string_view& out) {
     if constexpr (kEdn) {
       if (p_ != end_ && *p_ == ':') {
         const char* start = ++p_;
-        while (p_ != end_ && ((*p_ >= 'a' && *p_ <= 'z') || (*p_ >= 'A' && *p_ <= 'Z') || (*p_ >= '0' && *p_ <= '9') || *p_ == '-' || *p_ == '_' || *p_ == '.' || *p_ == '/')) ++p_;
+        while (p_ != end_ && ((*p_ >= 'a' && *p_ <= 'z') || (*p_ >= 'A' && *p_ <= 'Z') || (*p_ >= '0' && *p_ <= '9') ||
+                              *p_ == '-' || *p_ == '_' || *p_ == '.' || *p_ == '/'))
+          ++p_;
         out = {start, static_cast<std::size_t>(p_ - start)};
         return p_ != start && delimited();
       }
@@ -99,7 +112,8 @@ class FastEvent {
     return string(out);
   }
   bool word(std::string_view text) {
-    if (static_cast<std::size_t>(end_ - p_) < text.size() || std::memcmp(p_, text.data(), text.size()) != 0) return false;
+    if (static_cast<std::size_t>(end_ - p_) < text.size() || std::memcmp(p_, text.data(), text.size()) != 0)
+      return false;
     p_ += text.size();
     return true;
   }
@@ -140,14 +154,17 @@ class FastEvent {
     if (count == 0) return 0;
     std::uint64_t n = digits << (64 - 8 * count);  // the digits right-aligned, zeros before them
     n = n * 10 + (n >> 8);
-    n = (((n & 0x000000FF000000FFull) * 0x000F424000000064ull) + (((n >> 16) & 0x000000FF000000FFull) * 0x0000271000000001ull)) >> 32;
+    n = (((n & 0x000000FF000000FFull) * 0x000F424000000064ull) +
+         (((n >> 16) & 0x000000FF000000FFull) * 0x0000271000000001ull)) >>
+        32;
     value = n & 0xFFFFFFFFull;
     p_ += count;
     return count;
   }
   // Up to 18 digits, so that nothing can overflow.
   bool integer(std::int64_t& out) {
-    static constexpr std::array<std::int64_t, 9> kTens = {1, 10, 100, 1000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
+    static constexpr std::array<std::int64_t, 9> kTens = {1,       10,        100,        1000,       10'000,
+                                                          100'000, 1'000'000, 10'000'000, 100'000'000};
     const bool negative = take('-');
     const char* start = p_;
     std::int64_t n = 0;
@@ -182,12 +199,21 @@ class FastEvent {
         out = values_.string(spelled);
         return true;
       }
-      case 'n': out = kNil; return word(kEdn ? "nil" : "null") && delimited();
-      case 't': out = values_.boolean(true); return word("true") && delimited();
-      case 'f': out = values_.boolean(false); return word("false") && delimited();
-      case '[': return items(out, depth);
-      case '{': return !kEdn && entries(out, depth);
-      default: break;
+      case 'n':
+        out = kNil;
+        return word(kEdn ? "nil" : "null") && delimited();
+      case 't':
+        out = values_.boolean(true);
+        return word("true") && delimited();
+      case 'f':
+        out = values_.boolean(false);
+        return word("false") && delimited();
+      case '[':
+        return items(out, depth);
+      case '{':
+        return !kEdn && entries(out, depth);
+      default:
+        break;
     }
     std::int64_t i = 0;
     if (!integer(i)) return false;
@@ -289,7 +315,8 @@ class FastEvent {
   bool field(Field which, RawEvent& raw) {
     std::string_view spelled;
     switch (which) {
-      case Field::type: return text(spelled) && EventSink::set_type(raw, spelled);
+      case Field::type:
+        return text(spelled) && EventSink::set_type(raw, spelled);
       case Field::f: {
         if (!text(spelled) || spelled.empty()) return false;
         const auto f = sink_.function(spelled);
@@ -315,16 +342,20 @@ class FastEvent {
         }
         raw.key = key_;
         return true;
-      case Field::value: return (transactions_ != nullptr && p_ != end_ && *p_ == '[' && transaction(raw.value)) || value(raw.value, 0);
-      case Field::time: return integer(raw.time);
-      case Field::index: return integer(raw.index);
+      case Field::value:
+        return (transactions_ != nullptr && p_ != end_ && *p_ == '[' && transaction(raw.value)) || value(raw.value, 0);
+      case Field::time:
+        return integer(raw.time);
+      case Field::index:
+        return integer(raw.index);
       case Field::error: {
         ValueId error = kNil;
         if (!value(error, 0)) return false;
         EventSink::set_error(raw, values_.to_value(error));
         return true;
       }
-      case Field::other: return other();
+      case Field::other:
+        return other();
     }
     return false;
   }
@@ -335,13 +366,19 @@ class FastEvent {
     if (p_ == end_) return false;
     switch (*p_) {
       case '"':
-      case ':': return text(spelled);
-      case 'n': return word(kEdn ? "nil" : "null") && delimited();
-      case 't': return word("true") && delimited();
-      case 'f': return word("false") && delimited();
+      case ':':
+        return text(spelled);
+      case 'n':
+        return word(kEdn ? "nil" : "null") && delimited();
+      case 't':
+        return word("true") && delimited();
+      case 'f':
+        return word("false") && delimited();
       case '[':
-      case '{': return false;
-      default: return integer(number);
+      case '{':
+        return false;
+      default:
+        return integer(number);
     }
   }
 

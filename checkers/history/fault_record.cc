@@ -7,9 +7,12 @@ namespace {
 
 constexpr std::pair<const char*, std::int64_t FaultRecord::*> kTimes[] = {
     {"planned_ns", &FaultRecord::planned_ns},
-    {"inject_ns", &FaultRecord::inject_ns},       {"injected_ns", &FaultRecord::injected_ns},
-    {"confirmed_ns", &FaultRecord::confirmed_ns}, {"heal_ns", &FaultRecord::heal_ns},
-    {"healed_ns", &FaultRecord::healed_ns},       {"heal_confirmed_ns", &FaultRecord::heal_confirmed_ns},
+    {"inject_ns", &FaultRecord::inject_ns},
+    {"injected_ns", &FaultRecord::injected_ns},
+    {"confirmed_ns", &FaultRecord::confirmed_ns},
+    {"heal_ns", &FaultRecord::heal_ns},
+    {"healed_ns", &FaultRecord::healed_ns},
+    {"heal_confirmed_ns", &FaultRecord::heal_confirmed_ns},
 };
 constexpr std::pair<const char*, std::string FaultRecord::*> kTexts[] = {
     {"fault", &FaultRecord::fault},
@@ -34,7 +37,8 @@ Value to_value(const FaultRecord& record) {
 
 Result<FaultRecord> fault_record(const Value& value) {
   const auto wrong = [](const char* key) {
-    return fail(ErrorCode::input, std::string("a fault's record: member \"") + key + "\" is missing or of another type");
+    return fail(ErrorCode::input,
+                std::string("a fault's record: member \"") + key + "\" is missing or of another type");
   };
   FaultRecord out;
   const Value* id = value.find("id");

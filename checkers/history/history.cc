@@ -8,10 +8,14 @@ namespace ordeal {
 
 std::string_view name(EventType type) {
   switch (type) {
-    case EventType::invoke: return "invoke";
-    case EventType::ok: return "ok";
-    case EventType::fail: return "fail";
-    case EventType::info: return "info";
+    case EventType::invoke:
+      return "invoke";
+    case EventType::ok:
+      return "ok";
+    case EventType::fail:
+      return "fail";
+    case EventType::info:
+      return "info";
   }
   return "info";
 }
@@ -29,7 +33,8 @@ std::optional<EventType> event_type(std::string_view text) {
     case 'f':
       if (text == "fail") return EventType::fail;
       break;
-    default: break;
+    default:
+      break;
   }
   return std::nullopt;
 }
@@ -160,8 +165,8 @@ Result<void> HistoryBuilder::add(const Event& event) {
     }
   }
   if (event.index >= 0 && event.index <= last_index_) {
-    return fail(ErrorCode::input, where(event) + ": its index comes after index " + std::to_string(last_index_) +
-                                      "; indices must grow");
+    return fail(ErrorCode::input,
+                where(event) + ": its index comes after index " + std::to_string(last_index_) + "; indices must grow");
   }
 
   if (event.index < 0 && last_index_ == std::numeric_limits<std::int64_t>::max()) {

@@ -156,8 +156,8 @@ class HistoryBuilder {
   std::string where(const Event& event) const;
 
   History history_;
-  std::vector<EventIndex> open_;     // by client process: its open operation
-  std::vector<std::uint64_t> line_;  // by event, empty when no event came from a file
+  std::vector<EventIndex> open_;                // by client process: its open operation
+  std::vector<std::uint64_t> line_;             // by event, empty when no event came from a file
   std::map<ProcessId, EventIndex> open_other_;  // processes of large numbers
   std::map<std::string, ProcessId, std::less<>> client_ids_;
   std::int64_t last_time_ = -1;

@@ -20,10 +20,13 @@ constexpr std::size_t kUnpackLimit = std::size_t{16} << 30;
 ErrorCode code_of(int error) {
   switch (error) {
     case ENOENT:
-    case ENOTDIR: return ErrorCode::not_found;
+    case ENOTDIR:
+      return ErrorCode::not_found;
     case EACCES:
-    case EPERM: return ErrorCode::permission;
-    default: return ErrorCode::io;
+    case EPERM:
+      return ErrorCode::permission;
+    default:
+      return ErrorCode::io;
   }
 }
 

@@ -21,7 +21,9 @@ class Input {
   Input& operator=(Input&& other) noexcept;
   ~Input();
 
-  [[nodiscard]] std::string_view text() const { return mapped_ != nullptr ? std::string_view(mapped_, size_) : buffer_; }
+  [[nodiscard]] std::string_view text() const {
+    return mapped_ != nullptr ? std::string_view(mapped_, size_) : buffer_;
+  }
   // Lets go of the memory of a part that was read; it may be read again all the same.
   void release(std::string_view part) const;
 
@@ -31,8 +33,8 @@ class Input {
   std::string buffer_;
 };
 
-// Unpacks a gzip file held in memory. Errors: input when it is damaged, breaks off, or unpacks to more than `limit`. Throws
-// OutOfLimits.
+// Unpacks a gzip file held in memory. Errors: input when it is damaged, breaks off, or unpacks to more than `limit`.
+// Throws OutOfLimits.
 [[nodiscard]] Result<std::string> gunzip(std::string_view packed, std::size_t limit, const Limits& limits = {});
 
 }  // namespace ordeal

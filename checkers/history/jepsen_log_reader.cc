@@ -1,6 +1,7 @@
 // Jepsen's console log: lines like
 //   INFO  jepsen.util - 3	:invoke	:read	nil
-//   2018-05-01 12:00:00,123{GMT}	INFO	[jepsen worker 3] jepsen.util: 3	:info	:write	4	:timed-out
+//   2018-05-01 12:00:00,123{GMT}	INFO	[jepsen worker 3] jepsen.util: 3	:info	:write	4
+//   :timed-out
 // among whatever else the program logged. After the logger's name stand process, type, function, value and perhaps
 // an error, parted by tabs or spaces, the last two in EDN. Lines of other loggers are passed over.
 
@@ -86,7 +87,8 @@ Result<void> read_jepsen_log(std::string_view text, EventSink& sink) {
     const bool torn = !complete && sink.options().tolerate_torn_end;
     if (!type.starts_with(':') || !EventSink::set_type(raw, type)) {
       if (client && type.starts_with(':') && !torn) {
-        return sink.broken(number, column(type), "the type :invoke, :ok, :fail or :info was expected, found " + std::string(type));
+        return sink.broken(number, column(type),
+                           "the type :invoke, :ok, :fail or :info was expected, found " + std::string(type));
       }
       if (line.find_first_not_of(" \t") != std::string_view::npos) ++others;
       continue;
@@ -98,8 +100,10 @@ Result<void> read_jepsen_log(std::string_view text, EventSink& sink) {
       if (torn) break;
       return sink.broken(number, line.size() + 1, "a function like :read was expected, found the end of the line");
     }
-    if (const auto id = sink.function(f)) raw.f = *id;
-    else return sink.broken(number, column(f), id.error().message);
+    if (const auto id = sink.function(f))
+      raw.f = *id;
+    else
+      return sink.broken(number, column(f), id.error().message);
     std::string problem;
     std::size_t offset = 0;
     if (!tail(rest, sink, raw, problem, offset)) {

@@ -1,8 +1,9 @@
 // Histories in JSON: an object for each event, one a line (our own files), or one after the other, or within one array
 // (as elle-cli writes them).
 //
-// Each event is first read by FastEvent. What that leaves, SlowEvent reads again with the strict JsonScanner and can say
-// what is wrong and where. Tested by tests/checkers/history/reader_test.cc, which reads values both ways, and by tests/fuzz/.
+// Each event is first read by FastEvent. What that leaves, SlowEvent reads again with the strict JsonScanner and can
+// say what is wrong and where. Tested by tests/checkers/history/reader_test.cc, which reads values both ways, and by
+// tests/fuzz/.
 
 #include <cstring>
 
@@ -45,21 +46,35 @@ class SlowEvent {
       case Field::f: {
         if (!value.is_string() || value.string().empty()) return wrong("the name of a function (f)", value);
         const auto f = sink_.function(value.string());
-        if (!f) problem_ = f.error().message;
-        else raw.f = *f;
+        if (!f)
+          problem_ = f.error().message;
+        else
+          raw.f = *f;
         return f.has_value();
       }
       case Field::process:
-        if (value.is_integer()) EventSink::set_process(raw, value.integer());
-        else if (value.is_string() && !value.string().empty()) EventSink::set_process(raw, value.string());
-        else return wrong("a process, a number or a name,", value);
+        if (value.is_integer())
+          EventSink::set_process(raw, value.integer());
+        else if (value.is_string() && !value.string().empty())
+          EventSink::set_process(raw, value.string());
+        else
+          return wrong("a process, a number or a name,", value);
         return true;
-      case Field::key: raw.key = sink_.values().intern(value); return true;
-      case Field::value: raw.value = sink_.values().intern(value); return true;
-      case Field::time: return integer(value, raw.time, "a time in nanoseconds, an integer,");
-      case Field::index: return integer(value, raw.index, "an index, an integer,");
-      case Field::error: EventSink::set_error(raw, value); return true;
-      case Field::other: break;
+      case Field::key:
+        raw.key = sink_.values().intern(value);
+        return true;
+      case Field::value:
+        raw.value = sink_.values().intern(value);
+        return true;
+      case Field::time:
+        return integer(value, raw.time, "a time in nanoseconds, an integer,");
+      case Field::index:
+        return integer(value, raw.index, "an index, an integer,");
+      case Field::error:
+        EventSink::set_error(raw, value);
+        return true;
+      case Field::other:
+        break;
     }
     return false;
   }
@@ -93,7 +108,8 @@ class LineReader {
   bool next(std::string_view& line) {
     if (at_ >= text_.size()) return false;
     const void* hit = std::memchr(text_.data() + at_, '\n', text_.size() - at_);
-    const std::size_t stop = hit == nullptr ? text_.size() : static_cast<std::size_t>(static_cast<const char*>(hit) - text_.data());
+    const std::size_t stop =
+        hit == nullptr ? text_.size() : static_cast<std::size_t>(static_cast<const char*>(hit) - text_.data());
     line = text_.substr(at_, stop - at_);
     complete_ = hit != nullptr;
     at_ = stop + 1;

@@ -5,8 +5,8 @@
 #include <new>
 #include <utility>
 
-#include "base/names.h"
 #include "base/json_scanner.h"
+#include "base/names.h"
 #include "checkers/history/chunks.h"
 #include "checkers/history/event_sink.h"
 #include "checkers/history/input.h"
@@ -48,16 +48,19 @@ std::optional<HistoryFormat> guess(std::string_view text) {
   if (c == '{' || c == '[') {
     const bool list = c == '[';
     std::string_view rest = trimmed(head.substr(1));
-    if (list && rest.starts_with('{')) rest = trimmed(rest.substr(1));
-    else if (list && !rest.starts_with(']')) return HistoryFormat::edn;
+    if (list && rest.starts_with('{'))
+      rest = trimmed(rest.substr(1));
+    else if (list && !rest.starts_with(']'))
+      return HistoryFormat::edn;
     if (rest.starts_with('"') || rest.starts_with('}') || rest.starts_with(']')) {
       if (list) return HistoryFormat::elle_json;
       return object_a_line(head) || head.find('\n') == std::string_view::npos ? HistoryFormat::jsonl
-                                                                             : HistoryFormat::elle_json;
+                                                                              : HistoryFormat::elle_json;
     }
     // An EDN map with a key besides the process and no index is how Porcupine writes its kv histories.
     const std::string_view line = first_line(head);
-    const bool kv = !list && line.find(":key ") != std::string_view::npos && line.find(":index") == std::string_view::npos;
+    const bool kv =
+        !list && line.find(":key ") != std::string_view::npos && line.find(":index") == std::string_view::npos;
     return kv ? HistoryFormat::porcupine : HistoryFormat::edn;
   }
   if (c == '(' || c == '#' || c == ';') return HistoryFormat::edn;
@@ -76,17 +79,22 @@ std::string quoted_start(std::string_view text) {
 Result<void> read_events(std::string_view text, HistoryFormat format, EventSink& sink) {
   switch (format) {
     case HistoryFormat::automatic:
-    case HistoryFormat::jsonl: return read_json_lines(text, sink);
-    case HistoryFormat::elle_json: return read_json_stream(text, sink);
+    case HistoryFormat::jsonl:
+      return read_json_lines(text, sink);
+    case HistoryFormat::elle_json:
+      return read_json_stream(text, sink);
     case HistoryFormat::edn:
-    case HistoryFormat::porcupine: return read_edn(text, sink);
-    case HistoryFormat::jepsen_log: return read_jepsen_log(text, sink);
+    case HistoryFormat::porcupine:
+      return read_edn(text, sink);
+    case HistoryFormat::jepsen_log:
+      return read_jepsen_log(text, sink);
   }
   return {};
 }
 
 // `done`: see read_in_chunks. Throws OutOfLimits.
-Result<ReadHistory> read_text(std::string_view text, std::string_view file, const ReadOptions& options, const std::function<void(std::string_view)>& done) {
+Result<ReadHistory> read_text(std::string_view text, std::string_view file, const ReadOptions& options,
+                              const std::function<void(std::string_view)>& done) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
     return fail(ErrorCode::input, std::string(file) + ": is UTF-16; convert it to UTF-8");

@@ -34,8 +34,8 @@ struct ReadOptions {
   bool independent = false;
   // Leave out a last line that breaks off in the middle, as a killed writer leaves it, and say so in the notes.
   bool tolerate_torn_end = false;
-  // For the transactional checker: store lists of micro-operations [f key value] one by one (TransactionValues). Equal ones
-  // may then have different ids, which other checkers could take for different values.
+  // For the transactional checker: store lists of micro-operations [f key value] one by one (TransactionValues). Equal
+  // ones may then have different ids, which other checkers could take for different values.
   bool transactions = false;
   // How many threads read a large file; 0: as many as the machine has.
   unsigned threads = 0;
@@ -55,8 +55,8 @@ struct ReadHistory {
 };
 
 // Reads a file; "-" is standard input. Files compressed with gzip are unpacked.
-// Errors: not_found, permission, io; input for what cannot be understood and for a file without events; cancelled when the
-// limits are exceeded, or memory is.
+// Errors: not_found, permission, io; input for what cannot be understood and for a file without events; cancelled when
+// the limits are exceeded, or memory is.
 [[nodiscard]] Result<ReadHistory> read_history_file(const std::string& path, const ReadOptions& options = {});
 
 // Reads a history from memory; `name` stands for the file in messages.

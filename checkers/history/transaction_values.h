@@ -6,8 +6,8 @@
 // list mostly continues what was read from it before, so all readings of one key share memory. Keys and elements are
 // interned as ever; checkers compare those.
 //
-// A history whose reads are lists and whose writes are "w" (a register that holds lists) must be read without, since its
-// reads would not equal what was written; mixed() tells. Thread-safety: one thread at a time.
+// A history whose reads are lists and whose writes are "w" (a register that holds lists) must be read without, since
+// its reads would not equal what was written; mixed() tells. Thread-safety: one thread at a time.
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <span>

@@ -156,7 +156,8 @@ ValueId ValueTable::fresh_list(std::span<const ValueId> items) {
 ValueId ValueTable::fresh_reading(Growing& list, std::span<const ValueId> items) {
   auto& parts = impl_->parts;
   const std::size_t common = std::min<std::size_t>(items.size(), list.used);
-  if (!std::equal(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(common), parts.begin() + static_cast<std::ptrdiff_t>(list.at))) {
+  if (!std::equal(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(common),
+                  parts.begin() + static_cast<std::ptrdiff_t>(list.at))) {
     return fresh_list(items);
   }
   if (items.size() == list.used && list.whole != kAbsent) return list.whole;
@@ -194,10 +195,17 @@ std::vector<ValueId> ValueTable::absorb(const ValueTable& other) {
     ids.clear();
     for (const ValueId part : candidate.ids) ids.push_back(out[part]);
     switch (slot.kind) {
-      case Kind::integer: out[id] = integer(std::bit_cast<std::int64_t>(slot.payload)); break;
-      case Kind::list: out[id] = list(ids); break;
-      case Kind::map: out[id] = map(ids); break;
-      default: out[id] = impl_->intern(candidate);
+      case Kind::integer:
+        out[id] = integer(std::bit_cast<std::int64_t>(slot.payload));
+        break;
+      case Kind::list:
+        out[id] = list(ids);
+        break;
+      case Kind::map:
+        out[id] = map(ids);
+        break;
+      default:
+        out[id] = impl_->intern(candidate);
     }
   }
   if (theirs.any_fresh) {
@@ -226,11 +234,16 @@ void ValueTable::reserve(std::size_t values, std::size_t parts) {
 
 ValueId ValueTable::intern(const Value& value) {
   switch (value.kind()) {
-    case Kind::nil: return kNil;
-    case Kind::boolean: return boolean(value.boolean());
-    case Kind::integer: return integer(value.integer());
-    case Kind::real: return real(value.real());
-    case Kind::string: return string(value.string());
+    case Kind::nil:
+      return kNil;
+    case Kind::boolean:
+      return boolean(value.boolean());
+    case Kind::integer:
+      return integer(value.integer());
+    case Kind::real:
+      return real(value.real());
+    case Kind::string:
+      return string(value.string());
     case Kind::list: {
       std::vector<ValueId> ids;
       for (const auto& item : value.items()) ids.push_back(intern(item));
@@ -254,8 +267,10 @@ ValueId ValueTable::find(const Value& value) const {
     return found == impl_->others.end() ? kAbsent : *found;
   };
   switch (value.kind()) {
-    case Kind::nil: return kNil;
-    case Kind::boolean: return lookup({Kind::boolean, value.boolean() ? 1u : 0u, {}, {}});
+    case Kind::nil:
+      return kNil;
+    case Kind::boolean:
+      return lookup({Kind::boolean, value.boolean() ? 1u : 0u, {}, {}});
     case Kind::integer: {
       const auto found = impl_->integers.find(value.integer());
       return found == impl_->integers.end() ? kAbsent : found->second;
@@ -264,7 +279,8 @@ ValueId ValueTable::find(const Value& value) const {
       const double d = value.real() == 0 ? 0 : value.real();
       return lookup({Kind::real, std::bit_cast<std::uint64_t>(d), {}, {}});
     }
-    case Kind::string: return lookup({Kind::string, 0, value.string(), {}});
+    case Kind::string:
+      return lookup({Kind::string, 0, value.string(), {}});
     case Kind::list: {
       std::vector<ValueId> ids;
       for (const auto& item : value.items()) {
@@ -334,11 +350,16 @@ ValueId ValueTable::member(ValueId map, std::string_view key) const {
 Value ValueTable::to_value(ValueId id) const {
   if (id == kAbsent) return {};
   switch (kind(id)) {
-    case Kind::nil: return {};
-    case Kind::boolean: return as_boolean(id);
-    case Kind::integer: return as_integer(id);
-    case Kind::real: return as_real(id);
-    case Kind::string: return as_string(id);
+    case Kind::nil:
+      return {};
+    case Kind::boolean:
+      return as_boolean(id);
+    case Kind::integer:
+      return as_integer(id);
+    case Kind::real:
+      return as_real(id);
+    case Kind::string:
+      return as_string(id);
     case Kind::list: {
       Value::List items;
       for (const ValueId item : as_list(id)) items.push_back(to_value(item));

@@ -2,8 +2,8 @@
 // ValueTable: every distinct value of a history once, named by a small integer.
 //
 // Equal values have equal ids, so that checkers compare and hash 32-bit integers and never look at payloads (but for
-// fresh lists, which a reader makes when it is asked to). Lists and maps are interned by the ids of their parts. Thread-safety: const methods from many threads; interning
-// from one.
+// fresh lists, which a reader makes when it is asked to). Lists and maps are interned by the ids of their parts.
+// Thread-safety: const methods from many threads; interning from one.
 
 #include <cstdint>
 #include <memory>
@@ -38,8 +38,8 @@ class ValueTable {
   // Keys and values alternate: k0 v0 k1 v1 …, in any order; the entries are sorted by key id when stored.
   ValueId map(std::span<const ValueId> entries);
 
-  // Lists that are stored one by one: no equal one is looked for, so two equal ones may have different ids. For values that
-  // are only ever looked into, in histories of millions of them (transactions).
+  // Lists that are stored one by one: no equal one is looked for, so two equal ones may have different ids. For values
+  // that are only ever looked into, in histories of millions of them (transactions).
   ValueId fresh_list(std::span<const ValueId> items);
   // A list that grows and is read again and again. Readings that agree with what is known of it share its memory, so
   // that a list of n elements read at every length takes O(n), and as_list() of two such readings has the same data().
@@ -71,7 +71,7 @@ class ValueTable {
   // The id under a string key of a map, kAbsent otherwise.
   [[nodiscard]] ValueId member(ValueId map, std::string_view key) const;
 
-  [[nodiscard]] Value to_value(ValueId id) const;      // kAbsent becomes nil
+  [[nodiscard]] Value to_value(ValueId id) const;       // kAbsent becomes nil
   [[nodiscard]] std::string to_json(ValueId id) const;  // "null" for kAbsent
 
  private:

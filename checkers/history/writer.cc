@@ -13,9 +13,15 @@ namespace {
 // Maps are written in the order of their keys' text, so that the same value always gives the same line.
 void append_value(std::string& out, const ValueTable& values, ValueId id) {
   switch (values.kind(id)) {
-    case Value::Kind::nil: out += "null"; return;
-    case Value::Kind::integer: out += std::to_string(values.as_integer(id)); return;
-    case Value::Kind::string: append_json_string(out, values.as_string(id)); return;
+    case Value::Kind::nil:
+      out += "null";
+      return;
+    case Value::Kind::integer:
+      out += std::to_string(values.as_integer(id));
+      return;
+    case Value::Kind::string:
+      append_json_string(out, values.as_string(id));
+      return;
     case Value::Kind::list: {
       out += '[';
       bool first = true;
@@ -48,7 +54,9 @@ void append_value(std::string& out, const ValueTable& values, ValueId id) {
       out += entries.empty() ? "{}" : "}";
       return;
     }
-    default: values.to_value(id).append_json(out); return;
+    default:
+      values.to_value(id).append_json(out);
+      return;
   }
 }
 
@@ -59,8 +67,10 @@ void append_event_jsonl(std::string& out, const History& history, EventIndex e) 
   if (history.time(e) >= 0) out += ",\"time\":" + std::to_string(history.time(e));
   const std::string process = history.process_name(history.process(e));
   out += ",\"process\":";
-  if (history.process(e) >= 0 && history.process(e) < kFirstNamedClient) out += process;
-  else append_json_string(out, process);
+  if (history.process(e) >= 0 && history.process(e) < kFirstNamedClient)
+    out += process;
+  else
+    append_json_string(out, process);
   out += ",\"type\":\"";
   out += name(history.type(e));
   out += "\",\"f\":";
@@ -87,7 +97,9 @@ Result<void> write_history_jsonl(const History& history, const std::string& path
   std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "we");
   const auto problem = [&](std::string_view doing) {
     const int error = errno;
-    const ErrorCode code = error == EACCES ? ErrorCode::permission : error == ENOENT ? ErrorCode::not_found : ErrorCode::io;
+    const ErrorCode code = error == EACCES   ? ErrorCode::permission
+                           : error == ENOENT ? ErrorCode::not_found
+                                             : ErrorCode::io;
     return fail(code, path + ": " + std::string(doing) + " failed: " + std::strerror(error));
   };
   if (file == nullptr) return problem("opening for writing");

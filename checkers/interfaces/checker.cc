@@ -4,9 +4,12 @@ namespace ordeal {
 
 std::string_view name(Verdict verdict) {
   switch (verdict) {
-    case Verdict::valid: return "valid";
-    case Verdict::invalid: return "invalid";
-    case Verdict::unknown: return "unknown";
+    case Verdict::valid:
+      return "valid";
+    case Verdict::invalid:
+      return "invalid";
+    case Verdict::unknown:
+      return "unknown";
   }
   return "unknown";
 }

@@ -50,23 +50,23 @@ struct AnomalyGraph {
 
 // One named reason for `invalid`, with the operations that show it.
 struct Anomaly {
-  std::string type;                      // the field's name: "nonlinearizable", "lost-element", "G1c", …
-  std::optional<Value> key;              // when it concerns one key
-  std::vector<EventIndex> operations;    // invocations of the minimal counterexample, in history order
-  std::string explanation;               // one sentence
-  std::vector<std::string> sentences;    // the same step by step, 3–8 of them
-  AnomalyGraph graph;                    // may be empty
+  std::string type;                    // the field's name: "nonlinearizable", "lost-element", "G1c", …
+  std::optional<Value> key;            // when it concerns one key
+  std::vector<EventIndex> operations;  // invocations of the minimal counterexample, in history order
+  std::string explanation;             // one sentence
+  std::vector<std::string> sentences;  // the same step by step, 3–8 of them
+  AnomalyGraph graph;                  // may be empty
 };
 
 // How an ok read of nil is taken: as an observation of nil, or as "not known", as Knossos' registers do.
 enum class NilReads { observe, unknown };
 
 struct CheckOptions {
-  std::string model;                   // "" when the checker has but one
-  std::string consistency;             // "" for the model's default
+  std::string model;        // "" when the checker has but one
+  std::string consistency;  // "" for the model's default
   std::string algorithm = "auto";
-  std::optional<Value> initial;        // the model's own default when absent
-  bool initial_unknown = false;        // any initial value is possible
+  std::optional<Value> initial;  // the model's own default when absent
+  bool initial_unknown = false;  // any initial value is possible
   NilReads nil_reads = NilReads::observe;
   std::chrono::milliseconds timeout{0};  // 0: no limit
   std::size_t memory_bytes = 0;          // budget of the search; 0: three quarters of the machine's free memory
@@ -78,16 +78,16 @@ struct CheckOptions {
 };
 
 struct CheckResult {
-  std::string checker;                 // who says so: "linearizable", "set", "stats", …
+  std::string checker;  // who says so: "linearizable", "set", "stats", …
   Verdict verdict = Verdict::unknown;
   std::string model;
   std::string consistency;
-  std::string algorithm;               // what decided, e.g. "zones", "jit"
+  std::string algorithm;  // what decided, e.g. "zones", "jit"
   std::size_t operations = 0;
   std::size_t keys = 0;
   double seconds = 0;
   std::vector<Anomaly> anomalies;
-  std::string reason;                  // why `unknown`
+  std::string reason;  // why `unknown`
   // Whatever else the checker counted or measured, for results.json and the report.
   Value details = Value::map();
   // With `certificate`: per key (nil when there are none) the invocations in an order that explains the history.

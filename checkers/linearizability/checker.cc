@@ -6,19 +6,18 @@
 #include <set>
 #include <thread>
 
-#include "base/names.h"
 #include "base/limits.h"
+#include "base/names.h"
+#include "checkers/linearizability/interfaces/strategy.h"
 #include "checkers/linearizability/proof/certificate.h"
 #include "checkers/linearizability/proof/explain.h"
 #include "checkers/linearizability/proof/minimise.h"
-#include "checkers/linearizability/interfaces/strategy.h"
 #include "checkers/linearizability/search/strategies.h"
 
 namespace ordeal {
 namespace {
 
 using namespace lin;
-
 
 struct KeyResult {
   Decision decision;
@@ -32,7 +31,9 @@ constexpr std::size_t kMostMinimised = 8;
 class Check {
  public:
   Check(const History& history, const CheckOptions& options)
-      : history_(history), options_(options), start_(std::chrono::steady_clock::now()),
+      : history_(history),
+        options_(options),
+        start_(std::chrono::steady_clock::now()),
         budget_(options.timeout.count() > 0 ? start_ + options.timeout : std::chrono::steady_clock::time_point::max(),
                 options.memory_bytes > 0 ? options.memory_bytes : most_free_memory(), options.stop) {
     result_.checker = "linearizable";
@@ -139,7 +140,8 @@ class Check {
       }
     }
     // The simplest explanation first.
-    std::stable_sort(result_.anomalies.begin(), result_.anomalies.begin() + static_cast<std::ptrdiff_t>(std::min(bad, kMostMinimised)),
+    std::stable_sort(result_.anomalies.begin(),
+                     result_.anomalies.begin() + static_cast<std::ptrdiff_t>(std::min(bad, kMostMinimised)),
                      [](const Anomaly& a, const Anomaly& b) { return a.operations.size() < b.operations.size(); });
     if (!algorithms.empty()) {
       result_.algorithm.clear();

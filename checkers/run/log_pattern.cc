@@ -12,7 +12,8 @@ namespace ordeal {
 namespace {
 
 constexpr const char* kDefaultPattern =
-    "(^|[^[:alnum:]_])panic(:|\\()|^fatal error:|\"level\":\"(panic|dpanic|fatal)\"|(^|[^[:alnum:]_])FATAL([^[:alnum:]_]|$)|"
+    "(^|[^[:alnum:]_])panic(:|\\()|^fatal "
+    "error:|\"level\":\"(panic|dpanic|fatal)\"|(^|[^[:alnum:]_])FATAL([^[:alnum:]_]|$)|"
     "[Ss]egmentation fault|SIGSEGV|SIGABRT|AddressSanitizer|ThreadSanitizer: |runtime error: |"
     "terminate called|[Aa]ssertion .*failed|core dumped";
 constexpr std::size_t kMaxAnomalies = 50;
@@ -69,8 +70,10 @@ std::string read_settings(const Value& extra, Settings& settings) {
   std::sort(settings.files.begin(), settings.files.end());
   const Value* pattern = extra.find("log-pattern.pattern");
   const bool given = pattern != nullptr && pattern->is_string() && !pattern->string().empty();
-  if (std::string wrong = settings.pattern.compile(given ? pattern->string() : kDefaultPattern); !wrong.empty()) return wrong;
-  if (const Value* ignore = extra.find("log-pattern.ignore"); ignore != nullptr && ignore->is_string() && !ignore->string().empty()) {
+  if (std::string wrong = settings.pattern.compile(given ? pattern->string() : kDefaultPattern); !wrong.empty())
+    return wrong;
+  if (const Value* ignore = extra.find("log-pattern.ignore");
+      ignore != nullptr && ignore->is_string() && !ignore->string().empty()) {
     return settings.ignore.compile(ignore->string());
   }
   return {};
@@ -98,8 +101,10 @@ class LogPatternChecker final : public Checker {
         break;
       }
       const auto input = Input::open(path);
-      if (!input) unread.push_back(input.error().message);
-      else matches += scan(path, input->text(), settings, lines, result.anomalies);
+      if (!input)
+        unread.push_back(input.error().message);
+      else
+        matches += scan(path, input->text(), settings, lines, result.anomalies);
     }
     result.details.set("files", static_cast<std::int64_t>(settings.files.size()));
     result.details.set("lines", lines);
@@ -116,8 +121,8 @@ class LogPatternChecker final : public Checker {
 
  private:
   // Returns how many lines matched; the first of all files become anomalies.
-  static std::int64_t scan(const std::string& path, std::string_view text, const Settings& settings, std::int64_t& lines,
-                           std::vector<Anomaly>& anomalies) {
+  static std::int64_t scan(const std::string& path, std::string_view text, const Settings& settings,
+                           std::int64_t& lines, std::vector<Anomaly>& anomalies) {
     std::int64_t matches = 0;
     std::int64_t number = 0;
     for (std::size_t at = 0; at < text.size();) {

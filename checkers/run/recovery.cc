@@ -24,7 +24,7 @@ struct Fault {
   std::string kind;
   std::int64_t inject = -1;  // ns
   std::int64_t healed = -1;
-  std::int64_t last = -1;    // the end of its effect: healed, or never
+  std::int64_t last = -1;  // the end of its effect: healed, or never
 };
 
 // The faults of the nemesis' events, by id.
@@ -99,8 +99,8 @@ std::int64_t served_after(const Lane& lane, std::int64_t moment) {
   return found == lane.served.end() ? kNever : *found;
 }
 
-// The attempts that show that the node did not serve from `from` to `to`; empty: nothing shows it. Requires: none of its
-// operations ended ok in between.
+// The attempts that show that the node did not serve from `from` to `to`; empty: nothing shows it. Requires: none of
+// its operations ended ok in between.
 std::vector<EventIndex> futile(const Lane& lane, std::int64_t from, std::int64_t to) {
   std::vector<EventIndex> out;
   bool late = false;
@@ -122,7 +122,8 @@ struct Settings {
 class Judge {
  public:
   Judge(const History& history, const CheckOptions& options, CheckResult& result) : history_(history), result_(result) {
-    if (const Value* bound = options.extra.find("recovery.bound_s"); bound != nullptr && (bound->is_real() || bound->is_integer())) {
+    if (const Value* bound = options.extra.find("recovery.bound_s");
+        bound != nullptr && (bound->is_real() || bound->is_integer())) {
       settings_.bound_s = bound->real();
     }
     const auto operations = history.operations();
@@ -190,9 +191,12 @@ class Judge {
     if (first != kNever) out.set("first_s", static_cast<double>(first) / 1e9);
     if (all != kNever) out.set("took_s", static_cast<double>(all) / 1e9);
     if (!nodes.entries().empty()) out.set("nodes", std::move(nodes));
-    const std::int64_t until = settings_.judges() ? fault.healed + settings_.bound_ns() : all == kNever ? end_ : fault.healed + all;
+    const std::int64_t until = settings_.judges() ? fault.healed + settings_.bound_ns()
+                               : all == kNever    ? end_
+                                                  : fault.healed + all;
     const Fault* other = disturbing(fault, fault.healed, std::max(fault.healed, until));
-    if (other != nullptr) out.set("meanwhile", "fault " + std::to_string(other->id) + " (" + other->kind + ") was in force");
+    if (other != nullptr)
+      out.set("meanwhile", "fault " + std::to_string(other->id) + " (" + other->kind + ") was in force");
     if (settings_.judges()) out.set("verdict", judge(fault, until, other));
     return out;
   }
@@ -223,8 +227,8 @@ class Judge {
     const std::int64_t served = served_after(lane, fault.healed);
     const std::string instead =
         served == kNever ? "never again" : "not before " + seconds(served - fault.healed) + " had passed";
-    anomaly.explanation = "after " + name + " was healed, at " + seconds(fault.healed) + ", " + who + " succeeded " + instead +
-                          "; the bound is " + seconds(settings_.bound_s);
+    anomaly.explanation = "after " + name + " was healed, at " + seconds(fault.healed) + ", " + who + " succeeded " +
+                          instead + "; the bound is " + seconds(settings_.bound_s);
     anomaly.sentences = {
         name + " was healed at " + seconds(fault.healed) + ", and no other fault was in force until the bound of " +
             seconds(settings_.bound_s) + " was over",

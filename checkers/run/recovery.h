@@ -2,9 +2,9 @@
 // Recovery: how long after the healing of each fault the clients succeeded again, measured from the history alone and
 // judged against a bound.
 //
-// A node has served again when an operation of one of its clients ends ok after the fault was healed (the event "healed"
-// of the nemesis, harness/interfaces/nemesis.h); a fault has been recovered from when all nodes have. The anomaly
-// "slow-recovery" needs, for a node:
+// A node has served again when an operation of one of its clients ends ok after the fault was healed (the event
+// "healed" of the nemesis, harness/interfaces/nemesis.h); a fault has been recovered from when all nodes have. The
+// anomaly "slow-recovery" needs, for a node:
 //
 //   no ok operation of its clients between the healing and the bound;
 //   clients that tried: operations begun between the healing and the bound that ended otherwise or not at all, one of

@@ -27,7 +27,12 @@ std::uint64_t pair_key(std::uint32_t a, std::uint32_t b) { return (std::uint64_t
 class Axioms {
  public:
   Axioms(const Inference& in, const History& history, Axiom axiom, unsigned extra, const std::function<bool()>& late)
-      : in_(in), history_(history), axiom_(axiom), extra_(extra), late_(late), n_(static_cast<std::uint32_t>(in.txns.size())) {}
+      : in_(in),
+        history_(history),
+        axiom_(axiom),
+        extra_(extra),
+        late_(late),
+        n_(static_cast<std::uint32_t>(in.txns.size())) {}
 
   AxiomAnswer run() {
     index();
@@ -37,7 +42,9 @@ class Axioms {
       return {true, std::nullopt};
     }
     switch (axiom_) {
-      case Axiom::read_committed: read_committed(); break;
+      case Axiom::read_committed:
+        read_committed();
+        break;
       case Axiom::read_atomic:
         read_atomic();
         [[fallthrough]];
@@ -53,10 +60,14 @@ class Axioms {
   std::string type() const {
     const std::string realtime = extra_ & kRealtime ? "-realtime" : "";
     switch (axiom_) {
-      case Axiom::read_committed: return "non-monotonic-read" + (extra_ == kProcess ? "-process" : realtime);
-      case Axiom::read_atomic: return "fractured-read" + realtime;
-      case Axiom::pram: return "session-violation" + realtime;
-      default: return "causality-violation" + realtime;
+      case Axiom::read_committed:
+        return "non-monotonic-read" + (extra_ == kProcess ? "-process" : realtime);
+      case Axiom::read_atomic:
+        return "fractured-read" + realtime;
+      case Axiom::pram:
+        return "session-violation" + realtime;
+      default:
+        return "causality-violation" + realtime;
     }
   }
 
@@ -91,8 +102,12 @@ class Axioms {
     forced_.assign(in_.graph.size(), {});
   }
 
-  std::span<const ExternalRead> reads(TxnIndex t) const { return std::span(all_reads_).subspan(reads_of_[t], reads_of_[t + 1] - reads_of_[t]); }
-  std::span<const FinalWrite> writes(TxnIndex t) const { return std::span(all_writes_).subspan(writes_of_[t], writes_of_[t + 1] - writes_of_[t]); }
+  std::span<const ExternalRead> reads(TxnIndex t) const {
+    return std::span(all_reads_).subspan(reads_of_[t], reads_of_[t + 1] - reads_of_[t]);
+  }
+  std::span<const FinalWrite> writes(TxnIndex t) const {
+    return std::span(all_writes_).subspan(writes_of_[t], writes_of_[t + 1] - writes_of_[t]);
+  }
   bool wrote(TxnIndex t, KeyIndex key) const { return writes_.contains(pair_key(t, key)); }
 
   // `knows` wrote the key that `read` shows, and the reader has to know of it.
@@ -104,12 +119,14 @@ class Axioms {
       out.type = type();
       out.key = read.key;
       out.txns = {knows, read.txn};
-      out.explanation = name(read.txn) + " read the initial state of key " + key_text(read.key) + " although it had to know of " + name(knows) + ", which wrote it";
+      out.explanation = name(read.txn) + " read the initial state of key " + key_text(read.key) +
+                        " although it had to know of " + name(knows) + ", which wrote it";
       missed_initial_ = std::move(out);
       return;
     }
     auto& out = forced_[knows];
-    if (out.empty() || out.back().to != read.source) out.push_back({knows, read.source, read.key, kAbsent, EdgeKind::ww});
+    if (out.empty() || out.back().to != read.source)
+      out.push_back({knows, read.source, read.key, kAbsent, EdgeKind::ww});
     because_.emplace(pair_key(knows, read.source), read.txn);
   }
 
@@ -121,7 +138,8 @@ class Axioms {
         for (const TxnIndex writer : known) {
           if (wrote(writer, read.key)) force(writer, read);
         }
-        if (read.source != kNone && std::find(known.begin(), known.end(), read.source) == known.end()) known.push_back(read.source);
+        if (read.source != kNone && std::find(known.begin(), known.end(), read.source) == known.end())
+          known.push_back(read.source);
       }
     }
   }
@@ -153,9 +171,9 @@ class Axioms {
     if (const auto behind = crashed_behind_.find(v); behind != crashed_behind_.end()) raise(into, behind->second);
   }
 
-  // Clocks along the topological order: for each transaction and session, how much of the session it had to know. All that
-  // comes along sessions (and time); along reads nothing for read atomic, what the writer's session had done for PRAM, and
-  // all that the writer knew for causal consistency.
+  // Clocks along the topological order: for each transaction and session, how much of the session it had to know. All
+  // that comes along sessions (and time); along reads nothing for read atomic, what the writer's session had done for
+  // PRAM, and all that the writer knew for causal consistency.
   bool visible_past() {
     std::unordered_map<std::uint64_t, std::vector<TxnIndex>> by_session;
     std::unordered_map<KeyIndex, std::vector<std::uint32_t>> sessions_of;
@@ -186,7 +204,8 @@ class Axioms {
           for (const std::uint32_t s : known->second) {
             if (s >= mine.size() || mine[s] == 0) continue;
             const auto& list = by_session[pair_key(read.key, s)];
-            const auto after = std::partition_point(list.begin(), list.end(), [&](TxnIndex w) { return place_[w].number <= mine[s]; });
+            const auto after =
+                std::partition_point(list.begin(), list.end(), [&](TxnIndex w) { return place_[w].number <= mine[s]; });
             if (after != list.begin() && *std::prev(after) != v) force(*std::prev(after), read);
           }
         }
@@ -196,8 +215,10 @@ class Axioms {
       EdgeKind kind{};
       for (std::uint32_t cursor = 0; in_.graph.next(v, kWR | extra_, cursor, to, kind);) {
         if (in_.graph.is_transaction(to) && place_[to].session == kNone) continue;
-        if (kind != EdgeKind::wr || axiom_ == Axiom::causal) raise(clocks[to], mine);
-        else if (axiom_ == Axiom::pram) raise_session(clocks[to], v);
+        if (kind != EdgeKind::wr || axiom_ == Axiom::causal)
+          raise(clocks[to], mine);
+        else if (axiom_ == Axiom::pram)
+          raise_session(clocks[to], v);
       }
     }
     return true;
@@ -213,19 +234,21 @@ class Axioms {
       edge = forced_[v][cursor++ - kForcedBase];
       return true;
     };
-    const Components parts = components(in_.graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
-      Edge edge;
-      if (!next(v, cursor, edge)) return false;
-      w = edge.to;
-      return true;
-    });
+    const Components parts =
+        components(in_.graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
+          Edge edge;
+          if (!next(v, cursor, edge)) return false;
+          w = edge.to;
+          return true;
+        });
     if (parts.size.size() == in_.graph.size()) return std::nullopt;
     // Breadth first within the component, from a transaction back to it; the shortest of some.
     constexpr std::size_t kMostTries = 24, kMostSteps = 2'000'000;
     std::uint32_t part = kNone;
     Cycle cycle;
     std::size_t steps = 0, tries = 0;
-    for (std::uint32_t start = 0; start < n_ && tries < kMostTries && (steps < kMostSteps || cycle.edges.empty()); ++start) {
+    for (std::uint32_t start = 0; start < n_ && tries < kMostTries && (steps < kMostSteps || cycle.edges.empty());
+         ++start) {
       if (parts.size[parts.of[start]] < 2 || (part != kNone && parts.of[start] != part)) continue;
       part = parts.of[start];
       ++tries;
@@ -253,8 +276,9 @@ class Axioms {
       const auto because = because_.find(pair_key(edge.from, edge.to));
       if (because == because_.end() || edge.kind != EdgeKind::ww || edge.value != kAbsent) return {};
       readers.push_back(because->second);
-      return name(because->second) + " had to know of " + name(edge.from) + ", which wrote key " + key_text(edge.key) + ", but read what " +
-             name(edge.to) + " wrote there, so " + name(edge.from) + " came before " + name(edge.to);
+      return name(because->second) + " had to know of " + name(edge.from) + ", which wrote key " + key_text(edge.key) +
+             ", but read what " + name(edge.to) + " wrote there, so " + name(edge.from) + " came before " +
+             name(edge.to);
     });
     for (const TxnIndex reader : readers) {
       if (std::find(out.txns.begin(), out.txns.end(), reader) == out.txns.end()) out.txns.push_back(reader);
@@ -286,7 +310,8 @@ class Axioms {
 
 }  // namespace
 
-AxiomAnswer check_axiom(const Inference& inference, const History& history, Axiom axiom, unsigned extra, const std::function<bool()>& out_of_budget) {
+AxiomAnswer check_axiom(const Inference& inference, const History& history, Axiom axiom, unsigned extra,
+                        const std::function<bool()>& out_of_budget) {
   return Axioms(inference, history, axiom, extra, out_of_budget).run();
 }
 

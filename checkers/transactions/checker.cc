@@ -5,8 +5,8 @@
 #include <set>
 #include <thread>
 
-#include "base/names.h"
 #include "base/limits.h"
+#include "base/names.h"
 #include "checkers/transactions/axioms.h"
 #include "checkers/transactions/cycles.h"
 #include "checkers/transactions/levels.h"
@@ -32,7 +32,9 @@ constexpr const char* kSuffix[] = {"", "-process", "-realtime"};
 class Check {
  public:
   Check(const History& history, const CheckOptions& options)
-      : history_(history), options_(options), start_(Clock::now()),
+      : history_(history),
+        options_(options),
+        start_(Clock::now()),
         limits_(options.timeout, options.memory_bytes, options.stop) {
     result_.checker = "transactional";
     result_.model = options.model.empty() ? guess_model(history) : options.model;
@@ -55,15 +57,18 @@ class Check {
   CheckResult judged_history() {
     const bool strongest = result_.consistency == "strongest";
     const Level* level = find_level(result_.consistency);
-    if (!strongest && level == nullptr) return unknown(unknown_name("consistency level", result_.consistency, transactional_levels()).message);
+    if (!strongest && level == nullptr)
+      return unknown(unknown_name("consistency level", result_.consistency, transactional_levels()).message);
     const bool list = result_.model == "list-append";
-    if (!list && result_.model != "rw-register") return unknown(unknown_name("model", result_.model, {"list-append", "rw-register"}).message);
+    if (!list && result_.model != "rw-register")
+      return unknown(unknown_name("model", result_.model, {"list-append", "rw-register"}).message);
     limits_.need(history_.size() / 2 * kBytesPerOperation);
     auto txns = transactions_of(history_, list ? MicroKind::append : MicroKind::write, limits_);
     if (!txns) return unknown(txns.error().message);
     result_.operations = txns->size();
     result_.keys = txns->keys.size();
-    if (txns->micro.size() >= EdgeCause::kMostMicroOps) return unknown("more than " + std::to_string(EdgeCause::kMostMicroOps) + " micro-operations");
+    if (txns->micro.size() >= EdgeCause::kMostMicroOps)
+      return unknown("more than " + std::to_string(EdgeCause::kMostMicroOps) + " micro-operations");
     if (std::find(txns->outcome.begin(), txns->outcome.end(), Outcome::ok) == txns->outcome.end()) {
       return unknown("no transaction succeeded, so nothing was observed");
     }
@@ -109,7 +114,9 @@ class Check {
     if (!options_.initial) return kNil;
     return history_.values().find(*options_.initial);
   }
-  unsigned threads() const { return options_.threads > 0 ? options_.threads : std::max(1u, std::thread::hardware_concurrency()); }
+  unsigned threads() const {
+    return options_.threads > 0 ? options_.threads : std::max(1u, std::thread::hardware_concurrency());
+  }
   bool list() const { return result_.model == "list-append"; }
 
   bool ruled_out(const Level& level) const {
@@ -148,14 +155,17 @@ class Check {
     if (base == "snapshot-isolation") return possible(OrderKind::snapshot, order);
     if (base == "serializable" || base == "repeatable-read") return possible(OrderKind::serial, order);
     if (base == "update-serializable") return updates(order) && possible(OrderKind::updates, order);
-    return cycles_.single_decided && possible(OrderKind::single, order);  // consistent-view, parallel-snapshot-isolation
+    return cycles_.single_decided &&
+           possible(OrderKind::single, order);  // consistent-view, parallel-snapshot-isolation
   }
 
   // Whether some order of the writes nobody knows the order of leaves no cycle that is forbidden.
   bool possible(OrderKind kind, int order) {
     // Appends that nobody saw can always be put where a topological order of the rest has them.
     if (list() && (kind == OrderKind::serial || cycles_.acyclic)) return true;
-    if (inference_for(kind).choices.empty() && inference_for(kind).forced.empty() && !inference_for(kind).open_pairs_dropped) return true;
+    if (inference_for(kind).choices.empty() && inference_for(kind).forced.empty() &&
+        !inference_for(kind).open_pairs_dropped)
+      return true;
     const auto key = std::pair(kind, order);
     if (const auto known = orders_.find(key); known != orders_.end()) return known->second;
     result_.algorithm = "dependency-graph+order-search";
@@ -163,9 +173,16 @@ class Check {
     OrderAnswer answer = find_order(in, kind, kExtra[order], late_);
     const bool yes = answer.possible == Possible::yes;
     if (answer.possible == Possible::no) {
-      const OrderCore core = order_core(in, std::move(answer), kind, kExtra[order], [&](Transactions part) { return infer_part(std::move(part), kind); }, late_);
-      Dilemma dilemma{no_order(kind) + (kind == OrderKind::prefix && order == 1 ? "" : kSuffix[order]), core.txns, core.answer.key, kNone, kNone,
-                      core.answer.if_first, core.answer.if_second};
+      const OrderCore core = order_core(
+          in, std::move(answer), kind, kExtra[order],
+          [&](Transactions part) { return infer_part(std::move(part), kind); }, late_);
+      Dilemma dilemma{no_order(kind) + (kind == OrderKind::prefix && order == 1 ? "" : kSuffix[order]),
+                      core.txns,
+                      core.answer.key,
+                      kNone,
+                      kNone,
+                      core.answer.if_first,
+                      core.answer.if_second};
       if (core.answer.one_choice) {
         dilemma.first = core.answer.culprits[0];
         dilemma.second = core.answer.culprits[1];
@@ -177,12 +194,18 @@ class Check {
   }
   static std::string no_order(OrderKind kind) {
     switch (kind) {
-      case OrderKind::serial: return "no-serial-order";
-      case OrderKind::snapshot: return "no-snapshot-order";
-      case OrderKind::prefix: return "no-prefix-order";
-      case OrderKind::information: return "no-update-order";
-      case OrderKind::single: return "no-view-order";
-      case OrderKind::updates: return "no-update-serial-order";
+      case OrderKind::serial:
+        return "no-serial-order";
+      case OrderKind::snapshot:
+        return "no-snapshot-order";
+      case OrderKind::prefix:
+        return "no-prefix-order";
+      case OrderKind::information:
+        return "no-update-order";
+      case OrderKind::single:
+        return "no-view-order";
+      case OrderKind::updates:
+        return "no-update-serial-order";
     }
     return "";
   }
@@ -196,7 +219,8 @@ class Check {
 
   Inference infer(Transactions txns, std::size_t max_choices, OrderKind kind = OrderKind::serial) const {
     if (list()) return infer_list_append(history_, std::move(txns), threads(), limits_);
-    return infer_rw_register(history_, std::move(txns), {initial(), max_choices, version_orders_, kind == OrderKind::prefix}, limits_);
+    return infer_rw_register(history_, std::move(txns),
+                             {initial(), max_choices, version_orders_, kind == OrderKind::prefix}, limits_);
   }
   // The same for a part of the transactions, with the choices that its cycles need.
   Inference infer_part(Transactions part, OrderKind kind) const {
@@ -248,7 +272,8 @@ class Check {
   // The proof of these levels is one of everything weaker.
   static bool covers(const Level& level) {
     const std::string_view base = base_of(level.name);
-    for (const std::string_view one : {"serializable", "snapshot-isolation", "repeatable-read", "prefix", "causal", "pram", "read-atomic", "read-committed-axiomatic"}) {
+    for (const std::string_view one : {"serializable", "snapshot-isolation", "repeatable-read", "prefix", "causal",
+                                       "pram", "read-atomic", "read-committed-axiomatic"}) {
       if (base == one) return true;
     }
     return false;
@@ -256,7 +281,8 @@ class Check {
 
   // The status with what stronger levels show.
   Status judged(const Level& level) {
-    if (std::any_of(holding_.begin(), holding_.end(), [&](const Level* strong) { return implies(*strong, level); })) return Status::holds;
+    if (std::any_of(holding_.begin(), holding_.end(), [&](const Level* strong) { return implies(*strong, level); }))
+      return Status::holds;
     const Status own = status(level);
     if (own == Status::holds) holding_.push_back(&level);
     if (own != Status::undecided) return own;
@@ -270,7 +296,9 @@ class Check {
 
   CheckResult judge(const Level& level) {
     const Status answer = judged(level);
-    result_.verdict = answer == Status::holds ? Verdict::valid : answer == Status::ruled_out ? Verdict::invalid : Verdict::unknown;
+    result_.verdict = answer == Status::holds       ? Verdict::valid
+                      : answer == Status::ruled_out ? Verdict::invalid
+                                                    : Verdict::unknown;
     if (answer == Status::undecided) result_.reason = why_undecided();
     Value others = Value::list();
     std::set<std::string> named;
@@ -330,7 +358,8 @@ class Check {
     std::vector<EventIndex> operations;
     for (const TxnIndex t : finding.txns) operations.push_back(in_->txns.invocation[t]);
     std::sort(operations.begin(), operations.end());
-    return std::any_of(result_.anomalies.begin(), result_.anomalies.end(), [&](const Anomaly& one) { return one.operations == operations; });
+    return std::any_of(result_.anomalies.begin(), result_.anomalies.end(),
+                       [&](const Anomaly& one) { return one.operations == operations; });
   }
 
   std::string why_undecided() const {
@@ -338,7 +367,8 @@ class Check {
     if (!cycles_.stopped.empty()) return cycles_.stopped + phase_;
     if (const std::string why = limits_.exceeded(); !why.empty()) return why + phase_;
     if (!in_->incomplete.empty()) return in_->incomplete;
-    return "nothing contradicts the level, but the order of some writes was not observed and no order of them is known to satisfy it";
+    return "nothing contradicts the level, but the order of some writes was not observed and no order of them is known "
+           "to satisfy it";
   }
 
   CheckResult counted() {
@@ -354,7 +384,8 @@ class Check {
     if (finding.key != kNone) anomaly.key = history_.values().to_value(in_->txns.keys[finding.key]);
     for (const TxnIndex t : finding.txns) anomaly.operations.push_back(in_->txns.invocation[t]);
     std::sort(anomaly.operations.begin(), anomaly.operations.end());
-    anomaly.operations.erase(std::unique(anomaly.operations.begin(), anomaly.operations.end()), anomaly.operations.end());
+    anomaly.operations.erase(std::unique(anomaly.operations.begin(), anomaly.operations.end()),
+                             anomaly.operations.end());
     anomaly.explanation = finding.explanation;
     anomaly.sentences = finding.sentences;
     anomaly.graph = finding.graph;

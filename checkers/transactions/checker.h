@@ -2,9 +2,9 @@
 // The checker "transactional": is what transactions saw allowed by an isolation level?
 //
 // Models (CheckOptions::model): "list-append" and "rw-register"; "" takes the one that the history's micro-operations
-// show. Levels (CheckOptions::consistency): transactional_levels(), or "strongest", which judges all of them and names in
-// the details the strongest ones that nothing observed contradicts, and those ruled out, each with its anomaly. Default:
-// strict-serializable. Uses initial, timeout, memory_bytes and stop. Thread-safety: stateless.
+// show. Levels (CheckOptions::consistency): transactional_levels(), or "strongest", which judges all of them and names
+// in the details the strongest ones that nothing observed contradicts, and those ruled out, each with its anomaly.
+// Default: strict-serializable. Uses initial, timeout, memory_bytes and stop. Thread-safety: stateless.
 
 #include <memory>
 #include <span>

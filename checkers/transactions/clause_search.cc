@@ -26,7 +26,8 @@ std::uint64_t luby(std::uint64_t i) {
 
 }  // namespace
 
-ClauseSearch::ClauseSearch(Theory& theory, std::uint32_t questions) : theory_(theory), questions_(questions), watching_(2 * std::size_t{questions}) {
+ClauseSearch::ClauseSearch(Theory& theory, std::uint32_t questions)
+    : theory_(theory), questions_(questions), watching_(2 * std::size_t{questions}) {
   // The first ones come first as long as nothing is known of them.
   for (std::size_t q = 0; q < questions_.size(); ++q) {
     questions_[q].activity = 1e-3 * (1 - static_cast<double>(q) / static_cast<double>(questions_.size()));
@@ -39,7 +40,8 @@ void ClauseSearch::refill() {
   for (std::uint32_t q = 0; q < questions_.size(); ++q) {
     if (open(q)) all.emplace_back(questions_[q].activity, q);
   }
-  by_activity_ = std::priority_queue<std::pair<double, std::uint32_t>>(std::less<std::pair<double, std::uint32_t>>(), std::move(all));
+  by_activity_ = std::priority_queue<std::pair<double, std::uint32_t>>(std::less<std::pair<double, std::uint32_t>>(),
+                                                                       std::move(all));
 }
 
 Found ClauseSearch::run(std::uint64_t most_conflicts) {
@@ -119,7 +121,8 @@ bool ClauseSearch::follow(Literal l) {
     auto& clause = clauses_[index];
     if (clause[0] == gone) std::swap(clause[0], clause[1]);
     if (!holds(clause[0])) {
-      const auto other = std::find_if(clause.begin() + 2, clause.end(), [&](Literal one) { return !holds(opposite(one)); });
+      const auto other =
+          std::find_if(clause.begin() + 2, clause.end(), [&](Literal one) { return !holds(opposite(one)); });
       if (other != clause.end()) {
         std::swap(clause[1], *other);
         watching_[clause[1]].push_back(index);
@@ -148,8 +151,8 @@ void ClauseSearch::bump(std::uint32_t q) {
   }
 }
 
-// Learns the first unique implication point's clause from conflict_, and goes back to where it says something new. False: there
-// is nowhere to go back to.
+// Learns the first unique implication point's clause from conflict_, and goes back to where it says something new.
+// False: there is nowhere to go back to.
 bool ClauseSearch::learn() {
   std::vector<Literal> learnt{0};
   std::vector<std::uint32_t> cleared;
@@ -160,8 +163,10 @@ bool ClauseSearch::learn() {
     question.seen = true;
     cleared.push_back(question_of(one));
     bump(question_of(one));
-    if (question.level == level()) ++at_level;
-    else learnt.push_back(one);
+    if (question.level == level())
+      ++at_level;
+    else
+      learnt.push_back(one);
   };
   for (const Literal one : conflict_) look(one);
   if (at_level == 0 && learnt.size() == 1) return false;

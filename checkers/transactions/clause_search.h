@@ -1,8 +1,8 @@
 #pragma once
-// ClauseSearch: answers to many yes-or-no questions that something else must be able to hold together: a search that learns
-// from each contradiction (conflict-driven clause learning: Marques-Silva and Sakallah, GRASP, 1996; Moskewicz and others,
-// Chaff, 2001), with a theory that says which answers contradict each other (as in satisfiability modulo theories).
-// Thread-safety: none.
+// ClauseSearch: answers to many yes-or-no questions that something else must be able to hold together: a search that
+// learns from each contradiction (conflict-driven clause learning: Marques-Silva and Sakallah, GRASP, 1996; Moskewicz
+// and others, Chaff, 2001), with a theory that says which answers contradict each other (as in satisfiability modulo
+// theories). Thread-safety: none.
 
 #include <cstdint>
 #include <functional>
@@ -22,8 +22,8 @@ using Literal = std::uint32_t;
 class Theory {
  public:
   virtual ~Theory() = default;
-  // Takes an answer to hold. False: it contradicts some that hold; `why` gets the questions whose answers contradict each
-  // other, this one among them.
+  // Takes an answer to hold. False: it contradicts some that hold; `why` gets the questions whose answers contradict
+  // each other, this one among them.
   virtual bool give(Literal answer, std::vector<std::uint32_t>& why) = 0;
   virtual void take_back(Literal answer) = 0;
   // The answer to try first.
@@ -67,15 +67,15 @@ class ClauseSearch {
 
   Theory& theory_;
   std::vector<Question> questions_;
-  std::vector<std::vector<Literal>> clauses_;  // the first two literals are watched
+  std::vector<std::vector<Literal>> clauses_;       // the first two literals are watched
   std::vector<std::vector<ClauseIndex>> watching_;  // by literal: clauses to look at when it does not hold
   std::vector<Literal> trail_;
-  std::vector<std::size_t> levels_;  // where each begins in the trail
-  std::size_t given_ = 0;            // of the trail, to the theory
-  std::vector<Literal> conflict_;    // none of them holds
+  std::vector<std::size_t> levels_;                                    // where each begins in the trail
+  std::size_t given_ = 0;                                              // of the trail, to the theory
+  std::vector<Literal> conflict_;                                      // none of them holds
   std::priority_queue<std::pair<double, std::uint32_t>> by_activity_;  // the open ones, and some that are not any more
   double increment_ = 1;
-  bool stale_ = false;               // the activities in by_activity_ are of another scale
+  bool stale_ = false;    // the activities in by_activity_ are of another scale
   std::size_t size_ = 0;  // literals in all clauses
 };
 

@@ -1,12 +1,15 @@
-// Where cycles are forbidden that have at most one of something (anti-dependencies, or transactions that only read), a pair of a
-// node and a bit counts it: node v is 2v before and 2v + 1 behind the one that is allowed, and there is a forbidden cycle through
-// an edge when its beginning can be reached from its end. Transactions that only read count where they are entered; that they
-// also stand between others of their process does not: such pairs get an edge of their own.
+// Where cycles are forbidden that have at most one of something (anti-dependencies, or transactions that only read), a
+// pair of a node and a bit counts it: node v is 2v before and 2v + 1 behind the one that is allowed, and there is a
+// forbidden cycle through an edge when its beginning can be reached from its end. Transactions that only read count
+// where they are entered; that they also stand between others of their process does not: such pairs get an edge of
+// their own.
 //
-// Sessions and time lead also from transactions that only read, so that with them a cycle with one anti-dependency may go through
-// several of those: then update serializability asks for an order that leaves neither kind of cycle, and both are counted in turn.
+// Sessions and time lead also from transactions that only read, so that with them a cycle with one anti-dependency may
+// go through several of those: then update serializability asks for an order that leaves neither kind of cycle, and
+// both are counted in turn.
 //
-// A forbidden cycle is no cycle of pairs, so no order of the pairs says that there is none: each choice costs a search of its own.
+// A forbidden cycle is no cycle of pairs, so no order of the pairs says that there is none: each choice costs a search
+// of its own.
 
 #include "checkers/transactions/counted_search.h"
 
@@ -32,7 +35,13 @@ struct Added {
 class CountedSearch final : private Theory {
  public:
   CountedSearch(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget)
-      : in_(inference), graph_(inference.graph), single_(kind == OrderKind::single), both_(!single_ && extra != 0), mask_(kAllData | extra), out_of_budget_(out_of_budget), added_(graph_.size()) {}
+      : in_(inference),
+        graph_(inference.graph),
+        single_(kind == OrderKind::single),
+        both_(!single_ && extra != 0),
+        mask_(kAllData | extra),
+        out_of_budget_(out_of_budget),
+        added_(graph_.size()) {}
 
   OrderAnswer run() {
     add(in_.forced, kNone);
@@ -73,7 +82,8 @@ class CountedSearch final : private Theory {
     only_reads_.assign(graph_.size(), 0);
     for (TxnIndex t = 0; t < txns.size(); ++t) {
       const auto ops = txns.ops(t);
-      only_reads_[t] = std::all_of(ops.begin(), ops.end(), [](const MicroOp& op) { return op.kind == MicroKind::read; });
+      only_reads_[t] =
+          std::all_of(ops.begin(), ops.end(), [](const MicroOp& op) { return op.kind == MicroKind::read; });
     }
     if (!(mask_ & kProcess)) return;
     // Sessions are in the order of invocations, so what follows a reader is known before what it follows.
@@ -87,7 +97,8 @@ class CountedSearch final : private Theory {
           if (one.kind == EdgeKind::process) added_[t].push_back(one);
         }
         for (std::uint32_t inner = 0; graph_.next(reader, kProcess, inner, to, kind);) {
-          if (kind == EdgeKind::process && !only_reads_[to]) added_[t].push_back({to, EdgeKind::process, kNone, kNone, kAbsent});
+          if (kind == EdgeKind::process && !only_reads_[to])
+            added_[t].push_back({to, EdgeKind::process, kNone, kNone, kAbsent});
         }
       }
     }
@@ -153,7 +164,8 @@ class CountedSearch final : private Theory {
     }
   }
   std::vector<Edge> side(std::uint32_t choice, bool one) const {
-    const Stretch &first = in_.stretches[in_.choices[choice].first], &second = in_.stretches[in_.choices[choice].second];
+    const Stretch &first = in_.stretches[in_.choices[choice].first],
+                  &second = in_.stretches[in_.choices[choice].second];
     std::vector<Edge> out;
     edges_before(in_, one ? first : second, one ? second : first, out);
     return out;
@@ -242,7 +254,8 @@ class CountedSearch final : private Theory {
   // The cycle of the last reaches(): `first`, and the way from its end back to its beginning.
   std::vector<Edge> closed_by(const Edge& first) const {
     std::vector<Edge> out;
-    for (std::uint32_t v = reached_; v != started_; v = parent_[v].first) out.push_back(edge_between(parent_[v].first, v));
+    for (std::uint32_t v = reached_; v != started_; v = parent_[v].first)
+      out.push_back(edge_between(parent_[v].first, v));
     out.push_back(first);
     std::reverse(out.begin(), out.end());
     return between_transactions(graph_, out);
@@ -311,7 +324,8 @@ class CountedSearch final : private Theory {
 
 }  // namespace
 
-OrderAnswer find_counted_order(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget) {
+OrderAnswer find_counted_order(const Inference& inference, OrderKind kind, unsigned extra,
+                               const std::function<bool()>& out_of_budget) {
   OrderAnswer out = CountedSearch(inference, kind, extra, out_of_budget).run();
   if (out.possible == Possible::yes && inference.open_pairs_dropped) out.possible = Possible::undecided;
   return out;

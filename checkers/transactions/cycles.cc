@@ -1,18 +1,21 @@
-// Which of Adya's phenomena a graph shows (Adya, Liskov and O'Neil, 2000; Cerone and Gotsman, 2016), in linear time each:
+// Which of Adya's phenomena a graph shows (Adya, Liskov and O'Neil, 2000; Cerone and Gotsman, 2016), in linear time
+// each:
 //
 //   G0             an edge ww within a component of ww
 //   G1c            an edge wr within a component of ww and wr
-//   G-single       an edge rw from u to v, and a way back without rw: bit-parallel reachability in the acyclic graph of ww and wr
-//   G-nonadjacent  an edge rw within a component of the pairs (node, last edge was rw?), where two rw never follow each other
-//   G2-item        an edge rw within a component of everything
+//   G-single       an edge rw from u to v, and a way back without rw: bit-parallel reachability in the acyclic graph of
+//   ww and wr G-nonadjacent  an edge rw within a component of the pairs (node, last edge was rw?), where two rw never
+//   follow each other G2-item        an edge rw within a component of everything
 //
-// (a cycle of ww with a crashed transaction in it is G1c, not G0: seen by others, it committed or G1a is shown, but at read
-// uncommitted it may have been rolled back), each without session and time edges, then with sessions, then with real time. Edges of G-single are within a component of the
-// pairs, too, so where snapshot isolation holds there is nothing to search. The witness is the shortest way back from one of
-// some start edges (breadth first, points in time cost nothing).
+// (a cycle of ww with a crashed transaction in it is G1c, not G0: seen by others, it committed or G1a is shown, but at
+// read uncommitted it may have been rolled back), each without session and time edges, then with sessions, then with
+// real time. Edges of G-single are within a component of the pairs, too, so where snapshot isolation holds there is
+// nothing to search. The witness is the shortest way back from one of some start edges (breadth first, points in time
+// cost nothing).
 //
-// What a simpler cycle implies needs no name of its own: a component in which, say, a G-single was found is not asked for a
-// G2-item. In a component of the whole graph beyond kLarge nodes, cycles are taken to be simpler than all others in it.
+// What a simpler cycle implies needs no name of its own: a component in which, say, a G-single was found is not asked
+// for a G2-item. In a component of the whole graph beyond kLarge nodes, cycles are taken to be simpler than all others
+// in it.
 
 #include "checkers/transactions/cycles.h"
 
@@ -27,12 +30,12 @@
 namespace ordeal::txn {
 namespace {
 
-constexpr std::size_t kMostComponents = 4;  // of a type, each with a witness
-constexpr std::size_t kMostTries = 24;      // start edges a component
+constexpr std::size_t kMostComponents = 4;     // of a type, each with a witness
+constexpr std::size_t kMostTries = 24;         // start edges a component
 constexpr std::size_t kMostSteps = 4'000'000;  // of the tries of a component, after which the first cycle is taken
-constexpr std::size_t kLanes = 8;           // words of reachability bits a pass
+constexpr std::size_t kLanes = 8;              // words of reachability bits a pass
 constexpr std::uint32_t kLarge = 200'000;
-constexpr std::size_t kBytesPerNode = 20;   // of a search for components
+constexpr std::size_t kBytesPerNode = 20;  // of a search for components
 
 struct Way {
   std::optional<Space> space;  // walk its pairs; nodes when absent
@@ -84,8 +87,10 @@ class Search {
     {
       const Components information = components(graph_, kDependencies | extra, &whole, limits_);
       if (!trivial(information, graph_.size())) {
-        if (!covered_whole(kG0)) witnesses(kG0, acknowledged_writes(extra, information), EdgeKind::ww, {{}, kWW | extra, true});
-        if (!covered_whole(kG1c)) witnesses(kG1c, components(graph_, kWW | extra, &information, limits_), EdgeKind::ww, {{}, kWW | extra});
+        if (!covered_whole(kG0))
+          witnesses(kG0, acknowledged_writes(extra, information), EdgeKind::ww, {{}, kWW | extra, true});
+        if (!covered_whole(kG1c))
+          witnesses(kG1c, components(graph_, kWW | extra, &information, limits_), EdgeKind::ww, {{}, kWW | extra});
         if (!covered_whole(kG1c)) witnesses(kG1c, information, EdgeKind::wr, {{}, kDependencies | extra});
       }
     }
@@ -94,7 +99,8 @@ class Search {
       if (!trivial(pairs, 2 * graph_.size())) {
         single(pairs, extra);
         if (order_ > 0) prefix(whole, extra);
-        if (!covered_whole(kGNonadjacent)) witnesses(kGNonadjacent, pairs, EdgeKind::rw, {Space::snapshot, kAllData | extra});
+        if (!covered_whole(kGNonadjacent))
+          witnesses(kGNonadjacent, pairs, EdgeKind::rw, {Space::snapshot, kAllData | extra});
       }
     }
     if (!covered_whole(kG2Item)) witnesses(kG2Item, whole, EdgeKind::rw, {{}, kAllData | extra});
@@ -134,8 +140,10 @@ class Search {
     for (const Found& one : found_) {
       if (!implied_by(one, rank)) continue;
       // The node's own pair where the cycle was found, or either one: simple cycles go through both or one of them.
-      if (!space) out.insert(parts.of[one.node]);
-      else out.insert({parts.of[2 * one.node], parts.of[2 * one.node + 1]});
+      if (!space)
+        out.insert(parts.of[one.node]);
+      else
+        out.insert({parts.of[2 * one.node], parts.of[2 * one.node + 1]});
     }
     return out;
   }
@@ -143,7 +151,8 @@ class Search {
   bool covered_large(int rank, std::uint32_t node) const {
     const std::uint32_t part = everything_->of[node];
     if (everything_->size[part] <= kLarge) return false;
-    return std::any_of(found_.begin(), found_.end(), [&](const Found& one) { return implied_by(one, rank) && everything_->of[one.node] == part; });
+    return std::any_of(found_.begin(), found_.end(),
+                       [&](const Found& one) { return implied_by(one, rank) && everything_->of[one.node] == part; });
   }
   // Nothing but such components is left.
   bool covered_whole(int rank) {
@@ -154,7 +163,9 @@ class Search {
         if (cyclic_parts_.size() > kMostComponents) break;
       }
     }
-    return cyclic_parts_.size() <= kMostComponents && std::all_of(cyclic_parts_.begin(), cyclic_parts_.end(), [&](const auto& part) { return covered_large(rank, part.second); });
+    return cyclic_parts_.size() <= kMostComponents &&
+           std::all_of(cyclic_parts_.begin(), cyclic_parts_.end(),
+                       [&](const auto& part) { return covered_large(rank, part.second); });
   }
 
   // The shortest cycle of each component from some of its edges of a kind.
@@ -181,20 +192,23 @@ class Search {
       }
       if (!parts.same(from, to)) return;
       const std::uint32_t part = parts.of[from];
-      if ((tries.size() >= kMostComponents && !tries.contains(part)) || known.contains(part) || covered_large(rank, edge.from)) return;
+      if ((tries.size() >= kMostComponents && !tries.contains(part)) || known.contains(part) ||
+          covered_large(rank, edge.from))
+        return;
       Tries& mine = tries[part];
       if (!mine.enough()) attempt(mine, edge, way);
     });
     for (auto& [part, mine] : tries) keep(rank, std::move(mine.best));
   }
 
-  // A component that was passed over for a simpler type, because enough of that were known, shows a cycle of it later: a cycle is
-  // named by the edges that it has.
+  // A component that was passed over for a simpler type, because enough of that were known, shows a cycle of it later:
+  // a cycle is named by the edges that it has.
   void keep(Rank rank, std::vector<Edge> edges) {
     if (edges.empty()) return;
     if (rank != kGPrefix) rank = rank_of(edges);
     const int order = rank == kGPrefix ? order_ : order_in(edges);
-    const auto same = std::count_if(found_.begin(), found_.end(), [&](const Found& one) { return one.rank == rank && one.order == order; });
+    const auto same = std::count_if(found_.begin(), found_.end(),
+                                    [&](const Found& one) { return one.rank == rank && one.order == order; });
     found_.push_back({rank, order, edges.front().from});
     if (static_cast<std::size_t>(same) >= kMostComponents) return;
     Cycle cycle;
@@ -204,9 +218,12 @@ class Search {
     result_.cycles.push_back(std::move(cycle));
   }
   Rank rank_of(const std::vector<Edge>& cycle) const {
-    const auto count = [&](EdgeKind kind) { return std::count_if(cycle.begin(), cycle.end(), [&](const Edge& edge) { return edge.kind == kind; }); };
+    const auto count = [&](EdgeKind kind) {
+      return std::count_if(cycle.begin(), cycle.end(), [&](const Edge& edge) { return edge.kind == kind; });
+    };
     const auto rw = count(EdgeKind::rw);
-    const bool certain = std::all_of(cycle.begin(), cycle.end(), [&](const Edge& edge) { return graph_.acknowledged(edge.from); });
+    const bool certain =
+        std::all_of(cycle.begin(), cycle.end(), [&](const Edge& edge) { return graph_.acknowledged(edge.from); });
     if (rw == 0) return count(EdgeKind::wr) > 0 || !certain ? kG1c : kG0;
     if (rw == 1) return kGSingle;
     for (std::size_t i = 0; i < cycle.size(); ++i) {
@@ -216,7 +233,8 @@ class Search {
   }
   static int order_in(const std::vector<Edge>& cycle) {
     int out = 0;
-    for (const Edge& edge : cycle) out = std::max(out, edge.kind == EdgeKind::realtime ? 2 : edge.kind == EdgeKind::process ? 1 : 0);
+    for (const Edge& edge : cycle)
+      out = std::max(out, edge.kind == EdgeKind::realtime ? 2 : edge.kind == EdgeKind::process ? 1 : 0);
     return out;
   }
 
@@ -250,7 +268,9 @@ class Search {
       while (graph_.next(node, way.mask, cursor, edge)) {
         ++steps;
         const std::uint32_t to = way.space ? step(*way.space, state, edge.to, edge.kind) : edge.to;
-        if (to == kNone || stamp_[to] == epoch_ || !everything_->same(node, edge.to) || (way.acknowledged && !graph_.acknowledged(edge.to))) continue;
+        if (to == kNone || stamp_[to] == epoch_ || !everything_->same(node, edge.to) ||
+            (way.acknowledged && !graph_.acknowledged(edge.to)))
+          continue;
         stamp_[to] = epoch_;
         parent_[to] = {edge, state};
         if (to == goal) {
@@ -266,7 +286,8 @@ class Search {
     }
     if (!reached) return {};
     std::vector<Edge> path;
-    for (std::uint32_t state = goal; state != origin; state = parent_[state].second) path.push_back(parent_[state].first);
+    for (std::uint32_t state = goal; state != origin; state = parent_[state].second)
+      path.push_back(parent_[state].first);
     path.push_back(start);
     std::reverse(path.begin(), path.end());
     return between_transactions(graph_, path);
@@ -279,7 +300,9 @@ class Search {
     std::vector<Edge> open;
     graph_.for_each(EdgeKind::rw, [&](const Edge& edge) {
       const std::uint32_t from = 2 * edge.from;
-      if (pairs.same(from, step(Space::snapshot, from, edge.to, edge.kind)) && !known.contains(pairs.of[from]) && !covered_large(kGSingle, edge.from)) open.push_back(edge);
+      if (pairs.same(from, step(Space::snapshot, from, edge.to, edge.kind)) && !known.contains(pairs.of[from]) &&
+          !covered_large(kGSingle, edge.from))
+        open.push_back(edge);
     });
     std::map<std::uint32_t, Tries> tries;
     for (const Edge& edge : open) {
@@ -288,7 +311,8 @@ class Search {
       Tries& mine = tries[part];
       if (!mine.enough() && mine.steps <= kMostSteps) attempt(mine, edge, {{}, mask});
     }
-    const bool found = std::any_of(tries.begin(), tries.end(), [](const auto& one) { return !one.second.best.empty(); });
+    const bool found =
+        std::any_of(tries.begin(), tries.end(), [](const auto& one) { return !one.second.best.empty(); });
     if (!found) {
       const Edge* edge = reaching_back(open, mask);
       if (edge != nullptr) attempt(tries[pairs.of[2 * edge->from]], *edge, {{}, mask});
@@ -312,7 +336,8 @@ class Search {
       limits_.check();
       const std::size_t end = std::min(open.size(), begin + 64 * kLanes);
       for (const std::uint32_t v : nodes) bits[parts.of[v]] = {};
-      for (std::size_t i = begin; i < end; ++i) bits[parts.of[open[i].to]][(i - begin) / 64] |= std::uint64_t{1} << ((i - begin) % 64);
+      for (std::size_t i = begin; i < end; ++i)
+        bits[parts.of[open[i].to]][(i - begin) / 64] |= std::uint64_t{1} << ((i - begin) % 64);
       for (const std::uint32_t v : nodes) {
         std::uint32_t cursor = 0, to = 0;
         EdgeKind kind{};
@@ -336,7 +361,8 @@ class Search {
   const Components* everything_ = nullptr;
   int order_ = 0;
   std::vector<Found> found_;
-  std::map<std::uint32_t, std::uint32_t> cyclic_parts_;  // of everything, each with a node; a few more than kMostComponents at most
+  std::map<std::uint32_t, std::uint32_t>
+      cyclic_parts_;  // of everything, each with a node; a few more than kMostComponents at most
   std::vector<std::uint32_t> stamp_;
   std::vector<std::pair<Edge, std::uint32_t>> parent_;
   std::uint32_t epoch_ = 0;
@@ -367,7 +393,8 @@ void shorten(const DependencyGraph& graph, std::vector<Edge>& cycle) {
 std::vector<Edge> between_transactions(const DependencyGraph& graph, const std::vector<Edge>& cycle) {
   // It may begin in the middle of such a way.
   std::vector<Edge> turned = cycle;
-  const auto start = std::find_if(turned.begin(), turned.end(), [&](const Edge& edge) { return graph.is_transaction(edge.from); });
+  const auto start =
+      std::find_if(turned.begin(), turned.end(), [&](const Edge& edge) { return graph.is_transaction(edge.from); });
   std::rotate(turned.begin(), start, turned.end());
   std::vector<Edge> out;
   for (std::size_t i = 0; i < turned.size(); ++i) {
@@ -383,8 +410,6 @@ std::vector<Edge> between_transactions(const DependencyGraph& graph, const std::
   return out;
 }
 
-CycleSearch find_cycles(const DependencyGraph& graph, const Limits& limits) {
-  return Search(graph, limits).run();
-}
+CycleSearch find_cycles(const DependencyGraph& graph, const Limits& limits) { return Search(graph, limits).run(); }
 
 }  // namespace ordeal::txn

@@ -19,29 +19,39 @@ class Words {
   std::string sentence(const Edge& edge) const {
     const std::string a = name(edge.from), b = name(edge.to);
     const std::string so = ", so " + a + " came before " + b;
-    if (edge.kind == EdgeKind::process) return a + " and " + b + " were done by process " + history_.process_name(txns_.process[edge.from]) + ", " + a + " first" + so;
-    if (edge.kind == EdgeKind::realtime) return a + " had completed (event " + std::to_string(index(txns_.completion[edge.from])) + ") before " + b + " was invoked (event " + std::to_string(index(txns_.invocation[edge.to])) + ")" + gap(edge) + so;
+    if (edge.kind == EdgeKind::process)
+      return a + " and " + b + " were done by process " + history_.process_name(txns_.process[edge.from]) + ", " + a +
+             " first" + so;
+    if (edge.kind == EdgeKind::realtime)
+      return a + " had completed (event " + std::to_string(index(txns_.completion[edge.from])) + ") before " + b +
+             " was invoked (event " + std::to_string(index(txns_.invocation[edge.to])) + ")" + gap(edge) + so;
     const std::string key = "key " + history_.values().to_json(txns_.keys[edge.key]);
     const std::string value = edge.value == kAbsent ? std::string() : history_.values().to_json(edge.value);
     const bool list = appends(edge);
-    if (edge.kind == EdgeKind::wr) return b + " observed " + a + "'s " + (list ? "append of " : "write of ") + value + " to " + key + so;
-    if (edge.kind == EdgeKind::ww) return b + (list ? " appended " : " wrote ") + value + " to " + key + " on top of what " + a + " had " + (list ? "appended" : "written") + so;
+    if (edge.kind == EdgeKind::wr)
+      return b + " observed " + a + "'s " + (list ? "append of " : "write of ") + value + " to " + key + so;
+    if (edge.kind == EdgeKind::ww)
+      return b + (list ? " appended " : " wrote ") + value + " to " + key + " on top of what " + a + " had " +
+             (list ? "appended" : "written") + so;
     return a + " did not observe " + b + "'s " + (list ? "append of " : "write of ") + value + " to " + key + so;
   }
 
   // Of an edge ww or rw that holds because the other order of the two writes closes a circle, too.
   std::string conclusion(const Edge& edge) const {
-    const std::string a = name(edge.from), b = name(edge.to), key = "key " + history_.values().to_json(txns_.keys[edge.key]);
-    return (edge.kind == EdgeKind::ww ? a + " wrote " + key : a + " observed what was written to " + key) + " before " + b +
-           " wrote it, since the other order closes a circle, too, so " + a + " came before " + b;
+    const std::string a = name(edge.from), b = name(edge.to),
+                      key = "key " + history_.values().to_json(txns_.keys[edge.key]);
+    return (edge.kind == EdgeKind::ww ? a + " wrote " + key : a + " observed what was written to " + key) + " before " +
+           b + " wrote it, since the other order closes a circle, too, so " + a + " came before " + b;
   }
 
   std::string label(const Edge& edge) const {
     if (edge.key == kNone) return "";
-    return "key " + history_.values().to_json(txns_.keys[edge.key]) + (edge.value == kAbsent ? "" : ": " + history_.values().to_json(edge.value));
+    return "key " + history_.values().to_json(txns_.keys[edge.key]) +
+           (edge.value == kAbsent ? "" : ": " + history_.values().to_json(edge.value));
   }
 
-  // A transaction as it was seen: those of its micro-operations that are on `keys` (all, when there are none), the others counted.
+  // A transaction as it was seen: those of its micro-operations that are on `keys` (all, when there are none), the
+  // others counted.
   std::string seen(TxnIndex t, const std::set<KeyIndex>& keys) const {
     std::string out = "[";
     std::size_t left_out = 0;
@@ -52,7 +62,8 @@ class Words {
       }
       if (out.size() > 1) out += ", ";
       out += op.kind == MicroKind::append ? "append " : op.kind == MicroKind::write ? "w " : "r ";
-      out += history_.values().to_json(txns_.keys[op.key]) + " " + (op.kind == MicroKind::read && op.value == kAbsent ? "?" : abbreviated(op.value));
+      out += history_.values().to_json(txns_.keys[op.key]) + " " +
+             (op.kind == MicroKind::read && op.value == kAbsent ? "?" : abbreviated(op.value));
     }
     out += "]";
     if (left_out > 0) out += " and " + std::to_string(left_out) + " more";
@@ -62,7 +73,8 @@ class Words {
   std::string abbreviated(ValueId id) const {
     constexpr std::size_t kWhole = 12, kBegin = 3, kEnd = 6;
     const ValueTable& values = history_.values();
-    if (id == kAbsent || values.kind(id) != Value::Kind::list || values.as_list(id).size() <= kWhole) return values.to_json(id);
+    if (id == kAbsent || values.kind(id) != Value::Kind::list || values.as_list(id).size() <= kWhole)
+      return values.to_json(id);
     const auto items = values.as_list(id);
     std::string out = "[";
     for (std::size_t i = 0; i < items.size(); ++i) {
@@ -81,7 +93,8 @@ class Words {
   std::string transaction(TxnIndex t, const std::set<KeyIndex>& keys) const {
     std::string out = name(t) + " = " + seen(t, keys) + " by process " + history_.process_name(txns_.process[t]);
     const std::int64_t from = history_.time(txns_.invocation[t]);
-    if (txns_.completion[t] == kNoEvent) return out + ", whose end is not known" + (from < 0 ? std::string() : " (begun at " + milliseconds(from) + ")");
+    if (txns_.completion[t] == kNoEvent)
+      return out + ", whose end is not known" + (from < 0 ? std::string() : " (begun at " + milliseconds(from) + ")");
     if (from < 0) return out;
     return out + ", " + milliseconds(from) + " to " + milliseconds(history_.time(txns_.completion[t]));
   }
@@ -95,7 +108,8 @@ class Words {
  private:
   std::int64_t index(EventIndex e) const { return e == kNoEvent ? -1 : history_.index(e); }
   std::string gap(const Edge& edge) const {
-    const std::int64_t done = history_.time(txns_.completion[edge.from]), invoked = history_.time(txns_.invocation[edge.to]);
+    const std::int64_t done = history_.time(txns_.completion[edge.from]),
+                       invoked = history_.time(txns_.invocation[edge.to]);
     return done < 0 || invoked < 0 ? std::string() : ", " + milliseconds(invoked - done) + " earlier";
   }
   bool appends(const Edge& edge) const {
@@ -113,11 +127,16 @@ class Words {
 
 std::string_view edge_name(EdgeKind kind) {
   switch (kind) {
-    case EdgeKind::ww: return "ww";
-    case EdgeKind::wr: return "wr";
-    case EdgeKind::process: return "process";
-    case EdgeKind::realtime: return "realtime";
-    default: return "rw";
+    case EdgeKind::ww:
+      return "ww";
+    case EdgeKind::wr:
+      return "wr";
+    case EdgeKind::process:
+      return "process";
+    case EdgeKind::realtime:
+      return "realtime";
+    default:
+      return "rw";
   }
 }
 
@@ -141,7 +160,8 @@ Keys keys_of(std::initializer_list<const std::vector<Edge>*> cycles) {
 }
 
 void introduce(Finding& out, const Words& words, Keys& keys) {
-  for (std::size_t i = 0; i < std::min(out.txns.size(), kMostIntroduced); ++i) out.sentences.push_back("Let " + words.transaction(out.txns[i], keys[out.txns[i]]) + ".");
+  for (std::size_t i = 0; i < std::min(out.txns.size(), kMostIntroduced); ++i)
+    out.sentences.push_back("Let " + words.transaction(out.txns[i], keys[out.txns[i]]) + ".");
   if (out.txns.size() > kMostIntroduced) {
     out.sentences.push_back("And " + std::to_string(out.txns.size() - kMostIntroduced) + " more transactions.");
   }
@@ -149,7 +169,8 @@ void introduce(Finding& out, const Words& words, Keys& keys) {
 
 using Why = std::function<std::string(const Edge&)>;
 
-void tell(Finding& out, const Words& words, const std::vector<Edge>& cycle, std::string_view begin, const Why& why = {}) {
+void tell(Finding& out, const Words& words, const std::vector<Edge>& cycle, std::string_view begin,
+          const Why& why = {}) {
   for (std::size_t i = 0; i < cycle.size(); ++i) {
     const bool last = i + 1 == cycle.size();
     if (i == kMostEdges / 2 && cycle.size() > kMostEdges) {
@@ -159,15 +180,17 @@ void tell(Finding& out, const Words& words, const std::vector<Edge>& cycle, std:
     }
     const std::string start(i == 0 ? begin : last ? "However, " : "Further, ");
     const std::string own = why ? why(cycle[i]) : std::string();
-    out.sentences.push_back(start + (own.empty() ? words.sentence(cycle[i]) : own) + (last ? ": a contradiction." : "."));
+    out.sentences.push_back(start + (own.empty() ? words.sentence(cycle[i]) : own) +
+                            (last ? ": a contradiction." : "."));
   }
 }
 
-// Close neighbours of a finding's transactions: whom they read from, and who came after them, with those first that have
-// most to do with them; and what else is known between the transactions themselves.
+// Close neighbours of a finding's transactions: whom they read from, and who came after them, with those first that
+// have most to do with them; and what else is known between the transactions themselves.
 class Neighbours {
  public:
-  Neighbours(const Inference& inference, const std::vector<TxnIndex>& nodes) : in_(inference), nodes_(nodes.begin(), nodes.end()) {
+  Neighbours(const Inference& inference, const std::vector<TxnIndex>& nodes)
+      : in_(inference), nodes_(nodes.begin(), nodes.end()) {
     if (nodes.size() > kMostWithNeighbours) return;
     for (const TxnIndex t : nodes) {
       std::uint32_t cursor = 0;
@@ -176,7 +199,8 @@ class Neighbours {
         if (in_.graph.is_transaction(edge.to) && edge.kind != EdgeKind::onward) take(edge);
       }
       for (std::uint32_t m = in_.txns.first[t]; m < in_.txns.first[t + 1]; ++m) {
-        if (in_.source[m] < kNoSource) take({in_.source[m], t, in_.txns.micro[m].key, written(in_.source[m], in_.txns.micro[m].key), EdgeKind::wr});
+        if (in_.source[m] < kNoSource)
+          take({in_.source[m], t, in_.txns.micro[m].key, written(in_.source[m], in_.txns.micro[m].key), EdgeKind::wr});
       }
     }
     choose();
@@ -202,8 +226,10 @@ class Neighbours {
   void take(const Edge& edge) {
     const bool inner = nodes_.contains(edge.from) && nodes_.contains(edge.to);
     if (edge.from == edge.to) return;
-    if (inner) edges.push_back(edge);
-    else around_[nodes_.contains(edge.from) ? edge.to : edge.from].push_back(edge);
+    if (inner)
+      edges.push_back(edge);
+    else
+      around_[nodes_.contains(edge.from) ? edge.to : edge.from].push_back(edge);
   }
   void choose() {
     std::vector<std::pair<std::size_t, TxnIndex>> order;
@@ -226,16 +252,21 @@ class Neighbours {
 };
 
 // The transactions of a finding and what is known between them, as a picture.
-void picture(Finding& out, const Words& words, Keys& keys, const Inference& inference, std::initializer_list<const std::vector<Edge>*> cycles) {
+void picture(Finding& out, const Words& words, Keys& keys, const Inference& inference,
+             std::initializer_list<const std::vector<Edge>*> cycles) {
   std::vector<TxnIndex> nodes = out.txns;
   std::sort(nodes.begin(), nodes.end());
   nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
-  const auto place = [&](TxnIndex t) { return static_cast<std::size_t>(std::lower_bound(nodes.begin(), nodes.end(), t) - nodes.begin()); };
-  for (const TxnIndex t : nodes) out.graph.nodes.push_back({inference.txns.invocation[t], words.node(t, keys[t]), false, false});
+  const auto place = [&](TxnIndex t) {
+    return static_cast<std::size_t>(std::lower_bound(nodes.begin(), nodes.end(), t) - nodes.begin());
+  };
+  for (const TxnIndex t : nodes)
+    out.graph.nodes.push_back({inference.txns.invocation[t], words.node(t, keys[t]), false, false});
   std::set<std::tuple<std::size_t, std::size_t, EdgeKind, KeyIndex>> drawn;
   const bool proof = std::any_of(cycles.begin(), cycles.end(), [](const auto* cycle) { return !cycle->empty(); });
   const auto draw = [&](const Edge& edge, std::size_t from, std::size_t to, bool near) {
-    if (drawn.emplace(from, to, edge.kind, edge.key).second) out.graph.edges.push_back({from, to, std::string(edge_name(edge.kind)), words.label(edge), near});
+    if (drawn.emplace(from, to, edge.kind, edge.key).second)
+      out.graph.edges.push_back({from, to, std::string(edge_name(edge.kind)), words.label(edge), near});
   };
   for (const auto* cycle : cycles) {
     for (const Edge& edge : *cycle) draw(edge, place(edge.from), place(edge.to), false);
@@ -250,7 +281,8 @@ void picture(Finding& out, const Words& words, Keys& keys, const Inference& infe
     shared[edge.from].insert(edge.key);
     shared[edge.to].insert(edge.key);
   }
-  for (const TxnIndex t : around.chosen) out.graph.nodes.push_back({inference.txns.invocation[t], words.node(t, shared[t]), false, true});
+  for (const TxnIndex t : around.chosen)
+    out.graph.nodes.push_back({inference.txns.invocation[t], words.node(t, shared[t]), false, true});
   for (const Edge& edge : around.edges) {
     const std::size_t from = place_near(edge.from), to = place_near(edge.to);
     draw(edge, from, to, proof || std::max(from, to) >= nodes.size());
@@ -305,18 +337,21 @@ Finding explain(const Cycle& cycle, const Inference& inference, const History& h
 
 namespace {
 
-// Whether an edge between writes of a register was not seen, but is what another question of their order was answered with: each
-// other answer had closed a circle. `cycle` begins with the assumption.
+// Whether an edge between writes of a register was not seen, but is what another question of their order was answered
+// with: each other answer had closed a circle. `cycle` begins with the assumption.
 bool was_concluded(const Edge& edge, const std::vector<Edge>& cycle, const Inference& inference) {
   if (edge.key == kNone || edge.kind == EdgeKind::wr) return false;
-  const auto same = [&](const Edge& other) { return other.from == edge.from && other.to == edge.to && other.kind == edge.kind && other.key == edge.key; };
+  const auto same = [&](const Edge& other) {
+    return other.from == edge.from && other.to == edge.to && other.kind == edge.kind && other.key == edge.key;
+  };
   if (same(cycle.front()) || std::any_of(inference.forced.begin(), inference.forced.end(), same)) return false;
   for (const MicroOp& op : inference.txns.ops(edge.to)) {
     if (op.kind == MicroKind::append) return false;
   }
   Edge known;
   for (std::uint32_t cursor = 0; inference.graph.next(edge.from, kAllData, cursor, known);) {
-    if (same(known) || !inference.graph.is_transaction(known.to)) return false;  // a helper: it read the initial version
+    if (same(known) || !inference.graph.is_transaction(known.to))
+      return false;  // a helper: it read the initial version
   }
   return true;
 }
@@ -329,7 +364,9 @@ Finding explain(const Dilemma& dilemma, const Inference& inference, const Histor
   out.type = dilemma.type;
   out.key = dilemma.key;
   out.txns = dilemma.txns;
-  out.explanation = "nobody saw in which order some writes took effect, and every order of them leads to a cycle that the level forbids";
+  out.explanation =
+      "nobody saw in which order some writes took effect, and every order of them leads to a cycle that the level "
+      "forbids";
   Keys keys = keys_of({&dilemma.if_first, &dilemma.if_second});
   introduce(out, words, keys);
   if (dilemma.first != kNone) {
@@ -338,7 +375,9 @@ Finding explain(const Dilemma& dilemma, const Inference& inference, const Histor
     out.explanation += ": neither " + first + " nor " + second + " can have written key " + key + " first";
     out.sentences.push_back("Either " + first + " or " + second + " wrote key " + key + " first.");
     const auto why = [&](const std::vector<Edge>& cycle) {
-      return [&](const Edge& edge) { return was_concluded(edge, cycle, inference) ? words.conclusion(edge) : std::string(); };
+      return [&](const Edge& edge) {
+        return was_concluded(edge, cycle, inference) ? words.conclusion(edge) : std::string();
+      };
     };
     tell(out, words, dilemma.if_first, "If " + first + " did: ", why(dilemma.if_first));
     tell(out, words, dilemma.if_second, "If " + second + " did: ", why(dilemma.if_second));

@@ -19,7 +19,8 @@ DependencyGraph::DependencyGraph(const Transactions& txns)
       if (before != kNone) next_in_session_[before] = t;
       before = t;
       const EventIndex event = txns.completion[t];
-      if (completed_at.size() <= event) completed_at.resize(std::max<std::size_t>(event + 1, completed_at.size() * 2), kNone);
+      if (completed_at.size() <= event)
+        completed_at.resize(std::max<std::size_t>(event + 1, completed_at.size() * 2), kNone);
       completed_at[event] = t;
       ++points_;
     } else if (before != kNone) {
@@ -107,7 +108,9 @@ namespace {
 constexpr std::size_t kStepsALook = 1'000'000;
 
 // Whether an edge from `v` to `w` is within a component of several nodes.
-bool inside(const Components* within, std::uint32_t v, std::uint32_t w) { return within == nullptr || within->same(v, w); }
+bool inside(const Components* within, std::uint32_t v, std::uint32_t w) {
+  return within == nullptr || within->same(v, w);
+}
 bool alone(const Components* within, std::uint32_t v) { return within != nullptr && within->size[within->of[v]] == 1; }
 
 }  // namespace
@@ -124,7 +127,8 @@ Components components(const DependencyGraph& graph, unsigned mask, const Compone
   });
 }
 
-Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within, const Limits& limits) {
+Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within,
+                           const Limits& limits) {
   std::size_t steps = 0;
   return components(2 * graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
     EdgeKind kind{};

@@ -37,13 +37,14 @@ enum EdgeMask : unsigned {
   kAllData = kWW | kWR | kRW,
 };
 
-// A micro-operation that proves an edge, by its place in Transactions::micro, and the edge's kind in one word: the write of
-// `to` (ww, rw), the write of `from` (wr), or any of the key.
+// A micro-operation that proves an edge, by its place in Transactions::micro, and the edge's kind in one word: the
+// write of `to` (ww, rw), the write of `from` (wr), or any of the key.
 class EdgeCause {
  public:
   static constexpr std::uint32_t kMostMicroOps = (1u << 29) - 1;
   EdgeCause() = default;
-  EdgeCause(std::uint32_t micro, EdgeKind kind) : bits_((micro == kNone ? kMostMicroOps : micro) << 3 | static_cast<std::uint32_t>(kind)) {}
+  EdgeCause(std::uint32_t micro, EdgeKind kind)
+      : bits_((micro == kNone ? kMostMicroOps : micro) << 3 | static_cast<std::uint32_t>(kind)) {}
   [[nodiscard]] EdgeKind kind() const { return static_cast<EdgeKind>(bits_ & 7); }
   [[nodiscard]] std::uint32_t micro() const { return bits_ >> 3 == kMostMicroOps ? kNone : bits_ >> 3; }
 
@@ -51,8 +52,8 @@ class EdgeCause {
   std::uint32_t bits_ = 0;
 };
 
-// Edges before they are put into a graph. Several may be filled at the same time and be given to the graph one after the
-// other; helpers are numbered from kHelper until then.
+// Edges before they are put into a graph. Several may be filled at the same time and be given to the graph one after
+// the other; helpers are numbered from kHelper until then.
 class EdgeList {
  public:
   static constexpr std::uint32_t kHelper = 1u << 31;
@@ -85,9 +86,13 @@ class DependencyGraph {
   [[nodiscard]] std::uint32_t size() const { return time_base_ + static_cast<std::uint32_t>(points_); }
   [[nodiscard]] bool is_transaction(std::uint32_t node) const { return node < transactions_; }
   // False for transactions that may not have committed; true for everything else.
-  [[nodiscard]] bool acknowledged(std::uint32_t node) const { return !is_transaction(node) || txns_->outcome[node] == Outcome::ok; }
+  [[nodiscard]] bool acknowledged(std::uint32_t node) const {
+    return !is_transaction(node) || txns_->outcome[node] == Outcome::ok;
+  }
   // In real time; nothing is known to come after transactions that may not have committed.
-  [[nodiscard]] bool ended_before(TxnIndex a, TxnIndex b) const { return txns_->completion[a] != kNoEvent && txns_->completion[a] < txns_->invocation[b]; }
+  [[nodiscard]] bool ended_before(TxnIndex a, TxnIndex b) const {
+    return txns_->completion[a] != kNoEvent && txns_->completion[a] < txns_->invocation[b];
+  }
   [[nodiscard]] std::size_t edge_count() const { return edges_.size(); }
   // Calls f(edge) for all stored edges of a kind, by the node that they leave.
   template <class F>
@@ -136,11 +141,16 @@ class DependencyGraph {
   };
   static bool allowed(EdgeKind kind, unsigned mask) {
     switch (kind) {
-      case EdgeKind::ww: return mask & kWW;
-      case EdgeKind::wr: return mask & kWR;
-      case EdgeKind::rw: return mask & kRW;
-      case EdgeKind::process: return mask & kProcess;
-      default: return true;  // helpers are reached by anti-dependencies only
+      case EdgeKind::ww:
+        return mask & kWW;
+      case EdgeKind::wr:
+        return mask & kWR;
+      case EdgeKind::rw:
+        return mask & kRW;
+      case EdgeKind::process:
+        return mask & kProcess;
+      default:
+        return true;  // helpers are reached by anti-dependencies only
     }
   }
   std::uint32_t first_edge(std::uint32_t v) const { return v < time_base_ ? offsets_[v] : offsets_.back(); }
@@ -222,14 +232,15 @@ Components components(std::uint32_t nodes, Successor&& successor) {
   return out;
 }
 
-// `within`: components of the graph with more edges. Only nodes in those of more than one node, and edges inside them, are
-// looked at; every other node is a component of its own. nullptr: everything.
-// Throws OutOfLimits.
-[[nodiscard]] Components components(const DependencyGraph& graph, unsigned mask, const Components* within = nullptr, const Limits& limits = {});
-// The graph as seen by models that forbid some cycles only: pairs of a node and a bit that says how it was reached, such that
-// exactly the forbidden cycles are cycles of pairs. Node v is 2v and 2v + 1.
+// `within`: components of the graph with more edges. Only nodes in those of more than one node, and edges inside them,
+// are looked at; every other node is a component of its own. nullptr: everything. Throws OutOfLimits.
+[[nodiscard]] Components components(const DependencyGraph& graph, unsigned mask, const Components* within = nullptr,
+                                    const Limits& limits = {});
+// The graph as seen by models that forbid some cycles only: pairs of a node and a bit that says how it was reached,
+// such that exactly the forbidden cycles are cycles of pairs. Node v is 2v and 2v + 1.
 //   snapshot  no two anti-dependencies in a row (Cerone and Gotsman, 2016). 2v + 1: reached by an anti-dependency.
-//   prefix    each anti-dependency follows a read, a session or time (Cerone, Gotsman and Yang, 2017). 2v + 1: reached by one
+//   prefix    each anti-dependency follows a read, a session or time (Cerone, Gotsman and Yang, 2017). 2v + 1: reached
+//   by one
 //             of those.
 enum class Space { snapshot, prefix };
 // The pair that an edge leads to; kNone when it may not be taken.
@@ -243,7 +254,10 @@ enum class Space { snapshot, prefix };
   return kind == EdgeKind::ww ? 2 * to : 2 * to + 1;
 }
 // The pair of `v` from which an anti-dependency may be taken.
-[[nodiscard]] inline std::uint32_t before_rw(Space space, std::uint32_t v) { return space == Space::snapshot ? 2 * v : 2 * v + 1; }
-[[nodiscard]] Components pair_components(const DependencyGraph& graph, Space space, unsigned mask, const Components* within = nullptr, const Limits& limits = {});
+[[nodiscard]] inline std::uint32_t before_rw(Space space, std::uint32_t v) {
+  return space == Space::snapshot ? 2 * v : 2 * v + 1;
+}
+[[nodiscard]] Components pair_components(const DependencyGraph& graph, Space space, unsigned mask,
+                                         const Components* within = nullptr, const Limits& limits = {});
 
 }  // namespace ordeal::txn

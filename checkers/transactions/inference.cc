@@ -5,7 +5,8 @@
 namespace ordeal::txn {
 
 void add_finding(std::vector<Finding>& findings, Finding finding) {
-  const auto same = std::count_if(findings.begin(), findings.end(), [&](const Finding& one) { return one.type == finding.type; });
+  const auto same =
+      std::count_if(findings.begin(), findings.end(), [&](const Finding& one) { return one.type == finding.type; });
   if (static_cast<std::size_t>(same) < kMostFindings) findings.push_back(std::move(finding));
 }
 
@@ -23,7 +24,8 @@ void choose_open(Inference& in) {
   }
   for (const OpenGroup& group : in.open) {
     const auto base = static_cast<std::uint32_t>(in.stretches.size());
-    for (const std::uint32_t micro : group.micro) in.stretches.push_back({group.key, owner[micro], owner[micro], in.txns.micro[micro].value, 0, 0});
+    for (const std::uint32_t micro : group.micro)
+      in.stretches.push_back({group.key, owner[micro], owner[micro], in.txns.micro[micro].value, 0, 0});
     for (std::uint32_t i = base; i < in.stretches.size(); ++i) {
       for (std::uint32_t j = i + 1; j < in.stretches.size(); ++j) {
         if (!parts.same(in.stretches[i].head, in.stretches[j].head)) continue;
@@ -40,7 +42,8 @@ void choose_open(Inference& in) {
 void edges_before(const Inference& in, const Stretch& earlier, const Stretch& later, std::vector<Edge>& out) {
   if (earlier.tail != kNone) out.push_back({earlier.tail, later.head, later.key, later.head_value, EdgeKind::ww});
   for (std::uint32_t i = earlier.readers; i < earlier.readers_end; ++i) {
-    if (in.readers[i] != later.head) out.push_back({in.readers[i], later.head, later.key, later.head_value, EdgeKind::rw});
+    if (in.readers[i] != later.head)
+      out.push_back({in.readers[i], later.head, later.key, later.head_value, EdgeKind::rw});
   }
 }
 

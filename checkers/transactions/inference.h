@@ -1,7 +1,7 @@
 #pragma once
 // What can be said of a history's transactions with certainty: findings that need no cycle, the dependency graph, what
-// each transaction read from whom, and the questions that remain open. Made by list_append.cc and rw_register.cc, judged
-// by judge.cc. Thread-safety: a value.
+// each transaction read from whom, and the questions that remain open. Made by list_append.cc and rw_register.cc,
+// judged by judge.cc. Thread-safety: a value.
 
 #include <memory>
 #include <optional>
@@ -23,15 +23,15 @@ struct Finding {
   AnomalyGraph graph;
 };
 
-// Whom a micro-operation read from: a transaction, kNone for the initial state, or this: it is no read of an acknowledged
-// transaction, shows nothing of others, or cannot be explained.
+// Whom a micro-operation read from: a transaction, kNone for the initial state, or this: it is no read of an
+// acknowledged transaction, shows nothing of others, or cannot be explained.
 inline constexpr TxnIndex kNoSource = kNone - 1;
 
 // Versions of a key that follow each other for certain, as seen by what comes before or after all of them.
 struct Stretch {
   KeyIndex key = 0;
-  TxnIndex head = kNone;      // wrote the first of them; kNone: it is the initial one
-  TxnIndex tail = kNone;      // wrote the last of them, likewise
+  TxnIndex head = kNone;  // wrote the first of them; kNone: it is the initial one
+  TxnIndex tail = kNone;  // wrote the last of them, likewise
   ValueId head_value = kAbsent;
   std::uint32_t readers = 0;  // of the last one: where they begin in Inference::readers
   std::uint32_t readers_end = 0;
@@ -56,20 +56,25 @@ struct RealtimeChoices {
 
 struct Inference {
   explicit Inference(Transactions t)
-      : owned(std::make_unique<Transactions>(std::move(t))), txns(*owned), graph(txns), committed(txns.size(), false), source(txns.micro.size(), kNoSource) {}
+      : owned(std::make_unique<Transactions>(std::move(t))),
+        txns(*owned),
+        graph(txns),
+        committed(txns.size(), false),
+        source(txns.micro.size(), kNoSource) {}
   std::unique_ptr<Transactions> owned;  // where the graph finds them
   const Transactions& txns;
   DependencyGraph graph;
   std::vector<std::uint8_t> committed;  // acknowledged, or observed by one that was
   std::vector<Finding> findings;
-  std::vector<TxnIndex> source;         // by micro-operation
+  std::vector<TxnIndex> source;  // by micro-operation
   std::vector<OpenGroup> open;
   std::vector<Stretch> stretches;
   std::vector<TxnIndex> readers;
   std::vector<Choice> choices;
   // Edges that hold at snapshot isolation and above only; the search for an order uses them.
   std::vector<Edge> forced;
-  // Of lists: an append right after what its transaction read comes before the others that nobody saw, where no update may be lost.
+  // Of lists: an append right after what its transaction read comes before the others that nobody saw, where no update
+  // may be lost.
   std::vector<Edge> updates_first;
   // Acknowledged appends that are in no list, or last writes that no other transaction read.
   std::size_t unobserved = 0;
@@ -81,8 +86,8 @@ struct Inference {
   std::string incomplete;
 };
 
-// What follows when one stretch comes before another: the writer and the readers of its last version come before the writer of the
-// other's first. Adds to `out`.
+// What follows when one stretch comes before another: the writer and the readers of its last version come before the
+// writer of the other's first. Adds to `out`.
 void edges_before(const Inference& inference, const Stretch& earlier, const Stretch& later, std::vector<Edge>& out);
 
 // What a finding of each type is kept to, so that a broken store does not make a report of a million lines.
@@ -93,15 +98,16 @@ void add_finding(std::vector<Finding>& findings, Finding finding);
 // "T(12)": a transaction as messages name it, by the file's index of its invocation.
 [[nodiscard]] std::string txn_name(const History& history, const Transactions& txns, TxnIndex t);
 
-// Makes choices of the open groups: of the pairs within one strongly connected component. All others can be ordered as the
-// components are without closing a cycle.
+// Makes choices of the open groups: of the pairs within one strongly connected component. All others can be ordered as
+// the components are without closing a cycle.
 void choose_open(Inference& inference);
 
 // `threads`: at least 1; the result does not depend on it. Both throw OutOfLimits.
-[[nodiscard]] Inference infer_list_append(const History& history, Transactions txns, unsigned threads, const Limits& limits);
+[[nodiscard]] Inference infer_list_append(const History& history, Transactions txns, unsigned threads,
+                                          const Limits& limits);
 
-// What is taken for granted about the versions of each register, beyond that the initial one is first and that a transaction
-// which read a version and wrote the key made a later one (writes follow reads).
+// What is taken for granted about the versions of each register, beyond that the initial one is first and that a
+// transaction which read a version and wrote the key made a later one (writes follow reads).
 struct VersionOrders {
   bool sequential = false;    // later ones are seen later by each process
   bool linearizable = false;  // later ones are seen later in real time
@@ -117,6 +123,7 @@ struct RegisterOptions {
   // necessarily the next.
   bool lost_updates_allowed = false;
 };
-[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options, const Limits& limits);
+[[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options,
+                                          const Limits& limits);
 
 }  // namespace ordeal::txn

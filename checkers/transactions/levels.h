@@ -1,8 +1,8 @@
 #pragma once
 // The consistency models of transactions as a lattice: which level implies which, and which anomaly contradicts which.
 //
-// After Adya (1999), Bailis and others (2013), Cerone, Bernardi and Gotsman (2015), Biswas and Enea (2019) and the lattice of
-// Elle. Thread-safety: immutable.
+// After Adya (1999), Bailis and others (2013), Cerone, Bernardi and Gotsman (2015), Biswas and Enea (2019) and the
+// lattice of Elle. Thread-safety: immutable.
 
 #include <span>
 #include <string>
@@ -16,8 +16,8 @@ namespace ordeal::txn {
 struct Level {
   std::string name;
   std::vector<std::string> aliases;
-  std::vector<std::string> implies;   // the next weaker levels
-  std::vector<std::string> forbids;   // anomalies beyond those of weaker levels
+  std::vector<std::string> implies;  // the next weaker levels
+  std::vector<std::string> forbids;  // anomalies beyond those of weaker levels
 };
 
 [[nodiscard]] std::span<const Level> levels();  // every level after all those it implies

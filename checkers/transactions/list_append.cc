@@ -1,13 +1,13 @@
 // Version orders from reads of whole lists (Kingsbury and Alvaro, Elle, 2020).
 //
 // A list shows the order of its appends: T1 appends 1, T2 appends 2, T3 reads [1 2], so T1's version comes before T2's,
-// T3 read from T2, and whoever read [1] came before T2. Per key the longest list is the version order and all other reads
-// must be prefixes of it. Edges go to the next writer only; those further on follow. Appends that nobody saw come after
-// everything that was seen, in an unknown order: those are left as open groups.
+// T3 read from T2, and whoever read [1] came before T2. Per key the longest list is the version order and all other
+// reads must be prefixes of it. Edges go to the next writer only; those further on follow. Appends that nobody saw come
+// after everything that was seen, in an unknown order: those are left as open groups.
 //
-// Keys are independent: several threads take a range of them each, and what they found is joined in the order of keys, so
-// the result does not depend on their number. A list is compared with the longest of its key, which costs nothing when
-// they share memory (ValueTable::fresh_reading); its elements are looked at only when it is no prefix of that:
+// Keys are independent: several threads take a range of them each, and what they found is joined in the order of keys,
+// so the result does not depend on their number. A list is compared with the longest of its key, which costs nothing
+// when they share memory (ValueTable::fresh_reading); its elements are looked at only when it is no prefix of that:
 // O(micro-operations + lengths of longest lists). Tested by tests/checkers/transactions against brute force.
 
 #include <algorithm>
@@ -28,9 +28,9 @@ using List = std::span<const ValueId>;
 struct Read {
   TxnIndex txn = 0;
   std::uint32_t micro = 0;
-  std::uint32_t own = 0;    // trailing elements that the transaction itself had appended before
-  bool external = true;     // shows something of others (not merely repeats what the transaction saw before)
-  bool prefix = false;      // of the longest list
+  std::uint32_t own = 0;  // trailing elements that the transaction itself had appended before
+  bool external = true;   // shows something of others (not merely repeats what the transaction saw before)
+  bool prefix = false;    // of the longest list
   List seen;
 };
 
@@ -108,7 +108,12 @@ struct Shared {
 // Some keys, one after the other.
 class Keys {
  public:
-  explicit Keys(Shared& shared) : shared_(shared), history_(shared.history), values_(shared.history.values()), txns_(shared.txns), owner_(shared.owner) {}
+  explicit Keys(Shared& shared)
+      : shared_(shared),
+        history_(shared.history),
+        values_(shared.history.values()),
+        txns_(shared.txns),
+        owner_(shared.owner) {}
 
   // Who is committed must be known before edges are made: an observation on any key shows it.
   void note_observed(KeyIndex k) {
@@ -171,7 +176,8 @@ class Keys {
     return id == kNil || id == kAbsent ? List() : values_.as_list(id);
   }
   static bool is_prefix(List a, List of) {
-    return a.size() <= of.size() && (a.empty() || a.data() == of.data() || std::memcmp(a.data(), of.data(), a.size_bytes()) == 0);
+    return a.size() <= of.size() &&
+           (a.empty() || a.data() == of.data() || std::memcmp(a.data(), of.data(), a.size_bytes()) == 0);
   }
   bool knows_read(std::uint32_t micro) const {
     const MicroOp& op = txns_.micro[micro];
@@ -193,7 +199,8 @@ class Keys {
       if (element.micro != kNone) {
         if (failed(m)) continue;
         if (!failed(element.micro) && incomplete.empty()) {
-          incomplete = name(owner_[element.micro]) + " and " + name(owner_[m]) + " both append " + text(op.value) + " to key " + key_text(k) +
+          incomplete = name(owner_[element.micro]) + " and " + name(owner_[m]) + " both append " + text(op.value) +
+                       " to key " + key_text(k) +
                        ", so nobody can tell whose element a read shows; elements must be unique per key";
         }
       }
@@ -204,7 +211,8 @@ class Keys {
   void note(List seen) {
     for (const ValueId element : seen) {
       const std::uint32_t by = append_of(element);
-      if (by != kNone && !failed(by)) std::atomic_ref(shared_.committed[owner_[by]]).store(1, std::memory_order_relaxed);
+      if (by != kNone && !failed(by))
+        std::atomic_ref(shared_.committed[owner_[by]]).store(1, std::memory_order_relaxed);
     }
   }
 
@@ -233,13 +241,22 @@ class Keys {
       }
       if (op.value == kAbsent) continue;
       const List seen = list(m);
-      const bool ends_with_own = own_.empty() || (seen.size() >= own_.size() && std::equal(own_.begin(), own_.end(), seen.end() - static_cast<std::ptrdiff_t>(own_.size())));
+      const bool ends_with_own =
+          own_.empty() || (seen.size() >= own_.size() &&
+                           std::equal(own_.begin(), own_.end(), seen.end() - static_cast<std::ptrdiff_t>(own_.size())));
       const bool as_expected = read_before ? continues(seen, before, List(own_).subspan(own_before)) : ends_with_own;
       if (!as_expected) {
-        add_finding(findings, {"internal", k, {t}, name(t) + " read key " + key_text(k) + " as " + text(op.value) + ", which contradicts what it did to that key before", {}, {}});
+        add_finding(findings, {"internal",
+                               k,
+                               {t},
+                               name(t) + " read key " + key_text(k) + " as " + text(op.value) +
+                                   ", which contradicts what it did to that key before",
+                               {},
+                               {}});
       }
       if (m != ops.back()) future_read(k, t, m, seen, ops);
-      reads_.push_back({t, m, ends_with_own ? static_cast<std::uint32_t>(own_.size()) : 0, !read_before || !as_expected, false, seen});
+      reads_.push_back({t, m, ends_with_own ? static_cast<std::uint32_t>(own_.size()) : 0, !read_before || !as_expected,
+                        false, seen});
       read_before = true;
       before = seen;
       own_before = own_.size();
@@ -247,7 +264,8 @@ class Keys {
   }
 
   static bool continues(List seen, List before, List added) {
-    return seen.size() == before.size() + added.size() && is_prefix(before, seen) && std::equal(added.begin(), added.end(), seen.begin() + static_cast<std::ptrdiff_t>(before.size()));
+    return seen.size() == before.size() + added.size() && is_prefix(before, seen) &&
+           std::equal(added.begin(), added.end(), seen.begin() + static_cast<std::ptrdiff_t>(before.size()));
   }
 
   void future_read(KeyIndex k, TxnIndex t, std::uint32_t m, List seen, Ops ops) {
@@ -255,7 +273,13 @@ class Keys {
       if (later <= m || txns_.micro[later].kind != MicroKind::append) continue;
       const ValueId element = txns_.micro[later].value;
       if (std::find(seen.begin(), seen.end(), element) == seen.end() || append_of(element) != later) continue;
-      add_finding(findings, {"future-read", k, {t}, name(t) + " read " + text(element) + " from key " + key_text(k) + " before it appended it itself", {}, {}});
+      add_finding(findings,
+                  {"future-read",
+                   k,
+                   {t},
+                   name(t) + " read " + text(element) + " from key " + key_text(k) + " before it appended it itself",
+                   {},
+                   {}});
     }
   }
 
@@ -273,7 +297,8 @@ class Keys {
     }
     // next_[i]: the first place at or after i that holds a known append.
     next_.assign(order_.size() + 1, static_cast<std::uint32_t>(order_.size()));
-    for (std::size_t i = order_.size(); i-- > 0;) next_[i] = order_[i] != kNone ? static_cast<std::uint32_t>(i) : next_[i + 1];
+    for (std::size_t i = order_.size(); i-- > 0;)
+      next_[i] = order_[i] != kNone ? static_cast<std::uint32_t>(i) : next_[i + 1];
   }
 
   // Everything a list can show by itself: elements nobody appended, aborted ones, duplicates, and lists that are no
@@ -289,9 +314,14 @@ class Keys {
       }
       work(read.seen.size());
       walk(k, read);
-      add_finding(findings, {"incompatible-order", k, {read.txn, longest.txn},
-                             name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + ", " + name(longest.txn) + " as " + seen_text(longest) +
-                                 "; neither is a prefix of the other, so no order of the appends gives both", {}, {}});
+      add_finding(findings, {"incompatible-order",
+                             k,
+                             {read.txn, longest.txn},
+                             name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + ", " +
+                                 name(longest.txn) + " as " + seen_text(longest) +
+                                 "; neither is a prefix of the other, so no order of the appends gives both",
+                             {},
+                             {}});
     }
   }
 
@@ -305,9 +335,14 @@ class Keys {
         const Element* second = elements_.find(txns_.micro[m].value);
         const bool known = first->micro == before && second->micro == m && second->place != kNone;
         if (known && (first->place == kNone || first->place > second->place)) {
-          add_finding(findings, {"incompatible-order", k, {owner_[m], longest.txn},
-                                 name(longest.txn) + " read key " + key_text(k) + " as " + seen_text(longest) + ", but " + name(owner_[m]) +
-                                     " appended " + text(first->value) + " before " + text(second->value), {}, {}});
+          add_finding(findings,
+                      {"incompatible-order",
+                       k,
+                       {owner_[m], longest.txn},
+                       name(longest.txn) + " read key " + key_text(k) + " as " + seen_text(longest) + ", but " +
+                           name(owner_[m]) + " appended " + text(first->value) + " before " + text(second->value),
+                       {},
+                       {}});
         }
       }
       before = m;
@@ -319,11 +354,23 @@ class Keys {
     for (const ValueId value : read.seen) {
       Element& element = elements_.get(value);
       if (element.stamp == stamp_) {
-        add_finding(findings, {"duplicate-elements", k, {read.txn}, name(read.txn) + " read " + text(value) + " more than once in key " + key_text(k) + ": " + seen_text(read), {}, {}});
+        add_finding(findings, {"duplicate-elements",
+                               k,
+                               {read.txn},
+                               name(read.txn) + " read " + text(value) + " more than once in key " + key_text(k) +
+                                   ": " + seen_text(read),
+                               {},
+                               {}});
       }
       element.stamp = stamp_;
       if (element.micro == kNone) {
-        add_finding(findings, {"garbage-read", k, {read.txn}, name(read.txn) + " read " + text(value) + " from key " + key_text(k) + ", which nobody appended to it", {}, {}});
+        add_finding(findings, {"garbage-read",
+                               k,
+                               {read.txn},
+                               name(read.txn) + " read " + text(value) + " from key " + key_text(k) +
+                                   ", which nobody appended to it",
+                               {},
+                               {}});
       }
     }
     aborted(k, read, 0);
@@ -334,11 +381,24 @@ class Keys {
     for (std::size_t i = begin; i < read.seen.size(); ++i) {
       const std::uint32_t by = append_of(read.seen[i]);
       if (by == kNone || !failed(by)) continue;
-      add_finding(findings, {"G1a", k, {owner_[by], read.txn}, name(read.txn) + " read " + text(read.seen[i]) + " from key " + key_text(k) + ", which " + name(owner_[by]) + " appended, and that one failed", {}, {}});
+      add_finding(findings, {"G1a",
+                             k,
+                             {owner_[by], read.txn},
+                             name(read.txn) + " read " + text(read.seen[i]) + " from key " + key_text(k) + ", which " +
+                                 name(owner_[by]) + " appended, and that one failed",
+                             {},
+                             {}});
       for (std::size_t j = i + 1; j < read.seen.size(); ++j) {
         const std::uint32_t later = append_of(read.seen[j]);
         if (later == kNone || failed(later)) continue;
-        add_finding(findings, {"dirty-update", k, {owner_[by], owner_[later], read.txn}, name(owner_[later]) + " appended " + text(read.seen[j]) + " to key " + key_text(k) + " on top of " + text(read.seen[i]) + ", which was appended by " + name(owner_[by]) + ", and that one failed", {}, {}});
+        add_finding(findings, {"dirty-update",
+                               k,
+                               {owner_[by], owner_[later], read.txn},
+                               name(owner_[later]) + " appended " + text(read.seen[j]) + " to key " + key_text(k) +
+                                   " on top of " + text(read.seen[i]) + ", which was appended by " + name(owner_[by]) +
+                                   ", and that one failed",
+                               {},
+                               {}});
         break;
       }
       return;
@@ -351,7 +411,8 @@ class Keys {
       const bool known = txns_.outcome[owner_[m]] == Outcome::ok;
       if (previous != kNone) found_edges.add(owner_[previous], owner_[m], m, EdgeKind::ww);
       // What lies between may have been rolled back.
-      if (known && acknowledged != kNone && acknowledged != previous) found_edges.add(owner_[acknowledged], owner_[m], m, EdgeKind::ww);
+      if (known && acknowledged != kNone && acknowledged != previous)
+        found_edges.add(owner_[acknowledged], owner_[m], m, EdgeKind::ww);
       return known;
     };
     for (const std::uint32_t m : order_) {
@@ -406,7 +467,14 @@ class Keys {
     for (std::uint32_t later = m + 1; later < txns_.first[source + 1]; ++later) {
       const MicroOp& op = txns_.micro[later];
       if (op.key != k || op.kind != MicroKind::append) continue;
-      add_finding(findings, {"G1b", k, {source, read.txn}, name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + ", an intermediate state of " + name(source) + ", which appended " + text(op.value) + " after " + text(txns_.micro[m].value), {}, {}});
+      add_finding(findings, {"G1b",
+                             k,
+                             {source, read.txn},
+                             name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) +
+                                 ", an intermediate state of " + name(source) + ", which appended " + text(op.value) +
+                                 " after " + text(txns_.micro[m].value),
+                             {},
+                             {}});
       return;
     }
   }
@@ -424,9 +492,12 @@ class Keys {
     const std::uint32_t helper = found_edges.add_helper();
     int both = 0;
     for (const std::uint32_t reader : tail_readers_) {
-      const bool appended = std::any_of(unobserved_.begin(), unobserved_.end(), [&](std::uint32_t m) { return owner_[m] == owner_[reader]; });
-      if (!appended) found_edges.add(owner_[reader], helper, reader, EdgeKind::rw);
-      else if (both++ < 2) one_by_one(reader);
+      const bool appended = std::any_of(unobserved_.begin(), unobserved_.end(),
+                                        [&](std::uint32_t m) { return owner_[m] == owner_[reader]; });
+      if (!appended)
+        found_edges.add(owner_[reader], helper, reader, EdgeKind::rw);
+      else if (both++ < 2)
+        one_by_one(reader);
     }
     for (const std::uint32_t m : unobserved_) found_edges.add(helper, owner_[m], m, EdgeKind::onward);
   }
@@ -461,12 +532,20 @@ class Keys {
       } else if (elements_.find(txns_.micro[update].value)->place == kNone) {
         if (open_reader != kNone && open_reader != read.txn) other = open_reader;
         if (open_reader == kNone) {
-          for (const std::uint32_t m : unobserved_) updates_first.push_back({read.txn, owner_[m], k, txns_.micro[m].value, EdgeKind::ww});
+          for (const std::uint32_t m : unobserved_)
+            updates_first.push_back({read.txn, owner_[m], k, txns_.micro[m].value, EdgeKind::ww});
         }
         open_reader = read.txn;
       }
       if (other == kNone) continue;
-      add_finding(findings, {"lost-update", k, {other, read.txn}, name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + " and appended " + text(txns_.micro[update].value) + ", but " + name(other) + " appended to that state, too", {}, {}});
+      add_finding(findings,
+                  {"lost-update",
+                   k,
+                   {other, read.txn},
+                   name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + " and appended " +
+                       text(txns_.micro[update].value) + ", but " + name(other) + " appended to that state, too",
+                   {},
+                   {}});
     }
   }
 
@@ -548,7 +627,8 @@ Inference infer_list_append(const History& history, Transactions txns, unsigned 
   const std::size_t parts = std::min<std::size_t>(threads, 1 + micro / kWorthAThread);
   std::vector<KeyIndex> begin(parts + 1, static_cast<KeyIndex>(out.txns.keys.size()));
   for (std::size_t p = 0; p < parts; ++p) {
-    begin[p] = static_cast<KeyIndex>(std::lower_bound(shared.offsets.begin(), shared.offsets.end() - 1, micro / parts * p) - shared.offsets.begin());
+    begin[p] = static_cast<KeyIndex>(
+        std::lower_bound(shared.offsets.begin(), shared.offsets.end() - 1, micro / parts * p) - shared.offsets.begin());
   }
   std::vector<Keys> keys(parts, Keys(shared));
   const auto all = [&](auto&& one_key) {

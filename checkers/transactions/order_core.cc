@@ -79,7 +79,9 @@ class Core {
       const std::size_t before = part.size();
       add_sources(part, done);
       done = before;
-      part.erase(std::remove_if(part.begin() + static_cast<std::ptrdiff_t>(before), part.end(), [&](TxnIndex t) { return std::exchange(there[t], 1) != 0; }), part.end());
+      part.erase(std::remove_if(part.begin() + static_cast<std::ptrdiff_t>(before), part.end(),
+                                [&](TxnIndex t) { return std::exchange(there[t], 1) != 0; }),
+                 part.end());
     }
     std::sort(part.begin(), part.end());
     return part;
@@ -113,12 +115,17 @@ class Core {
       for (std::size_t begin = 0; begin < core_.txns.size();) {
         if (work_ > kMostWork || late_()) return;
         auto rest = core_.txns;
-        rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(begin), rest.begin() + static_cast<std::ptrdiff_t>(std::min(begin + chunk, rest.size())));
-        if (!rest.empty() && impossible(rest)) smaller = true;
-        else begin += chunk;
+        rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(begin),
+                   rest.begin() + static_cast<std::ptrdiff_t>(std::min(begin + chunk, rest.size())));
+        if (!rest.empty() && impossible(rest))
+          smaller = true;
+        else
+          begin += chunk;
       }
-      if (chunk > 1) chunk /= 2;
-      else if (!smaller) break;
+      if (chunk > 1)
+        chunk /= 2;
+      else if (!smaller)
+        break;
     }
   }
 
@@ -133,8 +140,8 @@ class Core {
 
 }  // namespace
 
-OrderCore order_core(const Inference& inference, OrderAnswer answer, OrderKind kind, unsigned extra, const InferPart& infer,
-                     const std::function<bool()>& out_of_budget) {
+OrderCore order_core(const Inference& inference, OrderAnswer answer, OrderKind kind, unsigned extra,
+                     const InferPart& infer, const std::function<bool()>& out_of_budget) {
   return Core(inference, kind, extra, infer, out_of_budget).run(std::move(answer));
 }
 

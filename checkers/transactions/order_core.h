@@ -16,8 +16,9 @@ struct OrderCore {
 // Makes a part of the transactions an inference of its own, with choices.
 using InferPart = std::function<Inference(Transactions)>;
 
-// `answer`: of the whole inference; `no`. The search is bounded: what is returned then has no order, but may not be the smallest.
-[[nodiscard]] OrderCore order_core(const Inference& inference, OrderAnswer answer, OrderKind kind, unsigned extra, const InferPart& infer,
-                                   const std::function<bool()>& out_of_budget);
+// `answer`: of the whole inference; `no`. The search is bounded: what is returned then has no order, but may not be the
+// smallest.
+[[nodiscard]] OrderCore order_core(const Inference& inference, OrderAnswer answer, OrderKind kind, unsigned extra,
+                                   const InferPart& infer, const std::function<bool()>& out_of_budget);
 
 }  // namespace ordeal::txn

@@ -1,13 +1,16 @@
-// The search for an order. States are nodes, or for snapshot isolation and prefix consistency the pairs of Space: then the same
-// question is whether the graph of pairs has a cycle.
+// The search for an order. States are nodes, or for snapshot isolation and prefix consistency the pairs of Space: then
+// the same question is whether the graph of pairs has a cycle.
 //
 //   1. The known edges alone have a cycle: no.
-//   2. An order is sought that is serial and keeps real time, which is more than was asked for and found fast where there is
+//   2. An order is sought that is serial and keeps real time, which is more than was asked for and found fast where
+//   there is
 //      one; then one of the kind asked for that keeps real time.
-//   3. A choice is refuted when one of its edges alone closes a cycle; then its opposite is known, until nothing changes; both
-//      refuted: no. With real time the searches for that stay within what was concurrent; without, all is asked at once, as
-//      reachability in bits.
-//   4. What is left is a search that learns from contradictions (clause_search.h). It tries first what agrees with the order
+//   3. A choice is refuted when one of its edges alone closes a cycle; then its opposite is known, until nothing
+//   changes; both
+//      refuted: no. With real time the searches for that stay within what was concurrent; without, all is asked at
+//      once, as reachability in bits.
+//   4. What is left is a search that learns from contradictions (clause_search.h). It tries first what agrees with the
+//   order
 //      that the states are in (state_order.h), which begins as the order of time.
 
 #include "checkers/transactions/order_search.h"
@@ -36,9 +39,14 @@ constexpr std::uint8_t kOne = 1, kOther = 2;  // the sides of a choice
 class OrderSearch final : private Theory {
  public:
   OrderSearch(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget)
-      : in_(inference), realtime_((extra & kRealtime) != 0), in_realtime_(realtime_ && inference.in_realtime),
-        choices_(in_realtime_ ? inference.in_realtime->choices : inference.choices), updates_first_(kind != OrderKind::prefix), out_of_budget_(out_of_budget),
-        order_(inference.graph, inference.txns, space_of(kind), (kind == OrderKind::information ? kDependencies : kAllData) | extra) {}
+      : in_(inference),
+        realtime_((extra & kRealtime) != 0),
+        in_realtime_(realtime_ && inference.in_realtime),
+        choices_(in_realtime_ ? inference.in_realtime->choices : inference.choices),
+        updates_first_(kind != OrderKind::prefix),
+        out_of_budget_(out_of_budget),
+        order_(inference.graph, inference.txns, space_of(kind),
+               (kind == OrderKind::information ? kDependencies : kAllData) | extra) {}
 
   // `limited`: gives up early where it does not find an order at once.
   OrderAnswer run(bool limited) {
@@ -53,7 +61,8 @@ class OrderSearch final : private Theory {
       if (!refute()) return std::move(answer_);
       return decide(limited ? first_conflicts() : kEnough);
     }
-    if (const OrderAnswer early = decide(first_conflicts()); early.possible != Possible::undecided || limited) return early;
+    if (const OrderAnswer early = decide(first_conflicts()); early.possible != Possible::undecided || limited)
+      return early;
     if (!refute()) return std::move(answer_);
     return decide(kEnough);
   }
@@ -137,7 +146,8 @@ class OrderSearch final : private Theory {
         const std::uint32_t c = open_[i];
         if (late()) return given_up();
         if (realtime_) {
-          closed[i] = static_cast<std::uint8_t>((order_.closes(side(c, true)) ? kOne : 0) | (order_.closes(side(c, false)) ? kOther : 0));
+          closed[i] = static_cast<std::uint8_t>((order_.closes(side(c, true)) ? kOne : 0) |
+                                                (order_.closes(side(c, false)) ? kOther : 0));
         }
         if (closed[i] == 0) {
           left.push_back(c);
@@ -189,8 +199,9 @@ class OrderSearch final : private Theory {
     bool one = false;
   };
 
-  // False: out of budget. An edge that goes back in the order closes a cycle if its beginning is reached from its end. The beginnings are goals, a
-  // bit each, and states know the goals that they reach, from the last state in the order to the first.
+  // False: out of budget. An edge that goes back in the order closes a cycle if its beginning is reached from its end.
+  // The beginnings are goals, a bit each, and states know the goals that they reach, from the last state in the order
+  // to the first.
   bool refute_in_bits(std::vector<std::uint8_t>& closed) {
     std::vector<Back> back;
     for (std::uint32_t i = 0; i < open_.size(); ++i) {
@@ -237,7 +248,8 @@ class OrderSearch final : private Theory {
       for (std::size_t i = begin; i < end; ++i) {
         const Back& one = back[i];
         if (i > begin && one.goal != back[i - 1].goal) ++goal;
-        if (bits[one.from][goal / 64] >> (goal % 64) & 1) closed[one.choice] = static_cast<std::uint8_t>(closed[one.choice] | (one.one ? kOne : kOther));
+        if (bits[one.from][goal / 64] >> (goal % 64) & 1)
+          closed[one.choice] = static_cast<std::uint8_t>(closed[one.choice] | (one.one ? kOne : kOther));
       }
       begin = end;
     }
@@ -260,7 +272,8 @@ class OrderSearch final : private Theory {
 
 }  // namespace
 
-OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extra, const std::function<bool()>& out_of_budget) {
+OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extra,
+                       const std::function<bool()>& out_of_budget) {
   constexpr unsigned kTime = kProcess | kRealtime;
   const bool counted = kind == OrderKind::single || kind == OrderKind::updates;
   // What forbids more cycles is proof enough.
@@ -271,7 +284,8 @@ OrderAnswer find_order(const Inference& inference, OrderKind kind, unsigned extr
   };
   const OrderKind near = kind == OrderKind::single ? OrderKind::snapshot : counted ? OrderKind::serial : kind;
   if (!inference.choices.empty() || inference.open_pairs_dropped) {
-    if (found(OrderKind::serial, kTime) || (near != OrderKind::serial && found(near, kTime)) || (counted && extra != kTime && found(near, extra))) {
+    if (found(OrderKind::serial, kTime) || (near != OrderKind::serial && found(near, kTime)) ||
+        (counted && extra != kTime && found(near, extra))) {
       OrderAnswer out;
       out.possible = Possible::yes;
       return out;

@@ -17,7 +17,8 @@ enum class OrderKind {
   prefix,       // those in which each anti-dependency follows a read or a session: prefix consistency
   information,  // those without anti-dependencies, with every update right after what it read: cursor stability
   single,       // those with at most one anti-dependency: consistent view, parallel snapshot isolation
-  updates,      // those with at most one transaction that only reads: update serializability; with sessions or time `single`, too
+  updates,      // those with at most one transaction that only reads: update serializability; with sessions or time
+                // `single`, too
 };
 
 struct OrderAnswer {

@@ -29,7 +29,13 @@ struct Version {
 class RwRegister {
  public:
   RwRegister(const History& history, Transactions txns, const RegisterOptions& options, const Limits& limits)
-      : limits_(limits), history_(history), values_(history.values()), out_(std::move(txns)), options_(options), initial_(options.initial), max_choices_(options.max_choices) {}
+      : limits_(limits),
+        history_(history),
+        values_(history.values()),
+        out_(std::move(txns)),
+        options_(options),
+        initial_(options.initial),
+        max_choices_(options.max_choices) {}
 
   Inference run() {
     const Transactions& txns = out_.txns;
@@ -85,14 +91,15 @@ class RwRegister {
     for (std::size_t i = 1; i < writes_.size(); ++i) {
       const Write &a = writes_[i - 1], &b = writes_[i];
       if (a.key == b.key && a.value == b.value && !b.failed && out_.incomplete.empty()) {
-        out_.incomplete = name(owner_[a.micro]) + " and " + name(owner_[b.micro]) + " both write " + text(a.value) + " to key " + key_text(a.key) +
+        out_.incomplete = name(owner_[a.micro]) + " and " + name(owner_[b.micro]) + " both write " + text(a.value) +
+                          " to key " + key_text(a.key) +
                           ", so nobody can tell whose value a read shows; written values must be unique per key";
       }
     }
     for (const Write& write : writes_) {
       if (write.value == initial_ && !write.failed && out_.incomplete.empty()) {
-        out_.incomplete = name(owner_[write.micro]) + " writes the initial value " + text(write.value) + " to key " + key_text(write.key) +
-                          ", so nobody can tell who wrote what a read shows";
+        out_.incomplete = name(owner_[write.micro]) + " writes the initial value " + text(write.value) + " to key " +
+                          key_text(write.key) + ", so nobody can tell who wrote what a read shows";
       }
     }
   }
@@ -125,7 +132,14 @@ class RwRegister {
       }
       if (expected == op.value) continue;
       if (expected != kAbsent) {
-        add_finding(out_.findings, {"internal", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " although it had " + (wrote ? "written" : "read") + " " + text(expected) + " there before", {}, {}});
+        add_finding(out_.findings,
+                    {"internal",
+                     op.key,
+                     {t},
+                     name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " although it had " +
+                         (wrote ? "written" : "read") + " " + text(expected) + " there before",
+                     {},
+                     {}});
       }
       external(t, txns.first[t] + static_cast<std::uint32_t>(i));
     }
@@ -141,23 +155,49 @@ class RwRegister {
       return;
     }
     if (count == 0) {
-      add_finding(out_.findings, {"garbage-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which nobody wrote to it", {}, {}});
+      add_finding(out_.findings,
+                  {"garbage-read",
+                   op.key,
+                   {t},
+                   name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which nobody wrote to it",
+                   {},
+                   {}});
       return;
     }
     const TxnIndex source = owner_[by];
     if (source == t) {
-      if (by > m) add_finding(out_.findings, {"future-read", op.key, {t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + " before it wrote that itself", {}, {}});
+      if (by > m)
+        add_finding(out_.findings, {"future-read",
+                                    op.key,
+                                    {t},
+                                    name(t) + " read " + text(op.value) + " from key " + key_text(op.key) +
+                                        " before it wrote that itself",
+                                    {},
+                                    {}});
       return;
     }
     if (txns.outcome[source] == Outcome::fail) {
-      add_finding(out_.findings, {"G1a", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which " + name(source) + " wrote, and that one failed", {}, {}});
+      add_finding(out_.findings, {"G1a",
+                                  op.key,
+                                  {source, t},
+                                  name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", which " +
+                                      name(source) + " wrote, and that one failed",
+                                  {},
+                                  {}});
       return;
     }
     out_.committed[source] = true;
     for (std::uint32_t later = by + 1; later < txns.first[source + 1]; ++later) {
       const MicroOp& other = txns.micro[later];
       if (other.kind != MicroKind::write || other.key != op.key) continue;
-      add_finding(out_.findings, {"G1b", op.key, {source, t}, name(t) + " read " + text(op.value) + " from key " + key_text(op.key) + ", an intermediate state of " + name(source) + ", which wrote " + text(other.value) + " afterwards", {}, {}});
+      add_finding(out_.findings, {"G1b",
+                                  op.key,
+                                  {source, t},
+                                  name(t) + " read " + text(op.value) + " from key " + key_text(op.key) +
+                                      ", an intermediate state of " + name(source) + ", which wrote " +
+                                      text(other.value) + " afterwards",
+                                  {},
+                                  {}});
       break;
     }
     out_.source[m] = source;
@@ -168,7 +208,9 @@ class RwRegister {
     const auto ops = out_.txns.ops(t);
     for (std::size_t i = 0; i < ops.size(); ++i) {
       if (ops[i].kind != MicroKind::write) continue;
-      const bool later = std::any_of(ops.begin() + static_cast<std::ptrdiff_t>(i) + 1, ops.end(), [&](const MicroOp& other) { return other.kind == MicroKind::write && other.key == ops[i].key; });
+      const bool later =
+          std::any_of(ops.begin() + static_cast<std::ptrdiff_t>(i) + 1, ops.end(),
+                      [&](const MicroOp& other) { return other.kind == MicroKind::write && other.key == ops[i].key; });
       if (later) continue;
       auto& versions = versions_[ops[i].key];
       if (versions.empty()) versions.emplace_back();
@@ -195,8 +237,10 @@ class RwRegister {
     bool read_again = false, out = false;
     for (std::uint32_t m = micro + 1; m < out_.txns.first[t + 1]; ++m) {
       if (out_.txns.micro[m].key != out_.txns.micro[micro].key) continue;
-      if (out_.txns.micro[m].kind == MicroKind::write) out = !read_again;
-      else read_again = read_again || out_.source[m] != kNoSource;
+      if (out_.txns.micro[m].kind == MicroKind::write)
+        out = !read_again;
+      else
+        read_again = read_again || out_.source[m] != kNoSource;
     }
     return out;
   }
@@ -208,11 +252,19 @@ class RwRegister {
     known_edges(k, versions);
     bool lost = false;
     for (const Version& version : versions) {
-      out_.unobserved += version.writer != kNone && version.readers.empty() && out_.txns.outcome[version.writer] == Outcome::ok;
+      out_.unobserved +=
+          version.writer != kNone && version.readers.empty() && out_.txns.outcome[version.writer] == Outcome::ok;
       if (version.updates.size() < 2) continue;
       lost = true;
       const TxnIndex a = version.updates[0], b = version.updates[1];
-      add_finding(out_.findings, {"lost-update", k, {a, b}, name(a) + " and " + name(b) + " both read " + (version.writer == kNone ? "the initial state" : text(version.value)) + " of key " + key_text(k) + " and then wrote the key, so one update was lost", {}, {}});
+      add_finding(out_.findings, {"lost-update",
+                                  k,
+                                  {a, b},
+                                  name(a) + " and " + name(b) + " both read " +
+                                      (version.writer == kNone ? "the initial state" : text(version.value)) +
+                                      " of key " + key_text(k) + " and then wrote the key, so one update was lost",
+                                  {},
+                                  {}});
     }
     if (options_.lost_updates_allowed || !lost) choices(k, versions);
   }
@@ -221,10 +273,13 @@ class RwRegister {
   std::uint32_t place_of(KeyIndex k, TxnIndex t) const {
     const auto& versions = versions_[k];
     if (versions.empty()) return 0;
-    const auto at = std::lower_bound(versions.begin() + 1, versions.end(), t, [](const Version& version, TxnIndex wanted) { return version.writer < wanted; });
+    const auto at = std::lower_bound(versions.begin() + 1, versions.end(), t,
+                                     [](const Version& version, TxnIndex wanted) { return version.writer < wanted; });
     return at != versions.end() && at->writer == t ? static_cast<std::uint32_t>(at - versions.begin()) : 0;
   }
-  std::uint32_t written(const std::vector<Version>& versions, KeyIndex k, TxnIndex t) const { return versions[place_of(k, t)].micro; }
+  std::uint32_t written(const std::vector<Version>& versions, KeyIndex k, TxnIndex t) const {
+    return versions[place_of(k, t)].micro;
+  }
 
   // What holds at every level: reads come before the versions that replaced theirs.
   void known_edges(KeyIndex k, const std::vector<Version>& versions) {
@@ -242,7 +297,8 @@ class RwRegister {
     const auto& initial = versions.front();
     if (initial.readers.size() * versions.size() <= 64) {
       for (const TxnIndex reader : initial.readers) {
-        for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(reader, versions[v].writer, versions[v].micro, EdgeKind::rw);
+        for (std::size_t v = 1; v < versions.size(); ++v)
+          edges_.add(reader, versions[v].writer, versions[v].micro, EdgeKind::rw);
       }
       return;
     }
@@ -253,12 +309,14 @@ class RwRegister {
       if (place_of(k, reader) == 0) {
         pure.push_back(reader);
       } else if (own++ < 2) {
-        for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(reader, versions[v].writer, versions[v].micro, EdgeKind::rw);
+        for (std::size_t v = 1; v < versions.size(); ++v)
+          edges_.add(reader, versions[v].writer, versions[v].micro, EdgeKind::rw);
       }
     }
     const std::uint32_t helper = edges_.add_helper();
     for (const TxnIndex reader : pure) edges_.add(reader, helper, versions[1].micro, EdgeKind::rw);
-    for (std::size_t v = 1; v < versions.size(); ++v) edges_.add(helper, versions[v].writer, versions[v].micro, EdgeKind::onward);
+    for (std::size_t v = 1; v < versions.size(); ++v)
+      edges_.add(helper, versions[v].writer, versions[v].micro, EdgeKind::onward);
   }
 
   // Which versions of a key a transaction saw or made first and last.
@@ -267,8 +325,8 @@ class RwRegister {
     std::uint32_t first = 0, last = 0;
   };
 
-  // Per-key sequentiality and linearizability: of two transactions that touch a key one after the other, in one process or in
-  // real time, the later one's first version is not older than the earlier one's last.
+  // Per-key sequentiality and linearizability: of two transactions that touch a key one after the other, in one process
+  // or in real time, the later one's first version is not older than the earlier one's last.
   void asked_orders() {
     std::vector<std::vector<Touched>> touched(out_.txns.keys.size());
     for (TxnIndex t = 0; t < out_.txns.size(); ++t) {
@@ -295,7 +353,8 @@ class RwRegister {
     }
   }
 
-  // `touched` is in the order of invocations. The versions that ended last are kept: those that no later one has replaced.
+  // `touched` is in the order of invocations. The versions that ended last are kept: those that no later one has
+  // replaced.
   void asked_order(KeyIndex k, const std::vector<Touched>& touched) {
     std::vector<std::pair<std::uint32_t, std::uint32_t>> later;  // version, a later one
     if (options_.orders.sequential) {
@@ -309,13 +368,15 @@ class RwRegister {
     if (options_.orders.linearizable) {
       std::vector<Touched> ended = touched;
       const auto completion = [&](const Touched& one) { return out_.txns.completion[one.txn]; };
-      std::sort(ended.begin(), ended.end(), [&](const Touched& a, const Touched& b) { return completion(a) < completion(b); });
+      std::sort(ended.begin(), ended.end(),
+                [&](const Touched& a, const Touched& b) { return completion(a) < completion(b); });
       std::vector<Touched> front;
       std::size_t next = 0;
       for (const Touched& one : touched) {
         for (; next < ended.size() && completion(ended[next]) < out_.txns.invocation[one.txn]; ++next) {
           // Whatever ended before this one began is ordered before it already.
-          std::erase_if(front, [&](const Touched& old) { return completion(old) < out_.txns.invocation[ended[next].txn]; });
+          std::erase_if(front,
+                        [&](const Touched& old) { return completion(old) < out_.txns.invocation[ended[next].txn]; });
           front.push_back(ended[next]);
         }
         for (const Touched& old : front) later.emplace_back(old.last, one.first);
@@ -336,26 +397,38 @@ class RwRegister {
       for (const TxnIndex update : versions[v].updates) next[v].push_back(place_of(k, update));
       if (v > 0) next[0].push_back(v);
     }
-    const Components parts = components(static_cast<std::uint32_t>(versions.size()), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
-      if (cursor == next[v].size()) return false;
-      w = next[v][cursor++];
-      return true;
-    });
+    const Components parts = components(static_cast<std::uint32_t>(versions.size()),
+                                        [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
+                                          if (cursor == next[v].size()) return false;
+                                          w = next[v][cursor++];
+                                          return true;
+                                        });
     if (parts.size.size() != versions.size()) {
-      Finding finding{"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle, with the order asked for: ", {}, {}};
-      const auto first = static_cast<std::uint32_t>(std::find_if(parts.of.begin(), parts.of.end(), [&](std::uint32_t part) { return parts.size[part] > 1; }) - parts.of.begin());
+      Finding finding{
+          "cyclic-versions",
+          k,
+          {},
+          "the versions of key " + key_text(k) + " follow each other in a circle, with the order asked for: ",
+          {},
+          {}};
+      const auto first = static_cast<std::uint32_t>(
+          std::find_if(parts.of.begin(), parts.of.end(), [&](std::uint32_t part) { return parts.size[part] > 1; }) -
+          parts.of.begin());
       for (std::uint32_t v = 0; v < versions.size(); ++v) {
         if (!parts.same(v, first)) continue;
         if (versions[v].writer != kNone) finding.txns.push_back(versions[v].writer);
-        finding.explanation += (v == first ? "" : ", ") + (v == 0 ? std::string("the initial one") : text(versions[v].value));
+        finding.explanation +=
+            (v == first ? "" : ", ") + (v == 0 ? std::string("the initial one") : text(versions[v].value));
       }
       add_finding(out_.findings, std::move(finding));
       return;
     }
     for (const auto& [a, b] : later) {
       if (b == 0) continue;
-      if (versions[a].writer != kNone) edges_.add(versions[a].writer, versions[b].writer, versions[b].micro, EdgeKind::ww);
-      for (const TxnIndex reader : versions[a].readers) edges_.add(reader, versions[b].writer, versions[b].micro, EdgeKind::rw);
+      if (versions[a].writer != kNone)
+        edges_.add(versions[a].writer, versions[b].writer, versions[b].micro, EdgeKind::ww);
+      for (const TxnIndex reader : versions[a].readers)
+        edges_.add(reader, versions[b].writer, versions[b].micro, EdgeKind::rw);
     }
   }
 
@@ -380,16 +453,20 @@ class RwRegister {
       chains.push_back(chain);
     }
     if (covered != versions.size()) {
-      add_finding(out_.findings, {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
+      add_finding(
+          out_.findings,
+          {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
       return;
     }
-    // Whatever starts with the initial version is known to be first; if that is the initial version alone, `known_edges` has it.
+    // Whatever starts with the initial version is known to be first; if that is the initial version alone,
+    // `known_edges` has it.
     const auto base = static_cast<std::uint32_t>(out_.stretches.size());
     for (const Chain& chain : chains) {
       const Version &head = versions[chain.head], &tail = versions[chain.tail];
       const auto readers = static_cast<std::uint32_t>(out_.readers.size());
       out_.readers.insert(out_.readers.end(), tail.readers.begin(), tail.readers.end());
-      out_.stretches.push_back({k, head.writer, tail.writer, head.value, readers, static_cast<std::uint32_t>(out_.readers.size())});
+      out_.stretches.push_back(
+          {k, head.writer, tail.writer, head.value, readers, static_cast<std::uint32_t>(out_.readers.size())});
     }
     const auto end = static_cast<std::uint32_t>(out_.stretches.size());
     choices_in_realtime(base, chains[0].tail != 0);
@@ -429,16 +506,21 @@ class RwRegister {
         return;
       }
     }
-    // The others: who read the last version of one comes before those that follow it, which real time may not say. If the writer
-    // of one of these ended before the reader began, that alone is a contradiction.
+    // The others: who read the last version of one comes before those that follow it, which real time may not say. If
+    // the writer of one of these ended before the reader began, that alone is a contradiction.
     for (std::uint32_t s = base; s < out_.stretches.size(); ++s) {
       const Stretch& earlier = out_.stretches[s];
       const bool first = s == base;
       if (first && !initial_written) continue;
       const EventIndex after = first ? 0 : end_of(earlier.tail);
-      const auto from = first ? by_begin.begin() : std::upper_bound(by_begin.begin(), by_begin.end(), after, [&](EventIndex event, std::uint32_t other) { return event < begin(other); });
+      const auto from =
+          first ? by_begin.begin()
+                : std::upper_bound(by_begin.begin(), by_begin.end(), after,
+                                   [&](EventIndex event, std::uint32_t other) { return event < begin(other); });
       if (first) {
-        for (const std::uint32_t other : by_begin) out.forced.push_back({earlier.tail, out_.stretches[other].head, earlier.key, out_.stretches[other].head_value, EdgeKind::ww});
+        for (const std::uint32_t other : by_begin)
+          out.forced.push_back(
+              {earlier.tail, out_.stretches[other].head, earlier.key, out_.stretches[other].head_value, EdgeKind::ww});
       }
       for (std::uint32_t i = earlier.readers; i < earlier.readers_end; ++i) {
         const TxnIndex reader = out_.readers[i];
@@ -472,7 +554,7 @@ class RwRegister {
   std::size_t max_choices_;
   std::vector<TxnIndex> owner_;
   std::vector<Write> writes_;
-  std::vector<std::vector<Version>> versions_;              // by key; empty when nobody wrote it
+  std::vector<std::vector<Version>> versions_;  // by key; empty when nobody wrote it
 };
 
 // About what the columns by micro-operation, the versions and the edges take, in bytes.
@@ -480,7 +562,8 @@ constexpr std::size_t kBytesPerMicroOp = 100;
 
 }  // namespace
 
-Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options, const Limits& limits) {
+Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options,
+                            const Limits& limits) {
   limits.need(txns.micro.size() * kBytesPerMicroOp);
   return RwRegister(history, std::move(txns), options, limits).run();
 }
@@ -489,9 +572,12 @@ Result<VersionOrders> version_orders(std::string_view names) {
   VersionOrders out;
   while (!names.empty()) {
     const std::string_view one = names.substr(0, names.find(','));
-    if (one == "sequential") out.sequential = true;
-    else if (one == "linearizable") out.linearizable = true;
-    else if (one != "wfr" && one != "initial") return fail(unknown_name("version order", one, {"initial", "wfr", "sequential", "linearizable"}));
+    if (one == "sequential")
+      out.sequential = true;
+    else if (one == "linearizable")
+      out.linearizable = true;
+    else if (one != "wfr" && one != "initial")
+      return fail(unknown_name("version order", one, {"initial", "wfr", "sequential", "linearizable"}));
     names.remove_prefix(std::min(names.size(), one.size() + 1));
   }
   return out;

@@ -7,8 +7,14 @@
 
 namespace ordeal::txn {
 
-StateOrder::StateOrder(const DependencyGraph& graph, const Transactions& txns, std::optional<Space> space, unsigned mask)
-    : graph_(graph), txns_(txns), space_(space), mask_(mask), states_(graph.size() * (space ? 2 : 1)), added_(graph.size()) {}
+StateOrder::StateOrder(const DependencyGraph& graph, const Transactions& txns, std::optional<Space> space,
+                       unsigned mask)
+    : graph_(graph),
+      txns_(txns),
+      space_(space),
+      mask_(mask),
+      states_(graph.size() * (space ? 2 : 1)),
+      added_(graph.size()) {}
 
 void StateOrder::add_known(const std::vector<Edge>& edges) {
   for (const Edge& edge : edges) {
@@ -74,8 +80,9 @@ std::uint64_t StateOrder::time_of(std::uint32_t node) const {
 }
 
 bool StateOrder::ends_before(std::uint32_t a, std::uint32_t b) const {
-  return (mask_ & kRealtime) && graph_.is_transaction(a) && graph_.is_transaction(b) && txns_.outcome[a] == Outcome::ok &&
-         txns_.outcome[b] != Outcome::fail && txns_.completion[a] < txns_.invocation[b];
+  return (mask_ & kRealtime) && graph_.is_transaction(a) && graph_.is_transaction(b) &&
+         txns_.outcome[a] == Outcome::ok && txns_.outcome[b] != Outcome::fail &&
+         txns_.completion[a] < txns_.invocation[b];
 }
 
 bool StateOrder::reaches(std::uint32_t from, std::uint32_t goal) {
@@ -174,7 +181,8 @@ bool StateOrder::closes(const std::vector<Edge>& edges) {
 
 std::vector<StateOrder::Passed> StateOrder::passed() const {
   std::vector<Passed> out{{closing_from_, closing_label_}};
-  for (std::uint32_t v = closing_from_; v != closing_to_; v = parent_[v].from) out.push_back({parent_[v].from, parent_[v].label});
+  for (std::uint32_t v = closing_from_; v != closing_to_; v = parent_[v].from)
+    out.push_back({parent_[v].from, parent_[v].label});
   return out;
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 // StateOrder: the known dependencies and those assumed for the moment, kept in an order that they all agree with.
 //
-// States are the nodes of the dependency graph, or the pairs of a Space. A new edge that goes forward in the order costs
-// nothing; one that goes back is followed by a search between its two ends, which finds a cycle or moves what it met behind
-// the edge's beginning (Marchetti-Spaccamela, Nanni and Rohnert, 1996). Taking an edge back changes no order, so edges
-// are a stack. Where real time counts, the searches stay within what was concurrent.
-// Thread-safety: none.
+// States are the nodes of the dependency graph, or the pairs of a Space. A new edge that goes forward in the order
+// costs nothing; one that goes back is followed by a search between its two ends, which finds a cycle or moves what it
+// met behind the edge's beginning (Marchetti-Spaccamela, Nanni and Rohnert, 1996). Taking an edge back changes no
+// order, so edges are a stack. Where real time counts, the searches stay within what was concurrent. Thread-safety:
+// none.
 
 #include <cstdint>
 #include <optional>
@@ -23,8 +23,8 @@ class StateOrder {
 
   // Edges that hold from the start, besides those of the graph.
   void add_known(const std::vector<Edge>& edges);
-  // Orders the states by what is known, in the order of time where nothing is. False: that has a cycle. To be called once,
-  // before anything that follows.
+  // Orders the states by what is known, in the order of time where nothing is. False: that has a cycle. To be called
+  // once, before anything that follows.
   [[nodiscard]] bool sort();
 
   // Takes the edges to hold. False: that closes a cycle, and none of them was taken. Labels are small numbers.
@@ -37,8 +37,8 @@ class StateOrder {
   // Whether one of the edges closes a cycle; changes nothing.
   [[nodiscard]] bool closes(const std::vector<Edge>& edges);
 
-  // What the last push() or closes() met: the cycle as edges between transactions, its transactions, and the labels of the
-  // pushed edges in it.
+  // What the last push() or closes() met: the cycle as edges between transactions, its transactions, and the labels of
+  // the pushed edges in it.
   [[nodiscard]] std::vector<Edge> cycle() const;
   [[nodiscard]] std::vector<TxnIndex> transactions() const;
   [[nodiscard]] std::vector<std::uint32_t> labels() const;
@@ -51,7 +51,9 @@ class StateOrder {
   [[nodiscard]] std::uint32_t place(std::uint32_t state) const { return place_[state]; }
   [[nodiscard]] std::uint32_t at(std::uint32_t place) const { return at_[place]; }
   // The next successor of a state; `cursor` begins with 0.
-  [[nodiscard]] bool next(std::uint32_t state, std::uint32_t& cursor, std::uint32_t& to) const { return next(state, cursor, to, nullptr); }
+  [[nodiscard]] bool next(std::uint32_t state, std::uint32_t& cursor, std::uint32_t& to) const {
+    return next(state, cursor, to, nullptr);
+  }
   // Calls f(from, to) for the pairs of states that an edge connects, until it returns false. False: it did.
   template <class F>
   bool each_pair(const Edge& edge, F&& f) const {

@@ -8,7 +8,11 @@ namespace {
 class Columns {
  public:
   Columns(const History& history, MicroKind write, const Limits& limits)
-      : limits_(limits), history_(history), values_(history.values()), write_(write), key_index_(values_.size(), kNone) {
+      : limits_(limits),
+        history_(history),
+        values_(history.values()),
+        write_(write),
+        key_index_(values_.size(), kNone) {
     read_id_ = values_.find(Value("r"));
     write_id_ = values_.find(Value(write == MicroKind::append ? "append" : "w"));
     out_.first.push_back(0);
@@ -33,7 +37,9 @@ class Columns {
 
   Result<void> add(OperationEvents op) {
     const EventType type = history_.outcome(op);
-    const Outcome outcome = type == EventType::ok ? Outcome::ok : type == EventType::fail ? Outcome::fail : Outcome::info;
+    const Outcome outcome = type == EventType::ok     ? Outcome::ok
+                            : type == EventType::fail ? Outcome::fail
+                                                      : Outcome::info;
     const ValueId asked = history_.value(op.invocation);
     if (asked == kAbsent || values_.kind(asked) != Value::Kind::list) {
       return problem(op, "expected a transaction, a list of micro-operations [f, key, value]");
@@ -41,8 +47,8 @@ class Columns {
     ValueId seen = kAbsent;
     if (outcome == Outcome::ok && op.completion != kNoEvent) seen = history_.value(op.completion);
     if (seen == kNil) seen = kAbsent;
-    if (seen != kAbsent && (values_.kind(seen) != Value::Kind::list ||
-                            values_.as_list(seen).size() != values_.as_list(asked).size())) {
+    if (seen != kAbsent &&
+        (values_.kind(seen) != Value::Kind::list || values_.as_list(seen).size() != values_.as_list(asked).size())) {
       return problem(op, "the completion is not a transaction of as many micro-operations as were invoked");
     }
     const auto asked_ops = values_.as_list(asked);
@@ -70,7 +76,8 @@ class Columns {
     } else if (parts[0] == write_id_) {
       micro.kind = write_;
     } else {
-      return problem(op, "a micro-operation \"" + values_.to_json(parts[0]) + "\" is not known here; expected \"r\" or " +
+      return problem(op, "a micro-operation \"" + values_.to_json(parts[0]) +
+                             "\" is not known here; expected \"r\" or " +
                              (write_ == MicroKind::append ? "\"append\"" : "\"w\""));
     }
     micro.key = key(parts[1]);
@@ -113,7 +120,9 @@ class Columns {
 
 }  // namespace
 
-Result<Transactions> transactions_of(const History& history, MicroKind write, const Limits& limits) { return Columns(history, write, limits).run(); }
+Result<Transactions> transactions_of(const History& history, MicroKind write, const Limits& limits) {
+  return Columns(history, write, limits).run();
+}
 
 std::string guess_model(const History& history) {
   const ValueTable& values = history.values();

@@ -1,6 +1,6 @@
-// First the graph of the transactions that write must have no cycle. Then a cycle with one reader is a way from it through that
-// graph back to it: batches of readers are followed at once, a bit each, along the topological order. What only reads is
-// stepped over where it merely stands between two transactions of one process.
+// First the graph of the transactions that write must have no cycle. Then a cycle with one reader is a way from it
+// through that graph back to it: batches of readers are followed at once, a bit each, along the topological order. What
+// only reads is stepped over where it merely stands between two transactions of one process.
 
 #include "checkers/transactions/update_order.h"
 
@@ -16,14 +16,20 @@ constexpr std::size_t kLanes = 8;  // words of reachability bits a pass
 class Updates {
  public:
   Updates(const Inference& in, unsigned extra, const std::string& suffix, const std::function<bool()>& out_of_budget)
-      : in_(in), graph_(in.graph), mask_(kAllData | extra), suffix_(suffix), out_of_budget_(out_of_budget), reads_only_(graph_.size(), 0) {}
+      : in_(in),
+        graph_(in.graph),
+        mask_(kAllData | extra),
+        suffix_(suffix),
+        out_of_budget_(out_of_budget),
+        reads_only_(graph_.size(), 0) {}
 
   UpdateAnswer run() {
     whole_ = components(graph_, mask_);
     if (whole_.size.size() == graph_.size()) return {true, std::nullopt};
     for (TxnIndex t = 0; t < in_.txns.size(); ++t) {
       const auto ops = in_.txns.ops(t);
-      reads_only_[t] = std::all_of(ops.begin(), ops.end(), [](const MicroOp& op) { return op.kind == MicroKind::read; });
+      reads_only_[t] =
+          std::all_of(ops.begin(), ops.end(), [](const MicroOp& op) { return op.kind == MicroKind::read; });
     }
     const Components parts = components(graph_.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
       while (!reads_only_[v] && next(v, cursor, w)) {
@@ -38,8 +44,8 @@ class Updates {
   }
 
  private:
-  // The successors of `v` within its component. Behind a process edge to a transaction that only reads come those to the
-  // transactions after it, up to the first that writes. Requires: cursor begins with 0.
+  // The successors of `v` within its component. Behind a process edge to a transaction that only reads come those to
+  // the transactions after it, up to the first that writes. Requires: cursor begins with 0.
   bool next(std::uint32_t v, std::uint32_t& cursor, std::uint32_t& to) const {
     constexpr std::uint32_t kOnward = 1u << 31;
     EdgeKind kind{};
@@ -92,7 +98,8 @@ class Updates {
         for (std::uint32_t cursor = 0; next(v, cursor, to);) {
           if (reads_only_[to]) {
             const auto found = place.find(to);
-            if (found != place.end() && (mine[found->second / 64] >> (found->second % 64) & 1)) return {true, cycle_through(to)};
+            if (found != place.end() && (mine[found->second / 64] >> (found->second % 64) & 1))
+              return {true, cycle_through(to)};
           } else {
             for (std::size_t w = 0; w < kLanes; ++w) bits[to][w] |= mine[w];
           }
@@ -141,12 +148,14 @@ class Updates {
   const std::function<bool()>& out_of_budget_;
   std::vector<std::uint8_t> reads_only_;
   Components whole_;
-  mutable std::unordered_map<std::uint32_t, std::uint32_t> waiting_;  // by node: the reader that its process edge leads to
+  mutable std::unordered_map<std::uint32_t, std::uint32_t>
+      waiting_;  // by node: the reader that its process edge leads to
 };
 
 }  // namespace
 
-UpdateAnswer check_updates(const Inference& inference, unsigned extra, const std::string& suffix, const std::function<bool()>& out_of_budget) {
+UpdateAnswer check_updates(const Inference& inference, unsigned extra, const std::string& suffix,
+                           const std::function<bool()>& out_of_budget) {
   return Updates(inference, extra, suffix, out_of_budget).run();
 }
 

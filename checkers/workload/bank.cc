@@ -1,8 +1,8 @@
 // The checker "bank": transfers between accounts move money and neither make nor destroy any. After Jepsen's bank.
 //
-// Operations: `transfer` {"from" a, "to" b, "amount" n}; `read`, whose ok value is a map from account to balance, or the list of
-// the balances of accounts 0, 1, …. All
-// accounts exist before the first operation. Under snapshot isolation and above a read sees whole transfers only, so
+// Operations: `transfer` {"from" a, "to" b, "amount" n}; `read`, whose ok value is a map from account to balance, or
+// the list of the balances of accounts 0, 1, …. All accounts exist before the first operation. Under snapshot isolation
+// and above a read sees whole transfers only, so
 //
 //   wrong-total         the balances of a read do not add up to bank.total; when that is not given (0), two reads whose
 //                       totals differ contradict each other, whatever the total is
@@ -33,13 +33,16 @@ class Bank {
       if (in_.f(op) == "transfer") {
         if (in_.ok(op)) ++in_.counter("transfers");
       } else if (in_.ok(op)) {
-        if (!in_.is_map(in_.seen(op)) && !in_.is_list(in_.seen(op))) return in_.refuse(op, "a map from accounts to balances");
+        if (!in_.is_map(in_.seen(op)) && !in_.is_list(in_.seen(op)))
+          return in_.refuse(op, "a map from accounts to balances");
         read(op);
         if (in_.refused()) return;
       }
     }
-    if (in_.counter("reads") == 0) in_.inconclusive("no read succeeded, so nothing is known about the balances");
-    else if (in_.counter("transfers") == 0) in_.inconclusive("no transfer succeeded, so nothing was put to the test");
+    if (in_.counter("reads") == 0)
+      in_.inconclusive("no read succeeded, so nothing is known about the balances");
+    else if (in_.counter("transfers") == 0)
+      in_.inconclusive("no transfer succeeded, so nothing was put to the test");
   }
 
  private:
@@ -63,7 +66,8 @@ class Bank {
   }
 
   // Adds the balance. False when the account says nothing about the total.
-  bool account(OperationEvents op, const std::string& name, std::optional<std::int64_t> number, ValueId balance, std::int64_t& sum) {
+  bool account(OperationEvents op, const std::string& name, std::optional<std::int64_t> number, ValueId balance,
+               std::int64_t& sum) {
     if (accounts_ > 0 && (!number || *number < 0 || *number >= accounts_)) {
       in_.tell("unexpected-account", {op.invocation},
                in_.named(op) + " returned the account " + name + ", which does not exist");
@@ -93,8 +97,8 @@ class Bank {
                  in_.named(op) + " returned balances that add up to " + std::to_string(sum) + " instead of " +
                      std::to_string(total_),
                  {"Transfers move money and keep the total of " + std::to_string(total_) + ".",
-                  "The read by process " + in_.history().process_name(in_.history().process(op.invocation)) +
-                      " saw " + in_.shown(in_.seen(op)) + ", " + std::to_string(sum) + " in all."});
+                  "The read by process " + in_.history().process_name(in_.history().process(op.invocation)) + " saw " +
+                      in_.shown(in_.seen(op)) + ", " + std::to_string(sum) + " in all."});
       }
       return;
     }
@@ -102,12 +106,13 @@ class Bank {
       first_ = op;
       first_sum_ = sum;
     } else if (sum != first_sum_) {
-      in_.tell("wrong-total", {first_->invocation, op.invocation},
-               in_.named(op) + " returned balances that add up to " + std::to_string(sum) + ", those of " +
-                   in_.event(first_->invocation) + " to " + std::to_string(first_sum_),
-               {"Transfers move money and keep the total, so all reads must agree on it.",
-                in_.named(*first_) + " saw " + in_.shown(in_.seen(*first_)) + ", " + std::to_string(first_sum_) + " in all.",
-                in_.named(op) + " saw " + in_.shown(in_.seen(op)) + ", " + std::to_string(sum) + " in all."});
+      in_.tell(
+          "wrong-total", {first_->invocation, op.invocation},
+          in_.named(op) + " returned balances that add up to " + std::to_string(sum) + ", those of " +
+              in_.event(first_->invocation) + " to " + std::to_string(first_sum_),
+          {"Transfers move money and keep the total, so all reads must agree on it.",
+           in_.named(*first_) + " saw " + in_.shown(in_.seen(*first_)) + ", " + std::to_string(first_sum_) + " in all.",
+           in_.named(op) + " saw " + in_.shown(in_.seen(op)) + ", " + std::to_string(sum) + " in all."});
     }
   }
 

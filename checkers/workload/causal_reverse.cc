@@ -1,9 +1,9 @@
-// The checker "causal-reverse": who sees a write sees all that were over before it began. After Jepsen's causal-reverse and
-// the comments workload of its CockroachDB tests, which ask for the same.
+// The checker "causal-reverse": who sees a write sees all that were over before it began. After Jepsen's causal-reverse
+// and the comments workload of its CockroachDB tests, which ask for the same.
 //
-// Operations: `write` (or `add`) of an element, blindly; `read`, whose ok value is the list or set of all elements; nothing is
-// ever removed; keys, if any, are sets of their own. Strict serializability puts a write that was acknowledged before
-// another one was invoked before it, so a read that sees the second sees the first:
+// Operations: `write` (or `add`) of an element, blindly; `read`, whose ok value is the list or set of all elements;
+// nothing is ever removed; keys, if any, are sets of their own. Strict serializability puts a write that was
+// acknowledged before another one was invoked before it, so a read that sees the second sees the first:
 //
 //   causal-reverse       a read that has an element and lacks one acknowledged before that one's write was invoked
 //   unexpected-element   a read of an element that nobody wrote, whose write failed, or had not begun
@@ -30,9 +30,8 @@ class Elements {
     for (const auto& [element, tries] : written_.all()) {
       if (tries.acknowledged != kNoEvent) acknowledged_.push_back(element);
     }
-    std::sort(acknowledged_.begin(), acknowledged_.end(), [&](ValueId a, ValueId b) {
-      return written_.find(a)->acknowledged < written_.find(b)->acknowledged;
-    });
+    std::sort(acknowledged_.begin(), acknowledged_.end(),
+              [&](ValueId a, ValueId b) { return written_.find(a)->acknowledged < written_.find(b)->acknowledged; });
     for (const OperationEvents op : reads_) look(op);
   }
 
@@ -56,7 +55,8 @@ class Elements {
       if (tries.acknowledged > newest->invoked) break;
       if (seen.contains(element)) continue;
       in_.tell("causal-reverse", {tries.acknowledged_by, newest->invoked, op.invocation},
-               in_.named(op) + " saw " + in_.shown(newest_id) + " and not " + in_.shown(element) + ", which was written before it",
+               in_.named(op) + " saw " + in_.shown(newest_id) + " and not " + in_.shown(element) +
+                   ", which was written before it",
                {"The write of " + in_.shown(element) + " was acknowledged at " + in_.event(tries.acknowledged) + ".",
                 "The write of " + in_.shown(newest_id) + " was invoked later, at " + in_.event(newest->invoked) + ".",
                 in_.named(op) + " returned " + in_.shown(newest_id) + " without " + in_.shown(element) + "."},
@@ -88,7 +88,8 @@ void judge_causal_reverse(Judgement& in) {
   }
   for (auto& [key, elements] : keys) elements.judge();
   in.keys(keys.size());
-  if (in.counter("observed") == 0) in.inconclusive("no read returned an element, so nothing is known about their order");
+  if (in.counter("observed") == 0)
+    in.inconclusive("no read returned an element, so nothing is known about their order");
 }
 
 }  // namespace

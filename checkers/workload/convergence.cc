@@ -1,18 +1,18 @@
 // The checker "convergence": replicas that have received the same updates agree (strong eventual consistency of CRDTs;
 // Shapiro, Preguiça, Baquero and Zawirski, 2011), and on the right state.
 //
-// Operations: `add` and `read`; when reads return lists, a grow-only set; when they return whole numbers, a counter, adds
-// being amounts. Keys, if any, are replicated objects of their own. The *final read* of a process is its last ok read,
-// if it was invoked after every update of the key had ended (one of unknown outcome: was invoked). The workload waits
-// before final reads; that this is long enough to converge is part of the claim.
+// Operations: `add` and `read`; when reads return lists, a grow-only set; when they return whole numbers, a counter,
+// adds being amounts. Keys, if any, are replicated objects of their own. The *final read* of a process is its last ok
+// read, if it was invoked after every update of the key had ended (one of unknown outcome: was invoked). The workload
+// waits before final reads; that this is long enough to converge is part of the claim.
 //
 //   divergence           two final reads differ, and updates of unknown outcome cannot be the reason
 //   lost-element         a final read of a set lacks an acknowledged element
 //   unexpected-element   any read of a set has an element that nobody added, or whose add failed
 //   wrong-sum            a final read of a counter is not the sum of the acknowledged adds and of some unknown ones
 //
-// For sets elements of unknown outcome may differ; for counters no difference is told when an outcome is unknown, only a
-// sum out of bounds.
+// For sets elements of unknown outcome may differ; for counters no difference is told when an outcome is unknown, only
+// a sum out of bounds.
 #include <algorithm>
 #include <map>
 #include <vector>
@@ -32,8 +32,10 @@ class Replicated {
     if (in_.failed(op)) return;
     last_update_ = std::max(last_update_, in_.ok(op) ? op.completion : op.invocation);
     const std::int64_t amount = in_.integer(in_.asked(op)).value_or(0);
-    if (in_.ok(op)) certain_ += amount;
-    else (amount > 0 ? up_ : down_) += amount;
+    if (in_.ok(op))
+      certain_ += amount;
+    else
+      (amount > 0 ? up_ : down_) += amount;
     crashed_ = crashed_ || !in_.ok(op);
   }
   void read(OperationEvents op) { reads_.push_back(op); }
@@ -41,7 +43,8 @@ class Replicated {
   void judge() {
     std::map<ProcessId, OperationEvents> last;
     for (const OperationEvents op : reads_) {
-      for (const ValueId element : in_.items(in_.seen(op))) added_.explained(in_, "unexpected-element", "element", element, op, key_);
+      for (const ValueId element : in_.items(in_.seen(op)))
+        added_.explained(in_, "unexpected-element", "element", element, op, key_);
       if (op.invocation > last_update_) last[in_.history().process(op.invocation)] = op;
     }
     std::vector<OperationEvents> finals;
@@ -67,8 +70,8 @@ class Replicated {
     for (const auto& [element, tries] : added_.all()) {
       if (tries.certain == 0 || seen.contains(element)) continue;
       in_.tell("lost-element", {tries.acknowledged_by, op.invocation},
-               "element " + in_.shown(element) + " was acknowledged (" + in_.event(tries.acknowledged) + ") and is not in the final " +
-                   in_.named(op).substr(4),
+               "element " + in_.shown(element) + " was acknowledged (" + in_.event(tries.acknowledged) +
+                   ") and is not in the final " + in_.named(op).substr(4),
                {}, key_);
     }
   }
@@ -85,7 +88,8 @@ class Replicated {
 
   void compare(OperationEvents a, OperationEvents b) {
     if (!in_.is_list(in_.seen(a)) || !in_.is_list(in_.seen(b))) {
-      if (in_.seen(a) != in_.seen(b) && !crashed_) differ(a, b, in_.shown(in_.seen(a)) + " and " + in_.shown(in_.seen(b)));
+      if (in_.seen(a) != in_.seen(b) && !crashed_)
+        differ(a, b, in_.shown(in_.seen(a)) + " and " + in_.shown(in_.seen(b)));
       return;
     }
     const std::set<ValueId> left = elements(a), right = elements(b);
@@ -100,7 +104,8 @@ class Replicated {
 
   void differ(OperationEvents a, OperationEvents b, const std::string& how) {
     in_.tell("divergence", {a.invocation, b.invocation},
-             "the final reads of " + in_.event(a.invocation) + " and " + in_.event(b.invocation) + " differ: " + how, {}, key_);
+             "the final reads of " + in_.event(a.invocation) + " and " + in_.event(b.invocation) + " differ: " + how,
+             {}, key_);
   }
 
   Judgement& in_;
@@ -131,7 +136,8 @@ void judge_convergence(Judgement& in) {
     }
   }
   for (const OperationEvents op : in.operations()) {
-    if (numbers.value_or(false) && in.f(op) == "add" && !in.integer(in.asked(op))) return in.refuse(op, "a whole number");
+    if (numbers.value_or(false) && in.f(op) == "add" && !in.integer(in.asked(op)))
+      return in.refuse(op, "a whole number");
   }
   bool compared = false;
   for (auto& [key, object] : objects) {

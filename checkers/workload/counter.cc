@@ -1,9 +1,9 @@
-// The checker "counter" at the level "bounds": every read lies between what must have been added and what may have been.
-// After Jepsen's counter, for increments and decrements.
+// The checker "counter" at the level "bounds": every read lies between what must have been added and what may have
+// been. After Jepsen's counter, for increments and decrements.
 //
-// Operations: `add` of a whole number, `read`, whose ok value is a whole number; keys, if any, are counters of their own. A
-// read must see every add that was acknowledged before it was invoked, and can see any other that was invoked before
-// it ended and did not fail. So, with c the sum of the former,
+// Operations: `add` of a whole number, `read`, whose ok value is a whole number; keys, if any, are counters of their
+// own. A read must see every add that was acknowledged before it was invoked, and can see any other that was invoked
+// before it ended and did not fail. So, with c the sum of the former,
 //
 //   counter-out-of-bounds   a read below c + all negative ones of the latter, or above c + all positive ones
 //
@@ -52,8 +52,10 @@ class Counters {
       event(invocation ? OperationEvents{e, h.partner(e)} : OperationEvents{h.partner(e), e}, invocation);
     }
     in_.keys(counters_.size());
-    if (in_.counter("reads") == 0) in_.inconclusive("no read succeeded, so nothing is known about the counter");
-    else if (in_.counter("adds") == 0) in_.inconclusive("no add succeeded, so nothing was put to the test");
+    if (in_.counter("reads") == 0)
+      in_.inconclusive("no read succeeded, so nothing is known about the counter");
+    else if (in_.counter("adds") == 0)
+      in_.inconclusive("no add succeeded, so nothing was put to the test");
   }
 
  private:
@@ -66,8 +68,10 @@ class Counters {
       counter.certain.add(amount);
       ++in_.counter("adds");
     } else if (in_.ok(op)) {
-      if (invocation) known_[op.invocation] = counter.certain;
-      else read(op, counter);
+      if (invocation)
+        known_[op.invocation] = counter.certain;
+      else
+        read(op, counter);
     }
   }
 
@@ -79,30 +83,32 @@ class Counters {
     const std::int64_t upper = initial_ + certain.down + counter.possible.up;
     const std::int64_t value = *in_.integer(in_.seen(op));
     if (lower <= value && value <= upper) return;
-    in_.tell("counter-out-of-bounds", {op.invocation},
-             in_.named(op) + " returned " + std::to_string(value) + ", which must be from " + std::to_string(lower) + " to " +
-                 std::to_string(upper),
-             {"Adds acknowledged before it was invoked make " + std::to_string(initial_ + certain.up + certain.down) + ".",
-              "With those that may have happened until it ended it can see from " + std::to_string(lower) + " to " +
-                  std::to_string(upper) + ".",
-              "It returned " + std::to_string(value) + "."},
-             in_.key(op));
+    in_.tell(
+        "counter-out-of-bounds", {op.invocation},
+        in_.named(op) + " returned " + std::to_string(value) + ", which must be from " + std::to_string(lower) +
+            " to " + std::to_string(upper),
+        {"Adds acknowledged before it was invoked make " + std::to_string(initial_ + certain.up + certain.down) + ".",
+         "With those that may have happened until it ended it can see from " + std::to_string(lower) + " to " +
+             std::to_string(upper) + ".",
+         "It returned " + std::to_string(value) + "."},
+        in_.key(op));
   }
 
   Judgement& in_;
   const std::int64_t initial_;
-  std::map<ValueId, Counter> counters_;   // by key
-  std::map<EventIndex, Sums> known_;      // by invocation of a read that is open: what it must see
+  std::map<ValueId, Counter> counters_;  // by key
+  std::map<EventIndex, Sums> known_;     // by invocation of a read that is open: what it must see
 };
 
 }  // namespace
 
 WorkloadChecker counter() {
-  return {"counter",
-          "a counter: every read lies between what must have been added and what may have been",
-          {"bounds"},
-          [](Judgement& in) { Counters(in).run(); },
-          {{"counter-out-of-bounds", "a counter was read below all that was acknowledged, or above all that was tried"}}};
+  return {
+      "counter",
+      "a counter: every read lies between what must have been added and what may have been",
+      {"bounds"},
+      [](Judgement& in) { Counters(in).run(); },
+      {{"counter-out-of-bounds", "a counter was read below all that was acknowledged, or above all that was tried"}}};
 }
 
 }  // namespace ordeal::work

@@ -1,8 +1,8 @@
 // The checker "idempotency": an operation that carries a key takes effect once, however often it is sent.
 //
-// Operations: `apply` of an idempotency key (or a map with it under "id"), sent again and again; its ok value, if it is not
-// what was asked, is the result; `read`, whose ok value is the list of the keys of all operations that took effect, in any
-// order. Keys of operations, if any, are ledgers of their own.
+// Operations: `apply` of an idempotency key (or a map with it under "id"), sent again and again; its ok value, if it is
+// not what was asked, is the result; `read`, whose ok value is the list of the keys of all operations that took effect,
+// in any order. Keys of operations, if any, are ledgers of their own.
 //
 //   applied-twice        an idempotency key twice in one read
 //   different-answers    two ok answers to one idempotency key have different results
@@ -29,8 +29,8 @@ class Ledger {
     const auto [place, fresh] = answers_.try_emplace(id, op);
     if (fresh || in_.seen(place->second) == in_.seen(op)) return;
     in_.tell("different-answers", {place->second.invocation, op.invocation},
-             "the operation with key " + in_.shown(id) + " was answered " + in_.shown(in_.seen(place->second)) + " and " +
-                 in_.shown(in_.seen(op)),
+             "the operation with key " + in_.shown(id) + " was answered " + in_.shown(in_.seen(place->second)) +
+                 " and " + in_.shown(in_.seen(op)),
              {}, key_);
   }
 
@@ -44,13 +44,14 @@ class Ledger {
         if (seen.insert(id).second) continue;
         const Attempts* tries = sent_.find(id);
         in_.tell("applied-twice", {tries == nullptr ? kNoEvent : tries->invoked, op.invocation},
-                 in_.named(op) + " shows that the operation with key " + in_.shown(id) + " was applied more than once", {}, key_);
+                 in_.named(op) + " shows that the operation with key " + in_.shown(id) + " was applied more than once",
+                 {}, key_);
       }
       for (const auto& [id, tries] : sent_.all()) {
         if (tries.acknowledged > op.invocation || seen.contains(id)) continue;
         in_.tell("lost-element", {tries.acknowledged_by, op.invocation},
-                 "the operation with key " + in_.shown(id) + " was acknowledged (" + in_.event(tries.acknowledged) + ") before " +
-                     in_.named(op) + " began, which does not show it",
+                 "the operation with key " + in_.shown(id) + " was acknowledged (" + in_.event(tries.acknowledged) +
+                     ") before " + in_.named(op) + " began, which does not show it",
                  {}, key_);
       }
     }
@@ -86,8 +87,10 @@ void judge_idempotency(Judgement& in) {
   }
   for (auto& [key, ledger] : ledgers) ledger.judge();
   in.keys(ledgers.size());
-  if (in.counter("reads") == 0) in.inconclusive("no read succeeded, so nothing is known of what was applied");
-  else if (in.counter("repeated") == 0) in.inconclusive("no operation was sent twice, so nothing was put to the test");
+  if (in.counter("reads") == 0)
+    in.inconclusive("no read succeeded, so nothing is known of what was applied");
+  else if (in.counter("repeated") == 0)
+    in.inconclusive("no operation was sent twice, so nothing was put to the test");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ constexpr std::int64_t kMaxTold = 10;
 }  // namespace
 
 Judgement::Judgement(const History& history, const CheckOptions& options, CheckResult& result)
-        : h_(history), options_(options), result_(result), limits_(options.timeout, options.memory_bytes, options.stop) {
+    : h_(history), options_(options), result_(result), limits_(options.timeout, options.memory_bytes, options.stop) {
   limits_.need(history.size() / 2 * sizeof(OperationEvents));
   operations_ = history.operations();
 }

@@ -9,8 +9,8 @@
 //   - inconclusive(): nothing contradicts the promise, but it was not put to the test: `unknown`;
 //   - none of these: `valid`.
 // An operation that ended in `fail` did not happen; one that ended in `info`, or not at all, may have happened at any
-// time after its invocation, or never. Asking for operations and values counts as work, and throws OutOfLimits when time,
-// memory or patience has run out. Thread-safety: one thread; checkers make one for each check.
+// time after its invocation, or never. Asking for operations and values counts as work, and throws OutOfLimits when
+// time, memory or patience has run out. Thread-safety: one thread; checkers make one for each check.
 
 #include <cstdint>
 #include <initializer_list>
@@ -70,8 +70,8 @@ class Judgement {
   // The items of a list; nothing when it is none.
   [[nodiscard]] std::span<const ValueId> items(ValueId id) const;
 
-  // One number for all spellings of a name (of an account, of a log): JSON writes the integer 7 as "7" when it is a key of a
-  // map, so 7 and "7" are one name.
+  // One number for all spellings of a name (of an account, of a log): JSON writes the integer 7 as "7" when it is a key
+  // of a map, so 7 and "7" are one name.
   [[nodiscard]] ValueId one_name(ValueId id);
   // The integer that a name is, in either spelling.
   [[nodiscard]] std::optional<std::int64_t> integer_name(ValueId id) const;
@@ -97,8 +97,8 @@ class Judgement {
   // The history is not of this workload. Only the first reason is kept.
   void refuse(std::string reason);
   void refuse(OperationEvents op, std::string_view expected);
-  // Whether an ok read returned a list of elements. Refuses it otherwise, also when it looks like a [key value] tuple that
-  // the reader of the file was not told to take apart.
+  // Whether an ok read returned a list of elements. Refuses it otherwise, also when it looks like a [key value] tuple
+  // that the reader of the file was not told to take apart.
   [[nodiscard]] bool takes_elements(OperationEvents op);
   [[nodiscard]] bool refused() const { return !refusal_.empty(); }
   // Nothing was put to the test. Only the first reason is kept.
@@ -143,12 +143,12 @@ class Judgement {
 
 // All that was tried to bring one value into the system (an element added, a message sent).
 struct Attempts {
-  EventIndex invoked = kNoEvent;       // the earliest invocation of an attempt that may have happened
-  EventIndex acknowledged = kNoEvent;  // the earliest ok
+  EventIndex invoked = kNoEvent;          // the earliest invocation of an attempt that may have happened
+  EventIndex acknowledged = kNoEvent;     // the earliest ok
   EventIndex acknowledged_by = kNoEvent;  // its invocation
-  EventIndex failed = kNoEvent;        // the earliest attempt that certainly failed
-  std::int64_t possible = 0;           // how many may have happened
-  std::int64_t certain = 0;            // how many did
+  EventIndex failed = kNoEvent;           // the earliest attempt that certainly failed
+  std::int64_t possible = 0;              // how many may have happened
+  std::int64_t certain = 0;               // how many did
 };
 
 // Attempts by value: when it may be there, and since when it must be.
@@ -160,8 +160,8 @@ class AttemptTable {
   [[nodiscard]] const Attempts* find(ValueId value) const;
   // Sorted by value's number, which is the order of first appearance in the history.
   [[nodiscard]] const std::map<ValueId, Attempts>& all() const { return all_; }
-  // Whether something seen at `seen` (a completion) can have come from an attempt. Tells an anomaly of `type` otherwise,
-  // unless one was told of this value before. `what`: "element", "message".
+  // Whether something seen at `seen` (a completion) can have come from an attempt. Tells an anomaly of `type`
+  // otherwise, unless one was told of this value before. `what`: "element", "message".
   bool explained(Judgement& in, const std::string& type, std::string_view what, ValueId value, OperationEvents seen_by,
                  std::optional<ValueId> key = std::nullopt);
 
@@ -170,8 +170,8 @@ class AttemptTable {
   std::set<ValueId> told_;
 };
 
-// Minimum, median, 95th and 99th percentile and maximum of latencies in ns, in ms: {"0":…,"0.5":…,"0.95":…,"0.99":…,"1":…}.
-// Nil when there are none.
+// Minimum, median, 95th and 99th percentile and maximum of latencies in ns, in ms:
+// {"0":…,"0.5":…,"0.95":…,"0.99":…,"1":…}. Nil when there are none.
 [[nodiscard]] Value quantiles_ms(std::vector<std::int64_t> latencies);
 
 }  // namespace ordeal::work

@@ -1,8 +1,8 @@
 // The checker "kafka": totally ordered logs that producers append to and consumers poll. After Jepsen's kafka workload.
 //
-// Operations: `send`, `poll` and `txn` are lists of micro-operations ["send" key value], completed as ["send" key [offset
-// value]] (or without offset), and ["poll"], completed as ["poll" {key [[offset value] …]}]; `assign` and `subscribe` take a
-// list of keys. Values are unique per key. Only what ok operations returned is used.
+// Operations: `send`, `poll` and `txn` are lists of micro-operations ["send" key value], completed as ["send" key
+// [offset value]] (or without offset), and ["poll"], completed as ["poll" {key [[offset value] …]}]; `assign` and
+// `subscribe` take a list of keys. Values are unique per key. Only what ok operations returned is used.
 //
 //   inconsistent-offsets   two values at one offset of a key
 //   duplicate-message      a value that was sent once, at two offsets
@@ -14,11 +14,11 @@
 //   nonmonotonic-poll, poll-skip              the same between consecutive polls of a process
 //   int-nonmonotonic-send, nonmonotonic-send  the offsets of a process' sends to a key go back
 //
-// Offsets need not be contiguous (a transaction takes some for itself): a poll leaves out a message when one that is known
-// to exist, acknowledged or polled by somebody, lies between two offsets that follow on each other. Positions are
-// followed from one `assign` to the next only: after `subscribe` the group may move a key, and its position, at any time
-// (Jepsen, too, allows these anomalies then). lost-write is told only when no poll crashed: the consumer that did may
-// have been given the message, and the group's position moved.
+// Offsets need not be contiguous (a transaction takes some for itself): a poll leaves out a message when one that is
+// known to exist, acknowledged or polled by somebody, lies between two offsets that follow on each other. Positions are
+// followed from one `assign` to the next only: after `subscribe` the group may move a key, and its position, at any
+// time (Jepsen, too, allows these anomalies then). lost-write is told only when no poll crashed: the consumer that did
+// may have been given the message, and the group's position moved.
 #include <algorithm>
 #include <map>
 #include <vector>
@@ -37,11 +37,11 @@ struct Message {
 // What is known of one key.
 struct Log {
   AttemptTable sent;
-  std::map<ValueId, OperationEvents> first_poll;                       // by value
-  std::map<std::int64_t, std::pair<ValueId, OperationEvents>> at;      // by offset: a value, and who saw it there
-  std::map<ValueId, std::map<std::int64_t, OperationEvents>> offsets;  // by value
+  std::map<ValueId, OperationEvents> first_poll;                             // by value
+  std::map<std::int64_t, std::pair<ValueId, OperationEvents>> at;            // by offset: a value, and who saw it there
+  std::map<ValueId, std::map<std::int64_t, OperationEvents>> offsets;        // by value
   std::map<ValueId, std::pair<std::int64_t, OperationEvents>> acknowledged;  // values sent, with their offset
-  std::optional<std::pair<std::int64_t, OperationEvents>> highest;     // the highest offset polled
+  std::optional<std::pair<std::int64_t, OperationEvents>> highest;           // the highest offset polled
 };
 
 using Polled = std::map<ValueId, std::vector<Message>>;  // by key
@@ -63,9 +63,7 @@ class Kafka {
   }
 
  private:
-  bool transacts(OperationEvents op) const {
-    return in_.f(op) == "send" || in_.f(op) == "poll" || in_.f(op) == "txn";
-  }
+  bool transacts(OperationEvents op) const { return in_.f(op) == "send" || in_.f(op) == "poll" || in_.f(op) == "txn"; }
   bool refuse(OperationEvents op) {
     in_.refuse(op, R"(a list of ["send" key value] and ["poll"])");
     return false;
@@ -136,8 +134,8 @@ class Kafka {
     const auto [known, fresh] = log.at.try_emplace(message.offset, message.value, op);
     if (fresh || known->second.first == message.value) return;
     in_.tell("inconsistent-offsets", {known->second.second.invocation, op.invocation},
-             in_.named(op) + " has " + in_.shown(message.value) + " at offset " + std::to_string(message.offset) + ", " +
-                 in_.named(known->second.second) + " has " + in_.shown(known->second.first) + " there",
+             in_.named(op) + " has " + in_.shown(message.value) + " at offset " + std::to_string(message.offset) +
+                 ", " + in_.named(known->second.second) + " has " + in_.shown(known->second.first) + " there",
              {}, key);
   }
 
@@ -146,12 +144,14 @@ class Kafka {
       const Attempts* tries = log.sent.find(value);
       if (tries != nullptr && tries->possible == 0) {
         in_.tell("aborted-read", {tries->failed, op.invocation},
-                 in_.named(op) + " returned " + in_.shown(value) + ", whose send certainly failed (" + in_.event(tries->failed) + ")",
+                 in_.named(op) + " returned " + in_.shown(value) + ", whose send certainly failed (" +
+                     in_.event(tries->failed) + ")",
                  {}, key);
       } else if (log.sent.explained(in_, "unexpected-element", "message", value, op, key) && tries->possible == 1 &&
                  tries->invoked == op.invocation) {
         in_.tell("precommitted-read", {op.invocation},
-                 in_.named(op) + " polled " + in_.shown(value) + ", which it sends itself and has not committed", {}, key);
+                 in_.named(op) + " polled " + in_.shown(value) + ", which it sends itself and has not committed", {},
+                 key);
       }
     }
     for (const auto& [value, places] : log.offsets) {
@@ -159,7 +159,8 @@ class Kafka {
       if (places.size() < 2 || (tries != nullptr && tries->possible > 1)) continue;
       in_.tell("duplicate-message", {places.begin()->second.invocation, places.rbegin()->second.invocation},
                "message " + in_.shown(value) + " is at " + std::to_string(places.size()) + " offsets, " +
-                   std::to_string(places.begin()->first) + " and " + std::to_string(places.rbegin()->first) + " among them",
+                   std::to_string(places.begin()->first) + " and " + std::to_string(places.rbegin()->first) +
+                   " among them",
                {}, key);
     }
     lost(key, log);
@@ -174,8 +175,8 @@ class Kafka {
       if (crashed_polls_ > 0) continue;
       in_.tell("lost-write", {op.invocation, log.highest->second.invocation},
                "message " + in_.shown(value) + " was acknowledged at offset " + std::to_string(offset) + " (" +
-                   in_.event(op.completion) + ") and never polled, although offset " + std::to_string(log.highest->first) +
-                   " was (" + in_.event(log.highest->second.invocation) + ")",
+                   in_.event(op.completion) + ") and never polled, although offset " +
+                   std::to_string(log.highest->first) + " was (" + in_.event(log.highest->second.invocation) + ")",
                {}, key);
     }
   }
@@ -226,8 +227,8 @@ class Kafka {
           step(i == 0 ? "nonmonotonic-poll" : "int-nonmonotonic-poll", before->second, messages[i], op, key, "");
         } else if (between != at.end() && between->first < messages[i].offset) {
           step(i == 0 ? "poll-skip" : "int-poll-skip", before->second, messages[i], op, key,
-               ", leaving out " + in_.shown(between->second.first) + " at offset " + std::to_string(between->first) + " (" +
-                   in_.event(between->second.second.invocation) + ")",
+               ", leaving out " + in_.shown(between->second.first) + " at offset " + std::to_string(between->first) +
+                   " (" + in_.event(between->second.second.invocation) + ")",
                between->second.second.invocation);
         }
       }
@@ -235,18 +236,19 @@ class Kafka {
     }
   }
 
-  void step(const char* type, const std::pair<Message, OperationEvents>& from, Message to, OperationEvents op, ValueId key,
-            const std::string& more, EventIndex third = kNoEvent) {
+  void step(const char* type, const std::pair<Message, OperationEvents>& from, Message to, OperationEvents op,
+            ValueId key, const std::string& more, EventIndex third = kNoEvent) {
     in_.tell(type, {from.second.invocation, op.invocation, third},
-             in_.named(op) + " goes from offset " + std::to_string(from.first.offset) + " (" + in_.event(from.second.invocation) +
-                 ") to offset " + std::to_string(to.offset) + more,
+             in_.named(op) + " goes from offset " + std::to_string(from.first.offset) + " (" +
+                 in_.event(from.second.invocation) + ") to offset " + std::to_string(to.offset) + more,
              {}, key);
   }
 
   Judgement& in_;
   const ValueId send_, poll_;
   std::map<ValueId, Log> logs_;  // by key
-  std::map<EventIndex, Polled> polls_, sends_;  // by invocation of an ok operation, in the order of its micro-operations
+  std::map<EventIndex, Polled> polls_,
+      sends_;  // by invocation of an ok operation, in the order of its micro-operations
   std::int64_t crashed_polls_ = 0;
 };
 
@@ -254,7 +256,8 @@ class Kafka {
 
 WorkloadChecker kafka() {
   return {"kafka",
-          "logs that are sent to and polled: lost, duplicate, aborted, reordered and skipped messages, inconsistent offsets",
+          "logs that are sent to and polled: lost, duplicate, aborted, reordered and skipped messages, inconsistent "
+          "offsets",
           {"read-committed"},
           [](Judgement& in) { Kafka(in).run(); },
           {{"inconsistent-offsets", "two messages at one offset of a log"},

@@ -1,17 +1,17 @@
 // The checkers "lock" and "leader-election": one holder at a time, and fencing tokens (terms) that only grow.
 //
 // Operations of a lock: `acquire`, whose ok value may be a fencing token (a whole number that was not asked for), and
-// `release`; keys, if any, are locks of their own. Of an election: `campaign` with the candidate's name, whose ok value is the
-// term, `resign`, and `leader`, whose ok value is {"term" n, "leader" name}.
+// `release`; keys, if any, are locks of their own. Of an election: `campaign` with the candidate's name, whose ok value
+// is the term, `resign`, and `leader`, whose ok value is {"term" n, "leader" name}.
 //
 //   two-holders       a process got the lock while another one held it
 //   token-went-back   a lock acquired after another acquisition was over has no greater token
 //   two-leaders       one term, two leaders
 //   term-went-back    a term seen after a greater one
 //
-// A process holds from its ok until it invokes a release or resignation, however that ends; it must show that it lives: what
-// follows its last event, and what follows an operation of unknown outcome, is no hold, for its client may be gone and
-// the lock with it. That the lock lapsed meanwhile (a lease) is no excuse: the holder could not know.
+// A process holds from its ok until it invokes a release or resignation, however that ends; it must show that it lives:
+// what follows its last event, and what follows an operation of unknown outcome, is no hold, for its client may be gone
+// and the lock with it. That the lock lapsed meanwhile (a lease) is no excuse: the holder could not know.
 #include <algorithm>
 #include <map>
 #include <vector>
@@ -84,9 +84,10 @@ class Lock {
   void overlap(const Hold& first, const Hold& second) {
     in_.tell(words_.too_many, {first.acquire.invocation, second.acquire.invocation, first.until},
              process(second.acquire) + " was granted the lock (" + in_.event(second.acquire.completion) + ") while " +
-                 process(first.acquire) + " held it (" + in_.event(first.acquire.completion) + " to " + in_.event(first.until) + ")",
-             {process(first.acquire) + " got it at " + in_.event(first.acquire.completion) + " and did nothing to give it back until " +
-                  in_.event(first.until) + ".",
+                 process(first.acquire) + " held it (" + in_.event(first.acquire.completion) + " to " +
+                 in_.event(first.until) + ")",
+             {process(first.acquire) + " got it at " + in_.event(first.acquire.completion) +
+                  " and did nothing to give it back until " + in_.event(first.until) + ".",
               process(second.acquire) + " got it at " + in_.event(second.acquire.completion) + ", in between."},
              key_);
   }
@@ -123,10 +124,12 @@ class Lock {
 void judge_locks(Judgement& in) {
   if (!in.understands({"acquire", "release"})) return;
   std::map<ValueId, Lock> locks;
-  for (const OperationEvents op : in.operations()) locks.try_emplace(in.key(op), in, in.key(op), kLock).first->second.take(op);
+  for (const OperationEvents op : in.operations())
+    locks.try_emplace(in.key(op), in, in.key(op), kLock).first->second.take(op);
   for (auto& [key, lock] : locks) lock.judge(true);
   in.keys(locks.size());
-  if (in.counter("acquired") < 2) in.inconclusive("the lock was acquired less than twice, so nothing was put to the test");
+  if (in.counter("acquired") < 2)
+    in.inconclusive("the lock was acquired less than twice, so nothing was put to the test");
 }
 
 // The leaders of one election by term.
@@ -139,8 +142,9 @@ class Terms {
     if (fresh || place->second.first == leader) return;
     const OperationEvents other = place->second.second;
     in_.tell("two-leaders", {other.invocation, op.invocation},
-             "in term " + std::to_string(term) + " " + in_.shown(place->second.first) + " led (" + in_.event(other.invocation) +
-                 ") and " + in_.shown(leader) + " did, too (" + in_.event(op.invocation) + ")",
+             "in term " + std::to_string(term) + " " + in_.shown(place->second.first) + " led (" +
+                 in_.event(other.invocation) + ") and " + in_.shown(leader) + " did, too (" + in_.event(op.invocation) +
+                 ")",
              {}, key_);
   }
 
@@ -161,7 +165,8 @@ void judge_elections(Judgement& in) {
     lock.take(op);
     if (!in.ok(op)) continue;
     const ValueId seen = in.seen(op);
-    if (in.f(op) == "campaign" && in.integer(seen) && seen != in.asked(op)) leaders.see(op, *in.integer(seen), in.asked(op));
+    if (in.f(op) == "campaign" && in.integer(seen) && seen != in.asked(op))
+      leaders.see(op, *in.integer(seen), in.asked(op));
     if (in.f(op) != "leader" || seen == kNil) continue;
     const auto term = in.integer(seen, "term");
     if (!term) return in.refuse(op, R"({"term" n, "leader" name})");

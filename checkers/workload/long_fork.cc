@@ -1,14 +1,14 @@
 // The checker "long-fork": writes must become visible to all readers in one order. After Jepsen's long-fork.
 //
-// Operations: `txn` (or `write` and `read`) of one ["w" k v], or of several ["r" k v] (nil: not written); each key is written at most once. Reads
-// of the same keys are compared. Under snapshot isolation and above the snapshots they saw form a chain, so two reads of
-// which each lacks a write that the other saw are a proof:
+// Operations: `txn` (or `write` and `read`) of one ["w" k v], or of several ["r" k v] (nil: not written); each key is
+// written at most once. Reads of the same keys are compared. Under snapshot isolation and above the snapshots they saw
+// form a chain, so two reads of which each lacks a write that the other saw are a proof:
 //
 //   long-fork            two reads that saw two writes in opposite orders
 //   unexpected-element   a read of a value that nobody wrote, whose write failed, or had not begun
 //
-// Sorting the reads of a group by how many keys they saw written makes incomparable neighbours of any incomparable pair.
-// Cost: O(n log n + all keys of all reads).
+// Sorting the reads of a group by how many keys they saw written makes incomparable neighbours of any incomparable
+// pair. Cost: O(n log n + all keys of all reads).
 #include <algorithm>
 #include <map>
 #include <vector>
@@ -27,7 +27,8 @@ struct Snapshot {
 
 class LongFork {
  public:
-  explicit LongFork(Judgement& in) : in_(in), read_(in.values().find(Value("r"))), write_(in.values().find(Value("w"))) {}
+  explicit LongFork(Judgement& in)
+      : in_(in), read_(in.values().find(Value("r"))), write_(in.values().find(Value("w"))) {}
 
   void run() {
     if (!in_.understands({"txn", "write", "read"})) return;
@@ -110,7 +111,8 @@ class LongFork {
   }
 
   void compare(const std::vector<ValueId>& keys, std::vector<Snapshot>& snapshots) {
-    std::stable_sort(snapshots.begin(), snapshots.end(), [](const Snapshot& a, const Snapshot& b) { return a.size < b.size; });
+    std::stable_sort(snapshots.begin(), snapshots.end(),
+                     [](const Snapshot& a, const Snapshot& b) { return a.size < b.size; });
     for (std::size_t i = 1; i < snapshots.size(); ++i) {
       const Snapshot& small = snapshots[i - 1];
       const Snapshot& large = snapshots[i];
@@ -127,18 +129,19 @@ class LongFork {
   void fork(OperationEvents a, OperationEvents b, ValueId x, ValueId y) {
     const std::string kx = in_.shown(x);
     const std::string ky = in_.shown(y);
-    in_.tell("long-fork", {a.invocation, b.invocation, written_.find(x)->invoked, written_.find(y)->invoked},
-             in_.named(a) + " saw the write of key " + kx + " and not that of " + ky + ", " + in_.named(b) + " the reverse",
-             {in_.named(a) + " saw " + kx + " written and " + ky + " not: the write of " + kx + " came first.",
-              in_.named(b) + " saw " + ky + " written and " + kx + " not: the write of " + ky + " came first.",
-              "No one order of the two writes explains both."});
+    in_.tell(
+        "long-fork", {a.invocation, b.invocation, written_.find(x)->invoked, written_.find(y)->invoked},
+        in_.named(a) + " saw the write of key " + kx + " and not that of " + ky + ", " + in_.named(b) + " the reverse",
+        {in_.named(a) + " saw " + kx + " written and " + ky + " not: the write of " + kx + " came first.",
+         in_.named(b) + " saw " + ky + " written and " + kx + " not: the write of " + ky + " came first.",
+         "No one order of the two writes explains both."});
   }
 
   Judgement& in_;
   const ValueId read_, write_;
-  AttemptTable written_;               // by key
-  std::map<ValueId, ValueId> value_;   // what is written to each key
-  std::set<ValueId> writers_;          // keys with a write that may have happened
+  AttemptTable written_;              // by key
+  std::map<ValueId, ValueId> value_;  // what is written to each key
+  std::set<ValueId> writers_;         // keys with a write that may have happened
   std::map<std::vector<ValueId>, std::vector<Snapshot>> groups_;
 };
 

@@ -1,16 +1,17 @@
 // The checkers "monotonic" and "sequential", after Jepsen's CockroachDB tests of these names.
 //
 // monotonic: `add` (or `stamp`) inserts a row with the greatest value + 1 and the database's timestamp, in one
-// transaction; its ok value is a row that is certainly there, {"val" n, "sts" timestamp}; `read` returns the list of all
-// rows, sorted by timestamp. Timestamps are whole numbers, of any length.
+// transaction; its ok value is a row that is certainly there, {"val" n, "sts" timestamp}; `read` returns the list of
+// all rows, sorted by timestamp. Timestamps are whole numbers, of any length.
 //
 //   value-reorder       of two rows, the one with the later timestamp has a smaller value
 //   unsorted-rows       a read is not sorted by timestamp
 //   duplicate-element   a value twice in one read
 //   lost-element        a row returned by an operation that was over before a read began is not in that read
 //
-// sequential: `write` (or `write-chain`; `add` of single subkeys) of k writes the subkeys of k one after the other, each in a transaction of its own;
-// `read` (`read-chain`) of k reads them in the reverse order; its ok value is [k [last … first]], nil for an absent one.
+// sequential: `write` (or `write-chain`; `add` of single subkeys) of k writes the subkeys of k one after the other,
+// each in a transaction of its own; `read` (`read-chain`) of k reads them in the reverse order; its ok value is [k
+// [last … first]], nil for an absent one.
 //
 //   skipped-write       a subkey is absent although one written after it was read before it
 #include <map>
@@ -64,8 +65,10 @@ class Monotonic {
                      " began, which lacks it");
       }
     }
-    if (reads.empty()) in_.inconclusive("no read succeeded, so nothing is known about the order");
-    else if (added.empty()) in_.inconclusive("no add succeeded, so nothing was put to the test");
+    if (reads.empty())
+      in_.inconclusive("no read succeeded, so nothing is known about the order");
+    else if (added.empty())
+      in_.inconclusive("no add succeeded, so nothing was put to the test");
   }
 
  private:
@@ -78,8 +81,10 @@ class Monotonic {
     if (!value) return std::nullopt;
     const ValueId stamp = in_.values().member(id, "sts");
     std::string digits;
-    if (in_.integer(stamp)) digits = std::to_string(*in_.integer(stamp));
-    else if (in_.is(stamp, Value::Kind::string)) digits = in_.values().as_string(stamp);
+    if (in_.integer(stamp))
+      digits = std::to_string(*in_.integer(stamp));
+    else if (in_.is(stamp, Value::Kind::string))
+      digits = in_.values().as_string(stamp);
     if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
     return Row{*value, {digits}};
   }
@@ -95,14 +100,16 @@ class Monotonic {
         return false;
       }
       if (!seen_.insert(in_.values().member(id, "val")).second) {
-        in_.tell("duplicate-element", {op.invocation}, in_.named(op) + " returned value " + std::to_string(now->value) + " twice");
+        in_.tell("duplicate-element", {op.invocation},
+                 in_.named(op) + " returned value " + std::to_string(now->value) + " twice");
       } else if (before && now->stamp < before->stamp) {
         in_.tell("unsorted-rows", {op.invocation},
                  in_.named(op) + " returned timestamp " + now->stamp.digits + " after " + before->stamp.digits);
       } else if (before && before->stamp < now->stamp && now->value < before->value) {
         in_.tell("value-reorder", {op.invocation},
-                 in_.named(op) + " returned value " + std::to_string(now->value) + " with timestamp " + now->stamp.digits +
-                     ", and the greater value " + std::to_string(before->value) + " with the earlier one " + before->stamp.digits);
+                 in_.named(op) + " returned value " + std::to_string(now->value) + " with timestamp " +
+                     now->stamp.digits + ", and the greater value " + std::to_string(before->value) +
+                     " with the earlier one " + before->stamp.digits);
       }
       before = std::move(now);
     }
@@ -119,7 +126,8 @@ void judge_sequential(Judgement& in) {
     if (!in.ok(op) || !in.f(op).starts_with("read")) continue;
     ValueId chain = in.seen(op);
     const auto tuple = in.items(chain);
-    if (in.key(op) == kAbsent) chain = tuple.size() == 2 && (tuple[0] == in.asked(op) || tuple[0] == in.keyed(op).first) ? tuple[1] : kAbsent;
+    if (in.key(op) == kAbsent)
+      chain = tuple.size() == 2 && (tuple[0] == in.asked(op) || tuple[0] == in.keyed(op).first) ? tuple[1] : kAbsent;
     if (!in.is_list(chain)) return in.refuse(op, "[key [last … first]]");
     ++in.counter("reads");
     const auto subkeys = in.items(chain);
@@ -129,7 +137,8 @@ void judge_sequential(Judgement& in) {
         present = subkey;
       } else if (present != kNil) {
         in.tell("skipped-write", {op.invocation},
-                in.named(op) + " found " + in.shown(present) + " and then not what was written before it: " + in.shown(chain));
+                in.named(op) + " found " + in.shown(present) +
+                    " and then not what was written before it: " + in.shown(chain));
         break;
       }
     }

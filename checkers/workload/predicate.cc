@@ -1,9 +1,10 @@
-// The checker "g2": transactions that look for rows by a predicate and insert one when there is none. After Jepsen's adya.
+// The checker "g2": transactions that look for rows by a predicate and insert one when there is none. After Jepsen's
+// adya.
 //
 // Operations: `insert` with a key and [a b], of which one is nil and the other the unique id of the row; or, as Jepsen
 // writes it, the value [key [a b]]. A client reads all rows of the key from two tables and inserts its own only when it
-// found none; otherwise it completes with `fail`. Of two that both inserted neither saw the other's row, which no serial
-// order allows:
+// found none; otherwise it completes with `fail`. Of two that both inserted neither saw the other's row, which no
+// serial order allows:
 //
 //   G2-predicate   two inserts under one key were acknowledged
 //
@@ -39,8 +40,10 @@ void judge_predicate(Judgement& in) {
              "Whichever came first, the other must have seen its row."},
             key);
   }
-  if (inserted.empty()) in.inconclusive("no insert succeeded");
-  else if (contested == 0) in.inconclusive("no key was inserted to twice, so nothing was put to the test");
+  if (inserted.empty())
+    in.inconclusive("no insert succeeded");
+  else if (contested == 0)
+    in.inconclusive("no key was inserted to twice, so nothing was put to the test");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // The checkers "queue", "total-queue" and "delivery": messages go in and come out. The first two after Jepsen's.
 //
-// Operations: `enqueue` of a value; `dequeue`, whose ok value is a message, or nil for an empty queue; `drain`, whose ok
-// value is the list of all messages until the queue was empty; keys, if any, are queues of their own.
+// Operations: `enqueue` of a value; `dequeue`, whose ok value is a message, or nil for an empty queue; `drain`, whose
+// ok value is the list of all messages until the queue was empty; keys, if any, are queues of their own.
 //
 //   unexpected-element   a message came out that nobody put in, or only a failed enqueue, or only later
 //   duplicate-element    it came out more often than it can have been put in
@@ -9,9 +9,9 @@
 //   reordered            of two messages of one key, the one put in later came out earlier (first deliveries)
 //
 // A dequeue of unknown outcome may have taken one message, a drain any number of them: so many missing messages are no
-// proof. Which anomalies count is the level: "at-most-once" no duplicates, "at-least-once" nothing lost, "exactly-once" both.
-// The option delivery.ordered asks for order per key, the key being the first part of a message [key …]. Order is only
-// judged where both the enqueues and the deliveries are ordered in real time, or both messages are in one drain.
+// proof. Which anomalies count is the level: "at-most-once" no duplicates, "at-least-once" nothing lost, "exactly-once"
+// both. The option delivery.ordered asks for order per key, the key being the first part of a message [key …]. Order is
+// only judged where both the enqueues and the deliveries are ordered in real time, or both messages are in one drain.
 #include <algorithm>
 #include <map>
 #include <vector>
@@ -66,7 +66,8 @@ class Queue {
   void judge(Demands demands) {
     std::map<ValueId, std::vector<OperationEvents>> out;
     for (const Delivery& one : delivered_) {
-      if (sent_.explained(in_, "unexpected-element", "message", one.message, one.op, key_)) out[one.message].push_back(one.op);
+      if (sent_.explained(in_, "unexpected-element", "message", one.message, one.op, key_))
+        out[one.message].push_back(one.op);
     }
     for (const auto& [message, ops] : out) {
       const Attempts& tries = *sent_.find(message);
@@ -89,8 +90,9 @@ class Queue {
     std::vector<EventIndex> all = {tries.invoked};
     for (const OperationEvents op : ops) all.push_back(op.invocation);
     in_.tell("duplicate-element", std::move(all),
-             "message " + in_.shown(message) + " came out " + std::to_string(ops.size()) + " times, but was put in at most " +
-                 std::to_string(tries.possible) + (tries.possible == 1 ? " time" : " times"),
+             "message " + in_.shown(message) + " came out " + std::to_string(ops.size()) +
+                 " times, but was put in at most " + std::to_string(tries.possible) +
+                 (tries.possible == 1 ? " time" : " times"),
              {}, key_);
   }
 
@@ -112,7 +114,8 @@ class Queue {
     }
     if (!demanded) return;
     if (in_.counter("missing") > 0 && lost.empty()) {
-      in_.inconclusive("messages are missing, but nobody found the queue empty after they were acknowledged: it was not drained");
+      in_.inconclusive(
+          "messages are missing, but nobody found the queue empty after they were acknowledged: it was not drained");
     }
     if (crashed_drains_ > 0 || lost_count <= crashed_dequeues_) {
       in_.counter("taken-by-crashed-operations") += lost_count;
@@ -120,12 +123,14 @@ class Queue {
     }
     for (const ValueId message : lost) {
       const Attempts& tries = *sent_.find(message);
-      std::string explanation = "message " + in_.shown(message) + " was acknowledged (" + in_.event(tries.acknowledged) +
+      std::string explanation = "message " + in_.shown(message) + " was acknowledged (" +
+                                in_.event(tries.acknowledged) +
                                 ") and never came out, although the queue was found empty later (" +
                                 in_.event(static_cast<EventIndex>(empty_)) + ")";
       std::vector<std::string> sentences;
       if (crashed_dequeues_ > 0) {
-        sentences.push_back(std::to_string(lost_count) + " messages are missing; the " + std::to_string(crashed_dequeues_) +
+        sentences.push_back(std::to_string(lost_count) + " messages are missing; the " +
+                            std::to_string(crashed_dequeues_) +
                             " dequeues of unknown outcome can have taken one each.");
       }
       in_.tell("lost-element", {tries.acknowledged_by, static_cast<EventIndex>(empty_)}, std::move(explanation),
@@ -135,9 +140,9 @@ class Queue {
 
   struct Message {
     ValueId id = kNil;
-    EventIndex sent = kNoEvent;          // invocation of its only enqueue
+    EventIndex sent = kNoEvent;  // invocation of its only enqueue
     EventIndex acknowledged = kNoEvent;
-    OperationEvents delivery;            // the first
+    OperationEvents delivery;  // the first
   };
 
   // The messages of each key that were put in once and came out.
@@ -173,12 +178,13 @@ class Queue {
       return in_.inconclusive("message " + in_.shown(earlier.id) + " came out after " + in_.shown(later.id) +
                               ", which was sent later; but a dequeue of unknown outcome may have delivered it before");
     }
-    in_.tell("reordered", {earlier.sent, later.sent, earlier.delivery.invocation, later.delivery.invocation},
-             "message " + in_.shown(earlier.id) + " was put in before " + in_.shown(later.id) + " and came out after it",
-             {"The enqueue of " + in_.shown(earlier.id) + " was acknowledged (" + in_.event(earlier.acknowledged) +
-                  ") before that of " + in_.shown(later.id) + " was invoked (" + in_.event(later.sent) + ").",
-              how},
-             key_);
+    in_.tell(
+        "reordered", {earlier.sent, later.sent, earlier.delivery.invocation, later.delivery.invocation},
+        "message " + in_.shown(earlier.id) + " was put in before " + in_.shown(later.id) + " and came out after it",
+        {"The enqueue of " + in_.shown(earlier.id) + " was acknowledged (" + in_.event(earlier.acknowledged) +
+             ") before that of " + in_.shown(later.id) + " was invoked (" + in_.event(later.sent) + ").",
+         how},
+        key_);
   }
 
   void across_operations(std::vector<Message>& messages) {
@@ -194,8 +200,9 @@ class Queue {
         if (latest == nullptr || by_ack[next]->delivery.invocation > latest->delivery.invocation) latest = by_ack[next];
       }
       if (latest == nullptr || latest->delivery.invocation < m->delivery.completion) continue;
-      reordered(*latest, *m, in_.named(m->delivery) + " returned " + in_.shown(m->id) + " before " + in_.named(latest->delivery) +
-                                 " was invoked.");
+      reordered(*latest, *m,
+                in_.named(m->delivery) + " returned " + in_.shown(m->id) + " before " + in_.named(latest->delivery) +
+                    " was invoked.");
     }
   }
 
@@ -209,7 +216,8 @@ class Queue {
       const auto found = known.find(one.message);
       if (found == known.end() || found->second->delivery.invocation != one.op.invocation) continue;
       const Message* m = found->second;
-      if (first != nullptr && first->acknowledged < m->sent) reordered(*first, *m, in_.named(one.op) + " returned them in that order.");
+      if (first != nullptr && first->acknowledged < m->sent)
+        reordered(*first, *m, in_.named(one.op) + " returned them in that order.");
       if (first == nullptr || m->acknowledged < first->acknowledged) first = m;
     }
   }

@@ -1,13 +1,14 @@
 // The checker "rate-limit": no window of time holds more grants than the limit.
 //
-// Operations: `request`, ok when granted, fail when denied; keys, if any, have limits of their own. Options rate-limit.limit
-// (N) and rate-limit.window-ms (W). The claim is that of a sliding window: whatever instant one looks at, less than W
-// apart there are never more than N grants. (A fixed window allows 2N across its border, a token bucket N and its
-// burst: claim those numbers.)
+// Operations: `request`, ok when granted, fail when denied; keys, if any, have limits of their own. Options
+// rate-limit.limit (N) and rate-limit.window-ms (W). The claim is that of a sliding window: whatever instant one looks
+// at, less than W apart there are never more than N grants. (A fixed window allows 2N across its border, a token bucket
+// N and its burst: claim those numbers.)
 //
 //   too-many-grants   N + 1 grants, all invoked and answered within less than W by the recorder's clock
 //
-// A grant took place between its invocation and its answer, so those N + 1 were certainly less than W apart. Cost: O(n log n).
+// A grant took place between its invocation and its answer, so those N + 1 were certainly less than W apart. Cost: O(n
+// log n).
 #include <algorithm>
 #include <map>
 #include <set>
@@ -20,9 +21,11 @@ namespace ordeal::work {
 namespace {
 
 // Finds the first window, in the order of its last invocation, and tells it.
-void judge_grants(Judgement& in, ValueId key, std::vector<OperationEvents> grants, std::size_t limit, std::int64_t window) {
+void judge_grants(Judgement& in, ValueId key, std::vector<OperationEvents> grants, std::size_t limit,
+                  std::int64_t window) {
   const History& h = in.history();
-  // Windows that begin with each invocation, the last one first. `within` holds the grants that began since, by their end.
+  // Windows that begin with each invocation, the last one first. `within` holds the grants that began since, by their
+  // end.
   std::sort(grants.begin(), grants.end(), [](auto a, auto b) { return a.invocation > b.invocation; });
   std::multiset<std::pair<std::int64_t, EventIndex>> within;
   for (const OperationEvents op : grants) {
@@ -34,8 +37,9 @@ void judge_grants(Judgement& in, ValueId key, std::vector<OperationEvents> grant
     for (const auto& [end, invocation] : within) all.push_back(invocation);
     all.resize(limit + 1);
     in.tell("too-many-grants", all,
-            std::to_string(within.size()) + " requests were granted within less than " + std::to_string(window / 1'000'000) +
-                " ms, from " + in.event(op.invocation) + " on; at most " + std::to_string(limit) + " are allowed",
+            std::to_string(within.size()) + " requests were granted within less than " +
+                std::to_string(window / 1'000'000) + " ms, from " + in.event(op.invocation) + " on; at most " +
+                std::to_string(limit) + " are allowed",
             {}, key);
     within.clear();  // tell the next window, not this one again
   }

@@ -1,12 +1,12 @@
 // The checker "saga": a ledger of events, to which sagas of several steps add, and the balances kept beside it.
 //
-// Operations: `saga` {"id" i, "from" a, "to" b, "amount" n}, i unique: takes n from a, then gives it to b, a step at a time;
-// ok when both happened, fail when it was given up and all that was done is compensated by further events. `read`, whose
-// ok value is {"balances" {account n, …}, "events" [[i account n], …]}, one snapshot of both.
+// Operations: `saga` {"id" i, "from" a, "to" b, "amount" n}, i unique: takes n from a, then gives it to b, a step at a
+// time; ok when both happened, fail when it was given up and all that was done is compensated by further events.
+// `read`, whose ok value is {"balances" {account n, …}, "events" [[i account n], …]}, one snapshot of both.
 //
 //   ledger-mismatch      balances less the sums of events differ between two reads: one of them does not add up
-//   incomplete-saga      acknowledged before a read began; in that read its events do not add up to -n for a and +n for b
-//   uncompensated-saga   failed before a read began; in that read its events do not add up to nothing
+//   incomplete-saga      acknowledged before a read began; in that read its events do not add up to -n for a and +n for
+//   b uncompensated-saga   failed before a read began; in that read its events do not add up to nothing
 //   unexpected-event     of a saga that nobody began, or only after the read
 //
 // Sagas that are under way, or of unknown outcome, may show any part of themselves.
@@ -39,15 +39,19 @@ class Sagas {
     for (const OperationEvents op : in_.operations()) {
       if (in_.f(op) == "read" && in_.ok(op) && !read(op)) return;
     }
-    if (in_.counter("reads") == 0) in_.inconclusive("no read succeeded, so nothing is known about the ledger");
-    else if (in_.counter("judged") == 0) in_.inconclusive("no saga ended before a read, so nothing was put to the test");
+    if (in_.counter("reads") == 0)
+      in_.inconclusive("no read succeeded, so nothing is known about the ledger");
+    else if (in_.counter("judged") == 0)
+      in_.inconclusive("no saga ended before a read, so nothing was put to the test");
   }
 
  private:
   bool begin(OperationEvents op) {
     const ValueId asked = in_.asked(op);
     const auto amount = in_.integer(asked, "amount");
-    const auto member = [&](std::string_view name) { return in_.is_map(asked) ? in_.values().member(asked, name) : kAbsent; };
+    const auto member = [&](std::string_view name) {
+      return in_.is_map(asked) ? in_.values().member(asked, name) : kAbsent;
+    };
     const Begun begun{op, member("from"), member("to"), amount.value_or(0)};
     if (!amount || member("id") == kAbsent || begun.from == kAbsent || begun.to == kAbsent) {
       in_.refuse(op, R"({"id" i, "from" a, "to" b, "amount" n})");
@@ -113,8 +117,8 @@ class Sagas {
       const auto [place, fresh] = initial_.try_emplace(account, initial, op);
       if (fresh || place->second.first == initial) continue;
       in_.tell("ledger-mismatch", {place->second.second.invocation, op.invocation},
-               in_.named(op) + " returned the balance " + std::to_string(*balance) + " of account " + in_.shown(account) +
-                   ", which less its events is " + std::to_string(initial) + "; in the read of " +
+               in_.named(op) + " returned the balance " + std::to_string(*balance) + " of account " +
+                   in_.shown(account) + ", which less its events is " + std::to_string(initial) + "; in the read of " +
                    in_.event(place->second.second.invocation) + " it is " + std::to_string(place->second.first));
     }
     return true;
@@ -130,9 +134,10 @@ class Sagas {
       if (rest == 0) continue;
       const bool failed = in_.failed(begun.op);
       in_.tell(failed ? "uncompensated-saga" : "incomplete-saga", {begun.op.invocation, read.invocation},
-               "saga " + in_.shown(id) + (failed ? " was given up" : " was acknowledged") + " (" + in_.event(begun.op.completion) +
-                   ") before " + in_.named(read) + " began, which shows " + std::to_string(rest < 0 ? -rest : rest) +
-                   (rest < 0 ? " too little" : " too much") + " on account " + in_.shown(account) + " from it");
+               "saga " + in_.shown(id) + (failed ? " was given up" : " was acknowledged") + " (" +
+                   in_.event(begun.op.completion) + ") before " + in_.named(read) + " began, which shows " +
+                   std::to_string(rest < 0 ? -rest : rest) + (rest < 0 ? " too little" : " too much") + " on account " +
+                   in_.shown(account) + " from it");
       return;
     }
   }

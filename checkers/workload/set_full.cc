@@ -12,8 +12,8 @@
 //
 // The details count further: recovered elements (added by a crashed operation, and there), never read ones, and how
 // long it took from when elements were known until all later reads had them (stable-latencies), or until they were gone
-// (lost-latencies). Levels: "linearizable" as above; "eventual": stale reads and revivals are only counted, and an element
-// is lost when it is absent from the last read of those that were invoked after every add had ended.
+// (lost-latencies). Levels: "linearizable" as above; "eventual": stale reads and revivals are only counted, and an
+// element is lost when it is absent from the last read of those that were invoked after every add had ended.
 //
 // Cost: O(all elements of all reads).
 #include <algorithm>
@@ -37,12 +37,12 @@ struct Read {
 // What became of one element.
 struct Element {
   ValueId id = kNil;
-  EventIndex first_add = kNoEvent;       // the earliest invocation of an add that may have happened
-  EventIndex failed_add = kNoEvent;      // the earliest add that certainly failed
-  EventIndex acknowledged = kNoEvent;    // the earliest ok of an add
-  EventIndex known = kNoEvent;           // since when every later read must contain it
-  EventIndex known_by = kNoEvent;        // the operation that made it known (its invocation)
-  EventIndex seen = kNoEvent;              // the first end of a read that contains it
+  EventIndex first_add = kNoEvent;     // the earliest invocation of an add that may have happened
+  EventIndex failed_add = kNoEvent;    // the earliest add that certainly failed
+  EventIndex acknowledged = kNoEvent;  // the earliest ok of an add
+  EventIndex known = kNoEvent;         // since when every later read must contain it
+  EventIndex known_by = kNoEvent;      // the operation that made it known (its invocation)
+  EventIndex seen = kNoEvent;          // the first end of a read that contains it
   bool unexpected = false;
   // Reads by their place in the order of invocations.
   std::uint32_t last_present = kNoRead;    // the last one that contains it
@@ -134,7 +134,8 @@ class SetOfKey {
   void look_for_absence(const Element& e) {
     if (e.known == kNoEvent) return;
     const auto first_after = static_cast<std::uint32_t>(
-        std::partition_point(reads_.begin(), reads_.end(), [&](const Read& read) { return read.op.invocation < e.known; }) -
+        std::partition_point(reads_.begin(), reads_.end(),
+                             [&](const Read& read) { return read.op.invocation < e.known; }) -
         reads_.begin());
     const bool seen = e.seen != kNoEvent;
     if (seen || first_after < reads_.size()) observed_ = true;
@@ -165,12 +166,14 @@ class SetOfKey {
 
   std::string how_known(const Element& e) const {
     const bool by_add = e.acknowledged == e.known;
-    return by_add ? "The add of " + shown(e.id) + " (" + event(e.known_by) + ") was acknowledged at " + event(e.known) + "."
+    return by_add ? "The add of " + shown(e.id) + " (" + event(e.known_by) + ") was acknowledged at " + event(e.known) +
+                        "."
                   : "A read (" + event(e.known_by) + ") saw " + shown(e.id) + " and ended at " + event(e.known) + ".";
   }
   std::string lacked(const Element& e, const Read& read) const {
-    return "The read of " + event(read.op.invocation) + " by process " + h_.process_name(h_.process(read.op.invocation)) +
-           " was invoked later and returned " + std::to_string(read.elements.size()) + " elements without " + shown(e.id) + ".";
+    return "The read of " + event(read.op.invocation) + " by process " +
+           h_.process_name(h_.process(read.op.invocation)) + " was invoked later and returned " +
+           std::to_string(read.elements.size()) + " elements without " + shown(e.id) + ".";
   }
 
   void lost(const Element& e, const Read& absent, const Read* present) {
@@ -182,8 +185,8 @@ class SetOfKey {
                                            : "The last read that returned it (" + event(present->op.invocation) +
                                                  ") had ended before.");
     in_.tell("lost-element", {e.first_add, e.known_by, absent.op.invocation},
-             "element " + shown(e.id) + " was " + (acknowledged ? "acknowledged" : "seen") + " and is lost: the read of " +
-                 event(absent.op.invocation) + " and all reads after it are without it",
+             "element " + shown(e.id) + " was " + (acknowledged ? "acknowledged" : "seen") +
+                 " and is lost: the read of " + event(absent.op.invocation) + " and all reads after it are without it",
              std::move(sentences), key_);
   }
 
@@ -193,12 +196,14 @@ class SetOfKey {
     if (present != nullptr) measure(e, absent.op.invocation, stable_);
     if (eventual_) return;
     std::vector<std::string> sentences = {how_known(e), lacked(e, absent)};
-    if (present != nullptr) sentences.push_back("It was not lost: the read of " + event(present->op.invocation) + " returned it.");
-    in_.tell(revived ? "revived-element" : "stale-read", {e.first_add, e.known_by, absent.op.invocation},
-             "the read of " + event(absent.op.invocation) +
-                 (revived ? " lacks element " + shown(e.id) + ", which reads before it and after it returned"
-                          : " is stale: it lacks element " + shown(e.id) + ", which was known before the read was invoked"),
-             std::move(sentences), key_);
+    if (present != nullptr)
+      sentences.push_back("It was not lost: the read of " + event(present->op.invocation) + " returned it.");
+    in_.tell(
+        revived ? "revived-element" : "stale-read", {e.first_add, e.known_by, absent.op.invocation},
+        "the read of " + event(absent.op.invocation) +
+            (revived ? " lacks element " + shown(e.id) + ", which reads before it and after it returned"
+                     : " is stale: it lacks element " + shown(e.id) + ", which was known before the read was invoked"),
+        std::move(sentences), key_);
   }
 
   void duplicate(const Element& e, const Read& read) {
@@ -209,13 +214,13 @@ class SetOfKey {
   }
 
   void unexpected(const Element& e, const Read& read) {
-    const std::string why = e.first_add != kNoEvent ? "whose add was invoked only after the read had ended"
+    const std::string why = e.first_add != kNoEvent    ? "whose add was invoked only after the read had ended"
                             : e.failed_add != kNoEvent ? "whose add certainly failed"
                                                        : "that nobody ever added";
     std::vector<std::string> sentences;
     if (e.first_add != kNoEvent) {
-      sentences.push_back("The read ended at " + event(read.op.completion) + "; the first add of " + shown(e.id) + " is " +
-                          event(e.first_add) + ".");
+      sentences.push_back("The read ended at " + event(read.op.completion) + "; the first add of " + shown(e.id) +
+                          " is " + event(e.first_add) + ".");
     } else if (e.failed_add != kNoEvent) {
       sentences.push_back("The add of " + event(e.failed_add) + " ended in fail: it did not happen.");
     }
@@ -308,30 +313,32 @@ void judge_set(Judgement& in) {
       if (tries.acknowledged > read.invocation || seen.contains(element)) continue;
       ++in.counter("lost");
       in.tell("lost-element", {tries.acknowledged_by, read.invocation},
-              "element " + in.shown(element) + " was acknowledged (" + in.event(tries.acknowledged) + ") and is not in the last " +
-                  "read (" + in.event(read.invocation) + ")",
+              "element " + in.shown(element) + " was acknowledged (" + in.event(tries.acknowledged) +
+                  ") and is not in the last " + "read (" + in.event(read.invocation) + ")",
               {}, key);
     }
   }
   if (added.empty()) in.inconclusive("nothing was added");
 }
 
-const std::pair<std::string, std::string> kLost = {"lost-element", "an acknowledged element is missing from every later read"};
+const std::pair<std::string, std::string> kLost = {"lost-element",
+                                                   "an acknowledged element is missing from every later read"};
 const std::pair<std::string, std::string> kUnexpected = {
     "unexpected-element", "something was read that nobody wrote, or whose write certainly failed"};
 
 }  // namespace
 
 WorkloadChecker set_full() {
-  return {"set-full",
-          "a grow-only set: lost, stale, revived, duplicate and unexpected elements, and how long they took to be visible",
-          {"linearizable", "eventual"},
-          judge_set_full,
-          {kLost,
-           kUnexpected,
-           {"stale-read", "a read misses an element, or returns a value, that was replaced or added before it began"},
-           {"revived-element", "an element was seen, was missing from a later read, and came back"},
-           {"duplicate-element", "a read holds an element more often than it was added"}}};
+  return {
+      "set-full",
+      "a grow-only set: lost, stale, revived, duplicate and unexpected elements, and how long they took to be visible",
+      {"linearizable", "eventual"},
+      judge_set_full,
+      {kLost,
+       kUnexpected,
+       {"stale-read", "a read misses an element, or returns a value, that was replaced or added before it began"},
+       {"revived-element", "an element was seen, was missing from a later read, and came back"},
+       {"duplicate-element", "a read holds an element more often than it was added"}}};
 }
 
 WorkloadChecker set() {

@@ -23,10 +23,11 @@ void judge_unique_ids(Judgement& in) {
   }
   for (const auto& [id, all] : calls) {
     if (all.size() < 2) continue;
-    in.tell("duplicate-id", all, "the id " + in.shown(id.second) + " was generated " + std::to_string(all.size()) + " times", {},
-            id.first);
+    in.tell("duplicate-id", all,
+            "the id " + in.shown(id.second) + " was generated " + std::to_string(all.size()) + " times", {}, id.first);
   }
-  if (in.counter("acknowledged") < 2) in.inconclusive("fewer than two ids were generated, so nothing was put to the test");
+  if (in.counter("acknowledged") < 2)
+    in.inconclusive("fewer than two ids were generated, so nothing was put to the test");
 }
 
 }  // namespace

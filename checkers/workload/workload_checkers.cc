@@ -85,6 +85,8 @@ const WorkloadChecker* find_workload_checker(std::string_view name) {
   return nullptr;
 }
 
-std::shared_ptr<const Checker> make_workload_checker(const WorkloadChecker& entry) { return std::make_shared<Judge>(entry); }
+std::shared_ptr<const Checker> make_workload_checker(const WorkloadChecker& entry) {
+  return std::make_shared<Judge>(entry);
+}
 
 }  // namespace ordeal

@@ -1,6 +1,6 @@
 #pragma once
-// Cluster: the machines of a run as the controller reaches them. Thread-safety: not changed after it was made; the nodes as
-// node.h says.
+// Cluster: the machines of a run as the controller reaches them. Thread-safety: not changed after it was made; the
+// nodes as node.h says.
 
 #include <cstddef>
 #include <memory>

@@ -79,7 +79,8 @@ Result<KeyFile> inspect_key_file(const std::string& path) {
   const std::string& text = *read;
   KeyFile key;
   if (text.find("-----BEGIN OPENSSH PRIVATE KEY-----") != std::string::npos) {
-    if (!read_openssh_key(text, key)) return fail(ErrorCode::input, "key file " + path + ": damaged OpenSSH private key");
+    if (!read_openssh_key(text, key))
+      return fail(ErrorCode::input, "key file " + path + ": damaged OpenSSH private key");
   } else if (text.find("PRIVATE KEY-----") != std::string::npos) {
     key.encrypted = text.find("BEGIN ENCRYPTED PRIVATE KEY") != std::string::npos ||
                     text.find("Proc-Type: 4,ENCRYPTED") != std::string::npos;

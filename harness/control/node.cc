@@ -11,8 +11,8 @@ Result<std::string> run_ok(Node& node, const Command& command) {
   static constexpr std::size_t kShown = 600;
   if (complaint.size() > kShown) complaint.remove_prefix(complaint.size() - kShown);
   std::string script = command.script.substr(0, 200);
-  return fail(ErrorCode::remote, node.name() + ": exit code " + std::to_string(output->exit_code) + " from `" +
-                                     script + "`: " + std::string(complaint));
+  return fail(ErrorCode::remote, node.name() + ": exit code " + std::to_string(output->exit_code) + " from `" + script +
+                                     "`: " + std::string(complaint));
 }
 
 std::string shell_quote(std::string_view text) {

@@ -19,12 +19,13 @@ namespace ordeal {
 // A command for a node's POSIX shell. Quote what comes from outside with shell_quote().
 struct Command {
   std::string script;
-  std::string input;                           // fed to standard input
-  // Called once, when the command has begun and before the first byte of `input` is sent; what the command does meanwhile
-  // is to wait for that byte. Blocks as long as it likes, within the time-out. False: no input is sent, its end is.
+  std::string input;  // fed to standard input
+  // Called once, when the command has begun and before the first byte of `input` is sent; what the command does
+  // meanwhile is to wait for that byte. Blocks as long as it likes, within the time-out. False: no input is sent, its
+  // end is.
   std::function<bool()> before_input;
-  std::chrono::milliseconds timeout{30'000};   // from the start of the call, connecting included
-  bool sudo = false;                           // as root, when the login user is somebody else
+  std::chrono::milliseconds timeout{30'000};  // from the start of the call, connecting included
+  bool sudo = false;                          // as root, when the login user is somebody else
   // True for a command that may run twice without harm: it is then repeated once after a broken connection. A
   // command that is not idempotent is never repeated; its error is `disconnected` (nobody knows) instead.
   bool idempotent = false;

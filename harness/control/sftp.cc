@@ -25,17 +25,34 @@ constexpr std::size_t kBuffer = 512U << 10U;
 
 std::string_view text_of_status(unsigned long status) {
   static constexpr std::array<std::string_view, 22> kTexts = {
-      "no error", "end of file", "no such file or directory", "permission denied",
-      "the operation failed (disk full? a directory in the way?)", "bad message", "no connection", "connection lost",
-      "not supported by the server", "invalid handle", "no such path", "file already exists", "write-protected",
-      "no media", "no space left on the file system", "quota exceeded", "unknown principal", "lock conflict",
-      "directory not empty", "not a directory", "invalid file name", "too many symbolic links"};
+      "no error",
+      "end of file",
+      "no such file or directory",
+      "permission denied",
+      "the operation failed (disk full? a directory in the way?)",
+      "bad message",
+      "no connection",
+      "connection lost",
+      "not supported by the server",
+      "invalid handle",
+      "no such path",
+      "file already exists",
+      "write-protected",
+      "no media",
+      "no space left on the file system",
+      "quota exceeded",
+      "unknown principal",
+      "lock conflict",
+      "directory not empty",
+      "not a directory",
+      "invalid file name",
+      "too many symbolic links"};
   return status < kTexts.size() ? kTexts[status] : "unknown SFTP error";
 }
 
 Error local_error(const std::string& doing) {
   const int number = errno;
-  const ErrorCode code = number == ENOENT    ? ErrorCode::not_found
+  const ErrorCode code = number == ENOENT   ? ErrorCode::not_found
                          : number == EACCES ? ErrorCode::permission
                                             : ErrorCode::io;
   return {code, doing + ": " + std::generic_category().message(number)};
@@ -112,7 +129,8 @@ class Sftp {
   std::optional<LIBSSH2_SFTP_ATTRIBUTES> stat(const std::string& path) {
     LIBSSH2_SFTP_ATTRIBUTES attributes{};
     const auto done = call("looking at " + path, [&] {
-      return libssh2_sftp_stat_ex(sftp_, path.data(), static_cast<unsigned>(path.size()), LIBSSH2_SFTP_STAT, &attributes);
+      return libssh2_sftp_stat_ex(sftp_, path.data(), static_cast<unsigned>(path.size()), LIBSSH2_SFTP_STAT,
+                                  &attributes);
     });
     if (!done) return std::nullopt;
     return attributes;
@@ -136,8 +154,8 @@ class Sftp {
     if (rc != LIBSSH2_ERROR_SFTP_PROTOCOL) return session_.error_of(rc, doing);
     const unsigned long status = libssh2_sftp_last_error(sftp_);
     const ErrorCode code = status == LIBSSH2_FX_NO_SUCH_FILE || status == LIBSSH2_FX_NO_SUCH_PATH ? ErrorCode::not_found
-                           : status == LIBSSH2_FX_PERMISSION_DENIED                              ? ErrorCode::permission
-                                                                                                 : ErrorCode::remote;
+                           : status == LIBSSH2_FX_PERMISSION_DENIED ? ErrorCode::permission
+                                                                    : ErrorCode::remote;
     return {code, session_.who() + ": " + doing + ": " + std::string(text_of_status(status))};
   }
 
@@ -205,7 +223,8 @@ Result<void> put_in_place(SshSession& session, Sftp& sftp, const std::string& te
     ExecProgress progress;
     auto moved = execute(session, {command, false, {}}, Sftp::stall(), Sftp::stall(), progress);
     if (!moved) return fail(moved.error());
-    if (moved->exit_code != 0) return fail(ErrorCode::remote, session.who() + ": replacing " + remote + ": " + moved->err);
+    if (moved->exit_code != 0)
+      return fail(ErrorCode::remote, session.who() + ": replacing " + remote + ": " + moved->err);
     return {};
   }
   return sftp.rename(temporary, remote);
@@ -228,13 +247,14 @@ Result<void> sftp_upload(SshSession& session, const std::string& local, const st
   if (!handle) return fail(handle.error().during("uploading to " + remote));
   RemoteFile target(*sftp, *handle, temporary);
   const auto finish = [&]() -> Result<void> {
-    auto sent = send_contents(*sftp, target, file.fd(), static_cast<std::uint64_t>(info.st_size), local, remote, progress);
+    auto sent =
+        send_contents(*sftp, target, file.fd(), static_cast<std::uint64_t>(info.st_size), local, remote, progress);
     if (!sent) return sent;
     LIBSSH2_SFTP_ATTRIBUTES attributes{};
     attributes.flags = LIBSSH2_SFTP_ATTR_PERMISSIONS;
     attributes.permissions = info.st_mode & 07777U;
-    auto moded = sftp->call("setting the mode of " + remote,
-                            [&] { return libssh2_sftp_fsetstat(target.raw(), &attributes); });
+    auto moded =
+        sftp->call("setting the mode of " + remote, [&] { return libssh2_sftp_fsetstat(target.raw(), &attributes); });
     if (!moded) return moded;
     if (auto closed = target.close(); !closed) return closed;
     return put_in_place(session, *sftp, temporary, remote);

@@ -128,8 +128,9 @@ class Authenticator {
   // sshd closes the connection after too many attempts, which is a refusal; otherwise the connection just broke.
   Error closed(const std::string& what, const Error& error) {
     if (error.message.find("Too many authentication failures") == std::string::npos) return error;
-    note(what + " refused; then the host closed the connection because of too many attempts (MaxAuthTries in sshd_config; "
-                "name the right key, or set IdentitiesOnly)");
+    note(what +
+         " refused; then the host closed the connection because of too many attempts (MaxAuthTries in sshd_config; "
+         "name the right key, or set IdentitiesOnly)");
     return refusal();
   }
 

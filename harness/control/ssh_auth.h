@@ -18,7 +18,7 @@ struct SshCredentials {
   bool identities_explicit = false;  // named by the user: a missing file is worth a word in the error
   bool identities_only = false;      // no other key of the agent
   bool use_agent = true;
-  std::string agent_socket;          // empty: $SSH_AUTH_SOCK
+  std::string agent_socket;  // empty: $SSH_AUTH_SOCK
   std::string password;
 };
 

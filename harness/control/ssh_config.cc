@@ -73,7 +73,8 @@ std::optional<std::chrono::seconds> duration(std::string_view text) {
     const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
     const auto value = number(text.substr(0, digits));
     if (!value) return std::nullopt;
-    const char unit = digits < text.size() ? static_cast<char>(std::tolower(static_cast<unsigned char>(text[digits]))) : 's';
+    const char unit =
+        digits < text.size() ? static_cast<char>(std::tolower(static_cast<unsigned char>(text[digits]))) : 's';
     const long long factor = unit == 's' ? 1 : unit == 'm' ? 60 : unit == 'h' ? 3600 : unit == 'd' ? 86'400 : 0;
     if (factor == 0) return std::nullopt;
     total += *value * factor;
@@ -205,7 +206,8 @@ Result<SshHostConfig> SshConfig::lookup(const std::string& name) const {
       if (out.global_known_hosts_files.empty()) out.global_known_hosts_files = line.arguments;
     } else if (line.keyword == "stricthostkeychecking") {
       static const std::vector<std::string> kKnown = {"yes", "ask", "accept-new", "no", "off"};
-      if (std::find(kKnown.begin(), kKnown.end(), lower(value)) == kKnown.end()) return bad("yes, ask, accept-new or no");
+      if (std::find(kKnown.begin(), kKnown.end(), lower(value)) == kKnown.end())
+        return bad("yes, ask, accept-new or no");
       if (out.strict_host_key_checking.empty()) out.strict_host_key_checking = lower(value);
     } else if (line.keyword == "connecttimeout" && lower(value) != "none") {
       const auto seconds = duration(value);
@@ -231,11 +233,13 @@ Result<std::string> expand_ssh_tokens(std::string_view text, const std::map<char
       } else if (const auto value = values.find(token); value != values.end()) {
         out += value->second;
       } else {
-        return fail(ErrorCode::input, "\"" + std::string(text) + "\": the token %" + std::string(1, token) + " is not supported");
+        return fail(ErrorCode::input,
+                    "\"" + std::string(text) + "\": the token %" + std::string(1, token) + " is not supported");
       }
     } else if (text[i] == '$' && i + 1 < text.size() && text[i + 1] == '{') {
       const std::size_t end = text.find('}', i);
-      if (end == std::string_view::npos) return fail(ErrorCode::input, "\"" + std::string(text) + "\": ${ is not closed");
+      if (end == std::string_view::npos)
+        return fail(ErrorCode::input, "\"" + std::string(text) + "\": ${ is not closed");
       const std::string variable(text.substr(i + 2, end - i - 2));
       const char* value = std::getenv(variable.c_str());
       if (value == nullptr) return fail(ErrorCode::input, "the environment variable " + variable + " is not set");
@@ -263,7 +267,8 @@ std::vector<std::string> split_jumps(std::string_view list) {
 
 Result<JumpSpec> parse_jump(std::string_view text) {
   const auto bad = [&] {
-    return fail(ErrorCode::input, "jump host \"" + std::string(text) + "\": expected user@host:port (user and port may be absent)");
+    return fail(ErrorCode::input,
+                "jump host \"" + std::string(text) + "\": expected user@host:port (user and port may be absent)");
   };
   JumpSpec spec;
   std::string_view rest = text;

@@ -28,7 +28,7 @@ struct SshHostConfig {
   std::vector<std::string> identity_files;
   bool identities_only = false;
   std::string identity_agent;
-  std::string proxy_jump;     // "none" is left as it is
+  std::string proxy_jump;  // "none" is left as it is
   std::string proxy_command;
   std::string host_key_alias;
   std::vector<std::string> user_known_hosts_files;
@@ -41,7 +41,8 @@ struct SshHostConfig {
 
 class SshConfig {
  public:
-  // A file that does not exist is an empty configuration. `home` stands for ~. Errors: input (file:line), permission, io.
+  // A file that does not exist is an empty configuration. `home` stands for ~. Errors: input (file:line), permission,
+  // io.
   [[nodiscard]] static Result<SshConfig> load(const std::string& path, const std::string& home);
   [[nodiscard]] static Result<SshConfig> parse(std::string_view text, const std::string& path, const std::string& home);
 

@@ -54,8 +54,8 @@ class RouteBuilder {
     if (jumps.empty() && config.proxy_jump != "none") jumps = split_jumps(config.proxy_jump);
     if (jumps.size() == 1 && jumps.front() == "none") jumps.clear();
     if (endpoint.jump.empty() && !config.proxy_command.empty() && config.proxy_command != "none") {
-      return fail(ErrorCode::unsupported, "ProxyCommand in the SSH configuration of " + endpoint.name +
-                                              " is not supported: use ProxyJump");
+      return fail(ErrorCode::unsupported,
+                  "ProxyCommand in the SSH configuration of " + endpoint.name + " is not supported: use ProxyJump");
     }
     for (std::size_t i = 0; i < jumps.size(); ++i) {
       auto jump = jump_endpoint(jumps[i]);
@@ -105,8 +105,9 @@ class RouteBuilder {
     hop.host_key_port = config.host_key_alias.empty() ? hop.port : 22;
     hop.host_keys = !endpoint.check_host_key ? HostKeyPolicy::off : policy_of(config.strict_host_key_checking);
 
-    const std::map<char, std::string> tokens = {{'h', hop.host}, {'n', endpoint.name}, {'p', std::to_string(hop.port)},
-                                                {'r', credentials.user}, {'u', login_name()}, {'d', home_}};
+    const std::map<char, std::string> tokens = {
+        {'h', hop.host},         {'n', endpoint.name}, {'p', std::to_string(hop.port)},
+        {'r', credentials.user}, {'u', login_name()},  {'d', home_}};
     std::vector<std::string> identities = endpoint.identity_files;
     const bool is_jump = &endpoint != &node_;
     if (identities.empty() || is_jump) {
@@ -168,7 +169,8 @@ Result<void> verify_host_key(const SshSession& session, const SshHop& hop, const
   }
   const std::string name = known_hosts_name(hop.host_key_name, hop.host_key_port);
   const std::string shown = key.type + " key " + fingerprint(key.blob);
-  const std::string add_line = "If that is right, add this line to the file: " + name + " " + key.type + " " + encode_base64(key.blob);
+  const std::string add_line =
+      "If that is right, add this line to the file: " + name + " " + key.type + " " + encode_base64(key.blob);
   const auto refuse = [&](const std::string& text) { return fail(ErrorCode::host_key, session.who() + ": " + text); };
   switch (answer.verdict) {
     case Verdict::match:
@@ -178,20 +180,22 @@ Result<void> verify_host_key(const SshSession& session, const SshHop& hop, const
                     ": do not trust this host until somebody has looked at it");
     case Verdict::changed:
       return refuse("the host key has CHANGED: the host shows the " + shown + ", but " + answer.place +
-                    " has another key for " + name + ". Either the host was installed anew or somebody is in between. "
+                    " has another key for " + name +
+                    ". Either the host was installed anew or somebody is in between. "
                     "If the new key is right, remove the old one: ssh-keygen -f " +
                     answer.place.substr(0, answer.place.rfind(':')) + " -R '" + name + "'");
     case Verdict::other_type:
       return refuse("the host shows the " + shown + ", but " + answer.place + " knows " + name + " only by " +
-                    join(answer.known_types) + " (libssh2 1.10 cannot verify RSA keys of OpenSSH 8.8 or newer). " + add_line);
+                    join(answer.known_types) + " (libssh2 1.10 cannot verify RSA keys of OpenSSH 8.8 or newer). " +
+                    add_line);
     case Verdict::unknown:
       break;
   }
   if (hop.host_keys == HostKeyPolicy::accept_new && !hop.known_hosts_files.empty()) {
     return append_known_host(hop.known_hosts_files.front(), hop.host_key_name, hop.host_key_port, key.type, key.blob);
   }
-  return refuse("unknown host: " + name + " is not in " + join(hop.known_hosts_files) + "; the host shows the " + shown +
-                ". " + add_line);
+  return refuse("unknown host: " + name + " is not in " + join(hop.known_hosts_files) + "; the host shows the " +
+                shown + ". " + add_line);
 }
 
 Result<std::unique_ptr<SshSession>> log_in(std::unique_ptr<ByteStream> stream, const SshHop& hop, Deadline deadline) {

@@ -22,8 +22,8 @@ enum class HostKeyPolicy {
 
 // One machine on the way, with every setting decided.
 struct SshHop {
-  std::string name;        // how the user calls it
-  std::string host;        // what is connected to
+  std::string name;  // how the user calls it
+  std::string host;  // what is connected to
   int port = 22;
   std::string host_key_name;  // what it is called in known_hosts
   int host_key_port = 22;     // a HostKeyAlias stands there without a port

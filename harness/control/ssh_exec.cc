@@ -10,9 +10,15 @@
 namespace ordeal {
 namespace {
 
-constexpr std::string_view kPidMarker = "\x1e" "ordeal-session:";
-constexpr std::string_view kBegunMarker = "\x1e" "ordeal-begun\n";
-constexpr std::string_view kPromptMarker = "\x1e" "ordeal-password:";
+constexpr std::string_view kPidMarker =
+    "\x1e"
+    "ordeal-session:";
+constexpr std::string_view kBegunMarker =
+    "\x1e"
+    "ordeal-begun\n";
+constexpr std::string_view kPromptMarker =
+    "\x1e"
+    "ordeal-password:";
 // libssh2 refuses packets beyond 35,000 bytes.
 constexpr std::size_t kMaxScript = 30'000;
 
@@ -26,9 +32,19 @@ std::string wrap(const ExecRequest& request) {
 }
 
 int number_of_signal(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, int>, 13> kSignals = {{
-      {"HUP", 1}, {"INT", 2}, {"QUIT", 3}, {"ILL", 4}, {"ABRT", 6}, {"FPE", 8}, {"KILL", 9}, {"USR1", 10},
-      {"SEGV", 11}, {"USR2", 12}, {"PIPE", 13}, {"ALRM", 14}, {"TERM", 15}}};
+  static constexpr std::array<std::pair<std::string_view, int>, 13> kSignals = {{{"HUP", 1},
+                                                                                 {"INT", 2},
+                                                                                 {"QUIT", 3},
+                                                                                 {"ILL", 4},
+                                                                                 {"ABRT", 6},
+                                                                                 {"FPE", 8},
+                                                                                 {"KILL", 9},
+                                                                                 {"USR1", 10},
+                                                                                 {"SEGV", 11},
+                                                                                 {"USR2", 12},
+                                                                                 {"PIPE", 13},
+                                                                                 {"ALRM", 14},
+                                                                                 {"TERM", 15}}};
   for (const auto& [known, number] : kSignals) {
     if (name == known) return number;
   }
@@ -232,8 +248,8 @@ KillResult kill_remote(SshSession& session, const ExecRequest& original, long se
   // A leader that is gone has finished: what it left behind (a daemon that holds its output open) is not ours to kill.
   // pkill reaches process groups that the command made in its session, as timeout(1) does.
   const Command command("kill -0 " + id + " 2>/dev/null || { echo gone; exit 0; }\n" +  //
-                        "pkill -KILL -s " + id + " 2>/dev/null || kill -KILL -" + id + " 2>/dev/null || kill -KILL " + id +
-                        " && echo killed");
+                        "pkill -KILL -s " + id + " 2>/dev/null || kill -KILL -" + id + " 2>/dev/null || kill -KILL " +
+                        id + " && echo killed");
   ExecProgress progress;
   const auto output =
       execute(session, {command, original.use_sudo, original.sudo_password}, deadline, deadline, progress);

@@ -24,9 +24,9 @@ struct ExecRequest {
 
 // How far a command came; what to do after an error depends on it.
 struct ExecProgress {
-  bool sent = false;     // the host may have started it
-  bool kill = false;     // it was given up while it may still be running
-  long session_id = 0;   // of the remote process; 0: unknown
+  bool sent = false;    // the host may have started it
+  bool kill = false;    // it was given up while it may still be running
+  long session_id = 0;  // of the remote process; 0: unknown
 };
 
 // Output beyond this on either stream is an error.

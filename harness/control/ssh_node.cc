@@ -73,7 +73,8 @@ class SshNode final : public Node {
     return transfer("uploading " + local,
                     [&](SshSession& session) { return sftp_upload(session, local, remote, progress); });
   }
-  Result<void> download(const std::string& remote, const std::string& local, const TransferProgress& progress) override {
+  Result<void> download(const std::string& remote, const std::string& local,
+                        const TransferProgress& progress) override {
     return transfer("downloading " + remote,
                     [&](SshSession& session) { return sftp_download(session, remote, local, progress); });
   }
@@ -96,16 +97,17 @@ class SshNode final : public Node {
     const auto result = kill(session, request, progress.session_id);
     const std::string process = progress.session_id > 0 ? " (process " + std::to_string(progress.session_id) + ")" : "";
     if (error.code == ErrorCode::timeout) {
-      error.message = session.who() + ": " + script + " did not finish within " +
-                      std::to_string(command.timeout.count()) + " ms";
+      error.message =
+          session.who() + ": " + script + " did not finish within " + std::to_string(command.timeout.count()) + " ms";
     }
     switch (result) {
       case KillResult::killed:
         error.message += "; it was killed" + process;
         break;
       case KillResult::gone:
-        error.message += "; the command itself has ended, but something that it started holds its output open: redirect "
-                         "the output of daemons (>/dev/null 2>&1 </dev/null)";
+        error.message +=
+            "; the command itself has ended, but something that it started holds its output open: redirect "
+            "the output of daemons (>/dev/null 2>&1 </dev/null)";
         break;
       case KillResult::failed:
         error.message += "; it could not be killed and may still be running" + process;

@@ -27,13 +27,13 @@ struct SshEndpoint {
   std::vector<std::string> identity_files;  // empty: from the configuration, else ~/.ssh/id_ed25519, id_ecdsa
   std::string password;                     // empty: none
   bool use_agent = true;
-  std::string known_hosts_file;             // empty: from the configuration, else ~/.ssh/known_hosts
+  std::string known_hosts_file;  // empty: from the configuration, else ~/.ssh/known_hosts
   bool check_host_key = true;
-  std::vector<std::string> jump;            // "user@host:port" each; empty: from the configuration
-  std::string config_file;                  // empty: ~/.ssh/config; "none": do not read one
-  std::string sudo_password;                // empty: sudo must work without one
+  std::vector<std::string> jump;                      // "user@host:port" each; empty: from the configuration
+  std::string config_file;                            // empty: ~/.ssh/config; "none": do not read one
+  std::string sudo_password;                          // empty: sudo must work without one
   std::chrono::milliseconds connect_timeout{10'000};  // left at 10 s: ConnectTimeout of the configuration, if any
-  std::string address;                      // Node::address(); empty: host
+  std::string address;                                // Node::address(); empty: host
 };
 
 // Does not connect; the first call does. A broken configuration is also reported by the first call.

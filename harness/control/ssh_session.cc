@@ -50,7 +50,8 @@ struct SessionCallbacks {
   static void disconnect(LIBSSH2_SESSION*, int, const char* message, int length, const char*, int, void** abstract) {
     SshSession& session = self(abstract);
     session.broken_ = true;
-    if (message != nullptr && length > 0) session.goodbye_ = printable({message, static_cast<std::size_t>(length)}, 200);
+    if (message != nullptr && length > 0)
+      session.goodbye_ = printable({message, static_cast<std::size_t>(length)}, 200);
   }
 
   // All of `size` bytes, or an error: what libssh2's agent code expects of a blocking socket, with a deadline.
@@ -164,7 +165,8 @@ Result<std::unique_ptr<SshSession>> SshSession::handshake(std::unique_ptr<ByteSt
   LIBSSH2_SESSION* const session = self->session_;
   libssh2_session_callback_set(session, LIBSSH2_CALLBACK_SEND, reinterpret_cast<void*>(&SessionCallbacks::send));
   libssh2_session_callback_set(session, LIBSSH2_CALLBACK_RECV, reinterpret_cast<void*>(&SessionCallbacks::recv));
-  libssh2_session_callback_set(session, LIBSSH2_CALLBACK_DISCONNECT, reinterpret_cast<void*>(&SessionCallbacks::disconnect));
+  libssh2_session_callback_set(session, LIBSSH2_CALLBACK_DISCONNECT,
+                               reinterpret_cast<void*>(&SessionCallbacks::disconnect));
   libssh2_session_set_blocking(session, 0);
   const std::string preference = host_key_preference(host_key_types);
   if (libssh2_session_method_pref(session, LIBSSH2_METHOD_HOSTKEY, preference.c_str()) != 0) {
@@ -175,8 +177,9 @@ Result<std::unique_ptr<SshSession>> SshSession::handshake(std::unique_ptr<ByteSt
   auto rc = self->complete([&] { return libssh2_session_handshake(session, fd); }, deadline);
   if (!rc) {
     if (rc.error().code != ErrorCode::timeout) return fail(self->explain_handshake(LIBSSH2_ERROR_SOCKET_DISCONNECT));
-    return fail(ErrorCode::timeout, self->who_ + ": the connection is open but sshd did not answer in time" +
-                                        (self->first_bytes_.empty() ? " (no SSH banner)" : " (during the key exchange)"));
+    return fail(ErrorCode::timeout,
+                self->who_ + ": the connection is open but sshd did not answer in time" +
+                    (self->first_bytes_.empty() ? " (no SSH banner)" : " (during the key exchange)"));
   }
   if (*rc != 0) return fail(self->explain_handshake(*rc));
   self->handshaking_ = false;
@@ -192,7 +195,9 @@ Error SshSession::explain_handshake(long rc) const {
     std::string offered;
     for (const auto& type : hello.host_key_types) offered += (offered.empty() ? "" : ", ") + type;
     return {ErrorCode::host_key,
-            who_ + (hello.offers_only_rsa() ? ": this host only offers an RSA host key (" : ": no usable host key (offered: ") +
+            who_ +
+                (hello.offers_only_rsa() ? ": this host only offers an RSA host key ("
+                                         : ": no usable host key (offered: ") +
                 offered + "); libssh2 " + libssh2_version(0) +
                 " knows only the old SHA-1 signature for RSA. Give the host an ed25519 key: run `ssh-keygen -A` on it "
                 "and restart sshd"};
@@ -203,8 +208,9 @@ Error SshSession::explain_handshake(long rc) const {
   ErrorCode code = ErrorCode::unreachable;
   if (first_bytes_.empty()) {
     code = ErrorCode::disconnected;
-    message += "the connection was closed before sshd introduced itself (too many connections at once, see MaxStartups "
-               "in sshd_config, or not an SSH server)";
+    message +=
+        "the connection was closed before sshd introduced itself (too many connections at once, see MaxStartups "
+        "in sshd_config, or not an SSH server)";
   } else if (hello.banner.empty()) {
     message += "what answers is not an SSH server; it began with \"" + printable(first_bytes_, 40) + '"';
   } else {
@@ -285,8 +291,8 @@ Result<void> SshSession::keep_alive() {
   }
   if (now - heard_at_ > keep_alive_.lost_after) {
     broken_ = true;
-    return fail(ErrorCode::disconnected,
-                who_ + ": the host has not been heard of for " + std::to_string(keep_alive_.lost_after.count()) + " ms");
+    return fail(ErrorCode::disconnected, who_ + ": the host has not been heard of for " +
+                                             std::to_string(keep_alive_.lost_after.count()) + " ms");
   }
   if (now - probed_at_ >= keep_alive_.interval) {
     int next = 0;
@@ -351,7 +357,8 @@ Result<LIBSSH2_SFTP*> SshSession::sftp(Deadline deadline) {
   auto opened = complete_open([&] { return libssh2_sftp_init(session_); }, deadline);
   if (!opened) return fail(opened.error().during("starting SFTP"));
   if (*opened == nullptr) {
-    return fail(error_of(last_errno(), "starting SFTP (is the sftp Subsystem in sshd_config?)", ErrorCode::unsupported));
+    return fail(
+        error_of(last_errno(), "starting SFTP (is the sftp Subsystem in sshd_config?)", ErrorCode::unsupported));
   }
   sftp_ = *opened;
   return sftp_;

@@ -21,8 +21,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
 #include "base/deadline.h"
+#include "base/error.h"
 #include "harness/control/tcp.h"
 
 // libssh2's own types; its header stays out of ours.
@@ -60,7 +60,8 @@ class SshSession {
   // Exchanges keys with the server behind `stream`. The host key is not verified yet. `who` names the host in messages
   // ("n1 (10.0.0.1 port 22)"); `host_key_types` are preferred in this order. Errors: unreachable, disconnected (closed
   // without a word: sshd does that when too many log in at once), timeout, host_key (no key that we can use).
-  [[nodiscard]] static Result<std::unique_ptr<SshSession>> handshake(std::unique_ptr<ByteStream> stream, std::string who,
+  [[nodiscard]] static Result<std::unique_ptr<SshSession>> handshake(std::unique_ptr<ByteStream> stream,
+                                                                     std::string who,
                                                                      const std::vector<std::string>& host_key_types,
                                                                      Deadline deadline);
   ~SshSession();
@@ -117,7 +118,8 @@ class SshSession {
     return opened;
   }
 
-  // The error for libssh2's result `rc`, with libssh2's own words: disconnected when the connection is gone, else `code`.
+  // The error for libssh2's result `rc`, with libssh2's own words: disconnected when the connection is gone, else
+  // `code`.
   [[nodiscard]] Error error_of(long rc, std::string_view doing, ErrorCode code = ErrorCode::internal);
   [[nodiscard]] long last_errno() const;
 

@@ -150,7 +150,8 @@ Result<Socket> connect_tcp(const std::string& host, int port, Deadline deadline)
     if (error_number == 0) return socket;
   }
   if (error_number == ETIMEDOUT) {
-    return fail(ErrorCode::timeout, "no answer from " + where + " (host down, wrong address, or a firewall that drops packets)");
+    return fail(ErrorCode::timeout,
+                "no answer from " + where + " (host down, wrong address, or a firewall that drops packets)");
   }
   std::string message = "connecting to " + where + ": " + text_of(error_number);
   if (error_number == ECONNREFUSED) message += " (is sshd running there, and is this its port?)";

@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "base/error.h"
 #include "base/deadline.h"
+#include "base/error.h"
 
 namespace ordeal {
 

@@ -32,8 +32,8 @@
 #include <utility>
 #include <vector>
 
-#include "harness/generator/generator.h"
 #include "base/rng.h"
+#include "harness/generator/generator.h"
 
 namespace ordeal::gen {
 
@@ -58,8 +58,7 @@ using OperationFunction = std::function<std::optional<Operation>(const Generator
 [[nodiscard]] GeneratorPtr operations(std::vector<Operation> list);
 [[nodiscard]] GeneratorPtr once(Operation operation);
 // The same operation again and again.
-[[nodiscard]] GeneratorPtr repeat(Operation operation,
-                                  std::uint64_t times = std::numeric_limits<std::uint64_t>::max());
+[[nodiscard]] GeneratorPtr repeat(Operation operation, std::uint64_t times = std::numeric_limits<std::uint64_t>::max());
 // No operation for this long after it was first asked, then done. In a sequence: a pause.
 [[nodiscard]] GeneratorPtr sleep(std::int64_t ns);
 

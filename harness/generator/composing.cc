@@ -152,21 +152,17 @@ GeneratorPtr any(GeneratorList children) { return std::make_unique<Any>(std::mov
 
 GeneratorPtr sequence(GeneratorList children) {
   auto rest = std::make_shared<GeneratorList>(std::move(children));
-  return std::make_unique<Rounds>([rest](std::uint64_t i) -> GeneratorPtr {
-    return i < rest->size() ? std::move((*rest)[i]) : nullptr;
-  });
+  return std::make_unique<Rounds>(
+      [rest](std::uint64_t i) -> GeneratorPtr { return i < rest->size() ? std::move((*rest)[i]) : nullptr; });
 }
 
 GeneratorPtr phases(GeneratorList children) { return std::make_unique<Phases>(std::move(children)); }
 
-GeneratorPtr synchronize(GeneratorPtr child) {
-  return phases(list_of(operations({}), std::move(child)));
-}
+GeneratorPtr synchronize(GeneratorPtr child) { return phases(list_of(operations({}), std::move(child))); }
 
 GeneratorPtr cycle(std::function<GeneratorPtr(std::uint64_t)> make, std::uint64_t rounds) {
-  return std::make_unique<Rounds>([make = std::move(make), rounds](std::uint64_t i) -> GeneratorPtr {
-    return i < rounds ? make(i) : nullptr;
-  });
+  return std::make_unique<Rounds>(
+      [make = std::move(make), rounds](std::uint64_t i) -> GeneratorPtr { return i < rounds ? make(i) : nullptr; });
 }
 
 }  // namespace ordeal::gen

@@ -24,8 +24,8 @@ namespace ordeal {
 struct GeneratorContext {
   std::int64_t now_ns = 0;  // since the run began
   int worker = 0;
-  ProcessId process = 0;    // the process that the worker plays at present
-  int workers = 0;          // how many workers share this generator
+  ProcessId process = 0;  // the process that the worker plays at present
+  int workers = 0;        // how many workers share this generator
 };
 
 // Ask again at `until_ns`, or, with `on_update`, after the next event of another worker if that comes first. A

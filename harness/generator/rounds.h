@@ -25,10 +25,10 @@ class Rounds final : public Generator {
   void forget_finished();
 
   std::function<GeneratorPtr(std::uint64_t)> make_;
-  std::deque<GeneratorPtr> alive_;        // the rounds first_, first_+1, …
+  std::deque<GeneratorPtr> alive_;  // the rounds first_, first_+1, …
   std::uint64_t first_ = 0;
   bool ended_ = false;
-  std::vector<std::uint64_t> position_;   // by worker
+  std::vector<std::uint64_t> position_;  // by worker
 };
 
 }  // namespace ordeal::gen

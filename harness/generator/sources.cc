@@ -64,9 +64,7 @@ class Sleep final : public Generator {
 
 }  // namespace
 
-GeneratorPtr generate(Rng rng, OperationFunction make) {
-  return std::make_unique<FromFunction>(rng, std::move(make));
-}
+GeneratorPtr generate(Rng rng, OperationFunction make) { return std::make_unique<FromFunction>(rng, std::move(make)); }
 GeneratorPtr operations(std::vector<Operation> list) { return std::make_unique<FromList>(std::move(list)); }
 GeneratorPtr once(Operation operation) { return repeat(std::move(operation), 1); }
 GeneratorPtr repeat(Operation operation, std::uint64_t times) {

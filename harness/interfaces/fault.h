@@ -2,11 +2,11 @@
 // Fault: something bad that is done to the cluster, confirmed by an observation, and undone.
 //
 // The life of one injection: plan() draws what exactly will be done, from the run's seed; prepare() looks up on the
-// nodes what that means there; the scripts that undo it are written to the ledger (nemesis/engine/ledger.h), here and on the
-// nodes; make_ready(); inject(); confirm() observes the effect by other means than those that caused it; after its duration the undo
-// scripts are run, then heal() and confirm_healed(); the ledger entry is closed. So the scripts that `ordeal heal` and
-// the dead-man's switch rely on are the ones that heal every fault of every run.
-// Each step leaves an event of process "nemesis" in the history.
+// nodes what that means there; the scripts that undo it are written to the ledger (nemesis/engine/ledger.h), here and
+// on the nodes; make_ready(); inject(); confirm() observes the effect by other means than those that caused it; after
+// its duration the undo scripts are run, then heal() and confirm_healed(); the ledger entry is closed. So the scripts
+// that `ordeal heal` and the dead-man's switch rely on are the ones that heal every fault of every run. Each step
+// leaves an event of process "nemesis" in the history.
 //
 // Thread-safety: several injections may be active at once, each driven by one thread at a time.
 
@@ -20,8 +20,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/value.h"
 #include "base/options.h"
+#include "base/value.h"
 #include "harness/interfaces/target.h"
 
 namespace ordeal {
@@ -40,7 +40,8 @@ struct FaultContext {
   std::string id = {};
   // Requested when the run is over: steps that take long (a roll over all nodes) then come to an early end.
   std::stop_token stop = {};
-  // The run's, for what must be the same for all its faults (nemesis/storage/damage.h); the rest is drawn from plan()'s generator.
+  // The run's, for what must be the same for all its faults (nemesis/storage/damage.h); the rest is drawn from plan()'s
+  // generator.
   std::uint64_t seed = 0;
 };
 
@@ -73,11 +74,11 @@ class Injection {
   // Looks up what describe(), undo() and the observations need to know: addresses, process ids. Changes nothing.
   // Called once, before all that follow.
   [[nodiscard]] virtual Result<void> prepare(Deadline) { return {}; }
-  // Written to the ledger and to the nodes before make_ready() and inject() are called. May be empty (a killed process leaves
-  // nothing in force), and then heal() does it all.
+  // Written to the ledger and to the nodes before make_ready() and inject() are called. May be empty (a killed process
+  // leaves nothing in force), and then heal() does it all.
   [[nodiscard]] virtual std::vector<Undo> undo() const = 0;
-  // Does what takes time and has no effect yet (an agent that waits for its rules). Called when the undo scripts are on the
-  // nodes, right before inject().
+  // Does what takes time and has no effect yet (an agent that waits for its rules). Called when the undo scripts are on
+  // the nodes, right before inject().
   [[nodiscard]] virtual Result<void> make_ready(Deadline) { return {}; }
   // True when the first command that inject() runs on each node is the one that has the effect, and nothing outside the
   // nodes has any: the command may then be sent ahead and held back there (nemesis/engine/held_cluster.h).
@@ -90,17 +91,19 @@ class Injection {
   [[nodiscard]] virtual Result<Value> measure(Deadline) { return Value(); }
   // What no script can do (starting the target again). Called after the undo scripts have been run. Idempotent.
   [[nodiscard]] virtual Result<void> heal(Deadline) { return {}; }
-  // True: heal() comes before the undo scripts. It works node by node and takes its time, in which the nodes must still be
-  // able to go on by themselves; the scripts then find nothing left to do.
+  // True: heal() comes before the undo scripts. It works node by node and takes its time, in which the nodes must still
+  // be able to go on by themselves; the scripts then find nothing left to do.
   [[nodiscard]] virtual bool heals_step_by_step() const { return false; }
   [[nodiscard]] virtual Result<Observation> confirm_healed(Deadline deadline) = 0;
 };
 
-// What faults need under the target before it starts, and until it has ended: a file system of ours under its data. Laid once
-// for a run, whichever faults want it, and undone like a fault: its undo scripts are in the ledger and on the nodes meanwhile.
+// What faults need under the target before it starts, and until it has ended: a file system of ours under its data.
+// Laid once for a run, whichever faults want it, and undone like a fault: its undo scripts are in the ledger and on the
+// nodes meanwhile.
 struct Groundwork {
   std::string name;  // at most seven letters
-  // What takes it away again, node by node; empty: lay() changes nothing. Touches no node. `context.id` is groundwork_id().
+  // What takes it away again, node by node; empty: lay() changes nothing. Touches no node. `context.id` is
+  // groundwork_id().
   std::vector<Undo> (*undo)(const FaultContext& context) = nullptr;
   // Called when the target was installed and wiped, and does not run. Errors: unsupported, unreachable, remote.
   Result<void> (*lay)(const FaultContext& context, Deadline deadline) = nullptr;
@@ -113,25 +116,26 @@ struct Groundwork {
 
 // What a fault can need on its nodes beyond a shell and root; looked for before the run (nemesis/node_needs.h).
 enum class NodeNeed {
-  agent,          // a kind of machine that there is an agent for, and leave to run it
-  packet_filter,  // iptables
-  packet_queue,   // its target NFQUEUE
-  netem,          // tc, and a kernel with the queues netem and prio
+  agent,           // a kind of machine that there is an agent for, and leave to run it
+  packet_filter,   // iptables
+  packet_queue,    // its target NFQUEUE
+  netem,           // tc, and a kernel with the queues netem and prio
   netem_or_queue,  // that, or packet_filter and packet_queue
-  connect,        // bash and timeout, which open connections that prove something
-  trace,          // leave to trace processes
-  fuse,           // /dev/fuse, and leave to mount it
-  own_clock,      // another kernel than the controller's, and leave to set its clock
+  connect,         // bash and timeout, which open connections that prove something
+  trace,           // leave to trace processes
+  fuse,            // /dev/fuse, and leave to mount it
+  own_clock,       // another kernel than the controller's, and leave to set its clock
 };
 
 struct FaultFactory {
   std::string name;                 // "partition", "kill", …: what --nemesis takes
   std::string help;                 // what it does, with which mechanism, what it needs, what it cannot do
   std::vector<OptionSpec> options;  // keys begin with "<name>."
-  // A sound target may give up under it (its disk fails, its memory ends) and say so: what its log says of crashes is then
-  // no anomaly.
+  // A sound target may give up under it (its disk fails, its memory ends) and say so: what its log says of crashes is
+  // then no anomaly.
   bool crashes = false;
-  // Touches no node. Empty when it applies to this target; else why it does not ("target memory has no processes to kill").
+  // Touches no node. Empty when it applies to this target; else why it does not ("target memory has no processes to
+  // kill").
   std::string (*inapplicable)(const FaultContext& context) = nullptr;
   // What it needs on every node with these options; nullptr: nothing.
   std::vector<NodeNeed> (*needs)(const Options& options) = nullptr;

@@ -8,28 +8,28 @@
 #include <string>
 #include <vector>
 
-#include "base/value.h"
 #include "base/options.h"
+#include "base/value.h"
 
 namespace ordeal {
 
 struct Plan {
-  std::string name;                  // names the run's folder in the store; "<target>-<workload>" by default
+  std::string name;  // names the run's folder in the store; "<target>-<workload>" by default
   std::string target;
   std::string workload;
   std::vector<std::string> nemesis;  // names of faults; empty: none
   std::string nodes = "local:5";
   double time_limit_s = 60;
-  double rate = 200;                 // operations a second over all workers; 0: unlimited
-  bool poisson = true;               // distances between operations: exponential, else fixed
-  int concurrency = 10;              // workers
+  double rate = 200;     // operations a second over all workers; 0: unlimited
+  bool poisson = true;   // distances between operations: exponential, else fixed
+  int concurrency = 10;  // workers
   std::uint64_t seed = 0;
   double op_timeout_s = 5;
-  double nemesis_interval_s = 5;     // from the healing of one fault to the next injection
-  double nemesis_duration_s = 5;     // how long each fault is in force
-  double recovery_s = 30;            // how long the target may take to serve again after healing
+  double nemesis_interval_s = 5;  // from the healing of one fault to the next injection
+  double nemesis_duration_s = 5;  // how long each fault is in force
+  double recovery_s = 30;         // how long the target may take to serve again after healing
   std::string store = "store";
-  Options options;                   // of target, workload and faults
+  Options options;  // of target, workload and faults
 
   // Where each value came from, by the name of the flag: "default", "--rate", "campaign.toml:3".
   Value origins = Value::map();

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/control/cluster.h"
-#include "checkers/history/operation.h"
 #include "base/options.h"
+#include "checkers/history/operation.h"
+#include "harness/control/cluster.h"
 
 namespace ordeal {
 
@@ -45,8 +45,8 @@ class Target {
   // Told once, before the first client(), which data type the workload works on: "register", "set", "counter", …
   // (DESIGN.md, section 5). Some types share names of operations; a target that offers several may need to know.
   virtual void use(std::string_view /*data_type*/) {}
-  // Told before the first client() where remarks for the run's log go, and when the run is over nullptr: the log is no more,
-  // while a client that is stuck in a call may yet speak. `log` may be called from any thread until then.
+  // Told before the first client() where remarks for the run's log go, and when the run is over nullptr: the log is no
+  // more, while a client that is stuck in a call may yet speak. `log` may be called from any thread until then.
   virtual void log_to(std::function<void(std::string_view)> /*log*/) {}
   // A client that talks to `node` (index into Cluster::nodes; workers are spread over the nodes).
   [[nodiscard]] virtual Result<std::unique_ptr<Client>> client(std::size_t node) = 0;
@@ -68,8 +68,8 @@ class Target {
   [[nodiscard]] virtual Result<void> await_node(Node&, Deadline deadline) { return await_ready(deadline); }
   // Files of the node worth keeping after a run.
   [[nodiscard]] virtual std::vector<std::string> log_files(const Node&) const { return {}; }
-  // The directories of the node that hold the system's data, all of it: absolute paths, none inside another. Faults of disks work
-  // on them; they may be mount points, so that wipe() must empty them and may not insist on removing them.
+  // The directories of the node that hold the system's data, all of it: absolute paths, none inside another. Faults of
+  // disks work on them; they may be mount points, so that wipe() must empty them and may not insist on removing them.
   [[nodiscard]] virtual std::vector<std::string> data_directories(const Node&) const { return {}; }
   // A POSIX extended regular expression; a matching line in a log is an anomaly "crash-in-log". Empty: none.
   [[nodiscard]] virtual std::string log_pattern() const { return ""; }
@@ -117,9 +117,9 @@ class Target {
     // Announces the node, which has nothing on its disk, as a new member, by asking another one; start() then lets it
     // join. No-op when it is a member.
     [[nodiscard]] virtual Result<void> add(Node& node, Deadline deadline) = 0;
-    // A POSIX shell script for root that does on the node what add() and start() do, for when no controller is left: it asks
-    // the other members itself. It may run at any time, also while the node is a member and runs, and then does nothing.
-    // Exits non-zero when it could not get in by now. Empty: there is none.
+    // A POSIX shell script for root that does on the node what add() and start() do, for when no controller is left: it
+    // asks the other members itself. It may run at any time, also while the node is a member and runs, and then does
+    // nothing. Exits non-zero when it could not get in by now. Empty: there is none.
     [[nodiscard]] virtual std::string rejoin_script(const Node&) { return ""; }
   };
   virtual Membership* membership() { return nullptr; }

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "base/options.h"
 #include "checkers/interfaces/checker.h"
 #include "harness/generator/generator.h"
-#include "base/options.h"
 
 namespace ordeal {
 

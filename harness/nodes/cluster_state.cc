@@ -143,7 +143,8 @@ std::string default_runtime_directory() {
   if (const char* own = std::getenv("ORDEAL_RUNTIME_DIR"); own != nullptr && *own != '\0') {
     return fs::absolute(own).lexically_normal().string();
   }
-  if (const char* xdg = std::getenv("XDG_RUNTIME_DIR"); xdg != nullptr && *xdg == '/') return std::string(xdg) + "/ordeal";
+  if (const char* xdg = std::getenv("XDG_RUNTIME_DIR"); xdg != nullptr && *xdg == '/')
+    return std::string(xdg) + "/ordeal";
   if (::geteuid() == 0 && fs::is_directory("/run")) return "/run/ordeal";
   return "/tmp/ordeal-" + std::to_string(::geteuid());
 }
@@ -154,8 +155,9 @@ Result<void> check_cluster_name(const std::string& name) {
       std::all_of(name.begin(), name.end(), plain)) {
     return {};
   }
-  return fail(ErrorCode::usage, "\"" + name + "\" is no name for a cluster: expected up to 64 letters, digits, '.', '_' "
-                                "and '-', beginning with a letter, digit or '_'");
+  return fail(ErrorCode::usage, "\"" + name +
+                                    "\" is no name for a cluster: expected up to 64 letters, digits, '.', '_' "
+                                    "and '-', beginning with a letter, digit or '_'");
 }
 
 DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
@@ -223,8 +225,8 @@ std::string inventory_text(const ClusterState& state) {
   std::string text = "# The local cluster \"" + state.name + "\": use it with --nodes ssh:" + state.inventory_file() +
                      "\nnetwork-namespace=" + state.network_namespace() + "\n";
   for (const LocalNode& node : state.nodes) {
-    text += node.name + " host=" + node.address + " user=root identity=\"" + state.identity_file() + "\" known_hosts=\"" +
-            state.known_hosts_file() + "\" agent=no config=none\n";
+    text += node.name + " host=" + node.address + " user=root identity=\"" + state.identity_file() +
+            "\" known_hosts=\"" + state.known_hosts_file() + "\" agent=no config=none\n";
   }
   return text;
 }

@@ -6,9 +6,9 @@
 //     cluster.json   this structure        inventory    for `--nodes ssh:FILE`      ssh_config   for the ssh client
 //     id_ed25519     the client's key      known_hosts  the host keys of all nodes
 //
-// The keeper (keeper.h) makes the directory, holds an flock on it as long as it lives and removes it at its end. Whoever
-// obtains the lock knows that the keeper is dead and the directory stale; no process id is ever trusted for that.
-// Thread-safety: value types and pure functions over the file system.
+// The keeper (keeper.h) makes the directory, holds an flock on it as long as it lives and removes it at its end.
+// Whoever obtains the lock knows that the keeper is dead and the directory stale; no process id is ever trusted for
+// that. Thread-safety: value types and pure functions over the file system.
 
 #include <sys/types.h>
 

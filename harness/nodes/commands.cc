@@ -44,8 +44,8 @@ std::string utc(std::int64_t seconds) {
 }
 
 void print(const ClusterState& state, std::ostream& out) {
-  out << "cluster " << state.name << ": up since " << utc(state.up_since) << ", keeper " << state.keeper << ", writes in "
-      << (state.storage.empty() ? "memory" : state.storage) << "\n";
+  out << "cluster " << state.name << ": up since " << utc(state.up_since) << ", keeper " << state.keeper
+      << ", writes in " << (state.storage.empty() ? "memory" : state.storage) << "\n";
   for (const LocalNode& node : state.nodes) {
     out << "  " << std::left << std::setw(4) << node.name << std::setw(13) << node.address << std::setw(15)
         << node.address6 << "pid " << node.pid << "\n";
@@ -159,8 +159,9 @@ int nodes_up(const NodesUpOptions& options, std::ostream& out, std::ostream& err
   print(state, out);
   const std::string name = options.name == NodesOptions().name ? "" : " --name " + options.name;
   out << *count << (*count == 1 ? " node" : " nodes") << " up in " << std::fixed << std::setprecision(2)
-      << seconds.count() << " s. Next: `ordeal nodes exec" << name << " n1 -- hostname`, `ordeal run --nodes ssh:"
-      << state.inventory_file() << " …`, `ordeal nodes down" << name << "`.\n";
+      << seconds.count() << " s. Next: `ordeal nodes exec" << name
+      << " n1 -- hostname`, `ordeal run --nodes ssh:" << state.inventory_file() << " …`, `ordeal nodes down" << name
+      << "`.\n";
   return kDone;
 }
 
@@ -214,12 +215,14 @@ int nodes_status(const NodesStatusOptions& options, std::ostream& out, std::ostr
 }
 
 int nodes_exec(const NodesExecOptions& options, std::ostream& out, std::ostream& err) {
-  if (options.command.empty()) return complain({ErrorCode::usage, "nodes exec: no command; expected NODE… -- COMMAND"}, err);
+  if (options.command.empty())
+    return complain({ErrorCode::usage, "nodes exec: no command; expected NODE… -- COMMAND"}, err);
   const auto state = find_cluster(runtime_directory(options), options.name);
   if (!state) return complain(state.error(), err);
   const auto targets = chosen(*state, options.nodes);
   if (!targets) return complain(targets.error().during("nodes exec"), err);
-  if (auto entered = enter_network_namespace(state->network_namespace()); !entered) return complain(entered.error(), err);
+  if (auto entered = enter_network_namespace(state->network_namespace()); !entered)
+    return complain(entered.error(), err);
 
   Command command(script_of(options.command));
   command.timeout = options.timeout;
@@ -251,7 +254,8 @@ int nodes_ssh(const NodesSshOptions& options, std::ostream& out, std::ostream& e
   if (!target) return complain(target.error().during("nodes ssh"), err);
   const auto ssh = find_program("ssh", "openssh-client");
   if (!ssh) return complain(ssh.error(), err);
-  if (auto entered = enter_network_namespace(state->network_namespace()); !entered) return complain(entered.error(), err);
+  if (auto entered = enter_network_namespace(state->network_namespace()); !entered)
+    return complain(entered.error(), err);
   const std::string config = state->ssh_config_file();
   std::vector<const char*> arguments = {ssh->c_str(), "-F", config.c_str(), options.node.c_str()};
   for (const std::string& argument : options.arguments) arguments.push_back(argument.c_str());

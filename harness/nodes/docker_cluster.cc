@@ -150,8 +150,8 @@ std::string random_name() {
 // The tree of the image `ordeal-host`: what is not below /usr and every program expects.
 Result<void> make_host_tree(const fs::path& root) {
   try {
-    for (const char* directory : {"usr", "etc/alternatives", "proc", "sys", "dev", "tmp", "run", "root", "home", "opt", "srv",
-                                  "mnt", "var/lib", "var/log", "var/tmp", "var/cache"}) {
+    for (const char* directory : {"usr", "etc/alternatives", "proc", "sys", "dev", "tmp", "run", "root", "home", "opt",
+                                  "srv", "mnt", "var/lib", "var/log", "var/tmp", "var/cache"}) {
       fs::create_directories(root / directory);
     }
     for (const char* link : {"bin", "sbin", "lib", "lib32", "lib64", "libx32"}) {
@@ -181,20 +181,24 @@ std::string digest(const std::string& data) {
 // The image's name, whose tag tells what is in it: made once, and anew when the users of this machine have changed.
 Result<std::string> import_host_image(const std::string& exe) {
   if (!fs::is_symlink("/bin")) {
-    return fail(ErrorCode::unsupported,
-                "this machine's /bin is not a link to /usr/bin, so its programs cannot be lent to containers; name an image "
-                "with sshd: --set docker.image=IMAGE");
+    return fail(
+        ErrorCode::unsupported,
+        "this machine's /bin is not a link to /usr/bin, so its programs cannot be lent to containers; name an image "
+        "with sshd: --set docker.image=IMAGE");
   }
   std::string pattern = (fs::temp_directory_path() / "ordeal-image-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) return fail(ErrorCode::io, "no temporary directory: " + std::string(std::strerror(errno)));
+  if (::mkdtemp(pattern.data()) == nullptr)
+    return fail(ErrorCode::io, "no temporary directory: " + std::string(std::strerror(errno)));
   const fs::path directory = pattern;
   std::error_code ignored;
   auto done = make_host_tree(directory);
   auto archive = MemoryFile::make("image.tar", "");
   if (!archive) done = fail(archive.error());
   if (done) {
-    auto tar = Program::start("/usr/bin/tar", {"-C", directory.string(), "--owner=0", "--group=0", "--mtime=@0", "--sort=name",
-                                               "-cf", archive->path(), "."}, STDIN_FILENO);
+    auto tar = Program::start(
+        "/usr/bin/tar",
+        {"-C", directory.string(), "--owner=0", "--group=0", "--mtime=@0", "--sort=name", "-cf", archive->path(), "."},
+        STDIN_FILENO);
     if (!tar) {
       done = fail(tar.error());
     } else if (!tar->wait(Clock::now() + kCommandLimit) || tar->child.exit_code() != 0) {
@@ -212,15 +216,18 @@ Result<std::string> import_host_image(const std::string& exe) {
 }
 
 std::string here_document(const std::string& file, const std::string& text) {
-  return fmt::format("cat >{}/{} <<'ORDEAL-END'\n{}{}ORDEAL-END\n", kFiles, file, text, text.ends_with("\n") ? "" : "\n");
+  return fmt::format("cat >{}/{} <<'ORDEAL-END'\n{}{}ORDEAL-END\n", kFiles, file, text,
+                     text.ends_with("\n") ? "" : "\n");
 }
 
 // What the first process of a container does. It ends, and with it the container, when its standard input does.
 std::string first_script(const std::string& host_key, const std::string& client_key) {
   const std::string config = fmt::format(
       "Port 22\nHostKey {0}/host_key\nAuthorizedKeysFile {0}/authorized_keys\nPermitRootLogin prohibit-password\n"
-      "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nUseDNS no\nPrintMotd no\nPrintLastLog no\n"
-      "PermitUserRC no\nMaxStartups 1000\nMaxSessions 1000\nPidFile none\nStrictModes no\nSubsystem sftp internal-sftp\n"
+      "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nUseDNS no\nPrintMotd no\nPrintLastLog "
+      "no\n"
+      "PermitUserRC no\nMaxStartups 1000\nMaxSessions 1000\nPidFile none\nStrictModes no\nSubsystem sftp "
+      "internal-sftp\n"
       "SetEnv SHLVL=1\n",
       kFiles);
   return "set -eu\numask 022\nmkdir -p /run/sshd " + std::string(kFiles) + "\n" + here_document("host_key", host_key) +
@@ -232,7 +239,9 @@ std::string first_script(const std::string& host_key, const std::string& client_
          // sshd lets nobody into a locked account, not even with a key.
          "if [ -e /etc/shadow ]; then sed -i 's/^root:!!*/root:*/' /etc/shadow\n"
          "else (umask 077; echo 'root:*:19000:0:99999:7:::' >/etc/shadow); fi\n"
-         "\"$sshd\" -D -e -f " + std::string(kFiles) + "/sshd_config </dev/null &\n"
+         "\"$sshd\" -D -e -f " +
+         std::string(kFiles) +
+         "/sshd_config </dev/null &\n"
          "cat >/dev/null\n";
 }
 
@@ -267,8 +276,8 @@ struct DockerCluster::Impl {
     exe = *found;
     null = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (auto version = docker(exe, {"version", "--format", "{{.Server.Version}}"}, null.get()); !version) {
-      return fail(version.error().code, "the Docker daemon does not answer (is it running, and may you use it?): " +
-                                            version.error().message);
+      return fail(version.error().code,
+                  "the Docker daemon does not answer (is it running, and may you use it?): " + version.error().message);
     }
     auto key = make_ssh_key("ordeal@" + name);
     if (!key) return fail(key.error());
@@ -285,8 +294,10 @@ struct DockerCluster::Impl {
   }
 
   std::vector<std::string> run_arguments(const Container& one) const {
-    std::vector<std::string> words = {"run", "--rm", "-i", "--name", container(one), "--hostname", one.name,
-                                      "--label", "ordeal.cluster=" + name, "--entrypoint", "/bin/sh"};
+    std::vector<std::string> words = {"run",          "--rm",         "-i",
+                                      "--name",       container(one), "--hostname",
+                                      one.name,       "--label",      "ordeal.cluster=" + name,
+                                      "--entrypoint", "/bin/sh"};
     for (const char* capability : kCapabilities) words.insert(words.end(), {"--cap-add", capability});
     if (fs::exists("/dev/fuse")) words.insert(words.end(), {"--device", "/dev/fuse"});
     // AppArmor's profile for containers forbids to mount what the capability allows.
@@ -309,7 +320,8 @@ struct DockerCluster::Impl {
     if (!host_key) return fail(host_key.error());
     one.host_key = host_key->public_key;
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(ErrorCode::internal, std::string("no pipe: ") + std::strerror(errno));
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+      return fail(ErrorCode::internal, std::string("no pipe: ") + std::strerror(errno));
     const Descriptor input(ends[0]);
     one.lifeline = Descriptor(ends[1]);
     const std::string script = first_script(host_key->private_key, client_key.public_key);
@@ -328,7 +340,8 @@ struct DockerCluster::Impl {
   Result<void> alive(Container& one) {
     std::error_code ignored;
     if (!one.runner->child.running(ignored)) {
-      return fail(ErrorCode::unsupported, one.name + ": its container has ended: " + trimmed(one.runner->output.text()));
+      return fail(ErrorCode::unsupported,
+                  one.name + ": its container has ended: " + trimmed(one.runner->output.text()));
     }
     if (Clock::now() < deadline) return {};
     return fail(ErrorCode::timeout, fmt::format("{}: its container does not answer SSH within {} s: {}", one.name,
@@ -337,8 +350,9 @@ struct DockerCluster::Impl {
 
   Result<void> await_address(Container& one) {
     for (;;) {
-      auto said = docker(exe, {"inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", container(one)},
-                         null.get());
+      auto said = docker(
+          exe, {"inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", container(one)},
+          null.get());
       if (said) {
         std::istringstream words(*said);
         if (words >> one.address) return {};
@@ -354,7 +368,8 @@ struct DockerCluster::Impl {
       const auto done = node->run(fmt::format("printf '%s' {} >>/etc/hosts", shell_quote(hosts)));
       if (done && done->exit_code == 0) return {};
       if (done) return fail(ErrorCode::unsupported, one.name + ": writing /etc/hosts: " + done->err);
-      if (done.error().code != ErrorCode::unreachable && done.error().code != ErrorCode::disconnected) return fail(done.error());
+      if (done.error().code != ErrorCode::unreachable && done.error().code != ErrorCode::disconnected)
+        return fail(done.error());
       if (auto living = alive(one); !living) return living;
       std::this_thread::sleep_for(milliseconds(20));
     }

@@ -8,8 +8,8 @@
 // Without an image of the user's, none has to be had from anywhere: the containers' /usr is this machine's, read-only,
 // and the rest an empty tree with this machine's users, kept as the image `ordeal-host`.
 //
-// They may do what faults do (filter packets, trace processes, mount a FUSE file system): like local nodes they protect against
-// accidents and are no jail.
+// They may do what faults do (filter packets, trace processes, mount a FUSE file system): like local nodes they protect
+// against accidents and are no jail.
 //
 // It needs the client `docker` and a daemon that answers, here and from here: a daemon elsewhere (DOCKER_HOST with an
 // address) works only if the containers' addresses are reached from this machine. Thread-safety: one thread per object.

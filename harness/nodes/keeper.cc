@@ -163,14 +163,15 @@ class Keeper {
     // No PAM, no DNS and no message of the day: a login costs milliseconds. Many workers and faults connect at once.
     // SHLVL keeps bash from reading root's ~/.bashrc for every single command, which it does when it believes to be
     // the first shell under an sshd.
-    const std::string config = "Port " + std::to_string(kSshPort) + "\nListenAddress 0.0.0.0\n" +
-                               (node.address6.empty() ? "" : "ListenAddress ::\n") + "HostKey " + kHostKey +
-                               "\nAuthorizedKeysFile " + kAuthorizedKeys +
-                               "\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n"
-                               "KbdInteractiveAuthentication no\nUsePAM no\nUseDNS no\nPrintMotd no\n"
-                               "PrintLastLog no\nPermitUserRC no\nX11Forwarding no\nMaxStartups 1000\n"
-                               "MaxSessions 1000\nPidFile none\nSubsystem sftp internal-sftp\nSetEnv SHLVL=1 ORDEAL_CLUSTER=" +
-                               plan_.name + " ORDEAL_NODE=" + node.name + "\n";
+    const std::string config =
+        "Port " + std::to_string(kSshPort) + "\nListenAddress 0.0.0.0\n" +
+        (node.address6.empty() ? "" : "ListenAddress ::\n") + "HostKey " + kHostKey + "\nAuthorizedKeysFile " +
+        kAuthorizedKeys +
+        "\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n"
+        "KbdInteractiveAuthentication no\nUsePAM no\nUseDNS no\nPrintMotd no\n"
+        "PrintLastLog no\nPermitUserRC no\nX11Forwarding no\nMaxStartups 1000\n"
+        "MaxSessions 1000\nPidFile none\nSubsystem sftp internal-sftp\nSetEnv SHLVL=1 ORDEAL_CLUSTER=" +
+        plan_.name + " ORDEAL_NODE=" + node.name + "\n";
     spec.root.files = {{"/etc/hostname", node.name + "\n", 0644},
                        {"/etc/hosts", hosts, 0644},
                        {kSshdConfig, config, 0600},
@@ -337,14 +338,14 @@ class Keeper {
   // What a controller that was killed left running in the hub's network namespace: its clients. They have nobody to
   // talk to any more, and would keep the namespace alive.
   void kill_hub_processes() const {
-    struct stat own{};
+    struct stat own {};
     if (::stat("/proc/self/ns/net", &own) != 0) return;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator("/proc", error)) {
       const std::string name = entry.path().filename().string();
       if (!std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c) != 0; })) continue;
       const pid_t pid = std::atoi(name.c_str());
-      struct stat other{};
+      struct stat other {};
       if (pid == ::getpid() || ::stat((entry.path() / "ns/net").c_str(), &other) != 0) continue;
       if (other.st_ino == own.st_ino && other.st_dev == own.st_dev) ::kill(pid, SIGKILL);
     }

@@ -8,8 +8,8 @@
 // namespaces, mounts and virtual cables with the last process in them. Hence nothing has to be undone step by step,
 // and nothing is left when the keeper itself is killed, except the cluster's directory, which the next command removes.
 //
-// Thread-safety: run_keeper() is to be called in a freshly forked process. The controller may have had other threads: what
-// they held locked stays so here. glibc sees to its own (memory, streams); no other library is called.
+// Thread-safety: run_keeper() is to be called in a freshly forked process. The controller may have had other threads:
+// what they held locked stays so here. glibc sees to its own (memory, streams); no other library is called.
 
 #include <chrono>
 #include <string>

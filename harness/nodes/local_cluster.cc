@@ -117,13 +117,13 @@ Result<ClusterState> read_answer(int socket, std::chrono::milliseconds limit) {
 
 Result<std::string> find_program(const std::string& name, const std::string& package) {
   const char* path = std::getenv("PATH");
-  std::istringstream directories(std::string(path != nullptr ? path : "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin");
+  std::istringstream directories(std::string(path != nullptr ? path : "") +
+                                 ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin");
   for (std::string directory; std::getline(directories, directory, ':');) {
     const std::string candidate = directory + "/" + name;
     if (!directory.empty() && directory[0] == '/' && ::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
-  return fail(ErrorCode::not_found,
-              "the program " + name + " is not installed; on Debian: apt-get install " + package);
+  return fail(ErrorCode::not_found, "the program " + name + " is not installed; on Debian: apt-get install " + package);
 }
 
 Result<void> check_local_nodes() {

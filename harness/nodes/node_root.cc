@@ -57,7 +57,7 @@ class OverlayTree {
   // Shows the directory `lower` at `target`, writable. The kernel refuses an overlay whose upper half lies inside its
   // lower half; a directory that contains the storage is therefore taken apart and its entries are shown one by one.
   Result<void> show(const std::string& lower, const std::string& target) {
-    struct stat lower_stat{};
+    struct stat lower_stat {};
     if (::stat(lower.c_str(), &lower_stat) != 0) return failed("reading " + lower, errno);
     if (!disk_.empty() && is_within(disk_, lower)) return take_apart(lower, target);
 
@@ -96,7 +96,7 @@ class OverlayTree {
       const std::string from = lower == "/" ? "/" + name : lower + "/" + name;
       const std::string to = target + "/" + name;
       if (lower == disk_ && name.starts_with(kStoragePrefix)) continue;
-      struct stat status{};
+      struct stat status {};
       if (::lstat(from.c_str(), &status) != 0) continue;  // it vanished meanwhile
       if (S_ISLNK(status.st_mode)) {
         fs::copy_symlink(from, to, error);
@@ -104,7 +104,8 @@ class OverlayTree {
         fs::copy_file(from, to, error);
       } else if (S_ISDIR(status.st_mode)) {
         ::mkdir(to.c_str(), 0755);
-        if (::chown(to.c_str(), status.st_uid, status.st_gid) != 0 || ::chmod(to.c_str(), status.st_mode & 07777) != 0) {
+        if (::chown(to.c_str(), status.st_uid, status.st_gid) != 0 ||
+            ::chmod(to.c_str(), status.st_mode & 07777) != 0) {
           return failed("preparing " + to, errno);
         }
         if (auto done = show(from, to); !done) return done;
@@ -170,8 +171,8 @@ Result<void> make_dev(const std::string& root) {
     if (::symlink(to, (dev + name).c_str()) != 0) return failed("making " + dev + name, errno);
   }
   for (const char* name : {"/pts", "/shm"}) ::mkdir((dev + name).c_str(), 0755);
-  if (auto done = mount_at("devpts", dev + "/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-                           "newinstance,ptmxmode=0666,mode=620,gid=5");
+  if (auto done =
+          mount_at("devpts", dev + "/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,gid=5");
       !done) {
     return done;
   }
@@ -191,11 +192,12 @@ Result<void> make_tmp_and_run(const std::string& root) {
   // Directories of services that run as somebody else (/run/postgresql, …): packages make them, services need them.
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/run", error)) {
-    struct stat status{};
+    struct stat status {};
     if (::lstat(entry.path().c_str(), &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid == 0) continue;
     const std::string path = root + entry.path().string();
     ::mkdir(path.c_str(), 0755);
-    if (::chown(path.c_str(), status.st_uid, status.st_gid) != 0 || ::chmod(path.c_str(), status.st_mode & 07777) != 0) {
+    if (::chown(path.c_str(), status.st_uid, status.st_gid) != 0 ||
+        ::chmod(path.c_str(), status.st_mode & 07777) != 0) {
       return failed("preparing " + path, errno);
     }
   }
@@ -212,7 +214,8 @@ Result<void> write_files(const std::vector<NodeFile>& files) {
     const ssize_t wrote = ::write(fd, file.text.data(), file.text.size());
     const int error = errno;
     ::close(fd);
-    if (wrote != static_cast<ssize_t>(file.text.size())) return failed("writing " + file.path, wrote < 0 ? error : ENOSPC);
+    if (wrote != static_cast<ssize_t>(file.text.size()))
+      return failed("writing " + file.path, wrote < 0 ? error : ENOSPC);
   }
   return {};
 }
@@ -259,7 +262,7 @@ std::vector<std::string> mounts_to_overlay(const std::string& mountinfo) {
     static constexpr std::array<const char*, 5> kOwn = {"/proc", "/sys", "/dev", "/run", "/tmp"};
     if (path.empty() || std::any_of(kOwn.begin(), kOwn.end(), hidden)) continue;
     static constexpr std::array<std::string_view, 8> kPseudo = {"proc",    "sysfs",  "devtmpfs", "devpts",
-                                                               "cgroup2", "cgroup", "autofs",   "binfmt_misc"};
+                                                                "cgroup2", "cgroup", "autofs",   "binfmt_misc"};
     if (std::find(kPseudo.begin(), kPseudo.end(), type) != kPseudo.end()) continue;
     if (std::find(found.begin(), found.end(), path) == found.end()) found.push_back(path);
   }

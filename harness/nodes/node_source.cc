@@ -13,7 +13,8 @@ namespace ordeal::nodes {
 namespace {
 
 constexpr const char* kExpected =
-    "expected local:N (1 to 64 nodes on this machine), docker:N (containers), ssh:FILE (an inventory), or the names of hosts: h1,h2,h3";
+    "expected local:N (1 to 64 nodes on this machine), docker:N (containers), ssh:FILE (an inventory), or the names of "
+    "hosts: h1,h2,h3";
 
 struct Source {
   enum class Kind { local, docker, inventory, hosts } kind = Kind::hosts;
@@ -26,8 +27,8 @@ Result<Source> parse_count(Source::Kind kind, const std::string& spec, std::stri
   Source source{kind, 0, {}, {}};
   const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), source.count);
   if (error != std::errc{} || end != count.data() + count.size() || source.count < 1 || source.count > most) {
-    return fail(ErrorCode::usage, "--nodes " + spec + ": expected a number from 1 to " + std::to_string(most) + " after " +
-                                      spec.substr(0, spec.find(':')) + ":");
+    return fail(ErrorCode::usage, "--nodes " + spec + ": expected a number from 1 to " + std::to_string(most) +
+                                      " after " + spec.substr(0, spec.find(':')) + ":");
   }
   return source;
 }
@@ -60,7 +61,8 @@ Result<Source> parse_source(const std::string& spec) {
     return parse_count(Source::Kind::docker, spec, std::string_view(spec).substr(kDocker.size()), kMaxDockerNodes);
   }
   if (spec.starts_with(kSsh)) {
-    if (spec.size() == kSsh.size()) return fail(ErrorCode::usage, "--nodes ssh: without a file; " + std::string(kExpected));
+    if (spec.size() == kSsh.size())
+      return fail(ErrorCode::usage, "--nodes ssh: without a file; " + std::string(kExpected));
     return Source{Source::Kind::inventory, 0, spec.substr(kSsh.size()), {}};
   }
   return parse_hosts(spec);
@@ -76,7 +78,8 @@ Result<NodeSet> open_local(const std::string& spec, int count, const NodeSourceO
   if (!local) return fail(local.error().during("--nodes " + spec));
   if (auto entered = (*local)->enter_network(); !entered) return fail(entered.error().during("--nodes " + spec));
   NodeSet set;
-  for (SshEndpoint& endpoint : endpoints((*local)->state())) set.cluster.nodes.push_back(make_ssh_node(std::move(endpoint)));
+  for (SshEndpoint& endpoint : endpoints((*local)->state()))
+    set.cluster.nodes.push_back(make_ssh_node(std::move(endpoint)));
   set.local = std::move(*local);
   set.spec = spec;
   return set;

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/options.h"
+#include "harness/control/cluster.h"
 #include "harness/control/ssh_node.h"
 #include "harness/nodes/docker_cluster.h"
 #include "harness/nodes/local_cluster.h"
-#include "base/options.h"
-#include "harness/control/cluster.h"
 
 namespace ordeal::nodes {
 
@@ -29,8 +29,8 @@ struct NodeSourceOptions {
   std::string runtime_directory;  // local nodes: LocalClusterOptions::runtime_directory
   std::string name;               // local nodes: LocalClusterOptions::name
 
-  std::string docker_image;       // containers: DockerClusterOptions::image
-  std::string docker_arguments;   // containers: DockerClusterOptions::arguments
+  std::string docker_image;      // containers: DockerClusterOptions::image
+  std::string docker_arguments;  // containers: DockerClusterOptions::arguments
 
   // From the options declared with node_options().
   [[nodiscard]] static NodeSourceOptions from(const Options& options);
@@ -51,13 +51,13 @@ struct NodeSet {
 // Errors of code usage for what no source understands; does not touch anything.
 [[nodiscard]] Result<void> check_nodes(const std::string& spec);
 
-// Whether they are made for a run and vanish with its controller, and so does whatever was done to them. False for what no
-// source understands.
+// Whether they are made for a run and vanish with its controller, and so does whatever was done to them. False for what
+// no source understands.
 [[nodiscard]] bool are_made_for_run(const std::string& spec);
 
-// Makes the nodes available. Remote hosts are not connected to yet; local ones and containers answer. For local nodes, and for an
-// inventory that names a network namespace, the calling thread is moved into the network of the nodes, and with it
-// all threads, sockets and processes that it makes later: call it on the main thread before there are others.
+// Makes the nodes available. Remote hosts are not connected to yet; local ones and containers answer. For local nodes,
+// and for an inventory that names a network namespace, the calling thread is moved into the network of the nodes, and
+// with it all threads, sockets and processes that it makes later: call it on the main thread before there are others.
 // Errors: usage, permission, not_found, unsupported, timeout.
 [[nodiscard]] Result<NodeSet> open_nodes(const std::string& spec, const NodeSourceOptions& options = {});
 

@@ -62,8 +62,8 @@ Result<void> bring_up(Target& target, Cluster& cluster, const BringUp& how, RunL
   target.use(how.data_type);
   target.log_to([&log](std::string_view line) { log.info(line); });
   const auto started = std::chrono::steady_clock::now();
-  const Deadline deadline =
-      started + std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(how.ready_timeout_s));
+  const Deadline deadline = started + std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                          std::chrono::duration<double>(how.ready_timeout_s));
   const std::string name(target.name());
   if (!cluster.nodes.empty()) {
     struct Step {
@@ -89,14 +89,12 @@ Result<void> bring_up(Target& target, Cluster& cluster, const BringUp& how, RunL
       if (!done) return done;
     }
     log.info("waiting until " + name + " serves");
-    if (auto ready = target.await_ready(std::max(deadline, Deadline::after(std::chrono::seconds(5))));
-        !ready) {
+    if (auto ready = target.await_ready(std::max(deadline, Deadline::after(std::chrono::seconds(5)))); !ready) {
       return fail(ready.error().during("waiting until " + name + " serves"));
     }
   }
   if (how.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped while " + name + " was brought up");
-  if (auto prepared = target.prepare(std::max(deadline, Deadline::after(std::chrono::seconds(5))));
-      !prepared) {
+  if (auto prepared = target.prepare(std::max(deadline, Deadline::after(std::chrono::seconds(5)))); !prepared) {
     return fail(prepared.error().during("preparing " + name));
   }
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -136,7 +134,8 @@ Result<void> collect_logs(Target& target, Cluster& cluster, const RunDirectory& 
     for (const auto& remote : target.log_files(node)) {
       std::string base = remote.substr(remote.find_last_of('/') + 1);
       // Two files of one name from different directories must not overwrite each other.
-      for (int n = 2; !used.insert(base).second; ++n) base = remote.substr(remote.find_last_of('/') + 1) + "-" + std::to_string(n);
+      for (int n = 2; !used.insert(base).second; ++n)
+        base = remote.substr(remote.find_last_of('/') + 1) + "-" + std::to_string(n);
       // A target that was never installed or never started has no log.
       if (auto fetched = node.download(remote, *directory + "/" + base);
           !fetched && fetched.error().code != ErrorCode::not_found) {

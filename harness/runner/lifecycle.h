@@ -19,10 +19,10 @@ namespace ordeal {
 [[nodiscard]] Result<void> on_all_nodes(Cluster& cluster, const std::function<Result<void>(Node&)>& work);
 
 struct BringUp {
-  double ready_timeout_s = 60;  // for the whole cluster to serve
-  bool wipe = true;             // start from nothing
-  std::string data_type;        // of the workload, for Target::use()
-  std::stop_token stop;         // looked at between the steps
+  double ready_timeout_s = 60;                 // for the whole cluster to serve
+  bool wipe = true;                            // start from nothing
+  std::string data_type;                       // of the workload, for Target::use()
+  std::stop_token stop;                        // looked at between the steps
   std::function<Result<void>()> before_start;  // once, when all nodes are wiped
 };
 // Installs, wipes, starts, waits until it serves, prepares. Errors: cancelled, or what a step says. A target without

@@ -50,7 +50,7 @@ class JournalLog final : public NemesisLog {
   }
 
  private:
-  mutable std::mutex mutex_;    // guards journal_
+  mutable std::mutex mutex_;  // guards journal_
   Journal* journal_;
   std::shared_mutex watching_;  // guards scheduler_
   Scheduler* scheduler_;
@@ -67,7 +67,9 @@ class NemesisThread {
       state->finished->store(true, std::memory_order_release);
     });
   }
-  ~NemesisThread() { (void)stop(std::chrono::seconds(1), [] {}); }
+  ~NemesisThread() {
+    (void)stop(std::chrono::seconds(1), [] {});
+  }
   NemesisThread(const NemesisThread&) = delete;
   NemesisThread& operator=(const NemesisThread&) = delete;
 
@@ -170,8 +172,8 @@ class Run {
   // Each injection heals within deadlines of its own; this is for one that does not keep them.
   void end(NemesisThread& nemesis) {
     if (nemesis.stop(from_seconds(setup_.recovery_s + 60), [&] { report(false); })) return;
-    outcome_.heal_failure = Error{ErrorCode::timeout, fmt::format("the nemesis did not end within {:.3g} s",
-                                                                  setup_.recovery_s + 60)};
+    outcome_.heal_failure =
+        Error{ErrorCode::timeout, fmt::format("the nemesis did not end within {:.3g} s", setup_.recovery_s + 60)};
   }
 
   // Plays a generator to its end, or until the run is to stop.

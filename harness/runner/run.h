@@ -22,8 +22,8 @@
 #include "harness/interfaces/nemesis.h"
 #include "harness/interfaces/plan.h"
 #include "harness/interfaces/target.h"
-#include "harness/runner/worker_pool.h"
 #include "harness/interfaces/workload.h"
+#include "harness/runner/worker_pool.h"
 #include "harness/store/journal.h"
 #include "harness/store/run_log.h"
 
@@ -31,7 +31,7 @@ namespace ordeal {
 
 // What a run is doing, for a progress line.
 struct Progress {
-  std::string phase;  // "opening", "main", "healing", "recovering", "final", "closing"
+  std::string phase;   // "opening", "main", "healing", "recovering", "final", "closing"
   double seconds = 0;  // since the run began
   OperationCounts counts;
   std::vector<std::string> active_faults;  // names, one for each injection in force
@@ -41,17 +41,17 @@ struct RunSetup {
   std::shared_ptr<Target> target;  // shared with threads that a client never gives back
   std::size_t nodes = 1;           // of the cluster; 1 for a target without nodes
   Workload* workload = nullptr;
-  Nemesis* nemesis = nullptr;      // nullptr: none
+  Nemesis* nemesis = nullptr;  // nullptr: none
   Journal* journal = nullptr;
   RunLog* log = nullptr;
 
-  double time_limit_s = 60;        // of the main phase
-  double final_limit_s = 60;       // of the final phase
-  double rate = 200;               // 0: unlimited
+  double time_limit_s = 60;   // of the main phase
+  double final_limit_s = 60;  // of the final phase
+  double rate = 200;          // 0: unlimited
   gen::Arrivals arrivals = gen::Arrivals::poisson;
   std::uint64_t seed = 0;
   double recovery_s = 30;
-  WorkerPool::Settings workers;    // `nodes` is filled in from above
+  WorkerPool::Settings workers;  // `nodes` is filled in from above
 
   // Ends the run early: what is open comes to its end, faults are healed, the final phase is left out.
   std::stop_token stop;
@@ -69,15 +69,15 @@ struct RunOutcome {
   std::int64_t main_begin_ns = -1;
   std::int64_t main_end_ns = -1;
   std::int64_t healed_ns = -1;
-  std::int64_t recovered_ns = -1;   // the target served again
+  std::int64_t recovered_ns = -1;  // the target served again
   std::int64_t final_begin_ns = -1;
   std::int64_t end_ns = -1;
-  bool interrupted = false;         // by the stop token
-  std::size_t stuck_threads = 0;    // clients that never came back: leave the program by leave() (stuck.h)
+  bool interrupted = false;       // by the stop token
+  std::size_t stuck_threads = 0;  // clients that never came back: leave the program by leave() (stuck.h)
   // What went wrong on the way. Whatever it is, faults were healed as far as possible and clients closed.
-  std::optional<Error> failure;            // the journal: the history is cut short
-  std::optional<Error> heal_failure;       // what is still broken
-  std::optional<Error> recovery_failure;   // the target did not come back
+  std::optional<Error> failure;           // the journal: the history is cut short
+  std::optional<Error> heal_failure;      // what is still broken
+  std::optional<Error> recovery_failure;  // the target did not come back
 
   [[nodiscard]] Value to_value() const;
 };

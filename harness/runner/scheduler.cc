@@ -52,8 +52,8 @@ std::optional<Operation> Scheduler::next(int worker, ProcessId process) {
       group = queue(lock, slot, due->until_ns, false);
       continue;
     }
-    GeneratorStep step = stopping_ ? GeneratorStep(Done{})
-                                   : generator_->next({now, worker, process, static_cast<int>(slots_.size())});
+    GeneratorStep step =
+        stopping_ ? GeneratorStep(Done{}) : generator_->next({now, worker, process, static_cast<int>(slots_.size())});
     if (auto* operation = std::get_if<Operation>(&step)) {
       generator_->update({now, worker, process, EventType::invoke, operation, nullptr});
       if (group >= 0) pass_baton(group);
@@ -80,8 +80,7 @@ void Scheduler::finish_phase(Slot& slot) {
 }
 
 bool Scheduler::has_leader(std::int64_t until_ns) const {
-  return std::any_of(slots_.begin(), slots_.end(),
-                     [&](const auto& s) { return s->leader && s->until_ns == until_ns; });
+  return std::any_of(slots_.begin(), slots_.end(), [&](const auto& s) { return s->leader && s->until_ns == until_ns; });
 }
 
 // Makes one follower of the group that waits for that moment ask: the one that came first.

@@ -58,15 +58,15 @@ class Scheduler {
 
   struct Slot {
     std::condition_variable wake;
-    std::string f;                  // of the operation that is under way; empty: none
+    std::string f;  // of the operation that is under way; empty: none
     bool woken = false;
-    bool done = true;               // has nothing more to do in this phase
+    bool done = true;  // has nothing more to do in this phase
     // What it sleeps for; all false while it is awake.
-    bool on_update = false;         // an event
-    bool clock_only = false;        // a moment
-    bool leader = false;            // wakes itself at that moment, on behalf of all that wait for it
+    bool on_update = false;   // an event
+    bool clock_only = false;  // a moment
+    bool leader = false;      // wakes itself at that moment, on behalf of all that wait for it
     std::int64_t until_ns = 0;
-    std::uint64_t arrival = 0;      // its place among all calls of next()
+    std::uint64_t arrival = 0;  // its place among all calls of next()
   };
 
   void wake(Slot& slot);
@@ -88,11 +88,11 @@ class Scheduler {
   bool closed_ = false;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::uint64_t arrivals_ = 0;
-  std::size_t done_ = 0;      // slots that are done
-  int waiting_events_ = 0;    // slots that sleep with on_update
+  std::size_t done_ = 0;    // slots that are done
+  int waiting_events_ = 0;  // slots that sleep with on_update
   std::condition_variable all_done_;
-  int watching_ = 0;                // threads in await_operation()
-  std::condition_variable begun_;   // an operation has begun, or all is closed
+  int watching_ = 0;               // threads in await_operation()
+  std::condition_variable begun_;  // an operation has begun, or all is closed
 };
 
 }  // namespace ordeal

@@ -23,11 +23,11 @@ double in_seconds(nanoseconds duration) { return std::chrono::duration<double>(d
 
 // What outlives the pool while a thread is stuck.
 struct WorkerPool::Shared {
-  std::mutex mutex;                    // guards log and the counts below
-  RunLog* log = nullptr;               // nullptr once the pool is gone
+  std::mutex mutex;       // guards log and the counts below
+  RunLog* log = nullptr;  // nullptr once the pool is gone
   std::condition_variable changed;
-  int tried = 0;                       // workers that tried to open their first client
-  int connected = 0;                   // those that succeeded
+  int tried = 0;      // workers that tried to open their first client
+  int connected = 0;  // those that succeeded
   std::optional<Error> first_problem;
 
   void say(RunLog::Level level, std::string_view message) {
@@ -185,7 +185,8 @@ bool WorkerPool::disconnect(Incarnation& self) {
     try {
       self.client->close();
     } catch (const std::exception& error) {
-      self.shared->say(RunLog::Level::warn, fmt::format("worker {}: closing its client: {}", self.worker, error.what()));
+      self.shared->say(RunLog::Level::warn,
+                       fmt::format("worker {}: closing its client: {}", self.worker, error.what()));
     } catch (...) {
       self.shared->say(RunLog::Level::warn, fmt::format("worker {}: closing its client threw", self.worker));
     }
@@ -262,7 +263,8 @@ void WorkerPool::play(Incarnation& self) {
       if (!disconnect(self)) return;
       self.process += settings_.workers;
     } else if (completion->found_nobody()) {
-      const auto rest = self.client == nullptr ? self.retry_at - steady_clock::now() : nanoseconds(settings_.least_rest);
+      const auto rest =
+          self.client == nullptr ? self.retry_at - steady_clock::now() : nanoseconds(settings_.least_rest);
       if (rest.count() > 0) scheduler_.pause(self.worker, rest);
     }
   }
@@ -285,8 +287,8 @@ void WorkerPool::work(Incarnation& self) {
 }
 
 void WorkerPool::watch(const std::stop_token& stop) {
-  const auto period = std::clamp<nanoseconds>(settings_.grace / 4, std::chrono::milliseconds(2),
-                                              std::chrono::milliseconds(100));
+  const auto period =
+      std::clamp<nanoseconds>(settings_.grace / 4, std::chrono::milliseconds(2), std::chrono::milliseconds(100));
   std::mutex sleeping;
   std::condition_variable_any alarm;
   while (!stop.stop_requested()) {
@@ -312,8 +314,8 @@ void WorkerPool::watch(const std::stop_token& stop) {
 
 // The watchdog's: the operation, if there is one, is now ours. Requires: mutex_.
 void WorkerPool::replace(int worker, Incarnation& stuck) {
-  const std::string problem = fmt::format("the client did not return within {:.3g} s",
-                                          in_seconds(settings_.op_timeout + settings_.grace));
+  const std::string problem =
+      fmt::format("the client did not return within {:.3g} s", in_seconds(settings_.op_timeout + settings_.grace));
   shared_->say(RunLog::Level::error,
                fmt::format("worker {}: {} from {}; going on with a new one", worker, problem,
                            stuck.invoked ? "operation " + stuck.operation.f : "opening or closing"));
@@ -346,8 +348,8 @@ void WorkerPool::restart() {
     try {
       start(restart_.back());
     } catch (const std::system_error& error) {
-      shared_->say(RunLog::Level::error, fmt::format("worker {}: no new thread: {}; trying again",
-                                                     restart_.back().worker, error.what()));
+      shared_->say(RunLog::Level::error,
+                   fmt::format("worker {}: no new thread: {}; trying again", restart_.back().worker, error.what()));
       return;
     }
     restart_.pop_back();

@@ -23,8 +23,8 @@
 #include <thread>
 #include <vector>
 
-#include "harness/runner/scheduler.h"
 #include "harness/interfaces/target.h"
+#include "harness/runner/scheduler.h"
 #include "harness/store/journal.h"
 #include "harness/store/run_log.h"
 
@@ -42,7 +42,7 @@ class WorkerPool {
  public:
   struct Settings {
     int workers = 10;
-    std::size_t nodes = 1;  // worker w talks to node w mod nodes
+    std::size_t nodes = 1;                                         // worker w talks to node w mod nodes
     std::chrono::nanoseconds op_timeout{std::chrono::seconds(5)};  // also for opening a client
     std::chrono::nanoseconds grace{std::chrono::seconds(1)};
     std::chrono::nanoseconds least_rest{std::chrono::milliseconds(100)};  // after a failed connection; doubles …
@@ -102,10 +102,10 @@ class WorkerPool {
   const std::shared_ptr<Shared> shared_;
   std::vector<Tally> tallies_;
 
-  std::mutex mutex_;  // guards everything below but the watchdog
-  std::vector<std::shared_ptr<Incarnation>> current_;    // by worker; nullptr between two threads
+  std::mutex mutex_;                                   // guards everything below but the watchdog
+  std::vector<std::shared_ptr<Incarnation>> current_;  // by worker; nullptr between two threads
   std::vector<std::shared_ptr<Incarnation>> abandoned_;
-  std::vector<Beginning> restart_;                       // workers without a thread
+  std::vector<Beginning> restart_;  // workers without a thread
   bool closed_ = false;
   std::jthread watchdog_;
 };

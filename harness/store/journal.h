@@ -88,9 +88,9 @@ class Journal {
   mutable std::mutex mutex_;  // guards pending_, staged_, writing_, sleeping_, failure_
   std::condition_variable changed_;
   Batch pending_;
-  std::uint64_t staged_ = 0;   // events ever put into pending_
-  bool writing_ = false;       // a thread is the leader
-  int sleeping_ = 0;           // threads that wait on changed_
+  std::uint64_t staged_ = 0;  // events ever put into pending_
+  bool writing_ = false;      // a thread is the leader
+  int sleeping_ = 0;          // threads that wait on changed_
   std::optional<Error> failure_;
   std::atomic<std::uint64_t> written_{0};
   std::atomic<bool> failed_{false};

@@ -43,11 +43,11 @@ class RunDirectory {
 
 // A run found in the store, possibly of a controller that was killed: only the plan and the history must be there.
 struct StoredRun {
-  std::string path;                // absolute, without links
-  std::string name;                // as the store calls it
-  std::string time;                // "20261121T070048.123Z"
-  Value plan;                      // see Plan::from_value
-  std::string history_path;        // read it with checkers/history's reader; the last line may be torn
+  std::string path;          // absolute, without links
+  std::string name;          // as the store calls it
+  std::string time;          // "20261121T070048.123Z"
+  Value plan;                // see Plan::from_value
+  std::string history_path;  // read it with checkers/history's reader; the last line may be torn
 };
 
 // `path`: a run's directory, a link to it, or a file in it. Errors: not_found, input.

@@ -20,10 +20,14 @@ struct RunLog::State {
 
 std::string_view name(RunLog::Level level) {
   switch (level) {
-    case RunLog::Level::debug: return "debug";
-    case RunLog::Level::info: return "info";
-    case RunLog::Level::warn: return "warn";
-    case RunLog::Level::error: return "error";
+    case RunLog::Level::debug:
+      return "debug";
+    case RunLog::Level::info:
+      return "info";
+    case RunLog::Level::warn:
+      return "warn";
+    case RunLog::Level::error:
+      return "error";
   }
   return "info";
 }

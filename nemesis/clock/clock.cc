@@ -7,10 +7,10 @@
 #include <mutex>
 #include <sstream>
 
+#include "nemesis/clock/wrong_clock.h"
 #include "nemesis/node/agent_program.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/process_injection.h"
-#include "nemesis/clock/wrong_clock.h"
 
 namespace ordeal {
 namespace {
@@ -19,8 +19,8 @@ constexpr double kNsPerSecond = 1e9;
 constexpr double kAgentError = 1e-3;  // seconds; what the agent's reading may be wrong by on a busy machine
 constexpr std::string_view kAgainst = "its node's clock";
 
-// Lines "PID BEFORE INSIDE AFTER PRISTINE", in ns, or "PID ! why not" (nemesis/programs/agent/main.cc). All in seconds since
-// `origin_ns`, which keeps the digits that a double has not.
+// Lines "PID BEFORE INSIDE AFTER PRISTINE", in ns, or "PID ! why not" (nemesis/programs/agent/main.cc). All in seconds
+// since `origin_ns`, which keeps the digits that a double has not.
 std::vector<ClockReading> parse_readings(const std::string& output, std::int64_t& origin_ns) {
   std::vector<ClockReading> out;
   std::istringstream lines(output);
@@ -95,7 +95,8 @@ class ClockFault final : public ProcessInjection {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
       auto by_pid = read(node, rounds, pause, true, deadline);
       if (!by_pid) return fail(by_pid.error());
-      return judge_all(*by_pid, [&](const std::vector<ClockReading>& readings) { return judge_clock(wrong_, readings, kAgainst); });
+      return judge_all(
+          *by_pid, [&](const std::vector<ClockReading>& readings) { return judge_clock(wrong_, readings, kAgainst); });
     });
   }
 
@@ -165,7 +166,8 @@ class ClockFault final : public ProcessInjection {
     out.confirmed = !by_pid.empty();
     if (by_pid.empty()) out.evidence = "none of the target's processes runs";
     for (const auto& [pid, readings] : by_pid) {
-      const auto failed = std::find_if(readings.begin(), readings.end(), [](const ClockReading& r) { return !r.problem.empty(); });
+      const auto failed =
+          std::find_if(readings.begin(), readings.end(), [](const ClockReading& r) { return !r.problem.empty(); });
       const Observation one = failed == readings.end() ? judge_one(readings) : Observation{false, failed->problem};
       // Of many alike one is shown, and of those that differ the first that is not as meant.
       if (out.evidence.empty() || (out.confirmed && !one.confirmed)) {
@@ -173,7 +175,8 @@ class ClockFault final : public ProcessInjection {
       }
       out.confirmed = out.confirmed && one.confirmed;
     }
-    if (out.confirmed && by_pid.size() > 1) out.evidence += fmt::format(" (so are those of {} more)", by_pid.size() - 1);
+    if (out.confirmed && by_pid.size() > 1)
+      out.evidence += fmt::format(" (so are those of {} more)", by_pid.size() - 1);
     return out;
   }
 
@@ -189,13 +192,17 @@ FaultFactory clock_fault() {
   out.help =
       "Makes the time of day wrong for the target's processes on some nodes, and for nobody else: the clocks of the "
       "nodes, of other programs and of other nodes stay right, also in containers and on local nodes. Mechanism: an "
-      "agent stops each process for about a millisecond (ptrace) and rewrites the clock functions of its vDSO to add to "
-      "what the kernel says; programs that need no C library (Go) are reached as well, forked processes inherit it, and "
+      "agent stops each process for about a millisecond (ptrace) and rewrites the clock functions of its vDSO to add "
+      "to "
+      "what the kernel says; programs that need no C library (Go) are reached as well, forked processes inherit it, "
+      "and "
       "what the target starts later, or a restarted target, gets it within about 50 ms. Healed by giving the vDSO its "
       "bytes back. Proof: each process's own clock, read by running clock_gettime in it, against its node's. Needs on "
       "the nodes: root or sudo with leave to trace, a 64-bit Linux on x86_64 or aarch64. Does not "
-      "reach the monotonic clock, time-outs, nor programs that ask for the time by system call without the vDSO; reading "
-      "the clock takes the processes a system call meanwhile, and stopping them ends epoll_wait with EINTR, as a pause does.";
+      "reach the monotonic clock, time-outs, nor programs that ask for the time by system call without the vDSO; "
+      "reading "
+      "the clock takes the processes a system call meanwhile, and stopping them ends epoll_wait with EINTR, as a pause "
+      "does.";
   out.options = wrong_clock_options(out.name, WrongClockRange());
   out.options.insert(out.options.begin(), process_nodes_option(out.name));
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "clock"); };

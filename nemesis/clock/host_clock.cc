@@ -10,18 +10,18 @@
 #include <mutex>
 #include <thread>
 
+#include "nemesis/clock/wrong_clock.h"
 #include "nemesis/node/agent_program.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
-#include "nemesis/node/selector.h"
 #include "nemesis/node/process_injection.h"
-#include "nemesis/clock/wrong_clock.h"
+#include "nemesis/node/selector.h"
 
 namespace ordeal {
 namespace {
 
 constexpr double kNsPerSecond = 1e9;
-constexpr int kAsked = 3;              // a clock is read so often for one reading; the quickest answer counts
+constexpr int kAsked = 3;               // a clock is read so often for one reading; the quickest answer counts
 constexpr double kTypicalError = 0.01;  // seconds; of a reading over SSH
 constexpr double kHealedWithin = 0.02;  // seconds; beyond what reading may be wrong by
 constexpr std::string_view kAgainst = "what it was";
@@ -46,8 +46,12 @@ std::string own_boot() {
 class HostClock final : public Injection {
  public:
   HostClock(const FaultContext& context, Selection selection, Wrong wrong)
-      : cluster_(context.cluster), id_(context.id), selection_(std::move(selection)), wrong_(std::move(wrong)),
-        usual_(context.cluster.size()), usual_error_(context.cluster.size()) {}
+      : cluster_(context.cluster),
+        id_(context.id),
+        selection_(std::move(selection)),
+        wrong_(std::move(wrong)),
+        usual_(context.cluster.size()),
+        usual_error_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = Value::map();
@@ -71,8 +75,9 @@ class HostClock final : public Injection {
       if (!boot) return fail(boot.error());
       const std::string id = boot->substr(0, boot->find('\n'));
       if (id == own_boot()) {
-        return fail(ErrorCode::unsupported, "it shares its kernel and clock with the controller: local nodes and containers have "
-                                            "no clock of their own; the fault clock is for them");
+        return fail(ErrorCode::unsupported,
+                    "it shares its kernel and clock with the controller: local nodes and containers have "
+                    "no clock of their own; the fault clock is for them");
       }
       {
         const std::lock_guard lock(mutex);
@@ -89,7 +94,8 @@ class HostClock final : public Injection {
 
   std::vector<Undo> undo() const override {
     std::vector<Undo> out;
-    for (const auto& one : nodes()) out.push_back({one, agent_undo_script(id_, {"host-clock", "undo", fault_folder(id_)})});
+    for (const auto& one : nodes())
+      out.push_back({one, agent_undo_script(id_, {"host-clock", "undo", fault_folder(id_)})});
     return out;
   }
 
@@ -99,9 +105,13 @@ class HostClock final : public Injection {
       steps += fmt::format("{}{}", steps.empty() ? "" : ",", std::llround(one * kNsPerSecond));
     }
     const bool frozen = wrong_.kind == "freeze";
-    const std::vector<std::string> words = {
-        "host-clock", "start", fault_folder(id_), std::to_string(frozen ? 0 : std::llround(wrong_.drift * 1e6)),
-        std::to_string(std::llround(wrong_.period_s * kNsPerSecond)), frozen ? "1" : "0", steps};
+    const std::vector<std::string> words = {"host-clock",
+                                            "start",
+                                            fault_folder(id_),
+                                            std::to_string(frozen ? 0 : std::llround(wrong_.drift * 1e6)),
+                                            std::to_string(std::llround(wrong_.period_s * kNsPerSecond)),
+                                            frozen ? "1" : "0",
+                                            steps};
     return on_all([&](std::size_t node) -> Result<void> {
       auto done = install_and_run_agent(cluster_.at(node), id_, words, deadline);
       if (!done) return fail(done.error());
@@ -113,7 +123,8 @@ class HostClock final : public Injection {
   Result<Observation> confirm(Deadline deadline) override {
     return observe([&](std::size_t node) -> Result<Observation> {
       const ReadingPlan plan = reading_plan(wrong_, std::max(kTypicalError, usual_error_[node]));
-      // What was usual is the same in all readings, so that what it is wrong by does not matter to what the clock gains.
+      // What was usual is the same in all readings, so that what it is wrong by does not matter to what the clock
+      // gains.
       const double common = wrong_.drift != 0 ? 0 : usual_error_[node];
       std::vector<ClockReading> readings;
       for (int i = 0; i < plan.rounds; ++i) {
@@ -218,7 +229,8 @@ class HostClock final : public Injection {
 std::string problem_of(const FaultContext& context) {
   if (context.cluster.nodes.empty()) return "there are no nodes whose clock could be set";
   if (!context.options.boolean("host-clock.own")) {
-    return "it sets the clock of whole machines, for all that runs on them: say host-clock.own=true when the nodes are machines "
+    return "it sets the clock of whole machines, for all that runs on them: say host-clock.own=true when the nodes are "
+           "machines "
            "of your own (the fault clock reaches only the target's processes)";
   }
   const std::string problem = selector_problem(context.options.string("host-clock.nodes"), context);
@@ -231,19 +243,26 @@ FaultFactory host_clock_fault() {
   FaultFactory out;
   out.name = "host-clock";
   out.help =
-      "Makes the clock of whole machines wrong, for everything that runs on them; for machines of one's own, and only with "
-      "host-clock.own=true. Nodes that share their kernel with the controller or with each other (local nodes, containers) are "
-      "refused: for them there is the fault clock. Mechanism: an agent sets the clock (clock_settime), once or again and again, "
-      "or changes the kernel's rate (adjtimex) for a drift; before that it writes down what the raw monotonic clock says. "
-      "Healed by setting the clock to what it would show had nothing been done, and giving the rate back. Proof: the node's "
-      "clock, read over SSH, against the controller's, as both were before. Needs on the nodes: root or sudo with leave to set "
+      "Makes the clock of whole machines wrong, for everything that runs on them; for machines of one's own, and only "
+      "with "
+      "host-clock.own=true. Nodes that share their kernel with the controller or with each other (local nodes, "
+      "containers) are "
+      "refused: for them there is the fault clock. Mechanism: an agent sets the clock (clock_settime), once or again "
+      "and again, "
+      "or changes the kernel's rate (adjtimex) for a drift; before that it writes down what the raw monotonic clock "
+      "says. "
+      "Healed by setting the clock to what it would show had nothing been done, and giving the rate back. Proof: the "
+      "node's "
+      "clock, read over SSH, against the controller's, as both were before. Needs on the nodes: root or sudo with "
+      "leave to set "
       "the clock (CAP_SYS_TIME), GNU date, a 64-bit Linux on x86_64 or aarch64. A time daemon on the node "
-      "works against it; a drift changes the monotonic clock as well, as a bad oscillator would; a frozen clock moves by a few "
+      "works against it; a drift changes the monotonic clock as well, as a bad oscillator would; a frozen clock moves "
+      "by a few "
       "milliseconds and is set back.";
   out.options = wrong_clock_options(out.name, kRange);
-  out.options.insert(out.options.begin(),
-                     {process_nodes_option(out.name),
-                      {"host-clock.own", OptionSpec::Type::boolean, false, "the nodes are machines whose clock may be set"}});
+  out.options.insert(out.options.begin(), {process_nodes_option(out.name),
+                                           {"host-clock.own", OptionSpec::Type::boolean, false,
+                                            "the nodes are machines whose clock may be set"}});
   out.inapplicable = problem_of;
   out.needs = [](const Options&) { return std::vector{NodeNeed::agent, NodeNeed::own_clock}; };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {

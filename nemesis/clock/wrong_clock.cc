@@ -48,15 +48,17 @@ std::vector<OptionSpec> wrong_clock_options(std::string_view fault, const WrongC
       {key("offset"), Type::real, 0.0,
        "seconds ahead, negative: behind; for jump the most either way; 0: drawn, from 0.1 s to an hour", -3.2e8, 3.2e8},
       {key("drift"), Type::real, 0.0,
-       fmt::format("percent gained, negative: lost; 0: drawn, from {:g} to {:g} either way", range.least_drawn_drift_percent,
-                   range.most_drawn_drift_percent),
+       fmt::format("percent gained, negative: lost; 0: drawn, from {:g} to {:g} either way",
+                   range.least_drawn_drift_percent, range.most_drawn_drift_percent),
        std::max(-99.0, -range.most_drift_percent), range.most_drift_percent},
       {key("period"), Type::duration, 0.0,
-       fmt::format("of strobe and jump; 0: drawn, from {:g} ms to 1 s", 1000 * range.least_drawn_period_s), 0.0, 86400.0},
+       fmt::format("of strobe and jump; 0: drawn, from {:g} ms to 1 s", 1000 * range.least_drawn_period_s), 0.0,
+       86400.0},
   };
 }
 
-Wrong draw_wrong(const Options& options, std::string_view fault, const WrongClockRange& range, std::mt19937_64& random) {
+Wrong draw_wrong(const Options& options, std::string_view fault, const WrongClockRange& range,
+                 std::mt19937_64& random) {
   const auto key = [&](const char* name) { return fmt::format("{}.{}", fault, name); };
   const std::string_view drawn = kKinds[draw_below(random, kKinds.size())];
   std::vector<double> jumps;
@@ -107,7 +109,8 @@ Observation judge_clock(const Wrong& wrong, const std::vector<ClockReading>& rea
     if (wrong.kind == "freeze") {
       return {right, fmt::format("its clock moved by {:.1f} ms in {:.3f} s", 1000 * std::abs(passed + gained), passed)};
     }
-    return {right, fmt::format("its clock gains {:+.2f} % and is {}", 100 * gained / passed, ahead(last.offset(), against))};
+    return {right,
+            fmt::format("its clock gains {:+.2f} % and is {}", 100 * gained / passed, ahead(last.offset(), against))};
   }
   std::vector<bool> seen(wrong.steps_s.size(), false);
   for (const ClockReading& one : readings) {
@@ -122,7 +125,8 @@ Observation judge_clock(const Wrong& wrong, const std::vector<ClockReading>& rea
   const auto count = std::count(seen.begin(), seen.end(), true);
   if (wrong.steps_s.size() == 1) {
     // A clock that is right must not pass for one that is a little wrong.
-    const bool told = std::any_of(readings.begin(), readings.end(), [](const ClockReading& one) { return std::abs(one.offset()) > one.error(); });
+    const bool told = std::any_of(readings.begin(), readings.end(),
+                                  [](const ClockReading& one) { return std::abs(one.offset()) > one.error(); });
     return {told, fmt::format("its clock is {}{}", ahead(first.offset(), against),
                               told ? "" : fmt::format(", which may be wrong by {:.3f} s", first.error()))};
   }

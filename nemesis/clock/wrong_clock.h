@@ -1,6 +1,6 @@
 #pragma once
-// Wrong clock: in which way a clock is to be wrong, drawn from the seed, and whether readings of it show that. Shared by
-// the faults on the clock of processes and on that of machines. Thread-safety: pure functions.
+// Wrong clock: in which way a clock is to be wrong, drawn from the seed, and whether readings of it show that. Shared
+// by the faults on the clock of processes and on that of machines. Thread-safety: pure functions.
 
 #include <cstdint>
 #include <random>
@@ -27,7 +27,7 @@ struct Wrong {
 
 // What differs between kinds of clocks.
 struct WrongClockRange {
-  double most_drift_percent = 1000;      // that may be set
+  double most_drift_percent = 1000;  // that may be set
   double least_drawn_drift_percent = 0.1;
   double most_drawn_drift_percent = 50;
   double least_drawn_period_s = 0.001;
@@ -55,7 +55,8 @@ struct ClockReading {
 [[nodiscard]] std::string ahead(double seconds, std::string_view what);
 
 // Whether the readings of one clock, at least two, show it to be wrong in the way that was meant.
-[[nodiscard]] Observation judge_clock(const Wrong& wrong, const std::vector<ClockReading>& readings, std::string_view against);
+[[nodiscard]] Observation judge_clock(const Wrong& wrong, const std::vector<ClockReading>& readings,
+                                      std::string_view against);
 
 // How many readings judge_clock() wants, and how far apart, when a reading may be wrong by `error_s`.
 struct ReadingPlan {

@@ -33,7 +33,11 @@ std::size_t most_out(std::size_t n) { return n == 0 ? 0 : (n - 1) / 2; }
 class MembershipChange final : public Injection {
  public:
   MembershipChange(const FaultContext& context, Mode mode, Selection selection)
-      : cluster_(context.cluster), target_(context.target), stop_(context.stop), mode_(mode), selection_(std::move(selection)) {}
+      : cluster_(context.cluster),
+        target_(context.target),
+        stop_(context.stop),
+        mode_(mode),
+        selection_(std::move(selection)) {}
 
   Value describe() const override;
   std::vector<std::string> nodes() const override { return node_names(cluster_, selection_.nodes); }
@@ -120,7 +124,8 @@ Result<void> MembershipChange::prepare(Deadline deadline) {
       continue;
     }
     for (const std::size_t i : selection_.nodes) {
-      const auto found = std::find_if(list->begin(), list->end(), [&](const Member& one) { return one.node == node(i).name(); });
+      const auto found =
+          std::find_if(list->begin(), list->end(), [&](const Member& one) { return one.node == node(i).name(); });
       if (found == list->end() || !found->started) {
         return fail(ErrorCode::target, fmt::format("{} is no member that has joined, as {} lists them", node(i).name(),
                                                    node(asked).name()));
@@ -135,9 +140,11 @@ Result<void> MembershipChange::prepare(Deadline deadline) {
 Result<void> MembershipChange::inject(Deadline deadline) {
   for (const std::size_t i : selection_.nodes) {
     if (stop_.stop_requested()) break;
-    if (auto gone = target_.membership()->remove(node(i), deadline); !gone) return fail(gone.error().during("removing a member"));
+    if (auto gone = target_.membership()->remove(node(i), deadline); !gone)
+      return fail(gone.error().during("removing a member"));
     if (mode_ == Mode::shrink) continue;
-    if (auto added = target_.membership()->add(node(i), deadline); !added) return fail(added.error().during("adding a member"));
+    if (auto added = target_.membership()->add(node(i), deadline); !added)
+      return fail(added.error().during("adding a member"));
     if (mode_ == Mode::grow) continue;
     if (auto started = target_.start(node(i)); !started) return fail(started.error().during("starting a new member"));
   }
@@ -146,7 +153,8 @@ Result<void> MembershipChange::inject(Deadline deadline) {
 
 Result<void> MembershipChange::heal(Deadline deadline) {
   for (const std::size_t i : selection_.nodes) {
-    if (auto added = target_.membership()->add(node(i), deadline); !added) return fail(added.error().during("adding a member"));
+    if (auto added = target_.membership()->add(node(i), deadline); !added)
+      return fail(added.error().during("adding a member"));
     if (auto started = target_.start(node(i)); !started) return fail(started.error().during("starting a new member"));
   }
   return {};
@@ -171,9 +179,11 @@ std::string MembershipChange::wrong_in_force(const std::vector<Member>& list) co
 }
 
 std::string MembershipChange::wrong_when_healed(const std::vector<Member>& list) const {
-  if (list.size() != cluster_.size()) return fmt::format("lists {} members instead of {}", list.size(), cluster_.size());
+  if (list.size() != cluster_.size())
+    return fmt::format("lists {} members instead of {}", list.size(), cluster_.size());
   for (const auto& one : cluster_.nodes) {
-    const auto found = std::find_if(list.begin(), list.end(), [&](const Member& member) { return member.node == one->name(); });
+    const auto found =
+        std::find_if(list.begin(), list.end(), [&](const Member& member) { return member.node == one->name(); });
     if (found == list.end()) return fmt::format("does not list {}", one->name());
     if (!found->started) return fmt::format("lists {} as a member that has not joined", one->name());
   }
@@ -208,8 +218,8 @@ Observation MembershipChange::observe(const std::vector<std::size_t>& asked, std
       complete = complete && std::find(must.begin(), must.end(), i) == must.end();
     }
     Observation out{agree.size() >= enough && complete,
-                    fmt::format("the lists of {} of {} nodes{}{}: {}{}", agree.size(), asked.size(), agree.empty() ? "" : ", ",
-                                agree.empty() ? "" : joined(agree), what, rest)};
+                    fmt::format("the lists of {} of {} nodes{}{}: {}{}", agree.size(), asked.size(),
+                                agree.empty() ? "" : ", ", agree.empty() ? "" : joined(agree), what, rest)};
     if (out.confirmed || Clock::now() + 2 * kLookPause > deadline) return out;
     std::this_thread::sleep_for(kLookPause);
   }
@@ -242,10 +252,12 @@ std::string inapplicable(const FaultContext& context) {
   }
   if (most_out(n) == 0) return "a member can only be missed in a cluster of three or more";
   const std::string text = context.options.string("membership.nodes");
-  if (const std::string problem = selector_problem(text, context); !problem.empty()) return "membership.nodes: " + problem;
+  if (const std::string problem = selector_problem(text, context); !problem.empty())
+    return "membership.nodes: " + problem;
   const std::size_t named = 1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), ','));
   if (text == "all" || text == "majority" || text == "followers" || named > most_out(n)) {
-    return fmt::format("membership.nodes={} would take the quorum; at most {} of {} members may leave", text, most_out(n), n);
+    return fmt::format("membership.nodes={} would take the quorum; at most {} of {} members may leave", text,
+                       most_out(n), n);
   }
   return "";
 }
@@ -261,7 +273,8 @@ Result<std::unique_ptr<Injection>> plan(const FaultContext& context, std::mt1993
   }
   const std::string mode = context.options.string("membership.mode");
   const auto named = std::find(mode_names().begin(), mode_names().end(), mode);
-  const std::size_t chosen = named == mode_names().end() ? drawn : static_cast<std::size_t>(named - mode_names().begin());
+  const std::size_t chosen =
+      named == mode_names().end() ? drawn : static_cast<std::size_t>(named - mode_names().begin());
   return std::make_unique<MembershipChange>(context, static_cast<Mode>(chosen), *std::move(selection));
 }
 
@@ -273,22 +286,36 @@ FaultFactory membership_fault() {
   out.name = "membership";
   out.help =
       "Changes who belongs to the cluster while it works, one member after the other: members leave, come back, are "
-      "replaced, new ones are announced. Never takes the quorum by itself. Healed by adding and starting what is missing. "
-      "Mechanism: the target's own interface, asked of a member that stays; the removed member's processes are killed and "
-      "its data deleted, so that it comes back as a new one with an empty disk. Proof: the lists of members that the other "
-      "nodes give, before, during and after. Needs on the nodes: what the target needs to be started. When the controller "
-      "dies, each node that is out asks the other members to let it in again and starts as a new one, if the target has a "
-      "script for that (etcd: needs bash, flock and timeout on the node; etcd lets nobody in until all members have been "
-      "connected for five seconds, so that this may take longer than five). `ordeal heal` does the same, and says on which "
+      "replaced, new ones are announced. Never takes the quorum by itself. Healed by adding and starting what is "
+      "missing. "
+      "Mechanism: the target's own interface, asked of a member that stays; the removed member's processes are killed "
+      "and "
+      "its data deleted, so that it comes back as a new one with an empty disk. Proof: the lists of members that the "
+      "other "
+      "nodes give, before, during and after. Needs on the nodes: what the target needs to be started. When the "
+      "controller "
+      "dies, each node that is out asks the other members to let it in again and starts as a new one, if the target "
+      "has a "
+      "script for that (etcd: needs bash, flock and timeout on the node; etcd lets nobody in until all members have "
+      "been "
+      "connected for five seconds, so that this may take longer than five). `ordeal heal` does the same, and says on "
+      "which "
       "node it could not.";
   out.options = {
-      {"membership.mode", Type::string, "random",
-       "shrink: members leave, and come back when it is healed; grow: they leave and are announced as new ones at once (the "
-       "quorum counts them), but started only when it is healed; replace: they leave and join as new ones at once; random "
+      {"membership.mode",
+       Type::string,
+       "random",
+       "shrink: members leave, and come back when it is healed; grow: they leave and are announced as new ones at once "
+       "(the "
+       "quorum counts them), but started only when it is healed; replace: they leave and join as new ones at once; "
+       "random "
        "draws among them",
-       std::nullopt, std::nullopt, {"random", "shrink", "grow", "replace"}},
+       std::nullopt,
+       std::nullopt,
+       {"random", "shrink", "grow", "replace"}},
       {"membership.nodes", Type::string, "random",
-       "which members: a selector (one, minority, primaries, …) or a named set (n1,n3), at most a minority; random draws "
+       "which members: a selector (one, minority, primaries, …) or a named set (n1,n3), at most a minority; random "
+       "draws "
        "among one, minority and primaries"},
   };
   out.inapplicable = inapplicable;

@@ -22,15 +22,19 @@ using Version = Target::Versions::Version;
 struct RollPlan {
   std::vector<std::size_t> order;  // of the selected nodes
   std::string order_name;
-  bool kill = false;               // SIGKILL, else the target's own way to end
-  double wait_s = 30;              // for one node to serve again
-  double pause_s = 0;              // between two nodes
+  bool kill = false;   // SIGKILL, else the target's own way to end
+  double wait_s = 30;  // for one node to serve again
+  double pause_s = 0;  // between two nodes
 };
 
 class Roll : public ProcessInjection {
  public:
   Roll(const FaultContext& context, Selection selection, RollPlan plan)
-      : ProcessInjection(context, std::move(selection)), plan_(std::move(plan)), id_(context.id), stop_(context.stop), seen_(cluster_.size()) {}
+      : ProcessInjection(context, std::move(selection)),
+        plan_(std::move(plan)),
+        id_(context.id),
+        stop_(context.stop),
+        seen_(cluster_.size()) {}
 
   Value describe() const override {
     Value out = ProcessInjection::describe();
@@ -51,7 +55,8 @@ class Roll : public ProcessInjection {
       const std::string script = revive_script(node);
       if (script.empty()) continue;
       // One that was told to end may still be about to: it would be gone when nobody looks any more.
-      out.push_back({name(node), fmt::format("if [ -s {0} ]; then\n( . {0} )\nsleep 0.2\nfi\n", ending_file()) + revive_as_left(script)});
+      out.push_back({name(node), fmt::format("if [ -s {0} ]; then\n( . {0} )\nsleep 0.2\nfi\n", ending_file()) +
+                                     revive_as_left(script)});
     }
     return out;
   }
@@ -63,7 +68,8 @@ class Roll : public ProcessInjection {
   Result<void> inject(Deadline deadline) override {
     for (const std::size_t node : plan_.order) {
       if (!processes_.contains(node)) continue;  // it did not run when the roll began
-      if (auto done = pass(node, deadline); !done) return fail(done.error().during("the roll has come to its end at " + name(node)));
+      if (auto done = pass(node, deadline); !done)
+        return fail(done.error().during("the roll has come to its end at " + name(node)));
       if (!pause()) break;
     }
     return {};
@@ -81,7 +87,8 @@ class Roll : public ProcessInjection {
       const bool good = seen.gone && effect && effect->confirmed;
       out.confirmed = out.confirmed && good;
       out.evidence += fmt::format("; {}: process {} {}, {}, served again {}", name(node), pid_list(processes_.at(node)),
-                                  seen.gone ? "gone from /proc" : "not seen to be gone", effect ? effect->evidence : effect.error().message,
+                                  seen.gone ? "gone from /proc" : "not seen to be gone",
+                                  effect ? effect->evidence : effect.error().message,
                                   seen.served_s >= 0 ? fmt::format("after {:.2f} s", seen.served_s) : "not in time");
     }
     out.confirmed = out.confirmed && passed > 0;
@@ -133,7 +140,9 @@ class Roll : public ProcessInjection {
     if (auto done = between(node, deadline); !done) return done;
     const auto began = Clock::now();
     if (auto started = target_.start(here); !started) return fail(started.error().during("starting again"));
-    if (auto serves = target_.await_node(here, std::min<Deadline>(deadline, began + from_seconds(plan_.wait_s))); !serves) return serves;
+    if (auto serves = target_.await_node(here, std::min<Deadline>(deadline, began + from_seconds(plan_.wait_s)));
+        !serves)
+      return serves;
     seen.served_s = std::chrono::duration<double>(Clock::now() - began).count();
     return {};
   }
@@ -150,9 +159,10 @@ class Roll : public ProcessInjection {
   // Puts a script beside the undo script, for that to use. Without the folder the node has been given up already.
   Result<void> tell(std::size_t node, const std::string& file, const std::string& script, Deadline deadline) const {
     if (revive_script(node).empty()) return {};
-    const auto done = run_ok(cluster_.at(node), root_script(fmt::format("[ -d {0} ] || exit 0\nprintf %s {1} >{2}.new && mv {2}.new {2}\n",
-                                                                        fault_folder(id_), shell_quote(script), file),
-                                                            deadline));
+    const auto done = run_ok(cluster_.at(node),
+                             root_script(fmt::format("[ -d {0} ] || exit 0\nprintf %s {1} >{2}.new && mv {2}.new {2}\n",
+                                                     fault_folder(id_), shell_quote(script), file),
+                                         deadline));
     if (!done) return fail(done.error().during("telling the node how to go on by itself"));
     return {};
   }
@@ -167,8 +177,8 @@ class Roll : public ProcessInjection {
  private:
   struct Seen {
     bool begun = false;
-    bool gone = false;      // the processes that ran before
-    double served_s = -1;   // from the start
+    bool gone = false;     // the processes that ran before
+    double served_s = -1;  // from the start
   };
 
   bool rest(Deadline until) const {
@@ -201,7 +211,8 @@ class Upgrade final : public Roll {
       const auto now = target_.versions()->running(cluster_.at(node), deadline);
       if (!now) return fail(now.error());
       if (now->version == Version::second) {
-        return fail(ErrorCode::target, fmt::format("{} runs the second version already: {}", name(node), now->evidence));
+        return fail(ErrorCode::target,
+                    fmt::format("{} runs the second version already: {}", name(node), now->evidence));
       }
     }
     return {};
@@ -269,13 +280,26 @@ class Upgrade final : public Roll {
 std::vector<OptionSpec> roll_options(const std::string& fault) {
   using Type = OptionSpec::Type;
   return {
-      {fault + ".nodes", Type::string, "all", "over which nodes: a selector (all, minority, followers, …) or a named set (n1,n3)"},
-      {fault + ".order", Type::string, "random", "random, or leaders-last: as operators do it", std::nullopt, std::nullopt,
+      {fault + ".nodes", Type::string, "all",
+       "over which nodes: a selector (all, minority, followers, …) or a named set (n1,n3)"},
+      {fault + ".order",
+       Type::string,
+       "random",
+       "random, or leaders-last: as operators do it",
+       std::nullopt,
+       std::nullopt,
        {"random", "leaders-last"}},
-      {fault + ".how", Type::string, "random", "stop: the target's own way (SIGTERM); kill: SIGKILL; random: one of them for all nodes",
-       std::nullopt, std::nullopt, {"random", "stop", "kill"}},
-      {fault + ".wait", Type::duration, 30.0, "how long one node may take to serve again; the roll ends when it does not", 1.0, 600.0},
-      {fault + ".pause", Type::duration, 0.0, "from the moment that a node serves again to the end of the next", 0.0, 600.0},
+      {fault + ".how",
+       Type::string,
+       "random",
+       "stop: the target's own way (SIGTERM); kill: SIGKILL; random: one of them for all nodes",
+       std::nullopt,
+       std::nullopt,
+       {"random", "stop", "kill"}},
+      {fault + ".wait", Type::duration, 30.0,
+       "how long one node may take to serve again; the roll ends when it does not", 1.0, 600.0},
+      {fault + ".pause", Type::duration, 0.0, "from the moment that a node serves again to the end of the next", 0.0,
+       600.0},
   };
 }
 
@@ -318,11 +342,15 @@ FaultFactory rolling_restart_fault() {
   FaultFactory out;
   out.name = kRestart;
   out.help =
-      "Ends and starts the target on one node after the other; the next one's turn comes when the last one serves again. "
-      "At most one node is down at a time; no other fault that acts on processes, and no partition, is in force meanwhile. "
-      "Mechanism: kill(2) and the target's own start command. Proof: the old processes are gone from /proc, others run, "
+      "Ends and starts the target on one node after the other; the next one's turn comes when the last one serves "
+      "again. "
+      "At most one node is down at a time; no other fault that acts on processes, and no partition, is in force "
+      "meanwhile. "
+      "Mechanism: kill(2) and the target's own start command. Proof: the old processes are gone from /proc, others "
+      "run, "
       "and each node serves. Needs on the nodes: root or sudo. The duration of the fault begins when the roll is over. "
-      "Comes to an end where a node does not serve in time. When the controller dies, the node that is down at that moment "
+      "Comes to an end where a node does not serve in time. When the controller dies, the node that is down at that "
+      "moment "
       "starts the target by itself, if the target has a command for that.";
   out.options = roll_options(kRestart);
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, kRestart); };
@@ -339,15 +367,21 @@ FaultFactory rolling_upgrade_fault() {
   out.name = kUpgrade;
   out.help =
       "Brings one node after the other to a second version of the target, another program or other options (for etcd: "
-      "etcd.upgrade-binary, etcd.upgrade-flags), each when the last one serves again, and back to the first version when "
-      "it is healed. While it is in force the nodes that were selected run the second version and the others the first. "
+      "etcd.upgrade-binary, etcd.upgrade-flags), each when the last one serves again, and back to the first version "
+      "when "
+      "it is healed. While it is in force the nodes that were selected run the second version and the others the "
+      "first. "
       "Mechanism: kill(2) and the target's own start command, with the other program or options. Proof: program and "
-      "command line of the processes in /proc. Needs on the nodes: root or sudo. Whether the system can go back from its "
-      "second version is not known to it: say rolling-upgrade.back=false when it cannot; then it happens once. When the "
-      "controller dies, the node that is down at that moment starts by itself, in the version that it was about to get; "
+      "command line of the processes in /proc. Needs on the nodes: root or sudo. Whether the system can go back from "
+      "its "
+      "second version is not known to it: say rolling-upgrade.back=false when it cannot; then it happens once. When "
+      "the "
+      "controller dies, the node that is down at that moment starts by itself, in the version that it was about to "
+      "get; "
       "all stay at the version that they have, and so does `ordeal heal`: the next run begins with the first one anew.";
   out.options = roll_options(kUpgrade);
-  out.options.push_back({"rolling-upgrade.back", OptionSpec::Type::boolean, true, "back to the first version when it is healed"});
+  out.options.push_back(
+      {"rolling-upgrade.back", OptionSpec::Type::boolean, true, "back to the first version when it is healed"});
   out.inapplicable = [](const FaultContext& context) -> std::string {
     if (context.target.versions() == nullptr) {
       return fmt::format("target {} has no second version", context.target.name());

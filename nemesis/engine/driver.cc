@@ -16,11 +16,11 @@
 #include "nemesis/engine/guarded_target.h"
 #include "nemesis/engine/heartbeat.h"
 #include "nemesis/engine/held_cluster.h"
+#include "nemesis/engine/lanes.h"
 #include "nemesis/engine/ledger.h"
+#include "nemesis/engine/quorum.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
-#include "nemesis/engine/lanes.h"
-#include "nemesis/engine/quorum.h"
 
 namespace ordeal {
 namespace {
@@ -38,7 +38,8 @@ tl::unexpected<Error> no_operation(const Lane& lane) {
 }
 
 bool meet(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  return std::any_of(a.begin(), a.end(), [&](const std::string& one) { return std::find(b.begin(), b.end(), one) != b.end(); });
+  return std::any_of(a.begin(), a.end(),
+                     [&](const std::string& one) { return std::find(b.begin(), b.end(), one) != b.end(); });
 }
 
 std::string meanwhile(const std::vector<std::string>& others) {
@@ -80,7 +81,8 @@ class Driver final : public Nemesis {
         cluster_(context.cluster),
         target_(context.target, context.cluster),
         heartbeat_(context.cluster, options_.run) {
-    for (const Lane& lane : lanes_.all) held_.push_back(awaits_operation(lane) ? std::make_unique<HeldCluster>(cluster_) : nullptr);
+    for (const Lane& lane : lanes_.all)
+      held_.push_back(awaits_operation(lane) ? std::make_unique<HeldCluster>(cluster_) : nullptr);
   }
 
   Result<void> open_ledger() { return ledger_.open(options_.ledger_path, options_.run, options_.node_spec, cluster_); }
@@ -96,29 +98,36 @@ class Driver final : public Nemesis {
 
  private:
   bool await_slot(const Slot& slot, const std::stop_token& stop);
-  bool await_trigger(Life& life, Deadline deadline, const std::stop_token& stop, const std::function<void()>& at_once = {});
-  static bool awaits_operation(const Lane& lane) { return lane.trigger && lane.trigger->kind == Trigger::Kind::operation; }
+  bool await_trigger(Life& life, Deadline deadline, const std::stop_token& stop,
+                     const std::function<void()>& at_once = {});
+  static bool awaits_operation(const Lane& lane) {
+    return lane.trigger && lane.trigger->kind == Trigger::Kind::operation;
+  }
   const Lane& lane_of(const Life& life) const { return lanes_.all[life.lane]; }
   FaultContext context_of(const Life& life, const std::stop_token& stop) {
     HeldCluster* held = held_[life.lane].get();
-    return {held == nullptr ? cluster_ : held->cluster(), target_, *lane_of(life).options, life.name, stop, options_.seed};
+    return {
+        held == nullptr ? cluster_ : held->cluster(), target_, *lane_of(life).options, life.name, stop, options_.seed};
   }
   void play_lane(std::size_t lane, const std::stop_token& stop);
   void play(std::size_t lane, const Slot& slot, const std::stop_token& stop);
-  Result<std::unique_ptr<Injection>> admit(const Life& life, const std::mt19937_64& random, const std::stop_token& stop);
+  Result<std::unique_ptr<Injection>> admit(const Life& life, const std::mt19937_64& random,
+                                           const std::stop_token& stop);
   Result<bool> plan(Life& life, std::mt19937_64 random, const std::stop_token& stop);
   Result<void> inject(Life& life, const std::stop_token& stop);
   Result<void> inject_held(Life& life, HeldCluster& held, Deadline deadline, const std::stop_token& stop);
   Result<void> inject_now(Life& life, Deadline deadline);
   void leave(const Life& life);
-  std::vector<std::string> others_since(const Life& life, const std::vector<std::string>& nodes, std::int64_t since_ns) const;
+  std::vector<std::string> others_since(const Life& life, const std::vector<std::string>& nodes,
+                                        std::int64_t since_ns) const;
   std::vector<std::string> given_up_under(const Life& life);
-  void await_others(const Life& life, const std::vector<std::string>& nodes, Deadline deadline, const std::stop_token& stop);
-  Result<void> complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies, std::vector<Undo>& undo,
-                        std::vector<std::size_t>& nodes) const;
+  void await_others(const Life& life, const std::vector<std::string>& nodes, Deadline deadline,
+                    const std::stop_token& stop);
+  Result<void> complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies,
+                        std::vector<Undo>& undo, std::vector<std::size_t>& nodes) const;
   Result<void> announce(Life& life);
-  Result<void> arm(const std::string& name, const std::vector<Undo>& undo, const std::vector<std::size_t>& nodes, int dead_man_s,
-                   Deadline deadline);
+  Result<void> arm(const std::string& name, const std::vector<Undo>& undo, const std::vector<std::size_t>& nodes,
+                   int dead_man_s, Deadline deadline);
   void confirm(Life& life, Deadline over, const std::stop_token& stop);
   void follow(Life& life, Deadline over, const std::stop_token& stop);
   Result<void> heal(Life& life, Deadline deadline);
@@ -148,10 +157,10 @@ class Driver final : public Nemesis {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
   std::vector<std::shared_ptr<Life>> lives_;
-  std::map<int, Impairment> in_force_;             // admitted and not healed yet, by id
-  std::map<std::uint64_t, Impairment> waiting_;    // by ticket
+  std::map<int, Impairment> in_force_;           // admitted and not healed yet, by id
+  std::map<std::uint64_t, Impairment> waiting_;  // by ticket
   std::uint64_t next_ticket_ = 0;
-  std::int64_t began_ns_ = 0;                      // the run's clock when began_ was read
+  std::int64_t began_ns_ = 0;  // the run's clock when began_ was read
   Clock::time_point began_ = Clock::now();
 
   std::mutex log_mutex_;
@@ -229,9 +238,10 @@ bool Driver::await_slot(const Slot& slot, const std::stop_token& stop) {
   return !std::isinf(quiet) && pause_for(quiet, stop);
 }
 
-// Until what the lane waits for has happened. False: the run was stopped, or time is up, or nobody can tell. `at_once` is
-// called before anything else when it is the moment to inject.
-bool Driver::await_trigger(Life& life, Deadline deadline, const std::stop_token& stop, const std::function<void()>& at_once) {
+// Until what the lane waits for has happened. False: the run was stopped, or time is up, or nobody can tell. `at_once`
+// is called before anything else when it is the moment to inject.
+bool Driver::await_trigger(Life& life, Deadline deadline, const std::stop_token& stop,
+                           const std::function<void()>& at_once) {
   NemesisLog* log = nullptr;
   {
     const std::lock_guard lock(log_mutex_);
@@ -287,7 +297,9 @@ void Driver::play(std::size_t number, const Slot& slot, const std::stop_token& s
   // not come on top of it.
   while (true) {
     const bool last = stop.stop_requested();
-    if (heal(*life, Deadline::after_s(options_.heal_timeout_s + std::min(life->injection->takes_s(), kMostExtraHealing_s)))) break;
+    if (heal(*life,
+             Deadline::after_s(options_.heal_timeout_s + std::min(life->injection->takes_s(), kMostExtraHealing_s))))
+      break;
     if (last) return;
   }
   leave(*life);
@@ -297,10 +309,12 @@ void Driver::play(std::size_t number, const Slot& slot, const std::stop_token& s
 // more when everything is ready, so that only the injection itself lies in between.
 Result<void> Driver::inject(Life& life, const std::stop_token& stop) {
   const double patience = options_.step_timeout_s + life.injection->takes_s();
-  if (auto armed = arm(life.name, life.undo, life.nodes, options_.dead_man_s, Deadline::after_s(patience)); !armed) return armed;
+  if (auto armed = arm(life.name, life.undo, life.nodes, options_.dead_man_s, Deadline::after_s(patience)); !armed)
+    return armed;
   if (auto ready = life.injection->make_ready(Deadline::after_s(patience)); !ready) return ready;
   if (!awaits_operation(lane_of(life))) return life.injection->inject(Deadline::after_s(patience));
-  if (life.injection->may_be_held()) return inject_held(life, *held_[life.lane], Deadline::after_s(patience + kOperationPatience_s), stop);
+  if (life.injection->may_be_held())
+    return inject_held(life, *held_[life.lane], Deadline::after_s(patience + kOperationPatience_s), stop);
   if (!await_trigger(life, Deadline::after_s(kOperationPatience_s), stop)) return no_operation(lane_of(life));
   return life.injection->inject(Deadline::after_s(patience));
 }
@@ -312,16 +326,18 @@ Result<void> Driver::inject_held(Life& life, HeldCluster& held, Deadline deadlin
   held.hold();
   Result<void> injected;
   std::jthread injecting([&] { injected = life.injection->inject(deadline); });
-  (void)held.await_held(life.nodes.empty() ? life.injection->nodes().size() : life.nodes.size(), Deadline::after_s(kAllHeld_s));
+  (void)held.await_held(life.nodes.empty() ? life.injection->nodes().size() : life.nodes.size(),
+                        Deadline::after_s(kAllHeld_s));
   const bool seen = await_trigger(life, Deadline::after_s(kOperationPatience_s), stop, [&] { held.release(); });
   if (!seen) held.give_up();
   injecting.join();
   return seen ? injected : no_operation(lane_of(life));
 }
 
-// Other injections of this run that act on some of those nodes and were in force at any time since then, or a moment ago: what
-// they did is over only when the target and its connections have settled.
-std::vector<std::string> Driver::others_since(const Life& life, const std::vector<std::string>& nodes, std::int64_t since_ns) const {
+// Other injections of this run that act on some of those nodes and were in force at any time since then, or a moment
+// ago: what they did is over only when the target and its connections have settled.
+std::vector<std::string> Driver::others_since(const Life& life, const std::vector<std::string>& nodes,
+                                              std::int64_t since_ns) const {
   static constexpr std::int64_t kSettle_ns = 1'000'000'000;
   std::vector<std::string> out;
   const std::lock_guard lock(mutex_);
@@ -334,8 +350,8 @@ std::vector<std::string> Driver::others_since(const Life& life, const std::vecto
   return out;
 }
 
-// The faults before it under which even a sound target may give up, for good (FaultFactory::crashes), on those of its nodes on
-// which it does not run.
+// The faults before it under which even a sound target may give up, for good (FaultFactory::crashes), on those of its
+// nodes on which it does not run.
 std::vector<std::string> Driver::given_up_under(const Life& life) {
   std::vector<std::string> dead;
   for (const auto& node : cluster_.nodes) {
@@ -353,16 +369,18 @@ std::vector<std::string> Driver::given_up_under(const Life& life) {
 }
 
 // Until none of them is in force any more and has settled, the run is to stop, or time is up.
-void Driver::await_others(const Life& life, const std::vector<std::string>& nodes, Deadline deadline, const std::stop_token& stop) {
+void Driver::await_others(const Life& life, const std::vector<std::string>& nodes, Deadline deadline,
+                          const std::stop_token& stop) {
   while (!stop.stop_requested() && Clock::now() < deadline && !others_since(life, nodes, now_ns()).empty()) {
     std::unique_lock lock(mutex_);
     changed_.wait_until(lock, stop, std::min(deadline, Deadline::after_s(0.2)), [] { return false; });
   }
 }
 
-// Plans the injection and finds on the nodes what it is to act on. What is not there while other faults are in force (code
-// target) is waited for, and when it is not there all the same (a target that has given up on damaged files) other nodes are
-// drawn. What could not be proven (not_found, link_injection.h) waits as well, and is injected then. False: the run was stopped.
+// Plans the injection and finds on the nodes what it is to act on. What is not there while other faults are in force
+// (code target) is waited for, and when it is not there all the same (a target that has given up on damaged files)
+// other nodes are drawn. What could not be proven (not_found, link_injection.h) waits as well, and is injected then.
+// False: the run was stopped.
 Result<bool> Driver::plan(Life& life, std::mt19937_64 random, const std::stop_token& stop) {
   static constexpr double kPatience_s = 15;
   const Deadline patience = Deadline::after_s(kPatience_s);
@@ -379,7 +397,8 @@ Result<bool> Driver::plan(Life& life, std::mt19937_64 random, const std::stop_to
       return true;
     }
     leave(life);
-    if (prepared.error().code != ErrorCode::target && prepared.error().code != ErrorCode::not_found) return fail(prepared.error());
+    if (prepared.error().code != ErrorCode::target && prepared.error().code != ErrorCode::not_found)
+      return fail(prepared.error());
     if (!waits && ++drawn > cluster_.size()) return fail(prepared.error());
     event(life, "postponed", {{Value("message"), Value(prepared.error().message)}, {Value("by"), names_value(others)}});
     if (waits) {
@@ -393,7 +412,8 @@ Result<bool> Driver::plan(Life& life, std::mt19937_64 random, const std::stop_to
 
 // Plans the injection when its turn has come. Planned anew after each wait, since who leads may have changed, but from
 // the same generator, so that the draws are the same. Null: the run was stopped.
-Result<std::unique_ptr<Injection>> Driver::admit(const Life& life, const std::mt19937_64& random, const std::stop_token& stop) {
+Result<std::unique_ptr<Injection>> Driver::admit(const Life& life, const std::mt19937_64& random,
+                                                 const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   const std::uint64_t ticket = next_ticket_++;
   const FaultContext context = context_of(life, stop);
@@ -433,8 +453,8 @@ void Driver::leave(const Life& life) {
 }
 
 // The complete undo scripts around those of a fault or a groundwork, and the nodes they are for.
-Result<void> Driver::complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies, std::vector<Undo>& undo,
-                              std::vector<std::size_t>& nodes) const {
+Result<void> Driver::complete(const std::string& name, const std::string& fault, const std::vector<Undo>& bodies,
+                              std::vector<Undo>& undo, std::vector<std::size_t>& nodes) const {
   for (const Undo& one : bodies) {
     auto index = node_index(cluster_, one.node);
     if (!index) return fail(index.error());
@@ -449,7 +469,8 @@ Result<void> Driver::set_up(Deadline deadline) {
   std::vector<std::pair<const Groundwork*, const Options*>> wanted;
   for (const Lane& lane : lanes_.all) {
     const Groundwork* groundwork = lane.fault->groundwork == nullptr ? nullptr : lane.fault->groundwork(*lane.options);
-    const bool known = std::any_of(wanted.begin(), wanted.end(), [&](const auto& one) { return one.first == groundwork; });
+    const bool known =
+        std::any_of(wanted.begin(), wanted.end(), [&](const auto& one) { return one.first == groundwork; });
     if (groundwork != nullptr && !known) wanted.emplace_back(groundwork, lane.options.get());
   }
   for (const auto& [one, settings] : wanted) {
@@ -463,7 +484,8 @@ Result<void> Driver::set_up(Deadline deadline) {
     if (auto done = arm(laid.name, laid.undo, laid.nodes, options_.dead_man_s, deadline); !done) {
       return done;
     }
-    if (auto done = one->lay(context, deadline); !done) return fail(done.error().during("laying the groundwork " + one->name));
+    if (auto done = one->lay(context, deadline); !done)
+      return fail(done.error().during("laying the groundwork " + one->name));
   }
   return {};
 }
@@ -485,7 +507,8 @@ Result<void> Driver::tear_down(Deadline deadline) {
 Result<void> Driver::announce(Life& life) {
   const Value description = life.injection->describe();
   const auto nodes = life.injection->nodes();
-  if (auto done = complete(life.name, life.fault->name, life.injection->undo(), life.undo, life.nodes); !done) return done;
+  if (auto done = complete(life.name, life.fault->name, life.injection->undo(), life.undo, life.nodes); !done)
+    return done;
   change(life, [&](FaultRecord& record) {
     record.nodes = nodes;
     record.description = description;
@@ -509,13 +532,15 @@ Result<void> Driver::arm(const std::string& name, const std::vector<Undo>& undo,
   return done;
 }
 
-// What other faults in force may have kept from being seen is looked at again when they are healed, for as long as this one
-// stays in force.
+// What other faults in force may have kept from being seen is looked at again when they are healed, for as long as this
+// one stays in force.
 void Driver::confirm(Life& life, Deadline over, const std::stop_token& stop) {
   while (true) {
     const std::int64_t since = now_ns();
-    const auto seen = life.injection->confirm(Deadline::after_s(options_.confirm_timeout_s + life.injection->takes_s()));
-    const auto others = seen && seen->confirmed ? std::vector<std::string>() : others_since(life, life.record.nodes, since);
+    const auto seen =
+        life.injection->confirm(Deadline::after_s(options_.confirm_timeout_s + life.injection->takes_s()));
+    const auto others =
+        seen && seen->confirmed ? std::vector<std::string>() : others_since(life, life.record.nodes, since);
     const bool again = !others.empty() && Clock::now() < over && !stop.stop_requested();
     if (!seen && !again) return went_wrong(life, seen.error().during("confirming").message);
     std::string evidence = seen ? seen->evidence : seen.error().message;
@@ -524,7 +549,8 @@ void Driver::confirm(Life& life, Deadline over, const std::stop_token& stop) {
       record.evidence = evidence;
       if (seen && seen->confirmed) record.confirmed_ns = now_ns();
     });
-    if (!again) return event(life, seen->confirmed ? "confirmed" : "unconfirmed", {{Value("evidence"), Value(evidence)}});
+    if (!again)
+      return event(life, seen->confirmed ? "confirmed" : "unconfirmed", {{Value("evidence"), Value(evidence)}});
     event(life, "disturbed", {{Value("evidence"), Value(evidence)}, {Value("by"), names_value(others)}});
     await_others(life, life.record.nodes, over, stop);
   }
@@ -545,8 +571,8 @@ void Driver::follow(Life& life, Deadline over, const std::stop_token& stop) {
   (void)pause_for(seconds_until(over), stop);
 }
 
-// One attempt: the scripts on all nodes at once, then what scripts cannot do; or the other way round, so that the nodes keep
-// their dead-man's switches for as long as that takes.
+// One attempt: the scripts on all nodes at once, then what scripts cannot do; or the other way round, so that the nodes
+// keep their dead-man's switches for as long as that takes.
 Result<void> Driver::undo_once(Life& life, Deadline deadline) {
   if (life.injection->heals_step_by_step()) {
     if (auto healed = life.injection->heal(deadline); !healed) return healed;
@@ -560,8 +586,10 @@ Result<void> Driver::undo_once(Life& life, Deadline deadline) {
     if (said[i] && said[i]->starts_with("gone")) {
       change(life, [&](FaultRecord& record) {
         if (!record.error.empty()) return;
-        record.error = fmt::format("{}: the fault had been undone before its time, by the dead-man's switch or by "
-                                   "`ordeal heal`", life.undo[i].node);
+        record.error = fmt::format(
+            "{}: the fault had been undone before its time, by the dead-man's switch or by "
+            "`ordeal heal`",
+            life.undo[i].node);
       });
     }
   }
@@ -579,7 +607,8 @@ Result<void> Driver::heal(Life& life, Deadline deadline) {
     event(life, "heal");
   }
   while (true) {
-    const auto done = undo_once(life, std::min(deadline, Deadline::after_s(options_.heal_timeout_s / 3 + life.injection->takes_s())));
+    const auto done =
+        undo_once(life, std::min(deadline, Deadline::after_s(options_.heal_timeout_s / 3 + life.injection->takes_s())));
     if (done) break;
     if (Clock::now() + std::chrono::seconds(1) >= deadline) {
       went_wrong(life, done.error().during("healing").message);
@@ -596,14 +625,17 @@ Result<void> Driver::heal(Life& life, Deadline deadline) {
   return {};
 }
 
-// What is not seen to be healed while other faults are in force on the same nodes is nobody's failure: it is told as that and
-// looked at again when they are healed, within the time that healing may take. It has no part in the quorum any more then.
+// What is not seen to be healed while other faults are in force on the same nodes is nobody's failure: it is told as
+// that and looked at again when they are healed, within the time that healing may take. It has no part in the quorum
+// any more then.
 void Driver::confirm_healed(Life& life) {
   const Deadline limit = Deadline::after_s(options_.heal_timeout_s);
   while (true) {
     const std::int64_t since = now_ns();
-    const auto seen = life.injection->confirm_healed(Deadline::after_s(options_.confirm_timeout_s + life.injection->takes_s()));
-    const auto others = seen && seen->confirmed ? std::vector<std::string>() : others_since(life, life.record.nodes, since);
+    const auto seen =
+        life.injection->confirm_healed(Deadline::after_s(options_.confirm_timeout_s + life.injection->takes_s()));
+    const auto others =
+        seen && seen->confirmed ? std::vector<std::string>() : others_since(life, life.record.nodes, since);
     if (!seen && others.empty()) return went_wrong(life, seen.error().during("confirming that it is healed").message);
     std::string evidence = seen ? seen->evidence : seen.error().message;
     if (!others.empty()) evidence += meanwhile(others);
@@ -613,7 +645,8 @@ void Driver::confirm_healed(Life& life) {
     });
     if (others.empty()) {
       const auto causes = seen->confirmed ? std::vector<std::string>() : given_up_under(life);
-      if (causes.empty()) return event(life, seen->confirmed ? "recovered" : "unrecovered", {{Value("evidence"), Value(evidence)}});
+      if (causes.empty())
+        return event(life, seen->confirmed ? "recovered" : "unrecovered", {{Value("evidence"), Value(evidence)}});
       evidence += fmt::format("; the target may have given up there under {} before", joined(causes));
       change(life, [&](FaultRecord& record) { record.heal_evidence = evidence; });
       return event(life, "disturbed", {{Value("evidence"), Value(evidence)}, {Value("by"), names_value(causes)}});

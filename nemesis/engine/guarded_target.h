@@ -1,6 +1,7 @@
 #pragma once
 // GuardedTarget: the target as faults see it: no two calls for the same node at once, which Target demands and lanes
-// that know nothing of each other could not grant. A start script is only asked for, and needs no guard. Thread-safety: that is what it is for.
+// that know nothing of each other could not grant. A start script is only asked for, and needs no guard. Thread-safety:
+// that is what it is for.
 
 #include <functional>
 #include <map>

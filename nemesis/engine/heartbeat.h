@@ -2,8 +2,8 @@
 // Heartbeat: tells the nodes on which faults are in force that the controller is alive, twice a second, so that their
 // watchdogs (node_state.h) keep still. When the controller dies, the beats stop, and nothing has to be done for it.
 //
-// One thread per node on which a fault ever was in force, so that a slow node delays no other node's beat; each uses one
-// connection of its node. Thread-safety: hold() and release() from any thread.
+// One thread per node on which a fault ever was in force, so that a slow node delays no other node's beat; each uses
+// one connection of its node. Thread-safety: hold() and release() from any thread.
 
 #include <condition_variable>
 #include <map>

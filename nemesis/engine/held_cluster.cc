@@ -19,7 +19,8 @@ class HeldCluster::HeldNode final : public Node {
   Result<void> upload(const std::string& local, const std::string& remote, const TransferProgress& progress) override {
     return node_.upload(local, remote, progress);
   }
-  Result<void> download(const std::string& remote, const std::string& local, const TransferProgress& progress) override {
+  Result<void> download(const std::string& remote, const std::string& local,
+                        const TransferProgress& progress) override {
     return node_.download(remote, local, progress);
   }
 

@@ -1,7 +1,7 @@
 #pragma once
-// HeldCluster: a cluster to whose nodes commands can be sent ahead and held back there: the shell runs already and waits for
-// one byte on its open channel. From the moment at which they are let go to their effect it is then one network latency and
-// what the command itself takes, not a channel, a login shell and a process more.
+// HeldCluster: a cluster to whose nodes commands can be sent ahead and held back there: the shell runs already and
+// waits for one byte on its open channel. From the moment at which they are let go to their effect it is then one
+// network latency and what the command itself takes, not a channel, a login shell and a process more.
 //
 //   held.hold();
 //   std::jthread injecting([&] { done = injection.inject(deadline); });   // its first command on each node waits there
@@ -42,7 +42,7 @@ class HeldCluster {
  private:
   class HeldNode;
   enum class Gate { open, closed, given_up };
-  bool claim(const std::string& node);            // whether its next command is to be held
+  bool claim(const std::string& node);  // whether its next command is to be held
   bool await_release(std::chrono::milliseconds patience);
 
   Cluster cluster_;

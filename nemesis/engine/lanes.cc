@@ -9,8 +9,8 @@
 
 #include "base/names.h"
 #include "nemesis/catalogue.h"
-#include "nemesis/node_needs.h"
 #include "nemesis/engine/timeline.h"
+#include "nemesis/node_needs.h"
 
 namespace ordeal {
 namespace {
@@ -20,11 +20,12 @@ tl::unexpected<Error> usage(std::string message) { return fail(ErrorCode::usage,
 // To look at all nodes, among them some that must be connected to first.
 constexpr auto kLookTimeout = std::chrono::seconds(30);
 
-// Why a fault cannot be injected here (usage: not as it was asked for; unsupported: not on these nodes), or nothing. Errors: of
-// nodes that cannot be asked.
+// Why a fault cannot be injected here (usage: not as it was asked for; unsupported: not on these nodes), or nothing.
+// Errors: of nodes that cannot be asked.
 Result<std::optional<Error>> problem_of(const FaultFactory& fault, const FaultContext& context, NodeNeeds& nodes) {
   if (fault.inapplicable != nullptr) {
-    if (std::string problem = fault.inapplicable(context); !problem.empty()) return Error{ErrorCode::usage, std::move(problem)};
+    if (std::string problem = fault.inapplicable(context); !problem.empty())
+      return Error{ErrorCode::usage, std::move(problem)};
   }
   if (fault.needs == nullptr) return std::nullopt;
   auto missing = nodes.missing(fault.needs(context.options), std::chrono::steady_clock::now() + kLookTimeout);
@@ -38,7 +39,8 @@ Result<std::string> kind_of(const DriverOptions& options) {
   const bool timeline = !options.timeline.empty();
   if (options.schedule == "auto") return std::string(timeline ? "scripted" : "random");
   if (options.schedule == "scripted" && !timeline) {
-    return usage("nemesis.schedule=scripted needs a timeline (nemesis.timeline, or [[nemesis.timeline]] in a campaign file)");
+    return usage(
+        "nemesis.schedule=scripted needs a timeline (nemesis.timeline, or [[nemesis.timeline]] in a campaign file)");
   }
   if (options.schedule != "scripted" && timeline) {
     return usage(fmt::format("nemesis.timeline is played by nemesis.schedule=scripted, not by {}", options.schedule));
@@ -140,7 +142,8 @@ Result<Lane> lane_of(const TimelineEntry& entry, std::size_t number, const Fault
   if (entry.when.empty()) return lane;
   auto trigger = parse_trigger(entry.when);
   if (!trigger) return fail(trigger.error().during(where()));
-  if (const std::string problem = trigger_problem(*trigger, context); !problem.empty()) return usage(where() + ": " + problem);
+  if (const std::string problem = trigger_problem(*trigger, context); !problem.empty())
+    return usage(where() + ": " + problem);
   lane.trigger = *std::move(trigger);
   return lane;
 }
@@ -160,7 +163,8 @@ Result<std::vector<ScriptedTimes>> add_timeline(Lanes& lanes, const DriverOption
     auto lane = lane_of(entry, times.size() + 1, context, faults, nodes);
     if (!lane) return fail(lane.error());
     lanes.all.push_back(*std::move(lane));
-    times.push_back({entry.at_s, entry.duration_s < 0 ? options.duration_s : entry.duration_s, entry.every_s, entry.times});
+    times.push_back(
+        {entry.at_s, entry.duration_s < 0 ? options.duration_s : entry.duration_s, entry.every_s, entry.times});
   }
   return times;
 }
@@ -224,15 +228,22 @@ std::vector<OptionSpec> nemesis_options() {
   using Type = OptionSpec::Type;
   const DriverOptions standard;
   return {
-      {"nemesis.schedule", Type::string, "auto",
-       "random: each fault again and again at drawn times; periodic: the faults take turns at fixed times; scripted: the "
+      {"nemesis.schedule",
+       Type::string,
+       "auto",
+       "random: each fault again and again at drawn times; periodic: the faults take turns at fixed times; scripted: "
+       "the "
        "timeline; auto: scripted when there is a timeline, else random",
-       std::nullopt, std::nullopt, {"auto", "random", "periodic", "scripted"}},
+       std::nullopt,
+       std::nullopt,
+       {"auto", "random", "periodic", "scripted"}},
       {"nemesis.timeline", Type::string, "",
-       "JSON list of what is injected when: [{\"at\":5,\"fault\":\"kill\",\"duration\":3,\"nodes\":\"n1\"}]; further keys: "
+       "JSON list of what is injected when: [{\"at\":5,\"fault\":\"kill\",\"duration\":3,\"nodes\":\"n1\"}]; further "
+       "keys: "
        "every, times, when (a trigger), after, and the fault's options. In a campaign file: [[nemesis.timeline]]"},
       {"nemesis.trigger", Type::string, "",
-       "what lanes wait for when their time has come: leader-change, log:REGEX, log@NODE:REGEX, operation:F, phase:main, "
+       "what lanes wait for when their time has come: leader-change, log:REGEX, log@NODE:REGEX, operation:F, "
+       "phase:main, "
        "phase:recovery (once, between the two others) or phase:final; for some faults only: "
        "\"kill=leader-change; pause=operation:cas\""},
       {"nemesis.swarm", Type::boolean, false,
@@ -243,26 +254,38 @@ std::vector<OptionSpec> nemesis_options() {
       {"nemesis.quiet-every", Type::duration, 0.0, "from the beginning of a quiet time to the next; 0: none", 0.0, 1e6},
       {"nemesis.quiet-end", Type::duration, 0.0, "the last part of the main phase, without faults", 0.0, 1e6},
       {"nemesis.recovery-bound", Type::duration, 0.0,
-       "how long after the healing of a fault the clients may take to succeed again on every node; longer is the anomaly "
+       "how long after the healing of a fault the clients may take to succeed again on every node; longer is the "
+       "anomaly "
        "slow-recovery. 0: it is measured, not judged. Shorter than the operations' time-out is mostly unfair: a client "
        "that waits for an answer that was lost waits until then",
        0.0, 1e6},
-      {"nemesis.inapplicable", Type::string, "refuse",
+      {"nemesis.inapplicable",
+       Type::string,
+       "refuse",
        "a fault that does not apply to this target and cluster: refuse the run, or skip the fault and say why (as "
        "--nemesis all does)",
-       std::nullopt, std::nullopt, {"refuse", "skip"}},
-      {"nemesis.quorum", Type::string, "keep",
-       "keep: a fault waits while, together with those in force, it would leave no majority of nodes that can work (links "
-       "that lose half of the packets, or delay them beyond an election timeout, or carry next to nothing count as cut); "
+       std::nullopt,
+       std::nullopt,
+       {"refuse", "skip"}},
+      {"nemesis.quorum",
+       Type::string,
+       "keep",
+       "keep: a fault waits while, together with those in force, it would leave no majority of nodes that can work "
+       "(links "
+       "that lose half of the packets, or delay them beyond an election timeout, or carry next to nothing count as "
+       "cut); "
        "any: it does not wait",
-       std::nullopt, std::nullopt, {"keep", "any"}},
+       std::nullopt,
+       std::nullopt,
+       {"keep", "any"}},
       {"nemesis.dead-man", Type::integer, standard.dead_man_s,
        "seconds without a word from the controller after which a node undoes its faults by itself (up to one second "
        "later)",
        1, 3600},
       {"nemesis.patience", Type::real, 1.0,
-       "times as long as usual each step of a fault may take, proof and healing included: for nodes that are slow or far away", 1.0,
-       100.0},
+       "times as long as usual each step of a fault may take, proof and healing included: for nodes that are slow or "
+       "far away",
+       1.0, 100.0},
   };
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Lanes: what a driver plays, resolved from its options: which faults, each under which options, at which times, waiting
-// for what, and what was left out and why.
+// Lanes: what a driver plays, resolved from its options: which faults, each under which options, at which times,
+// waiting for what, and what was left out and why.
 //
 // Thread-safety: immutable after make_lanes().
 

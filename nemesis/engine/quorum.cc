@@ -37,13 +37,15 @@ bool quorum_while_rolling(std::size_t n, const std::vector<Impairment>& in_force
 }
 
 bool meet(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) {
-  return std::any_of(a.begin(), a.end(), [&](std::size_t node) { return std::find(b.begin(), b.end(), node) != b.end(); });
+  return std::any_of(a.begin(), a.end(),
+                     [&](std::size_t node) { return std::find(b.begin(), b.end(), node) != b.end(); });
 }
 
 // A roll waits until each node serves again, which one that is cut off may not be able to.
 bool cuts_off(const Impairment& cutting, const std::vector<std::size_t>& rolling) {
-  return std::any_of(cutting.cut.begin(), cutting.cut.end(),
-                     [&](const auto& link) { return meet({link.first, link.second}, rolling); });
+  return std::any_of(cutting.cut.begin(), cutting.cut.end(), [&](const auto& link) {
+    return meet({link.first, link.second}, rolling);
+  });
 }
 
 // Both act on the processes of a node, or one keeps the other from its end.

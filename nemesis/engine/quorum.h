@@ -12,8 +12,8 @@ namespace ordeal {
 // nodes count with whichever node they have down at the moment.
 [[nodiscard]] bool leaves_quorum(std::size_t n, const std::vector<Impairment>& in_force);
 
-// Whether `next` may join the faults in force: yes, when a quorum is left, no two faults act on the processes of one node, and
-// what it needs is not down; also when `next` takes the quorum all alone, since then it was asked to.
+// Whether `next` may join the faults in force: yes, when a quorum is left, no two faults act on the processes of one
+// node, and what it needs is not down; also when `next` takes the quorum all alone, since then it was asked to.
 [[nodiscard]] bool may_join(std::size_t n, std::vector<Impairment> in_force, const Impairment& next);
 
 }  // namespace ordeal

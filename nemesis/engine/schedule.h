@@ -8,8 +8,9 @@
 //   periodic   the lanes take turns at fixed times: an interval of peace, the first fault, an interval, the second, …
 //   scripted   the times of a timeline (timeline.h)
 //
-// All draws of the k-th injection of a lane come from a generator of its own, seeded by (seed, lane, k): what happens in
-// one lane, or how long healing took, never shifts another's parameters. Injections are numbered lane + 1 + k * lanes.
+// All draws of the k-th injection of a lane come from a generator of its own, seeded by (seed, lane, k): what happens
+// in one lane, or how long healing took, never shifts another's parameters. Injections are numbered lane + 1 + k *
+// lanes.
 //
 // Swarm testing (Groce, Zhang, Eide, Chen, Regehr: "Swarm Testing", ISSTA 2012): a run that has every kind of fault all
 // the time hides what only shows when some are left out, so each seed draws its own subset and its own intensities.
@@ -26,11 +27,11 @@
 namespace ordeal {
 
 struct Slot {
-  int id = 0;               // unique within the run, from 1
-  double wait_s = 0;        // after the healing of the lane's last injection; the first: from the start of the run
-  double at_s = -1;         // from the start of the run instead; -1: wait_s counts
-  double duration_s = 0;    // in force
-  std::mt19937_64 random;   // for the fault's own parameters
+  int id = 0;              // unique within the run, from 1
+  double wait_s = 0;       // after the healing of the lane's last injection; the first: from the start of the run
+  double at_s = -1;        // from the start of the run instead; -1: wait_s counts
+  double duration_s = 0;   // in force
+  std::mt19937_64 random;  // for the fault's own parameters
 };
 
 // How often and how long, as factors of the plan's interval and duration.
@@ -85,11 +86,11 @@ struct Swarm {
 
 // Times in which no fault is in force, so that the target can recover; in seconds since the run began.
 struct Quiet {
-  double every_s = 0;    // the cycle whose last part is quiet; 0: there is none
-  double length_s = 0;   // of that part
-  double from_s = -1;    // quiet from here to the end; -1: never
-  // How long after `t` a fault may be injected: 0: at once; infinite: never again. Not in the last second before a quiet
-  // time either, in which it could hardly take effect.
+  double every_s = 0;   // the cycle whose last part is quiet; 0: there is none
+  double length_s = 0;  // of that part
+  double from_s = -1;   // quiet from here to the end; -1: never
+  // How long after `t` a fault may be injected: 0: at once; infinite: never again. Not in the last second before a
+  // quiet time either, in which it could hardly take effect.
   [[nodiscard]] double wait_s(double t) const;
   // When the next quiet time begins, at or after `t`, or `t` when it is quiet then; infinite: never.
   [[nodiscard]] double next_s(double t) const;

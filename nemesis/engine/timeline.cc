@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "base/value.h"
 #include "base/options.h"
+#include "base/value.h"
 
 namespace ordeal {
 namespace {
@@ -26,13 +26,20 @@ class EntryReader {
       const std::string name = key.is_string() ? key.string() : key.to_json();
       Result<void> done;
       if (name == "fault") continue;
-      if (name == "at") done = seconds(name, value, out_.at_s);
-      else if (name == "duration") done = seconds(name, value, out_.duration_s);
-      else if (name == "every") done = seconds(name, value, out_.every_s);
-      else if (name == "after") done = seconds(name, value, out_.after_s);
-      else if (name == "when") done = text(name, value, out_.when);
-      else if (name == "times") done = count(value, times_given);
-      else done = option(name, value);
+      if (name == "at")
+        done = seconds(name, value, out_.at_s);
+      else if (name == "duration")
+        done = seconds(name, value, out_.duration_s);
+      else if (name == "every")
+        done = seconds(name, value, out_.every_s);
+      else if (name == "after")
+        done = seconds(name, value, out_.after_s);
+      else if (name == "when")
+        done = text(name, value, out_.when);
+      else if (name == "times")
+        done = count(value, times_given);
+      else
+        done = option(name, value);
       if (!done) return fail(done.error());
     }
     if (!times_given && out_.every_s > 0) out_.times = 0;
@@ -56,7 +63,8 @@ class EntryReader {
       if (!parsed) return wrong(fmt::format("`{}`: {}", name, parsed.error().message));
       out = *parsed;
     } else {
-      return wrong(fmt::format("`{}` must be seconds or a duration such as \"500ms\", found {}", name, value.to_json()));
+      return wrong(
+          fmt::format("`{}` must be seconds or a duration such as \"500ms\", found {}", name, value.to_json()));
     }
     if (!(out >= 0) || out > 1e7) return wrong(fmt::format("`{}` = {} is out of range", name, value.to_json()));
     return {};
@@ -103,8 +111,10 @@ Result<std::vector<TimelineEntry>> parse_timeline(std::string_view text) {
   if (!document) return fail(ErrorCode::usage, "nemesis.timeline: " + document.error().message);
   if (!document->is_list()) return fail(ErrorCode::usage, "nemesis.timeline: a list of entries was expected");
   if (document->items().size() > kMostEntries) {
-    return fail(ErrorCode::usage, fmt::format("nemesis.timeline: {} entries are too many; {} are possible (an entry may "
-                                              "be repeated by `every`)", document->items().size(), kMostEntries));
+    return fail(ErrorCode::usage,
+                fmt::format("nemesis.timeline: {} entries are too many; {} are possible (an entry may "
+                            "be repeated by `every`)",
+                            document->items().size(), kMostEntries));
   }
   for (const Value& table : document->items()) {
     auto entry = EntryReader(out.size() + 1).read(table);

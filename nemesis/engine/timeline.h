@@ -1,6 +1,6 @@
 #pragma once
-// Timeline: a scripted schedule, the text of the option nemesis.timeline: a JSON list of entries, one for each fault. In a
-// campaign file it is an array of tables:
+// Timeline: a scripted schedule, the text of the option nemesis.timeline: a JSON list of entries, one for each fault.
+// In a campaign file it is an array of tables:
 //
 //   [[nemesis.timeline]]
 //   at = 5.0                      # seconds since the run began; 0 when absent
@@ -32,13 +32,14 @@ struct TimelineEntry {
   double at_s = 0;
   double duration_s = -1;  // -1: the plan's
   double every_s = 0;
-  int times = 1;           // 0: for as long as the run goes on
-  std::string when;        // a trigger; empty: none
+  int times = 1;     // 0: for as long as the run goes on
+  std::string when;  // a trigger; empty: none
   double after_s = 0;
   std::vector<std::pair<std::string, std::string>> options;  // of the fault, by their full keys
 };
 
-// Errors: usage, naming the entry and what is wrong with it. Whether faults, options and triggers exist is not looked at.
+// Errors: usage, naming the entry and what is wrong with it. Whether faults, options and triggers exist is not looked
+// at.
 [[nodiscard]] Result<std::vector<TimelineEntry>> parse_timeline(std::string_view text);
 
 // The faults of a timeline, each once, in the order of their first entry.

@@ -51,7 +51,8 @@ std::string names_of(const Cluster& cluster, const std::vector<std::size_t>& nod
   return nodes.empty() ? "nobody" : joined(node_names(cluster, nodes));
 }
 
-Result<std::optional<std::string>> await_leader(const FaultContext& context, Deadline deadline, const std::stop_token& stop) {
+Result<std::optional<std::string>> await_leader(const FaultContext& context, Deadline deadline,
+                                                const std::stop_token& stop) {
   std::vector<std::size_t> before = known_primaries(context);
   while (rest(deadline.within(kLeaderPause), stop) && Clock::now() < deadline) {
     const auto now = known_primaries(context);
@@ -97,7 +98,8 @@ Result<std::optional<std::string>> look_at(std::vector<WatchedLog>& logs, const 
   std::vector<std::size_t> numbers(logs.size());
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
   const auto said = on_each(numbers, [&](std::size_t i) {
-    Command command = root_script(watch_script(logs[i].file, pattern, logs[i].at), Clock::now() + std::chrono::seconds(10));
+    Command command =
+        root_script(watch_script(logs[i].file, pattern, logs[i].at), Clock::now() + std::chrono::seconds(10));
     return run_ok(context.cluster.at(logs[i].node), command);
   });
   std::size_t read = 0;
@@ -173,7 +175,9 @@ Result<Trigger> parse_trigger(std::string_view given) {
   } else if (kind == "phase" && std::find(std::begin(kPhases), std::end(kPhases), out.what) != std::end(kPhases)) {
     out.kind = Trigger::Kind::phase;
   } else {
-    return wrong("leader-change, log:REGEX, log@NODE:REGEX, operation:F, phase:main, phase:recovery or phase:final was expected");
+    return wrong(
+        "leader-change, log:REGEX, log@NODE:REGEX, operation:F, phase:main, phase:recovery or phase:final was "
+        "expected");
   }
   return out;
 }

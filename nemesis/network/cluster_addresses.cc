@@ -71,7 +71,8 @@ Result<void> ClusterAddresses::need_tool_for(std::size_t node, const std::string
   while (missing >> tool) {
     if (!tool.starts_with("ip") || tool.starts_with("ip6") != is_v6(address)) continue;
     return fail(ErrorCode::unsupported, fmt::format("{}: packets are told apart by {}, which is not there; install the "
-                                                    "package iptables on the node", cluster_->at(node).name(), tool));
+                                                    "package iptables on the node",
+                                                    cluster_->at(node).name(), tool));
   }
   return {};
 }
@@ -87,11 +88,12 @@ Result<std::vector<std::string>> ClusterAddresses::sources(std::size_t at, std::
   std::vector<std::string> out;
   for (auto& address : all(from)) {
     if (address == nodes_[at].controller) {
-      return fail(ErrorCode::unsupported,
-                  fmt::format("the controller reaches {} from {}, an address of {}: what is done to the packets between "
-                              "the two would be done to the controller's; run it from, or jump through, a machine that "
-                              "is not part of the cluster",
-                              cluster_->at(at).name(), address, cluster_->at(from).name()));
+      return fail(
+          ErrorCode::unsupported,
+          fmt::format("the controller reaches {} from {}, an address of {}: what is done to the packets between "
+                      "the two would be done to the controller's; run it from, or jump through, a machine that "
+                      "is not part of the cluster",
+                      cluster_->at(at).name(), address, cluster_->at(from).name()));
     }
     if (spared.contains(address) || (v4_only && is_v6(address))) continue;
     if (auto tool = need_tool_for(at, address); !tool) return fail(tool.error());

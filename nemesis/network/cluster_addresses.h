@@ -1,6 +1,6 @@
 #pragma once
-// Cluster addresses: by which addresses the nodes of a cluster know each other, and whether they have the tools with which
-// faults of the network tell packets apart. Thread-safety: immutable once looked up.
+// Cluster addresses: by which addresses the nodes of a cluster know each other, and whether they have the tools with
+// which faults of the network tell packets apart. Thread-safety: immutable once looked up.
 
 #include <string>
 #include <vector>
@@ -14,11 +14,11 @@ class ClusterAddresses {
   // Asks all nodes. Errors: remote, unreachable; unsupported, when a node has no address.
   [[nodiscard]] static Result<ClusterAddresses> look_up(const Cluster& cluster, Deadline deadline);
 
-  // The source addresses by which node `at` tells the packets of `from` from those of all nodes but `all_from`. Addresses
-  // that several nodes have (a container bridge, a virtual address) cannot, and are left out, as is IPv6 on a node that
-  // has no more of it than link-local addresses and no tool for it. Errors: unsupported, when none is left, when a tool is
-  // missing for one, or when the controller reaches `at` from one of them: what is done to these packets would be done to
-  // the controller's.
+  // The source addresses by which node `at` tells the packets of `from` from those of all nodes but `all_from`.
+  // Addresses that several nodes have (a container bridge, a virtual address) cannot, and are left out, as is IPv6 on a
+  // node that has no more of it than link-local addresses and no tool for it. Errors: unsupported, when none is left,
+  // when a tool is missing for one, or when the controller reaches `at` from one of them: what is done to these packets
+  // would be done to the controller's.
   [[nodiscard]] Result<std::vector<std::string>> sources(std::size_t at, std::size_t from,
                                                          const std::vector<std::size_t>& all_from) const;
 

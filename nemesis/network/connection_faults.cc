@@ -6,16 +6,16 @@
 #include <cmath>
 #include <set>
 
+#include "nemesis/network/link_injection.h"
 #include "nemesis/node/agent_program.h"
 #include "nemesis/node/draw.h"
-#include "nemesis/network/link_injection.h"
 #include "nemesis/node/parallel.h"
 
 namespace ordeal {
 namespace {
 
-constexpr double kLookSeconds = 2.5;    // what a look at the links may take
-constexpr double kCutPercent = 20;      // connections that are reset so often carry nothing any more
+constexpr double kLookSeconds = 2.5;  // what a look at the links may take
+constexpr double kCutPercent = 20;    // connections that are reset so often carry nothing any more
 
 // Rules that touch TCP connections, and how conversations end under them.
 class ConnectionFault : public LinkInjection {
@@ -41,7 +41,8 @@ class ConnectionFault : public LinkInjection {
   Result<void> inject(Deadline deadline) override {
     const auto nodes = receivers();
     std::vector<std::string> scripts;
-    for (const std::size_t node : nodes) scripts.push_back(filter_install_script(id_, {{"filter", "INPUT", all_rules(node)}}));
+    for (const std::size_t node : nodes)
+      scripts.push_back(filter_install_script(id_, {{"filter", "INPUT", all_rules(node)}}));
     return all_done(run_scripts(cluster_, nodes, scripts, deadline));
   }
 
@@ -72,8 +73,8 @@ class ConnectionFault : public LinkInjection {
     return probe_connections(cluster_, id_, false, flows_, settings_, deadline);
   }
 
-  // Only conversations that were held and closed before can show anything. One that cannot begin is cut by another fault, and
-  // one that falls silent has lost its packets to one: neither is what these faults do.
+  // Only conversations that were held and closed before can show anything. One that cannot begin is cut by another
+  // fault, and one that falls silent has lost its packets to one: neither is what these faults do.
   Observation judge(Deadline deadline, const std::string& wanted) const {
     const auto now = converse(deadline);
     std::size_t judged = 0;
@@ -94,12 +95,13 @@ class ConnectionFault : public LinkInjection {
       }
     }
     if (judged == 0) {
-      return {false, fmt::format("no proof: no connection between the nodes on TCP port {} that had been possible before",
-                                 settings_.port)};
+      return {false,
+              fmt::format("no proof: no connection between the nodes on TCP port {} that had been possible before",
+                          settings_.port)};
     }
-    const char* what = wanted == "reset"    ? "were reset after they had been opened"
-                       : wanted == "hung"   ? "hung when one end had closed them"
-                                            : "were held and closed on both ends";
+    const char* what = wanted == "reset"  ? "were reset after they had been opened"
+                       : wanted == "hung" ? "hung when one end had closed them"
+                                          : "were held and closed on both ends";
     if (silent > 0) other += fmt::format("; {} more fell silent", silent);
     return {right == judged, fmt::format("{} of {} connections {}{}", right, judged, what, other)};
   }
@@ -150,10 +152,12 @@ class SlowClose final : public ConnectionFault {
 
 std::string needs_text(const char* modules) {
   return link_help() +
-         fmt::format("Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables. Needs on the nodes: root or sudo, "
-                     "iptables{}, and for the proof a TCP port that probes may use between the nodes and a 64-bit Linux on "
-                     "x86_64 or aarch64. Connections that a node forwards (to containers behind it) are "
-                     "not touched.", modules);
+         fmt::format(
+             "Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables. Needs on the nodes: root or sudo, "
+             "iptables{}, and for the proof a TCP port that probes may use between the nodes and a 64-bit Linux on "
+             "x86_64 or aarch64. Connections that a node forwards (to containers behind it) are "
+             "not touched.",
+             modules);
 }
 
 // The agent runs the probes.
@@ -165,15 +169,18 @@ FaultFactory reset_fault() {
   FaultFactory out;
   out.name = "reset";
   out.help =
-      "TCP connections between nodes are reset while they are in use, those that are open already and fresh ones: a part "
-      "of the packets is answered with a reset and dropped. Proof: connections between the nodes that were opened and then "
+      "TCP connections between nodes are reset while they are in use, those that are open already and fresh ones: a "
+      "part "
+      "of the packets is answered with a reset and dropped. Proof: connections between the nodes that were opened and "
+      "then "
       "reset. " +
       needs_text(" with REJECT and statistic");
   out.options = link_options("reset", 47087);
-  out.options.insert(out.options.begin() + 1,
-                     {"reset.percent", OptionSpec::Type::real, 0.0,
-                      "of the packets that are answered so; 100: no connection survives its first message; 0: drawn, 1 to 10",
-                      0.0, 100.0});
+  out.options.insert(
+      out.options.begin() + 1,
+      {"reset.percent", OptionSpec::Type::real, 0.0,
+       "of the packets that are answered so; 100: no connection survives its first message; 0: drawn, 1 to 10", 0.0,
+       100.0});
   out.inapplicable = [](const FaultContext& context) { return link_problem(context, "reset"); };
   out.needs = needs;
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {
@@ -190,7 +197,8 @@ FaultFactory slow_close_fault() {
   FaultFactory out;
   out.name = "slow-close";
   out.help =
-      "The end of TCP connections between nodes does not arrive: packets with FIN or RST are dropped, so that the other end "
+      "The end of TCP connections between nodes does not arrive: packets with FIN or RST are dropped, so that the "
+      "other end "
       "takes the connection for open until the fault is healed and the end is sent again, and a closed port is silent "
       "instead of refusing. Proof: connections that one end has closed and the other has not. " +
       needs_text("");

@@ -9,9 +9,9 @@
 #include <sstream>
 #include <thread>
 
+#include "nemesis/network/packet_agent.h"
 #include "nemesis/node/agent_program.h"
 #include "nemesis/node/draw.h"
-#include "nemesis/network/packet_agent.h"
 #include "nemesis/node/parallel.h"
 #include "nemesis/node/process_injection.h"
 #include "nemesis/node/selector.h"
@@ -54,12 +54,15 @@ class Dns final : public Injection {
 
   Result<void> prepare(Deadline deadline) override {
     for (const std::size_t node : selection_.nodes) {
-      const std::string script = "command -v iptables >/dev/null && command -v iptables-restore >/dev/null || echo missing";
-      auto said = run_ok(cluster_.at(node), root_script(std::string("PATH=$PATH:/usr/sbin:/sbin\n") + script, deadline));
+      const std::string script =
+          "command -v iptables >/dev/null && command -v iptables-restore >/dev/null || echo missing";
+      auto said =
+          run_ok(cluster_.at(node), root_script(std::string("PATH=$PATH:/usr/sbin:/sbin\n") + script, deadline));
       if (!said) return fail(said.error());
       if (!said->empty()) {
-        return fail(ErrorCode::unsupported, cluster_.at(node).name() + ": name resolution is made to fail by iptables, which "
-                                            "is not there; install the package iptables on the node");
+        return fail(ErrorCode::unsupported, cluster_.at(node).name() +
+                                                ": name resolution is made to fail by iptables, which "
+                                                "is not there; install the package iptables on the node");
       }
     }
     before_ = ask_all(deadline);
@@ -67,7 +70,8 @@ class Dns final : public Injection {
   }
 
   std::vector<Undo> undo() const override {
-    const std::string script = silent() ? filter_remove_script(id_, {FilterChain()}) : packet_agent_undo_script(id_, "OUTPUT");
+    const std::string script =
+        silent() ? filter_remove_script(id_, {FilterChain()}) : packet_agent_undo_script(id_, "OUTPUT");
     std::vector<Undo> out;
     for (const auto& node : nodes()) out.push_back({node, script});
     return out;
@@ -90,7 +94,8 @@ class Dns final : public Injection {
   }
 
   Result<Observation> confirm(Deadline deadline) override {
-    return look_until(deadline, [this](std::size_t node, const std::vector<Asked>& now) { return in_force(node, now); });
+    return look_until(deadline,
+                      [this](std::size_t node, const std::vector<Asked>& now) { return in_force(node, now); });
   }
   Result<Observation> confirm_healed(Deadline deadline) override {
     return look_until(deadline, [this](std::size_t node, const std::vector<Asked>& now) { return healed(node, now); });
@@ -123,7 +128,8 @@ class Dns final : public Injection {
       for (const auto& [node, asked] : ask_all(deadline)) {
         Observation one = asked.empty() ? Observation{false, "it could not be asked"} : judge(node, asked);
         out.confirmed = out.confirmed && one.confirmed;
-        out.evidence += fmt::format("{}{}: {}", out.evidence.empty() ? "" : "; ", cluster_.at(node).name(), one.evidence);
+        out.evidence +=
+            fmt::format("{}{}: {}", out.evidence.empty() ? "" : "; ", cluster_.at(node).name(), one.evidence);
       }
       if (out.confirmed || std::chrono::steady_clock::now() + std::chrono::milliseconds(1500) > deadline) return out;
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -135,7 +141,8 @@ class Dns final : public Injection {
                             : fmt::format("{} is {}", asked.server, asked.what);
   }
 
-  // Silence is shown by servers that answered before, a code also by those that did not, where another would show nothing.
+  // Silence is shown by servers that answered before, a code also by those that did not, where another would show
+  // nothing.
   Observation in_force(std::size_t node, const std::vector<Asked>& now) const {
     const auto& before = before_.at(node);
     std::string seen;
@@ -147,8 +154,9 @@ class Dns final : public Injection {
       if (!silent() && before[i].answered() && before[i].code == answer_.code) continue;
       ++judged;
       right = right && (silent() ? !now[i].answered() : now[i].answered() && now[i].code == answer_.code);
-      seen += fmt::format("{}{}, where before it {}", seen.empty() ? "" : ", ", text(now[i]),
-                          before[i].answered() ? fmt::format("answered with {}", before[i].code) : "was " + before[i].what);
+      seen +=
+          fmt::format("{}{}, where before it {}", seen.empty() ? "" : ", ", text(now[i]),
+                      before[i].answered() ? fmt::format("answered with {}", before[i].code) : "was " + before[i].what);
     }
     if (judged == 0) return {false, "no proof: no name server answered before the injection"};
     return {right, seen};
@@ -180,9 +188,11 @@ FaultFactory dns_fault() {
   out.name = "dns";
   out.help =
       "Names cannot be resolved on some nodes, also by programs that run already and by a resolver on the node itself. "
-      "Mechanism: iptables and ip6tables drop what name servers answer (silence), or an agent (NFQUEUE) answers every query "
+      "Mechanism: iptables and ip6tables drop what name servers answer (silence), or an agent (NFQUEUE) answers every "
+      "query "
       "over UDP in their stead and connections over TCP are refused. Proof: the agent asks the node's name servers "
-      "and one of its own that it runs meanwhile on 127.77.0.53, before, meanwhile and after. Needs on the nodes: root or "
+      "and one of its own that it runs meanwhile on 127.77.0.53, before, meanwhile and after. Needs on the nodes: root "
+      "or "
       "sudo, iptables (but for silence with the target NFQUEUE), a 64-bit Linux on x86_64 or aarch64. What "
       "is in /etc/hosts or in a cache is still found, and DNS over TLS or HTTPS is not touched.";
   std::vector<std::string> answers = {"random"};
@@ -190,7 +200,8 @@ FaultFactory dns_fault() {
   out.options = {
       process_nodes_option("dns"),
       {"dns.answer", OptionSpec::Type::string, "random",
-       "silence (programs wait until they give up), servfail, nxdomain (no such name), refused; random draws among them",
+       "silence (programs wait until they give up), servfail, nxdomain (no such name), refused; random draws among "
+       "them",
        std::nullopt, std::nullopt, answers},
   };
   out.inapplicable = [](const FaultContext& context) -> std::string {

@@ -6,9 +6,9 @@
 #include <set>
 #include <thread>
 
+#include "nemesis/network/ports.h"
 #include "nemesis/node/draw.h"
 #include "nemesis/node/parallel.h"
-#include "nemesis/network/ports.h"
 
 namespace ordeal {
 namespace {
@@ -73,11 +73,13 @@ Result<void> LinkInjection::prepare(Deadline deadline) {
     if (senders[to]++ >= kProbedSenders) continue;
     for (auto& address : addresses_->reachable(from, to)) flows_.push_back({from, to, std::move(address)});
   }
-  if (!flows_.empty() && !baseline(deadline)) return fail(ErrorCode::not_found, "none of the probes passes along its links");
+  if (!flows_.empty() && !baseline(deadline))
+    return fail(ErrorCode::not_found, "none of the probes passes along its links");
   return {};
 }
 
-std::vector<FilterRule> LinkInjection::rules(std::size_t to, const std::string& match, const std::string& action) const {
+std::vector<FilterRule> LinkInjection::rules(std::size_t to, const std::string& match,
+                                             const std::string& action) const {
   std::vector<int> ports = links_.ports;
   if (!ports.empty()) ports.push_back(links_.probe_port);
   std::vector<FilterRule> out;
@@ -129,12 +131,18 @@ std::vector<OptionSpec> link_options(std::string_view fault, int probe_port) {
   using Type = OptionSpec::Type;
   return {
       {key(fault, "nodes"), Type::string, "random",
-       "whose packets: one, minority, majority, all, primaries, subset (any set), a named set (n1,n3), or random: draws "
+       "whose packets: one, minority, majority, all, primaries, subset (any set), a named set (n1,n3), or random: "
+       "draws "
        "among one, minority and primaries"},
       {key(fault, "peers"), Type::string, "all", "only those to or from these nodes; as above"},
-      {key(fault, "direction"), Type::string, "both",
-       "in: what those nodes receive from their peers; out: what they send to them; both; random: draws among the three",
-       std::nullopt, std::nullopt, {"both", "in", "out", "random"}},
+      {key(fault, "direction"),
+       Type::string,
+       "both",
+       "in: what those nodes receive from their peers; out: what they send to them; both; random: draws among the "
+       "three",
+       std::nullopt,
+       std::nullopt,
+       {"both", "in", "out", "random"}},
       {key(fault, "ports"), Type::string, "",
        "only packets from or to these ports, TCP and UDP (\"2380,2379\"); empty: all"},
       {key(fault, "probe-port"), Type::integer, probe_port,
@@ -175,7 +183,8 @@ Result<Links> draw_links(const FaultContext& context, std::string_view fault, st
       if (out.direction != "out") ways.emplace(peer, node);
     }
   }
-  if (ways.empty()) return fail(ErrorCode::usage, fmt::format("{0}.nodes and {0}.peers name the same single node", fault));
+  if (ways.empty())
+    return fail(ErrorCode::usage, fmt::format("{0}.nodes and {0}.peers name the same single node", fault));
   out.ways.assign(ways.begin(), ways.end());
   out.nodes = *std::move(nodes);
   out.ports = *std::move(ports);

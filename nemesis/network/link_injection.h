@@ -21,9 +21,9 @@ namespace ordeal {
 // Which packets: those from one node to another, by pairs, and by port.
 struct Links {
   Selection nodes;
-  std::string direction;                                   // in, out or both, as seen from the selected nodes
-  std::vector<std::pair<std::size_t, std::size_t>> ways;   // (from, to), ascending
-  std::vector<int> ports;                                  // of either end; empty: all
+  std::string direction;                                  // in, out or both, as seen from the selected nodes
+  std::vector<std::pair<std::size_t, std::size_t>> ways;  // (from, to), ascending
+  std::vector<int> ports;                                 // of either end; empty: all
   int probe_port = 0;
 };
 
@@ -35,8 +35,8 @@ class LinkInjection : public Injection {
   Value describe() const override;
   // All that have a part in it: packets of theirs, or to them, are touched.
   std::vector<std::string> nodes() const override;
-  // Error `not_found`, when it is prepared but nothing passes along its links, so that there is nothing to compare with:
-  // neither its effect nor its healing could be shown.
+  // Error `not_found`, when it is prepared but nothing passes along its links, so that there is nothing to compare
+  // with: neither its effect nor its healing could be shown.
   Result<void> prepare(Deadline deadline) override;
 
  protected:
@@ -46,7 +46,8 @@ class LinkInjection : public Injection {
   const std::string& name(std::size_t node) const { return cluster_.at(node).name(); }
   std::vector<std::size_t> involved() const;
   bool touched(std::size_t from, std::size_t to) const;
-  // When so little passes that the nodes cannot work together: each touched pair is as good as cut, in one direction or both.
+  // When so little passes that the nodes cannot work together: each touched pair is as good as cut, in one direction or
+  // both.
   Impairment as_cut() const;
   // For the chain of node `to`: all packets in question that arrive there. The probes' port is always among the ports.
   std::vector<FilterRule> rules(std::size_t to, const std::string& match, const std::string& action) const;

@@ -35,9 +35,16 @@ Said run_probe(const Cluster& cluster, std::string_view id, bool in_force, const
   const std::string nonce = std::to_string(std::random_device()());
   out.texts = on_each(out.nodes, [&](std::size_t node) {
     const auto& [sends, receives] = parts.at(node);
-    const std::vector<std::string> words = {
-        "probe", kind, std::to_string(settings.port), nonce, std::to_string(settings.count), std::to_string(settings.size),
-        std::to_string(settings.gap_us), std::to_string(kLimitMs), sends, receives};
+    const std::vector<std::string> words = {"probe",
+                                            kind,
+                                            std::to_string(settings.port),
+                                            nonce,
+                                            std::to_string(settings.count),
+                                            std::to_string(settings.size),
+                                            std::to_string(settings.gap_us),
+                                            std::to_string(kLimitMs),
+                                            sends,
+                                            receives};
     return in_force ? run_agent(cluster.at(node), id, words, deadline)
                     : run_agent_once(cluster.at(node), id, words, deadline);
   });

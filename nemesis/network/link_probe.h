@@ -1,6 +1,6 @@
 #pragma once
-// Link probe: datagrams and connections between nodes, sent and received by agents on both ends (nemesis/programs/agent/link_probe.h),
-// which share nothing with those that inject. Thread-safety: pure functions.
+// Link probe: datagrams and connections between nodes, sent and received by agents on both ends
+// (nemesis/programs/agent/link_probe.h), which share nothing with those that inject. Thread-safety: pure functions.
 
 #include <cstdint>
 #include <map>
@@ -26,22 +26,22 @@ struct ProbeSettings {
 };
 
 struct FlowSeen {
-  int sent = 0;          // 0: the other end did not answer a greeting within 1.5 s, or one of the two could not be asked
+  int sent = 0;  // 0: the other end did not answer a greeting within 1.5 s, or one of the two could not be asked
   int echoes = 0;
-  double rtt_low_ms = 0;     // the lower quartile
+  double rtt_low_ms = 0;  // the lower quartile
   double rtt_median_ms = 0;
   int distinct = 0;
   int twice = 0;
-  int late = 0;          // arrived after one that had been sent later
+  int late = 0;  // arrived after one that had been sent later
   std::int64_t bytes = 0;
-  double took_s = 0;     // from the first that arrived to the last
+  double took_s = 0;  // from the first that arrived to the last
 };
 
 struct DatagramsSeen {
-  std::vector<FlowSeen> flows;                   // in the order of the flows
-  std::map<std::size_t, std::int64_t> damaged;   // by node: arrived with other bytes than were sent
-  std::map<std::size_t, std::int64_t> discarded; // by node: discarded by its kernel for their checksum
-  std::string problem;                           // of the first node that could not be asked
+  std::vector<FlowSeen> flows;                    // in the order of the flows
+  std::map<std::size_t, std::int64_t> damaged;    // by node: arrived with other bytes than were sent
+  std::map<std::size_t, std::int64_t> discarded;  // by node: discarded by its kernel for their checksum
+  std::string problem;                            // of the first node that could not be asked
 };
 
 // `id` is that of the fault; `in_force`: its folder with the agent is on all nodes, else the agent is sent there and
@@ -54,8 +54,8 @@ struct ConversationSeen {
   int exchanges = 0;
   std::string end;  // closed, hung, reset, silent, unreachable; empty: it could not be tried
 };
-[[nodiscard]] std::vector<ConversationSeen> probe_connections(const Cluster& cluster, std::string_view id, bool in_force,
-                                                              const std::vector<ProbeFlow>& flows,
+[[nodiscard]] std::vector<ConversationSeen> probe_connections(const Cluster& cluster, std::string_view id,
+                                                              bool in_force, const std::vector<ProbeFlow>& flows,
                                                               const ProbeSettings& settings, Deadline deadline);
 
 }  // namespace ordeal

@@ -1,9 +1,9 @@
 #pragma once
 // Links: whether packets really pass between two nodes, observed by trying.
 //
-// A probe is a TCP connection that one node opens to another (bash's /dev/tcp under timeout(1): both are on nearly every
-// machine, while ping, nc and python are not). An accepted and a refused connection both prove that packets pass; only
-// silence says that they do not. It shares nothing with the injector, which speaks to iptables.
+// A probe is a TCP connection that one node opens to another (bash's /dev/tcp under timeout(1): both are on nearly
+// every machine, while ping, nc and python are not). An accepted and a refused connection both prove that packets pass;
+// only silence says that they do not. It shares nothing with the injector, which speaks to iptables.
 //
 // Thread-safety: pure functions.
 
@@ -21,11 +21,11 @@ namespace ordeal {
 
 // Where a node can be reached, as it says itself.
 struct NodeAddresses {
-  std::vector<std::string> v4;      // without loopback
-  std::vector<std::string> v6;      // global and unique-local
-  std::vector<std::string> v6_link; // link-local
-  std::string controller;           // from where the controller's SSH connection comes, when sshd told
-  std::string missing;              // tools that the node lacks: "iptables-restore ip6tables"
+  std::vector<std::string> v4;       // without loopback
+  std::vector<std::string> v6;       // global and unique-local
+  std::vector<std::string> v6_link;  // link-local
+  std::string controller;            // from where the controller's SSH connection comes, when sshd told
+  std::string missing;               // tools that the node lacks: "iptables-restore ip6tables"
 };
 
 // Asks the kernel (/proc/net), so that no tool is needed. The script needs no root.

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "harness/control/node.h"
-#include "nemesis/node/node_state.h"
 #include "nemesis/network/packet_filter.h"
+#include "nemesis/node/node_state.h"
 
 namespace ordeal {
 namespace {
@@ -62,8 +62,9 @@ tc qdisc show | grep -q 'qdisc prio {0}:' && exit 1
 std::string netem_probe_script(const NetemBands& bands, std::string_view effect) {
   std::string out(kScriptHead);
   out += kFunctions;
-  out += "no() { echo \"$1\"; exit 0; }\n"
-         "for tool in tc ip sed unshare; do command -v $tool >/dev/null || no \"there is no $tool\"; done\n";
+  out +=
+      "no() { echo \"$1\"; exit 0; }\n"
+      "for tool in tc ip sed unshare; do command -v $tool >/dev/null || no \"there is no $tool\"; done\n";
   if (bands.size() > kMostNetemBands) {
     return out + fmt::format("no 'it sends to {} nodes, and prio has queues for {}'\n", bands.size(), kMostNetemBands);
   }
@@ -119,7 +120,8 @@ to() {{
 std::unique_ptr<NetemClaim> NetemClaim::take(const Cluster& cluster, const std::vector<std::size_t>& nodes) {
   const std::lock_guard lock(claims().mutex);
   auto& taken = claims().taken;
-  if (std::any_of(nodes.begin(), nodes.end(), [&](std::size_t node) { return taken.contains({&cluster, node}); })) return nullptr;
+  if (std::any_of(nodes.begin(), nodes.end(), [&](std::size_t node) { return taken.contains({&cluster, node}); }))
+    return nullptr;
   for (const std::size_t node : nodes) taken.emplace(&cluster, node);
   return std::unique_ptr<NetemClaim>(new NetemClaim(cluster, nodes));
 }

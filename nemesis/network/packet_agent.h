@@ -1,5 +1,6 @@
 #pragma once
-// Packet agent: the controller's side of faults for which the agent takes packets into its hands (nemesis/programs/agent/packet_fault.h).
+// Packet agent: the controller's side of faults for which the agent takes packets into its hands
+// (nemesis/programs/agent/packet_fault.h).
 //
 // The rule that leads packets to it stands in table mangle, so that the filters of the node and other faults still see
 // what it lets pass, and --queue-bypass lets everything pass when it is gone. What has been through it carries a bit of
@@ -19,7 +20,8 @@ struct PacketQueueId {
   std::uint32_t mark = 0;
 };
 
-// Puts the agent on the node and starts it: `effect` as in nemesis/programs/agent/packet_effect.h. Nothing is led to it yet.
+// Puts the agent on the node and starts it: `effect` as in nemesis/programs/agent/packet_effect.h. Nothing is led to it
+// yet.
 [[nodiscard]] Result<PacketQueueId> start_packet_agent(Node& node, std::string_view id, std::uint64_t seed,
                                                        const std::string& effect, Deadline deadline);
 

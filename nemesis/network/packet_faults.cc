@@ -8,27 +8,28 @@
 #include <map>
 #include <memory>
 
-#include "nemesis/node/agent_program.h"
-#include "nemesis/node/draw.h"
 #include "nemesis/network/link_injection.h"
 #include "nemesis/network/netem.h"
 #include "nemesis/network/packet_agent.h"
+#include "nemesis/node/agent_program.h"
+#include "nemesis/node/draw.h"
 #include "nemesis/node/parallel.h"
 
 namespace ordeal {
 namespace {
 
-constexpr double kLookSeconds = 1.2;      // what a look at the links may take
-constexpr int kBucketBytes = 1600;        // of the kernel's token bucket: a frame of Ethernet must fit
-constexpr double kMostMeasured_ms = 150;  // each way; with more, the probes would not be back within the second they have
+constexpr double kLookSeconds = 1.2;  // what a look at the links may take
+constexpr int kBucketBytes = 1600;    // of the kernel's token bucket: a frame of Ethernet must fit
+constexpr double kMostMeasured_ms =
+    150;  // each way; with more, the probes would not be back within the second they have
 
-// From where on a link counts as cut, so that a quorum is kept without it (nemesis/engine/quorum.h). TCP hardly makes headway when
-// half of its segments are lost, and hardly a connection outlives a fifth whose contents are wrong; 200 kbit/s is what a few
-// hundred small operations a second take. Latency is compared with the target's election timeout.
-constexpr double kCutLost = 50;          // percent
-constexpr double kCutFalsified = 20;     // percent
-constexpr std::int64_t kCutRate = 200;   // kbit/s
-constexpr double kElectionTimeout = 1;   // seconds, where the target does not say it
+// From where on a link counts as cut, so that a quorum is kept without it (nemesis/engine/quorum.h). TCP hardly makes
+// headway when half of its segments are lost, and hardly a connection outlives a fifth whose contents are wrong; 200
+// kbit/s is what a few hundred small operations a second take. Latency is compared with the target's election timeout.
+constexpr double kCutLost = 50;         // percent
+constexpr double kCutFalsified = 20;    // percent
+constexpr std::int64_t kCutRate = 200;  // kbit/s
+constexpr double kElectionTimeout = 1;  // seconds, where the target does not say it
 
 // What was drawn, in the words of the agent, of the kernel and of the report.
 struct Effect {
@@ -39,13 +40,13 @@ struct Effect {
   bool must_queue = false;  // <fault>.mechanism=netem
   Value parameters = Value::map();
   std::uint64_t seed = 0;
-  bool cuts = false;   // so much that the nodes cannot work together over the links
+  bool cuts = false;  // so much that the nodes cannot work together over the links
 };
 
 // Sums over the flows that worked before the injection.
 struct Totals {
-  int flows = 0;      // that were shaken hands over
-  int cut = 0;        // that were not: another fault
+  int flows = 0;  // that were shaken hands over
+  int cut = 0;    // that were not: another fault
   std::int64_t sent = 0;
   std::int64_t distinct = 0;
   std::int64_t twice = 0;
@@ -69,7 +70,10 @@ ProbeSettings rate_settings(const Links& links, double share, double burst = 1) 
 class PacketFault : public LinkInjection {
  public:
   PacketFault(const FaultContext& context, Links links, Effect effect, ProbeSettings settings)
-      : LinkInjection(context, std::move(links)), effect_(std::move(effect)), settings_(settings), queues_(context.cluster.size()) {}
+      : LinkInjection(context, std::move(links)),
+        effect_(std::move(effect)),
+        settings_(settings),
+        queues_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = LinkInjection::describe();
@@ -122,8 +126,9 @@ class PacketFault : public LinkInjection {
       }
       auto arriving = rules(node, "", "");
       if (arriving.empty()) return std::string();
-      return run_ok(cluster_.at(node),
-                    root_script(filter_install_script(id_, queue_chains(queues_[node], std::move(arriving))), deadline));
+      return run_ok(
+          cluster_.at(node),
+          root_script(filter_install_script(id_, queue_chains(queues_[node], std::move(arriving))), deadline));
     }));
   }
 
@@ -165,7 +170,8 @@ class PacketFault : public LinkInjection {
 
   Observation no_proof(const DatagramsSeen& seen) const {
     std::string why = fmt::format("no proof: no datagram passed on UDP port {}", settings_.port);
-    const bool before = std::none_of(before_.flows.begin(), before_.flows.end(), [](const FlowSeen& f) { return f.sent > 0; });
+    const bool before =
+        std::none_of(before_.flows.begin(), before_.flows.end(), [](const FlowSeen& f) { return f.sent > 0; });
     if (before) why += " before the injection";
     const std::string& problem = before && !before_.problem.empty() ? before_.problem : seen.problem;
     if (!problem.empty()) why += "; " + problem;
@@ -234,7 +240,8 @@ class PacketFault : public LinkInjection {
 
 class Latency final : public PacketFault {
  public:
-  Latency(const FaultContext& context, Links links, Effect effect, ProbeSettings settings, double least_ms, double most_ms)
+  Latency(const FaultContext& context, Links links, Effect effect, ProbeSettings settings, double least_ms,
+          double most_ms)
       : PacketFault(context, std::move(links), std::move(effect), settings), least_ms_(least_ms), most_ms_(most_ms) {}
 
   // {"rtt_ms":{"n1-n2":103.2}}
@@ -270,7 +277,8 @@ class Latency final : public PacketFault {
     for (std::size_t i = 0; i < flows_.size(); ++i) {
       const FlowSeen& now = seen.flows[i];
       if (!worked(i) || before_.flows[i].echoes < 3 || now.echoes < 3) continue;
-      const int times = (touched(flows_[i].from, flows_[i].to) ? 1 : 0) + (touched(flows_[i].to, flows_[i].from) ? 1 : 0);
+      const int times =
+          (touched(flows_[i].from, flows_[i].to) ? 1 : 0) + (touched(flows_[i].to, flows_[i].from) ? 1 : 0);
       const double gained = now.rtt_low_ms - before_.flows[i].rtt_low_ms;
       const double expected = least_ms_ * times;
       ++judged;
@@ -286,8 +294,8 @@ class Latency final : public PacketFault {
     return {right == judged,
             fmt::format("{} of {} links answer a datagram {}; there and back it takes {:.2f} ms at {} in the median, "
                         "{:.2f} ms at most before{}",
-                        right, judged, healed ? "as before" : "later by what was meant", now_ms, healed ? "most" : "least",
-                        before_ms, worst)};
+                        right, judged, healed ? "as before" : "later by what was meant", now_ms,
+                        healed ? "most" : "least", before_ms, worst)};
   }
 
   const double least_ms_;  // of three quarters of the packets
@@ -324,21 +332,31 @@ class Share final : public PacketFault {
   // How many datagrams were hit. Those that were held back count only when one that was sent later has come first.
   std::int64_t hit(const Totals& totals) const {
     switch (kind_) {
-      case Kind::loss: return totals.sent - totals.distinct - totals.discarded;
-      case Kind::duplicate: return totals.twice;
-      case Kind::reorder: return totals.late;
-      case Kind::corrupt: return totals.discarded;
-      case Kind::corrupt_repaired: return totals.damaged;
+      case Kind::loss:
+        return totals.sent - totals.distinct - totals.discarded;
+      case Kind::duplicate:
+        return totals.twice;
+      case Kind::reorder:
+        return totals.late;
+      case Kind::corrupt:
+        return totals.discarded;
+      case Kind::corrupt_repaired:
+        return totals.damaged;
     }
     return 0;
   }
   const char* what() const {
     switch (kind_) {
-      case Kind::loss: return "were lost";
-      case Kind::duplicate: return "arrived twice";
-      case Kind::reorder: return "arrived after one that was sent later";
-      case Kind::corrupt: return "were discarded by the receiver's kernel for their checksum";
-      case Kind::corrupt_repaired: return "arrived with other bytes than were sent";
+      case Kind::loss:
+        return "were lost";
+      case Kind::duplicate:
+        return "arrived twice";
+      case Kind::reorder:
+        return "arrived after one that was sent later";
+      case Kind::corrupt:
+        return "were discarded by the receiver's kernel for their checksum";
+      case Kind::corrupt_repaired:
+        return "arrived with other bytes than were sent";
     }
     return "";
   }
@@ -352,8 +370,9 @@ class Share final : public PacketFault {
     const double least = kind_ == Kind::reorder ? share_ / 5 : share_ / 2;
     Observation out;
     out.confirmed = healed ? part < least / 2 : part >= least;
-    out.evidence = fmt::format("{} of {} datagrams {}, {} of {} before the injection", std::max<std::int64_t>(hit(now), 0),
-                               now.sent, what(), std::max<std::int64_t>(hit(before), 0), before.sent);
+    out.evidence =
+        fmt::format("{} of {} datagrams {}, {} of {} before the injection", std::max<std::int64_t>(hit(now), 0),
+                    now.sent, what(), std::max<std::int64_t>(hit(before), 0), before.sent);
     if (now.cut > 0) out.evidence += fmt::format("; {} of {} links were silent", now.cut, now.cut + now.flows);
     return out;
   }
@@ -391,9 +410,10 @@ class Bandwidth final : public PacketFault {
       right += healed ? now > 1.7 * bits_per_s_ : now < 1.4 * bits_per_s_;
     }
     if (judged == 0) return no_proof(seen);
-    return {right == judged, fmt::format("{} of {} links carried {:.0f} to {:.0f} kbit/s, where {:.0f} are allowed and more "
-                                         "than twice as many passed before the injection",
-                                         judged, flows_.size(), slowest / 1000, fastest / 1000, bits_per_s_ / 1000)};
+    return {right == judged,
+            fmt::format("{} of {} links carried {:.0f} to {:.0f} kbit/s, where {:.0f} are allowed and more "
+                        "than twice as many passed before the injection",
+                        judged, flows_.size(), slowest / 1000, fastest / 1000, bits_per_s_ / 1000)};
   }
 
   const double bits_per_s_;
@@ -406,22 +426,32 @@ double draw_scale(std::mt19937_64& random, double least, double most) {
 
 std::string needs_text() {
   return link_help() +
-         "Mechanism: where the kernels of all nodes that send have it, a queue of the kernel (tc: prio, and behind it netem, for "
-         "bandwidth tbf), where the packets leave; else a chain of its own (ORDEAL-…) in iptables and ip6tables leads them, where "
-         "they arrive, to an agent (NFQUEUE), which says what becomes of each; should the agent die, they pass. The record says "
-         "which, and why not netem. Needs on the nodes: root or sudo; for netem tc and unshare, and devices whose queue is the "
+         "Mechanism: where the kernels of all nodes that send have it, a queue of the kernel (tc: prio, and behind it "
+         "netem, for "
+         "bandwidth tbf), where the packets leave; else a chain of its own (ORDEAL-…) in iptables and ip6tables leads "
+         "them, where "
+         "they arrive, to an agent (NFQUEUE), which says what becomes of each; should the agent die, they pass. The "
+         "record says "
+         "which, and why not netem. Needs on the nodes: root or sudo; for netem tc and unshare, and devices whose "
+         "queue is the "
          "standard one; for the agent iptables with the target NFQUEUE; a 64-bit Linux on x86_64 or aarch64, and "
-         "a UDP port that the probes may use between the nodes. The agent does not touch packets that a node forwards (to "
+         "a UDP port that the probes may use between the nodes. The agent does not touch packets that a node forwards "
+         "(to "
          "containers behind it), and uses bits 20 to 31 of the packets' mark between the tables mangle and filter.";
 }
 
 using Type = OptionSpec::Type;
 
 OptionSpec mechanism_option(const std::string& fault) {
-  return {fault + ".mechanism", Type::string, "auto",
-          "netem: by the kernel; agent: by the agent; auto: netem where all nodes have it and nothing is asked for that only "
+  return {fault + ".mechanism",
+          Type::string,
+          "auto",
+          "netem: by the kernel; agent: by the agent; auto: netem where all nodes have it and nothing is asked for "
+          "that only "
           "the agent can do (ports, repaired checksums), else the agent",
-          std::nullopt, std::nullopt, {"auto", "netem", "agent"}};
+          std::nullopt,
+          std::nullopt,
+          {"auto", "netem", "agent"}};
 }
 
 // What only the agent can do, of what is asked for; empty: nothing.
@@ -458,7 +488,11 @@ FaultFactory packet_fault(std::string name, std::string what, std::vector<Option
 }
 
 OptionSpec percent_option(const char* fault, const char* what, const char* drawn, double most) {
-  return {fmt::format("{}.percent", fault), Type::real, 0.0, fmt::format("of the packets {}; 0: drawn, {}", what, drawn), 0.0,
+  return {fmt::format("{}.percent", fault),
+          Type::real,
+          0.0,
+          fmt::format("of the packets {}; 0: drawn, {}", what, drawn),
+          0.0,
           most};
 }
 
@@ -489,8 +523,9 @@ Result<std::unique_ptr<Injection>> plan_share(const FaultContext& context, const
     // The copy is put in at the root, and kernels allow no other netem beside one that does so.
     effect.one_queue = kind == Share::Kind::duplicate;
     effect.parameters.set("percent", percent);
-    effect.cuts = (kind == Share::Kind::loss || kind == Share::Kind::corrupt) ? percent >= kCutLost
-                                                                              : kind == Share::Kind::corrupt_repaired && percent >= kCutFalsified;
+    effect.cuts = (kind == Share::Kind::loss || kind == Share::Kind::corrupt)
+                      ? percent >= kCutLost
+                      : kind == Share::Kind::corrupt_repaired && percent >= kCutFalsified;
     const ProbeSettings settings = rate_settings(links, percent / 100, burst);
     return std::make_unique<Share>(context, std::move(links), std::move(effect), settings, kind, percent / 100);
   });
@@ -499,17 +534,27 @@ Result<std::unique_ptr<Injection>> plan_share(const FaultContext& context, const
 }  // namespace
 
 FaultFactory latency_fault() {
-  FaultFactory out = packet_fault(
-      "latency",
-      "Packets between nodes arrive late. Those of one sender keep their order (see reorder for another). Proof: how long "
-      "datagrams take between the nodes, there and back, before and after; followed every second while they take less than 0.3 s.",
-      {{"latency.delay", Type::duration, 0.0, "each way; 0: drawn, 10 ms to 500 ms", 0.0, 60.0},
-       {"latency.jitter", Type::duration, -1.0,
-        "the most by which the delay differs either way (normal: its deviation); negative: drawn, up to half of the delay",
-        -1.0, 60.0},
-       {"latency.distribution", Type::string, "uniform", "of the jitter", std::nullopt, std::nullopt, {"uniform", "normal"}},
-       {"latency.correlation", Type::integer, 0, "percent by which a packet's jitter is that of the one before it", 0, 99}},
-      47081);
+  FaultFactory out =
+      packet_fault("latency",
+                   "Packets between nodes arrive late. Those of one sender keep their order (see reorder for another). "
+                   "Proof: how long "
+                   "datagrams take between the nodes, there and back, before and after; followed every second while "
+                   "they take less than 0.3 s.",
+                   {{"latency.delay", Type::duration, 0.0, "each way; 0: drawn, 10 ms to 500 ms", 0.0, 60.0},
+                    {"latency.jitter", Type::duration, -1.0,
+                     "the most by which the delay differs either way (normal: its deviation); negative: drawn, up to "
+                     "half of the delay",
+                     -1.0, 60.0},
+                    {"latency.distribution",
+                     Type::string,
+                     "uniform",
+                     "of the jitter",
+                     std::nullopt,
+                     std::nullopt,
+                     {"uniform", "normal"}},
+                    {"latency.correlation", Type::integer, 0,
+                     "percent by which a packet's jitter is that of the one before it", 0, 99}},
+                   47081);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "latency"); };
   out.needs = [](const Options& options) { return packet_needs(options, "latency"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
@@ -538,7 +583,8 @@ FaultFactory latency_fault() {
       settings.count = 40;
       settings.gap_us = 2000;
       const Target::Roles* roles = context.target.roles();
-      const double timeout_s = roles == nullptr || roles->election_timeout_s() <= 0 ? kElectionTimeout : roles->election_timeout_s();
+      const double timeout_s =
+          roles == nullptr || roles->election_timeout_s() <= 0 ? kElectionTimeout : roles->election_timeout_s();
       effect.cuts = (delay_ms + jitter_ms) * (links.direction == "both" ? 2 : 1) >= 1000 * timeout_s;
       // The lower quartile of a uniform distribution; that of a normal one is higher.
       const double least_ms = std::max(delay_ms - jitter_ms / 2, delay_ms / 4);
@@ -562,7 +608,8 @@ FaultFactory loss_fault() {
     // The chain of two states: into the one that loses, and out of it (as in nemesis/programs/agent/packet_effect.cc).
     const auto netem = [burst](double percent) {
       const double enter = std::min(100.0, percent / (burst * (1 - percent / 100)));
-      return burst > 1 ? fmt::format("loss gemodel {:.4f}% {:.4f}%", enter, 100 / burst) : fmt::format("loss {:.4f}%", percent);
+      return burst > 1 ? fmt::format("loss gemodel {:.4f}% {:.4f}%", enter, 100 / burst)
+                       : fmt::format("loss {:.4f}%", percent);
     };
     return plan_share(context, "loss", random, 2, 40, "loss", Share::Kind::loss, netem,
                       fmt::format(" {}", std::llround(burst)), burst);
@@ -571,9 +618,9 @@ FaultFactory loss_fault() {
 }
 
 FaultFactory duplicate_fault() {
-  FaultFactory out = packet_fault("duplicate",
-                                  "Packets between nodes arrive twice. Proof: numbered datagrams of which some come again.",
-                                  {percent_option("duplicate", "doubled", "5 to 50", 100)}, 47083);
+  FaultFactory out = packet_fault(
+      "duplicate", "Packets between nodes arrive twice. Proof: numbered datagrams of which some come again.",
+      {percent_option("duplicate", "doubled", "5 to 50", 100)}, 47083);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "duplicate"); };
   out.needs = [](const Options& options) { return packet_needs(options, "duplicate"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
@@ -586,7 +633,8 @@ FaultFactory duplicate_fault() {
 FaultFactory reorder_fault() {
   FaultFactory out = packet_fault(
       "reorder",
-      "Packets between nodes overtake others: some are held back for a time. Proof: numbered datagrams that arrive after "
+      "Packets between nodes overtake others: some are held back for a time. Proof: numbered datagrams that arrive "
+      "after "
       "one that was sent later.",
       {percent_option("reorder", "held back", "5 to 50", 90),
        {"reorder.by", Type::duration, 0.0, "the most for which one is held back; 0: drawn, 5 ms to 50 ms", 0.0, 10.0}},
@@ -610,22 +658,28 @@ FaultFactory reorder_fault() {
 FaultFactory corrupt_fault() {
   FaultFactory out = packet_fault(
       "corrupt",
-      "A bit of packets between nodes is flipped. Proof: what the receiver's kernel discards of numbered datagrams, or, when "
+      "A bit of packets between nodes is flipped. Proof: what the receiver's kernel discards of numbered datagrams, "
+      "or, when "
       "the checksum is repaired, what arrives with other bytes.",
       {percent_option("corrupt", "damaged", "1 to 20", 90),
-       {"corrupt.checksum", Type::string, "wrong",
+       {"corrupt.checksum",
+        Type::string,
+        "wrong",
         "wrong: any bit behind the IP header, as a bad line does, so that the receiver's kernel discards the packet; "
-        "repaired: one of the payload of TCP or UDP, with a checksum that agrees, as bad memory in a router does, so that it "
+        "repaired: one of the payload of TCP or UDP, with a checksum that agrees, as bad memory in a router does, so "
+        "that it "
         "reaches the program",
-        std::nullopt, std::nullopt, {"wrong", "repaired"}}},
+        std::nullopt,
+        std::nullopt,
+        {"wrong", "repaired"}}},
       47085);
   out.inapplicable = [](const FaultContext& context) { return packet_problem(context, "corrupt"); };
   out.needs = [](const Options& options) { return packet_needs(options, "corrupt"); };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) {
     const bool repaired = context.options.string("corrupt.checksum") == "repaired";
-    return plan_share(context, "corrupt", random, 1, 20, "corrupt",
-                      repaired ? Share::Kind::corrupt_repaired : Share::Kind::corrupt,
-                      [](double percent) { return fmt::format("corrupt {:.4f}%", percent); }, repaired ? " repaired" : " wrong");
+    return plan_share(
+        context, "corrupt", random, 1, 20, "corrupt", repaired ? Share::Kind::corrupt_repaired : Share::Kind::corrupt,
+        [](double percent) { return fmt::format("corrupt {:.4f}%", percent); }, repaired ? " repaired" : " wrong");
   };
   return out;
 }
@@ -647,7 +701,8 @@ FaultFactory bandwidth_fault() {
       const std::int64_t rate = wanted > 0 ? wanted : drawn;
       const double buffer_s = context.options.seconds("bandwidth.buffer");
       effect.text = fmt::format("bandwidth {} {}", rate * 1000, std::llround(buffer_s * 1e6));
-      effect.queue = fmt::format("tbf rate {}kbit burst {} latency {}us", rate, kBucketBytes, std::llround(buffer_s * 1e6));
+      effect.queue =
+          fmt::format("tbf rate {}kbit burst {} latency {}us", rate, kBucketBytes, std::llround(buffer_s * 1e6));
       effect.parameters = Value::map({{Value("kbit_per_s"), Value(rate)}, {Value("buffer_s"), Value(buffer_s)}});
       effect.cuts = rate < kCutRate;
       ProbeSettings settings;

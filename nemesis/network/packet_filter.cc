@@ -88,9 +88,10 @@ done
 }
 
 std::string filter_counters_script(std::string_view id) {
-  return fmt::format("{0}for tool in iptables ip6tables; do\n  for table in filter mangle; do $tool -w 5 -t $table -v -S "
-                     "{1}; done\ndone 2>/dev/null\nexit 0\n",
-                     kScriptHead, chain_name(id));
+  return fmt::format(
+      "{0}for tool in iptables ip6tables; do\n  for table in filter mangle; do $tool -w 5 -t $table -v -S "
+      "{1}; done\ndone 2>/dev/null\nexit 0\n",
+      kScriptHead, chain_name(id));
 }
 
 std::map<std::string, std::uint64_t> parse_counters(std::string_view output) {

@@ -2,8 +2,8 @@
 // Packet filter: the iptables half of faults of the network, as scripts and as the counters read back.
 //
 // Each injection has a chain of its own, ORDEAL-<id>, in the tables that it needs of iptables and, where addresses call
-// for it, of ip6tables, with a jump at the top of a hook. iptables-restore installs chain, rules and jump in one step and
-// leaves every other rule alone; removal names this chain only. iptables is taken, not nft, since it works on both
+// for it, of ip6tables, with a jump at the top of a hook. iptables-restore installs chain, rules and jump in one step
+// and leaves every other rule alone; removal names this chain only. iptables is taken, not nft, since it works on both
 // kernels' back-ends and everybody can read what it did.
 //
 // Thread-safety: pure functions.

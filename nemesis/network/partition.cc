@@ -9,15 +9,15 @@
 #include <thread>
 
 #include "base/names.h"
-#include "nemesis/node/agent_program.h"
 #include "nemesis/network/cluster_addresses.h"
-#include "nemesis/node/draw.h"
 #include "nemesis/network/grudge.h"
 #include "nemesis/network/links.h"
 #include "nemesis/network/packet_agent.h"
 #include "nemesis/network/packet_filter.h"
-#include "nemesis/node/parallel.h"
 #include "nemesis/network/ports.h"
+#include "nemesis/node/agent_program.h"
+#include "nemesis/node/draw.h"
+#include "nemesis/node/parallel.h"
 #include "nemesis/node/selector.h"
 
 namespace ordeal {
@@ -89,7 +89,7 @@ class Partition final : public Injection {
   int port_;
   // Filled by prepare().
   std::optional<ClusterAddresses> addresses_;
-  std::vector<Rules> rules_;  // by node
+  std::vector<Rules> rules_;          // by node
   std::vector<Probe> cut_probes_;     // across cut links, answered before the injection
   std::vector<Probe> intact_probes_;  // along links that stay, answered before
 };
@@ -171,7 +171,8 @@ Result<void> Partition::prepare(Deadline deadline) {
   return {};
 }
 
-std::vector<FilterRule> Partition::filter_rules(const std::vector<std::string>& sources, const std::string& action) const {
+std::vector<FilterRule> Partition::filter_rules(const std::vector<std::string>& sources,
+                                                const std::string& action) const {
   std::vector<FilterRule> out;
   for (const auto& source : sources) {
     for (const auto& match : port_matches(ports_)) out.push_back({source, match, action});
@@ -259,8 +260,9 @@ Observation Partition::observe(Deadline deadline) const {
     out.evidence = fmt::format("no proof: none of the links to cut answered on port {} before the injection", port_);
     return out;
   }
-  out.evidence = fmt::format("{} of {} connections across the cut, all answered before, now meet silence; {} packets dropped",
-                             silent, cut_probes_.size(), dropped);
+  out.evidence =
+      fmt::format("{} of {} connections across the cut, all answered before, now meet silence; {} packets dropped",
+                  silent, cut_probes_.size(), dropped);
   if (one_way_) out.evidence += fmt::format(", {} heard in the other direction", heard);
   if (!intact_probes_.empty()) {
     out.evidence += fmt::format("; {} of {} connections that it spares answer", intact, intact_probes_.size());
@@ -288,8 +290,10 @@ Observation Partition::observe_flapping(Deadline deadline) const {
   const bool both_expected = flap_s_ / 2 < kLongFlap_s;
   Observation out;
   out.confirmed = n > 0 && all(cut) == n && (all(open) == n || !both_expected);
-  out.evidence = fmt::format("of {} connections across the cut, all answered before, {} met silence at times, and {} were "
-                             "answered at others", n, all(cut), all(open));
+  out.evidence = fmt::format(
+      "of {} connections across the cut, all answered before, {} met silence at times, and {} were "
+      "answered at others",
+      n, all(cut), all(open));
   return out;
 }
 
@@ -345,7 +349,8 @@ std::string inapplicable(const FaultContext& context) {
   }
   const std::string shape = context.options.string("partition.shape");
   if (shape == "primaries" && context.target.roles() == nullptr) {
-    return fmt::format("partition.shape=primaries: target {} cannot say which of its nodes lead", context.target.name());
+    return fmt::format("partition.shape=primaries: target {} cannot say which of its nodes lead",
+                       context.target.name());
   }
   if (shape == "random" || shape == "primaries") return "";
   std::mt19937_64 random;
@@ -392,7 +397,8 @@ FaultFactory partition_fault() {
   out.name = "partition";
   out.help =
       "Cuts the network between nodes. Mechanism: a chain of its own (ORDEAL-…) in iptables and ip6tables that drops "
-      "incoming packets by the peers' addresses, IPv4 and IPv6; rules of others are not touched. Proof: TCP connections "
+      "incoming packets by the peers' addresses, IPv4 and IPv6; rules of others are not touched. Proof: TCP "
+      "connections "
       "between the nodes that were answered before and are not any more, and the counters of the rules. Needs on the "
       "nodes: root or sudo, iptables, bash, timeout; to flap also the target NFQUEUE of iptables and a 64-bit Linux on "
       "x86_64 or aarch64, since an agent does it, which drops packets in the first half of each period of "
@@ -403,18 +409,25 @@ FaultFactory partition_fault() {
   shapes.emplace_back("primaries");
   out.options = {
       {"partition.shape", Type::string, "random",
-       "halves, one (against the rest), majority (against a random minority), majorities-ring (every node hears another "
+       "halves, one (against the rest), majority (against a random minority), majorities-ring (every node hears "
+       "another "
        "majority), bridge (one node hears both halves), primaries (each leader alone); random draws among them",
        std::nullopt, std::nullopt, shapes},
-      {"partition.direction", Type::string, "both",
-       "both: no packet passes either way; one-way: one side is heard but hears nothing; random: one-way for a third of "
+      {"partition.direction",
+       Type::string,
+       "both",
+       "both: no packet passes either way; one-way: one side is heard but hears nothing; random: one-way for a third "
+       "of "
        "them",
-       std::nullopt, std::nullopt, {"both", "one-way", "random"}},
+       std::nullopt,
+       std::nullopt,
+       {"both", "one-way", "random"}},
       {"partition.ports", Type::string, "",
-       "cut only packets from or to these ports, TCP and UDP (\"2380,2379\"); the first is the one that is probed; empty: "
+       "cut only packets from or to these ports, TCP and UDP (\"2380,2379\"); the first is the one that is probed; "
+       "empty: "
        "all"},
-      {"partition.flap", Type::duration, 0.0,
-       "the cut comes and goes with this period, half of it each; 0: it stays", 0.0, 3600.0},
+      {"partition.flap", Type::duration, 0.0, "the cut comes and goes with this period, half of it each; 0: it stays",
+       0.0, 3600.0},
       {"partition.probe-port", Type::integer, 22,
        "TCP port on the nodes to which the proving connections go; it may be closed, but not silent", 1, 65535},
   };

@@ -15,7 +15,8 @@ Result<std::vector<int>> parse_ports(std::string_view text) {
     int port = 0;
     const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), port);
     if (problem != std::errc() || end != word.data() + word.size() || port < 1 || port > 65535) {
-      return fail(ErrorCode::usage, fmt::format("\"{}\" is no port; 1 to 65535 were expected, several with commas", word));
+      return fail(ErrorCode::usage,
+                  fmt::format("\"{}\" is no port; 1 to 65535 were expected, several with commas", word));
     }
     out.push_back(port);
     text.remove_prefix(std::min(text.size(), word.size() + 1));

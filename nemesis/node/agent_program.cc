@@ -15,7 +15,9 @@ std::string quoted(const std::vector<std::string>& arguments) {
   return out;
 }
 
-std::string agent_in(const std::string& folder) { return fmt::format("{}/{}", folder, program_name(NodeProgram::agent)); }
+std::string agent_in(const std::string& folder) {
+  return fmt::format("{}/{}", folder, program_name(NodeProgram::agent));
+}
 
 }  // namespace
 
@@ -34,10 +36,11 @@ Result<std::string> run_agent(Node& node, std::string_view id, const std::vector
 Result<std::string> run_agent_once(Node& node, std::string_view id, const std::vector<std::string>& arguments,
                                    Deadline deadline) {
   const std::string folder = fmt::format("{}/look-{}", kNodeStateRoot, id);
-  // When the controller dies meanwhile nobody is left to hear what goes wrong, which must not end the shell before it has
-  // cleaned up.
-  const std::string before = fmt::format("trap 'rm -rf {0}; rmdir {1} 2>/dev/null' EXIT\ntrap 'exit 1' HUP INT TERM PIPE\nmkdir -p {0}\n",
-                                         folder, kNodeStateRoot);
+  // When the controller dies meanwhile nobody is left to hear what goes wrong, which must not end the shell before it
+  // has cleaned up.
+  const std::string before =
+      fmt::format("trap 'rm -rf {0}; rmdir {1} 2>/dev/null' EXIT\ntrap 'exit 1' HUP INT TERM PIPE\nmkdir -p {0}\n",
+                  folder, kNodeStateRoot);
   return install_and_run_in(node, folder, before, NodeProgram::agent, agent_in(folder) + quoted(arguments), deadline);
 }
 

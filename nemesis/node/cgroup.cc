@@ -160,7 +160,8 @@ CgroupPlan parse_cgroups(const std::string& output) {
       out.problem = "a group's name has blanks";
       continue;
     }
-    auto same = std::find_if(out.moves.begin(), out.moves.end(), [&](const CgroupMove& one) { return one.ours == move.ours; });
+    auto same =
+        std::find_if(out.moves.begin(), out.moves.end(), [&](const CgroupMove& one) { return one.ours == move.ours; });
     if (same == out.moves.end()) same = out.moves.insert(same, std::move(move));
     same->pids.push_back(pid);
   }
@@ -177,7 +178,7 @@ std::string freeze_script(const CgroupPlan& plan, const std::vector<OsProcess>& 
 
 std::string quota_script(const CgroupPlan& plan, const std::vector<OsProcess>& processes, std::int64_t percent,
                          std::int64_t period_ms) {
-  const std::int64_t period_us = std::min<std::int64_t>(period_ms * 1000, 1'000'000);  // the kernel's longest
+  const std::int64_t period_us = std::min<std::int64_t>(period_ms * 1000, 1'000'000);     // the kernel's longest
   const std::int64_t quota_us = std::max<std::int64_t>(1000, period_us * percent / 100);  // and least
   const std::string prepare = fmt::format(
       "if [ -e \"$ours/cpu.max\" ]; then echo \"{0} {1}\" >\"$ours/cpu.max\" || exit 1\n"
@@ -201,7 +202,8 @@ std::string cgroup_look_script(const CgroupPlan& plan, std::string_view id, cons
     out += fmt::format("[ ! -d {0} ] || echo the group {0} is still there\n", shell_quote(one.ours));
   }
   for (const OsProcess& one : processes) {
-    out += fmt::format("! grep -qs '/ordeal-{1}$' /proc/{0}/cgroup || echo process {0} is not in its own group\n", one.pid, id);
+    out += fmt::format("! grep -qs '/ordeal-{1}$' /proc/{0}/cgroup || echo process {0} is not in its own group\n",
+                       one.pid, id);
   }
   return out + "exit 0\n";
 }

@@ -34,7 +34,8 @@ struct CgroupPlan {
 };
 
 // Prints where the processes are and whether groups of ours can be made there; changes nothing.
-[[nodiscard]] std::string cgroup_find_script(CgroupUse use, std::string_view id, const std::vector<OsProcess>& processes);
+[[nodiscard]] std::string cgroup_find_script(CgroupUse use, std::string_view id,
+                                             const std::vector<OsProcess>& processes);
 [[nodiscard]] CgroupPlan parse_cgroups(const std::string& output);
 
 // Moves those processes that still are who they were, and all their threads, then freezes them.
@@ -46,7 +47,8 @@ struct CgroupPlan {
 // The body of an undo script: thaws, moves whatever is in our groups back, what was forked there too, and removes them.
 [[nodiscard]] std::string cgroup_leave_script(const CgroupPlan& plan);
 
-// Prints a line for each thing of ours that is still there: a group, or one of `processes` in it. Nothing: all is undone.
+// Prints a line for each thing of ours that is still there: a group, or one of `processes` in it. Nothing: all is
+// undone.
 [[nodiscard]] std::string cgroup_look_script(const CgroupPlan& plan, std::string_view id,
                                              const std::vector<OsProcess>& processes);
 

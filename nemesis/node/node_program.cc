@@ -33,8 +33,8 @@ constexpr Embedded kEmbedded[] = {
 #undef ORDEAL_NODE_PROGRAM
 };
 
-// What `uname -m` says, by name and address of the node. A stale answer would do no harm: the node looks itself whether what
-// it is sent is for it.
+// What `uname -m` says, by name and address of the node. A stale answer would do no harm: the node looks itself whether
+// what it is sent is for it.
 class KnownMachines {
  public:
   Result<std::string> of(Node& node, Deadline deadline) {
@@ -82,8 +82,8 @@ cat >"{folder}/{name}.$$" || exit 1
 [ "$(wc -c <"{folder}/{name}.$$")" -eq {size} ] || {{ echo "the {name} did not arrive whole" >&2; exit 1; }}
 chmod 700 "{folder}/{name}.$$" && mv "{folder}/{name}.$$" "{folder}/{name}" || exit 1
 )script",
-                     fmt::arg("machine", chosen.machine), fmt::arg("folder", folder), fmt::arg("name", program_name(program)),
-                     fmt::arg("size", chosen.bytes.size()));
+                     fmt::arg("machine", chosen.machine), fmt::arg("folder", folder),
+                     fmt::arg("name", program_name(program)), fmt::arg("size", chosen.bytes.size()));
 }
 
 }  // namespace
@@ -111,9 +111,10 @@ std::string program_missing(NodeProgram program, std::string_view node, std::str
     build = fmt::format("build Ordeal again with {} installed (make build does both) or on a machine of that kind, or ",
                         machine == "aarch64" ? "g++-aarch64-linux-gnu" : "g++-x86-64-linux-gnu");
   }
-  return fmt::format("{} is a machine of kind {}, and this Ordeal has its {} program for {} only: {}leave out that node, or the "
-                     "faults that need the {}",
-                     node, machine, program_name(program), program_machines(program), build, program_name(program));
+  return fmt::format(
+      "{} is a machine of kind {}, and this Ordeal has its {} program for {} only: {}leave out that node, or the "
+      "faults that need the {}",
+      node, machine, program_name(program), program_machines(program), build, program_name(program));
 }
 
 Result<std::string_view> program_for(Node& node, NodeProgram program, Deadline deadline) {
@@ -127,18 +128,19 @@ std::string missing_program_script(NodeProgram program) {
   for (const Embedded& one : kEmbedded) {
     if (one.program == program) out += fmt::format("{}) ;;\n", one.machine);
   }
-  for (const auto& [pattern, machine] : {std::pair("x86_64", "x86_64"), std::pair("aarch64", "aarch64"), std::pair("*", "$machine")}) {
+  for (const auto& [pattern, machine] :
+       {std::pair("x86_64", "x86_64"), std::pair("aarch64", "aarch64"), std::pair("*", "$machine")}) {
     out += fmt::format("{}) echo \"{}\" ;;\n", pattern, program_missing(program, "it", machine));
   }
   return out + "esac\n";
 }
 
-Result<std::string> install_and_run_in(Node& node, const std::string& folder, std::string_view before, NodeProgram program,
-                                       std::string_view script, Deadline deadline) {
+Result<std::string> install_and_run_in(Node& node, const std::string& folder, std::string_view before,
+                                       NodeProgram program, std::string_view script, Deadline deadline) {
   const auto chosen = choose(node, program, deadline);
   if (!chosen) return fail(chosen.error());
-  Command command = root_script(fmt::format("{}{}{}{}", kScriptHead, before, receive_script(folder, program, *chosen), script),
-                                deadline);
+  Command command = root_script(
+      fmt::format("{}{}{}{}", kScriptHead, before, receive_script(folder, program, *chosen), script), deadline);
   command.input = chosen->bytes;
   return run_ok(node, command);
 }

@@ -9,13 +9,15 @@
 namespace ordeal {
 namespace {
 
-// Whether $watchdog is the process id of the watchdog of $state. Process ids are used again, in a container that was started
-// again even the same ones; and whoever runs this has these words in its command line, too, so that they must be one argument.
+// Whether $watchdog is the process id of the watchdog of $state. Process ids are used again, in a container that was
+// started again even the same ones; and whoever runs this has these words in its command line, too, so that they must
+// be one argument.
 constexpr std::string_view kIsWatchdog =
     R"([ -n "$watchdog" ] && tr '\0' '\n' 2>/dev/null <"/proc/$watchdog/cmdline" | grep -qxF "$state/watchdog.sh")";
 
-// The loop sleeps half a second at a time, or a second where `sleep` knows no fractions, and compares what the controller
-// wrote last with what it saw before. It ends when the undo script is gone: whoever undid the fault has removed it.
+// The loop sleeps half a second at a time, or a second where `sleep` knows no fractions, and compares what the
+// controller wrote last with what it saw before. It ends when the undo script is gone: whoever undid the fault has
+// removed it.
 constexpr std::string_view kWatchdog =
     R"(# Ordeal's dead-man's switch: undoes the fault beside it when the controller has fallen silent.
 state={state}
@@ -37,11 +39,11 @@ done
 )";
 
 // The body runs in a subshell, so that it may exit. Renaming the folder claims it: only one of several who undo at the
-// same time removes it, and a late beat finds no place to go. That one kills the watchdog with its sleep (it leads a process
-// group of its own) after a look at its command line (kIsWatchdog); but not a watchdog that is undoing
-// as well: it may have a process in its hands, and ends by itself. Nobody may be left to hear what is said at the end (the
-// controller died just now), which must not end the script before the folder is gone; the body may start the target, which
-// is to inherit nothing of that.
+// same time removes it, and a late beat finds no place to go. That one kills the watchdog with its sleep (it leads a
+// process group of its own) after a look at its command line (kIsWatchdog); but not a watchdog that is undoing as well:
+// it may have a process in its hands, and ends by itself. Nobody may be left to hear what is said at the end (the
+// controller died just now), which must not end the script before the folder is gone; the body may start the target,
+// which is to inherit nothing of that.
 constexpr std::string_view kUndo = R"(#!/bin/sh
 # Ordeal, fault {id} ({fault}): undoes it. May be run at any time and any number of times.
 {head}state={state}
@@ -83,10 +85,11 @@ std::string undo_script(std::string_view id, std::string_view fault, std::string
 
 std::string arm_script(std::string_view id, std::string_view undo, int dead_man_s) {
   ORDEAL_CHECK(is_fault_id(id) && dead_man_s >= 1, "a fault's id and at least one second are needed");
-  const std::string watchdog = fmt::format(kWatchdog, fmt::arg("state", fault_folder(id)), fmt::arg("limit", dead_man_s));
+  const std::string watchdog =
+      fmt::format(kWatchdog, fmt::arg("state", fault_folder(id)), fmt::arg("limit", dead_man_s));
   // The second mkdir: a parent may vanish between the two steps of the first when another fault is undone just then.
-  // The undo script gets its name last and at once, so that there is never half of one, and is on disk before: a machine
-  // that crashes must not forget what is to be undone. A `sync` that knows no files does more than is needed.
+  // The undo script gets its name last and at once, so that there is never half of one, and is on disk before: a
+  // machine that crashes must not forget what is to be undone. A `sync` that knows no files does more than is needed.
   return fmt::format(R"({head}umask 077
 state={state}
 mkdir -p "$state" 2>/dev/null || mkdir -p "$state" || exit 1
@@ -106,8 +109,9 @@ else
 fi
 echo $! >"$state/watchdog"
 )",
-                     fmt::arg("head", kScriptHead), fmt::arg("state", fault_folder(id)), fmt::arg("is_watchdog", kIsWatchdog),
-                     fmt::arg("watchdog", shell_quote(watchdog)), fmt::arg("undo", shell_quote(undo)));
+                     fmt::arg("head", kScriptHead), fmt::arg("state", fault_folder(id)),
+                     fmt::arg("is_watchdog", kIsWatchdog), fmt::arg("watchdog", shell_quote(watchdog)),
+                     fmt::arg("undo", shell_quote(undo)));
 }
 
 std::string beat_script(std::string_view run, std::uint64_t count) {

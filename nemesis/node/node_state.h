@@ -2,10 +2,10 @@
 // Node state: what Ordeal keeps on a node while a fault is in force there, and nothing else of Ordeal's is there.
 //
 //   /var/lib/ordeal/faults/<id>/undo.sh      undoes the fault and then removes this folder and the watchdog
-//                              watchdog.sh   the dead-man's switch: runs undo.sh when `beat` has not changed for a while
-//                              beat          a counter, written anew by the controller twice a second
-//                              watchdog      the watchdog's process id
-//                              agent         the agent, and what it keeps, for faults that need it (agent_program.h)
+//                              watchdog.sh   the dead-man's switch: runs undo.sh when `beat` has not changed for a
+//                              while beat          a counter, written anew by the controller twice a second watchdog
+//                              the watchdog's process id agent         the agent, and what it keeps, for faults that
+//                              need it (agent_program.h)
 //
 // The id is "<run>-<number>", so that runs never meet. Everything is POSIX shell, since nothing else can be taken for
 // granted on a node; the watchdog counts its own sleeps and reads no clock, so that a clock fault does not fire it.
@@ -25,7 +25,8 @@ namespace ordeal {
 inline constexpr std::string_view kNodeStateRoot = "/var/lib/ordeal";
 
 // Found where iptables lives also for login users without sbin in their path; messages of tools in English.
-inline constexpr std::string_view kScriptHead = "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C\nexport PATH LC_ALL\n";
+inline constexpr std::string_view kScriptHead =
+    "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin LC_ALL=C\nexport PATH LC_ALL\n";
 
 // At most 20 letters, digits and hyphens: it becomes part of file names and of chain names.
 [[nodiscard]] bool is_fault_id(std::string_view id);
@@ -33,7 +34,8 @@ inline constexpr std::string_view kScriptHead = "PATH=$PATH:/usr/local/sbin:/usr
 // Where a fault's files are on the node.
 [[nodiscard]] std::string fault_folder(std::string_view id);
 
-// The complete undo script around `body`, which exits non-zero while the fault is still in force. Requires: is_fault_id.
+// The complete undo script around `body`, which exits non-zero while the fault is still in force. Requires:
+// is_fault_id.
 [[nodiscard]] std::string undo_script(std::string_view id, std::string_view fault, std::string_view body);
 
 // Puts the undo script on the node and starts the watchdog, which fires after `dead_man_s` to `dead_man_s` + 1 seconds

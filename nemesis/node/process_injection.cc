@@ -97,9 +97,8 @@ Result<std::vector<ProcessState>> ProcessInjection::same(std::size_t node, const
   for (const OsProcess& one : known) pids.push_back(one.pid);
   auto states = states_of(node, pids, deadline);
   if (!states) return fail(states.error());
-  std::erase_if(*states, [&](const ProcessState& one) {
-    return std::find(known.begin(), known.end(), one.id) == known.end();
-  });
+  std::erase_if(*states,
+                [&](const ProcessState& one) { return std::find(known.begin(), known.end(), one.id) == known.end(); });
   return states;
 }
 

@@ -42,7 +42,8 @@ class ProcessInjection : public Injection {
   Result<std::vector<ProcessState>> before(std::size_t node, Deadline deadline) const;
 
   // The same of any others.
-  Result<std::vector<ProcessState>> same(std::size_t node, const std::vector<OsProcess>& known, Deadline deadline) const;
+  Result<std::vector<ProcessState>> same(std::size_t node, const std::vector<OsProcess>& known,
+                                         Deadline deadline) const;
 
   // Looks at every node until all are as wanted or time is up; `look` says what it saw on one.
   Result<Observation> observe_all(Deadline deadline, const std::function<Result<Observation>(std::size_t)>& look) const;
@@ -59,8 +60,8 @@ class ProcessInjection : public Injection {
   Result<void> start_again_unless_it_refuses() const;
   // For an undo script: does that on the node, without a controller. Empty when the target has no command for it.
   std::string revive_script(std::size_t node) const;
-  // An undo script that does that last: for faults of which the target may have ended. With `may_refuse` it is done, too, when the
-  // target does not start, as on spoiled data it rightly may not.
+  // An undo script that does that last: for faults of which the target may have ended. With `may_refuse` it is done,
+  // too, when the target does not start, as on spoiled data it rightly may not.
   std::string undo_and_revive(std::size_t node, const std::string& script, bool may_refuse = false) const;
 
   Cluster& cluster_;

@@ -9,8 +9,8 @@ namespace ordeal {
 namespace {
 
 const std::vector<std::string>& selector_words() {
-  static const std::vector<std::string> all = {"one", "minority", "minority-third", "majority", "all", "primaries",
-                                                "followers", "ring", "subset", "random"};
+  static const std::vector<std::string> all = {"one",       "minority",  "minority-third", "majority", "all",
+                                               "primaries", "followers", "ring",           "subset",   "random"};
   return all;
 }
 

@@ -2,9 +2,9 @@
 // Selectors: on which nodes a fault acts. The text of options such as kill.nodes:
 //
 //   one · minority · majority · all · subset (any non-empty set) · n1,n3 (a named set) ·
-//   minority-third (fewer than a third: what a Byzantine protocol bears) · ring (no two neighbours round the ring of the
-//   nodes, a minority) · primaries · followers (all that do not lead) ·
-//   random: draws among one, minority and, where the target knows its leaders, primaries
+//   minority-third (fewer than a third: what a Byzantine protocol bears) · ring (no two neighbours round the ring of
+//   the nodes, a minority) · primaries · followers (all that do not lead) · random: draws among one, minority and,
+//   where the target knows its leaders, primaries
 //
 // Thread-safety: pure, but for asking the target who leads.
 

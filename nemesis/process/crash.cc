@@ -14,12 +14,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kAsked = 5;                           // how often a node's clock is read; the quickest answer counts,
-constexpr int kMostAsked = 15;                      // and so often while that was not within
+constexpr int kAsked = 5;       // how often a node's clock is read; the quickest answer counts,
+constexpr int kMostAsked = 15;  // and so often while that was not within
 constexpr std::int64_t kQuickNs = 20'000'000;
-constexpr std::int64_t kLeadNs = 300'000'000;       // from the last reading to the kill, at least: time to tell all nodes
+constexpr std::int64_t kLeadNs = 300'000'000;  // from the last reading to the kill, at least: time to tell all nodes
 constexpr std::int64_t kMostLeadNs = 5'000'000'000;  // however slow they are
-constexpr std::int64_t kAtOnceNs = 50'000'000;      // what still counts as one moment
+constexpr std::int64_t kAtOnceNs = 50'000'000;       // what still counts as one moment
 constexpr double kNsPerMs = 1e6;
 
 std::int64_t controller_ns() {
@@ -58,7 +58,8 @@ class Crash final : public EndingInjection {
     const std::int64_t moment = controller_ns() + agree_on_clocks();
     return on_all([&](std::size_t node) -> Result<void> {
       std::string who;
-      for (const OsProcess& one : processes_.at(node)) who += fmt::format("{}{}:{}", who.empty() ? "" : ",", one.pid, one.started);
+      for (const OsProcess& one : processes_.at(node))
+        who += fmt::format("{}{}:{}", who.empty() ? "" : ",", one.pid, one.started);
       auto said = run_agent(cluster_.at(node), id_,
                             {"strike", "at", std::to_string(moment + clocks_[node].ahead_ns), who}, deadline);
       if (!said) return fail(said.error());
@@ -78,13 +79,16 @@ class Crash final : public EndingInjection {
       if (clocks_[node].id != clocks_[selection_.nodes.front()].id) error = std::max(error, clocks_[node].error_ns);
     }
     if (error > 0) error = std::max(error, clocks_[selection_.nodes.front()].error_ns);
-    if (moments.empty()) return Observation{false, "none of the processes was there any more when they were to be killed"};
+    if (moments.empty())
+      return Observation{false, "none of the processes was there any more when they were to be killed"};
     const auto [first, last] = std::minmax_element(moments.begin(), moments.end());
     const std::int64_t apart = *last - *first;
-    const std::string how = fmt::format("{} processes were killed within {:.1f} ms (± {:.1f} ms)", moments.size(),
-                                        static_cast<double>(apart) / kNsPerMs, 2 * static_cast<double>(error) / kNsPerMs);
+    const std::string how =
+        fmt::format("{} processes were killed within {:.1f} ms (± {:.1f} ms)", moments.size(),
+                    static_cast<double>(apart) / kNsPerMs, 2 * static_cast<double>(error) / kNsPerMs);
     if (apart > kAtOnceNs) return Observation{false, how + ", which is not at once"};
-    if (apart + 2 * error > kAtOnceNs) return Observation{false, how + ": the nodes answer too slowly to know that it was at once"};
+    if (apart + 2 * error > kAtOnceNs)
+      return Observation{false, how + ": the nodes answer too slowly to know that it was at once"};
     return Observation{true, how + "; " + gone->evidence};
   }
 
@@ -102,7 +106,8 @@ class Crash final : public EndingInjection {
       clock.slowest_ns = std::max(clock.slowest_ns, after - before);
       if ((after - before) / 2 >= clock.error_ns) continue;
       std::int64_t now = 0;
-      if (!(std::istringstream(*said) >> now >> clock.id)) return fail(ErrorCode::remote, name(node) + ": no clock in " + *said);
+      if (!(std::istringstream(*said) >> now >> clock.id))
+        return fail(ErrorCode::remote, name(node) + ": no clock in " + *said);
       clock.ahead_ns = now - (before + after) / 2;
       clock.error_ns = (after - before) / 2;
     }
@@ -134,11 +139,16 @@ FaultFactory crash_fault() {
   FaultFactory out;
   out.name = "crash";
   out.help =
-      "Kills the target's processes on all nodes (crash.nodes) at one moment, as when the whole cluster loses its power; "
-      "healed by starting it everywhere on the data that is there, also by each node itself when the controller dies and the "
-      "target has a command for that. Mechanism: the controller compares the monotonic clocks of the nodes with its own, and "
-      "an agent on each sends SIGKILL at the same agreed moment. Proof: the processes are gone from /proc, and the moments at "
-      "which they were killed lie less than 50 ms apart; the evidence says how far, and how exactly that is known. Needs on "
+      "Kills the target's processes on all nodes (crash.nodes) at one moment, as when the whole cluster loses its "
+      "power; "
+      "healed by starting it everywhere on the data that is there, also by each node itself when the controller dies "
+      "and the "
+      "target has a command for that. Mechanism: the controller compares the monotonic clocks of the nodes with its "
+      "own, and "
+      "an agent on each sends SIGKILL at the same agreed moment. Proof: the processes are gone from /proc, and the "
+      "moments at "
+      "which they were killed lie less than 50 ms apart; the evidence says how far, and how exactly that is known. "
+      "Needs on "
       "the nodes: root or sudo, a 64-bit Linux on x86_64 or aarch64. Loses nothing that the target handed to "
       "the operating system (a power failure would).";
   OptionSpec nodes = process_nodes_option("crash");

@@ -57,7 +57,10 @@ class Kill final : public EndingInjection {
 class KillAtStartup final : public EndingInjection {
  public:
   KillAtStartup(const FaultContext& context, Selection selection, double after_s)
-      : EndingInjection(context, std::move(selection)), after_s_(after_s), killed_(context.cluster.size()), age_ms_(context.cluster.size()) {}
+      : EndingInjection(context, std::move(selection)),
+        after_s_(after_s),
+        killed_(context.cluster.size()),
+        age_ms_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = EndingInjection::describe();
@@ -77,7 +80,8 @@ class KillAtStartup final : public EndingInjection {
         if (left->empty()) break;
         std::this_thread::sleep_for(std::chrono::milliseconds(25));
       }
-      if (auto started = target_.start(cluster_.at(node)); !started) return fail(started.error().during("starting again"));
+      if (auto started = target_.start(cluster_.at(node)); !started)
+        return fail(started.error().during("starting again"));
       const auto now = running(node, deadline);
       if (!now) return fail(now.error());
       std::this_thread::sleep_for(std::chrono::duration<double>(after_s_));
@@ -91,12 +95,14 @@ class KillAtStartup final : public EndingInjection {
 
   Result<Observation> confirm(Deadline deadline) override {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
-      if (killed_[node].empty()) return Observation{false, "it was started and had ended again before it was to be killed"};
+      if (killed_[node].empty())
+        return Observation{false, "it was started and had ended again before it was to be killed"};
       const auto left = same(node, killed_[node], deadline);
       if (!left) return fail(left.error());
       if (!left->empty()) return Observation{false, fmt::format("process {} is still there", left->front().id.pid)};
-      return Observation{true, fmt::format("started again as process {} and killed {} ms after its start; it is gone from /proc",
-                                           pid_list(killed_[node]), age_ms_[node])};
+      return Observation{
+          true, fmt::format("started again as process {} and killed {} ms after its start; it is gone from /proc",
+                            pid_list(killed_[node]), age_ms_[node])};
     });
   }
 
@@ -106,8 +112,9 @@ class KillAtStartup final : public EndingInjection {
   // Prints how old the first of them is, in ms, and kills them all. The clock of process starts ticks a hundred times a
   // second on every Linux (USER_HZ).
   static std::string kill_young_script(const std::vector<OsProcess>& processes) {
-    return fmt::format("read -r up rest </proc/uptime\nprintf %s $(( (${{up%.*}} * 100 + 1${{up#*.}} - 100 - {}) * 10 ))\n{}",
-                       processes.empty() ? 0 : processes.front().started, signal_script(processes, "KILL"));
+    return fmt::format(
+        "read -r up rest </proc/uptime\nprintf %s $(( (${{up%.*}} * 100 + 1${{up#*.}} - 100 - {}) * 10 ))\n{}",
+        processes.empty() ? 0 : processes.front().started, signal_script(processes, "KILL"));
   }
 
   const double after_s_;
@@ -119,7 +126,10 @@ class KillAtStartup final : public EndingInjection {
 class Restart final : public EndingInjection {
  public:
   Restart(const FaultContext& context, Selection selection, std::size_t times, double after_s)
-      : EndingInjection(context, std::move(selection)), times_(times), after_s_(after_s), seen_(context.cluster.size()) {}
+      : EndingInjection(context, std::move(selection)),
+        times_(times),
+        after_s_(after_s),
+        seen_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = EndingInjection::describe();
@@ -133,9 +143,9 @@ class Restart final : public EndingInjection {
       for (std::size_t i = 0; i < times_ && std::chrono::steady_clock::now() + kSpare < deadline; ++i) {
         auto done = kill_and_start(node, deadline);
         if (!done) return done;
-        std::this_thread::sleep_until(
-            std::min(deadline - kSpare, std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                                                              std::chrono::duration<double>(after_s_))));
+        std::this_thread::sleep_until(std::min(
+            deadline - kSpare, std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                                                      std::chrono::duration<double>(after_s_))));
       }
       return {};
     });
@@ -170,7 +180,8 @@ class Restart final : public EndingInjection {
       gone = left->empty();
       if (!gone) std::this_thread::sleep_for(std::chrono::milliseconds(25));
     }
-    if (auto started = target_.start(cluster_.at(node)); !started) return fail(started.error().during("starting again"));
+    if (auto started = target_.start(cluster_.at(node)); !started)
+      return fail(started.error().during("starting again"));
     const auto now = running(node, deadline);
     if (!now) return fail(now.error());
     ++seen.rounds;
@@ -191,24 +202,35 @@ FaultFactory kill_fault() {
   FaultFactory out;
   out.name = "kill";
   out.help =
-      "Ends the target's processes by a signal, SIGKILL unless kill.signal says otherwise; healed by starting the target "
-      "again on the data that is there (what a gentler signal has not ended by then is killed). With kill.at=startup it is "
+      "Ends the target's processes by a signal, SIGKILL unless kill.signal says otherwise; healed by starting the "
+      "target "
+      "again on the data that is there (what a gentler signal has not ended by then is killed). With kill.at=startup "
+      "it is "
       "killed, started, and killed once more soon after its start command has returned. Mechanism: kill(2), to the "
-      "processes that the target says are its own. Proof: the processes are gone from /proc, and afterwards others run; at "
-      "start-up also how old the process was. Needs on the nodes: root or sudo. Loses nothing that the target handed to "
-      "the operating system (a power failure would); SIGABRT and SIGSEGV may leave a core file where the node is set up "
-      "so. When the controller dies, the node starts the target by itself, if the target has a command for that. The whole "
+      "processes that the target says are its own. Proof: the processes are gone from /proc, and afterwards others "
+      "run; at "
+      "start-up also how old the process was. Needs on the nodes: root or sudo. Loses nothing that the target handed "
+      "to "
+      "the operating system (a power failure would); SIGABRT and SIGSEGV may leave a core file where the node is set "
+      "up "
+      "so. When the controller dies, the node starts the target by itself, if the target has a command for that. The "
+      "whole "
       "cluster at the same moment: fault crash.";
   std::vector<std::string> signals = {"random"};
   signals.insert(signals.end(), kSignals.begin(), kSignals.end());
   out.options = {
       process_nodes_option("kill"),
-      {"kill.signal", Type::string, "KILL", "which one; random draws among them. A JVM survives QUIT", std::nullopt, std::nullopt,
-       signals},
-      {"kill.at", Type::string, "running", "running: as it is found; startup: shortly after it was started; random: either",
-       std::nullopt, std::nullopt, {"running", "startup", "random"}},
-      {"kill.after", Type::duration, 0.0, "at=startup: from the end of the start command to the kill; 0: drawn, 1 ms to 3 s",
-       0.0, 10.0},
+      {"kill.signal", Type::string, "KILL", "which one; random draws among them. A JVM survives QUIT", std::nullopt,
+       std::nullopt, signals},
+      {"kill.at",
+       Type::string,
+       "running",
+       "running: as it is found; startup: shortly after it was started; random: either",
+       std::nullopt,
+       std::nullopt,
+       {"running", "startup", "random"}},
+      {"kill.after", Type::duration, 0.0,
+       "at=startup: from the end of the start command to the kill; 0: drawn, 1 ms to 3 s", 0.0, 10.0},
   };
   out.inapplicable = [](const FaultContext& context) -> std::string {
     if (context.options.string("kill.at") != "running" && context.options.string("kill.signal") != "KILL") {
@@ -239,7 +261,8 @@ FaultFactory restart_fault() {
   FaultFactory out;
   out.name = "restart";
   out.help =
-      "Kills the target with SIGKILL and starts it again, several times in a row; the shorter the time between, the more "
+      "Kills the target with SIGKILL and starts it again, several times in a row; the shorter the time between, the "
+      "more "
       "it is killed while it starts up. Healed by starting it if it does not run, also by the node itself when the "
       "controller dies and the target has a command for that. Mechanism: kill(2) and the target's own start command. "
       "Proof: each time the processes are gone from /proc. Needs on the nodes: root or sudo.";

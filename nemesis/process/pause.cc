@@ -14,7 +14,10 @@ namespace {
 class Pause final : public ProcessInjection {
  public:
   Pause(const FaultContext& context, Selection selection, std::string mechanism)
-      : ProcessInjection(context, std::move(selection)), id_(context.id), wanted_(std::move(mechanism)), groups_(context.cluster.size()) {}
+      : ProcessInjection(context, std::move(selection)),
+        id_(context.id),
+        wanted_(std::move(mechanism)),
+        groups_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = ProcessInjection::describe();
@@ -88,14 +91,16 @@ class Pause final : public ProcessInjection {
         if (!thawed || !thawed->confirmed) return thawed;
       }
       const std::string known = pid_list(processes_.at(node));
-      if (!states->empty()) return Observation{true, fmt::format("process {} runs, state {}", known, states->front().state)};
+      if (!states->empty())
+        return Observation{true, fmt::format("process {} runs, state {}", known, states->front().state)};
       // It ended while it was stopped: by the fault kill, or by itself. Then nothing is stopped any more, which is
       // what healing a pause means; whether the target runs again is not this fault's doing.
       const auto now = running(node, deadline);
       if (!now) return fail(now.error());
-      if (now->empty()) return Observation{true, fmt::format("process {} has ended while stopped; none runs now", known)};
-      return Observation{true, fmt::format("process {} has ended while stopped; {} runs in its place", known,
-                                           now->front().id.pid)};
+      if (now->empty())
+        return Observation{true, fmt::format("process {} has ended while stopped; none runs now", known)};
+      return Observation{
+          true, fmt::format("process {} has ended while stopped; {} runs in its place", known, now->front().id.pid)};
     });
   }
 
@@ -113,13 +118,15 @@ class Pause final : public ProcessInjection {
                             shell_quote(one.ours), one.ours);
     }
     for (const OsProcess& one : processes_.at(node)) {
-      script += fmt::format("case $(cat /proc/{0}/cgroup) in */ordeal-{1}*) ;; *) echo 'process {0} has left its group' ;; esac\n",
-                            one.pid, id_);
+      script += fmt::format(
+          "case $(cat /proc/{0}/cgroup) in */ordeal-{1}*) ;; *) echo 'process {0} has left its group' ;; esac\n",
+          one.pid, id_);
     }
     auto said = run_ok(cluster_.at(node), root_script(script + "exit 0\n", deadline));
     if (!said) return fail(said.error());
     if (!said->empty()) return Observation{false, said->substr(0, said->find('\n'))};
-    return Observation{true, fmt::format("process {} is frozen, as the kernel says of its group", pid_list(processes_.at(node)))};
+    return Observation{
+        true, fmt::format("process {} is frozen, as the kernel says of its group", pid_list(processes_.at(node)))};
   }
 
   Result<Observation> confirm_own_group(std::size_t node, const std::vector<OsProcess>& now, Deadline deadline) const {
@@ -139,16 +146,27 @@ FaultFactory pause_fault() {
   FaultFactory out;
   out.name = "pause";
   out.help =
-      "The target's processes stand still and go on later: what a long garbage collection or a suspended virtual machine "
-      "looks like. Mechanism, which each injection names for each node: the freezer of a control group made for it (cgroup "
-      "v2, Linux 5.2), where the node has such groups mounted and writable, or else SIGSTOP and SIGCONT. What is frozen "
-      "cannot notice it, forks nothing, and can be killed. Undone by thawing, moving everything back into its own group, and "
-      "removing ours. Proof: the kernel's word on the group, or the state in /proc; afterwards each process is in its own "
-      "group. Needs on the nodes: root or sudo. Connections stay open and the kernel still accepts new ones; what the target "
+      "The target's processes stand still and go on later: what a long garbage collection or a suspended virtual "
+      "machine "
+      "looks like. Mechanism, which each injection names for each node: the freezer of a control group made for it "
+      "(cgroup "
+      "v2, Linux 5.2), where the node has such groups mounted and writable, or else SIGSTOP and SIGCONT. What is "
+      "frozen "
+      "cannot notice it, forks nothing, and can be killed. Undone by thawing, moving everything back into its own "
+      "group, and "
+      "removing ours. Proof: the kernel's word on the group, or the state in /proc; afterwards each process is in its "
+      "own "
+      "group. Needs on the nodes: root or sudo. Connections stay open and the kernel still accepts new ones; what the "
+      "target "
       "starts meanwhile is not held.";
   out.options = {
       process_nodes_option("pause"),
-      {"pause.mechanism", OptionSpec::Type::string, "auto", "auto: the freezer where it is possible", std::nullopt, std::nullopt,
+      {"pause.mechanism",
+       OptionSpec::Type::string,
+       "auto",
+       "auto: the freezer where it is possible",
+       std::nullopt,
+       std::nullopt,
        {"auto", "signal", "freezer"}},
   };
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "pause"); };

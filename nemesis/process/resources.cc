@@ -18,7 +18,7 @@
 namespace ordeal {
 namespace {
 
-constexpr int kLooks = 50;  // at the state of a slow process
+constexpr int kLooks = 50;               // at the state of a slow process
 constexpr double kTicksPerSecond = 100;  // of processor time in /proc (USER_HZ), on every Linux
 
 std::string pid_words(const std::vector<OsProcess>& processes, const char* separator) {
@@ -90,8 +90,9 @@ class Slow final : public AgentInjection {
     out.set("period_ms", period_ms_);
     Value mechanisms = Value::map();
     for (const auto& [node, processes] : processes_) {
-      mechanisms.set(name(node), has_quota(node) ? fmt::format("quota (cgroup v{})", groups_[node].moves.front().version)
-                                                 : "held for a part of each period (ptrace)");
+      mechanisms.set(name(node), has_quota(node)
+                                     ? fmt::format("quota (cgroup v{})", groups_[node].moves.front().version)
+                                     : "held for a part of each period (ptrace)");
     }
     out.set("mechanism", std::move(mechanisms));
     if (!of_usage_) return out;
@@ -127,7 +128,9 @@ class Slow final : public AgentInjection {
   }
 
   Result<Observation> confirm(Deadline deadline) override {
-    return observe_all(deadline, [&](std::size_t node) { return has_quota(node) ? confirm_quota(node, deadline) : confirm_held(node, deadline); });
+    return observe_all(deadline, [&](std::size_t node) {
+      return has_quota(node) ? confirm_quota(node, deadline) : confirm_held(node, deadline);
+    });
   }
 
   Result<Observation> confirm_healed(Deadline deadline) override {
@@ -139,7 +142,8 @@ class Slow final : public AgentInjection {
       }
       const auto states = before(node, deadline);
       if (!states) return fail(states.error());
-      auto said = run_ok(cluster_.at(node), root_script(cgroup_look_script(groups_[node], id_, ids_of(*states)), deadline));
+      auto said =
+          run_ok(cluster_.at(node), root_script(cgroup_look_script(groups_[node], id_, ids_of(*states)), deadline));
       if (!said) return fail(said.error());
       if (!said->empty()) return Observation{false, said->substr(0, said->find('\n'))};
       if (states->empty()) return Observation{true, "its processes have ended, and the group with the quota is gone"};
@@ -152,7 +156,9 @@ class Slow final : public AgentInjection {
 
   bool has_quota(std::size_t node) const { return groups_[node].possible(); }
 
-  std::vector<std::string> parameters() const override { return {std::to_string(percent_), std::to_string(period_ms_)}; }
+  std::vector<std::string> parameters() const override {
+    return {std::to_string(percent_), std::to_string(period_ms_)};
+  }
 
   std::string undo_on(std::size_t node) const override {
     return has_quota(node) ? cgroup_leave_script(groups_[node]) : AgentInjection::undo_on(node);
@@ -160,8 +166,9 @@ class Slow final : public AgentInjection {
 
   Result<void> inject_on(std::size_t node, Deadline deadline) override {
     if (!has_quota(node)) return AgentInjection::inject_on(node, deadline);
-    auto done = run_ok(cluster_.at(node),
-                       root_script(quota_script(groups_[node], processes_.at(node), quotas_[node], period_ms_), deadline));
+    auto done =
+        run_ok(cluster_.at(node),
+               root_script(quota_script(groups_[node], processes_.at(node), quotas_[node], period_ms_), deadline));
     if (!done) return fail(done.error());
     return {};
   }
@@ -176,11 +183,12 @@ class Slow final : public AgentInjection {
                                                       kLooks, meant * kLooks)};
   }
 
-  // A quota shows only in what wants more than it: the time the processes got is in their own /proc, that they were held
-  // back in the group's account.
+  // A quota shows only in what wants more than it: the time the processes got is in their own /proc, that they were
+  // held back in the group's account.
   Result<Observation> confirm_quota(std::size_t node, Deadline deadline) {
     // No look is begun that would be cut short.
-    if (!unfelt_[node].empty() && std::chrono::steady_clock::now() + kShareTakes > deadline) return Observation{false, unfelt_[node]};
+    if (!unfelt_[node].empty() && std::chrono::steady_clock::now() + kShareTakes > deadline)
+      return Observation{false, unfelt_[node]};
     auto share = measure_share(node, deadline);
     if (!share) return fail(share.error());
     const double allowed = static_cast<double>(quotas_[node]) / 100;
@@ -193,12 +201,15 @@ class Slow final : public AgentInjection {
   Result<Share> measure_share(std::size_t node, Deadline deadline) const {
     std::string script = "look() {\n  ticks=0 throttled=0\n";
     for (const OsProcess& one : processes_.at(node)) {
-      script += fmt::format("  line=; read -r line 2>/dev/null </proc/{}/stat && set -- ${{line##*) }} && ticks=$((ticks + ${{12}} + ${{13}}))\n",
-                            one.pid);
+      script += fmt::format(
+          "  line=; read -r line 2>/dev/null </proc/{}/stat && set -- ${{line##*) }} && ticks=$((ticks + ${{12}} + "
+          "${{13}}))\n",
+          one.pid);
     }
     for (const CgroupMove& one : groups_[node].moves) {
-      script += fmt::format("  [ ! -e {0}/cpu.stat ] || throttled=$((throttled + $(sed -n 's/^nr_throttled //p' {0}/cpu.stat)))\n",
-                            shell_quote(one.ours));
+      script += fmt::format(
+          "  [ ! -e {0}/cpu.stat ] || throttled=$((throttled + $(sed -n 's/^nr_throttled //p' {0}/cpu.stat)))\n",
+          shell_quote(one.ours));
     }
     script += "  read -r up rest </proc/uptime\n  echo $up $ticks $throttled\n}\nlook\nsleep 1\nlook\n";
     auto said = run_ok(cluster_.at(node), root_script(script, deadline));
@@ -209,7 +220,8 @@ class Slow final : public AgentInjection {
     std::array<std::int64_t, 2> throttled{};
     for (std::size_t i = 0; i < 2; ++i) words >> up[i] >> ticks[i] >> throttled[i];
     if (!words || up[1] <= up[0]) return fail(ErrorCode::remote, "its processor time could not be read: " + *said);
-    return Share{static_cast<double>(ticks[1] - ticks[0]) / kTicksPerSecond / (up[1] - up[0]), throttled[1] - throttled[0]};
+    return Share{static_cast<double>(ticks[1] - ticks[0]) / kTicksPerSecond / (up[1] - up[0]),
+                 throttled[1] - throttled[0]};
   }
 
   // How often the first process of the node, of those that run now, was found held by a tracer. One that has ended is
@@ -218,29 +230,31 @@ class Slow final : public AgentInjection {
     auto now = running(node, deadline);
     if (!now) return fail(now.error());
     if (now->empty()) return 0;
-    auto said = run_ok(cluster_.at(node), root_script(fmt::format("for i in $(seq {}); do cat /proc/{}/stat; sleep 0.01; "
-                                                                  "done 2>/dev/null; exit 0",
-                                                                  kLooks, now->front().id.pid),
-                                                      deadline));
+    auto said =
+        run_ok(cluster_.at(node), root_script(fmt::format("for i in $(seq {}); do cat /proc/{}/stat; sleep 0.01; "
+                                                          "done 2>/dev/null; exit 0",
+                                                          kLooks, now->front().id.pid),
+                                              deadline));
     if (!said) return fail(said.error());
     const auto states = parse_states(*said);
-    return static_cast<int>(std::count_if(states.begin(), states.end(), [](const ProcessState& one) { return one.traced(); }));
+    return static_cast<int>(
+        std::count_if(states.begin(), states.end(), [](const ProcessState& one) { return one.traced(); }));
   }
 
   const std::string wanted_;
   const std::int64_t percent_;
   const bool of_usage_;
   const std::int64_t period_ms_;
-  std::vector<CgroupPlan> groups_;   // by node
+  std::vector<CgroupPlan> groups_;    // by node
   std::vector<std::int64_t> quotas_;  // by node, in percent of a processor
-  std::vector<std::string> unfelt_;  // by node: what the last look at its share saw
+  std::vector<std::string> unfelt_;   // by node: what the last look at its share saw
 };
 
 // What a process has of a resource, as /proc says it.
 struct Usage {
   int pid = 0;
-  std::string limit;        // the soft one: a number or "unlimited"
-  std::uint64_t used = 0;   // files: the lowest free number; memory: bytes of address space
+  std::string limit;       // the soft one: a number or "unlimited"
+  std::uint64_t used = 0;  // files: the lowest free number; memory: bytes of address space
   [[nodiscard]] std::uint64_t limit_number() const {
     std::uint64_t out = ~std::uint64_t{0};
     std::from_chars(limit.data(), limit.data() + limit.size(), out);
@@ -261,7 +275,10 @@ std::string usage_script(bool files, const std::vector<OsProcess>& processes) {
 class Limit final : public AgentInjection {
  public:
   Limit(const FaultContext& context, Selection selection, bool files, std::uint64_t spare)
-      : AgentInjection(context, std::move(selection), "limit"), files_(files), spare_(spare), before_(context.cluster.size()) {}
+      : AgentInjection(context, std::move(selection), "limit"),
+        files_(files),
+        spare_(spare),
+        before_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = ProcessInjection::describe();
@@ -289,7 +306,8 @@ class Limit final : public AgentInjection {
         const std::uint64_t limit = one.limit_number();
         // What it uses may have shrunk since, or grown before the injection.
         if (limit > usage_before(node, one.pid).used + spare_ && limit > one.used + spare_) {
-          return Observation{false, fmt::format("process {} has {} {} and may have {}", one.pid, one.used, unit(), one.limit)};
+          return Observation{false,
+                             fmt::format("process {} has {} {} and may have {}", one.pid, one.used, unit(), one.limit)};
         }
       }
       return Observation{true, fmt::format("process {} has {} {} and may have {}", now->front().pid, now->front().used,
@@ -314,16 +332,14 @@ class Limit final : public AgentInjection {
         return Observation{false, fmt::format("process {} may have {} {}, not {} as before", one.pid, one.limit, unit(),
                                               usage_before(node, one.pid).limit)};
       }
-      return Observation{true, fmt::format("process {} may have {} {} as before", pid_list(same), before_[node].front().limit,
-                                           unit())};
+      return Observation{true, fmt::format("process {} may have {} {} as before", pid_list(same),
+                                           before_[node].front().limit, unit())};
     });
   }
 
  private:
   std::string undo_on(std::size_t node) const override { return undo_and_revive(node, AgentInjection::undo_on(node)); }
-  std::vector<std::string> parameters() const override {
-    return {files_ ? "files" : "memory", std::to_string(spare_)};
-  }
+  std::vector<std::string> parameters() const override { return {files_ ? "files" : "memory", std::to_string(spare_)}; }
   const char* unit() const { return files_ ? "descriptors" : "bytes of address space"; }
 
   Usage usage_before(std::size_t node, int pid) const {
@@ -353,21 +369,36 @@ FaultFactory slow_fault() {
   FaultFactory out;
   out.name = "slow";
   out.help =
-      "Lets the target's processes run only a part of the time: a starved machine, or a noisy neighbour. Mechanism, which "
-      "each injection names for each node: a processor quota (cgroup v2 cpu.max or v1 cpu.cfs_quota_us) in a group made for "
-      "it, where the node has such groups mounted and writable; else an agent holds all their threads (ptrace) for the rest "
-      "of each short period, and when it dies the kernel lets go of them. A quota is shared by all the target's processes of "
-      "the node, in percent of one processor, and is felt only by what wants more; what the target starts anew is not under "
+      "Lets the target's processes run only a part of the time: a starved machine, or a noisy neighbour. Mechanism, "
+      "which "
+      "each injection names for each node: a processor quota (cgroup v2 cpu.max or v1 cpu.cfs_quota_us) in a group "
+      "made for "
+      "it, where the node has such groups mounted and writable; else an agent holds all their threads (ptrace) for the "
+      "rest "
+      "of each short period, and when it dies the kernel lets go of them. A quota is shared by all the target's "
+      "processes of "
+      "the node, in percent of one processor, and is felt only by what wants more; what the target starts anew is not "
+      "under "
       "it. Held are they also when they would not have run, also what the target starts later, and being held ends "
-      "epoll_wait with EINTR, as a signal does. Proof: the processor time in /proc stays under the quota while the kernel "
-      "counts that it held them back; or how often they are found held in /proc. Needs on the nodes: root or sudo; to hold "
+      "epoll_wait with EINTR, as a signal does. Proof: the processor time in /proc stays under the quota while the "
+      "kernel "
+      "counts that it held them back; or how often they are found held in /proc. Needs on the nodes: root or sudo; to "
+      "hold "
       "them leave to trace and a 64-bit Linux on x86_64 or aarch64.";
   out.options = {
       process_nodes_option("slow"),
-      {"slow.mechanism", Type::string, "auto", "auto: a quota where it is possible and would be felt", std::nullopt, std::nullopt,
+      {"slow.mechanism",
+       Type::string,
+       "auto",
+       "auto: a quota where it is possible and would be felt",
+       std::nullopt,
+       std::nullopt,
        {"auto", "held", "quota"}},
-      {"slow.percent", Type::integer, 0, "of the time in which they run, or of one processor; 0: drawn, 5 to 60, and as a quota of what they used before", 0, 99},
-      {"slow.period", Type::duration, 0.1, "one time of running and one of being held; of a quota at most 1 s", 0.01, 10.0},
+      {"slow.percent", Type::integer, 0,
+       "of the time in which they run, or of one processor; 0: drawn, 5 to 60, and as a quota of what they used before",
+       0, 99},
+      {"slow.period", Type::duration, 0.1, "one time of running and one of being held; of a quota at most 1 s", 0.01,
+       10.0},
   };
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "slow"); };
   out.needs = [](const Options&) { return std::vector{NodeNeed::agent}; };
@@ -387,7 +418,8 @@ FaultFactory files_fault() {
   out.name = "files";
   out.crashes = true;
   out.help =
-      "The target's processes can open no further file and accept no further connection (EMFILE). Mechanism: their soft "
+      "The target's processes can open no further file and accept no further connection (EMFILE). Mechanism: their "
+      "soft "
       "limit of open files is lowered to what they have open, and raised again; a target that ended of it is started. "
       "Proof: limit and open files in /proc. Needs on the nodes: root or sudo, a 64-bit Linux on x86_64 or "
       "aarch64. Programs that raise their limit themselves (Go does, when it starts) are not held.";
@@ -410,8 +442,10 @@ FaultFactory memory_fault() {
   out.name = "memory";
   out.crashes = true;
   out.help =
-      "The target's processes get no further memory (ENOMEM): many programs end of it, and are started again when it is "
-      "healed. Mechanism: their soft limit of address space is lowered to what they have, and raised again. Proof: limit "
+      "The target's processes get no further memory (ENOMEM): many programs end of it, and are started again when it "
+      "is "
+      "healed. Mechanism: their soft limit of address space is lowered to what they have, and raised again. Proof: "
+      "limit "
       "and size in /proc. Needs on the nodes: root or sudo, a 64-bit Linux on x86_64 or aarch64, getconf. "
       "Memory that they have reserved already is theirs to use; the memory of the machine is not touched.";
   out.options = {

@@ -6,12 +6,12 @@
 #include <sstream>
 #include <thread>
 
-#include "nemesis/storage/damage.h"
-#include "nemesis/storage/disk_program.h"
 #include "nemesis/node/draw.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
 #include "nemesis/node/process_injection.h"
+#include "nemesis/storage/damage.h"
+#include "nemesis/storage/disk_program.h"
 
 namespace ordeal {
 namespace {
@@ -42,11 +42,12 @@ struct Settings {
   std::uint64_t seed = 0;
 };
 
-// Prints the files of which a part can be found whose content really changes, up to `files` of them in the order given: the
-// candidate's number and the place or places. Where the drawn place would change nothing (it holds zeros already, or the same
-// bytes as the other) the next one that would is taken: the first from there on, then from the file's beginning. cmp(1) says
-// where that is, also in gigabytes of zeros, quickly. Bit flips and cuts always change a file.
-std::string find_places_script(const std::string& kind, const std::vector<Damage>& candidates, std::uint64_t chunk, std::size_t files) {
+// Prints the files of which a part can be found whose content really changes, up to `files` of them in the order given:
+// the candidate's number and the place or places. Where the drawn place would change nothing (it holds zeros already,
+// or the same bytes as the other) the next one that would is taken: the first from there on, then from the file's
+// beginning. cmp(1) says where that is, also in gigabytes of zeros, quickly. Bit flips and cuts always change a file.
+std::string find_places_script(const std::string& kind, const std::vector<Damage>& candidates, std::uint64_t chunk,
+                               std::size_t files) {
   std::string out = fmt::format(
       "found=0\n"
       // The first byte, from 0, that differs from $3 behind the offsets $1 and $2.
@@ -57,7 +58,8 @@ std::string find_places_script(const std::string& kind, const std::vector<Damage
       "  done\n"
       "  return 1\n"
       "}}\n"
-      // Both places move together, so that they stay as far apart as they were drawn, or else are neighbours; $3: bytes of a chunk.
+      // Both places move together, so that they stay as far apart as they were drawn, or else are neighbours; $3: bytes
+      // of a chunk.
       "copy() {{\n"
       "  [ $1 -ne $2 ] || return 1\n"
       "  least=$(($1 < $2 ? $1 : $2))\n"
@@ -90,21 +92,29 @@ std::string find_places_script(const std::string& kind, const std::vector<Damage
 
 // Durable at once, so that no power failure repairs it.
 std::string damage_script(const std::string& kind, const Damage& one) {
-  const std::string head = fmt::format("file={}; [ -f \"$file\" ] || {{ echo \"$file is gone\" >&2; exit 1; }}\n", shell_quote(one.path));
-  if (kind == "truncate") return head + fmt::format("truncate -s {} \"$file\" && sync \"$file\" || exit 1\n", one.offset);
+  const std::string head =
+      fmt::format("file={}; [ -f \"$file\" ] || {{ echo \"$file is gone\" >&2; exit 1; }}\n", shell_quote(one.path));
+  if (kind == "truncate")
+    return head + fmt::format("truncate -s {} \"$file\" && sync \"$file\" || exit 1\n", one.offset);
   if (kind == "zero") {
-    return head + fmt::format("dd if=/dev/zero of=\"$file\" bs=65536 oflag=seek_bytes iflag=count_bytes seek={} count={} "
-                              "conv=notrunc,fsync 2>/dev/null || exit 1\n",
-                              one.offset, one.length);
+    return head + fmt::format(
+                      "dd if=/dev/zero of=\"$file\" bs=65536 oflag=seek_bytes iflag=count_bytes seek={} count={} "
+                      "conv=notrunc,fsync 2>/dev/null || exit 1\n",
+                      one.offset, one.length);
   }
   if (kind == "copy") {
-    return head + fmt::format("dd if=\"$file\" bs=65536 iflag=skip_bytes,count_bytes skip={} count={} 2>/dev/null | dd of=\"$file\" "
-                              "bs=65536 oflag=seek_bytes seek={} conv=notrunc,fsync 2>/dev/null || exit 1\n",
-                              one.from, one.length, one.offset);
+    return head +
+           fmt::format(
+               "dd if=\"$file\" bs=65536 iflag=skip_bytes,count_bytes skip={} count={} 2>/dev/null | dd of=\"$file\" "
+               "bs=65536 oflag=seek_bytes seek={} conv=notrunc,fsync 2>/dev/null || exit 1\n",
+               one.from, one.length, one.offset);
   }
-  return head + fmt::format("byte=$(od -An -tu1 -j{0} -N1 \"$file\")\n[ -n \"$byte\" ] || {{ echo \"$file has become shorter\" >&2; exit 1; }}\n"
-                            "printf \"\\\\$(printf %o $((byte ^ {1})))\" | dd of=\"$file\" bs=1 seek={0} conv=notrunc,fsync 2>/dev/null || exit 1\n",
-                            one.offset, 1U << one.bit);
+  return head + fmt::format(
+                    "byte=$(od -An -tu1 -j{0} -N1 \"$file\")\n[ -n \"$byte\" ] || {{ echo \"$file has become shorter\" "
+                    ">&2; exit 1; }}\n"
+                    "printf \"\\\\$(printf %o $((byte ^ {1})))\" | dd of=\"$file\" bs=1 seek={0} conv=notrunc,fsync "
+                    "2>/dev/null || exit 1\n",
+                    one.offset, 1U << one.bit);
 }
 
 class CorruptFiles final : public ProcessInjection {
@@ -129,11 +139,13 @@ class CorruptFiles final : public ProcessInjection {
     return out;
   }
 
-  // The damage stays. What must not stay is the copy of an old state, nor that the target is down; but it may refuse to start.
+  // The damage stays. What must not stay is the copy of an old state, nor that the target is down; but it may refuse to
+  // start.
   std::vector<Undo> undo() const override {
     std::vector<Undo> out;
     for (const std::size_t node : selection_.nodes) {
-      std::string script = settings_.kind == "stale" ? fmt::format("rm -rf {0}; [ ! -e {0} ] || exit 1", copy_of_data()) : "";
+      std::string script =
+          settings_.kind == "stale" ? fmt::format("rm -rf {0}; [ ! -e {0} ] || exit 1", copy_of_data()) : "";
       script = undo_and_revive(node, script.empty() ? ":" : script, true);
       if (script != ":") out.push_back({name(node), std::move(script)});
     }
@@ -174,14 +186,15 @@ class CorruptFiles final : public ProcessInjection {
   Result<Observation> confirm(Deadline deadline) override {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
       std::vector<std::string> changed;
-      std::set_symmetric_difference(before_[node].begin(), before_[node].end(), after_[node].begin(), after_[node].end(),
-                                    std::back_inserter(changed));
+      std::set_symmetric_difference(before_[node].begin(), before_[node].end(), after_[node].begin(),
+                                    after_[node].end(), std::back_inserter(changed));
       if (changed.empty()) return Observation{false, "the checksums of all files are as before"};
       std::vector<std::string> paths;
       for (const std::string& line : changed) paths.push_back(line.substr(line.find(' ', line.find(' ') + 1) + 1));
       std::sort(paths.begin(), paths.end());
       paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
-      std::string evidence = fmt::format("the checksums of {} of its files have changed, one of them {}", paths.size(), paths.front());
+      std::string evidence =
+          fmt::format("the checksums of {} of its files have changed, one of them {}", paths.size(), paths.front());
       if (!damages_[node].empty()) evidence += "; " + told(damages_[node].front());
       return Observation{true, evidence};
     });
@@ -231,10 +244,11 @@ class CorruptFiles final : public ProcessInjection {
   }
 
   Result<std::vector<DataFile>> data_files(std::size_t node, Deadline deadline) const {
-    auto said = run_ok(cluster_.at(node),
-                       root_script(fmt::format("find{} -type f -size +0c -path {} -printf '%s %p\\n' | LC_ALL=C sort -k2", quoted_directories(node),
-                                               shell_quote(settings_.match)),
-                                   deadline));
+    auto said =
+        run_ok(cluster_.at(node),
+               root_script(fmt::format("find{} -type f -size +0c -path {} -printf '%s %p\\n' | LC_ALL=C sort -k2",
+                                       quoted_directories(node), shell_quote(settings_.match)),
+                           deadline));
     if (!said) return fail(said.error());
     std::vector<DataFile> out;
     std::istringstream lines(*said);
@@ -246,9 +260,12 @@ class CorruptFiles final : public ProcessInjection {
   Result<void> choose(std::size_t node, Deadline deadline) {
     auto files = data_files(node, deadline);
     if (!files) return fail(files.error());
-    if (files->empty()) return fail(ErrorCode::target, fmt::format("no file of the target's data matches {}", settings_.match));
+    if (files->empty())
+      return fail(ErrorCode::target, fmt::format("no file of the target's data matches {}", settings_.match));
     const auto candidates = draw(node, *files);
-    auto found = run_ok(cluster_.at(node), root_script(find_places_script(settings_.kind, candidates, settings_.chunk, settings_.files), deadline));
+    auto found =
+        run_ok(cluster_.at(node),
+               root_script(find_places_script(settings_.kind, candidates, settings_.chunk, settings_.files), deadline));
     if (!found) return fail(found.error());
     damages_[node].clear();
     std::istringstream lines(*found);
@@ -258,12 +275,14 @@ class CorruptFiles final : public ProcessInjection {
       place.offset = one.offset;
       place.from = one.from;
       if (settings_.kind == "zero") place.length = std::min(settings_.chunk, place.size - place.offset);
-      if (settings_.kind == "copy") place.length = std::min(place.length, place.size - std::max(place.offset, place.from));
+      if (settings_.kind == "copy")
+        place.length = std::min(place.length, place.size - std::max(place.offset, place.from));
       damages_[node].push_back(std::move(place));
     }
     if (!damages_[node].empty()) return {};
-    return fail(ErrorCode::target, fmt::format("{} would change none of {} files, which {}", settings_.kind, candidates.size(),
-                                               settings_.kind == "zero" ? "hold zeros only" : "are the same bytes over and over"));
+    return fail(ErrorCode::target,
+                fmt::format("{} would change none of {} files, which {}", settings_.kind, candidates.size(),
+                            settings_.kind == "zero" ? "hold zeros only" : "are the same bytes over and over"));
   }
 
   // Of so many files at most is looked for one that changes, so that the script stays short.
@@ -280,7 +299,8 @@ class CorruptFiles final : public ProcessInjection {
       one.bit = static_cast<unsigned>(draw_below(random, 8));
       one.offset = draw_below(random, file.size);
       one.from = draw_below(random, file.size);
-      if (settings_.kind == "truncate") one.offset = file.size - 1 - draw_below(random, std::min(file.size, settings_.chunk));
+      if (settings_.kind == "truncate")
+        one.offset = file.size - 1 - draw_below(random, std::min(file.size, settings_.chunk));
       // Whole chunks, as a disk mixes them up; a file has two of them at least.
       one.length = settings_.kind == "copy" ? std::min(settings_.chunk, file.size / 2) : settings_.chunk;
       if (settings_.kind == "copy") {
@@ -301,7 +321,8 @@ class CorruptFiles final : public ProcessInjection {
     if (auto paused = processes.pause(cluster_.at(node)); !paused) return paused;
     std::string script = fmt::format("umask 077; rm -rf {0}; mkdir -p {0} || exit 1\n", copy_of_data());
     const auto all = directories(node);
-    for (std::size_t i = 0; i < all.size(); ++i) script += fmt::format("cp -a {} {}/{} || exit 1\n", shell_quote(all[i]), copy_of_data(), i);
+    for (std::size_t i = 0; i < all.size(); ++i)
+      script += fmt::format("cp -a {} {}/{} || exit 1\n", shell_quote(all[i]), copy_of_data(), i);
     auto copied = run_ok(cluster_.at(node), root_script(script, deadline));
     auto resumed = processes.resume(cluster_.at(node));
     if (!copied) return fail(copied.error());
@@ -315,7 +336,8 @@ class CorruptFiles final : public ProcessInjection {
     static constexpr auto kRest = std::chrono::seconds(5);  // for what follows
     std::string script;
     const auto all = directories(node);
-    for (std::size_t i = 0; i < all.size(); ++i) script += fmt::format("diff -rq {} {}/{} >/dev/null 2>&1 || exit 0\n", shell_quote(all[i]), copy_of_data(), i);
+    for (std::size_t i = 0; i < all.size(); ++i)
+      script += fmt::format("diff -rq {} {}/{} >/dev/null 2>&1 || exit 0\n", shell_quote(all[i]), copy_of_data(), i);
     while (std::chrono::steady_clock::now() + kRest < deadline) {
       const auto said = cluster_.at(node).run(root_script(script + "exit 9\n", deadline));
       if (!said) return fail(said.error());
@@ -330,15 +352,18 @@ class CorruptFiles final : public ProcessInjection {
     std::string out;
     const auto all = directories(node);
     for (std::size_t i = 0; i < all.size(); ++i) {
-      out += fmt::format("find {0} -mindepth 1 -delete && cp -a {1}/{2}/. {0}/ || exit 1\nfind {0} -type f -exec sync {{}} +\n", shell_quote(all[i]),
-                         copy_of_data(), i);
+      out += fmt::format(
+          "find {0} -mindepth 1 -delete && cp -a {1}/{2}/. {0}/ || exit 1\nfind {0} -type f -exec sync {{}} +\n",
+          shell_quote(all[i]), copy_of_data(), i);
     }
     return out + "rm -rf " + copy_of_data() + "\n";
   }
 
   // Sorted lines "CHECKSUM SIZE PATH".
   Result<std::vector<std::string>> checksums(std::size_t node, Deadline deadline) const {
-    auto said = run_ok(cluster_.at(node), root_script(fmt::format("find{} -type f -exec cksum {{}} +", quoted_directories(node)), deadline));
+    auto said =
+        run_ok(cluster_.at(node),
+               root_script(fmt::format("find{} -type f -exec cksum {{}} +", quoted_directories(node)), deadline));
     if (!said) return fail(said.error());
     std::vector<std::string> out;
     std::istringstream lines(*said);
@@ -379,28 +404,38 @@ FaultFactory corrupt_files_fault() {
   out.crashes = true;
   out.help =
       "The target is killed, its files are damaged, and it is started on what is there. The damage stays: that is the "
-      "fault, and the history says what was done to which file. Mechanism: a shell script that flips, cuts off, copies or "
-      "zeroes a part of a file, or puts a file's older state back. Proof: checksums of all files before and after. Needs "
+      "fault, and the history says what was done to which file. Mechanism: a shell script that flips, cuts off, copies "
+      "or "
+      "zeroes a part of a file, or puts a file's older state back. Proof: checksums of all files before and after. "
+      "Needs "
       "on the nodes: root or sudo, and GNU coreutils, diffutils and findutils. Always a part of a file whose content "
-      "really changes, and an error where there is none. Always on nodes of the same minority, which the run's seed draws, "
+      "really changes, and an error where there is none. Always on nodes of the same minority, which the run's seed "
+      "draws, "
       "unless corrupt-files.nodes says otherwise; a target that notices the damage and refuses to start is left down.";
   OptionSpec nodes = process_nodes_option("corrupt-files");
   nodes.standard = "minority";
   nodes.help = "minority: of (n - 1) / 2 nodes, the same for the whole run; else as with kill.nodes";
   out.options = {
       nodes,
-      {"corrupt-files.kind", Type::string, "random",
-       "bit-flip; truncate: cut off the end, a chunk at most; zero or copy: a chunk is zeros, or another of the same file; stale: "
+      {"corrupt-files.kind",
+       Type::string,
+       "random",
+       "bit-flip; truncate: cut off the end, a chunk at most; zero or copy: a chunk is zeros, or another of the same "
+       "file; stale: "
        "all files as they were a while before; random: draws among them",
-       std::nullopt, std::nullopt, {"random", "bit-flip", "truncate", "zero", "copy", "stale"}},
-      {"corrupt-files.match", Type::string, "*", "pattern of the paths of files that may be damaged, as for find -path"},
+       std::nullopt,
+       std::nullopt,
+       {"random", "bit-flip", "truncate", "zero", "copy", "stale"}},
+      {"corrupt-files.match", Type::string, "*",
+       "pattern of the paths of files that may be damaged, as for find -path"},
       {"corrupt-files.files", Type::integer, 1, "how many files on each node", 1, 10'000},
       {"corrupt-files.chunk", Type::integer, 4096, "bytes of a chunk", 1, 1 << 30},
       {"corrupt-files.age", Type::duration, 0.0, "stale: how old the files are; 0: drawn, 0.5 to 3 s", 0.0, 10.0},
   };
   out.inapplicable = [](const FaultContext& context) -> std::string {
     std::string problem = process_fault_problem(context, "corrupt-files");
-    if (problem.empty() && context.options.string("corrupt-files.nodes") == "minority" && damageable_nodes(context).empty()) {
+    if (problem.empty() && context.options.string("corrupt-files.nodes") == "minority" &&
+        damageable_nodes(context).empty()) {
       problem = "a minority of so few nodes is none; say which to damage by --set corrupt-files.nodes=…";
     }
     return problem.empty() ? disk_problem(context) : problem;

@@ -4,16 +4,17 @@
 
 #include <cmath>
 
-#include "nemesis/storage/damage.h"
-#include "nemesis/storage/disk_program.h"
 #include "nemesis/node/draw.h"
 #include "nemesis/node/parallel.h"
 #include "nemesis/node/process_injection.h"
+#include "nemesis/storage/damage.h"
+#include "nemesis/storage/disk_program.h"
 
 namespace ordeal {
 namespace {
 
-constexpr const char* kKinds[] = {"read-error", "write-error", "sync-error", "sync-lost", "slow-sync", "slow", "no-space", "corrupt-read"};
+constexpr const char* kKinds[] = {"read-error", "write-error", "sync-error", "sync-lost",
+                                  "slow-sync",  "slow",        "no-space",   "corrupt-read"};
 
 struct Trouble {
   std::string kind;
@@ -39,16 +40,20 @@ class DiskFault final : public ProcessInjection {
   std::vector<Undo> undo() const override {
     std::vector<Undo> out;
     for (const std::size_t node : selection_.nodes) {
-      out.push_back({name(node), undo_and_revive(node, tell_disks_script(id_, directories(node), {"clear", id_}), true)});
+      out.push_back(
+          {name(node), undo_and_revive(node, tell_disks_script(id_, directories(node), {"clear", id_}), true)});
     }
     return out;
   }
   bool takes_stopped() const override { return true; }
 
   Result<void> inject(Deadline deadline) override {
-    const std::vector<std::string> words = {
-        "fault", id_, trouble_.kind, std::to_string(std::llround(trouble_.probability * 1e6)),
-        std::to_string(trouble_.slow() ? std::llround(trouble_.delay_s * 1e9) : 0), std::to_string(trouble_.seed)};
+    const std::vector<std::string> words = {"fault",
+                                            id_,
+                                            trouble_.kind,
+                                            std::to_string(std::llround(trouble_.probability * 1e6)),
+                                            std::to_string(trouble_.slow() ? std::llround(trouble_.delay_s * 1e9) : 0),
+                                            std::to_string(trouble_.seed)};
     return on_all([&](std::size_t node) -> Result<void> {
       auto done = tell_disks(cluster_.at(node), id_, directories(node), words, deadline);
       if (!done) return fail(done.error());
@@ -71,7 +76,8 @@ class DiskFault final : public ProcessInjection {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
       auto rules = tell_disks(cluster_.at(node), id_, directories(node), {"status"}, deadline);
       if (!rules) return fail(rules.error());
-      if (rules->find("\n" + id_ + " hits") != std::string::npos) return Observation{false, "the disk still has the fault"};
+      if (rules->find("\n" + id_ + " hits") != std::string::npos)
+        return Observation{false, "the disk still has the fault"};
       auto seen = probe(node, trouble_.slow() ? 5 : 50, deadline);
       if (!seen) return fail(seen.error());
       return Observation{seen->hits == 0, told(*seen)};
@@ -83,15 +89,18 @@ class DiskFault final : public ProcessInjection {
 
   // By a program that knows nothing of the disk's, in the first of the directories.
   Result<DiskProbe> probe(std::size_t node, long attempts, Deadline deadline) const {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     const ProbeLimits limits{attempts, std::max<long>(left.count() - 1000, 500), std::lround(trouble_.delay_s * 900)};
     return probe_disk(cluster_.at(node), id_, directories(node).front(), trouble_.kind, limits, deadline);
   }
 
   std::string told(const DiskProbe& seen) const {
-    if (trouble_.slow()) return fmt::format("the slowest of {} syncs of a file beside the target's took {} ms", seen.attempts, seen.slowest_ms);
-    return fmt::format("{} of {} attempts with a file beside the target's met a {}{}", seen.hits, seen.attempts, trouble_.kind,
-                       seen.error == "-" ? "" : " (" + seen.error + ")");
+    if (trouble_.slow())
+      return fmt::format("the slowest of {} syncs of a file beside the target's took {} ms", seen.attempts,
+                         seen.slowest_ms);
+    return fmt::format("{} of {} attempts with a file beside the target's met a {}{}", seen.hits, seen.attempts,
+                       trouble_.kind, seen.error == "-" ? "" : " (" + seen.error + ")");
   }
 
   const std::string id_;
@@ -109,7 +118,8 @@ Result<std::unique_ptr<Injection>> plan(const FaultContext& context, std::mt1993
   const double probability = 0.01 * std::pow(100, draw_between(random, 0, 1));
   const double delay_s = 0.05 * std::pow(40, draw_between(random, 0, 1));
   trouble.probability = context.options.real("disk.probability") > 0 ? context.options.real("disk.probability")
-                        : trouble.kind == "no-space" || trouble.kind == "sync-lost" ? 1 : probability;
+                        : trouble.kind == "no-space" || trouble.kind == "sync-lost" ? 1
+                                                                                    : probability;
   trouble.delay_s = context.options.seconds("disk.delay") > 0 ? context.options.seconds("disk.delay") : delay_s;
   trouble.seed = random() >> 2U;
   auto selection = trouble.kind == "corrupt-read" && nodes == "random" ? select_damaged("minority", context, random)
@@ -126,19 +136,28 @@ FaultFactory disk_fault() {
   out.name = "disk";
   out.crashes = true;
   out.help =
-      "The target's disk fails, loses, delays or corrupts. Mechanism: the FUSE file system of power-loss; a target that "
+      "The target's disk fails, loses, delays or corrupts. Mechanism: the FUSE file system of power-loss; a target "
+      "that "
       "ended of it is started when it is healed. Proof: a file beside the target's, written, synced and read until it "
-      "meets the same. Needs on the nodes: as power-loss. What the kernel has in its cache is not read again and so not "
+      "meets the same. Needs on the nodes: as power-loss. What the kernel has in its cache is not read again and so "
+      "not "
       "corrupted; caches are emptied when the fault begins.";
   out.options = {
       process_nodes_option("disk"),
-      {"disk.kind", Type::string, "random",
-       "read-error, write-error, sync-error: EIO; sync-lost: the first fsync of each file fails, what was unsynced is gone and the "
-       "next fsync succeeds; slow-sync: fsync takes longer; slow: so do reading and writing; no-space: ENOSPC; corrupt-read: a "
+      {"disk.kind",
+       Type::string,
+       "random",
+       "read-error, write-error, sync-error: EIO; sync-lost: the first fsync of each file fails, what was unsynced is "
+       "gone and the "
+       "next fsync succeeds; slow-sync: fsync takes longer; slow: so do reading and writing; no-space: ENOSPC; "
+       "corrupt-read: a "
        "bit of what is read is wrong, by default only on nodes that corrupt-files may damage",
-       std::nullopt, std::nullopt,
-       {"random", "read-error", "write-error", "sync-error", "sync-lost", "slow-sync", "slow", "no-space", "corrupt-read"}},
-      {"disk.probability", Type::real, 0.0, "of each operation to be hit; 0: drawn, 0.01 to 1; no-space and sync-lost: 1", 0.0, 1.0},
+       std::nullopt,
+       std::nullopt,
+       {"random", "read-error", "write-error", "sync-error", "sync-lost", "slow-sync", "slow", "no-space",
+        "corrupt-read"}},
+      {"disk.probability", Type::real, 0.0,
+       "of each operation to be hit; 0: drawn, 0.01 to 1; no-space and sync-lost: 1", 0.0, 1.0},
       {"disk.delay", Type::duration, 0.0, "of the slow kinds; 0: drawn, 50 ms to 2 s", 0.0, 60.0},
   };
   out.inapplicable = [](const FaultContext& context) -> std::string {

@@ -4,10 +4,10 @@
 
 #include <sstream>
 
-#include "nemesis/storage/disk_program.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
 #include "nemesis/node/process_injection.h"
+#include "nemesis/storage/disk_program.h"
 
 namespace ordeal {
 namespace {
@@ -17,7 +17,10 @@ constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
 class DiskFull : public ProcessInjection {
  public:
   DiskFull(const FaultContext& context, Selection selection, std::uint64_t spare)
-      : ProcessInjection(context, std::move(selection)), id_(context.id), spare_(spare), before_(context.cluster.size()) {}
+      : ProcessInjection(context, std::move(selection)),
+        id_(context.id),
+        spare_(spare),
+        before_(context.cluster.size()) {}
 
   Value describe() const override {
     Value out = ProcessInjection::describe();
@@ -71,14 +74,17 @@ class DiskFull : public ProcessInjection {
     auto now = left(node, deadline);
     if (!now) return fail(now.error());
     const std::uint64_t more = spare_ / kMebibyte + 1;
-    auto said = run_ok(cluster_.at(node), root_script(fmt::format("file={}/.ordeal-probe; dd if=/dev/zero of=\"$file\" bs=1048576 count={} "
-                                                                  "conv=fsync 2>&1 | grep -o 'No space left.*'; rm -f \"$file\"",
-                                                                  shell_quote(directories(node).front()), more),
-                                                      deadline));
+    auto said =
+        run_ok(cluster_.at(node),
+               root_script(fmt::format("file={}/.ordeal-probe; dd if=/dev/zero of=\"$file\" bs=1048576 count={} "
+                                       "conv=fsync 2>&1 | grep -o 'No space left.*'; rm -f \"$file\"",
+                                       shell_quote(directories(node).front()), more),
+                           deadline));
     if (!said) return fail(said.error());
     const bool refused = !said->empty();
-    return Observation{refused == full, fmt::format("{} bytes are left, as df says ({} before); writing {} MiB {}", *now, before_[node], more,
-                                                    refused ? "met no space left on the device" : "was possible")};
+    return Observation{refused == full,
+                       fmt::format("{} bytes are left, as df says ({} before); writing {} MiB {}", *now, before_[node],
+                                   more, refused ? "met no space left on the device" : "was possible")};
   }
 
   std::vector<std::uint64_t> before_;  // by node
@@ -99,7 +105,8 @@ class Quota final : public DiskFull {
 
   Result<void> inject(Deadline deadline) override {
     return on_all([&](std::size_t node) -> Result<void> {
-      auto done = tell_disks(cluster_.at(node), id_, directories(node), {"fill", id_, std::to_string(spare_)}, deadline);
+      auto done =
+          tell_disks(cluster_.at(node), id_, directories(node), {"fill", id_, std::to_string(spare_)}, deadline);
       if (!done) return fail(done.error());
       return {};
     });
@@ -125,7 +132,8 @@ class Balloon final : public DiskFull {
   Result<void> inject(Deadline deadline) override {
     return on_all([&](std::size_t node) -> Result<void> {
       // What a local node or a container writes is on a file system that it shares with others; so is what is on /.
-      auto done = run_ok(cluster_.at(node), root_script(fmt::format(R"({head}directory={directory}; balloon={balloon}; spare={spare}
+      auto done = run_ok(cluster_.at(node),
+                         root_script(fmt::format(R"({head}directory={directory}; balloon={balloon}; spare={spare}
 mount=$(stat -c %m "$directory") || exit 1
 if [ "$mount" = / ]; then
   echo "$directory is on the file system of /, which is more than the target's: give it one of its own, or say disk-full.mechanism=quota" >&2
@@ -140,10 +148,10 @@ count=$((size / 1048576 + 1))
 dd if=/dev/zero of="$balloon" bs=1048576 count="$count" 2>/dev/null
 left=$(free); [ "$left" -ge "$spare" ] || truncate -s -$((spare - left)) "$balloon"
 exit 0)",
-                                                                    fmt::arg("head", kScriptHead),
-                                                                    fmt::arg("directory", shell_quote(directories(node).front())),
-                                                                    fmt::arg("balloon", balloon(node)), fmt::arg("spare", spare_)),
-                                                        deadline));
+                                                 fmt::arg("head", kScriptHead),
+                                                 fmt::arg("directory", shell_quote(directories(node).front())),
+                                                 fmt::arg("balloon", balloon(node)), fmt::arg("spare", spare_)),
+                                     deadline));
       if (!done) return fail(done.error());
       return {};
     });
@@ -151,7 +159,9 @@ exit 0)",
 
  private:
   const char* mechanism() const override { return "a file that takes all the space"; }
-  std::string balloon(std::size_t node) const { return shell_quote(directories(node).front() + "/.ordeal-balloon-" + id_); }
+  std::string balloon(std::size_t node) const {
+    return shell_quote(directories(node).front() + "/.ordeal-balloon-" + id_);
+  }
 };
 
 }  // namespace
@@ -163,12 +173,19 @@ FaultFactory disk_full_fault() {
   out.crashes = true;
   out.help =
       "No space is left for the target's data; healed by giving it back, and by starting a target that ended of it. "
-      "Mechanism: quota (the FUSE file system of power-loss is full; the node's own is not touched), or balloon (a file of "
+      "Mechanism: quota (the FUSE file system of power-loss is full; the node's own is not touched), or balloon (a "
+      "file of "
       "ours takes all the space of the file system that holds the data, which must not be that of /). Proof: df, and a "
       "write beside the target's files that meets ENOSPC. Needs on the nodes: root or sudo; quota: as power-loss.";
   out.options = {
       process_nodes_option("disk-full"),
-      {"disk-full.mechanism", Type::string, "quota", "quota or balloon", std::nullopt, std::nullopt, {"quota", "balloon"}},
+      {"disk-full.mechanism",
+       Type::string,
+       "quota",
+       "quota or balloon",
+       std::nullopt,
+       std::nullopt,
+       {"quota", "balloon"}},
       {"disk-full.spare", Type::integer, 0, "bytes that are left", 0, 1e12},
   };
   out.inapplicable = [](const FaultContext& context) {
@@ -177,7 +194,8 @@ FaultFactory disk_full_fault() {
   };
   out.plan = [](const FaultContext& context, std::mt19937_64& random) -> Result<std::unique_ptr<Injection>> {
     const auto spare = static_cast<std::uint64_t>(context.options.integer("disk-full.spare"));
-    if (context.options.string("disk-full.mechanism") == "balloon") return plan_on_nodes<Balloon>(context, "disk-full.nodes", random, spare);
+    if (context.options.string("disk-full.mechanism") == "balloon")
+      return plan_on_nodes<Balloon>(context, "disk-full.nodes", random, spare);
     return plan_on_nodes<Quota>(context, "disk-full.nodes", random, spare);
   };
   out.needs = [](const Options& options) {

@@ -7,11 +7,11 @@
 #include <map>
 #include <sstream>
 
-#include "nemesis/storage/disk_program.h"
 #include "nemesis/node/draw.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
 #include "nemesis/node/process_injection.h"
+#include "nemesis/storage/disk_program.h"
 
 namespace ordeal {
 namespace {
@@ -74,13 +74,14 @@ class PowerLoss final : public ProcessInjection {
         return Observation{false, gone->evidence + "; but an unsynced write beside the target's files is still there"};
       }
       gone->evidence += "; an unsynced write beside the target's files is gone, too";
-      gone->evidence += counted("writes") + counted("names") > 0
-                            ? fmt::format("; {} bytes of {} unsynced writes to {} files and {} changes of names were lost", counted("bytes"),
-                                          counted("writes"), counted("files"), counted("names"))
-                            : "; of the target nothing was unsynced: 0 bytes were lost";
+      gone->evidence +=
+          counted("writes") + counted("names") > 0
+              ? fmt::format("; {} bytes of {} unsynced writes to {} files and {} changes of names were lost",
+                            counted("bytes"), counted("writes"), counted("files"), counted("names"))
+              : "; of the target nothing was unsynced: 0 bytes were lost";
       if (counted("kept_writes") + counted("kept_names") + counted("torn") > 0) {
-        gone->evidence += fmt::format("; {} writes and {} changes of names survived, {} torn", counted("kept_writes"), counted("kept_names"),
-                                      counted("torn"));
+        gone->evidence += fmt::format("; {} writes and {} changes of names survived, {} torn", counted("kept_writes"),
+                                      counted("kept_names"), counted("torn"));
       }
       return gone;
     });
@@ -121,22 +122,36 @@ FaultFactory power_loss_fault() {
   out.name = "power-loss";
   out.help =
       "Power failure: kills the target and takes back what it wrote and did not sync; healed by starting it on what is "
-      "left. Mechanism: a FUSE file system under the target's data directories, mounted before it starts, that knows what "
-      "fsync, fdatasync, msync and O_SYNC made durable. Proof: the processes are gone from /proc, and so is an unsynced "
-      "write made beside the target's files just before. The record says how much of the target's was lost; 0 bytes when "
+      "left. Mechanism: a FUSE file system under the target's data directories, mounted before it starts, that knows "
+      "what "
+      "fsync, fdatasync, msync and O_SYNC made durable. Proof: the processes are gone from /proc, and so is an "
+      "unsynced "
+      "write made beside the target's files just before. The record says how much of the target's was lost; 0 bytes "
+      "when "
       "it had synced all, which is what a sound system does and no reason to doubt that the power failed. Needs on the "
-      "nodes: root or sudo, /dev/fuse, a 64-bit Linux on x86_64 or aarch64. sync and syncfs make nothing durable there; "
+      "nodes: root or sudo, /dev/fuse, a 64-bit Linux on x86_64 or aarch64. sync and syncfs make nothing durable "
+      "there; "
       "modes, owners and times always are.";
   out.options = {
       process_nodes_option("power-loss"),
-      {"power-loss.kind", Type::string, "random",
-       "lost: all that is unsynced; torn: the last writes of each file, the oldest of them in part (sectors of 512 bytes); "
+      {"power-loss.kind",
+       Type::string,
+       "random",
+       "lost: all that is unsynced; torn: the last writes of each file, the oldest of them in part (sectors of 512 "
+       "bytes); "
        "reordered: any of its unsynced pages; random: draws among them",
-       std::nullopt, std::nullopt, {"random", "lost", "torn", "reordered"}},
-      {"power-loss.names", Type::string, "journal",
-       "what makes files durable that were made, renamed or removed; journal: any later fsync, as ext4 and XFS have it; strict: "
+       std::nullopt,
+       std::nullopt,
+       {"random", "lost", "torn", "reordered"}},
+      {"power-loss.names",
+       Type::string,
+       "journal",
+       "what makes files durable that were made, renamed or removed; journal: any later fsync, as ext4 and XFS have "
+       "it; strict: "
        "only that of their directory, as POSIX has it",
-       std::nullopt, std::nullopt, {"journal", "strict"}},
+       std::nullopt,
+       std::nullopt,
+       {"journal", "strict"}},
   };
   out.inapplicable = [](const FaultContext& context) {
     const std::string problem = process_fault_problem(context, "power-loss");

@@ -1,6 +1,6 @@
 #pragma once
-// Power loss: the target dies, and with it what it wrote and did not sync. The disk under its data (nemesis/programs/disk) says what
-// was unsynced and takes it back; this is when and where, and the proof.
+// Power loss: the target dies, and with it what it wrote and did not sync. The disk under its data
+// (nemesis/programs/disk) says what was unsynced and takes it back; this is when and where, and the proof.
 // Thread-safety: as of Injection.
 
 #include "harness/interfaces/fault.h"

@@ -288,7 +288,8 @@ EtcdAnswer<void> EtcdApi::add_member(const std::string& peer_url, Deadline deadl
 }
 
 EtcdAnswer<void> EtcdApi::remove_member(std::uint64_t id, Deadline deadline) {
-  return call("/v3/cluster/member/remove", Value::map({{"ID", std::to_string(id)}}), false, deadline).map([](const Value&) {});
+  return call("/v3/cluster/member/remove", Value::map({{"ID", std::to_string(id)}}), false, deadline)
+      .map([](const Value&) {});
 }
 
 EtcdAnswer<Value> EtcdApi::page(const std::string& path, Deadline deadline) {

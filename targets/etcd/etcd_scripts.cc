@@ -167,7 +167,9 @@ std::vector<std::string> etcd_arguments(const Options& options, const std::vecto
   return out;
 }
 
-std::vector<std::string> etcd_upgrade_flags(const Options& options) { return words_of(options.string("etcd.upgrade-flags")); }
+std::vector<std::string> etcd_upgrade_flags(const Options& options) {
+  return words_of(options.string("etcd.upgrade-flags"));
+}
 
 std::string etcd_commands_script(const EtcdPaths& paths) {
   return pids_function(paths) +
@@ -191,11 +193,13 @@ std::string etcd_rejoin_script(const Options& options, const std::vector<EtcdMem
   std::string others;
   for (std::size_t i = 0; i < members.size(); ++i) {
     named += " " + shell_quote(members[i].name + "=" + etcd_url(members[i].address, options.integer("etcd.peer-port")));
-    if (i != self) others += " " + shell_quote(fmt::format("{} {}", members[i].address, options.integer("etcd.client-port")));
+    if (i != self)
+      others += " " + shell_quote(fmt::format("{} {}", members[i].address, options.integer("etcd.client-port")));
   }
   const auto arguments = etcd_arguments(options, members, self, {"joins", second});
   return pids_function(paths) +
-         fmt::format(kRejoin, fmt::arg("mine", shell_quote(etcd_url(members[self].address, options.integer("etcd.peer-port")))),
+         fmt::format(kRejoin,
+                     fmt::arg("mine", shell_quote(etcd_url(members[self].address, options.integer("etcd.peer-port")))),
                      fmt::arg("home", shell_quote(paths.home)), fmt::arg("data", shell_quote(paths.data)),
                      fmt::arg("erase", erase_data(paths)), fmt::arg("named", named), fmt::arg("others", others),
                      fmt::arg("start", start_script(paths, start_words(arguments, "cluster"))));
@@ -216,8 +220,9 @@ std::string etcd_last_words(const std::string& said) {
   if (words.empty()) return "it left no message in its log";
   std::string out = fmt::format("{}", fmt::join(words, "; "));
   if (out.find("address already in use") != std::string::npos) {
-    out += ". Another program has the port: `ss -ltnp` on the node names it; stop it, or choose other ports with --set "
-           "etcd.client-port=N and --set etcd.peer-port=N";
+    out +=
+        ". Another program has the port: `ss -ltnp` on the node names it; stop it, or choose other ports with --set "
+        "etcd.client-port=N and --set etcd.peer-port=N";
   }
   return out;
 }

@@ -21,7 +21,7 @@ struct EtcdMember {
 // Where things are on a node: everything below <etcd.dir>/<node>.
 struct EtcdPaths {
   std::string home;
-  std::string binary;  // only there when a binary was uploaded
+  std::string binary;         // only there when a binary was uploaded
   std::string second_binary;  // likewise, that of etcd.upgrade-binary
   std::string data;
   std::string log;
@@ -51,11 +51,11 @@ struct EtcdVariant {
 // Starts the member as a daemon with pid file and log, unless it runs. Exit code 3 when it died at once; what
 // its log says of that is then on standard error.
 [[nodiscard]] std::string etcd_start_script(const EtcdPaths& paths, const std::vector<std::string>& arguments);
-// Target::Membership::rejoin_script(): asks the other members over HTTP (bash and timeout(1)), each time after a linearizable
-// read, whether the member `self` is one of them; if not, its data, which is that of a member that was removed, is deleted
-// and it is announced; then it is started.
-[[nodiscard]] std::string etcd_rejoin_script(const Options& options, const std::vector<EtcdMember>& members, std::size_t self,
-                                             const EtcdPaths& paths, bool second);
+// Target::Membership::rejoin_script(): asks the other members over HTTP (bash and timeout(1)), each time after a
+// linearizable read, whether the member `self` is one of them; if not, its data, which is that of a member that was
+// removed, is deleted and it is announced; then it is started.
+[[nodiscard]] std::string etcd_rejoin_script(const Options& options, const std::vector<EtcdMember>& members,
+                                             std::size_t self, const EtcdPaths& paths, bool second);
 // Deletes the data of a member that does not run, and its log.
 [[nodiscard]] std::string etcd_erase_script(const EtcdPaths& paths, bool with_log);
 // What a member said last, on standard error (of etcd_start_script) or in its log, in a sentence: the messages of its

@@ -69,7 +69,9 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
   Result<std::vector<int>> pids(Node& node) override;
   std::string start_script(const Node& node) override;
   Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
-  double election_timeout_s() const override { return static_cast<double>(options_.integer("etcd.election-ms")) / 1000; }
+  double election_timeout_s() const override {
+    return static_cast<double>(options_.integer("etcd.election-ms")) / 1000;
+  }
   std::string problem() const override;
   void choose(Node& node, Version version) override { second_[index_of(node)] = version == Version::second; }
   Result<Running> running(Node& node, Deadline deadline) override;
@@ -213,12 +215,12 @@ std::string EtcdTarget::start_script(const Node& node) {
 
 Result<void> EtcdTarget::start(Node& node) {
   const std::size_t self = index_of(node);
-  if (membership_.is_out(self)) return fail(ErrorCode::target, node.name() + ": it is not a member of the cluster at the moment");
+  if (membership_.is_out(self))
+    return fail(ErrorCode::target, node.name() + ": it is not a member of the cluster at the moment");
   const auto output = node.run(script(start_text(self)));
   if (!output) return fail(output.error());
   if (output->exit_code == 0) return {};
-  return fail(ErrorCode::target,
-              fmt::format("{}: etcd did not start: {}", node.name(), etcd_last_words(output->err)));
+  return fail(ErrorCode::target, fmt::format("{}: etcd did not start: {}", node.name(), etcd_last_words(output->err)));
 }
 
 std::string EtcdTarget::problem() const {
@@ -252,7 +254,10 @@ Result<Target::Versions::Running> EtcdTarget::running(Node& node, Deadline deadl
     shown += " " + flag;
   }
   const bool second_program = program == paths(node).second_binary;
-  out.evidence = fmt::format("{}{}", program, flags.empty() ? "" : had == 0 ? " without " + flags.front() : " with" + shown);
+  out.evidence = fmt::format("{}{}", program,
+                             flags.empty() ? ""
+                             : had == 0    ? " without " + flags.front()
+                                           : " with" + shown);
   if (second_program == two_programs && had == flags.size()) {
     out.version = Version::second;
   } else if (!second_program && had < std::max<std::size_t>(1, flags.size())) {

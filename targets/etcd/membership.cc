@@ -86,7 +86,8 @@ Result<EtcdMembership::Entries> EtcdMembership::settle(std::size_t node, bool wa
     }
     std::this_thread::sleep_for(kPause);
   }
-  return fail(ErrorCode::target, fmt::format("{} is {} member yet: {}", members_[node].name, wanted ? "no" : "still a", problem));
+  return fail(ErrorCode::target,
+              fmt::format("{} is {} member yet: {}", members_[node].name, wanted ? "no" : "still a", problem));
 }
 
 Result<std::vector<Target::Membership::Member>> EtcdMembership::members(Node& asked, Deadline deadline) {

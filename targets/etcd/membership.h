@@ -4,10 +4,11 @@
 // Who is a member is asked of another member right after a linearizable read of the same connection, so that a member
 // that lags behind is not believed. Requests are repeated, to one member after the other, until such a look shows what
 // was wanted: a removal names the member's id and an addition its address, and etcd refuses either the second time, so
-// nothing is ever done twice. With etcd's standard --strict-reconfig-check an addition is refused until all members have
-// been connected for five seconds; that is waited for.
+// nothing is ever done twice. With etcd's standard --strict-reconfig-check an addition is refused until all members
+// have been connected for five seconds; that is waited for.
 //
-// A node that comes back starts with nothing on its disk, --initial-cluster-state=existing and the members of that moment.
+// A node that comes back starts with nothing on its disk, --initial-cluster-state=existing and the members of that
+// moment.
 //
 // Thread-safety: all methods from any thread.
 
@@ -47,7 +48,9 @@ class EtcdMembership final : public Target::Membership {
     std::string joins;  // of a node that has come back
   };
   [[nodiscard]] std::size_t index_of(const Node& node) const;
-  [[nodiscard]] std::string client_url(std::size_t node) const { return etcd_url(members_[node].address, client_port_); }
+  [[nodiscard]] std::string client_url(std::size_t node) const {
+    return etcd_url(members_[node].address, client_port_);
+  }
   [[nodiscard]] std::string peer_url(std::size_t node) const { return etcd_url(members_[node].address, peer_port_); }
   // The node whose peer address the entry has.
   [[nodiscard]] std::optional<std::size_t> node_of(const EtcdMemberEntry& entry) const;

@@ -10,7 +10,9 @@ constexpr std::size_t kMostPolled = 8;
 bool is_send(const Value& micro) {
   return micro.is_list() && micro.items().size() == 3 && micro.items()[0] == Value("send");
 }
-bool is_poll(const Value& micro) { return micro.is_list() && !micro.items().empty() && micro.items()[0] == Value("poll"); }
+bool is_poll(const Value& micro) {
+  return micro.is_list() && !micro.items().empty() && micro.items()[0] == Value("poll");
+}
 
 }  // namespace
 
@@ -28,7 +30,8 @@ Completion LogBroker::apply(const Operation& operation, std::uint64_t client, Rn
     return Completion::ok();
   }
   for (const Value& micro : operation.value.items()) {
-    if (!is_send(micro) && !is_poll(micro)) return Completion::failed("malformed", R"(["send" key value] or ["poll"] was expected)");
+    if (!is_send(micro) && !is_poll(micro))
+      return Completion::failed("malformed", R"(["send" key value] or ["poll"] was expected)");
   }
   Value done = operation.value;
   for (Value& micro : done.items()) {

@@ -47,7 +47,8 @@ class MemoryClient final : public Client {
   }
 
   void close() override {
-    if (memory_->data_type == "lock" || memory_->data_type == "election" || memory_->data_type.empty()) memory_->store.forget(number_);
+    if (memory_->data_type == "lock" || memory_->data_type == "election" || memory_->data_type.empty())
+      memory_->store.forget(number_);
   }
 
  private:
@@ -86,12 +87,13 @@ Result<std::unique_ptr<Target>> make(Cluster&, const Options& options) {
   settings.bank_accounts = options.integer("memory.bank-accounts");
   settings.bank_balance = options.integer("memory.bank-balance");
   auto clock = [start = steady_clock::now()] { return nanoseconds(steady_clock::now() - start); };
-  auto shared = std::shared_ptr<Memory>(new Memory{.store = {settings, clock},
-                                                   .data_type = {},
-                                                   .latency_s = options.seconds("memory.latency"),
-                                                   .info_probability = options.real("memory.info-probability"),
-                                                   .fail_probability = options.real("memory.fail-probability"),
-                                                   .rng = Rng(static_cast<std::uint64_t>(options.integer("memory.seed")))});
+  auto shared =
+      std::shared_ptr<Memory>(new Memory{.store = {settings, clock},
+                                         .data_type = {},
+                                         .latency_s = options.seconds("memory.latency"),
+                                         .info_probability = options.real("memory.info-probability"),
+                                         .fail_probability = options.real("memory.fail-probability"),
+                                         .rng = Rng(static_cast<std::uint64_t>(options.integer("memory.seed")))});
   return std::make_unique<MemoryTarget>(std::move(shared));
 }
 
@@ -102,18 +104,20 @@ TargetFactory memory_target() {
   return {
       .name = "memory",
       .help = "a linearizable store inside Ordeal itself, without nodes; wrong on request (memory.bug)",
-      .operations = {"read", "write", "cas", "add", "txn", "append", "enqueue", "dequeue", "drain", "acquire", "release",
-                     "generate", "transfer", "insert", "stamp", "write-chain", "read-chain", "campaign", "resign", "leader", "apply",
-                     "request", "saga", "send", "poll", "assign", "subscribe"},
+      .operations = {"read",    "write",       "cas",        "add",      "txn",      "append",   "enqueue",
+                     "dequeue", "drain",       "acquire",    "release",  "generate", "transfer", "insert",
+                     "stamp",   "write-chain", "read-chain", "campaign", "resign",   "leader",   "apply",
+                     "request", "saga",        "send",       "poll",     "assign",   "subscribe"},
       .options =
           {
               {.key = "memory.bug",
                .type = Type::string,
                .standard = "none",
-               .help = "what it does wrong: stale-read (a read sees the state before the last change), lost-write (a "
-                       "change is acknowledged and not made), lost-update (the last change of a key during a simulated "
-                       "partition is gone when it heals), duplicate (a change is made twice), write-skew (a transaction "
-                       "acts on what it read before, without looking again), reorder (a message jumps the queue)",
+               .help =
+                   "what it does wrong: stale-read (a read sees the state before the last change), lost-write (a "
+                   "change is acknowledged and not made), lost-update (the last change of a key during a simulated "
+                   "partition is gone when it heals), duplicate (a change is made twice), write-skew (a transaction "
+                   "acts on what it read before, without looking again), reorder (a message jumps the queue)",
                .choices = {"none", "stale-read", "lost-write", "lost-update", "duplicate", "write-skew", "reorder"}},
               {.key = "memory.bug-probability",
                .type = Type::real,
@@ -148,9 +152,21 @@ TargetFactory memory_target() {
                .help = "how often an operation is refused; no bug",
                .least = 0,
                .most = 1},
-              {.key = "memory.bank-accounts", .type = Type::integer, .standard = 8, .help = "accounts of the bank", .least = 1},
-              {.key = "memory.bank-balance", .type = Type::integer, .standard = 10, .help = "what each of them begins with", .least = 0},
-              {.key = "memory.seed", .type = Type::integer, .standard = 0, .help = "seed of bugs and latencies", .least = 0},
+              {.key = "memory.bank-accounts",
+               .type = Type::integer,
+               .standard = 8,
+               .help = "accounts of the bank",
+               .least = 1},
+              {.key = "memory.bank-balance",
+               .type = Type::integer,
+               .standard = 10,
+               .help = "what each of them begins with",
+               .least = 0},
+              {.key = "memory.seed",
+               .type = Type::integer,
+               .standard = 0,
+               .help = "seed of bugs and latencies",
+               .least = 0},
           },
       .make = make,
       .needs_nodes = [](const Options&) { return false; },

@@ -16,7 +16,8 @@ Completion malformed(const Operation& operation, const char* expected) {
 
 }  // namespace
 
-std::optional<Completion> Services::apply(std::string_view data_type, const Operation& operation, std::uint64_t client, Rng& rng) {
+std::optional<Completion> Services::apply(std::string_view data_type, const Operation& operation, std::uint64_t client,
+                                          Rng& rng) {
   const std::lock_guard lock(mutex_);
   if (data_type == "g2") return insert(operation, rng);
   if (data_type == "monotonic") return stamped(operation, rng);
@@ -45,11 +46,13 @@ Completion Services::insert(const Operation& operation, Rng& rng) {
 Completion Services::stamped(const Operation& operation, Rng& rng) {
   if (operation.f == "read") {
     Value::List rows = stamped_;
-    std::stable_sort(rows.begin(), rows.end(), [](const Value& a, const Value& b) { return *a.find("sts") < *b.find("sts"); });
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const Value& a, const Value& b) { return *a.find("sts") < *b.find("sts"); });
     return Completion::ok(Value(std::move(rows)));
   }
   last_stamp_ = std::max(last_stamp_ + 1, std::int64_t{now_().count()});
-  const std::int64_t stamp = faults_.strikes(Bug::stale_read, rng) ? std::max<std::int64_t>(0, last_stamp_ - 10'000'000) : last_stamp_;
+  const std::int64_t stamp =
+      faults_.strikes(Bug::stale_read, rng) ? std::max<std::int64_t>(0, last_stamp_ - 10'000'000) : last_stamp_;
   Value row = Value::map();
   row.set("val", static_cast<std::int64_t>(stamped_.size()));
   row.set("sts", stamp);
@@ -83,7 +86,8 @@ Completion Services::election(const Operation& operation, std::uint64_t client, 
     return Completion::ok();
   }
   const bool same_term = leader_ && faults_.strikes(Bug::write_skew, rng);
-  if (leader_ && !same_term && !faults_.strikes(Bug::duplicate, rng)) return Completion::failed("led", "there is a leader");
+  if (leader_ && !same_term && !faults_.strikes(Bug::duplicate, rng))
+    return Completion::failed("led", "there is a leader");
   former_term_ = term_;
   former_name_ = leader_name_;
   if (!same_term) ++term_;

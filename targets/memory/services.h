@@ -2,14 +2,15 @@
 // Services: what the memory target offers beside data under keys: things of which a run has one, each behind one lock,
 // and so linearizable. By data type, with what the bugs do (bugs.h):
 //
-//   g2           `insert` {key, [a b]}: fails when the key has a row. write-skew does not look, lost-write does not insert
-//   monotonic    `stamp`: a row with the next value and the time; `read`: all rows. stale-read: the time goes back
-//   sequential   `write-chain` k: five subkeys; `read-chain` k: the same backwards. lost-write: one is left out
-//   election     `campaign` name, `resign`, `leader`: one leader, terms that grow. duplicate: two leaders; write-skew: also in
+//   g2           `insert` {key, [a b]}: fails when the key has a row. write-skew does not look, lost-write does not
+//   insert monotonic    `stamp`: a row with the next value and the time; `read`: all rows. stale-read: the time goes
+//   back sequential   `write-chain` k: five subkeys; `read-chain` k: the same backwards. lost-write: one is left out
+//   election     `campaign` name, `resign`, `leader`: one leader, terms that grow. duplicate: two leaders; write-skew:
+//   also in
 //                one term; stale-read: the leader before
-//   idempotency  `apply` key: once; its result is how many were applied before; `read`. duplicate: twice; lost-write: never
-//   rate-limit   `request`: ten in a hundred milliseconds. lost-write: a grant is not counted
-//   saga         `saga`: two events; given up when the account holds too little, with compensation. lost-write: the second step
+//   idempotency  `apply` key: once; its result is how many were applied before; `read`. duplicate: twice; lost-write:
+//   never rate-limit   `request`: ten in a hundred milliseconds. lost-write: a grant is not counted saga `saga`: two
+//   events; given up when the account holds too little, with compensation. lost-write: the second step
 //                is missing; duplicate: it is done twice; write-skew: no compensation; stale-read: old balances
 //
 // Thread-safety: all methods from any thread.
@@ -51,17 +52,17 @@ class Services {
 
   const Faultiness faults_;
   const std::function<std::chrono::nanoseconds()> now_;
-  std::mutex mutex_;  // guards all below
-  std::set<Value> rows_;                        // g2: keys that have one
-  Value::List stamped_;                         // monotonic
+  std::mutex mutex_;      // guards all below
+  std::set<Value> rows_;  // g2: keys that have one
+  Value::List stamped_;   // monotonic
   std::int64_t last_stamp_ = 0;
-  std::map<Value, Value::List> chains_;         // sequential: subkeys or nil, in the order of writing
-  std::optional<std::uint64_t> leader_;         // election: its client
+  std::map<Value, Value::List> chains_;  // sequential: subkeys or nil, in the order of writing
+  std::optional<std::uint64_t> leader_;  // election: its client
   Value leader_name_, former_name_;
   std::int64_t term_ = 0, former_term_ = 0;
-  Value::List applied_;                         // idempotency
+  Value::List applied_;  // idempotency
   std::map<Value, std::int64_t> results_;
-  std::deque<std::chrono::nanoseconds> grants_; // rate-limit
+  std::deque<std::chrono::nanoseconds> grants_;                      // rate-limit
   std::map<std::int64_t, std::int64_t> balances_, former_balances_;  // saga
   Value::List events_;
 };

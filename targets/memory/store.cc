@@ -17,8 +17,8 @@ Completion malformed(const Operation& operation, const char* expected) {
 }
 
 Completion unsupported(std::string_view data_type, const Operation& operation) {
-  return Completion::failed("unsupported", "the memory target has no operation " + operation.f + " on a " +
-                                               std::string(data_type));
+  return Completion::failed("unsupported",
+                            "the memory target has no operation " + operation.f + " on a " + std::string(data_type));
 }
 
 }  // namespace
@@ -170,8 +170,10 @@ Completion MemoryStore::counter_op(Cell& cell, const Operation& operation, Rng& 
 Completion MemoryStore::queue_op(Cell& cell, const Operation& operation, Rng& rng) {
   if (operation.f == "enqueue") {
     if (strikes(Bug::lost_write, rng)) return Completion::ok();
-    if (strikes(Bug::reorder, rng)) cell.queue.push_front(operation.value);
-    else cell.queue.push_back(operation.value);
+    if (strikes(Bug::reorder, rng))
+      cell.queue.push_front(operation.value);
+    else
+      cell.queue.push_back(operation.value);
     if (strikes(Bug::duplicate, rng)) cell.queue.push_back(operation.value);
     return Completion::ok();
   }
@@ -249,8 +251,10 @@ Completion MemoryStore::skewed_transaction(Value micros, Rng& rng) {
     const auto locks = lock_all(micros);
     for (Value& micro : micros.items()) {
       const std::string key = key_text(micro.items()[1]);
-      if (micro.items()[0].string() == "r") step(micro, rng);
-      else versions[key] = {cell(key).version, cell(key).items.size()};
+      if (micro.items()[0].string() == "r")
+        step(micro, rng);
+      else
+        versions[key] = {cell(key).version, cell(key).items.size()};
     }
   }
   std::this_thread::sleep_for(std::chrono::microseconds(300));
@@ -272,13 +276,17 @@ Completion MemoryStore::transaction(const Operation& operation, Rng& rng) {
   std::set<Value> written;
   bool reads_come_first = true;  // no key is read after it was written
   for (const auto& micro : operation.value.items()) {
-    if (!micro.is_list() || micro.items().size() != 3 || !micro.items()[0].is_string()) return malformed(operation, kExpected);
+    if (!micro.is_list() || micro.items().size() != 3 || !micro.items()[0].is_string())
+      return malformed(operation, kExpected);
     const std::string& f = micro.items()[0].string();
     if (f != "r" && f != "w" && f != "append") return malformed(operation, kExpected);
-    if (f != "r") written.insert(micro.items()[1]);
-    else if (written.contains(micro.items()[1])) reads_come_first = false;
+    if (f != "r")
+      written.insert(micro.items()[1]);
+    else if (written.contains(micro.items()[1]))
+      reads_come_first = false;
   }
-  if (reads_come_first && !written.empty() && strikes(Bug::write_skew, rng)) return skewed_transaction(operation.value, rng);
+  if (reads_come_first && !written.empty() && strikes(Bug::write_skew, rng))
+    return skewed_transaction(operation.value, rng);
   Value done = operation.value;
   const auto locks = lock_all(done);
   for (Value& micro : done.items()) step(micro, rng);

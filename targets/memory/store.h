@@ -64,8 +64,8 @@ class MemoryStore {
  private:
   // What a key holds. One struct for all types: a run uses one of them.
   struct Cell {
-    Value value;               // register
-    Value previous;            // its value before the last write
+    Value value;                  // register
+    Value previous;               // its value before the last write
     std::optional<Value> replay;  // a write that will come back (duplicate)
     std::uint64_t version = 0;
     std::uint64_t replay_after = 0;
@@ -73,7 +73,7 @@ class MemoryStore {
     std::vector<Value> items;  // set, log, list: in order of arrival
     std::set<Value> members;   // set: what was added
     std::deque<Value> queue;
-    std::int64_t number = 0;           // counter
+    std::int64_t number = 0;  // counter
     std::int64_t previous_number = 0;
     std::optional<std::uint64_t> holder;  // lock
     std::int64_t token = 0;

@@ -29,9 +29,7 @@ class ShellDatabase : public Target, private Target::Processes, private Target::
   }
   Result<void> stop(Node& node) override { return given("process.stop") ? run(node, "process.stop") : kill(node); }
   Result<void> await_ready(Deadline deadline) override;
-  std::vector<std::string> log_files(const Node&) const override {
-    return words_of("process.logs");
-  }
+  std::vector<std::string> log_files(const Node&) const override { return words_of("process.logs"); }
   std::vector<std::string> data_directories(const Node&) const override { return words_of("process.data"); }
   std::string log_pattern() const override { return options_.string("process.log-pattern"); }
   Target::Processes* processes() override { return given("process.pids") ? this : nullptr; }
@@ -185,7 +183,8 @@ std::vector<OptionSpec> shell_database_options() {
       {"process.ready", Type::string, "", "database=commands: ends with status 0 when the node serves"},
       {"process.pids", Type::string, "", "database=commands: prints its process ids, e.g. pgrep -x mystore"},
       {"process.primary", Type::string, "", "database=commands: ends with status 0 on a node that leads"},
-      {"process.data", Type::string, "", "database=commands: its data directories, separated by spaces, for faults of disks"},
+      {"process.data", Type::string, "",
+       "database=commands: its data directories, separated by spaces, for faults of disks"},
       {"process.logs", Type::string, "", "database=commands: its log files, separated by spaces"},
       {"process.log-pattern", Type::string, "",
        "database=commands: extended regular expression of a crash in its logs"},

@@ -29,12 +29,14 @@ std::string text_of(const redisReply& reply) { return {reply.str, static_cast<st
 
 // Errors that the server gives before it does anything.
 bool is_refusal(const std::string& error) {
-  static constexpr std::array<const char*, 7> kRefusals = {"LOADING", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "NOAUTH", "WRONGTYPE"};
+  static constexpr std::array<const char*, 7> kRefusals = {"LOADING",    "MISCONF", "OOM",      "READONLY",
+                                                           "MASTERDOWN", "NOAUTH",  "WRONGTYPE"};
   return std::any_of(kRefusals.begin(), kRefusals.end(), [&](const char* one) { return error.starts_with(one); });
 }
 
 Completion malformed(const Operation& operation, std::string_view expected) {
-  return Completion::failed("bad-operation", operation.f + ": " + std::string(expected) + " was expected, found " + operation.value.to_json());
+  return Completion::failed("bad-operation", operation.f + ": " + std::string(expected) + " was expected, found " +
+                                                 operation.value.to_json());
 }
 
 Completion stored(const std::string& text) {
@@ -58,7 +60,8 @@ Result<void> RedisClient::open(Deadline deadline) {
 
 void RedisClient::close() { context_.reset(); }
 
-RedisClient::Reply RedisClient::ask(const std::vector<std::string>& words, bool changes, Deadline deadline, Completion& problem) {
+RedisClient::Reply RedisClient::ask(const std::vector<std::string>& words, bool changes, Deadline deadline,
+                                    Completion& problem) {
   if (context_ == nullptr) {
     if (auto opened = open(deadline); !opened) {
       problem = Completion::failed("connection-refused", opened.error().message);
@@ -73,7 +76,8 @@ RedisClient::Reply RedisClient::ask(const std::vector<std::string>& words, bool 
   }
   (void)redisSetTimeout(context_.get(), left_until(deadline));
   errno = 0;
-  Reply reply(static_cast<redisReply*>(redisCommandArgv(context_.get(), static_cast<int>(texts.size()), texts.data(), sizes.data())));
+  Reply reply(static_cast<redisReply*>(
+      redisCommandArgv(context_.get(), static_cast<int>(texts.size()), texts.data(), sizes.data())));
   const auto unanswered = [&](const std::string& kind, const std::string& message) {
     problem = changes ? Completion::unknown(kind, message) : Completion::failed(kind, message);
   };
@@ -116,10 +120,12 @@ Completion RedisClient::change(const std::vector<std::string>& words, Deadline d
 
 Completion RedisClient::cas(const Operation& operation, Deadline deadline) {
   const Value& pair = operation.value;
-  if (!operation.key || !pair.is_list() || pair.items().size() != 2) return malformed(operation, "a key and [old, new]");
+  if (!operation.key || !pair.is_list() || pair.items().size() != 2)
+    return malformed(operation, "a key and [old, new]");
   Completion problem;
-  const Reply reply = ask({"EVAL", kCompareAndSet, "1", key_of(*operation.key), pair.items()[0].to_json(), pair.items()[1].to_json()}, true,
-                          deadline, problem);
+  const Reply reply =
+      ask({"EVAL", kCompareAndSet, "1", key_of(*operation.key), pair.items()[0].to_json(), pair.items()[1].to_json()},
+          true, deadline, problem);
   if (!reply) return problem;
   if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1) return Completion::ok();
   return Completion::failed("precondition", "the value was not " + pair.items()[0].to_json());

@@ -1,9 +1,10 @@
 #pragma once
 // RedisClient: one worker's connection to one Redis server, over libhiredis, which repeats nothing by itself.
 //
-// A register is a string key, the set a set, the counter a number. Compare-and-set is one script, which Redis runs atomically.
-// What the server refused before it did anything (it is loading, read-only, or its disk is broken) has certainly failed;
-// whatever happened after a request had left is unknown, unless it was a read. Thread-safety: as Client.
+// A register is a string key, the set a set, the counter a number. Compare-and-set is one script, which Redis runs
+// atomically. What the server refused before it did anything (it is loading, read-only, or its disk is broken) has
+// certainly failed; whatever happened after a request had left is unknown, unless it was a read. Thread-safety: as
+// Client.
 
 #include <memory>
 #include <string>
@@ -19,7 +20,8 @@ namespace ordeal {
 class RedisClient final : public Client {
  public:
   // `counter`: whether add and read without a key mean the counter rather than the set.
-  RedisClient(std::string address, int port, bool counter) : address_(std::move(address)), port_(port), counter_(counter) {}
+  RedisClient(std::string address, int port, bool counter)
+      : address_(std::move(address)), port_(port), counter_(counter) {}
   ~RedisClient() override { close(); }
 
   [[nodiscard]] static std::vector<std::string> operations() { return {"read", "write", "cas", "add"}; }

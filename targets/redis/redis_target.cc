@@ -30,7 +30,9 @@ class RedisTarget final : public Target, private Target::Processes {
   Result<void> await_ready(Deadline deadline) override;
   std::vector<std::string> log_files(const Node&) const override { return {log()}; }
   std::vector<std::string> data_directories(const Node&) const override { return {data()}; }
-  std::string log_pattern() const override { return "REDIS BUG REPORT|crashed by signal|Bad file format reading the append only file"; }
+  std::string log_pattern() const override {
+    return "REDIS BUG REPORT|crashed by signal|Bad file format reading the append only file";
+  }
   Result<Value> describe(Node& node) override;
   Target::Processes* processes() override { return this; }
 
@@ -57,20 +59,24 @@ class RedisTarget final : public Target, private Target::Processes {
 
 // With a shell function `pids`: servers are known by their working directory. Zombies have none.
 Command RedisTarget::script(const std::string& text) const {
-  Command command(fmt::format("data={}; log={}\n"
-                              "pids() {{ for comm in $(grep -lsx redis-server /proc/[0-9]*/comm); do p=${{comm#/proc/}}; p=${{p%/comm}}\n"
-                              "  [ \"$(readlink /proc/$p/cwd)\" = \"$data\" ] && echo $p; done; }}\n{}",
-                              shell_quote(data()), shell_quote(log()), text));
+  Command command(fmt::format(
+      "data={}; log={}\n"
+      "pids() {{ for comm in $(grep -lsx redis-server /proc/[0-9]*/comm); do p=${{comm#/proc/}}; p=${{p%/comm}}\n"
+      "  [ \"$(readlink /proc/$p/cwd)\" = \"$data\" ] && echo $p; done; }}\n{}",
+      shell_quote(data()), shell_quote(log()), text));
   command.sudo = options_.boolean("redis.sudo");
   command.idempotent = true;
   return command;
 }
 
 Result<void> RedisTarget::signal(Node& node, const std::string& signal, int wait_s) {
-  auto done = run_ok(node, script(fmt::format("for p in $(pids); do kill -{0} $p; done 2>/dev/null\ni=0\n"
-                                              "while [ {1} -gt 0 ] && [ -n \"$(pids)\" ]; do i=$((i + 1)); [ $i -gt {1} ] && exit 4; sleep 0.05; done\n"
-                                              "exit 0",
-                                              signal, wait_s * 20)));
+  auto done = run_ok(
+      node,
+      script(fmt::format(
+          "for p in $(pids); do kill -{0} $p; done 2>/dev/null\ni=0\n"
+          "while [ {1} -gt 0 ] && [ -n \"$(pids)\" ]; do i=$((i + 1)); [ $i -gt {1} ] && exit 4; sleep 0.05; done\n"
+          "exit 0",
+          signal, wait_s * 20)));
   if (!done) return fail(done.error().during("sending SIG" + signal + " to Redis"));
   return {};
 }
@@ -91,12 +97,13 @@ Result<void> RedisTarget::wipe(Node& node) {
 }
 
 Command RedisTarget::start_command(const Node& node) const {
-  return script(fmt::format("[ -n \"$(pids)\" ] && exit 0\nmkdir -p \"$data\" && cd \"$data\" || exit 1\n"
-                            "setsid nohup redis-server --port {} --bind {} --protected-mode no --dir \"$data\" --save '' --appendonly yes "
-                            "--appendfsync {} --daemonize no {} </dev/null >>\"$log\" 2>&1 &\n"
-                            "for i in 1 2 3 4 5 6 7 8 9 10; do [ -n \"$(pids)\" ] && exit 0; sleep 0.05; done\n"
-                            "tail -n 3 \"$log\" >&2; exit 3",
-                            port(), shell_quote(node.address()), options_.string("redis.fsync"), options_.string("redis.flags")));
+  return script(fmt::format(
+      "[ -n \"$(pids)\" ] && exit 0\nmkdir -p \"$data\" && cd \"$data\" || exit 1\n"
+      "setsid nohup redis-server --port {} --bind {} --protected-mode no --dir \"$data\" --save '' --appendonly yes "
+      "--appendfsync {} --daemonize no {} </dev/null >>\"$log\" 2>&1 &\n"
+      "for i in 1 2 3 4 5 6 7 8 9 10; do [ -n \"$(pids)\" ] && exit 0; sleep 0.05; done\n"
+      "tail -n 3 \"$log\" >&2; exit 3",
+      port(), shell_quote(node.address()), options_.string("redis.fsync"), options_.string("redis.flags")));
 }
 
 // Without sudo it runs as the login user, whom a script for root does not know.
@@ -137,8 +144,9 @@ Result<void> RedisTarget::await_ready(Deadline deadline) {
     const Completion seen = client.invoke(look, deadline.within(milliseconds(2000)));
     if (seen.type == EventType::ok) return {};
     if (steady_clock::now() + milliseconds(50) >= deadline) {
-      return fail(ErrorCode::target, fmt::format("{}: Redis does not serve: {}; its log says: {}", cluster_.at(0).name(),
-                                                 seen.error ? seen.error->message : "", log_tail(cluster_.at(0))));
+      return fail(ErrorCode::target,
+                  fmt::format("{}: Redis does not serve: {}; its log says: {}", cluster_.at(0).name(),
+                              seen.error ? seen.error->message : "", log_tail(cluster_.at(0))));
     }
     std::this_thread::sleep_for(milliseconds(50));
   }
@@ -152,7 +160,8 @@ Result<Value> RedisTarget::describe(Node& node) {
 
 Result<std::unique_ptr<Target>> make(Cluster& cluster, const Options& options) {
   if (cluster.size() != 1) {
-    return fail(ErrorCode::usage, fmt::format("target redis is one server, and there are {} nodes: say --nodes local:1", cluster.size()));
+    return fail(ErrorCode::usage,
+                fmt::format("target redis is one server, and there are {} nodes: say --nodes local:1", cluster.size()));
   }
   return std::make_unique<RedisTarget>(cluster, options);
 }
@@ -166,8 +175,13 @@ TargetFactory redis_target() {
   factory.help = "one Redis server that keeps its data in the append-only file (--nodes local:1)";
   factory.operations = RedisClient::operations();
   factory.options = {
-      {"redis.fsync", Type::string, "always", "when Redis syncs its append-only file: always (before it answers), everysec, no",
-       std::nullopt, std::nullopt, {"always", "everysec", "no"}},
+      {"redis.fsync",
+       Type::string,
+       "always",
+       "when Redis syncs its append-only file: always (before it answers), everysec, no",
+       std::nullopt,
+       std::nullopt,
+       {"always", "everysec", "no"}},
       {"redis.port", Type::integer, 6379, "port for clients", 1, 65535},
       {"redis.dir", Type::string, "/var/lib/ordeal/redis", "directory on the node for data and log"},
       {"redis.flags", Type::string, "", "further arguments for redis-server"},

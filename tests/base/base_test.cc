@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "base/names.h"
 #include "base/limits.h"
+#include "base/names.h"
 #include "base/value.h"
 
 namespace ordeal {

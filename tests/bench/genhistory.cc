@@ -1,6 +1,7 @@
 // ordeal-genhistory: writes a register history of any length as JSON lines, for timing `ordeal check` whole-process.
 // Violations: none, stale-read, lost-write, future-read, stale-replica (support/long_history.h).
-//   ordeal-genhistory [ops=10000] [keys=1] [clients=10] [values=5] [cas=1] [crashed=0] [violation=none] [where=0.95] [seed=1]
+//   ordeal-genhistory [ops=10000] [keys=1] [clients=10] [values=5] [cas=1] [crashed=0] [violation=none] [where=0.95]
+//   [seed=1]
 
 #include <cstdio>
 #include <cstdlib>
@@ -20,22 +21,33 @@ int main(int argc, char** argv) {
     if (name == "violation") {
       const auto found = ordeal::testing_support::find_violation(text);
       if (!found) {
-        std::fprintf(stderr, "unknown violation %s; known: none, stale-read, lost-write, future-read, stale-replica\n", text.c_str());
+        std::fprintf(stderr, "unknown violation %s; known: none, stale-read, lost-write, future-read, stale-replica\n",
+                     text.c_str());
         return 64;
       }
       shape.violation = *found;
       continue;
     }
-    if (name == "ops") shape.operations = static_cast<std::size_t>(value);
-    else if (name == "keys") shape.keys = static_cast<std::size_t>(value);
-    else if (name == "clients") shape.clients = static_cast<int>(value);
-    else if (name == "values") shape.values = static_cast<int>(value);
-    else if (name == "cas") shape.cas = value != 0;
-    else if (name == "crashed") shape.crashed = value;
-    else if (name == "where") shape.where = value;
-    else if (name == "seed") shape.seed = static_cast<std::uint64_t>(value);
+    if (name == "ops")
+      shape.operations = static_cast<std::size_t>(value);
+    else if (name == "keys")
+      shape.keys = static_cast<std::size_t>(value);
+    else if (name == "clients")
+      shape.clients = static_cast<int>(value);
+    else if (name == "values")
+      shape.values = static_cast<int>(value);
+    else if (name == "cas")
+      shape.cas = value != 0;
+    else if (name == "crashed")
+      shape.crashed = value;
+    else if (name == "where")
+      shape.where = value;
+    else if (name == "seed")
+      shape.seed = static_cast<std::uint64_t>(value);
     else {
-      std::fprintf(stderr, "unknown argument %s; known: ops, keys, clients, values, cas, crashed, violation, where, seed\n", name.c_str());
+      std::fprintf(stderr,
+                   "unknown argument %s; known: ops, keys, clients, values, cas, crashed, violation, where, seed\n",
+                   name.c_str());
       return 64;
     }
   }

@@ -3,14 +3,16 @@
 //                 [store=serial|snapshot|stale|untimed] [stale=0.001] [crashed=0] [format=jsonl|edn] [seed=1]
 //   ordeal-gentxn ring=100000 [chords=3] [format=…]
 //
-// As Elle's generator: `keys` are in use at a time, each is left behind for a new one after `writes` writes, elements count
-// from 1 for each key and are given when a transaction is invoked, so that lists show the order in which concurrent
-// transactions took effect. Stores: serial (each transaction at one moment between its events), snapshot (reads of the
-// beginning, the first committer wins, the others fail), stale (serial, but the share `stale` of all reads misses the last
-// element; registers show the value before). The events follow each other in random order among the clients.
+// As Elle's generator: `keys` are in use at a time, each is left behind for a new one after `writes` writes, elements
+// count from 1 for each key and are given when a transaction is invoked, so that lists show the order in which
+// concurrent transactions took effect. Stores: serial (each transaction at one moment between its events), snapshot
+// (reads of the beginning, the first committer wins, the others fail), stale (serial, but the share `stale` of all
+// reads misses the last element; registers show the value before). The events follow each other in random order among
+// the clients.
 //
-// ring: that many transactions in one strongly connected component. T(i) reads key i as empty and appends to key i+1, so each
-// must come before the one before it, around the ring; `chords` more keys a transaction do the same at random distances.
+// ring: that many transactions in one strongly connected component. T(i) reads key i as empty and appends to key i+1,
+// so each must come before the one before it, around the ring; `chords` more keys a transaction do the same at random
+// distances.
 
 #include <algorithm>
 #include <cstdint>
@@ -55,7 +57,8 @@ class Writer {
       value(txn, seen);
       out_ += ", :process " + client + ", :time " + time + ", :index " + number + "}\n";
     } else {
-      out_ += "{\"index\":" + number + ",\"time\":" + time + ",\"process\":" + client + ",\"type\":\"" + type + "\",\"f\":\"txn\",\"value\":";
+      out_ += "{\"index\":" + number + ",\"time\":" + time + ",\"process\":" + client + ",\"type\":\"" + type +
+              "\",\"f\":\"txn\",\"value\":";
       value(txn, seen);
       out_ += "}\n";
     }
@@ -183,8 +186,10 @@ class Generator {
       const auto& list = state_[op.key];
       open.began.push_back(list.size());
       auto& mine = own.try_emplace(op.key, list).first->second;
-      if (op.read) op.seen = seen(mine, mine.size());
-      else mine.push_back(op.element);
+      if (op.read)
+        op.seen = seen(mine, mine.size());
+      else
+        mine.push_back(op.element);
     }
   }
   bool commit(Open& open) {
@@ -247,24 +252,41 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     const auto split = argument.find('=');
-    const std::string name = argument.substr(0, split), text = split == std::string::npos ? "1" : argument.substr(split + 1);
+    const std::string name = argument.substr(0, split),
+                      text = split == std::string::npos ? "1" : argument.substr(split + 1);
     const double value = std::atof(text.c_str());
     const auto count = static_cast<std::size_t>(value);
-    if (name == "txns") shape.txns = count;
-    else if (name == "clients") shape.clients = count;
-    else if (name == "ops") shape.ops = count;
-    else if (name == "keys") shape.keys = count;
-    else if (name == "writes") shape.writes = count;
-    else if (name == "ring") shape.ring = count;
-    else if (name == "chords") shape.chords = count;
-    else if (name == "model") shape.registers = text == "rw-register";
-    else if (name == "format") shape.edn = text == "edn";
-    else if (name == "store") shape.store = text;
-    else if (name == "stale") shape.stale = value;
-    else if (name == "crashed") shape.crashed = value;
-    else if (name == "seed") shape.seed = static_cast<std::uint64_t>(value);
+    if (name == "txns")
+      shape.txns = count;
+    else if (name == "clients")
+      shape.clients = count;
+    else if (name == "ops")
+      shape.ops = count;
+    else if (name == "keys")
+      shape.keys = count;
+    else if (name == "writes")
+      shape.writes = count;
+    else if (name == "ring")
+      shape.ring = count;
+    else if (name == "chords")
+      shape.chords = count;
+    else if (name == "model")
+      shape.registers = text == "rw-register";
+    else if (name == "format")
+      shape.edn = text == "edn";
+    else if (name == "store")
+      shape.store = text;
+    else if (name == "stale")
+      shape.stale = value;
+    else if (name == "crashed")
+      shape.crashed = value;
+    else if (name == "seed")
+      shape.seed = static_cast<std::uint64_t>(value);
     else {
-      std::fprintf(stderr, "unknown argument %s; known: txns, clients, ops, keys, writes, ring, chords, model, store, stale, crashed, format, seed\n", name.c_str());
+      std::fprintf(stderr,
+                   "unknown argument %s; known: txns, clients, ops, keys, writes, ring, chords, model, store, stale, "
+                   "crashed, format, seed\n",
+                   name.c_str());
       return 64;
     }
   }

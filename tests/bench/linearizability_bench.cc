@@ -22,8 +22,11 @@ void run(benchmark::State& state, const LongHistory& shape) {
     result = ordeal::linearizable_checker()->check(history, options);
     benchmark::DoNotOptimize(result);
   }
-  state.counters["verdict"] = result.verdict == ordeal::Verdict::valid ? 1 : result.verdict == ordeal::Verdict::invalid ? 0 : -1;
-  if (const auto* bytes = result.details.find("peak-bytes")) state.counters["bytes"] = static_cast<double>(bytes->integer());
+  state.counters["verdict"] = result.verdict == ordeal::Verdict::valid     ? 1
+                              : result.verdict == ordeal::Verdict::invalid ? 0
+                                                                           : -1;
+  if (const auto* bytes = result.details.find("peak-bytes"))
+    state.counters["bytes"] = static_cast<double>(bytes->integer());
   if (!result.anomalies.empty()) state.counters["minimal"] = static_cast<double>(result.anomalies[0].operations.size());
   state.SetLabel(result.algorithm);
 }
@@ -32,7 +35,9 @@ void add(const char* name, LongHistory shape) {
   for (const Violation violation : {Violation::none, Violation::stale_read, Violation::stale_replica}) {
     shape.violation = violation;
     const std::string full = std::string(name) + "/" + std::string(ordeal::testing_support::name(violation));
-    benchmark::RegisterBenchmark(full.c_str(), [shape](benchmark::State& state) { run(state, shape); })->Unit(benchmark::kMillisecond)->Iterations(1);
+    benchmark::RegisterBenchmark(full.c_str(), [shape](benchmark::State& state) { run(state, shape); })
+        ->Unit(benchmark::kMillisecond)
+        ->Iterations(1);
   }
 }
 
@@ -61,9 +66,11 @@ int main(int argc, char** argv) {
   add("cas/30clients/10k", shape(10'000, 30, 5, 0));
   add("cas/100clients/10k", shape(10'000, 100, 5, 0));
   add("cas/100keys/1M", shape(1'000'000, 10, 5, 0, 100));
-  for (const std::size_t n : {1'000, 10'000, 100'000}) add(("growth/length/" + std::to_string(n)).c_str(), shape(n, 10, 5, 0));
+  for (const std::size_t n : {1'000, 10'000, 100'000})
+    add(("growth/length/" + std::to_string(n)).c_str(), shape(n, 10, 5, 0));
   for (const int c : {2, 5, 10, 20, 40}) add(("growth/clients/" + std::to_string(c)).c_str(), shape(5'000, c, 5, 0));
-  for (const int p : {0, 1, 2, 5}) add(("growth/crashed%/" + std::to_string(p)).c_str(), shape(2'000, 10, 5, p / 100.0));
+  for (const int p : {0, 1, 2, 5})
+    add(("growth/crashed%/" + std::to_string(p)).c_str(), shape(2'000, 10, 5, p / 100.0));
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
   return 0;

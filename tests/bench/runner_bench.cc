@@ -44,9 +44,12 @@ GeneratorPtr register_ops(std::uint64_t seed) {
     const Rng rng = root.split(key);
     return gen::generate(rng, [](const GeneratorContext&, Rng& r) -> Operation {
       switch (r.below(3)) {
-        case 0: return {"read", std::nullopt, {}};
-        case 1: return {"write", std::nullopt, Value(r.between(0, 4))};
-        default: return {"cas", std::nullopt, Value(Value::List{Value(r.between(0, 4)), Value(r.between(0, 4))})};
+        case 0:
+          return {"read", std::nullopt, {}};
+        case 1:
+          return {"write", std::nullopt, Value(r.between(0, 4))};
+        default:
+          return {"cas", std::nullopt, Value(Value::List{Value(r.between(0, 4)), Value(r.between(0, 4))})};
       }
     });
   });

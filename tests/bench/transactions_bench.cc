@@ -1,6 +1,6 @@
-// How long isolation checks take: list-append transactions of four micro-operations by 20 clients against a serial store,
-// checked at strict serializability. Build with ORDEAL_BENCH, run build/release/bin/transactions_bench. The history is
-// built in memory: reading files is not part of the figures.
+// How long isolation checks take: list-append transactions of four micro-operations by 20 clients against a serial
+// store, checked at strict serializability. Build with ORDEAL_BENCH, run build/release/bin/transactions_bench. The
+// history is built in memory: reading files is not part of the figures.
 #include <benchmark/benchmark.h>
 
 #include <random>
@@ -79,8 +79,15 @@ void strict_serializability(benchmark::State& state, bool stale) {
   state.SetComplexityN(state.range(0));
 }
 
-BENCHMARK_CAPTURE(strict_serializability, valid, false)->RangeMultiplier(10)->Range(10'000, 1'000'000)->Unit(benchmark::kMillisecond)->Complexity();
-BENCHMARK_CAPTURE(strict_serializability, stale, true)->RangeMultiplier(10)->Range(10'000, 1'000'000)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(strict_serializability, valid, false)
+    ->RangeMultiplier(10)
+    ->Range(10'000, 1'000'000)
+    ->Unit(benchmark::kMillisecond)
+    ->Complexity();
+BENCHMARK_CAPTURE(strict_serializability, stale, true)
+    ->RangeMultiplier(10)
+    ->Range(10'000, 1'000'000)
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace ordeal

@@ -14,19 +14,26 @@ namespace ordeal {
 namespace {
 
 const char* const kJsonLines =
-    R"({"index":0,"time":10,"process":3,"type":"invoke","f":"cas","key":"k7","value":[1,2]})" "\n"
-    R"({"index":1,"time":12,"process":"nemesis","type":"info","f":"partition","value":{"n1":["n2"]}})" "\n"
-    R"({"index":2,"time":15,"process":3,"type":"fail","f":"cas","key":"k7","value":[1,2],"error":{"kind":"mismatch","message":"not 1"}})" "\n"
-    R"({"process":4,"type":"invoke","f":"txn","value":[["r","x",null],["append",1,-2.5e3]]})" "\n"
-    R"({"process":"bob","type":"invoke","f":"read","value":"\u00e9\n"})" "\n"
-    R"({"process":4,"type":"ok","f":"txn","value":[["r","x",[1,true]],["append",1,-2.5e3]]})" "\n";
+    R"({"index":0,"time":10,"process":3,"type":"invoke","f":"cas","key":"k7","value":[1,2]})"
+    "\n"
+    R"({"index":1,"time":12,"process":"nemesis","type":"info","f":"partition","value":{"n1":["n2"]}})"
+    "\n"
+    R"({"index":2,"time":15,"process":3,"type":"fail","f":"cas","key":"k7","value":[1,2],"error":{"kind":"mismatch","message":"not 1"}})"
+    "\n"
+    R"({"process":4,"type":"invoke","f":"txn","value":[["r","x",null],["append",1,-2.5e3]]})"
+    "\n"
+    R"({"process":"bob","type":"invoke","f":"read","value":"\u00e9\n"})"
+    "\n"
+    R"({"process":4,"type":"ok","f":"txn","value":[["r","x",[1,true]],["append",1,-2.5e3]]})"
+    "\n";
 
 const char* const kEdn =
     "; a history\n"
     "({:process 0, :type :invoke, :f :write, :value 3, :time 5, :index 0}\n"
     " #jepsen.history.Op{:index 1, :type :ok, :process 0, :f :write, :value 3}\n"
     " {:process 1 :type :invoke :f :add :value #{1 2} :key \"3\"}\n"
-    " #_ {:a 1} {:process 1 :type :fail :f :add :value [1/2 7N 1.5M \\a \\newline :k/w \"s\\\"q\" ##Inf #inst \"2020\" ^{:m 1} {:a nil}] :error [:pg \"x\"]}\n"
+    " #_ {:a 1} {:process 1 :type :fail :f :add :value [1/2 7N 1.5M \\a \\newline :k/w \"s\\\"q\" ##Inf #inst \"2020\" "
+    "^{:m 1} {:a nil}] :error [:pg \"x\"]}\n"
     " {:type :info :process :nemesis :f :start :value \"Cut off\"})\n";
 
 const char* const kLog =
@@ -59,8 +66,8 @@ TEST_P(Mutations, NeverCrashTheReader) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Readers, Mutations,
-                         ::testing::Values(std::pair{"jsonl", kJsonLines}, std::pair{"edn", kEdn}, std::pair{"log", kLog},
-                                         std::pair{"json", kJson}),
+                         ::testing::Values(std::pair{"jsonl", kJsonLines}, std::pair{"edn", kEdn},
+                                           std::pair{"log", kLog}, std::pair{"json", kJson}),
                          [](const auto& test) { return std::string(test.param.first); });
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Seeded mutations of valid samples of everything else that is read from files, command lines and the network: no crash, no
-// hang, and what is refused is refused as bad input, with a message. ORDEAL_SEED: others (mutator.h).
+// Seeded mutations of valid samples of everything else that is read from files, command lines and the network: no
+// crash, no hang, and what is refused is refused as bad input, with a message. ORDEAL_SEED: others (mutator.h).
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -10,8 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "session/campaign.h"
-#include "session/resolve_plan.h"
 #include "harness/control/known_hosts.h"
 #include "harness/control/server_hello.h"
 #include "harness/control/ssh_config.h"
@@ -22,6 +20,8 @@
 #include "nemesis/engine/ledger.h"
 #include "nemesis/engine/timeline.h"
 #include "nemesis/engine/trigger.h"
+#include "session/campaign.h"
+#include "session/resolve_plan.h"
 #include "targets/process/words.h"
 #include "tests/fuzz/mutator.h"
 
@@ -81,7 +81,8 @@ Refusal server_hello(const std::string& text) {
 }
 
 Refusal ledger(const std::string& text) {
-  static const int kFile = memfd_create("ledger.jsonl", MFD_CLOEXEC);  // thousands of files on a disk would take seconds
+  static const int kFile =
+      memfd_create("ledger.jsonl", MFD_CLOEXEC);  // thousands of files on a disk would take seconds
   EXPECT_EQ(ftruncate(kFile, 0), 0);
   EXPECT_EQ(pwrite(kFile, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
   return refusal(read_ledger("/proc/self/fd/" + std::to_string(kFile)));
@@ -100,16 +101,17 @@ std::string ssh_string(const std::string& text) {
 
 // A banner and a KEXINIT packet (RFC 4253, 7.1): cookie, then lists of names, the second of host key types.
 std::string hello_sample() {
-  const std::string payload = '\x14' + std::string(16, 'c') + ssh_string("curve25519-sha256") + ssh_string("ssh-ed25519,ssh-rsa") +
-                              ssh_string("aes128-ctr") + ssh_string("aes128-ctr");
-  return "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n" + std::string{'\0', '\0', '\0', static_cast<char>(payload.size() + 5), '\4'} + payload +
-         std::string(4, '\0');
+  const std::string payload = '\x14' + std::string(16, 'c') + ssh_string("curve25519-sha256") +
+                              ssh_string("ssh-ed25519,ssh-rsa") + ssh_string("aes128-ctr") + ssh_string("aes128-ctr");
+  return "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n" +
+         std::string{'\0', '\0', '\0', static_cast<char>(payload.size() + 5), '\4'} + payload + std::string(4, '\0');
 }
 
 const std::vector<Parser>& parsers() {
   static const std::vector<Parser> kParsers = {
       {"campaign",
-       "target = \"etcd\"\nworkload = [\"register\", \"set\"]\nnodes = \"local:3\"\nseed = [1, 2]\ntime-limit = \"60s\"\n"
+       "target = \"etcd\"\nworkload = [\"register\", \"set\"]\nnodes = \"local:3\"\nseed = [1, 2]\ntime-limit = "
+       "\"60s\"\n"
        "rate = 100\nconcurrency = 6\n[nemesis]\nschedule = [\"random\", \"periodic\"]\nfaults = \"kill,pause\"\n"
        "[set]\n\"etcd.serializable-reads\" = false\n\"kill.nodes\" = \"minority\"\n",
        campaign},
@@ -132,14 +134,16 @@ const std::vector<Parser>& parsers() {
          request.settings = {{pair->first, {pair->second, "--set"}}};
          return refusal(cli::resolve(request));
        }},
-      {"timeline", R"([{"at":1.5,"fault":"kill","nodes":"n1,n2","times":0,"every":2},{"when":"log@n2:panic","after":1,"fault":"pause"}])",
+      {"timeline",
+       R"([{"at":1.5,"fault":"kill","nodes":"n1,n2","times":0,"every":2},{"when":"log@n2:panic","after":1,"fault":"pause"}])",
        [](const std::string& text) { return refusal(parse_timeline(text)); }},
       {"triggers", "kill=leader-change; pause=operation:cas; clock=log@n2:pan(ic|ick)+; dns=phase:final",
        [](const std::string& text) { return refusal(parse_lane_triggers(text)); }},
       {"nodes_flag", "h1,h2,db-3.example", [](const std::string& text) { return refusal(nodes::check_nodes(text)); }},
       {"duration", "1.5s", [](const std::string& text) { return refusal(parse_duration(text)); }},
       {"size", "512MiB", [](const std::string& text) { return refusal(cli::parse_size(text)); }},
-      {"words", "python3 \"my adapter.py\" --port '23 79'", [](const std::string& text) { return refusal(split_words(text)); }},
+      {"words", "python3 \"my adapter.py\" --port '23 79'",
+       [](const std::string& text) { return refusal(split_words(text)); }},
       {"inventory",
        "# hosts\nnetwork-namespace=/proc/4711/ns/net\nn1 host=10.0.0.1 user=root identity=~/.ssh/id_ed25519\n"
        "n2 host=10.0.0.2 port=2222 known_hosts=\"my hosts.txt\" jump=admin@gate:22,[::1]:23 agent=no\n",
@@ -149,15 +153,18 @@ const std::vector<Parser>& parsers() {
        R"("nodes":[{"name":"n1","address":"10.77.0.1","address6":"fd0d::1","pid":18,"host_key":"ssh-ed25519 AAAA"}]})",
        [](const std::string& text) { return refusal(nodes::ClusterState::from_json(text)); }},
       {"mountinfo",
-       "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n23 22 0:20 / /mnt/a\\040b rw - tmpfs tmpfs rw\n24 22 0:21 / /proc rw - proc proc rw\n",
+       "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n23 22 0:20 / /mnt/a\\040b rw - tmpfs tmpfs rw\n24 22 "
+       "0:21 / /proc rw - proc proc rw\n",
        [](const std::string& text) {
          (void)nodes::mounts_to_overlay(text);
          return Refusal();
        },
        true},
       {"ssh_config",
-       "# mine\nHost db-* !db-2 \"web.example\"\n  HostName %h.internal\n  Port=2222\n  User root\n  IdentityFile \"~/.ssh/my key\"\n"
-       "  ProxyJump admin@gate:22,ssh://inner\n  StrictHostKeyChecking accept-new\n  ConnectTimeout 5\nMatch host db-1\n"
+       "# mine\nHost db-* !db-2 \"web.example\"\n  HostName %h.internal\n  Port=2222\n  User root\n  IdentityFile "
+       "\"~/.ssh/my key\"\n"
+       "  ProxyJump admin@gate:22,ssh://inner\n  StrictHostKeyChecking accept-new\n  ConnectTimeout 5\nMatch host "
+       "db-1\n"
        "  UserKnownHostsFile ~/.ssh/a ~/.ssh/b\nMatch exec \"true\"\n  User nobody\nInclude nothing/*.conf\n",
        ssh_config},
       {"jumps", "admin@gate:22,user@[::1]:2200,ssh://inner", jumps},
@@ -168,7 +175,8 @@ const std::vector<Parser>& parsers() {
       {"server_hello", hello_sample(), server_hello, true},
       {"ledger",
        "{\"entry\":\"run\",\"version\":1,\"run\":\"3f2a\",\"nodes\":\"local:5\",\"addresses\":{\"n1\":\"10.0.0.1\"}}\n"
-       "{\"entry\":\"open\",\"id\":\"3f2a-4\",\"fault\":\"partition\",\"description\":{\"a\":[1]},\"undo\":[{\"node\":\"n1\",\"script\":\"true\"}]}\n"
+       "{\"entry\":\"open\",\"id\":\"3f2a-4\",\"fault\":\"partition\",\"description\":{\"a\":[1]},\"undo\":[{\"node\":"
+       "\"n1\",\"script\":\"true\"}]}\n"
        "{\"entry\":\"close\",\"id\":\"3f2a-4\",\"by\":\"driver\"}\n",
        ledger},
   };
@@ -181,7 +189,8 @@ class Parsers : public ::testing::TestWithParam<Parser> {
   static bool judged(const std::string& text) {
     const Refusal refused = GetParam().parse(text);
     if (!refused) return true;
-    EXPECT_TRUE(refused->code == ErrorCode::usage || refused->code == ErrorCode::input || refused->code == ErrorCode::not_found)
+    EXPECT_TRUE(refused->code == ErrorCode::usage || refused->code == ErrorCode::input ||
+                refused->code == ErrorCode::not_found)
         << refused->message << "\nfor: " << text;
     EXPECT_FALSE(refused->message.empty()) << text;
     return false;
@@ -213,7 +222,8 @@ TEST_P(Parsers, SurviveDepthAndLength) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Parsers, ::testing::ValuesIn(parsers()), [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, Parsers, ::testing::ValuesIn(parsers()),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace ordeal::testing

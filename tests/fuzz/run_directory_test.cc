@@ -1,5 +1,5 @@
-// Run directories that something spoiled: `ordeal report` judges them or says what is wrong, whatever they hold. ORDEAL_SEED:
-// others (mutator.h).
+// Run directories that something spoiled: `ordeal report` judges them or says what is wrong, whatever they hold.
+// ORDEAL_SEED: others (mutator.h).
 
 #include <gtest/gtest.h>
 
@@ -19,20 +19,34 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kHistory =
-    R"({"index":0,"time":10,"process":"nemesis","type":"info","f":"nemesis","value":{"step":"plan","schedule":"random"}})" "\n"
-    R"({"index":1,"time":1000,"process":0,"type":"invoke","f":"write","key":1,"value":3})" "\n"
-    R"({"index":2,"time":2000,"process":0,"type":"ok","f":"write","key":1,"value":3})" "\n"
-    R"({"index":3,"time":2500,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"inject","fault":{"how":"one"},"nodes":["n1"]}})" "\n"
-    R"({"index":4,"time":2600,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"injected"}})" "\n"
-    R"({"index":5,"time":2700,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"confirmed","evidence":"gone"}})" "\n"
-    R"({"index":6,"time":2800,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"measured","values":{"offset_s":{"n1":0.5}}}})" "\n"
-    R"({"index":7,"time":3000,"process":1,"type":"invoke","f":"read","key":1})" "\n"
-    R"({"index":8,"time":3500,"process":1,"type":"info","f":"read","key":1,"error":{"kind":"timeout","message":"none"}})" "\n"
-    R"({"index":9,"time":4000,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"heal"}})" "\n"
-    R"({"index":10,"time":4100,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"healed"}})" "\n"
-    R"({"index":11,"time":4200,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"recovered","evidence":"there"}})" "\n"
-    R"({"index":12,"time":5000,"process":2,"type":"invoke","f":"read","key":1})" "\n"
-    R"({"index":13,"time":6000,"process":2,"type":"ok","f":"read","key":1,"value":3})" "\n";
+    R"({"index":0,"time":10,"process":"nemesis","type":"info","f":"nemesis","value":{"step":"plan","schedule":"random"}})"
+    "\n"
+    R"({"index":1,"time":1000,"process":0,"type":"invoke","f":"write","key":1,"value":3})"
+    "\n"
+    R"({"index":2,"time":2000,"process":0,"type":"ok","f":"write","key":1,"value":3})"
+    "\n"
+    R"({"index":3,"time":2500,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"inject","fault":{"how":"one"},"nodes":["n1"]}})"
+    "\n"
+    R"({"index":4,"time":2600,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"injected"}})"
+    "\n"
+    R"({"index":5,"time":2700,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"confirmed","evidence":"gone"}})"
+    "\n"
+    R"({"index":6,"time":2800,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"measured","values":{"offset_s":{"n1":0.5}}}})"
+    "\n"
+    R"({"index":7,"time":3000,"process":1,"type":"invoke","f":"read","key":1})"
+    "\n"
+    R"({"index":8,"time":3500,"process":1,"type":"info","f":"read","key":1,"error":{"kind":"timeout","message":"none"}})"
+    "\n"
+    R"({"index":9,"time":4000,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"heal"}})"
+    "\n"
+    R"({"index":10,"time":4100,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"healed"}})"
+    "\n"
+    R"({"index":11,"time":4200,"process":"nemesis","type":"info","f":"kill","value":{"id":1,"step":"recovered","evidence":"there"}})"
+    "\n"
+    R"({"index":12,"time":5000,"process":2,"type":"invoke","f":"read","key":1})"
+    "\n"
+    R"({"index":13,"time":6000,"process":2,"type":"ok","f":"read","key":1,"value":3})"
+    "\n";
 
 constexpr const char* kEnvironment =
     R"({"started":"2026-11-21T10:00:00Z","command":"ordeal run","log_pattern":"panic","nodes":["n1","n2","n3"],)"
@@ -44,8 +58,11 @@ class RunDirectories : public ::testing::Test {
  protected:
   void SetUp() override {
     RunRequest request;
-    request.flags = {{"target", {"etcd", "--target"}}, {"workload", {"register", "--workload"}}, {"nodes", {"local:3", "--nodes"}},
-                     {"nemesis", {"kill", "--nemesis"}}, {"seed", {"7", "--seed"}}};
+    request.flags = {{"target", {"etcd", "--target"}},
+                     {"workload", {"register", "--workload"}},
+                     {"nodes", {"local:3", "--nodes"}},
+                     {"nemesis", {"kill", "--nemesis"}},
+                     {"seed", {"7", "--seed"}}};
     const auto plan = cli::resolve(request);
     ASSERT_TRUE(plan) << plan.error().message;
     plan_ = plan->to_value().to_json();
@@ -64,7 +81,8 @@ class RunDirectories : public ::testing::Test {
     const auto result = cli::judge_run(run_.string(), {});
     if (result) return true;
     EXPECT_EQ(result.error().code, ErrorCode::input) << result.error().message;
-    EXPECT_NE(result.error().message.find(run_.string()), std::string::npos) << "no file is named: " << result.error().message;
+    EXPECT_NE(result.error().message.find(run_.string()), std::string::npos)
+        << "no file is named: " << result.error().message;
     return false;
   }
 

@@ -1,5 +1,5 @@
-// The programs on which aarch64_vm.py tries the agent. Each looks at itself and prints a line for each look: truth is what the
-// kernel says by system call, which no fault changes.
+// The programs on which aarch64_vm.py tries the agent. Each looks at itself and prints a line for each look: truth is
+// what the kernel says by system call, which no fault changes.
 //
 //   guest told      "told GETTIME GETTIMEOFDAY": how far these are from the truth, in ns; four threads more ask often
 //   guest slept     "slept MS": what a nanosleep of 2 s took
@@ -98,7 +98,8 @@ void vectors() {
   for (std::int64_t looks = 1;; ++looks) {
     keep_vectors(in.data(), out.data(), 100'000);
     for (std::uint64_t i = 0; i < out.size(); ++i) wrong += out[i] != in[i % words];
-    if (looks % 20 == 0) std::printf("vectors %lld %lld\n", static_cast<long long>(looks), static_cast<long long>(wrong));
+    if (looks % 20 == 0)
+      std::printf("vectors %lld %lld\n", static_cast<long long>(looks), static_cast<long long>(wrong));
   }
 }
 

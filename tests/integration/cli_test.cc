@@ -63,13 +63,15 @@ TEST(Check, KeepsWithinTimeAndMemory) {
   {
     std::ofstream file(directory.path() + "/h");
     for (int i = 0; i < 200'000; ++i) {
-      const std::string client = std::to_string(i % 9), value = "\"f\":\"txn\",\"value\":[[\"append\",1," + std::to_string(i) + "]]}\n";
-      file << "{\"process\":" << client << ",\"type\":\"invoke\"," << value << "{\"process\":" << client << ",\"type\":\"ok\"," << value;
+      const std::string client = std::to_string(i % 9),
+                        value = "\"f\":\"txn\",\"value\":[[\"append\",1," + std::to_string(i) + "]]}\n";
+      file << "{\"process\":" << client << ",\"type\":\"invoke\"," << value << "{\"process\":" << client
+           << ",\"type\":\"ok\"," << value;
     }
   }
   for (const auto& [option, value, reason] : {std::array{"--timeout", "0.001", "the time limit was reached"},
-                                               std::array{"--memory", "1M", "the memory limit was reached"},
-                                               std::array{"--memory", "30M", "the memory limit was reached"}}) {
+                                              std::array{"--memory", "1M", "the memory limit was reached"},
+                                              std::array{"--memory", "30M", "the memory limit was reached"}}) {
     const auto result = run_program(ordeal({"check", "--json", "h", option, value}), seconds(60), {}, directory.path());
     EXPECT_EQ(result.exit_code, 2) << option << " " << value << result.err;
     const auto document = Value::from_json(result.out);
@@ -85,7 +87,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"no_subcommand", {}, 64, "subcommand"},
         BadInput{"subcommand", {"chekc"}, 64, "did you mean \"check\"?"},
         BadInput{"flag", {"run", "--tarket", "memory"}, 64, "--tarket"},
-        BadInput{"target", {"run", "--target", "ectd"}, 64, "did you mean \"etcd\"? Known: etcd, memory, process and redis."},
+        BadInput{"target",
+                 {"run", "--target", "ectd"},
+                 64,
+                 "did you mean \"etcd\"? Known: etcd, memory, process and redis."},
         BadInput{"no_target", {"run"}, 64, "known: etcd, memory, process and redis"},
         BadInput{"workload", {"run", "--target", "memory", "--workload", "regster"}, 64, "did you mean \"register\"?"},
         BadInput{"fault", {"run", "--target", "etcd", "--nemesis", "partiton"}, 64, "did you mean \"partition\"?"},
@@ -100,19 +105,28 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"campaign", {"run", "/nonexistent.toml"}, 64, "/nonexistent.toml: No such file"},
         BadInput{"adapter", {"run", "--target", "process"}, 64, "process.command"},
         BadInput{"fault_does_not_fit", {"run", "--target", "memory", "--nemesis", "kill"}, 64, "no processes"},
-        BadInput{"no_fault_fits", {"run", "--target", "memory", "--nemesis", "all"}, 64, "fault partition: target memory"},
-        BadInput{"timeline", {"run", "--target", "etcd", "--set", R"(nemesis.timeline=[{"fault":"kil"}])"}, 64,
+        BadInput{
+            "no_fault_fits", {"run", "--target", "memory", "--nemesis", "all"}, 64, "fault partition: target memory"},
+        BadInput{"timeline",
+                 {"run", "--target", "etcd", "--set", R"(nemesis.timeline=[{"fault":"kil"}])"},
+                 64,
                  "did you mean \"kill\"?"},
-        BadInput{"timeline_time", {"run", "--target", "etcd", "--set", R"(nemesis.timeline=[{"fault":"kill","at":"soon"}])"},
-                 64, "entry 1 (kill): `at`"},
+        BadInput{"timeline_time",
+                 {"run", "--target", "etcd", "--set", R"(nemesis.timeline=[{"fault":"kill","at":"soon"}])"},
+                 64,
+                 "entry 1 (kill): `at`"},
         BadInput{"timeline_and_faults",
-                 {"run", "--target", "etcd", "--nemesis", "pause", "--set", R"(nemesis.timeline=[{"fault":"kill"}])"}, 64,
+                 {"run", "--target", "etcd", "--nemesis", "pause", "--set", R"(nemesis.timeline=[{"fault":"kill"}])"},
+                 64,
                  "the timeline has no fault \"pause\""},
         BadInput{"history", {"check", "/nonexistent"}, 64, "/nonexistent"},
         BadInput{"format", {"check", "/etc/passwd"}, 64, "/etc/passwd:1: is no history"},
         BadInput{"model", {"check", "--model", "regster", "/dev/null"}, 64, "/dev/null"},
         BadInput{"list", {"list", "fault"}, 64, "did you mean \"faults\"?"},
-        BadInput{"list_name", {"list", "faults", "partitoin"}, 64, "unknown fault \"partitoin\"; did you mean \"partition\"?"},
+        BadInput{"list_name",
+                 {"list", "faults", "partitoin"},
+                 64,
+                 "unknown fault \"partitoin\"; did you mean \"partition\"?"},
         BadInput{"report", {"report", "/tmp"}, 64, "plan.json"},
         BadInput{"heal", {"heal", "/tmp"}, 64, "no run's directory"},
         BadInput{"heal_new_nodes", {"heal", "--nodes", "local:3"}, 64, "would bring up new nodes"},
@@ -126,14 +140,15 @@ TEST(Check, SeveralFilesGiveOneArrayAndTheWorstExitCode) {
   const auto write = [&](const char* name, const std::string& text) {
     std::ofstream(fs::path(directory.path()) / name) << text;
   };
-  const std::string set = "{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":1}\n"
-                          "{\"process\":0,\"type\":\"ok\",\"f\":\"write\",\"value\":1}\n"
-                          "{\"process\":1,\"type\":\"invoke\",\"f\":\"read\"}\n";
+  const std::string set =
+      "{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":1}\n"
+      "{\"process\":0,\"type\":\"ok\",\"f\":\"write\",\"value\":1}\n"
+      "{\"process\":1,\"type\":\"invoke\",\"f\":\"read\"}\n";
   write("good", set + "{\"process\":1,\"type\":\"ok\",\"f\":\"read\",\"value\":1}\n");
   write("bad", set + "{\"process\":1,\"type\":\"ok\",\"f\":\"read\",\"value\":2}\n");
   write("broken", "{\"process\":0,\"type\":\"ok\",\"f\":\"write\",\"value\":1}\n");
-  const auto result = run_program(ordeal({"check", "--model", "register", "--json", "good", "bad", "broken"}), seconds(30),
-                                  {}, directory.path());
+  const auto result = run_program(ordeal({"check", "--model", "register", "--json", "good", "bad", "broken"}),
+                                  seconds(30), {}, directory.path());
   EXPECT_EQ(result.exit_code, 1) << result.err;
   const auto document = Value::from_json(result.out);
   ASSERT_TRUE(document) << result.out;
@@ -145,8 +160,8 @@ TEST(Check, SeveralFilesGiveOneArrayAndTheWorstExitCode) {
   EXPECT_EQ(document->items()[1].find("file")->string(), "bad");
   EXPECT_THAT(result.err, HasSubstr("broken"));
 
-  const auto one = run_program(ordeal({"check", "--model", "register", "--json", "--report", "r.html", "good"}), seconds(30),
-                               {}, directory.path());
+  const auto one = run_program(ordeal({"check", "--model", "register", "--json", "--report", "r.html", "good"}),
+                               seconds(30), {}, directory.path());
   EXPECT_EQ(one.exit_code, 0) << one.err;
   const auto single = Value::from_json(one.out);
   ASSERT_TRUE(single) << one.out;
@@ -214,8 +229,8 @@ class EtcdRun : public ::testing::Test {
 
 TEST_F(EtcdRun, UnderFaultsIsValidAndEveryKindOfFaultIsConfirmed) {
   const auto result = run_program(
-      command({"--workload", "register", "--nemesis", "partition,kill,pause", "--time-limit", "20", "--json"}), seconds(90),
-      {{"ORDEAL_RUNTIME_DIR", runtime_}});
+      command({"--workload", "register", "--nemesis", "partition,kill,pause", "--time-limit", "20", "--json"}),
+      seconds(90), {{"ORDEAL_RUNTIME_DIR", runtime_}});
   EXPECT_EQ(result.exit_code, 0) << result.err << result.out.substr(0, 2000);
   const auto document = Value::from_json(result.out);
   ASSERT_TRUE(document) << result.out;
@@ -238,15 +253,19 @@ TEST_F(EtcdRun, UnderFaultsIsValidAndEveryKindOfFaultIsConfirmed) {
 
 TEST_F(EtcdRun, ACampaignsTimelineIsPlayedProvenAndItsRecoveryJudged) {
   const std::string campaign = store() + "/timeline.toml";
-  std::ofstream(campaign) << "target = \"etcd\"\nworkload = \"register\"\nnodes = \"local:3\"\ntime-limit = \"24s\"\nseed = 7\n"
-                             "concurrency = 6\nstore = \"" << store() << "\"\n"
-                             "[nemesis]\nrecovery-bound = \"20s\"\n"
-                             "[[nemesis.timeline]]\nat = 1.0\nfault = \"membership\"\nmode = \"replace\"\nnodes = \"n3\"\n"
-                             "duration = \"1s\"\n"
-                             "[[nemesis.timeline]]\nat = 2\nfault = \"rolling-restart\"\nduration = \"100ms\"\n"
-                             "[[nemesis.timeline]]\nwhen = \"operation:write\"\nfault = \"pause\"\nnodes = \"one\"\n"
-                             "duration = \"500ms\"\n";
-  const auto result = run_program(ordeal({"run", campaign, "--json"}), seconds(120), {{"ORDEAL_RUNTIME_DIR", runtime_}});
+  std::ofstream(campaign)
+      << "target = \"etcd\"\nworkload = \"register\"\nnodes = \"local:3\"\ntime-limit = \"24s\"\nseed = 7\n"
+         "concurrency = 6\nstore = \""
+      << store()
+      << "\"\n"
+         "[nemesis]\nrecovery-bound = \"20s\"\n"
+         "[[nemesis.timeline]]\nat = 1.0\nfault = \"membership\"\nmode = \"replace\"\nnodes = \"n3\"\n"
+         "duration = \"1s\"\n"
+         "[[nemesis.timeline]]\nat = 2\nfault = \"rolling-restart\"\nduration = \"100ms\"\n"
+         "[[nemesis.timeline]]\nwhen = \"operation:write\"\nfault = \"pause\"\nnodes = \"one\"\n"
+         "duration = \"500ms\"\n";
+  const auto result =
+      run_program(ordeal({"run", campaign, "--json"}), seconds(120), {{"ORDEAL_RUNTIME_DIR", runtime_}});
   EXPECT_EQ(result.exit_code, 0) << result.err << result.out.substr(0, 2000);
   const auto document = Value::from_json(result.out);
   ASSERT_TRUE(document) << result.out;
@@ -281,10 +300,9 @@ TEST_F(EtcdRun, ACampaignsTimelineIsPlayedProvenAndItsRecoveryJudged) {
 TEST_F(EtcdRun, SerializableReadsUnderPartitionsAreCaughtAndExplainedBriefly) {
   // Whether a stale read is seen depends on timing; one of five seeds must show it.
   for (const char* seed : {"1", "2", "3", "4", "5"}) {
-    const auto result =
-        run_program(command({"--workload", "register", "--nemesis", "partition", "--time-limit", "15", "--seed", seed,
-                             "--set", "etcd.serializable-reads=true", "--json"}),
-                    seconds(90), {{"ORDEAL_RUNTIME_DIR", runtime_}});
+    const auto result = run_program(command({"--workload", "register", "--nemesis", "partition", "--time-limit", "15",
+                                             "--seed", seed, "--set", "etcd.serializable-reads=true", "--json"}),
+                                    seconds(90), {{"ORDEAL_RUNTIME_DIR", runtime_}});
     ASSERT_TRUE(result.exit_code == 0 || result.exit_code == 1) << result.err;
     if (result.exit_code == 0) continue;
     const auto document = Value::from_json(result.out);
@@ -320,15 +338,17 @@ TEST_F(EtcdRun, APortInUseIsNamedWithWhatToDo) {
   const auto hostnames = run_program(ordeal({"nodes", "exec", "--", "hostname"}), seconds(60), environment);
   EXPECT_THAT(hostnames.out, AllOf(HasSubstr("n1"), HasSubstr("n2")));
   const auto taken = run_program(
-      ordeal({"nodes", "exec", "n1", "--", "setsid /usr/sbin/sshd -p 2379 </dev/null >/dev/null 2>&1 & sleep 1"}), seconds(60),
-      environment);
+      ordeal({"nodes", "exec", "n1", "--", "setsid /usr/sbin/sshd -p 2379 </dev/null >/dev/null 2>&1 & sleep 1"}),
+      seconds(60), environment);
   EXPECT_EQ(taken.exit_code, 0) << taken.err;
-  const auto result = run_program(ordeal({"run", "--target", "etcd", "--workload", "register", "--nodes",
-                                          "ssh:" + runtime_ + "/default/inventory", "--time-limit", "3", "--store", store()}),
-                                  seconds(60), environment);
+  const auto result =
+      run_program(ordeal({"run", "--target", "etcd", "--workload", "register", "--nodes",
+                          "ssh:" + runtime_ + "/default/inventory", "--time-limit", "3", "--store", store()}),
+                  seconds(60), environment);
   EXPECT_EQ(result.exit_code, 3);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("n1: etcd did not start: listen tcp 10.77.0.1:2379: bind: address already in use"),
-                                HasSubstr("etcd.client-port")));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("n1: etcd did not start: listen tcp 10.77.0.1:2379: bind: address already in use"),
+                    HasSubstr("etcd.client-port")));
   EXPECT_EQ(run_program(ordeal({"nodes", "down"}), seconds(60), environment).exit_code, 0);
   EXPECT_TRUE(nothing_left_within(seconds(1)));
 }
@@ -337,8 +357,9 @@ TEST_F(EtcdRun, APortInUseIsNamedWithWhatToDo) {
 TEST(Run, AnIgnoredHangUpStaysIgnored) {
   const TemporaryDirectory directory;
   std::signal(SIGHUP, SIG_IGN);
-  Background run(ordeal({"run", "--target", "memory", "--time-limit", "2", "--rate", "50", "--store", directory.path()}),
-                 directory.path() + "/output");
+  Background run(
+      ordeal({"run", "--target", "memory", "--time-limit", "2", "--rate", "50", "--store", directory.path()}),
+      directory.path() + "/output");
   std::signal(SIGHUP, SIG_DFL);
   ASSERT_TRUE(writes(directory.path() + "/latest/history.jsonl", "ok"));
   run.signal(SIGHUP);

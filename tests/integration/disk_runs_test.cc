@@ -1,4 +1,5 @@
-// Power failures as a user runs them: what a system that does not sync loses is found by a workload and is in the report.
+// Power failures as a user runs them: what a system that does not sync loses is found by a workload and is in the
+// report.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -28,8 +29,19 @@ class DiskRun : public ::testing::Test {
       skipped_ = true;
       return {};
     }
-    std::vector<std::string> words = {ORDEAL_PROGRAM, "run", "--json", "--seed", "1", "--nemesis", "power-loss", "--nemesis-interval", "2",
-                                      "--nemesis-duration", "0.5", "--set", "power-loss.kind=lost"};
+    std::vector<std::string> words = {ORDEAL_PROGRAM,
+                                      "run",
+                                      "--json",
+                                      "--seed",
+                                      "1",
+                                      "--nemesis",
+                                      "power-loss",
+                                      "--nemesis-interval",
+                                      "2",
+                                      "--nemesis-duration",
+                                      "0.5",
+                                      "--set",
+                                      "power-loss.kind=lost"};
     words.insert(words.end(), more.begin(), more.end());
     const ProgramResult result = run_program(words, seconds(60), {}, directory_.path());
     EXPECT_EQ(result.exit_code, exit_code) << result.err;
@@ -48,8 +60,9 @@ class DiskRun : public ::testing::Test {
 };
 
 TEST_F(DiskRun, RedisWithoutSyncingLosesWhatItAcknowledged) {
-  const Value found = run("/usr/bin/redis-server", 1, {"--target", "redis", "--nodes", "local:1", "--workload", "set", "--time-limit", "4",
-                                                       "--set", "redis.fsync=no"});
+  const Value found = run(
+      "/usr/bin/redis-server", 1,
+      {"--target", "redis", "--nodes", "local:1", "--workload", "set", "--time-limit", "4", "--set", "redis.fsync=no"});
   if (skipped_) GTEST_SKIP() << "no redis-server here";
   EXPECT_EQ(found.find("verdict")->string(), "invalid");
   EXPECT_THAT(found.to_json(), HasSubstr("was acknowledged and is lost"));
@@ -57,7 +70,8 @@ TEST_F(DiskRun, RedisWithoutSyncingLosesWhatItAcknowledged) {
 }
 
 TEST_F(DiskRun, RedisThatSyncsLosesNothing) {
-  const Value found = run("/usr/bin/redis-server", 0, {"--target", "redis", "--nodes", "local:1", "--workload", "set", "--time-limit", "4"});
+  const Value found = run("/usr/bin/redis-server", 0,
+                          {"--target", "redis", "--nodes", "local:1", "--workload", "set", "--time-limit", "4"});
   if (skipped_) GTEST_SKIP() << "no redis-server here";
   EXPECT_EQ(found.find("verdict")->string(), "valid");
 }
@@ -77,14 +91,16 @@ fi
 rm -f $home/data/postmaster.pid
 cd /
 setsid setpriv --reuid=postgres --regid=postgres --clear-groups $bin/postgres -D $home/data -k /tmp -c 'listen_addresses=*' \
-  -c jit=off -c fsync=)sh" + fsync + " </dev/null >>/var/log/ordeal-pg.log 2>&1 &";
-  std::vector<std::string> words = {"--target", "process", "--nodes", "local:1", "--workload", "set", "--time-limit", "6"};
+  -c jit=off -c fsync=)sh" + fsync +
+                            " </dev/null >>/var/log/ordeal-pg.log 2>&1 &";
+  std::vector<std::string> words = {"--target",   "process", "--nodes",      "local:1",
+                                    "--workload", "set",     "--time-limit", "6"};
   for (const std::string& setting :
        {std::string("database=commands"), "command=python3 " + std::string(ORDEAL_EXAMPLE_POSTGRES), "start=" + start,
         std::string("install=mkdir -p /var/lib/ordeal-pg"), std::string("stop=pkill -INT -x postgres; exit 0"),
-        std::string("wipe=rm -rf /var/lib/ordeal-pg/data"), std::string("ready=psql -h /tmp -U postgres -Atc 'SELECT 1'"),
-        std::string("pids=pgrep -x postgres; exit 0"), std::string("data=/var/lib/ordeal-pg"),
-        std::string("logs=/var/log/ordeal-pg.log")}) {
+        std::string("wipe=rm -rf /var/lib/ordeal-pg/data"),
+        std::string("ready=psql -h /tmp -U postgres -Atc 'SELECT 1'"), std::string("pids=pgrep -x postgres; exit 0"),
+        std::string("data=/var/lib/ordeal-pg"), std::string("logs=/var/log/ordeal-pg.log")}) {
     words.insert(words.end(), {"--set", "process." + setting});
   }
   return words;
@@ -105,8 +121,9 @@ TEST_F(DiskRun, PostgresThatSyncsLosesNothing) {
 }
 
 TEST_F(DiskRun, EtcdLosesNothingWhenAllItsNodesLosePower) {
-  const Value found = run("/usr/bin/etcd", 0, {"--target", "etcd", "--nodes", "local:3", "--workload", "register", "--time-limit", "5", "--set",
-                                               "power-loss.nodes=all"});
+  const Value found = run("/usr/bin/etcd", 0,
+                          {"--target", "etcd", "--nodes", "local:3", "--workload", "register", "--time-limit", "5",
+                           "--set", "power-loss.nodes=all"});
   if (skipped_) GTEST_SKIP() << "no etcd here";
   EXPECT_EQ(found.find("verdict")->string(), "valid");
 }

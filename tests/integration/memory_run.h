@@ -21,7 +21,7 @@ struct Judged {
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
 // Ten workers for `seconds` at `rate` operations a second. Aborts when the run cannot be set up.
-[[nodiscard]] Judged judged_run(const std::string& workload, const Settings& settings, std::uint64_t seed, double seconds,
-                                double rate);
+[[nodiscard]] Judged judged_run(const std::string& workload, const Settings& settings, std::uint64_t seed,
+                                double seconds, double rate);
 
 }  // namespace ordeal

@@ -25,8 +25,8 @@ struct Case {
 class BuggyStore : public testing::TestWithParam<Case> {};
 
 TEST_P(BuggyStore, IsFound) {
-  // Set reads carry the whole set, so that workload is kept smaller and the bug made more likely: it shall not be luck that
-  // it strikes.
+  // Set reads carry the whole set, so that workload is kept smaller and the bug made more likely: it shall not be luck
+  // that it strikes.
   const bool is_set = GetParam().workload == std::string("set");
   auto settings = with_bug(GetParam().bug);
   if (is_set) settings.insert(settings.end(), {{"set.reads", "0.2"}, {"memory.bug-probability", "0.5"}});

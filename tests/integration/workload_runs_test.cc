@@ -33,7 +33,11 @@ const std::vector<Case>& cases() {
       {"causal-reverse", "lost-write", "0.05", {"causal-reverse"}},
       {"comments", "lost-write", "0.05", {"causal-reverse"}},
       {"counter", "lost-write", "0.1", {"counter-out-of-bounds"}},
-      {"counter", "duplicate", "0.1", {"counter-out-of-bounds"}, {{"counter.decrements", "true"}, {"counter.max-add", "5"}}},
+      {"counter",
+       "duplicate",
+       "0.1",
+       {"counter-out-of-bounds"},
+       {{"counter.decrements", "true"}, {"counter.max-add", "5"}}},
       {"queue", "duplicate", "0.05", {"duplicate-element"}},
       {"queue", "stale-read", "0.05", {"duplicate-element"}},
       {"total-queue", "lost-write", "0.05", {"lost-element"}},
@@ -77,9 +81,9 @@ TEST_P(BuggyStore, IsFound) {
                   {{"memory.bug", one.bug}, {"memory.bug-probability", one.probability}, {"memory.latency", "200us"}});
   const auto judged = judged_run(one.workload, settings, 1, 0.3, 3000);
   EXPECT_EQ(judged.verdict, Verdict::invalid) << judged.text;
-  EXPECT_TRUE(std::any_of(judged.anomalies.begin(), judged.anomalies.end(),
-                          [&](const std::string& type) { return one.anomalies.contains(type); }))
-      << judged.text;
+  EXPECT_TRUE(std::any_of(judged.anomalies.begin(), judged.anomalies.end(), [&](const std::string& type) {
+    return one.anomalies.contains(type);
+  })) << judged.text;
 }
 
 std::string words(std::string text) {
@@ -113,7 +117,8 @@ TEST_P(CorrectStore, IsNeverAccused) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CorrectStore, testing::ValuesIn(names()), [](const auto& one) { return words(one.param); });
+INSTANTIATE_TEST_SUITE_P(All, CorrectStore, testing::ValuesIn(names()),
+                         [](const auto& one) { return words(one.param); });
 
 TEST(WorkloadsCatalogue, NoWorkloadIsLeftOut) {
   std::set<std::string> tried = {"register", "set"};  // memory_runs_test

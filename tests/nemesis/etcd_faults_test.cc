@@ -1,5 +1,5 @@
-// The faults that need a real system: membership, rolling restart and upgrade, and triggers, on five local nodes that run
-// etcd.
+// The faults that need a real system: membership, rolling restart and upgrade, and triggers, on five local nodes that
+// run etcd.
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -14,7 +14,6 @@
 namespace ordeal {
 namespace {
 
-using testing_support::Events;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
@@ -22,6 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+using testing_support::Events;
 using Member = Target::Membership::Member;
 
 class EtcdFaultTest : public ::testing::Test {
@@ -104,7 +104,8 @@ TEST_F(EtcdFaultTest, AMemberLeavesAndComesBackAsANewOne) {
   EXPECT_THAT(shrink->impairment().down, ElementsAre(1));
   expect(shrink->confirm(Deadline::after_s(0.5)), false, "lists n2 as the member " + before);
   ok(shrink->inject(Deadline::after_s(30)));
-  expect(shrink->confirm(Deadline::after_s(10)), true, "4 of 4 nodes, n1, n3, n4 and n5: n2 no longer among the members");
+  expect(shrink->confirm(Deadline::after_s(10)), true,
+         "4 of 4 nodes, n1, n3, n4 and n5: n2 no longer among the members");
   EXPECT_EQ(id_of("n2"), "");
   EXPECT_EQ(pid(1), 0);
   const auto start = target_->start(cluster().at(1));
@@ -114,7 +115,8 @@ TEST_F(EtcdFaultTest, AMemberLeavesAndComesBackAsANewOne) {
   EXPECT_EQ(run(0, "read").value, Value(7));
   ok(shrink->heal(Deadline::after_s(30)));
   ok(shrink->heal(Deadline::after_s(30)));  // changes nothing
-  expect(shrink->confirm_healed(Deadline::after_s(20)), true, "all 5 nodes are members that have joined, n2 with another id");
+  expect(shrink->confirm_healed(Deadline::after_s(20)), true,
+         "all 5 nodes are members that have joined, n2 with another id");
   EXPECT_NE(id_of("n2"), before);
   EXPECT_NE(pid(1), 0);
   ok(target_->await_node(cluster().at(1), Deadline::after_s(20)));
@@ -207,7 +209,8 @@ TEST_F(EtcdFaultTest, AMemberThatWasRemovedComesBackByItself) {
     const auto scripts = injection.undo();
     EXPECT_THAT(scripts, SizeIs(1));
     const auto index = node_index(cluster(), scripts.front().node);
-    const auto done = run_ok(cluster().at(*index), root_script("(\n" + scripts.front().script + "\n)", Deadline::after_s(40)));
+    const auto done =
+        run_ok(cluster().at(*index), root_script("(\n" + scripts.front().script + "\n)", Deadline::after_s(40)));
     EXPECT_TRUE(done) << done.error().message;
   };
   ASSERT_EQ(run(1, "write", 7).type, EventType::ok);
@@ -222,7 +225,8 @@ TEST_F(EtcdFaultTest, AMemberThatWasRemovedComesBackByItself) {
     ok(change->inject(Deadline::after_s(30)));
     EXPECT_EQ(pid(1), 0);
     undo(*change);
-    expect(change->confirm_healed(Deadline::after_s(20)), true, "all 5 nodes are members that have joined, n2 with another id");
+    expect(change->confirm_healed(Deadline::after_s(20)), true,
+           "all 5 nodes are members that have joined, n2 with another id");
     const int process = pid(1);
     undo(*change);
     EXPECT_EQ(pid(1), process) << "nothing is done twice";
@@ -252,23 +256,29 @@ TEST_F(EtcdFaultTest, ANodeInTheMiddleOfARollStartsByItself) {
 
   // In the version that it was about to get.
   using Version = Target::Versions::Version;
-  const auto version = [&](std::size_t node) { return target_->versions()->running(cluster().at(node), Deadline::after_s(5))->version; };
+  const auto version = [&](std::size_t node) {
+    return target_->versions()->running(cluster().at(node), Deadline::after_s(5))->version;
+  };
   set("rolling-upgrade.nodes", "n1,n2");
   const auto upgrade = prepared("rolling-upgrade");
   ok(target_->processes()->kill(cluster().at(0)));
   undo(*upgrade, 0);
   EXPECT_EQ(version(0), Version::first);
-  for (const std::size_t node : {0U, 1U}) ASSERT_TRUE(run_ok(cluster().at(node), root_script("mkdir -p " + fault_folder("test-1"), Deadline::after_s(5))));
+  for (const std::size_t node : {0U, 1U})
+    ASSERT_TRUE(run_ok(cluster().at(node), root_script("mkdir -p " + fault_folder("test-1"), Deadline::after_s(5))));
   ok(upgrade->inject(Deadline::after_s(100)));
   ok(target_->processes()->kill(cluster().at(0)));
   undo(*upgrade, 0);
   EXPECT_EQ(version(0), Version::second);
   EXPECT_TRUE(upgrade->heals_step_by_step());
-  // What was ended in the roll is gone, and what runs now stays; but one that was told to end and has not yet is not waited for.
+  // What was ended in the roll is gone, and what runs now stays; but one that was told to end and has not yet is not
+  // waited for.
   const int running = pid(1);
   undo(*upgrade, 1);
   EXPECT_EQ(pid(1), running);
-  ASSERT_TRUE(run_ok(cluster().at(1), root_script("echo 'kill -KILL " + std::to_string(running) + "; exit 0' >" + fault_folder("test-1") + "/ending.sh", Deadline::after_s(5))));
+  ASSERT_TRUE(run_ok(cluster().at(1), root_script("echo 'kill -KILL " + std::to_string(running) + "; exit 0' >" +
+                                                      fault_folder("test-1") + "/ending.sh",
+                                                  Deadline::after_s(5))));
   undo(*upgrade, 1);
   EXPECT_NE(pid(1), running);
   EXPECT_EQ(version(1), Version::second);
@@ -302,7 +312,8 @@ TEST_F(EtcdFaultTest, ARollingUpgradeIsProvenByTheCommandLinesAndGoesBack) {
   const auto upgrade = prepared("rolling-upgrade");
   EXPECT_THAT(upgrade->describe().to_json(), HasSubstr(R"("back":true)"));
   ok(upgrade->inject(Deadline::after_s(100)));
-  expect(upgrade->confirm(Deadline::after_s(5)), true, "runs the second version: /usr/bin/etcd with --heartbeat-interval=57 --max-txn-ops=99");
+  expect(upgrade->confirm(Deadline::after_s(5)), true,
+         "runs the second version: /usr/bin/etcd with --heartbeat-interval=57 --max-txn-ops=99");
   using Version = Target::Versions::Version;
   EXPECT_EQ(target_->versions()->running(cluster().at(1), Deadline::after_s(5))->version, Version::second);
   EXPECT_EQ(target_->versions()->running(cluster().at(2), Deadline::after_s(5))->version, Version::first);
@@ -312,7 +323,8 @@ TEST_F(EtcdFaultTest, ARollingUpgradeIsProvenByTheCommandLinesAndGoesBack) {
   EXPECT_EQ(target_->versions()->running(cluster().at(0), Deadline::after_s(5))->version, Version::second);
   expect(upgrade->confirm_healed(Deadline::after_s(1)), false, "runs the second version");
   ok(upgrade->heal(Deadline::after_s(100)));
-  expect(upgrade->confirm_healed(Deadline::after_s(20)), true, "runs the first version: /usr/bin/etcd without --heartbeat-interval=57");
+  expect(upgrade->confirm_healed(Deadline::after_s(20)), true,
+         "runs the first version: /usr/bin/etcd without --heartbeat-interval=57");
 }
 
 TEST_F(EtcdFaultTest, AnUpgradeNeedsASecondVersion) {

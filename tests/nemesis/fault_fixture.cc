@@ -36,7 +36,9 @@ Result<void> ProgramTarget::signal(Node& node, const std::string& name) {
   if (!running) return fail(running.error());
   // One may end because of another.
   std::string script;
-  for (const int pid : *running) script += "kill -" + name + " " + std::to_string(pid) + " 2>/dev/null || [ ! -d /proc/" + std::to_string(pid) + " ] || exit 1\n";
+  for (const int pid : *running)
+    script += "kill -" + name + " " + std::to_string(pid) + " 2>/dev/null || [ ! -d /proc/" + std::to_string(pid) +
+              " ] || exit 1\n";
   auto done = run_ok(node, root_script(script, Deadline::after_s(10)));
   if (!done) return fail(done.error());
   return {};
@@ -90,10 +92,12 @@ void FaultTest::SetUp() {
 void FaultTest::TearDown() {
   // Whatever happened: what is in a group moves up, and the group goes.
   if (!group_home_.empty()) {
-    on(0, "for i in 1 2 3 4 5; do for d in $(find " + group_home_ + " -depth -type d 2>/dev/null); do "
-          "[ ! -e $d/cgroup.freeze ] || echo 0 >$d/cgroup.freeze; "
-          "for p in $(cat $d/cgroup.procs); do echo $p >/run/groups/cgroup.procs; done; rmdir $d; done; "
-          "[ -d " + group_home_ + " ] || break; sleep 0.1; done 2>/dev/null; umount /run/groups; exit 0");
+    on(0, "for i in 1 2 3 4 5; do for d in $(find " + group_home_ +
+              " -depth -type d 2>/dev/null); do "
+              "[ ! -e $d/cgroup.freeze ] || echo 0 >$d/cgroup.freeze; "
+              "for p in $(cat $d/cgroup.procs); do echo $p >/run/groups/cgroup.procs; done; rmdir $d; done; "
+              "[ -d " +
+              group_home_ + " ] || break; sleep 0.1; done 2>/dev/null; umount /run/groups; exit 0");
   }
   if (!folder_.empty()) std::filesystem::remove_all(folder_);
 }
@@ -165,13 +169,15 @@ std::string FaultTest::left_behind() {
   std::vector<std::size_t> all = {0, 1, 2, 3, 4};
   const std::string look =
       "iptables-save | grep ORDEAL; ip6tables-save | grep ORDEAL; find /var/lib/ordeal 2>/dev/null;"
-      "grep -lsE 'watchdog[.]sh|faults/[^/]*/(agent|disk)' /proc/[0-9]*/cmdline;"  // does not match its own command line
-      "grep -lsE 'r-xp 00000000 00:00 0 *$' /proc/[0-9]*/maps;"             // a page of code from no file
+      "grep -lsE 'watchdog[.]sh|faults/[^/]*/(agent|disk)' /proc/[0-9]*/cmdline;"  // does not match its own command
+                                                                                   // line
+      "grep -lsE 'r-xp 00000000 00:00 0 *$' /proc/[0-9]*/maps;"                    // a page of code from no file
       "grep -o ' fuse.ordeal-disk .*' /proc/self/mountinfo;"
       "grep -ls '^State:.T' /proc/[0-9]*/status;"
       "grep -ls /ordeal-test- /proc/[0-9]*/cgroup | grep -v self;"
       // Soft limits below the hard ones: nobody else here lowers them.
-      "awk '/^Max (open files|address space)/ && $4 != $5 { print FILENAME \": \" $0 }' /proc/[0-9]*/limits 2>/dev/null; exit 0";
+      "awk '/^Max (open files|address space)/ && $4 != $5 { print FILENAME \": \" $0 }' /proc/[0-9]*/limits "
+      "2>/dev/null; exit 0";
   std::string out;
   const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, look), Deadline::after_s(10));
   for (std::size_t i = 0; i < 5; ++i) {
@@ -182,7 +188,8 @@ std::string FaultTest::left_behind() {
 }
 
 std::string FaultTest::make_group(const std::string& kind) {
-  if (on(0, "mkdir -p /run/groups && mount -t " + kind + " none /run/groups 2>/dev/null && [ -w /run/groups/cgroup.procs ] || echo none") != "") {
+  if (on(0, "mkdir -p /run/groups && mount -t " + kind +
+                " none /run/groups 2>/dev/null && [ -w /run/groups/cgroup.procs ] || echo none") != "") {
     return "";
   }
   group_home_ = "/run/groups/test-of-ordeal-" + std::to_string(::getpid());

@@ -14,7 +14,6 @@
 
 namespace ordeal::testing_support {
 
-
 // The system under test: a program on each node, started by a script and found by a script that prints process ids.
 // The standard one is `sleep`, with an argument by which it is found.
 class ProgramTarget final : public Target, public Target::Processes, public Target::Roles {
@@ -79,8 +78,8 @@ class FaultTest : public ::testing::Test {
   bool answers(std::size_t from, const std::string& address);
   // The same between all nodes, all at once: [from][to].
   std::vector<std::vector<bool>> links();
-  // Rules, folders, watchdogs, control groups, stopped processes and lowered limits of Ordeal's on the nodes; empty when
-  // there are none.
+  // Rules, folders, watchdogs, control groups, stopped processes and lowered limits of Ordeal's on the nodes; empty
+  // when there are none.
   std::string left_behind();
   std::string rules(std::size_t node);  // of iptables and ip6tables, without counters and comments
   // A control group of this machine as a service has one, seen in the first node (which has none by itself); its folder

@@ -11,10 +11,10 @@ namespace ordeal {
 namespace {
 
 using ordeal::testing::run_program;
-using testing_support::RecordingNode;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing_support::RecordingNode;
 
 const std::vector<NodeNeed> kAll = {NodeNeed::agent,   NodeNeed::packet_filter, NodeNeed::packet_queue,
                                     NodeNeed::connect, NodeNeed::trace,         NodeNeed::fuse};
@@ -39,7 +39,8 @@ TEST_F(NodeNeedsTest, WhatIsNotThereIsNamedWithItsNode) {
   on(2, "rm /dev/fuse");
   EXPECT_THAT(missing({NodeNeed::fuse}), AllOf(HasSubstr("n3: there is no /dev/fuse"), Not(HasSubstr("n2"))));
   on(3, "mount -t tmpfs -o noexec tmpfs /var/lib");
-  EXPECT_THAT(missing({NodeNeed::agent}), AllOf(HasSubstr("n4: no program may be run below /var/lib"), Not(HasSubstr("; "))));
+  EXPECT_THAT(missing({NodeNeed::agent}),
+              AllOf(HasSubstr("n4: no program may be run below /var/lib"), Not(HasSubstr("; "))));
 }
 
 TEST_F(NodeNeedsTest, AFaultThatTheNodesCannotHaveIsRefusedOrLeftOut) {
@@ -60,12 +61,15 @@ TEST_F(NodeNeedsTest, AFaultThatTheNodesCannotHaveIsRefusedOrLeftOut) {
 TEST(NodeNeeds, EachMissingCapabilityIsNamed) {
   if (::geteuid() != 0) GTEST_SKIP() << "SKIPPED: needs root, to give up a part of it";
   const auto without = [](const std::string& capability, const std::vector<NodeNeed>& needs) {
-    return run_program({"/usr/bin/env", "setpriv", "--bounding-set", "-" + capability, "sh", "-c", missing_script(needs)}).out;
+    return run_program(
+               {"/usr/bin/env", "setpriv", "--bounding-set", "-" + capability, "sh", "-c", missing_script(needs)})
+        .out;
   };
   EXPECT_THAT(without("net_admin", {NodeNeed::packet_filter}), HasSubstr("the capability NET_ADMIN is missing"));
   EXPECT_THAT(without("sys_admin", {NodeNeed::fuse}), HasSubstr("the capability SYS_ADMIN is missing"));
   // It is needed only where Yama is.
-  const std::string scope = run_program({"/usr/bin/env", "sh", "-c", "cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0"}).out;
+  const std::string scope =
+      run_program({"/usr/bin/env", "sh", "-c", "cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0"}).out;
   const std::string untraceable = without("sys_ptrace", {NodeNeed::trace});
   if (scope == "0\n") {
     EXPECT_EQ(untraceable, "");
@@ -79,13 +83,16 @@ TEST(NodeNeeds, NodesAreAskedOnceAndTheirSilenceIsAnError) {
   Cluster cluster;
   int asked = 0;
   bool reachable = true;
-  cluster.nodes.push_back(std::make_unique<RecordingNode>("n1", "10.0.0.1", [&](const std::string&) -> Result<CommandOutput> {
-    ++asked;
-    if (!reachable) return fail(ErrorCode::unreachable, "no route");
-    return CommandOutput{0, "bash is not installed (package bash)\n", ""};
-  }));
+  cluster.nodes.push_back(
+      std::make_unique<RecordingNode>("n1", "10.0.0.1", [&](const std::string&) -> Result<CommandOutput> {
+        ++asked;
+        if (!reachable) return fail(ErrorCode::unreachable, "no route");
+        return CommandOutput{0, "bash is not installed (package bash)\n", ""};
+      }));
   NodeNeeds needs(cluster);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(needs.missing({NodeNeed::connect}, Deadline::after_s(5)).value(), "n1: bash is not installed (package bash)");
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(needs.missing({NodeNeed::connect}, Deadline::after_s(5)).value(),
+              "n1: bash is not installed (package bash)");
   EXPECT_EQ(asked, 1);
   EXPECT_EQ(needs.missing({}, Deadline::after_s(5)).value(), "");
   reachable = false;

@@ -1,5 +1,6 @@
 #pragma once
-// A node that writes down the scripts it is given and answers as told; for tests of logic that never looks at a machine.
+// A node that writes down the scripts it is given and answers as told; for tests of logic that never looks at a
+// machine.
 
 #include <functional>
 #include <mutex>

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "nemesis/catalogue.h"
-#include "nemesis/node/cgroup.h"
 #include "nemesis/network/links.h"
 #include "nemesis/network/netem.h"
-#include "nemesis/node/node_state.h"
 #include "nemesis/network/packet_filter.h"
 #include "nemesis/network/ports.h"
+#include "nemesis/node/cgroup.h"
+#include "nemesis/node/node_state.h"
 #include "nemesis/node/process_state.h"
 
 namespace ordeal {
@@ -53,8 +53,7 @@ TEST(PacketFilter, CountersAreSummedBySource) {
 const FilterChain kDrop = {"filter", "INPUT", {{"10.0.0.2", "", "-j DROP"}, {"fd00::2", "", "-j DROP"}}};
 
 TEST(PacketFilter, NeverFlushesOrDeletesWhatIsNotItsOwn) {
-  const std::string scripts =
-      filter_install_script("ab-1", {kDrop}) + filter_remove_script("ab-1", {kDrop});
+  const std::string scripts = filter_install_script("ab-1", {kDrop}) + filter_remove_script("ab-1", {kDrop});
   EXPECT_THAT(scripts, HasSubstr("-restore -w 5 -n"));
   for (const char* flush : {"-F\n", "-F INPUT", "-X\n", "-X INPUT", "-F ;", "-P "}) {
     EXPECT_THAT(scripts, Not(HasSubstr(flush)));
@@ -62,11 +61,13 @@ TEST(PacketFilter, NeverFlushesOrDeletesWhatIsNotItsOwn) {
 }
 
 TEST(PacketFilter, TouchesIPv6OnlyWhereThereIsSome) {
-  EXPECT_THAT(filter_install_script("ab-1", {{"filter", "INPUT", {{"10.0.0.2", "", "-j DROP"}}}}), Not(HasSubstr("ip6tables")));
+  EXPECT_THAT(filter_install_script("ab-1", {{"filter", "INPUT", {{"10.0.0.2", "", "-j DROP"}}}}),
+              Not(HasSubstr("ip6tables")));
 }
 
 TEST(PacketFilter, RulesWithoutAnAddressAreForBothFamiliesWhenNoneHasOne) {
-  const std::string script = filter_install_script("ab-1", {{"filter", "OUTPUT", {{"", "-p udp --dport 53", "-j DROP"}}}});
+  const std::string script =
+      filter_install_script("ab-1", {{"filter", "OUTPUT", {{"", "-p udp --dport 53", "-j DROP"}}}});
   EXPECT_THAT(script, HasSubstr("| iptables-restore"));
   EXPECT_THAT(script, HasSubstr("| ip6tables-restore"));
   EXPECT_THAT(script, HasSubstr("-I OUTPUT 1 -j ORDEAL-ab-1"));
@@ -92,8 +93,8 @@ TEST(NodeState, AnUndoScriptThatIsEmptyUndoesNothing) {
 }
 
 TEST(Netem, ActsOnSomeAddressesOnlyEachNodeByItself) {
-  const std::string script =
-      netem_install_script("ab-1", {{"10.0.0.2", "fd00::2"}, {"10.0.0.3"}}, "netem limit 32768 delay 100000us 10000us 0%");
+  const std::string script = netem_install_script("ab-1", {{"10.0.0.2", "fd00::2"}, {"10.0.0.3"}},
+                                                  "netem limit 32768 delay 100000us 10000us 0%");
   for (const char* line : {
            "tc qdisc add dev \"$1\" root handle c580: prio bands 5 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1 ||",
            "tc qdisc add dev \"$1\" parent c580:$2 netem limit 32768 delay 100000us 10000us 0%\n",
@@ -110,7 +111,8 @@ TEST(Netem, TheLastBandIsTheSixteenth) {
   const NetemBands bands(kMostNetemBands, {"10.0.0.2"});
   EXPECT_THAT(netem_install_script("ab-1", bands, "netem"), HasSubstr("prio bands 16 "));
   EXPECT_THAT(netem_install_script("ab-1", bands, "netem"), HasSubstr("\nto '10.0.0.2' ip 1 ip 10 || exit 1\n"));
-  EXPECT_THAT(netem_probe_script(NetemBands(kMostNetemBands + 1, {"10.0.0.2"}), "netem"), HasSubstr("it sends to 14 nodes"));
+  EXPECT_THAT(netem_probe_script(NetemBands(kMostNetemBands + 1, {"10.0.0.2"}), "netem"),
+              HasSubstr("it sends to 14 nodes"));
 }
 
 TEST(Netem, TheProbeTriesTheSameInANamespaceOfItsOwn) {
@@ -164,7 +166,8 @@ TEST(ProcessStates, ANameMayHoldAnything) {
 }
 
 TEST(Cgroups, ProcessesOfOneGroupMoveTogetherAndAReasonIsKept) {
-  const CgroupPlan plan = parse_cgroups("12 2 /g/a /g/a/ordeal-x-1\n13 2 /g/b /g/b/ordeal-x-1\n14 2 /g/a /g/a/ordeal-x-1\n");
+  const CgroupPlan plan =
+      parse_cgroups("12 2 /g/a /g/a/ordeal-x-1\n13 2 /g/b /g/b/ordeal-x-1\n14 2 /g/a /g/a/ordeal-x-1\n");
   ASSERT_TRUE(plan.possible());
   ASSERT_EQ(plan.moves.size(), 2U);
   EXPECT_EQ(plan.moves[0].own, "/g/a");
@@ -192,7 +195,8 @@ TEST(FaultIds, AreSafeInFileAndChainNames) {
 
 TEST(Catalogue, EveryFaultIsDocumentedAndItsOptionsAreItsOwn) {
   for (const FaultFactory& fault : faults()) {
-    for (const char* part : {"Mechanism", "Proof:", "Needs on the nodes:"}) EXPECT_THAT(fault.help, HasSubstr(part)) << fault.name;
+    for (const char* part : {"Mechanism", "Proof:", "Needs on the nodes:"})
+      EXPECT_THAT(fault.help, HasSubstr(part)) << fault.name;
     EXPECT_NE(fault.plan, nullptr);
     EXPECT_NE(fault.inapplicable, nullptr);
     EXPECT_THAT(fault.options, Not(IsEmpty()));

@@ -43,10 +43,11 @@ class Browser : public ::testing::Test {
   std::string opened(const ReportInput& input, const std::string& fragment = "") {
     const std::string file = folder_ / "report.html";
     EXPECT_TRUE(write_html_report(input, file, ""));
-    return output_of("timeout 60 " + program_ + " --headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    return output_of("timeout 60 " + program_ +
+                     " --headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
                      "--disable-background-networking --disable-component-update --disable-sync --user-data-dir=" +
-                     (folder_ / "profile").string() + " --virtual-time-budget=8000 --dump-dom 'file://" + file + fragment +
-                     "' 2>/dev/null");
+                     (folder_ / "profile").string() + " --virtual-time-budget=8000 --dump-dom 'file://" + file +
+                     fragment + "' 2>/dev/null");
   }
 
   std::string program_;

@@ -192,7 +192,7 @@ TEST(Facts, OffsetsOfClocksAreReadFromTheHistoryAndDrawn) {
   };
   const std::vector<Value> values = {
       Value::map({{"id", 1}, {"step", "inject"}}), measured(1, Value::map({{"n1", 0.25}, {"n3", -3600}})),
-      measured(1, Value::map({{"n1", 0.5}})),      Value::map({{"id", 2}, {"step", "recovered"}}),
+      measured(1, Value::map({{"n1", 0.5}})), Value::map({{"id", 2}, {"step", "recovered"}}),
       Value::map({{"id", 1}, {"step", "recovered"}})};
   HistoryBuilder builder;
   std::int64_t time = 0;
@@ -238,7 +238,8 @@ TEST(Facts, WhatWasPlannedInjectedConfirmedAndHealedIsCounted) {
   add("nemesis", *Value::from_json(R"({"step":"plan","schedule":"random","left_out_by_swarm":["clock"],
                                        "inapplicable":{"files":"no processes"}})"));
   const auto step = [&](const char* f, int id, const char* what) { add(f, Value::map({{"id", id}, {"step", what}})); };
-  for (const char* what : {"planned", "inject", "injected", "confirmed", "heal", "healed", "recovered"}) step("kill", 1, what);
+  for (const char* what : {"planned", "inject", "injected", "confirmed", "heal", "healed", "recovered"})
+    step("kill", 1, what);
   step("kill", 2, "planned");  // waited until the run ended
   step("kill", 3, "planned");
   add("kill", Value::map({{"id", 3}, {"step", "error"}, {"message", "n1: no process"}}));
@@ -255,7 +256,8 @@ TEST(Facts, WhatWasPlannedInjectedConfirmedAndHealedIsCounted) {
   EXPECT_EQ(results.find("fault_kinds")->to_json(), R"({"kill":{"planned":3,"injected":1,"confirmed":1,"healed":1}})");
   EXPECT_EQ(results.find("nemesis_plan")->find("schedule")->string(), "random");
   EXPECT_EQ(results.find("recovery")->find("summary")->string(),
-            "all nodes served again at most 1.25 s after a healing (fault 1); the bound is 9 s, and 1 of 1 healing could be judged");
+            "all nodes served again at most 1.25 s after a healing (fault 1); the bound is 9 s, and 1 of 1 healing "
+            "could be judged");
   const std::string limits = results.find("cannot_show")->to_json();
   EXPECT_THAT(limits, HasSubstr("that a majority is left): kill (1 of 3)."));
   EXPECT_THAT(limits, HasSubstr("1 of 2 attempted injections of kill failed: n1: no process."));
@@ -270,8 +272,8 @@ TEST(Facts, WhatWasPlannedInjectedConfirmedAndHealedIsCounted) {
 TEST(Facts, FaultsOfOtherToolsArePaired) {
   HistoryBuilder builder;
   std::int64_t time = 0;
-  for (const char* f : {"start-partition", "start-partition", "kill", "kill", "start", "start", "stop-partition", "stop-partition",
-                        "pause", "pause"}) {
+  for (const char* f : {"start-partition", "start-partition", "kill", "kill", "start", "start", "stop-partition",
+                        "stop-partition", "pause", "pause"}) {
     Event e;
     e.time = time += 10;
     e.process = kNemesis;
@@ -305,7 +307,8 @@ TEST(HtmlReport, ThousandsOfAnomaliesAreListedNotDrawn) {
   EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(10));
   const auto files = std::distance(std::filesystem::directory_iterator(folder.path / "anomalies"), {});
   EXPECT_EQ(files, 100 + 12);
-  EXPECT_THAT(read(folder.path / "report.html"), AllOf(HasSubstr("2,988 more"), HasSubstr("3,000 anomalies were found")));
+  EXPECT_THAT(read(folder.path / "report.html"),
+              AllOf(HasSubstr("2,988 more"), HasSubstr("3,000 anomalies were found")));
 }
 
 TEST(Limits, SayWhatWasNotSeen) {

@@ -25,7 +25,8 @@ int write_all(const ordeal::ReportInput& input, const std::string& out) {
   return 0;
 }
 
-int check_file(const std::string& out, const std::string& file, const std::string& checker_name, const std::string& model) {
+int check_file(const std::string& out, const std::string& file, const std::string& checker_name,
+               const std::string& model) {
   const auto checker = ordeal::find_checker(checker_name);
   if (!checker) {
     std::fprintf(stderr, "%s\n", checker.error().message.c_str());
@@ -52,9 +53,10 @@ int check_file(const std::string& out, const std::string& file, const std::strin
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fputs("usage: sample_report OUT_DIR [operations] [invalid|valid|unknown] [hostile]\n"
-               "       sample_report OUT_DIR history FILE CHECKER [MODEL]\n",
-               stderr);
+    std::fputs(
+        "usage: sample_report OUT_DIR [operations] [invalid|valid|unknown] [hostile]\n"
+        "       sample_report OUT_DIR history FILE CHECKER [MODEL]\n",
+        stderr);
     return 64;
   }
   const std::string out = argv[1];

@@ -55,7 +55,9 @@ FaultRecord fault(int id, const char* kind, std::vector<std::string> nodes, std:
   record.id = id;
   record.fault = kind;
   record.nodes = std::move(nodes);
-  record.description = Value::map({{"shape", std::string("majority")}, {"groups", Value::list({Value::list({"n1", "n2"}), Value::list({"n3", "n4", "n5"})})}});
+  record.description =
+      Value::map({{"shape", std::string("majority")},
+                  {"groups", Value::list({Value::list({"n1", "n2"}), Value::list({"n3", "n4", "n5"})})}});
   record.inject_ns = from;
   record.injected_ns = from + 12 * kMs;
   if (confirmed) record.confirmed_ns = from + 240 * kMs;
@@ -86,9 +88,13 @@ bool under(const std::vector<FaultRecord>& faults, std::int64_t time) {
 
 void record_faults(Writer& writer, const FaultRecord& f, std::int64_t until, std::size_t& step) {
   // The events of one injection that are due, in order.
-  const std::pair<const char*, std::int64_t> steps[] = {{"inject", f.inject_ns}, {"injected", f.injected_ns},
-      {f.confirmed_ns >= 0 ? "confirmed" : "unconfirmed", f.injected_ns + 228 * kMs}, {"heal", f.heal_ns},
-      {"healed", f.healed_ns}, {"recovered", f.heal_confirmed_ns}};
+  const std::pair<const char*, std::int64_t> steps[] = {
+      {"inject", f.inject_ns},
+      {"injected", f.injected_ns},
+      {f.confirmed_ns >= 0 ? "confirmed" : "unconfirmed", f.injected_ns + 228 * kMs},
+      {"heal", f.heal_ns},
+      {"healed", f.healed_ns},
+      {"recovered", f.heal_confirmed_ns}};
   while (step < 6 && steps[step].second <= until) {
     Value value = Value::map({{"id", f.id}, {"step", steps[step].first}});
     if (step == 0) {
@@ -99,7 +105,8 @@ void record_faults(Writer& writer, const FaultRecord& f, std::int64_t until, std
     }
     if (step == 2) value.set("evidence", f.evidence);
     if (step == 5) value.set("evidence", f.heal_evidence);
-    writer.event(steps[step].second, kNemesis, EventType::info, f.fault, kAbsent, writer.builder.values().intern(value));
+    writer.event(steps[step].second, kNemesis, EventType::info, f.fault, kAbsent,
+                 writer.builder.values().intern(value));
     ++step;
   }
 }
@@ -123,12 +130,15 @@ void add_anomaly(const History& history, ReportInput& input, bool hostile) {
   anomaly.operations = chosen;
   const std::string bad = hostile ? hostile_text() : "";
   anomaly.explanation = "A read returned 3, which a completed write had replaced with 7 before the read began." + bad;
-  anomaly.sentences = {"The key held 3: process 4 wrote it, and that write had completed at 31.204 s.",
-                       "Process 2 wrote 7; that write began after the first had ended, and completed at 31.377 s.",
-                       "Process 9 asked to read after that, at 31.402 s, and got 3." + bad,
-                       "No write of 3 was open or unknown at that time, so no order of these operations explains the read."};
+  anomaly.sentences = {
+      "The key held 3: process 4 wrote it, and that write had completed at 31.204 s.",
+      "Process 2 wrote 7; that write began after the first had ended, and completed at 31.377 s.",
+      "Process 9 asked to read after that, at 31.402 s, and got 3." + bad,
+      "No write of 3 was open or unknown at that time, so no order of these operations explains the read."};
   for (const EventIndex e : chosen) {
-    anomaly.graph.nodes.push_back({e, history.describe({e, history.partner(e)}) + "\nindex " + std::to_string(history.index(e)) + bad, e == chosen.back()});
+    anomaly.graph.nodes.push_back(
+        {e, history.describe({e, history.partner(e)}) + "\nindex " + std::to_string(history.index(e)) + bad,
+         e == chosen.back()});
   }
   anomaly.graph.nodes.push_back({kNoEvent, "initially nil", false});
   const std::size_t last = chosen.size() - 1;
@@ -188,13 +198,16 @@ SyntheticRun synthetic_run(const SyntheticOptions& options) {
       const auto number = static_cast<std::int64_t>(random() % 5 + static_cast<std::uint64_t>(made / 1200) * 5);
       now.key = values.string("k" + std::to_string(number) + bad);
       const std::int64_t v = static_cast<std::int64_t>(random() % 10);
-      now.value = now.f == "read" ? kNil : now.f == "write" ? values.integer(v)
-                  : values.intern(Value::list({v, (v + 1) % 10}));
+      now.value = now.f == "read"    ? kNil
+                  : now.f == "write" ? values.integer(v)
+                                     : values.intern(Value::list({v, (v + 1) % 10}));
       if (options.hostile && now.f == "write") now.value = values.string(bad + std::to_string(v));
       writer.event(at(now.time), process[worker], EventType::invoke, now.f, now.key, now.value);
       const bool broken = under(faults, now.time);
       const double luck = chance();
-      now.outcome = now.f == "cas" && luck < 0.3 ? EventType::fail : broken && luck > 0.98 ? EventType::info : EventType::ok;
+      now.outcome = now.f == "cas" && luck < 0.3 ? EventType::fail
+                    : broken && luck > 0.98      ? EventType::info
+                                                 : EventType::ok;
       const double ms = now.outcome == EventType::info ? 5000 : std::exp(chance() * 2.6) * (broken ? 6 : 1) + chance();
       now.time += static_cast<std::int64_t>(ms * 1e6);
       now.completes = true;
@@ -203,7 +216,8 @@ SyntheticRun synthetic_run(const SyntheticOptions& options) {
     }
     ValueId seen = now.value;
     std::optional<EventError> error;
-    if (now.f == "read" && now.outcome == EventType::ok) seen = values.integer(static_cast<std::int64_t>(random() % 10));
+    if (now.f == "read" && now.outcome == EventType::ok)
+      seen = values.integer(static_cast<std::int64_t>(random() % 10));
     if (now.outcome == EventType::fail) error = EventError{"precondition", "compare failed" + bad};
     if (now.outcome == EventType::info) error = EventError{"timeout", "no answer within 5 s" + bad};
     writer.event(at(now.time), process[worker], now.outcome, now.f, now.key, seen, error);
@@ -221,7 +235,10 @@ SyntheticRun synthetic_run(const SyntheticOptions& options) {
   input.title = "etcd register";
   input.started_utc = "2026-03-01T09:00:00Z";
   input.duration_s = static_cast<double>(end) / 1e9 + 2;
-  input.command = "ordeal run --target etcd --workload register --nemesis partition,kill,pause --nodes local:5 \\\n    --time-limit 60 --rate 200 --seed 42" + bad;
+  input.command =
+      "ordeal run --target etcd --workload register --nemesis partition,kill,pause --nodes local:5 \\\n    "
+      "--time-limit 60 --rate 200 --seed 42" +
+      bad;
   for (int i = 0; i < kWorkers; ++i) input.worker_nodes.push_back(fmt::format("n{}", i % 5 + 1));
   CheckResult check;
   check.checker = "linearizable";
@@ -247,23 +264,35 @@ SyntheticRun synthetic_run(const SyntheticOptions& options) {
   for (const char* node : {"n2", "n1"}) {
     std::string tail;
     for (int i = 0; i < 200; ++i) {
-      tail += fmt::format("{{\"level\":\"info\",\"ts\":\"2026-03-01T09:00:{:02}.{:03}Z\",\"msg\":\"applied\",\"index\":{}}}\n", i * 9 / 200, i, i);
+      tail += fmt::format(
+          "{{\"level\":\"info\",\"ts\":\"2026-03-01T09:00:{:02}.{:03}Z\",\"msg\":\"applied\",\"index\":{}}}\n",
+          i * 9 / 200, i, i);
     }
     input.logs.push_back({node, "/var/lib/ordeal/etcd/etcd.log", tail + bad});
   }
   for (int i = 0; i < 60; ++i) {
     for (int node = 1; node <= 3; ++node) {
-      input.clocks.push_back({fmt::format("n{}", node), end / 60 * i, (i > 30 && node == 2 ? 900 * kMs : 0) + static_cast<std::int64_t>(chance() * 4e6)});
+      input.clocks.push_back({fmt::format("n{}", node), end / 60 * i,
+                              (i > 30 && node == 2 ? 900 * kMs : 0) + static_cast<std::int64_t>(chance() * 4e6)});
     }
   }
-  input.plan = Value::map({{"name", "etcd-register"}, {"target", "etcd"}, {"workload", "register"},
-                           {"nemesis", Value::list({"partition", "kill", "pause"})}, {"nodes", "local:5"}, {"time_limit_s", 60.0},
-                           {"rate", 200.0}, {"concurrency", 10}, {"seed", "42"},
-                           {"options", Value::map({{"etcd.serializable-reads", Value::map({{"value", true}, {"origin", "--set"}})},
-                                                   {"register.keys", Value::map({{"value", 5}, {"origin", "default"}})}})},
-                           {"origins", Value::map({{"rate", "--rate"}, {"time-limit", "--time-limit"}, {"seed", "drawn"}})}});
-  input.environment = Value::map({{"ordeal", "0.1.0"}, {"host", Value::map({{"kernel", "Linux 6.1.0"}, {"cpu", "2 × Xeon"}, {"memory", "8 GiB"}})},
-                                  {"target", Value::map({{"n1", "etcd 3.4.23" + bad}, {"n2", "etcd 3.4.23"}})}});
+  input.plan = Value::map(
+      {{"name", "etcd-register"},
+       {"target", "etcd"},
+       {"workload", "register"},
+       {"nemesis", Value::list({"partition", "kill", "pause"})},
+       {"nodes", "local:5"},
+       {"time_limit_s", 60.0},
+       {"rate", 200.0},
+       {"concurrency", 10},
+       {"seed", "42"},
+       {"options", Value::map({{"etcd.serializable-reads", Value::map({{"value", true}, {"origin", "--set"}})},
+                               {"register.keys", Value::map({{"value", 5}, {"origin", "default"}})}})},
+       {"origins", Value::map({{"rate", "--rate"}, {"time-limit", "--time-limit"}, {"seed", "drawn"}})}});
+  input.environment =
+      Value::map({{"ordeal", "0.1.0"},
+                  {"host", Value::map({{"kernel", "Linux 6.1.0"}, {"cpu", "2 × Xeon"}, {"memory", "8 GiB"}})},
+                  {"target", Value::map({{"n1", "etcd 3.4.23" + bad}, {"n2", "etcd 3.4.23"}})}});
   return run;
 }
 

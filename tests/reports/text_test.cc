@@ -23,10 +23,10 @@ TEST(HtmlText, ShowsControlCharacters) {
 TEST(HtmlText, ReplacesBrokenUtf8) {
   EXPECT_EQ(html_text("\xff"), "\uFFFD");
   EXPECT_EQ(html_text("\xc3("), "\uFFFD(");
-  EXPECT_EQ(html_text("\xc0\xaf"), "\uFFFD\uFFFD");              // overlong
-  EXPECT_EQ(html_text("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD");    // a surrogate
+  EXPECT_EQ(html_text("\xc0\xaf"), "\uFFFD\uFFFD");                      // overlong
+  EXPECT_EQ(html_text("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD");            // a surrogate
   EXPECT_EQ(html_text("\xf4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD");  // beyond U+10FFFF
-  EXPECT_EQ(html_text("\xe2\x82"), "\uFFFD\uFFFD");              // cut off
+  EXPECT_EQ(html_text("\xe2\x82"), "\uFFFD\uFFFD");                      // cut off
   EXPECT_EQ(html_text("\xf0\x9f\x92\xa9"), "\xf0\x9f\x92\xa9");
 }
 
@@ -40,9 +40,7 @@ TEST(HtmlText, NeverLeavesMarkupInAnyTwoBytes) {
   }
 }
 
-TEST(XmlText, DropsWhatXmlCannotWrite) {
-  EXPECT_EQ(xml_text("a\x01\x1b<\xff\xef\xbf\xbe"), "a&lt;\uFFFD");
-}
+TEST(XmlText, DropsWhatXmlCannotWrite) { EXPECT_EQ(xml_text("a\x01\x1b<\xff\xef\xbf\xbe"), "a&lt;\uFFFD"); }
 
 TEST(Columns, CountsCharactersNotBytes) {
   EXPECT_EQ(columns("read → 3"), 8u);

@@ -6,8 +6,8 @@ namespace ordeal {
 namespace {
 
 TEST(Campaign, AFileOfScalarsIsOneRun) {
-  const auto runs = parse_campaign("target = \"etcd\"\nrate = 200\ntime-limit = \"60s\"\n[set]\n\"etcd.x\" = true\nregister.keys = 7\n",
-                                   "c.toml");
+  const auto runs = parse_campaign(
+      "target = \"etcd\"\nrate = 200\ntime-limit = \"60s\"\n[set]\n\"etcd.x\" = true\nregister.keys = 7\n", "c.toml");
   ASSERT_TRUE(runs) << runs.error().message;
   ASSERT_EQ(runs->size(), 1u);
   const RunRequest& run = runs->front();
@@ -30,7 +30,8 @@ TEST(Campaign, ListsMultiplyInTheOrderOfTheFile) {
 
 TEST(Campaign, ATimelineIsOneSettingAndTheNemesisMayBeATable) {
   const auto runs = parse_campaign(
-      "target = \"etcd\"\n[nemesis]\nquiet = \"5s\"\nschedule = [\"auto\", \"scripted\"]\n[[nemesis.timeline]]\nat = 5.0\n"
+      "target = \"etcd\"\n[nemesis]\nquiet = \"5s\"\nschedule = [\"auto\", \"scripted\"]\n[[nemesis.timeline]]\nat = "
+      "5.0\n"
       "fault = \"kill\"\nkill.nodes = \"n1\"\n[[nemesis.timeline]]\nwhen = \"leader-change\"\nfault = \"pause\"\n",
       "c.toml");
   ASSERT_TRUE(runs) << runs.error().message;
@@ -38,7 +39,8 @@ TEST(Campaign, ATimelineIsOneSettingAndTheNemesisMayBeATable) {
   EXPECT_EQ(runs->back().settings.at("nemesis.quiet").text, "5s");
   EXPECT_EQ(runs->back().settings.at("nemesis.schedule").text, "scripted");
   const Given& timeline = runs->back().settings.at("nemesis.timeline");
-  EXPECT_EQ(timeline.text, R"([{"at":5.0,"fault":"kill","kill":{"nodes":"n1"}},{"fault":"pause","when":"leader-change"}])");
+  EXPECT_EQ(timeline.text,
+            R"([{"at":5.0,"fault":"kill","kill":{"nodes":"n1"}},{"fault":"pause","when":"leader-change"}])");
   EXPECT_EQ(timeline.origin, "c.toml:5");
   EXPECT_FALSE(runs->front().flags.contains("nemesis"));
 

@@ -46,7 +46,8 @@ class Clients {
       if (!c.done && !c.lost) {
         if (chance(shape_.crashed / 2)) {
           c.lost = true;
-        } else if (auto found = outcomes(shape_.model, state(c.key), c.asked.f, c.asked.argument, c.process, nullptr); !found.empty()) {
+        } else if (auto found = outcomes(shape_.model, state(c.key), c.asked.f, c.asked.argument, c.process, nullptr);
+                   !found.empty()) {
           Outcome& outcome = found[pick(found.size())];
           states_.set(c.key, outcome.state);
           c.result = shape_.model == "unique-ids" ? Value(static_cast<int>(++unique_)) : outcome.result;
@@ -86,8 +87,14 @@ class Clients {
   }
   std::size_t pick(std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(chance_); }
   bool chance(double p) { return std::uniform_real_distribution<double>(0, 1)(chance_) < p; }
-  Value value() { return shape_.unique_values ? Value(static_cast<int>(++unique_)) : Value(static_cast<int>(1 + pick(static_cast<std::size_t>(shape_.values)))); }
-  Value any_value() { return Value(static_cast<int>(1 + pick(static_cast<std::size_t>(shape_.unique_values ? unique_ + 1 : shape_.values)))); }
+  Value value() {
+    return shape_.unique_values ? Value(static_cast<int>(++unique_))
+                                : Value(static_cast<int>(1 + pick(static_cast<std::size_t>(shape_.values))));
+  }
+  Value any_value() {
+    return Value(
+        static_cast<int>(1 + pick(static_cast<std::size_t>(shape_.unique_values ? unique_ + 1 : shape_.values))));
+  }
   Value state(const Value& key) {
     const Value* found = states_.find(key);
     return found != nullptr ? *found : initial_state(shape_.model, {});

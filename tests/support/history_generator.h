@@ -14,10 +14,10 @@ struct RandomHistory {
   std::string model = "cas-register";
   std::size_t operations = 10;
   int clients = 3;
-  int values = 3;            // how many distinct values
+  int values = 3;              // how many distinct values
   bool unique_values = false;  // every write, enqueue, … has a value of its own
-  double crashed = 0.1;      // share of operations that end in info or not at all
-  double falsify = 0.6;      // chance that a result is falsified or an operation forgotten, and then again
+  double crashed = 0.1;        // share of operations that end in info or not at all
+  double falsify = 0.6;        // chance that a result is falsified or an operation forgotten, and then again
   int keys = 1;
 };
 // Small histories of any model, for comparison with the oracle.

@@ -1,8 +1,8 @@
 // How the violations are made certain. Let v be the value that is wrongly read by R. If every operation that writes v,
 // crashed ones included, has returned before another operation X began, whose result says that the value was not v,
-// and X returned before R began, or the writer of v begins only after R has returned, then whatever wrote v before R was
-// overwritten by X's time: R has no explanation. For stale_read, lost_write and future_read the clients therefore avoid
-// writing v for a while, and those that write v do not crash before the violation.
+// and X returned before R began, or the writer of v begins only after R has returned, then whatever wrote v before R
+// was overwritten by X's time: R has no explanation. For stale_read, lost_write and future_read the clients therefore
+// avoid writing v for a while, and those that write v do not crash before the violation.
 //
 // A stale replica is refuted by counting instead: between two reads of v there is one of another value and no operation
 // of anybody else, so each further read of v uses up one crashed operation that writes v, and there are more reads.
@@ -42,9 +42,14 @@ struct Client {
 class Registers {
  public:
   explicit Registers(const LongHistory& shape)
-      : shape_(shape), chance_(shape.seed), read_(*builder_.function("read")), write_(*builder_.function("write")),
-        cas_(*builder_.function("cas")), clients_(static_cast<std::size_t>(shape.clients) * shape.keys),
-        next_process_(static_cast<ProcessId>(clients_.size())), state_(shape.keys, kUnwritten),
+      : shape_(shape),
+        chance_(shape.seed),
+        read_(*builder_.function("read")),
+        write_(*builder_.function("write")),
+        cas_(*builder_.function("cas")),
+        clients_(static_cast<std::size_t>(shape.clients) * shape.keys),
+        next_process_(static_cast<ProcessId>(clients_.size())),
+        state_(shape.keys, kUnwritten),
         crashed_writers_(static_cast<std::size_t>(std::max(1, shape.values))) {
     ORDEAL_CHECK(shape.violation == Violation::none || shape.values == 0 || shape.values >= 2,
                  "a violation needs two values or unique ones");
@@ -68,8 +73,12 @@ class Registers {
         case Client::At::idle:
           if (begun_ < shape_.operations) invoke(c);
           break;
-        case Client::At::invoked: take_effect(c); break;
-        case Client::At::effected: complete(c); break;
+        case Client::At::invoked:
+          take_effect(c);
+          break;
+        case Client::At::effected:
+          complete(c);
+          break;
       }
     }
     ORDEAL_CHECK(stage_ == Stage::over, "the history is too short for the violation");
@@ -77,14 +86,15 @@ class Registers {
   }
 
  private:
-  // The way to one wrong read: it must be due, then whoever might explain it must be gone, then an operation X that began
-  // after that must return, then a read that began after that is falsified, and its return ends the matter.
+  // The way to one wrong read: it must be due, then whoever might explain it must be gone, then an operation X that
+  // began after that must return, then a read that began after that is falsified, and its return ends the matter.
   enum class Stage { waiting, clearing, settling, reading, falsified, over };
 
   std::size_t pick(std::size_t n) { return static_cast<std::size_t>(chance_() % n); }
   bool chance(double p) { return p > 0 && static_cast<double>(chance_() >> 11) * 0x1p-53 < p; }
   bool due() const {
-    return stage_ != Stage::over && static_cast<double>(begun_) >= shape_.where * static_cast<double>(shape_.operations);
+    return stage_ != Stage::over &&
+           static_cast<double>(begun_) >= shape_.where * static_cast<double>(shape_.operations);
   }
 
   std::int64_t written(const Client& c) const { return c.f == write_ ? c.a : c.f == cas_ ? c.b : kUnwritten; }
@@ -113,7 +123,9 @@ class Registers {
     c.result = kUnwritten;
     c.invoked_at = builder_.size();
     switch (pick(shape_.cas ? 3 : 2)) {
-      case 0: c.f = read_; break;
+      case 0:
+        c.f = read_;
+        break;
       case 1:
         c.f = write_;
         c.a = fresh(c.key);
@@ -150,8 +162,9 @@ class Registers {
       wrong_ = overwritten_[overwritten_.size() / 2];
     }
     stage_ = Stage::clearing;
-    open_writers_ = static_cast<std::size_t>(std::count_if(
-        clients_.begin(), clients_.end(), [&](const Client& c) { return c.at != Client::At::idle && writes_wrong(c); }));
+    open_writers_ = static_cast<std::size_t>(std::count_if(clients_.begin(), clients_.end(), [&](const Client& c) {
+      return c.at != Client::At::idle && writes_wrong(c);
+    }));
   }
 
   void take_effect(Client& c) {
@@ -212,7 +225,9 @@ class Registers {
     if (shape_.values > 0) {
       wrong_ = state_[0] == 0 ? 1 : 0;
       for (std::int64_t v = 0; v < shape_.values; ++v) {
-        if (v != state_[0] && crashed_writers_[static_cast<std::size_t>(v)] < crashed_writers_[static_cast<std::size_t>(wrong_)]) wrong_ = v;
+        if (v != state_[0] &&
+            crashed_writers_[static_cast<std::size_t>(v)] < crashed_writers_[static_cast<std::size_t>(wrong_)])
+          wrong_ = v;
       }
       explained = crashed_writers_[static_cast<std::size_t>(wrong_)];
     } else {
@@ -237,7 +252,9 @@ class Registers {
     event.type = type;
     event.f = c.f;
     event.key = shape_.keys > 1 ? builder_.values().integer(static_cast<std::int64_t>(c.key)) : kAbsent;
-    event.value = c.f == read_ ? (type == EventType::ok ? id(c.result) : kNil) : c.f == write_ ? id(c.a) : pair(c.a, c.b);
+    event.value = c.f == read_    ? (type == EventType::ok ? id(c.result) : kNil)
+                  : c.f == write_ ? id(c.a)
+                                  : pair(c.a, c.b);
     ORDEAL_CHECK(builder_.add(event).has_value(), "the generator made a history that contradicts itself");
   }
   ValueId id(std::int64_t v) { return v < 0 ? kNil : builder_.values().integer(v); }
@@ -263,8 +280,8 @@ class Registers {
   std::size_t open_writers_ = 0;  // of the wrong value
   std::size_t clear_since_ = 0, settled_at_ = 0;
   ProcessId falsified_process_ = -1;
-  bool from_crashed_ = false;              // what the register holds was written by an operation that crashed
-  std::vector<std::int64_t> overwritten_;  // values of operations that did not
+  bool from_crashed_ = false;                 // what the register holds was written by an operation that crashed
+  std::vector<std::int64_t> overwritten_;     // values of operations that did not
   std::vector<std::size_t> crashed_writers_;  // by value
 };
 

@@ -29,7 +29,7 @@ struct LongHistory {
   int clients = 10;  // of each key
   int values = 5;    // 0: every written value is unique
   bool cas = true;
-  double crashed = 0;  // share of operations that end in info; half of them take effect
+  double crashed = 0;                     // share of operations that end in info; half of them take effect
   Violation violation = Violation::none;  // in the first key. Requires: values is 0 or at least 2
   double where = 0.95;                    // when it begins, as a share of the history
   std::uint64_t seed = 1;

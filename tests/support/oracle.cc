@@ -87,7 +87,8 @@ bool is_lock(const std::string& model) {
 
 std::vector<Outcome> outcomes(const std::string& model, const Value& state, const std::string& f, const Value& argument,
                               std::int64_t process, const Value* seen) {
-  if (model == "register" || model == "cas-register" || model == "multi-register") return register_outcomes(state, f, argument);
+  if (model == "register" || model == "cas-register" || model == "multi-register")
+    return register_outcomes(state, f, argument);
   if (model.ends_with("queue") || model == "stack") return queue_outcomes(model, state, f, argument);
   if (model == "set") return set_outcomes(state, f, argument);
   if (is_lock(model)) return lock_outcomes(model, state, f, process, seen);
@@ -125,7 +126,8 @@ std::vector<Outcome> outcomes(const std::string& model, const Value& state, cons
 Value initial_state(const std::string& model, const CheckOptions& options) {
   if (is_lock(model)) return Value::List{Value::list(), Value()};
   if (options.initial) return *options.initial;
-  if (model.ends_with("queue") || model == "stack" || model == "set" || model == "log" || model == "unique-ids") return Value::list();
+  if (model.ends_with("queue") || model == "stack" || model == "set" || model == "log" || model == "unique-ids")
+    return Value::list();
   if (model == "counter" || model == "fetch-add") return Value(0);
   if (model == "kv") return Value("");
   if (model == "versioned-register") return Value::List{Value(0), Value()};

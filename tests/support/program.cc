@@ -18,8 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 int decoded(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
-[[noreturn]] void become(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment,
-                         const std::string& directory) {
+[[noreturn]] void become(const std::vector<std::string>& arguments,
+                         const std::map<std::string, std::string>& environment, const std::string& directory) {
   setpgid(0, 0);
   if (!directory.empty() && chdir(directory.c_str()) != 0) _exit(127);
   for (const auto& [key, value] : environment) setenv(key.c_str(), value.c_str(), 1);
@@ -85,7 +85,8 @@ ProgramResult run_program(const std::vector<std::string>& arguments, std::chrono
   return result;
 }
 
-Background::Background(const std::vector<std::string>& arguments, const std::string& log, const std::string& directory) {
+Background::Background(const std::vector<std::string>& arguments, const std::string& log,
+                       const std::string& directory) {
   pid_ = fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
   if (pid_ == 0) {

@@ -8,9 +8,9 @@
 
 namespace ordeal::testing_support {
 
-// All histories of two transactions of at most two micro-operations on two keys, and one that reads both keys, with every list
-// that could be read, each concurrent, one after the other in one process, and one after the other in two. A run visits every
-// 50th; ORDEAL_HEAVY=50 all of them.
+// All histories of two transactions of at most two micro-operations on two keys, and one that reads both keys, with
+// every list that could be read, each concurrent, one after the other in one process, and one after the other in two. A
+// run visits every 50th; ORDEAL_HEAVY=50 all of them.
 class SmallHistories {
  public:
   explicit SmallHistories(bool lists) : lists_(lists) {
@@ -59,7 +59,8 @@ class SmallHistories {
  private:
   // Every value of the reads from the given place on.
   template <class F>
-  void reads(OracleHistory& history, const std::vector<std::vector<int>>& written, std::size_t txn, std::size_t op, F&& f) {
+  void reads(OracleHistory& history, const std::vector<std::vector<int>>& written, std::size_t txn, std::size_t op,
+             F&& f) {
     if (txn == history.size()) return f(history);
     if (op == history[txn].ops.size()) return reads(history, written, txn + 1, 0, f);
     OracleOp& one = history[txn].ops[op];
@@ -67,7 +68,8 @@ class SmallHistories {
     seen(history, written, txn, op, f);
   }
   template <class F>
-  void seen(OracleHistory& history, const std::vector<std::vector<int>>& written, std::size_t txn, std::size_t op, F&& f) {
+  void seen(OracleHistory& history, const std::vector<std::vector<int>>& written, std::size_t txn, std::size_t op,
+            F&& f) {
     reads(history, written, txn, op + 1, f);
     OracleOp& one = history[txn].ops[op];
     if (!lists_ && !one.seen.empty()) return;

@@ -18,7 +18,9 @@ inline std::uint64_t environment_number(const char* name, std::uint64_t otherwis
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 // How many times as much is tried: ORDEAL_HEAVY.
-inline std::size_t heavy() { return static_cast<std::size_t>(std::max<std::uint64_t>(1, environment_number("ORDEAL_HEAVY", 1))); }
+inline std::size_t heavy() {
+  return static_cast<std::size_t>(std::max<std::uint64_t>(1, environment_number("ORDEAL_HEAVY", 1)));
+}
 
 // Throws when the text is no history.
 inline CheckResult check_transactions(const std::string& jsonl, bool lists, const std::string& level) {

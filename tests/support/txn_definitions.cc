@@ -57,7 +57,8 @@ struct Relation {
 };
 
 bool must_precede(const OracleHistory& h, std::size_t a, std::size_t b, bool realtime) {
-  return h[a].outcome == 'o' && h[b].outcome != 'f' && h[a].end < h[b].begin && (realtime || h[a].process == h[b].process);
+  return h[a].outcome == 'o' && h[b].outcome != 'f' && h[a].end < h[b].begin &&
+         (realtime || h[a].process == h[b].process);
 }
 
 class Definitions {
@@ -78,12 +79,14 @@ class Definitions {
       }
     }
     if (!make_orders()) return std::nullopt;
-    for (const char* base : {"read-uncommitted", "read-committed", "monotonic-atomic-view", "cursor-stability", "consistent-view", "update-serializable",
-                             "parallel-snapshot-isolation", "snapshot-isolation", "repeatable-read"}) {
+    for (const char* base :
+         {"read-uncommitted", "read-committed", "monotonic-atomic-view", "cursor-stability", "consistent-view",
+          "update-serializable", "parallel-snapshot-isolation", "snapshot-isolation", "repeatable-read"}) {
       for (const char* form : {"", "strong-session-", "strong-"}) out_[form + std::string(base)] = false;
     }
-    for (const char* name : {"read-atomic", "strong-read-atomic", "pram", "strong-pram", "causal", "strong-causal", "prefix", "strong-prefix", "serializable",
-                             "strong-session-serializable", "strict-serializable"}) {
+    for (const char* name :
+         {"read-atomic", "strong-read-atomic", "pram", "strong-pram", "causal", "strong-causal", "prefix",
+          "strong-prefix", "serializable", "strong-session-serializable", "strict-serializable"}) {
       out_[name] = false;
     }
     out_.erase("strong-session-monotonic-atomic-view");
@@ -123,7 +126,8 @@ class Definitions {
   }
   bool failed(std::size_t t) const { return h_[t].outcome == 'f'; }
   bool writes(std::size_t t, int key) const {
-    return std::any_of(h_[t].ops.begin(), h_[t].ops.end(), [&](const OracleOp& op) { return op.f != 'r' && op.key == key; });
+    return std::any_of(h_[t].ops.begin(), h_[t].ops.end(),
+                       [&](const OracleOp& op) { return op.f != 'r' && op.key == key; });
   }
   bool only_reads(std::size_t t) const {
     return std::all_of(h_[t].ops.begin(), h_[t].ops.end(), [](const OracleOp& op) { return op.f == 'r'; });
@@ -135,7 +139,8 @@ class Definitions {
     }
   }
 
-  // What the transaction itself did to the key before: what it read last, and what it wrote since then and since its beginning.
+  // What the transaction itself did to the key before: what it read last, and what it wrote since then and since its
+  // beginning.
   struct Before {
     bool read = false;
     std::vector<int> seen, since, own;
@@ -159,7 +164,8 @@ class Definitions {
   void external(std::size_t t, std::size_t i, int from, std::size_t length) {
     const int key = h_[t].ops[i].key;
     bool updates = false;
-    for (std::size_t j = i + 1; j < h_[t].ops.size(); ++j) updates = updates || (h_[t].ops[j].f != 'r' && h_[t].ops[j].key == key);
+    for (std::size_t j = i + 1; j < h_[t].ops.size(); ++j)
+      updates = updates || (h_[t].ops[j].f != 'r' && h_[t].ops[j].key == key);
     // The cursor is where the last such read put it.
     for (Read& earlier : reads_) {
       if (earlier.txn == t && earlier.key == key && updates) earlier.updates = false;
@@ -199,7 +205,8 @@ class Definitions {
   void read_list(std::size_t t, std::size_t i) {
     const OracleOp& op = h_[t].ops[i];
     const Before mine = before(t, i);
-    const bool ends_with_own = op.seen.size() >= mine.own.size() && std::equal(mine.own.rbegin(), mine.own.rend(), op.seen.rbegin());
+    const bool ends_with_own =
+        op.seen.size() >= mine.own.size() && std::equal(mine.own.rbegin(), mine.own.rend(), op.seen.rbegin());
     bool expected = ends_with_own;
     if (mine.read) {
       std::vector<int> wanted = mine.seen;
@@ -245,7 +252,8 @@ class Definitions {
   using Order = std::vector<Write>;
 
   bool make_orders() {
-    std::map<int, std::vector<std::vector<Write>>> open;  // by key: what may stand in any order, a transaction's together
+    std::map<int, std::vector<std::vector<Write>>>
+        open;  // by key: what may stand in any order, a transaction's together
     for (std::size_t t = 0; t < h_.size(); ++t) {
       std::map<int, std::vector<Write>> mine;
       for (std::size_t i = 0; i < h_[t].ops.size() && committed_[t]; ++i) {
@@ -257,8 +265,10 @@ class Definitions {
         if (std::find(seen.begin(), seen.end(), op.value) == seen.end()) list.push_back({t, i});
       }
       for (auto& [key, list] : mine) {
-        if (!list.empty()) open[key].push_back(list);
-        else if (lists_) open[key];
+        if (!list.empty())
+          open[key].push_back(list);
+        else if (lists_)
+          open[key];
       }
     }
     for (auto& [key, seen] : longest_) open[key];
@@ -305,7 +315,8 @@ class Definitions {
     return out;
   }
   std::size_t version_of(const Read& read) const {
-    if (!lists_) return read.from == kInitial ? 0 : place_of(*chosen_.at(read.key), static_cast<std::size_t>(read.from));
+    if (!lists_)
+      return read.from == kInitial ? 0 : place_of(*chosen_.at(read.key), static_cast<std::size_t>(read.from));
     // Failed elements are not in the order.
     std::size_t out = 0;
     const auto& seen = h_[read.txn].ops[read.place].seen;
@@ -323,8 +334,10 @@ class Definitions {
       for (std::size_t i = 0; i < order->size(); ++i) {
         for (std::size_t j = i + 1; j < order->size(); ++j) {
           const Write &a = (*order)[i], &b = (*order)[j];
-          if (a.txn == b.txn) own_order = own_order && a.place < b.place;
-          else ww.add(a.txn, b.txn);
+          if (a.txn == b.txn)
+            own_order = own_order && a.place < b.place;
+          else
+            ww.add(a.txn, b.txn);
           if (a.txn != b.txn && h_[a.txn].outcome == 'o' && h_[b.txn].outcome == 'o') ww_acknowledged.add(a.txn, b.txn);
         }
       }
@@ -387,7 +400,9 @@ class Definitions {
     return std::all_of(reads_.begin(), reads_.end(), [&](const Read& read) {
       if (!chosen_.contains(read.key)) return true;
       for (std::size_t t = 0; t < h_.size(); ++t) {
-        if (!committed_[t] || t == read.txn || static_cast<int>(t) == read.from || !writes(t, read.key) || !knows(t, read)) continue;
+        if (!committed_[t] || t == read.txn || static_cast<int>(t) == read.from || !writes(t, read.key) ||
+            !knows(t, read))
+          continue;
         if (place_of(*chosen_.at(read.key), t) > version_of(read)) return false;
       }
       return true;
@@ -417,9 +432,12 @@ class Definitions {
 
   void holds(std::size_t form, const std::string& base) {
     static constexpr std::array<const char*, 3> kForms = {"", "strong-session-", "strong-"};
-    if (base == "serializable" && form == 2) out_["strict-serializable"] = true;
-    else if (form == 1 && !out_.contains(kForms[1] + base)) out_[base] = true;  // contains the order of sessions anyway
-    else out_[kForms[form] + base] = true;
+    if (base == "serializable" && form == 2)
+      out_["strict-serializable"] = true;
+    else if (form == 1 && !out_.contains(kForms[1] + base))
+      out_[base] = true;  // contains the order of sessions anyway
+    else
+      out_[kForms[form] + base] = true;
   }
 
   const OracleHistory& h_;
@@ -468,15 +486,19 @@ bool writes_key(const OracleTxn& txn, int key) {
 }
 
 // Does each transaction read what it sees? `line[i]` is the i-th in an order that the partial order is contained in.
-bool sees_what_it_read(const std::vector<const OracleTxn*>& line, const std::vector<std::uint32_t>& below, OracleOrder order) {
+bool sees_what_it_read(const std::vector<const OracleTxn*>& line, const std::vector<std::uint32_t>& below,
+                       OracleOrder order) {
   for (std::size_t i = 0; i < line.size(); ++i) {
     std::map<int, std::vector<int>> state;
     for (std::size_t j = 0; j < line.size(); ++j) {
       const bool visible = below[i] >> j & 1;
       const OracleTxn &a = *line[j], &b = *line[i];
-      const bool before = a.outcome == 'o' && a.end < b.begin && (order == OracleOrder::realtime || (order == OracleOrder::session && a.process == b.process));
+      const bool before = a.outcome == 'o' && a.end < b.begin &&
+                          (order == OracleOrder::realtime || (order == OracleOrder::session && a.process == b.process));
       if (before && !visible) return false;
-      const bool conflict = j < i && std::any_of(a.ops.begin(), a.ops.end(), [&](const OracleOp& op) { return op.f != 'r' && writes_key(b, op.key); });
+      const bool conflict = j < i && std::any_of(a.ops.begin(), a.ops.end(), [&](const OracleOp& op) {
+                              return op.f != 'r' && writes_key(b, op.key);
+                            });
       if (conflict && !visible) return false;
       for (const OracleOp& op : visible ? a.ops : std::vector<OracleOp>()) {
         if (op.f == 'a') state[op.key].push_back(op.value);
@@ -495,7 +517,9 @@ bool sees_what_it_read(const std::vector<const OracleTxn*>& line, const std::vec
 
 }  // namespace
 
-std::optional<LevelsByDefinition> levels_by_definition(const OracleHistory& history, bool lists) { return Definitions(history, lists).run(); }
+std::optional<LevelsByDefinition> levels_by_definition(const OracleHistory& history, bool lists) {
+  return Definitions(history, lists).run();
+}
 
 bool parallel_snapshot_isolated(const OracleHistory& history, OracleOrder order) {
   std::vector<const OracleTxn*> certain, perhaps;

@@ -8,7 +8,8 @@
 namespace ordeal::testing_support {
 namespace {
 
-// How one transaction of a circle comes before the next: it is overwritten, it is read, it missed a write, or it ended before.
+// How one transaction of a circle comes before the next: it is overwritten, it is read, it missed a write, or it ended
+// before.
 enum class Kind { ww, wr, rw, process, realtime };
 
 class Maker {
@@ -55,7 +56,8 @@ class Maker {
     // Beside the point: reads of keys that nobody writes, writes that nobody reads.
     for (OracleTxn& txn : out_) {
       if (txn.ops.empty() || below(3) == 0) txn.ops.push_back(read(key()));
-      const bool only_reads = std::all_of(txn.ops.begin(), txn.ops.end(), [](const OracleOp& op) { return op.f == 'r'; });
+      const bool only_reads =
+          std::all_of(txn.ops.begin(), txn.ops.end(), [](const OracleOp& op) { return op.f == 'r'; });
       if (!only_reads && below(3) == 0) txn.ops.push_back(write(key()));
     }
     // One moment for each event, in the order of times, at random among equals.
@@ -102,8 +104,12 @@ class Maker {
         put(a, read(k));
         put(b, write(k));
         break;
-      case Kind::process: before(a, b, true); break;
-      case Kind::realtime: before(a, b, false); break;
+      case Kind::process:
+        before(a, b, true);
+        break;
+      case Kind::realtime:
+        before(a, b, false);
+        break;
     }
   }
   Kind dependency() { return coin() ? Kind::ww : Kind::wr; }
@@ -132,8 +138,10 @@ void adya(Maker& make, const std::string& base, std::optional<Kind> timed) {
     dependencies(timed ? make.below(3) : 1 + make.below(3));
   } else if (base == "G-nonadjacent" || base == "G-prefix") {
     for (std::size_t rws = 2 + make.below(2); rws > 0; --rws) {
-      if (base == "G-prefix") kinds.push_back(Kind::wr);
-      else dependencies(1 + make.below(2));
+      if (base == "G-prefix")
+        kinds.push_back(Kind::wr);
+      else
+        dependencies(1 + make.below(2));
       kinds.push_back(Kind::rw);
     }
     // One of those before an anti-dependency, which is not the only one there, becomes time or session.
@@ -173,13 +181,15 @@ void lost_update(Maker& make) {
   const OracleOp base = make.write(k);
   const bool first = make.coin();
   if (!first) make.add({base});
-  for (std::size_t n = 2 + make.below(2); n > 0; --n) make.add({first ? make.read(k) : make.read(k, {base.value}), make.write(k)});
+  for (std::size_t n = 2 + make.below(2); n > 0; --n)
+    make.add({first ? make.read(k) : make.read(k, {base.value}), make.write(k)});
 }
 void duplicate(Maker& make) {
   const int k = make.key();
   const OracleOp one = make.write(k), two = make.write(k);
   make.add({one, two});
-  make.add({make.read(k, make.coin() ? std::vector<int>{one.value, two.value, one.value} : std::vector<int>{one.value, two.value, two.value})});
+  make.add({make.read(k, make.coin() ? std::vector<int>{one.value, two.value, one.value}
+                                     : std::vector<int>{one.value, two.value, two.value})});
 }
 void garbage(Maker& make) { make.add({make.read(make.key(), {make.value()})}); }
 void incompatible(Maker& make) {
@@ -200,15 +210,18 @@ void cyclic_versions(Maker& make) {
   const int k = make.key();
   std::vector<int> values;
   for (std::size_t n = 2 + make.below(3); n > 0; --n) values.push_back(make.value());
-  for (std::size_t i = 0; i < values.size(); ++i) make.add({make.read(k, {values[i]}), make.write(k, values[(i + 1) % values.size()])});
+  for (std::size_t i = 0; i < values.size(); ++i)
+    make.add({make.read(k, {values[i]}), make.write(k, values[(i + 1) % values.size()])});
 }
 // A transaction saw one of two writes and, later or earlier in its order, not the other.
 void torn(Maker& make, bool monotonic) {
   const int x = make.key(), y = make.key();
   const OracleOp one = make.write(x), two = make.write(y);
   make.add({one, two});
-  if (monotonic) make.add({make.read(x), make.read(y, {two.value})});
-  else make.add({make.read(y, {two.value}), make.read(x)});
+  if (monotonic)
+    make.add({make.read(x), make.read(y, {two.value})});
+  else
+    make.add({make.read(y, {two.value}), make.read(x)});
 }
 // The second overwrote the first, as sessions or time show, and a transaction that saw the second goes back.
 void back_again(Maker& make, bool same_process) {
@@ -296,7 +309,8 @@ const std::vector<Entry>& entries() {
     std::vector<Entry> out;
     for (const std::string base : {"G0", "G1c", "G-single", "G-nonadjacent", "G2-item", "G-update", "G-prefix"}) {
       out.push_back({base, true, true, [base](Maker& make) { adya(make, base, std::nullopt); }});
-      if (base != "G-prefix") out.push_back({base + "-process", true, true, [base](Maker& make) { adya(make, base, Kind::process); }});
+      if (base != "G-prefix")
+        out.push_back({base + "-process", true, true, [base](Maker& make) { adya(make, base, Kind::process); }});
       out.push_back({base + "-realtime", true, true, [base](Maker& make) { adya(make, base, Kind::realtime); }});
     }
     const std::vector<Entry> others = {
@@ -390,7 +404,8 @@ Injected inject(const OracleHistory& large, const OracleHistory& small, std::mt1
   return out;
 }
 
-std::optional<OracleHistory> falsified(const OracleHistory& history, const std::string& anomaly, bool lists, std::mt19937_64& chance) {
+std::optional<OracleHistory> falsified(const OracleHistory& history, const std::string& anomaly, bool lists,
+                                       std::mt19937_64& chance) {
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(chance() % n); };
   OracleHistory out = history;
   // Writes of each key: those that failed, and those that their transaction followed by others.
@@ -404,13 +419,15 @@ std::optional<OracleHistory> falsified(const OracleHistory& history, const std::
       last[op.key] = op.value;
     }
   }
-  // Changes the read and says whether it was fit for that. Requires: `own` is what the transaction did to the key before.
+  // Changes the read and says whether it was fit for that. Requires: `own` is what the transaction did to the key
+  // before.
   const auto change = [&](std::size_t t, std::size_t i) {
     OracleTxn& txn = out[t];
     OracleOp& op = txn.ops[i];
     auto& seen = op.seen;
     const auto touched = [&](std::size_t from, std::size_t to, bool writes) {
-      return std::any_of(txn.ops.begin() + static_cast<std::ptrdiff_t>(from), txn.ops.begin() + static_cast<std::ptrdiff_t>(to),
+      return std::any_of(txn.ops.begin() + static_cast<std::ptrdiff_t>(from),
+                         txn.ops.begin() + static_cast<std::ptrdiff_t>(to),
                          [&](const OracleOp& other) { return other.key == op.key && (!writes || other.f != 'r'); });
     };
     if (anomaly == "internal") {
@@ -421,30 +438,39 @@ std::optional<OracleHistory> falsified(const OracleHistory& history, const std::
     if (anomaly == "future-read") {
       for (std::size_t later = i + 1; later < txn.ops.size(); ++later) {
         if (txn.ops[later].f == 'r' || txn.ops[later].key != op.key) continue;
-        if (lists) seen.push_back(txn.ops[later].value);
-        else seen.assign(1, txn.ops[later].value);
+        if (lists)
+          seen.push_back(txn.ops[later].value);
+        else
+          seen.assign(1, txn.ops[later].value);
         return true;
       }
       return false;
     }
     if (touched(0, i, false)) return false;
     if (anomaly == "garbage-read") {
-      if (lists) seen.insert(seen.begin() + static_cast<std::ptrdiff_t>(below(seen.size() + 1)), -7);
-      else seen.assign(1, -7);
+      if (lists)
+        seen.insert(seen.begin() + static_cast<std::ptrdiff_t>(below(seen.size() + 1)), -7);
+      else
+        seen.assign(1, -7);
       return true;
     }
     if (anomaly == "G1a" || anomaly == "dirty-update") {
       const auto& values = failed[op.key];
       if (values.empty() || (anomaly == "dirty-update" && seen.empty())) return false;
       const int value = values[below(values.size())];
-      if (!lists) seen.assign(1, value);
-      else seen.insert(anomaly == "G1a" ? seen.end() : seen.begin() + static_cast<std::ptrdiff_t>(below(seen.size())), value);
+      if (!lists)
+        seen.assign(1, value);
+      else
+        seen.insert(anomaly == "G1a" ? seen.end() : seen.begin() + static_cast<std::ptrdiff_t>(below(seen.size())),
+                    value);
       return true;
     }
     if (anomaly == "G1b") {
       for (const int value : replaced[op.key]) {
         if (!lists) {
-          if (std::any_of(txn.ops.begin(), txn.ops.end(), [&](const OracleOp& other) { return other.f != 'r' && other.value == value; })) continue;
+          if (std::any_of(txn.ops.begin(), txn.ops.end(),
+                          [&](const OracleOp& other) { return other.f != 'r' && other.value == value; }))
+            continue;
           seen.assign(1, value);
           return true;
         }
@@ -465,9 +491,11 @@ std::optional<OracleHistory> falsified(const OracleHistory& history, const std::
     if (seen.size() < 2) return false;
     const std::size_t at = below(seen.size() - 1);
     const bool shown = std::any_of(history.begin(), history.end(), [&](const OracleTxn& other) {
-      return &other - history.data() != static_cast<std::ptrdiff_t>(t) && other.outcome == 'o' && std::any_of(other.ops.begin(), other.ops.end(), [&](const OracleOp& o) {
-        return o.f == 'r' && o.key == op.key && o.seen.size() > at + 1 && o.seen[at] == seen[at] && o.seen[at + 1] == seen[at + 1];
-      });
+      return &other - history.data() != static_cast<std::ptrdiff_t>(t) && other.outcome == 'o' &&
+             std::any_of(other.ops.begin(), other.ops.end(), [&](const OracleOp& o) {
+               return o.f == 'r' && o.key == op.key && o.seen.size() > at + 1 && o.seen[at] == seen[at] &&
+                      o.seen[at + 1] == seen[at + 1];
+             });
     });
     std::swap(seen[at], seen[at + 1]);
     return shown;

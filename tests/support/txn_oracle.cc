@@ -52,7 +52,8 @@ class Serial {
 
 class Snapshot {
  public:
-  Snapshot(const OracleHistory& h, OracleOrder order, bool first_wins) : h_(h), order_(order), first_wins_(first_wins), phase_(h.size(), 0), began_(h.size()), writes_(h.size()) {}
+  Snapshot(const OracleHistory& h, OracleOrder order, bool first_wins)
+      : h_(h), order_(order), first_wins_(first_wins), phase_(h.size(), 0), began_(h.size()), writes_(h.size()) {}
   bool search(const State& state) {
     bool done = true;
     for (std::size_t t = 0; t < h_.size(); ++t) done = done && (phase_[t] == 2 || h_[t].outcome != 'o');
@@ -101,7 +102,8 @@ class Snapshot {
         value.push_back(op.value);
         continue;
       }
-      if (versions_[op.key] != began_[t][op.key] && versions.contains(op.key) && versions.at(op.key) != began_[t][op.key]) {
+      if (versions_[op.key] != began_[t][op.key] && versions.contains(op.key) &&
+          versions.at(op.key) != began_[t][op.key]) {
         versions_ = versions;
         return false;
       }
@@ -130,8 +132,12 @@ class Snapshot {
 }  // namespace
 
 bool serializable(const OracleHistory& history, OracleOrder order) { return Serial(history, order).search({}); }
-bool snapshot_isolated(const OracleHistory& history, OracleOrder order) { return Snapshot(history, order, true).search({}); }
-bool prefix_consistent(const OracleHistory& history, OracleOrder order) { return Snapshot(history, order, false).search({}); }
+bool snapshot_isolated(const OracleHistory& history, OracleOrder order) {
+  return Snapshot(history, order, true).search({});
+}
+bool prefix_consistent(const OracleHistory& history, OracleOrder order) {
+  return Snapshot(history, order, false).search({});
+}
 
 bool axiom_holds(const OracleHistory& h, OracleAxiom axiom, bool realtime) {
   const std::size_t n = h.size();
@@ -144,12 +150,14 @@ bool axiom_holds(const OracleHistory& h, OracleAxiom axiom, bool realtime) {
   using Relation = std::vector<std::vector<bool>>;
   Relation before(n, std::vector<bool>(n, false)), direct, session = before, past = before, seen = before;
   const auto writes = [&](std::size_t t, int key) {
-    return std::any_of(h[t].ops.begin(), h[t].ops.end(), [&](const OracleOp& op) { return op.f == 'w' && op.key == key; });
+    return std::any_of(h[t].ops.begin(), h[t].ops.end(),
+                       [&](const OracleOp& op) { return op.f == 'w' && op.key == key; });
   };
   for (std::size_t t = 0; t < n; ++t) {
     for (std::size_t i = 0; i < h[t].ops.size(); ++i) {
       const OracleOp& op = h[t].ops[i];
-      const bool touched = std::any_of(h[t].ops.begin(), h[t].ops.begin() + static_cast<std::ptrdiff_t>(i), [&](const OracleOp& o) { return o.key == op.key; });
+      const bool touched = std::any_of(h[t].ops.begin(), h[t].ops.begin() + static_cast<std::ptrdiff_t>(i),
+                                       [&](const OracleOp& o) { return o.key == op.key; });
       if (op.f != 'r' || touched) continue;
       int from = -1;
       for (std::size_t w = 0; w < n && !op.seen.empty(); ++w) {
@@ -200,7 +208,9 @@ bool axiom_holds(const OracleHistory& h, OracleAxiom axiom, bool realtime) {
     }
     for (std::size_t r = 0; r < reads.size() && good; ++r) {
       for (std::size_t t2 = 0; t2 < n && good; ++t2) {
-        if (static_cast<int>(t2) == reads[r].from || t2 == reads[r].txn || !writes(t2, reads[r].key) || !visible(t2, reads[r])) continue;
+        if (static_cast<int>(t2) == reads[r].from || t2 == reads[r].txn || !writes(t2, reads[r].key) ||
+            !visible(t2, reads[r]))
+          continue;
         good = reads[r].from >= 0 && place[t2] < place[static_cast<std::size_t>(reads[r].from)];
       }
     }
@@ -250,7 +260,8 @@ OracleHistory random_transactions(const TxnShape& shape, std::mt19937_64& chance
     if (shape.store == Store::committed && happens(0.5)) {
       for (auto& [key, list] : own) {
         // What it writes it locks, and so sees as it is.
-        const bool writes = std::any_of(txn.ops.begin(), txn.ops.end(), [&, k = key](const OracleOp& op) { return op.key == k && op.f != 'r'; });
+        const bool writes = std::any_of(txn.ops.begin(), txn.ops.end(),
+                                        [&, k = key](const OracleOp& op) { return op.key == k && op.f != 'r'; });
         if (!writes && happens(0.5)) list = run.snapshot[key];
       }
     }
@@ -360,7 +371,9 @@ OracleHistory guessed_transactions(const TxnShape& shape, std::mt19937_64& chanc
           if (choice > 0) op.seen.assign(1, all[choice - 1]);
         } else {
           for (std::size_t n = below(all.size() + 1), i = 0; i < n; ++i) {
-            const auto writer = [&](const OracleOp& other) { return other.f == 'a' && other.key == op.key && other.value == all[i]; };
+            const auto writer = [&](const OracleOp& other) {
+              return other.f == 'a' && other.key == op.key && other.value == all[i];
+            };
             if (!std::any_of(txn.ops.begin(), txn.ops.end(), writer) || happens(0.05)) op.seen.push_back(all[i]);
           }
           op.seen.insert(op.seen.end(), own[op.key].begin(), own[op.key].end());
@@ -402,7 +415,8 @@ std::string to_jsonl(const OracleHistory& history) {
       }
       value += ']';
       const char* type = !done ? "invoke" : txn.outcome == 'o' ? "ok" : txn.outcome == 'f' ? "fail" : "info";
-      events.emplace_back(done ? txn.end : txn.begin, "{\"process\":" + std::to_string(txn.process) + ",\"type\":\"" + type + "\",\"f\":\"txn\",\"value\":" + value + "}\n");
+      events.emplace_back(done ? txn.end : txn.begin, "{\"process\":" + std::to_string(txn.process) + ",\"type\":\"" +
+                                                          type + "\",\"f\":\"txn\",\"value\":" + value + "}\n");
     }
   }
   std::sort(events.begin(), events.end());

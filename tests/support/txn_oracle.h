@@ -1,6 +1,6 @@
 #pragma once
-// What isolation levels mean, by brute force: all schedules of a small history are tried by executing them. Shares no code
-// and no theory (graphs, cycles) with the checker.
+// What isolation levels mean, by brute force: all schedules of a small history are tried by executing them. Shares no
+// code and no theory (graphs, cycles) with the checker.
 
 #include <cstdint>
 #include <optional>
@@ -13,7 +13,7 @@
 namespace ordeal::testing_support {
 
 struct OracleOp {
-  char f = 'r';           // 'r', 'w', 'a'
+  char f = 'r';  // 'r', 'w', 'a'
   int key = 0;
   int value = 0;          // w, a
   std::vector<int> seen;  // r: the list, or the register's value alone (empty: nil)
@@ -38,8 +38,8 @@ enum class OracleOrder { none, session, realtime };
 // Elle: a list that a transaction saw with appends of its own is a version, and so a prefix of all later ones.
 [[nodiscard]] bool prefix_consistent(const OracleHistory& history, OracleOrder order);
 
-// The axioms of Biswas and Enea over registers, by trying all commit orders. Requires: every transaction is acknowledged,
-// and no read contradicts its own transaction or shows an intermediate value.
+// The axioms of Biswas and Enea over registers, by trying all commit orders. Requires: every transaction is
+// acknowledged, and no read contradicts its own transaction or shows an intermediate value.
 enum class OracleAxiom { monotonic_view, read_committed, read_atomic, pram, causal };
 // `realtime`: what ended before also counts as being before.
 [[nodiscard]] bool axiom_holds(const OracleHistory& history, OracleAxiom axiom, bool realtime = false);
@@ -54,8 +54,8 @@ struct TxnShape {
   Store store = Store::snapshot;
 };
 [[nodiscard]] OracleHistory random_transactions(const TxnShape& shape, std::mt19937_64& chance);
-// Of no store at all: what is read is a guess among what was written, mostly of acknowledged transactions and mostly without
-// contradicting the own one's. Such histories show combinations that no store has.
+// Of no store at all: what is read is a guess among what was written, mostly of acknowledged transactions and mostly
+// without contradicting the own one's. Such histories show combinations that no store has.
 [[nodiscard]] OracleHistory guessed_transactions(const TxnShape& shape, std::mt19937_64& chance);
 [[nodiscard]] std::string to_jsonl(const OracleHistory& history);
 

@@ -19,13 +19,13 @@ struct Running {
   std::vector<OracleOp> ops;
   std::size_t next = 0;
   int waited = 0;
-  std::map<int, std::vector<int>> writes;    // in order
-  std::map<int, std::size_t> seen;           // by key: how many versions there were up to the one that was read last
+  std::map<int, std::vector<int>> writes;  // in order
+  std::map<int, std::size_t> seen;         // by key: how many versions there were up to the one that was read last
   std::set<int> locked;
-  std::size_t snapshot = 0;                  // how many commits it sees
+  std::size_t snapshot = 0;  // how many commits it sees
   SiteClock clock;
-  std::map<int, std::size_t> floor;          // by key: how many versions must be seen at least
-  std::set<std::size_t> hidden;              // commits it does not see
+  std::map<int, std::size_t> floor;  // by key: how many versions must be seen at least
+  std::set<std::size_t> hidden;      // commits it does not see
 };
 
 struct Version {
@@ -47,24 +47,36 @@ enum class Step { done, wait, refuse };
 
 class Store {
  public:
-  Store(const StoreRun& run, std::mt19937_64& chance) : run_(run), chance_(chance), applied_(kSites, SiteClock(kSites, 0)), log_(kSites) {}
+  Store(const StoreRun& run, std::mt19937_64& chance)
+      : run_(run), chance_(chance), applied_(kSites, SiteClock(kSites, 0)), log_(kSites) {}
 
   void begin(Running& t) {
     const std::size_t now = commits_.size();
-    const auto recent = [&](std::size_t least) { return std::max(least, now - below(std::min<std::size_t>(now, 30) + 1)); };
+    const auto recent = [&](std::size_t least) {
+      return std::max(least, now - below(std::min<std::size_t>(now, 30) + 1));
+    };
     switch (run_.protocol) {
       case Protocol::snapshot_old:
-      case Protocol::serializable_old: t.snapshot = recent(0); break;
+      case Protocol::serializable_old:
+        t.snapshot = recent(0);
+        break;
       case Protocol::snapshot_session:
-      case Protocol::prefix: t.snapshot = recent(session_saw_[t.process]); break;
+      case Protocol::prefix:
+        t.snapshot = recent(session_saw_[t.process]);
+        break;
       case Protocol::parallel:
-      case Protocol::causal: t.clock = applied_[site(t)]; break;
-      case Protocol::read_atomic: t.floor = session_wrote_[t.process]; break;
+      case Protocol::causal:
+        t.clock = applied_[site(t)];
+        break;
+      case Protocol::read_atomic:
+        t.floor = session_wrote_[t.process];
+        break;
       case Protocol::updates:
         t.snapshot = now;
         if (only_reads(t)) hide(t);
         break;
-      default: t.snapshot = now;
+      default:
+        t.snapshot = now;
     }
   }
 
@@ -85,9 +97,12 @@ class Store {
     Commit record;
     record.snapshot = t.snapshot;
     for (const OracleOp& op : t.ops) (op.f == 'r' ? record.reads : record.writes).insert(op.key);
-    if ((run_.protocol == Protocol::serializable || run_.protocol == Protocol::serializable_old) && !record_conflicts(t, record)) return false;
+    if ((run_.protocol == Protocol::serializable || run_.protocol == Protocol::serializable_old) &&
+        !record_conflicts(t, record))
+      return false;
     if (run_.protocol == Protocol::parallel || run_.protocol == Protocol::causal) replicate(t, record);
-    if (!t.writes.empty() || run_.protocol == Protocol::serializable || run_.protocol == Protocol::serializable_old) install(t, std::move(record));
+    if (!t.writes.empty() || run_.protocol == Protocol::serializable || run_.protocol == Protocol::serializable_old)
+      install(t, std::move(record));
     session_saw_[t.process] = std::max(session_saw_[t.process], t.writes.empty() ? t.snapshot : commits_.size());
     release(t);
     return true;
@@ -126,8 +141,10 @@ class Store {
       case Protocol::cursor:
       case Protocol::committed:
       case Protocol::committed_old:
-      case Protocol::uncommitted: return true;
-      default: return false;
+      case Protocol::uncommitted:
+        return true;
+      default:
+        return false;
     }
   }
   bool first_wins() const {
@@ -137,8 +154,10 @@ class Store {
       case Protocol::snapshot:
       case Protocol::snapshot_session:
       case Protocol::snapshot_old:
-      case Protocol::parallel: return true;
-      default: return false;
+      case Protocol::parallel:
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -146,9 +165,12 @@ class Store {
     const auto owner = writer_.find(key);
     if (owner != writer_.end() && owner->second != t.txn) return false;
     auto& readers = readers_[key];
-    if (exclusive && std::any_of(readers.begin(), readers.end(), [&](std::size_t reader) { return reader != t.txn; })) return false;
-    if (exclusive) writer_[key] = t.txn;
-    else readers.insert(t.txn);
+    if (exclusive && std::any_of(readers.begin(), readers.end(), [&](std::size_t reader) { return reader != t.txn; }))
+      return false;
+    if (exclusive)
+      writer_[key] = t.txn;
+    else
+      readers.insert(t.txn);
     t.locked.insert(key);
     if (exclusive) dirty_[t.txn] = &t;
     return true;
@@ -164,7 +186,8 @@ class Store {
   }
 
   Step read(Running& t, OracleOp& op) {
-    const bool two_phase = run_.protocol == Protocol::two_phase || (run_.protocol == Protocol::updates && !only_reads(t));
+    const bool two_phase =
+        run_.protocol == Protocol::two_phase || (run_.protocol == Protocol::updates && !only_reads(t));
     if (two_phase && !lock(t, op.key, false)) return Step::wait;
     const auto& chain = chain_[op.key];
     const std::size_t version = version_for(t, op.key);
@@ -193,18 +216,26 @@ class Store {
       case Protocol::snapshot:
       case Protocol::snapshot_session:
       case Protocol::snapshot_old:
-      case Protocol::prefix: return newest([&](const Version& v) { return v.commit < t.snapshot; });
+      case Protocol::prefix:
+        return newest([&](const Version& v) { return v.commit < t.snapshot; });
       case Protocol::parallel:
-      case Protocol::causal: return newest([&](const Version& v) { return v.sequence <= t.clock[v.site]; });
-      case Protocol::updates: return only_reads(t) ? newest([&](const Version& v) { return v.commit < t.snapshot && !t.hidden.contains(v.commit); }) : chain.size();
-      case Protocol::read_atomic: return atomic_version(t, key);
+      case Protocol::causal:
+        return newest([&](const Version& v) { return v.sequence <= t.clock[v.site]; });
+      case Protocol::updates:
+        return only_reads(t)
+                   ? newest([&](const Version& v) { return v.commit < t.snapshot && !t.hidden.contains(v.commit); })
+                   : chain.size();
+      case Protocol::read_atomic:
+        return atomic_version(t, key);
       case Protocol::monotonic_view: {
         const std::size_t version = any_version(t, key);
         know(t, key, version);
         return version;
       }
-      case Protocol::committed_old: return t.writes.contains(key) ? chain.size() : any_version(t, key);
-      default: return chain.size();
+      case Protocol::committed_old:
+        return t.writes.contains(key) ? chain.size() : any_version(t, key);
+      default:
+        return chain.size();
     }
   }
 
@@ -246,8 +277,11 @@ class Store {
     std::set<int> reads, writes;
     for (std::size_t c = commits_.size() - std::min(commits_.size(), kRecent); c < commits_.size(); ++c) {
       const Commit& one = commits_[c];
-      const auto meets = [](const std::set<int>& a, const std::set<int>& b) { return std::any_of(a.begin(), a.end(), [&](int key) { return b.contains(key); }); };
-      if (below(4) != 0 && !meets(one.writes, writes) && !meets(one.writes, reads) && !meets(one.reads, writes)) continue;
+      const auto meets = [](const std::set<int>& a, const std::set<int>& b) {
+        return std::any_of(a.begin(), a.end(), [&](int key) { return b.contains(key); });
+      };
+      if (below(4) != 0 && !meets(one.writes, writes) && !meets(one.writes, reads) && !meets(one.reads, writes))
+        continue;
       t.hidden.insert(c);
       reads.insert(one.reads.begin(), one.reads.end());
       writes.insert(one.writes.begin(), one.writes.end());
@@ -265,7 +299,9 @@ class Store {
 
   // False where two anti-dependencies between concurrent transactions would follow each other.
   bool record_conflicts(const Running& t, Commit& record) {
-    const auto meets = [](const std::set<int>& a, const std::set<int>& b) { return std::any_of(a.begin(), a.end(), [&](int key) { return b.contains(key); }); };
+    const auto meets = [](const std::set<int>& a, const std::set<int>& b) {
+      return std::any_of(a.begin(), a.end(), [&](int key) { return b.contains(key); });
+    };
     std::vector<std::size_t> overwrote, missed;  // what this one read; what this one writes
     for (std::size_t c = t.snapshot; c < commits_.size(); ++c) {
       if (meets(record.reads, commits_[c].writes)) overwrote.push_back(c);
@@ -296,7 +332,8 @@ class Store {
     }
     record.stamp = 1 + stamps_[record.site];
     for (std::size_t s = 0; s < kSites; ++s) {
-      for (std::size_t i = 0; i < applied_[record.site][s]; ++i) record.stamp = std::max(record.stamp, commits_[log_[s][i]].stamp + 1);
+      for (std::size_t i = 0; i < applied_[record.site][s]; ++i)
+        record.stamp = std::max(record.stamp, commits_[log_[s][i]].stamp + 1);
     }
     stamps_[record.site] = record.stamp;
     record.sequence = log_[record.site].size() + 1;
@@ -323,11 +360,15 @@ class Store {
       version.site = record.site;
       version.sequence = record.sequence;
       if (run_.lists && !chain.empty()) version.value = chain.back().value;
-      if (!run_.lists) version.value.assign(1, values.back());
-      else version.value.insert(version.value.end(), values.begin(), values.end());
+      if (!run_.lists)
+        version.value.assign(1, values.back());
+      else
+        version.value.insert(version.value.end(), values.begin(), values.end());
       const bool last_wins = run_.protocol == Protocol::causal && !run_.lists;
       auto at = chain.end();
-      while (last_wins && at != chain.begin() && std::pair(std::prev(at)->stamp, std::prev(at)->site) > std::pair(version.stamp, version.site)) --at;
+      while (last_wins && at != chain.begin() &&
+             std::pair(std::prev(at)->stamp, std::prev(at)->site) > std::pair(version.stamp, version.site))
+        --at;
       chain.insert(at, std::move(version));
       session_wrote_[t.process][key] = chain.size();
     }
@@ -338,13 +379,13 @@ class Store {
   std::mt19937_64& chance_;
   std::map<int, std::vector<Version>> chain_;
   std::vector<Commit> commits_;
-  std::map<int, std::size_t> writer_;               // by key: who has its write lock
+  std::map<int, std::size_t> writer_;  // by key: who has its write lock
   std::map<int, std::set<std::size_t>> readers_;
-  std::map<std::size_t, const Running*> dirty_;     // those with write locks
+  std::map<std::size_t, const Running*> dirty_;  // those with write locks
   std::map<int, std::size_t> session_saw_;
   std::map<int, std::map<int, std::size_t>> session_wrote_;
   std::vector<SiteClock> applied_;
-  std::vector<std::vector<std::size_t>> log_;       // by site: its commits
+  std::vector<std::vector<std::size_t>> log_;  // by site: its commits
   std::map<std::size_t, std::size_t> stamps_;
 };
 
@@ -388,12 +429,14 @@ class Clients {
   std::size_t below(std::size_t n) { return static_cast<std::size_t>(chance_() % n); }
   bool happens(double p) { return std::uniform_real_distribution<>(0, 1)(chance_) < p; }
   std::size_t busy() const {
-    return static_cast<std::size_t>(std::count_if(running_.begin(), running_.end(), [](const auto& one) { return one.second != nullptr; }));
+    return static_cast<std::size_t>(
+        std::count_if(running_.begin(), running_.end(), [](const auto& one) { return one.second != nullptr; }));
   }
-  // Appends that are put on top of whatever is there at the commit are not read before; see checkers/transactions/README.md.
+  // Appends that are put on top of whatever is there at the commit are not read before; see
+  // checkers/transactions/README.md.
   bool rebases() const {
-    return run_.lists && (run_.protocol == Protocol::causal || run_.protocol == Protocol::prefix || run_.protocol == Protocol::read_atomic ||
-                          run_.protocol == Protocol::monotonic_view);
+    return run_.lists && (run_.protocol == Protocol::causal || run_.protocol == Protocol::prefix ||
+                          run_.protocol == Protocol::read_atomic || run_.protocol == Protocol::monotonic_view);
   }
 
   std::unique_ptr<Running> invoke(int client) {
@@ -429,9 +472,14 @@ class Clients {
     if (t.next == t.ops.size()) return end(t, store_.commit(t));
     constexpr int kPatience = 30;
     switch (store_.operation(t, t.ops[t.next])) {
-      case Step::done: ++t.next; t.waited = 0; return false;
-      case Step::wait: return ++t.waited > kPatience && end(t, false);
-      case Step::refuse: return end(t, false);
+      case Step::done:
+        ++t.next;
+        t.waited = 0;
+        return false;
+      case Step::wait:
+        return ++t.waited > kPatience && end(t, false);
+      case Step::refuse:
+        return end(t, false);
     }
     return false;
   }
@@ -454,8 +502,10 @@ class Clients {
     process_[static_cast<std::size_t>(t->client)] = fresh_++;
     if (ended_.contains(t->txn)) return;
     // The store goes on with it, or notices.
-    if (happens(0.6)) orphans_.push_back(std::move(t));
-    else store_.release(*t);
+    if (happens(0.6))
+      orphans_.push_back(std::move(t));
+    else
+      store_.release(*t);
   }
 
   const StoreRun& run_;
@@ -464,7 +514,7 @@ class Clients {
   OracleHistory history_;
   std::map<int, std::unique_ptr<Running>> running_;  // by client
   std::vector<std::unique_ptr<Running>> orphans_;
-  std::map<std::size_t, bool> ended_;                // by transaction: committed?
+  std::map<std::size_t, bool> ended_;  // by transaction: committed?
   std::vector<int> process_;
   std::vector<Key> keys_;
   int next_key_ = 0, value_ = 0, clock_ = 0, fresh_ = 0;
@@ -478,7 +528,8 @@ const std::vector<ProtocolInfo>& protocols() {
       {Protocol::serializable, "serializable", "strict-serializable", ""},
       {Protocol::serializable_old, "serializable-old", "serializable", "strong-session-serializable"},
       {Protocol::snapshot, "snapshot", "strong-snapshot-isolation", "serializable"},
-      {Protocol::snapshot_session, "snapshot-session", "strong-session-snapshot-isolation", "strong-snapshot-isolation"},
+      {Protocol::snapshot_session, "snapshot-session", "strong-session-snapshot-isolation",
+       "strong-snapshot-isolation"},
       {Protocol::snapshot_old, "snapshot-old", "snapshot-isolation", "strong-session-snapshot-isolation"},
       {Protocol::parallel, "parallel", "strong-session-parallel-snapshot-isolation", "snapshot-isolation"},
       {Protocol::causal, "causal", "causal", "prefix"},

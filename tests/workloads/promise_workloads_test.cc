@@ -37,7 +37,8 @@ TEST(OtherWorkloads, MessagesAreUnique) {
   for (const char* name : {"queue", "total-queue", "delivery"}) {
     std::set<Value> sent;
     const auto log = play_workload(name, {}, 5, 1000);
-    for (const auto& op : log) EXPECT_TRUE(op.operation.f != "enqueue" || sent.insert(op.operation.value).second) << name;
+    for (const auto& op : log)
+      EXPECT_TRUE(op.operation.f != "enqueue" || sent.insert(op.operation.value).second) << name;
     EXPECT_NEAR(static_cast<double>(sent.size()), 500, 80) << name;
   }
 }
@@ -64,7 +65,8 @@ TEST(OtherWorkloads, ConsumersAssignThemselvesBeforeTheyPoll) {
 }
 
 TEST(OtherWorkloads, LocksAreGivenBack) {
-  for (const auto& [name, take, give] : {std::tuple("lock", "acquire", "release"), std::tuple("leader-election", "campaign", "resign")}) {
+  for (const auto& [name, take, give] :
+       {std::tuple("lock", "acquire", "release"), std::tuple("leader-election", "campaign", "resign")}) {
     auto workload = make_workload(name, {}, 3);
     ASSERT_TRUE(workload);
     gen::Simulation simulation;

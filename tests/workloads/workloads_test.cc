@@ -11,7 +11,8 @@ namespace ordeal {
 namespace {
 
 std::string text(const gen::Issued& op) {
-  return op.operation.f + " " + (op.operation.key ? op.operation.key->to_json() : "-") + " " + op.operation.value.to_json();
+  return op.operation.f + " " + (op.operation.key ? op.operation.key->to_json() : "-") + " " +
+         op.operation.value.to_json();
 }
 
 TEST(WorkloadsTest, RegistersAreWorkedOnInGroups) {
@@ -93,7 +94,8 @@ TEST(WorkloadsTest, PlansThatDoNotFitAreRefused) {
 }
 
 TEST(WorkloadsTest, ABoundedNumberOfKeysEnds) {
-  const auto log = play_workload("register", {{"register.keys", "3"}, {"register.operations-per-key", "10"}}, 5, 10'000);
+  const auto log =
+      play_workload("register", {{"register.keys", "3"}, {"register.operations-per-key", "10"}}, 5, 10'000);
   EXPECT_EQ(log.size(), 30u);
 }
 

@@ -18,7 +18,7 @@ using CallIndex = std::uint32_t;
 
 struct Call {
   Operation op;
-  EventIndex inv = 0;     // also names the operation: it is the invocation's place in the history
+  EventIndex inv = 0;       // also names the operation: it is the invocation's place in the history
   EventIndex ret = kNever;  // when it must have happened at the latest; kNever: it may not have happened at all
   [[nodiscard]] bool crashed() const { return ret == kNever; }
 };
@@ -26,8 +26,8 @@ struct Call {
 struct KeyHistory {
   const History* history = nullptr;
   const Model* model = nullptr;
-  ValueId key = kNil;        // kNil when there are no keys
-  std::vector<Call> calls;   // by inv
+  ValueId key = kNil;       // kNil when there are no keys
+  std::vector<Call> calls;  // by inv
 };
 
 // The events of a key in order of time: invocations of all calls, returns of those that are not crashed.

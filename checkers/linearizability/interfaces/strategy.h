@@ -1,9 +1,9 @@
 #pragma once
 // Strategy: one way to decide one key's history; the searches and the polynomial special cases alike.
 //
-// Each is a file of its own and one line in checkers/linearizability/search/strategies.cc. `auto` takes the first special case, in the order of that
-// table, that applies; the general searches apply always. Every strategy is tested against the others and the oracle
-// on every history it accepts, so `applies` must be exact about what it can decide.
+// Each is a file of its own and one line in checkers/linearizability/search/strategies.cc. `auto` takes the first
+// special case, in the order of that table, that applies; the general searches apply always. Every strategy is tested
+// against the others and the oracle on every history it accepts, so `applies` must be exact about what it can decide.
 // Thread-safety: stateless; used from many threads.
 
 #include <algorithm>
@@ -27,9 +27,13 @@ class Budget {
  public:
   Budget(std::chrono::steady_clock::time_point deadline, std::size_t memory_bytes, std::stop_token stop)
       : deadline_(deadline), memory_(memory_bytes), stop_(std::move(stop)) {}
-  // A part of `whole`'s budget that also ends at `deadline` or when `stop` is asked for. Memory is charged to the whole.
+  // A part of `whole`'s budget that also ends at `deadline` or when `stop` is asked for. Memory is charged to the
+  // whole.
   Budget(Budget& whole, std::chrono::steady_clock::time_point deadline, std::stop_token stop)
-      : deadline_(std::min(deadline, whole.deadline_)), memory_(whole.memory_), stop_(std::move(stop)), whole_(&whole) {}
+      : deadline_(std::min(deadline, whole.deadline_)),
+        memory_(whole.memory_),
+        stop_(std::move(stop)),
+        whole_(&whole) {}
 
   // True when the time is over or somebody asked to stop; says which in reason().
   [[nodiscard]] bool out_of_time() const;
@@ -60,10 +64,10 @@ struct Decision {
   EventIndex failed_at = kNever;
   // With valid and when asked for: the calls in an order that explains the history.
   std::vector<CallIndex> order;
-  std::uint64_t steps = 0;          // configurations or operations looked at
-  bool too_narrow = false;          // unknown only because a bounded search was not wide enough …
+  std::uint64_t steps = 0;                 // configurations or operations looked at
+  bool too_narrow = false;                 // unknown only because a bounded search was not wide enough …
   bool narrow_only_by_relaxation = false;  // … and more width would not have helped
-  std::uint64_t peak = 0;           // most configurations held at once
+  std::uint64_t peak = 0;                  // most configurations held at once
 };
 
 class Strategy {

@@ -30,7 +30,8 @@ class SetModel final : public ModelBase {
   SetModel(const History& history, State initial, bool nil_is_unknown)
       : ModelBase("set", history,
                   {{"add", set::kAdd}, {"read", set::kRead}, {"remove", set::kRemove}, {"contains", set::kContains}}),
-        initial_(std::move(initial)), nil_is_unknown_(nil_is_unknown) {
+        initial_(std::move(initial)),
+        nil_is_unknown_(nil_is_unknown) {
     std::sort(initial_.begin(), initial_.end());
     initial_.erase(std::unique(initial_.begin(), initial_.end()), initial_.end());
   }
@@ -41,7 +42,9 @@ class SetModel final : public ModelBase {
     out.crashed = !is_ok(op);
     switch (out.code) {
       case set::kAdd:
-      case set::kRemove: out.a = argument(op); return out;
+      case set::kRemove:
+        out.a = argument(op);
+        return out;
       case set::kRead: {
         if (out.crashed) return std::nullopt;
         out.a = result(op);
@@ -62,7 +65,8 @@ class SetModel final : public ModelBase {
         out.b = values().as_boolean(values().as_list(pair)[1]) ? 1 : 0;
         return out;
       }
-      default: return does_not_know(op);
+      default:
+        return does_not_know(op);
     }
   }
 
@@ -100,10 +104,14 @@ class SetModel final : public ModelBase {
   std::string describe(const State& state) const override { return describe_ids(state, '{', '}'); }
   std::string describe(const Operation& op) const override {
     switch (op.code) {
-      case set::kRead: return "read " + text(op.a);
-      case set::kAdd: return "add " + text(op.a);
-      case set::kRemove: return "remove " + text(op.a);
-      default: return "contains " + text(op.a) + (op.b != 0 ? ": yes" : ": no");
+      case set::kRead:
+        return "read " + text(op.a);
+      case set::kAdd:
+        return "add " + text(op.a);
+      case set::kRemove:
+        return "remove " + text(op.a);
+      default:
+        return "contains " + text(op.a) + (op.b != 0 ? ": yes" : ": no");
     }
   }
 
@@ -137,7 +145,8 @@ class LogModel final : public ModelBase {
  public:
   LogModel(const History& history, State initial, bool nil_is_unknown)
       : ModelBase("log", history, {{"append", log::kAppend}, {"read", log::kRead}}),
-        initial_(std::move(initial)), nil_is_unknown_(nil_is_unknown) {}
+        initial_(std::move(initial)),
+        nil_is_unknown_(nil_is_unknown) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
     Operation out;
@@ -198,10 +207,13 @@ class QueueModel final : public ModelBase {
       : ModelBase(std::string(name), history,
                   kind == QueueKind::stack
                       ? std::initializer_list<Function>{{"push", queue::kPut}, {"pop", queue::kTake}}
-                      : std::initializer_list<Function>{{"enqueue", queue::kPut}, {"dequeue", queue::kTake},
-                                                        {"insert", queue::kPut}, {"poll", queue::kTake},
+                      : std::initializer_list<Function>{{"enqueue", queue::kPut},
+                                                        {"dequeue", queue::kTake},
+                                                        {"insert", queue::kPut},
+                                                        {"poll", queue::kTake},
                                                         {"offer", queue::kPut}}),
-        kind_(kind), initial_(std::move(initial)) {
+        kind_(kind),
+        initial_(std::move(initial)) {
     if (kind_ == QueueKind::unordered) std::sort(initial_.begin(), initial_.end());
     if (kind_ == QueueKind::priority) {
       std::sort(initial_.begin(), initial_.end(), [&](ValueId x, ValueId y) { return before(x, y); });
@@ -215,7 +227,8 @@ class QueueModel final : public ModelBase {
     out.crashed = !is_ok(op);
     out.a = out.code == queue::kPut ? argument(op) : out.crashed ? kUnknown : result(op);
     if (out.code == queue::kPut && out.a == kNil) return malformed(op, "an element other than nil (nil means empty)");
-    if (kind_ == QueueKind::priority && out.a > kNil && values().kind(static_cast<ValueId>(out.a)) != Value::Kind::integer) {
+    if (kind_ == QueueKind::priority && out.a > kNil &&
+        values().kind(static_cast<ValueId>(out.a)) != Value::Kind::integer) {
       return malformed(op, "an integer, which is its own priority");
     }
     return out;
@@ -284,8 +297,7 @@ class QueueModel final : public ModelBase {
 };
 
 bool is_list_or_absent(const CheckOptions& options) {
-  return !options.initial_unknown &&
-         (!options.initial || options.initial->is_nil() || options.initial->is_list());
+  return !options.initial_unknown && (!options.initial || options.initial->is_nil() || options.initial->is_list());
 }
 
 }  // namespace

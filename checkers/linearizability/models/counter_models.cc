@@ -30,7 +30,8 @@ class CounterModel final : public ModelBase {
                    {"fetch-add", counter::kFetchAdd},
                    {"fetch-and-add", counter::kFetchAdd},
                    {"add-and-get", kAddGet}}),
-        initial_(initial), nil_is_unknown_(nil_is_unknown) {}
+        initial_(initial),
+        nil_is_unknown_(nil_is_unknown) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
     Operation out;
@@ -55,8 +56,10 @@ class CounterModel final : public ModelBase {
         return out;
       }
       case counter::kFetchAdd:
-      case kAddGet: return parse_fetch(op, out);
-      default: return does_not_know(op);
+      case kAddGet:
+        return parse_fetch(op, out);
+      default:
+        return does_not_know(op);
     }
   }
 
@@ -86,8 +89,10 @@ class CounterModel final : public ModelBase {
 
   std::string describe(const Operation& op) const override {
     switch (op.code) {
-      case counter::kRead: return "read " + std::to_string(op.a);
-      case counter::kAdd: return "add " + std::to_string(op.a);
+      case counter::kRead:
+        return "read " + std::to_string(op.a);
+      case counter::kAdd:
+        return "add " + std::to_string(op.a);
       default:
         return "fetch-add " + std::to_string(op.a) + (op.crashed ? "" : " from " + std::to_string(op.b));
     }
@@ -102,7 +107,8 @@ class CounterModel final : public ModelBase {
     out.code = counter::kFetchAdd;
     const ValueId value = history_.operation_value(op);
     const auto is_integer = [&](ValueId id) { return id != kAbsent && values().kind(id) == Value::Kind::integer; };
-    const bool pair = value != kAbsent && values().kind(value) == Value::Kind::list && values().as_list(value).size() == 2;
+    const bool pair =
+        value != kAbsent && values().kind(value) == Value::Kind::list && values().as_list(value).size() == 2;
     if (out.crashed) {
       const ValueId delta = pair ? values().as_list(value)[0] : value;
       if (!is_integer(delta)) return malformed(op, "[delta, nil] as the value of a fetch-add");

@@ -19,9 +19,12 @@ class LockModel final : public ModelBase {
  public:
   LockModel(std::string_view name, const History& history, LockKind kind, std::size_t permits)
       : ModelBase(std::string(name), history,
-                  {{"acquire", lock::kAcquire}, {"lock", lock::kAcquire},
-                   {"release", lock::kRelease}, {"unlock", lock::kRelease}}),
-        kind_(kind), permits_(permits) {}
+                  {{"acquire", lock::kAcquire},
+                   {"lock", lock::kAcquire},
+                   {"release", lock::kRelease},
+                   {"unlock", lock::kRelease}}),
+        kind_(kind),
+        permits_(permits) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
     Operation out;
@@ -33,7 +36,8 @@ class LockModel final : public ModelBase {
       out.a = kUnknown;
       if (!out.crashed) {
         const ValueId token = result(op);
-        if (values().kind(token) != Value::Kind::integer) return malformed(op, "a fencing token as the result of acquire");
+        if (values().kind(token) != Value::Kind::integer)
+          return malformed(op, "a fencing token as the result of acquire");
         out.a = values().as_integer(token);
       }
     }
@@ -42,15 +46,18 @@ class LockModel final : public ModelBase {
 
   State initial() const override {
     switch (kind_) {
-      case LockKind::anonymous: return {0};
+      case LockKind::anonymous:
+        return {0};
       case LockKind::owner:
-      case LockKind::reentrant: return {0, 0};
+      case LockKind::reentrant:
+        return {0, 0};
       case LockKind::fenced: {
         State out{0};
         push_number(out, std::numeric_limits<std::int64_t>::min());
         return out;
       }
-      case LockKind::semaphore: return {};
+      case LockKind::semaphore:
+        return {};
     }
     return {};
   }
@@ -70,7 +77,8 @@ class LockModel final : public ModelBase {
         if (acquire && (state[0] == 0 || state[0] == me)) successors.push_back({me, state[1] + 1});
         if (!acquire && state[0] == me) successors.push_back(state[1] == 1 ? State{0, 0} : State{me, state[1] - 1});
         return;
-      case LockKind::fenced: return step_fenced(state, op, me, successors);
+      case LockKind::fenced:
+        return step_fenced(state, op, me, successors);
       case LockKind::semaphore: {
         State next = state;
         const auto place = std::lower_bound(next.begin(), next.end(), me);

@@ -17,7 +17,8 @@ class MultiRegister final : public ModelBase {
   MultiRegister(const History& history, ValueId initial, bool nil_is_unknown)
       : ModelBase("multi-register", history,
                   {{"read", reg::kRead}, {"write", reg::kWrite}, {"cas", reg::kCas}, {"txn", kTxn}}),
-        initial_(initial), nil_is_unknown_(nil_is_unknown) {}
+        initial_(initial),
+        nil_is_unknown_(nil_is_unknown) {}
 
   bool per_key() const override { return false; }
 
@@ -34,7 +35,9 @@ class MultiRegister final : public ModelBase {
         out.b = result(op);
         if (out.b == kNil && nil_is_unknown_) return std::nullopt;
         return out;
-      case reg::kWrite: out.b = argument(op); return out;
+      case reg::kWrite:
+        out.b = argument(op);
+        return out;
       case reg::kCas: {
         const ValueId pair = argument(op);
         if (values().kind(pair) != Value::Kind::list || values().as_list(pair).size() != 2) {
@@ -45,10 +48,12 @@ class MultiRegister final : public ModelBase {
       }
       case kTxn: {
         out.a = history_.operation_value(op);
-        if (!is_txn(static_cast<ValueId>(out.a))) return malformed(op, "[[\"r\" or \"w\", key, value], …] as the value of a txn");
+        if (!is_txn(static_cast<ValueId>(out.a)))
+          return malformed(op, "[[\"r\" or \"w\", key, value], …] as the value of a txn");
         return out;
       }
-      default: return does_not_know(op);
+      default:
+        return does_not_know(op);
     }
   }
 
@@ -81,16 +86,21 @@ class MultiRegister final : public ModelBase {
 
   std::string describe(const State& state) const override {
     std::string out = "{";
-    for (std::size_t i = 0; i < state.size(); i += 2) out += (i == 0 ? "" : ", ") + text(state[i]) + ": " + text(state[i + 1]);
+    for (std::size_t i = 0; i < state.size(); i += 2)
+      out += (i == 0 ? "" : ", ") + text(state[i]) + ": " + text(state[i + 1]);
     return out + "}";
   }
   std::string describe(const Operation& op) const override {
     const std::string key = " of key " + text(op.a);
     switch (op.code) {
-      case reg::kRead: return "read " + text(op.b) + key;
-      case reg::kWrite: return "write " + text(op.b) + key;
-      case reg::kCas: return "cas from " + text(op.b >> 32) + " to " + text(op.b & 0xFFFFFFFF) + key;
-      default: return "txn " + text(op.a);
+      case reg::kRead:
+        return "read " + text(op.b) + key;
+      case reg::kWrite:
+        return "write " + text(op.b) + key;
+      case reg::kCas:
+        return "cas from " + text(op.b >> 32) + " to " + text(op.b & 0xFFFFFFFF) + key;
+      default:
+        return "txn " + text(op.a);
     }
   }
 
@@ -110,7 +120,10 @@ class MultiRegister final : public ModelBase {
     std::size_t low = 0, high = state.size() / 2;
     while (low < high) {
       const std::size_t middle = (low + high) / 2;
-      if (state[2 * middle] < key) low = middle + 1; else high = middle;
+      if (state[2 * middle] < key)
+        low = middle + 1;
+      else
+        high = middle;
     }
     return 2 * low;
   }
@@ -126,7 +139,8 @@ class MultiRegister final : public ModelBase {
       state.insert(state.begin() + static_cast<std::ptrdiff_t>(i), {key, value});
     }
     // One state, one spelling: a key with the initial value is left out.
-    if (value == initial_) state.erase(state.begin() + static_cast<std::ptrdiff_t>(i), state.begin() + static_cast<std::ptrdiff_t>(i) + 2);
+    if (value == initial_)
+      state.erase(state.begin() + static_cast<std::ptrdiff_t>(i), state.begin() + static_cast<std::ptrdiff_t>(i) + 2);
   }
 
   ValueId initial_;
@@ -137,8 +151,7 @@ class MultiRegister final : public ModelBase {
 class KvModel final : public ModelBase {
  public:
   KvModel(const History& history, std::string initial)
-      : ModelBase("kv", history,
-                  {{"get", kGet}, {"put", kPut}, {"append", kAppend}, {"read", kGet}, {"write", kPut}}),
+      : ModelBase("kv", history, {{"get", kGet}, {"put", kPut}, {"append", kAppend}, {"read", kGet}, {"write", kPut}}),
         initial_(std::move(initial)) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
@@ -233,7 +246,8 @@ MadeModel make_kv(std::string_view name, const History& history, const CheckOpti
   if (options.initial && !options.initial->is_nil() && !options.initial->is_string()) {
     return bad_initial(name, "a string", options);
   }
-  return std::make_unique<KvModel>(history, options.initial && options.initial->is_string() ? options.initial->string() : "");
+  return std::make_unique<KvModel>(history,
+                                   options.initial && options.initial->is_string() ? options.initial->string() : "");
 }
 
 }  // namespace ordeal::lin

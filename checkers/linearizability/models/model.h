@@ -20,18 +20,18 @@
 #include <utility>
 #include <vector>
 
-#include "checkers/interfaces/checker.h"
 #include "checkers/history/history.h"
+#include "checkers/interfaces/checker.h"
 
 namespace ordeal::lin {
 
 // What happened, as far as the model cares. Operations that compare equal are interchangeable: the searches count
 // them instead of telling them apart.
 struct Operation {
-  std::uint8_t code = 0;  // the model's own number of f
-  bool crashed = false;   // info: it may not have happened, and what it returned is not known
+  std::uint8_t code = 0;     // the model's own number of f
+  bool crashed = false;      // info: it may not have happened, and what it returned is not known
   std::int32_t process = 0;  // only in models that know owners, 0 otherwise
-  std::int64_t a = 0;     // argument, result: the model's own (mostly value ids)
+  std::int64_t a = 0;        // argument, result: the model's own (mostly value ids)
   std::int64_t b = 0;
   friend bool operator==(const Operation&, const Operation&) = default;
 };

@@ -21,8 +21,8 @@ ModelBase::ModelBase(std::string name, const History& history, std::initializer_
 
 tl::unexpected<Error> ModelBase::does_not_know(OperationEvents op) const {
   return fail(ErrorCode::input, "event " + std::to_string(history_.index(op.invocation)) + ": the model " + name_ +
-                                    " does not know the operation \"" +
-                                    std::string(history_.f_name(op.invocation)) + "\"; it knows " + known_);
+                                    " does not know the operation \"" + std::string(history_.f_name(op.invocation)) +
+                                    "\"; it knows " + known_);
 }
 
 tl::unexpected<Error> ModelBase::malformed(OperationEvents op, std::string_view expected) const {
@@ -48,7 +48,8 @@ std::string ModelBase::text(std::int64_t value) const {
 
 tl::unexpected<Error> bad_initial(std::string_view model, std::string_view expected, const CheckOptions& options) {
   std::string message = "the model " + std::string(model) + " needs " + std::string(expected) + " as initial value";
-  message += options.initial_unknown ? "; it cannot start from an unknown one" : ", found " + options.initial->to_json();
+  message +=
+      options.initial_unknown ? "; it cannot start from an unknown one" : ", found " + options.initial->to_json();
   return fail(ErrorCode::usage, std::move(message));
 }
 

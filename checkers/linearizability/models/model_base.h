@@ -53,8 +53,8 @@ inline void push_number(State& state, std::int64_t n) {
   state.push_back(static_cast<std::uint32_t>(static_cast<std::uint64_t>(n) >> 32));
 }
 inline std::int64_t number_at(const State& state, std::size_t i) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(state[i]) |
-                                   static_cast<std::uint64_t>(state[i + 1]) << 32);
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(state[i]) | static_cast<std::uint64_t>(state[i + 1])
+                                                                              << 32);
 }
 
 // The makers, one a family; models.cc lists them. Each returns an error of code usage for a bad --initial.

@@ -18,8 +18,10 @@ const std::vector<Entry>& entries() {
   static const std::vector<Entry> all = {
       {{"register", "read, write"}, make_register},
       {{"cas-register", "read, write, cas [old, new]"}, make_register},
-      {{"versioned-register", "read, write, cas of [version, value]; every change raises the version"}, make_versioned_register},
-      {{"multi-register", "read, write, cas by key, and txn [[\"r\"|\"w\", key, value], ...] over several"}, make_multi_register},
+      {{"versioned-register", "read, write, cas of [version, value]; every change raises the version"},
+       make_versioned_register},
+      {{"multi-register", "read, write, cas by key, and txn [[\"r\"|\"w\", key, value], ...] over several"},
+       make_multi_register},
       {{"kv", "get, put, append of strings by key"}, make_kv},
       {{"counter", "add n, read, fetch-add [delta, number before]"}, make_counter},
       {{"fetch-add", "fetch-add [delta, number before], read"}, make_counter},

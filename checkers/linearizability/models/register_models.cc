@@ -12,10 +12,11 @@ constexpr std::uint32_t kUnseenState = 0xFFFFFFFEu;  // the initial value occurs
 class RegisterModel final : public ModelBase {
  public:
   RegisterModel(std::string_view name, const History& history, const CheckOptions& options)
-      : ModelBase(std::string(name), history,
-                  name == "register"
-                      ? std::initializer_list<Function>{{"read", reg::kRead}, {"write", reg::kWrite}}
-                      : std::initializer_list<Function>{{"read", reg::kRead}, {"write", reg::kWrite}, {"cas", reg::kCas}}),
+      : ModelBase(
+            std::string(name), history,
+            name == "register"
+                ? std::initializer_list<Function>{{"read", reg::kRead}, {"write", reg::kWrite}}
+                : std::initializer_list<Function>{{"read", reg::kRead}, {"write", reg::kWrite}, {"cas", reg::kCas}}),
         nil_is_unknown_(options.nil_reads == NilReads::unknown) {
     if (options.initial_unknown) {
       initial_ = kAnyState;
@@ -48,7 +49,8 @@ class RegisterModel final : public ModelBase {
         out.b = values().as_list(pair)[1];
         return out;
       }
-      default: return does_not_know(op);
+      default:
+        return does_not_know(op);
     }
   }
 
@@ -60,7 +62,9 @@ class RegisterModel final : public ModelBase {
       case reg::kRead:
         if (any || state[0] == op.a) successors.push_back({static_cast<std::uint32_t>(op.a)});
         break;
-      case reg::kWrite: successors.push_back({static_cast<std::uint32_t>(op.a)}); break;
+      case reg::kWrite:
+        successors.push_back({static_cast<std::uint32_t>(op.a)});
+        break;
       default:
         if (any || state[0] == op.a) successors.push_back({static_cast<std::uint32_t>(op.b)});
     }
@@ -68,9 +72,12 @@ class RegisterModel final : public ModelBase {
 
   unsigned traits(const Operation& op) const override {
     switch (op.code) {
-      case reg::kRead: return kPure;
-      case reg::kWrite: return kTotal | kOverwrites;
-      default: return op.a == op.b ? kPure : 0u;
+      case reg::kRead:
+        return kPure;
+      case reg::kWrite:
+        return kTotal | kOverwrites;
+      default:
+        return op.a == op.b ? kPure : 0u;
     }
   }
 
@@ -85,9 +92,12 @@ class RegisterModel final : public ModelBase {
 
   std::string describe(const Operation& op) const override {
     switch (op.code) {
-      case reg::kRead: return "read " + text(op.a);
-      case reg::kWrite: return "write " + text(op.a);
-      default: return "cas from " + text(op.a) + " to " + text(op.b);
+      case reg::kRead:
+        return "read " + text(op.a);
+      case reg::kWrite:
+        return "write " + text(op.a);
+      default:
+        return "cas from " + text(op.a) + " to " + text(op.b);
     }
   }
 
@@ -104,7 +114,9 @@ class VersionedRegister final : public ModelBase {
  public:
   VersionedRegister(const History& history, std::int64_t version, ValueId value, bool nil_is_unknown)
       : ModelBase("versioned-register", history, {{"read", reg::kRead}, {"write", reg::kWrite}, {"cas", reg::kCas}}),
-        version_(version), value_(value), nil_is_unknown_(nil_is_unknown) {}
+        version_(version),
+        value_(value),
+        nil_is_unknown_(nil_is_unknown) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
     Operation out;
@@ -165,9 +177,12 @@ class VersionedRegister final : public ModelBase {
   std::string describe(const Operation& op) const override {
     const std::string version = op.b == kUnknown ? "" : " at version " + std::to_string(op.b);
     switch (op.code) {
-      case reg::kRead: return "read " + text(op.a) + version;
-      case reg::kWrite: return "write " + text(op.a) + version;
-      default: return "cas from " + text(op.a >> 32) + " to " + text(op.a & 0xFFFFFFFF) + version;
+      case reg::kRead:
+        return "read " + text(op.a) + version;
+      case reg::kWrite:
+        return "write " + text(op.a) + version;
+      default:
+        return "cas from " + text(op.a >> 32) + " to " + text(op.a & 0xFFFFFFFF) + version;
     }
   }
 

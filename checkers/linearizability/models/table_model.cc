@@ -31,8 +31,11 @@ class TableModel final : public ModelBase {
  public:
   TableModel(std::string name, const History& history, std::vector<Value> states, std::uint32_t initial,
              std::vector<std::string> functions, std::vector<Transition> transitions)
-      : ModelBase(std::move(name), history, {}), states_(std::move(states)), initial_(initial),
-        functions_(std::move(functions)), transitions_(std::move(transitions)) {}
+      : ModelBase(std::move(name), history, {}),
+        states_(std::move(states)),
+        initial_(initial),
+        functions_(std::move(functions)),
+        transitions_(std::move(transitions)) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
     const auto found = std::find(functions_.begin(), functions_.end(), history_.f_name(op.invocation));
@@ -54,7 +57,8 @@ class TableModel final : public ModelBase {
       if (t.from != state[0] || t.f != op.code || (t.value && *t.value != op.a)) continue;
       if (t.result && !op.crashed && *t.result != op.b) continue;
       const State next{t.to};
-      if (std::find(successors.begin() + static_cast<std::ptrdiff_t>(before), successors.end(), next) == successors.end()) {
+      if (std::find(successors.begin() + static_cast<std::ptrdiff_t>(before), successors.end(), next) ==
+          successors.end()) {
         successors.push_back(next);
       }
     }
@@ -139,7 +143,8 @@ class TableReader {
       from = t.find("state"), f = t.find("f"), value = t.find("value"), result = t.find("result"), to = t.find("next");
     }
     if (from == nullptr || f == nullptr || to == nullptr || !f->is_string()) {
-      return fail(ErrorCode::usage, "expected [state, f, value, result, next] or a map with state, f and next, found " + t.to_json());
+      return fail(ErrorCode::usage,
+                  "expected [state, f, value, result, next] or a map with state, f and next, found " + t.to_json());
     }
     const auto from_number = state_number(*from), to_number = state_number(*to);
     if (!from_number || !to_number) {

@@ -80,7 +80,9 @@ struct CounterMachine final : Machine {
       return true;
     }
     if (f.starts_with("fetch") || f == "add-and-get") {
-      const std::int64_t delta = asked.is_list() ? asked.items()[0].integer() : got != nullptr ? got->items()[0].integer() : asked.integer();
+      const std::int64_t delta = asked.is_list()  ? asked.items()[0].integer()
+                                 : got != nullptr ? got->items()[0].integer()
+                                                  : asked.integer();
       if (got != nullptr) {
         const std::int64_t old = got->items()[1].integer() - (f == "add-and-get" ? delta : 0);
         if (n && *n != old) return false;
@@ -103,11 +105,15 @@ struct SetMachine final : Machine {
       if (got == nullptr) return true;
       if (is_nil_or_empty(*got)) return elements.empty();
       return got->items().size() == elements.size() &&
-             std::all_of(got->items().begin(), got->items().end(), [&](const Value& v) { return elements.count(v) != 0; });
+             std::all_of(got->items().begin(), got->items().end(),
+                         [&](const Value& v) { return elements.count(v) != 0; });
     }
     if (f == "contains") return got == nullptr || (elements.count(got->items()[0]) != 0) == got->items()[1].boolean();
     const Value& argument = asked.is_nil() && got != nullptr ? *got : asked;
-    if (f == "add") elements.insert(argument); else elements.erase(argument);
+    if (f == "add")
+      elements.insert(argument);
+    else
+      elements.erase(argument);
     return true;
   }
 };
@@ -126,8 +132,8 @@ struct LogMachine final : Machine {
   }
 };
 
-// Queue, stack and the others differ in which element is taken. Which one a crashed dequeue of an unordered queue took is
-// not in the certificate; the searches keep those out of it where they can, and the oldest is assumed here.
+// Queue, stack and the others differ in which element is taken. Which one a crashed dequeue of an unordered queue took
+// is not in the certificate; the searches keep those out of it where they can, and the oldest is assumed here.
 struct QueueMachine final : Machine {
   std::deque<Value> items;
   std::string model;
@@ -241,14 +247,16 @@ bool must_be_there(const History& history, const CheckOptions& options, Operatio
   const std::string_view f = history.f_name(op.invocation);
   if (options.nil_reads != NilReads::unknown || f != "read") return true;
   const Value got = history.values().to_value(history.value(op.completion));
-  if (options.model == "versioned-register" && got.is_list()) return !got.items()[0].is_nil() || !got.items()[1].is_nil();
+  if (options.model == "versioned-register" && got.is_list())
+    return !got.items()[0].is_nil() || !got.items()[1].is_nil();
   return !got.is_nil();
 }
 
 }  // namespace
 
 std::string verify_certificate(const History& history, const CheckOptions& options, const CheckResult& result) {
-  if (make_machine(options, history) == nullptr) return "not verified: there is no second specification of " + options.model;
+  if (make_machine(options, history) == nullptr)
+    return "not verified: there is no second specification of " + options.model;
   const auto name = [&](EventIndex e) { return "the operation of event " + std::to_string(history.index(e)); };
   std::set<EventIndex> placed;
   for (const auto& [key, order] : result.certificate) {
@@ -262,7 +270,8 @@ std::string verify_certificate(const History& history, const CheckOptions& optio
       if (end != kNoEvent && history.type(end) == EventType::ok) earliest_return = std::min(earliest_return, end);
     }
     for (const EventIndex e : order) {
-      if (e >= history.size() || history.type(e) != EventType::invoke) return "the order names an event that is no invocation";
+      if (e >= history.size() || history.type(e) != EventType::invoke)
+        return "the order names an event that is no invocation";
       if (!placed.insert(e).second) return name(e) + " is placed twice";
       if (history.values().to_value(history.key(e)) != key) return name(e) + " belongs to another key";
       const OperationEvents op{e, history.partner(e)};
@@ -276,7 +285,8 @@ std::string verify_certificate(const History& history, const CheckOptions& optio
     }
   }
   for (const OperationEvents op : history.operations()) {
-    if (must_be_there(history, options, op) && placed.count(op.invocation) == 0) return name(op.invocation) + " is missing";
+    if (must_be_there(history, options, op) && placed.count(op.invocation) == 0)
+      return name(op.invocation) + " is missing";
   }
   return "";
 }

@@ -20,7 +20,9 @@ std::string seconds(std::int64_t ns) {
 struct Reached {
   std::set<std::size_t> done;
   State state;
-  friend bool operator<(const Reached& x, const Reached& y) { return std::tie(x.done, x.state) < std::tie(y.done, y.state); }
+  friend bool operator<(const Reached& x, const Reached& y) {
+    return std::tie(x.done, x.state) < std::tie(y.done, y.state);
+  }
 };
 
 class Explainer {
@@ -33,9 +35,11 @@ class Explainer {
     if (key_.key != kNil) out.key = h_.values().to_value(key_.key);
     for (const Call& call : key_.calls) out.operations.push_back(call.inv);
     constexpr std::size_t kMost = 6;
-    for (std::size_t i = 0; i < key_.calls.size() && i < kMost; ++i) out.sentences.push_back(what_happened(key_.calls[i]));
+    for (std::size_t i = 0; i < key_.calls.size() && i < kMost; ++i)
+      out.sentences.push_back(what_happened(key_.calls[i]));
     if (key_.calls.size() > kMost) {
-      out.sentences.push_back(std::to_string(key_.calls.size() - kMost) + " more operations belong to it; see the list.");
+      out.sentences.push_back(std::to_string(key_.calls.size() - kMost) +
+                              " more operations belong to it; see the list.");
     }
     walk(out);
     graph(out);
@@ -52,11 +56,12 @@ class Explainer {
   std::string who(const Call& call) const { return "process " + h_.process_name(h_.process(call.inv)); }
 
   std::string what_happened(const Call& call) const {
-    std::string out = "Process " + h_.process_name(h_.process(call.inv)) + " invoked \"" + key_.model->describe(call.op) +
-                      "\" at " + moment(call.inv);
+    std::string out = "Process " + h_.process_name(h_.process(call.inv)) + " invoked \"" +
+                      key_.model->describe(call.op) + "\" at " + moment(call.inv);
     const EventIndex end = h_.partner(call.inv);
     if (call.crashed()) {
-      return out + " and nobody knows whether it happened" + (end == kNoEvent ? "." : " (info at " + moment(end) + ").");
+      return out + " and nobody knows whether it happened" +
+             (end == kNoEvent ? "." : " (info at " + moment(end) + ").");
     }
     return out + " and it completed at " + moment(end) + ".";
   }
@@ -112,14 +117,15 @@ class Explainer {
                                 key_.model->describe(end.state) + ".");
       }
     }
-    out.explanation = out.operations.size() == 1 ? "\"" + key_.model->describe(key_.calls[0].op) + "\" cannot be explained by any operation of the history"
+    out.explanation = out.operations.size() == 1 ? "\"" + key_.model->describe(key_.calls[0].op) +
+                                                       "\" cannot be explained by any operation of the history"
                                                  : summary(end.state);
     if (key_.key != kNil) out.explanation += " (key " + h_.values().to_json(key_.key) + ")";
   }
 
   std::string summary(const State& state) const {
-    std::string out = std::to_string(key_.calls.size()) + " operations have no order that " + std::string(key_.model->name()) +
-                      " allows";
+    std::string out = std::to_string(key_.calls.size()) + " operations have no order that " +
+                      std::string(key_.model->name()) + " allows";
     if (!guilty_.empty()) {
       const Call& call = key_.calls[*guilty_.begin()];
       out += ": \"" + key_.model->describe(call.op) + "\" of " + who(call) + " at " + moment(call.inv) +
@@ -134,10 +140,12 @@ class Explainer {
   }
 
   std::size_t count_all_ok() const {
-    return static_cast<std::size_t>(std::count_if(key_.calls.begin(), key_.calls.end(), [](const Call& c) { return !c.crashed(); }));
+    return static_cast<std::size_t>(
+        std::count_if(key_.calls.begin(), key_.calls.end(), [](const Call& c) { return !c.crashed(); }));
   }
   std::size_t count_ok(const std::set<std::size_t>& done) const {
-    return static_cast<std::size_t>(std::count_if(done.begin(), done.end(), [&](std::size_t i) { return !key_.calls[i].crashed(); }));
+    return static_cast<std::size_t>(
+        std::count_if(done.begin(), done.end(), [&](std::size_t i) { return !key_.calls[i].crashed(); }));
   }
 
   // The calls that real time allows next.
@@ -160,16 +168,18 @@ class Explainer {
     const std::size_t n = std::min(calls.size(), kMostNodes);
     if (calls.size() > n) out.graph.component_size = calls.size();
     for (std::size_t i = 0; i < n; ++i) {
-      out.graph.nodes.push_back({calls[i].inv, key_.model->describe(calls[i].op) + "\n" + who(calls[i]), guilty_.count(i) != 0, false});
+      out.graph.nodes.push_back(
+          {calls[i].inv, key_.model->describe(calls[i].op) + "\n" + who(calls[i]), guilty_.count(i) != 0, false});
     }
     for (std::size_t i = 0; i < n; ++i) {
       for (std::size_t j = 0; j < n; ++j) {
         if (calls[i].crashed() || calls[i].ret >= calls[j].inv) continue;
-        const bool between = std::any_of(calls.begin(), calls.begin() + static_cast<std::ptrdiff_t>(n), [&](const Call& k) {
-          return calls[i].ret < k.inv && k.ret < calls[j].inv;
-        });
+        const bool between = std::any_of(calls.begin(), calls.begin() + static_cast<std::ptrdiff_t>(n),
+                                         [&](const Call& k) { return calls[i].ret < k.inv && k.ret < calls[j].inv; });
         if (between) continue;
-        out.graph.edges.push_back({i, j, "realtime", "completed at " + moment(h_.partner(calls[i].inv)) + ", before " + moment(calls[j].inv), false});
+        out.graph.edges.push_back(
+            {i, j, "realtime", "completed at " + moment(h_.partner(calls[i].inv)) + ", before " + moment(calls[j].inv),
+             false});
       }
     }
     if (!is_one_register(*key_.model)) return;
@@ -177,7 +187,8 @@ class Explainer {
       if (calls[i].op.code == reg::kWrite) continue;
       for (std::size_t j = 0; j < n; ++j) {
         const Operation& writer = calls[j].op;
-        const bool made = (writer.code == reg::kWrite && writer.a == calls[i].op.a) || (writer.code == reg::kCas && writer.b == calls[i].op.a);
+        const bool made = (writer.code == reg::kWrite && writer.a == calls[i].op.a) ||
+                          (writer.code == reg::kCas && writer.b == calls[i].op.a);
         if (i != j && made && calls[j].inv < calls[i].ret) {
           out.graph.edges.push_back({j, i, "wr", h_.values().to_json(static_cast<ValueId>(calls[i].op.a)), false});
         }
@@ -185,7 +196,8 @@ class Explainer {
     }
   }
 
-  // What else was going on around the operations that cannot be explained: those that overlap them, and the last before.
+  // What else was going on around the operations that cannot be explained: those that overlap them, and the last
+  // before.
   std::vector<Call> around() const {
     EventIndex from = kNever, until = 0;
     for (const std::size_t i : guilty_) {
@@ -215,12 +227,15 @@ class Explainer {
     std::vector<Call> all = key_.calls;
     all.insert(all.end(), near.begin(), near.end());
     for (const Call& call : near) {
-      out.graph.nodes.push_back({call.inv, key_.model->describe(call.op) + "\n" + who(call) + (call.crashed() ? ", outcome unknown" : ""), false, true});
+      out.graph.nodes.push_back(
+          {call.inv, key_.model->describe(call.op) + "\n" + who(call) + (call.crashed() ? ", outcome unknown" : ""),
+           false, true});
     }
     for (std::size_t i = 0; i < all.size(); ++i) {
       for (std::size_t j = 0; j < all.size(); ++j) {
         if (std::max(i, j) < key_.calls.size() || all[i].ret >= all[j].inv) continue;
-        const bool between = std::any_of(all.begin(), all.end(), [&](const Call& k) { return all[i].ret < k.inv && k.ret < all[j].inv; });
+        const bool between = std::any_of(all.begin(), all.end(),
+                                         [&](const Call& k) { return all[i].ret < k.inv && k.ret < all[j].inv; });
         if (!between) out.graph.edges.push_back({i, j, "realtime", "", true});
       }
     }

@@ -10,7 +10,8 @@ enum class Family { registers, containers, elements, counters, locks, other };
 Family family(const Model& model) {
   const std::string_view name = model.name();
   if (is_one_register(model)) return Family::registers;
-  if (name == "queue" || name == "unordered-queue" || name == "stack" || name == "priority-queue") return Family::containers;
+  if (name == "queue" || name == "unordered-queue" || name == "stack" || name == "priority-queue")
+    return Family::containers;
   if (name == "set" || name == "log") return Family::elements;
   if (name == "counter" || name == "fetch-add") return Family::counters;
   if (name.ends_with("mutex") || name == "mutex-owner" || name.starts_with("semaphore-")) return Family::locks;
@@ -20,7 +21,9 @@ Family family(const Model& model) {
 }  // namespace
 
 Links::Links(const KeyHistory& history)
-    : history_(history), is_register_(is_one_register(*history.model)), links_(history.calls.size()),
+    : history_(history),
+      is_register_(is_one_register(*history.model)),
+      links_(history.calls.size()),
       in_part_(history.calls.size()) {
   Held held;
   Calls all(links_.size());
@@ -44,9 +47,9 @@ Links::Links(const KeyHistory& history)
             [&](CallIndex x, CallIndex y) { return history.calls[x].ret < history.calls[y].ret; });
   provided_ = provided_by(all);
   // Leaving out an element moves those behind it, which a read from an offset would notice.
-  const bool offsets = history.model->name() == "log" && std::any_of(history.calls.begin(), history.calls.end(), [](const Call& call) {
-                         return call.op.code == log::kRead && call.op.b != 0;
-                       });
+  const bool offsets = history.model->name() == "log" &&
+                       std::any_of(history.calls.begin(), history.calls.end(),
+                                   [](const Call& call) { return call.op.code == log::kRead && call.op.b != 0; });
   for (CallIndex i = 0; offsets && i < links_.size(); ++i) links_[i].stays = history.calls[i].op.code == log::kAppend;
 }
 
@@ -57,7 +60,8 @@ void Links::link_elements(const Call& call, Link& out) const {
     if (call.op.code == set::kAdd) out.provides.push_back(call.op.a);
     out.together = call.op.a;
   } else if (call.op.a != kNil) {
-    for (const ValueId item : history_.history->values().as_list(static_cast<ValueId>(call.op.a))) out.needs.push_back(item);
+    for (const ValueId item : history_.history->values().as_list(static_cast<ValueId>(call.op.a)))
+      out.needs.push_back(item);
   }
 }
 
@@ -76,8 +80,12 @@ void Links::link(CallIndex i, Held& held) {
       if (op.code == queue::kPut) out.provides.push_back(op.a);
       if (op.code == queue::kTake && op.a > kNil) out.needs.push_back(op.a);
       break;
-    case Family::elements: link_elements(history_.calls[i], out); break;
-    case Family::counters: out.stays = !pure; break;
+    case Family::elements:
+      link_elements(history_.calls[i], out);
+      break;
+    case Family::counters:
+      out.stays = !pure;
+      break;
     case Family::locks: {
       auto& mine = held[history_.history->process(history_.calls[i].inv)];
       if (op.code == lock::kAcquire) mine.push_back(i);
@@ -87,7 +95,9 @@ void Links::link(CallIndex i, Held& held) {
       if (op.code == lock::kRelease && !mine.empty()) mine.pop_back();
       break;
     }
-    case Family::other: out.stays = !pure && history_.model->name() != "unique-ids"; break;
+    case Family::other:
+      out.stays = !pure && history_.model->name() != "unique-ids";
+      break;
   }
 }
 
@@ -111,9 +121,8 @@ bool Links::has_needs(const Calls& part) const {
   };
   return std::all_of(part.begin(), part.end(), [&](CallIndex i) {
     const EventIndex end = history_.calls[i].ret;
-    return std::all_of(links_[i].needs.begin(), links_[i].needs.end(), [&](std::int64_t token) {
-      return has(provided, token, end) || !has(provided_, token, end);
-    });
+    return std::all_of(links_[i].needs.begin(), links_[i].needs.end(),
+                       [&](std::int64_t token) { return has(provided, token, end) || !has(provided_, token, end); });
   });
 }
 
@@ -121,17 +130,17 @@ void Links::drop_unfinished(Calls& prefix, EventIndex failed_at) const {
   for (bool changed = true; changed;) {
     const Provided provided = provided_by(prefix);
     changed = std::erase_if(prefix, [&](CallIndex i) {
-      return history_.calls[i].ret > failed_at &&
-             std::any_of(links_[i].needs.begin(), links_[i].needs.end(), [&](std::int64_t token) {
-               const auto found = provided.find(token);
-               return found == provided.end() || found->second >= history_.calls[i].ret;
-             });
-    }) > 0;
+                return history_.calls[i].ret > failed_at &&
+                       std::any_of(links_[i].needs.begin(), links_[i].needs.end(), [&](std::int64_t token) {
+                         const auto found = provided.find(token);
+                         return found == provided.end() || found->second >= history_.calls[i].ret;
+                       });
+              }) > 0;
   }
 }
 
-// Names every writer outside of the part that a kept observer may have read from, with the observer's operation X of the
-// part that excludes earlier ones (kNobody: none does).
+// Names every writer outside of the part that a kept observer may have read from, with the observer's operation X of
+// the part that excludes earlier ones (kNobody: none does).
 template <class Missing>
 void Links::for_each_missing(const Calls& part, bool crashed_observe, Missing&& missing) {
   const auto& calls = history_.calls;
@@ -142,8 +151,10 @@ void Links::for_each_missing(const Calls& part, bool crashed_observe, Missing&& 
   std::vector<Latest> at_invocation(part.size());
   Latest latest;
   for (const KeyEvent event : events_of(kept)) {
-    if (event.is_return) latest.returned(kept, event.call);
-    else at_invocation[event.call] = latest;
+    if (event.is_return)
+      latest.returned(kept, event.call);
+    else
+      at_invocation[event.call] = latest;
   }
   for (std::size_t place = 0; place < part.size(); ++place) {
     const Call& observer = kept[place];
@@ -158,7 +169,8 @@ void Links::for_each_missing(const Calls& part, bool crashed_observe, Missing&& 
       if (writer != part[place] && !in_part_[writer]) missing(part[place], writer, x);
     };
     const auto end = std::lower_bound(writers.returned.begin(), writers.returned.end(), observer.ret, invoked_later);
-    for (auto i = static_cast<std::size_t>(end - writers.returned.begin()); i > 0 && writers.latest_return[i - 1] >= excluded_before; --i) {
+    for (auto i = static_cast<std::size_t>(end - writers.returned.begin());
+         i > 0 && writers.latest_return[i - 1] >= excluded_before; --i) {
       if (calls[writers.returned[i - 1]].ret >= excluded_before) check(writers.returned[i - 1]);
     }
     for (const CallIndex writer : writers.crashed) {
@@ -191,7 +203,8 @@ Calls Links::completed(Calls part, bool crashed_observe, std::size_t most) {
     for_each_missing(part, crashed_observe, [&](CallIndex observer, CallIndex writer, CallIndex x) {
       // Whoever excludes what is long over is cheaper than all that is long over.
       const Call& call = history_.calls[observer];
-      const CallIndex before = x == kNobody && !history_.calls[writer].crashed() ? write_before(call.inv, call.op.a) : kNobody;
+      const CallIndex before =
+          x == kNobody && !history_.calls[writer].crashed() ? write_before(call.inv, call.op.a) : kNobody;
       added.push_back(before != kNobody ? before : writer);
     });
     if (added.empty()) return has_needs(part) ? part : Calls{};

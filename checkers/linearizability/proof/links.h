@@ -14,15 +14,15 @@
 //   others      only what changes nothing can go (reads of a counter)
 //
 // That complete parts prove what they say holds, by argument and by test, for registers, counters, sets, logs and owned
-// locks. For queues, stacks, reentrant locks and semaphores there are exceptions (counterexample_test.cc leaves them out):
-// there a counterexample has no linearization either, but does not by itself prove that the whole history has none.
-// Thread-safety: one thread.
+// locks. For queues, stacks, reentrant locks and semaphores there are exceptions (counterexample_test.cc leaves them
+// out): there a counterexample has no linearization either, but does not by itself prove that the whole history has
+// none. Thread-safety: one thread.
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <vector>
 
-#include "checkers/linearizability/special/exclusion.h"
 #include "checkers/linearizability/interfaces/key_history.h"
+#include "checkers/linearizability/special/exclusion.h"
 
 namespace ordeal::lin {
 
@@ -53,12 +53,13 @@ class Links {
   };
   // The operations of a register that write one value.
   struct Writers {
-    Calls returned, crashed;               // ascending
+    Calls returned, crashed;                // ascending
     std::vector<EventIndex> latest_return;  // by place in `returned`: the last return up to there
   };
   using Provided = boost::unordered_flat_map<std::int64_t, EventIndex>;  // by token: when it was provided first
 
-  using Held = boost::unordered_flat_map<std::int32_t, std::vector<std::int64_t>>;  // by process: acquires not released yet
+  using Held =
+      boost::unordered_flat_map<std::int32_t, std::vector<std::int64_t>>;  // by process: acquires not released yet
   void link(CallIndex call, Held& held);
   void link_elements(const Call& call, Link& out) const;
   [[nodiscard]] Provided provided_by(const Calls& part) const;
@@ -72,7 +73,7 @@ class Links {
   std::vector<Link> links_;
   Provided provided_;
   boost::unordered_flat_map<std::int64_t, Writers> writers_;
-  Calls writes_by_return_;    // blind writes of a register
+  Calls writes_by_return_;     // blind writes of a register
   std::vector<bool> in_part_;  // scratch, false between calls
 };
 

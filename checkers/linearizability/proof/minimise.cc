@@ -25,7 +25,10 @@ constexpr std::size_t kMostGrown = 4000;
 class Minimiser {
  public:
   Minimiser(const KeyHistory& history, Budget& budget)
-      : history_(history), budget_(budget), is_register_(is_one_register(*history.model)), links_(history),
+      : history_(history),
+        budget_(budget),
+        is_register_(is_one_register(*history.model)),
+        links_(history),
         crashed_observe_(!is_register_) {}
 
   // Goes on from the culprits of a special case, ascending, adding nothing. Nothing: they prove nothing by themselves.
@@ -139,7 +142,8 @@ class Minimiser {
           if (!gone.contains(i)) smaller.push_back(i);
         }
         if (accept(std::move(smaller))) {
-          units.erase(units.begin() + static_cast<std::ptrdiff_t>(first), units.begin() + static_cast<std::ptrdiff_t>(last));
+          units.erase(units.begin() + static_cast<std::ptrdiff_t>(first),
+                      units.begin() + static_cast<std::ptrdiff_t>(last));
           any = true;
         } else {
           first = last;
@@ -159,8 +163,8 @@ class Minimiser {
   Calls kept_;
 };
 
-// Whether parts of the culprits are complete depends on those operations alone that write what a culprit observed. Where
-// they are few, as with unique values, the rest of a long history need not be looked at.
+// Whether parts of the culprits are complete depends on those operations alone that write what a culprit observed.
+// Where they are few, as with unique values, the rest of a long history need not be looked at.
 std::optional<Calls> minimise_culprits(const KeyHistory& history, const Calls& culprits, Budget& budget) {
   if (!is_one_register(*history.model) || culprits.empty()) return std::nullopt;
   boost::unordered_flat_set<std::int64_t> observed;
@@ -188,7 +192,8 @@ std::optional<Calls> minimise_culprits(const KeyHistory& history, const Calls& c
 std::chrono::steady_clock::time_point minimising_until(std::chrono::steady_clock::time_point start,
                                                        std::chrono::milliseconds timeout) {
   const auto now = std::chrono::steady_clock::now();
-  const std::chrono::steady_clock::time_point least = now + std::chrono::seconds(1), most = now + std::chrono::seconds(10);
+  const std::chrono::steady_clock::time_point least = now + std::chrono::seconds(1),
+                                              most = now + std::chrono::seconds(10);
   return timeout.count() > 0 ? std::clamp<std::chrono::steady_clock::time_point>(start + timeout, least, most) : most;
 }
 

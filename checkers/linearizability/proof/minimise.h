@@ -2,11 +2,10 @@
 // Minimise: from a key's history that has no linearization to a small part of it that has none either, and that proves
 // as much about the whole history: nothing is left out that may have explained what is in it (links.h).
 //
-// The result is 1-minimal: without any one of its operations the rest is linearizable, or lacks what may explain another
-// operation. (A read of 3 "alone, cannot be explained" as soon as the writes of 3 are left out, which proves nothing about
-// a history that has them.) Where operations of a model are only meaningful together (a lock's acquire and release, an
-// element's enqueue and dequeue) they go together.
-// Thread-safety: pure.
+// The result is 1-minimal: without any one of its operations the rest is linearizable, or lacks what may explain
+// another operation. (A read of 3 "alone, cannot be explained" as soon as the writes of 3 are left out, which proves
+// nothing about a history that has them.) Where operations of a model are only meaningful together (a lock's acquire
+// and release, an element's enqueue and dequeue) they go together. Thread-safety: pure.
 
 #include <chrono>
 #include <vector>
@@ -15,8 +14,8 @@
 
 namespace ordeal::lin {
 
-// Until when to look for a smaller history, when the check began at `start` and was given `timeout` (0: no limit): what is
-// left of it, but a second in any case and never more than ten.
+// Until when to look for a smaller history, when the check began at `start` and was given `timeout` (0: no limit): what
+// is left of it, but a second in any case and never more than ten.
 [[nodiscard]] std::chrono::steady_clock::time_point minimising_until(std::chrono::steady_clock::time_point start,
                                                                      std::chrono::milliseconds timeout);
 

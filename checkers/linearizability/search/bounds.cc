@@ -16,7 +16,9 @@ constexpr std::size_t kGrowth = 4;
 // What is left to try from above, at any width.
 class FromAbove {
  public:
-  explicit FromAbove(const KeyHistory& history) : history_(history), left_(relaxations_of(history)) { left_.emplace_back(); }
+  explicit FromAbove(const KeyHistory& history) : history_(history), left_(relaxations_of(history)) {
+    left_.emplace_back();
+  }
 
   // Tries everything at one width. too_narrow: all was in vain.
   Decision run(std::size_t width, Budget& budget, bool want_order) {
@@ -24,8 +26,10 @@ class FromAbove {
     for (std::size_t i = 0; i < left_.size();) {
       found = search_within({Side::above, width, left_[i]}, history_, budget, want_order);
       if (!found.too_narrow) return found;
-      if (found.narrow_only_by_relaxation) left_.erase(left_.begin() + static_cast<std::ptrdiff_t>(i));
-      else ++i;
+      if (found.narrow_only_by_relaxation)
+        left_.erase(left_.begin() + static_cast<std::ptrdiff_t>(i));
+      else
+        ++i;
     }
     return found;
   }

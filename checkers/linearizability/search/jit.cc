@@ -14,9 +14,10 @@
 // With a width the search is bounded (bounds.cc): from below it keeps only the most promising configurations of each
 // state, so what it finds exists, and from above it replaces configurations of one state by their join (space.h), which
 // can do whatever any of them can, so what it does not find does not exist. Either also notes whether it ever had to:
-// if not, it was exact. When a search from below comes to an end, what it lacked was mostly left behind not long before:
-// it goes back a little and tries again with more, and further back with even more, until it has passed the place.
-// Memory: the configurations of one moment. Tested by linearizability_test against the oracle and all other algorithms.
+// if not, it was exact. When a search from below comes to an end, what it lacked was mostly left behind not long
+// before: it goes back a little and tries again with more, and further back with even more, until it has passed the
+// place. Memory: the configurations of one moment. Tested by linearizability_test against the oracle and all other
+// algorithms.
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -71,9 +72,9 @@ class Antichain {
     }
     if (limit_.side == Side::above && group.size() >= limit_.per_state) {
       inexact_ = true;
-      const std::uint32_t closest = *std::min_element(group.begin(), group.end(), [&](std::uint32_t x, std::uint32_t y) {
-        return space_->distance(at(x), c) < space_->distance(at(y), c);
-      });
+      const std::uint32_t closest = *std::min_element(
+          group.begin(), group.end(),
+          [&](std::uint32_t x, std::uint32_t y) { return space_->distance(at(x), c) < space_->distance(at(y), c); });
       space_->join(at(closest), c);
       return closest;
     }
@@ -128,7 +129,8 @@ class Antichain {
   [[nodiscard]] Word* at(std::size_t i) { return words_.data() + i * space_->stride(); }
   [[nodiscard]] std::uint32_t log(std::size_t i) const { return logs_[i]; }
   [[nodiscard]] std::size_t bytes() const {
-    return words_.capacity() * sizeof(Word) + logs_.capacity() * 4 + groups_.capacity() * sizeof(groups_[0]) + 4 * size();
+    return words_.capacity() * sizeof(Word) + logs_.capacity() * 4 + groups_.capacity() * sizeof(groups_[0]) +
+           4 * size();
   }
 
  private:
@@ -144,9 +146,17 @@ class Antichain {
 class Jit {
  public:
   Jit(const KeyHistory& history, Budget& budget, bool want_order, const Bounds& bounds)
-      : history_(history), budget_(budget), charge_(budget), space_(history, budget, bounds.relaxation),
-        want_order_(want_order), side_(bounds.side), width_(bounds.width), relaxed_(bounds.relaxation.kind != Relaxation::Kind::none),
-        frontier_(space_, limit(side_, width_)), nodes_(space_, limit(side_, width_)), out_(space_, limit(side_, width_)) {}
+      : history_(history),
+        budget_(budget),
+        charge_(budget),
+        space_(history, budget, bounds.relaxation),
+        want_order_(want_order),
+        side_(bounds.side),
+        width_(bounds.width),
+        relaxed_(bounds.relaxation.kind != Relaxation::Kind::none),
+        frontier_(space_, limit(side_, width_)),
+        nodes_(space_, limit(side_, width_)),
+        out_(space_, limit(side_, width_)) {}
 
   Decision run() {
     const auto first = space_.initial();
@@ -242,7 +252,8 @@ class Jit {
       events[e].is_return ? space_.reopen(events[e].call) : space_.unopen(events[e].call);
     }
     frontier_.clear();
-    for (std::size_t i = 0; i < place.logs.size(); ++i) (void)frontier_.add(place.words.data() + i * space_.stride(), place.logs[i]);
+    for (std::size_t i = 0; i < place.logs.size(); ++i)
+      (void)frontier_.add(place.words.data() + i * space_.stride(), place.logs[i]);
     event_ = place.event - 1;  // the loop goes on with the next
     return true;
   }
@@ -336,8 +347,9 @@ class Jit {
     const auto& events = space_.prepared.events;
     const CallIndex call = events[std::min<std::size_t>(event_, events.size() - 1)].call;
     decision_.verdict = Verdict::unknown;
-    decision_.reason = std::move(why) + " at event " + std::to_string(history_.history->index(space_.prepared.calls[call].inv)) +
-                       " (" + std::to_string(event_) + " of the key's " + std::to_string(events.size()) +
+    decision_.reason = std::move(why) + " at event " +
+                       std::to_string(history_.history->index(space_.prepared.calls[call].inv)) + " (" +
+                       std::to_string(event_) + " of the key's " + std::to_string(events.size()) +
                        " events explained, " + std::to_string(frontier_.size()) + " configurations open)";
     return decision_;
   }

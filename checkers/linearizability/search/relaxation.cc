@@ -46,9 +46,12 @@ void relax(const Relaxation& relaxation, Call& call) {
 bool is_counted(const Relaxation& relaxation, const Call& call) {
   switch (relaxation.kind) {
     case Relaxation::Kind::none:
-    case Relaxation::Kind::count_all: return true;
-    case Relaxation::Kind::count_nothing: return false;
-    case Relaxation::Kind::count_one: return call.op.a == relaxation.value;
+    case Relaxation::Kind::count_all:
+      return true;
+    case Relaxation::Kind::count_nothing:
+      return false;
+    case Relaxation::Kind::count_one:
+      return call.op.a == relaxation.value;
   }
   return true;
 }

@@ -21,8 +21,8 @@ struct Relaxation {
   std::int64_t value = 0;  // the one that is counted
 };
 
-// The relaxations worth trying, the cheapest first, without `none`. None when nothing crashed that matters, or the model
-// is no register.
+// The relaxations worth trying, the cheapest first, without `none`. None when nothing crashed that matters, or the
+// model is no register.
 [[nodiscard]] std::vector<Relaxation> relaxations_of(const KeyHistory& history);
 // Makes the call what it is in the relaxed history.
 void relax(const Relaxation& relaxation, Call& call);

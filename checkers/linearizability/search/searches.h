@@ -4,14 +4,14 @@
 #include <memory>
 #include <optional>
 
-#include "checkers/linearizability/search/relaxation.h"
 #include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/search/relaxation.h"
 
 namespace ordeal::lin {
 
 // jit with at most `width` configurations of each state. From below it answers valid or unknown, from above invalid or
-// unknown; and either the exact verdict when the width was enough. Of a relaxed history `valid` says nothing, so that is
-// unknown, too.
+// unknown; and either the exact verdict when the width was enough. Of a relaxed history `valid` says nothing, so that
+// is unknown, too.
 enum class Side { exact, below, above };
 struct Bounds {
   Side side = Side::exact;
@@ -21,7 +21,8 @@ struct Bounds {
 [[nodiscard]] Decision search_within(const Bounds& bounds, const KeyHistory& history, Budget& budget, bool want_order);
 // The search from above with growing width, and at each width with the relaxations of the history. Ends when it knows
 // or the budget is out.
-[[nodiscard]] Decision close_in_from_above(std::size_t first_width, const KeyHistory& history, Budget& budget, bool want_order);
+[[nodiscard]] Decision close_in_from_above(std::size_t first_width, const KeyHistory& history, Budget& budget,
+                                           bool want_order);
 // One pass over a register's history for a read that nothing explains: invalid, or nothing. See unexplained.cc.
 [[nodiscard]] std::optional<Decision> find_unexplained(const KeyHistory& history);
 [[nodiscard]] std::unique_ptr<Strategy> jit_strategy();

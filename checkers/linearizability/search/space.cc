@@ -243,7 +243,8 @@ std::size_t Space::effort(const Word* c) const {
   std::size_t out = 4 * total_used(c);
   for (std::size_t w = 0; w < words_; ++w) {
     const Word linearized = c[1 + w], absorbed = c[1 + words_ + w];
-    out += static_cast<std::size_t>(std::popcount(linearized) + 2 * std::popcount(open_mask_[w] & ~linearized & ~absorbed));
+    out += static_cast<std::size_t>(std::popcount(linearized) +
+                                    2 * std::popcount(open_mask_[w] & ~linearized & ~absorbed));
   }
   return out;
 }

@@ -29,8 +29,8 @@
 //
 // Thread-safety: one thread.
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -38,8 +38,8 @@
 #include <vector>
 
 #include "checkers/linearizability/interfaces/key_history.h"
-#include "checkers/linearizability/search/relaxation.h"
 #include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/search/relaxation.h"
 
 namespace ordeal::lin {
 
@@ -85,7 +85,7 @@ class Transitions {
   std::vector<State> scratch_;
   std::vector<std::unique_ptr<State>> states_;
   boost::unordered_flat_map<State, StateId, Hash> ids_;
-  std::vector<std::vector<std::uint32_t>> table_;                    // dense: by state, then class
+  std::vector<std::vector<std::uint32_t>> table_;                   // dense: by state, then class
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> sparse_;  // state << 32 | class
   std::vector<std::vector<StateId>> many_;
   StateId single_ = 0;
@@ -93,8 +93,8 @@ class Transitions {
 
 // One key's calls, prepared for the searches.
 struct Prepared {
-  std::vector<Call> calls;             // tightened, without crashed ones that cannot matter
-  std::vector<CallIndex> origin;       // by call: its index in the KeyHistory
+  std::vector<Call> calls;        // tightened, without crashed ones that cannot matter
+  std::vector<CallIndex> origin;  // by call: its index in the KeyHistory
   std::vector<KeyEvent> events;
   std::vector<Operation> classes;
   std::vector<unsigned> traits;        // by class
@@ -123,7 +123,9 @@ class Space {
   [[nodiscard]] std::size_t words() const { return words_; }
   [[nodiscard]] static StateId state(const Word* c) { return static_cast<StateId>(c[0]); }
   [[nodiscard]] static std::uint32_t total_used(const Word* c) { return static_cast<std::uint32_t>(c[0] >> 32); }
-  [[nodiscard]] bool is_linearized(const Word* c, std::size_t slot) const { return c[1 + slot / 64] >> (slot % 64) & 1; }
+  [[nodiscard]] bool is_linearized(const Word* c, std::size_t slot) const {
+    return c[1 + slot / 64] >> (slot % 64) & 1;
+  }
   [[nodiscard]] bool is_absorbed(const Word* c, std::size_t slot) const {
     return c[1 + words_ + slot / 64] >> (slot % 64) & 1;
   }

@@ -3,8 +3,8 @@
 #include <cstdlib>
 
 #include "checkers/linearizability/search/searches.h"
-#include "checkers/linearizability/special/special_cases.h"
 #include "checkers/linearizability/search/strategies.h"
+#include "checkers/linearizability/special/special_cases.h"
 #include "checkers/linearizability/special/zones.h"
 
 namespace ordeal::lin {

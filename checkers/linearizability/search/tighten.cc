@@ -9,8 +9,8 @@ namespace ordeal::lin {
 namespace {
 
 struct ValueUse {
-  std::int64_t last_seen = -1;          // when the last operation that observes the value returns; -1: nobody does
-  EventIndex first_return = kNever;     // when the first one does
+  std::int64_t last_seen = -1;       // when the last operation that observes the value returns; -1: nobody does
+  EventIndex first_return = kNever;  // when the first one does
   std::uint32_t writers = 0;
   CallIndex writer = 0;
 };

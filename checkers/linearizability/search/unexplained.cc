@@ -14,8 +14,8 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
-#include "checkers/linearizability/special/exclusion.h"
 #include "checkers/linearizability/search/searches.h"
+#include "checkers/linearizability/special/exclusion.h"
 #include "checkers/linearizability/special/special_case_base.h"
 
 namespace ordeal::lin {

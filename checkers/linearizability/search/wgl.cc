@@ -18,8 +18,13 @@ using Word = Space::Word;
 class Wgl {
  public:
   Wgl(const KeyHistory& history, Budget& budget, bool want_order)
-      : history_(history), budget_(budget), charge_(budget), space_(history, budget), want_order_(want_order),
-        stride_(space_.stride() + 1), seen_(0, Hash{this}, Equal{this}) {}
+      : history_(history),
+        budget_(budget),
+        charge_(budget),
+        space_(history, budget),
+        want_order_(want_order),
+        stride_(space_.stride() + 1),
+        seen_(0, Hash{this}, Equal{this}) {}
 
   Decision run() {
     const auto& events = space_.prepared.events;
@@ -162,9 +167,9 @@ class Wgl {
     const auto& events = space_.prepared.events;
     const CallIndex call = events[std::min<std::size_t>(furthest_, events.size() - 1)].call;
     decision_.verdict = Verdict::unknown;
-    decision_.reason = std::move(why) + " at event " +
-                       std::to_string(history_.history->index(space_.prepared.calls[call].inv)) + " (" +
-                       std::to_string(furthest_) + " of the key's " + std::to_string(events.size()) + " events explained)";
+    decision_.reason =
+        std::move(why) + " at event " + std::to_string(history_.history->index(space_.prepared.calls[call].inv)) +
+        " (" + std::to_string(furthest_) + " of the key's " + std::to_string(events.size()) + " events explained)";
     return decision_;
   }
 

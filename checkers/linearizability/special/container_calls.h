@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "checkers/linearizability/special/special_case_base.h"
 #include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/special/special_case_base.h"
 
 namespace ordeal::lin {
 

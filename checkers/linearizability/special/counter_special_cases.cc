@@ -60,8 +60,10 @@ std::string objection_to_deltas(const KeyHistory& history, std::uint8_t code, bo
   std::int64_t delta = 0;
   for (const Call& call : history.calls) {
     if (reads && call.op.code == counter::kRead) continue;
-    if (call.op.code != code) return reads ? "there are other operations than add and read" : "there are other operations than fetch-add";
-    if (call.op.a == 0 || call.op.a > kLargest || call.op.a < -kLargest) return "there are additions of 0 or of huge numbers";
+    if (call.op.code != code)
+      return reads ? "there are other operations than add and read" : "there are other operations than fetch-add";
+    if (call.op.a == 0 || call.op.a > kLargest || call.op.a < -kLargest)
+      return "there are additions of 0 or of huge numbers";
     if (delta != 0 && call.op.a != delta) return "different numbers are added";
     delta = call.op.a;
   }
@@ -100,15 +102,19 @@ class CounterDeadlines final : public Strategy {
     for (const KeyEvent& event : events_of(calls)) {
       const Call& call = calls[event.call];
       if (call.op.code == counter::kAdd) {
-        if (!event.is_return) pending.push({call.ret, event.call});
-        else if (!done[event.call]) increment(event.call);
+        if (!event.is_return)
+          pending.push({call.ret, event.call});
+        else if (!done[event.call])
+          increment(event.call);
         continue;
       }
       const std::int64_t needed = steps_to(start, call.op.a, delta);
       if (!event.is_return) {
         if (needed < count) return wrong(calls, event.call, call.inv);
-        if (needed == count) order.push_back(event.call);
-        else waiting[needed].push_back(event.call);
+        if (needed == count)
+          order.push_back(event.call);
+        else
+          waiting[needed].push_back(event.call);
         continue;
       }
       while (count < needed) {
@@ -175,7 +181,8 @@ class FetchAddPlaces final : public Strategy {
     std::int64_t next = 0;
     for (std::size_t i = 0; i < placed.size(); ++i) {
       for (; next < placed[i].place; ++next, ++used) {
-        if (used == crashed.size() || calls[crashed[used]].inv > calls[soonest[i]].ret) return hole(calls, soonest[i], placed[i].call);
+        if (used == crashed.size() || calls[crashed[used]].inv > calls[soonest[i]].ret)
+          return hole(calls, soonest[i], placed[i].call);
         order.push_back(crashed[used]);
       }
       order.push_back(placed[i].call);

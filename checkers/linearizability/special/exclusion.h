@@ -17,9 +17,7 @@ inline constexpr CallIndex kNobody = 0xFFFFFFFFu;
 namespace reg {
 [[nodiscard]] inline bool observes(const Operation& op) { return op.code != kWrite; }
 // A cas from a value to itself writes nothing.
-[[nodiscard]] inline bool writes(const Operation& op) {
-  return op.code == kWrite || (op.code == kCas && op.a != op.b);
-}
+[[nodiscard]] inline bool writes(const Operation& op) { return op.code == kWrite || (op.code == kCas && op.a != op.b); }
 [[nodiscard]] inline std::int64_t written(const Operation& op) { return op.code == kCas ? op.b : op.a; }
 }  // namespace reg
 
@@ -29,7 +27,8 @@ class Latest {
  public:
   void returned(const std::vector<Call>& calls, CallIndex call) {
     const auto later = [&](CallIndex than) { return than == kNobody || calls[call].inv > calls[than].inv; };
-    const bool same = first_ != kNobody && shown(calls[call].op) != kAnyValue && shown(calls[first_].op) == shown(calls[call].op);
+    const bool same =
+        first_ != kNobody && shown(calls[call].op) != kAnyValue && shown(calls[first_].op) == shown(calls[call].op);
     if (later(first_)) {
       if (!same) second_ = first_;
       first_ = call;

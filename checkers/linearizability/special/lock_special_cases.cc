@@ -111,8 +111,8 @@ class LockCores final : public Strategy {
     }
     return refuted(std::move(culprits));
   }
-  static Decision overlap(const std::vector<Call>& calls, const std::unordered_map<std::int32_t, std::vector<CallIndex>>& held,
-                          CallIndex acquire) {
+  static Decision overlap(const std::vector<Call>& calls,
+                          const std::unordered_map<std::int32_t, std::vector<CallIndex>>& held, CallIndex acquire) {
     std::vector<CallIndex> culprits = {acquire};
     std::unordered_map<std::int32_t, std::size_t> open;  // holds whose release was not found yet
     for (const auto& [process, acquires] : held) {

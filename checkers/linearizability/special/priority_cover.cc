@@ -11,8 +11,8 @@
 
 #include <algorithm>
 
-#include "checkers/linearizability/special/container_calls.h"
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/special/container_calls.h"
 #include "checkers/linearizability/special/special_case_base.h"
 #include "checkers/linearizability/special/special_cases.h"
 

@@ -18,8 +18,8 @@
 
 #include <algorithm>
 
-#include "checkers/linearizability/special/container_calls.h"
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/special/container_calls.h"
 #include "checkers/linearizability/special/special_case_base.h"
 #include "checkers/linearizability/special/special_cases.h"
 
@@ -76,7 +76,8 @@ class QueueOrder final : public Strategy {
       if (i >= takes.size() || calls[takes[i]].inv > deadlines[i].at) return refuted({});
     }
 
-    if (std::vector<CallIndex> wrong = covered_empty(calls, container); !wrong.empty()) return refuted(std::move(wrong));
+    if (std::vector<CallIndex> wrong = covered_empty(calls, container); !wrong.empty())
+      return refuted(std::move(wrong));
     return explained({}, false);
   }
 };

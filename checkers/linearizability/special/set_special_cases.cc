@@ -44,8 +44,10 @@ class SetChain final : public Strategy {
     std::vector<CallIndex> add_of(history.history->values().size(), kNoCall);
     std::vector<CallIndex> reads;
     for (CallIndex i = 0; i < calls.size(); ++i) {
-      if (calls[i].op.code == set::kAdd) add_of[static_cast<std::size_t>(calls[i].op.a)] = i;
-      else reads.push_back(i);
+      if (calls[i].op.code == set::kAdd)
+        add_of[static_cast<std::size_t>(calls[i].op.a)] = i;
+      else
+        reads.push_back(i);
     }
     const auto with_adds = [&](std::vector<CallIndex> culprits) {
       return refuted_with_elements(history, std::move(culprits), add_of);
@@ -73,8 +75,10 @@ class SetChain final : public Strategy {
       std::size_t kept = 0;
       for (const ValueId element : now) {
         if (add_of[element] == kNoCall || stamp[element] == number + 1) return with_adds({read});
-        if (stamp[element] == number && number > 0) ++kept;
-        else fresh.push_back(add_of[element]);
+        if (stamp[element] == number && number > 0)
+          ++kept;
+        else
+          fresh.push_back(add_of[element]);
         stamp[element] = number + 1;
       }
       ++number;
@@ -162,9 +166,14 @@ class SetElements final : public Strategy {
       }
       ElementCalls& element = all[at];
       switch (calls[i].op.code) {
-        case set::kAdd: element.add = i; break;
-        case set::kRemove: element.remove = i; break;
-        default: (calls[i].op.b != 0 ? element.yes : element.no).push_back(i);
+        case set::kAdd:
+          element.add = i;
+          break;
+        case set::kRemove:
+          element.remove = i;
+          break;
+        default:
+          (calls[i].op.b != 0 ? element.yes : element.no).push_back(i);
       }
     }
     for (ElementCalls& element : all) {

@@ -17,8 +17,8 @@
 #include <algorithm>
 #include <bit>
 
-#include "checkers/linearizability/special/container_calls.h"
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/special/container_calls.h"
 #include "checkers/linearizability/special/special_case_base.h"
 #include "checkers/linearizability/special/special_cases.h"
 
@@ -60,8 +60,8 @@ class GapTree {
     std::int64_t added = 0;
     std::int64_t names = 0;  // added here
   };
-  void add(std::size_t node, std::size_t from, std::size_t width, std::size_t begin, std::size_t end, std::int64_t count,
-           std::int64_t names) {
+  void add(std::size_t node, std::size_t from, std::size_t width, std::size_t begin, std::size_t end,
+           std::int64_t count, std::int64_t names) {
     if (begin <= from && from + width <= end) {
       nodes_[node].least += count;
       nodes_[node].added += count;
@@ -117,7 +117,8 @@ class StackGaps final : public Strategy {
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget& budget, bool) const override {
     ContainerCalls container = container_calls(history);
     if (!container.contradiction.empty()) return refuted(std::move(container.contradiction));
-    if (std::vector<CallIndex> wrong = covered_empty(history.calls, container); !wrong.empty()) return refuted(std::move(wrong));
+    if (std::vector<CallIndex> wrong = covered_empty(history.calls, container); !wrong.empty())
+      return refuted(std::move(wrong));
     return Fixpoint(history.calls, std::move(container)).run(budget);
   }
 
@@ -126,8 +127,13 @@ class StackGaps final : public Strategy {
   class Fixpoint {
    public:
     Fixpoint(const std::vector<Call>& calls, ContainerCalls container)
-        : calls_(calls), container_(std::move(container)), events_(all_events()), gaps_(events_.size() + 1),
-          cores_(gaps_), open_(gaps_), op_at_(gaps_ + 1) {
+        : calls_(calls),
+          container_(std::move(container)),
+          events_(all_events()),
+          gaps_(events_.size() + 1),
+          cores_(gaps_),
+          open_(gaps_),
+          op_at_(gaps_ + 1) {
       const auto& elements = container_.elements;
       ops_.resize(2 * elements.size());
       left_.resize(elements.size());
@@ -150,9 +156,12 @@ class StackGaps final : public Strategy {
           return out;
         }
         const GapTree::Found found = cores_.least();
-        if (found.cores == 0) free_gap(found.gap);
-        else if (found.cores == 1) gap_of(static_cast<std::size_t>(found.names) - 1, found.gap);
-        else return stuck();
+        if (found.cores == 0)
+          free_gap(found.gap);
+        else if (found.cores == 1)
+          gap_of(static_cast<std::size_t>(found.names) - 1, found.gap);
+        else
+          return stuck();
       }
       Decision out = explained({}, false);
       out.steps = steps;
@@ -231,9 +240,9 @@ class StackGaps final : public Strategy {
     std::size_t gaps_;
     GapTree cores_;
     OpenTree open_;
-    std::vector<std::size_t> op_at_;  // by gap: the operation that OpenTree knows
-    std::vector<Op> ops_;             // 2v: push of v, 2v + 1: pop of v
-    std::vector<int> left_;           // by element: operations not yet forgotten
+    std::vector<std::size_t> op_at_;              // by gap: the operation that OpenTree knows
+    std::vector<Op> ops_;                         // 2v: push of v, 2v + 1: pop of v
+    std::vector<int> left_;                       // by element: operations not yet forgotten
     std::vector<std::vector<std::size_t>> held_;  // by element: gaps looked at while its core alone covered them
     std::size_t remaining_ = 0;
   };

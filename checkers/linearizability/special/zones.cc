@@ -14,8 +14,8 @@
 // Why pairs suffice: cluster Y must precede X iff f_Y < s_X; in a cycle of that relation the cluster with the largest s
 // is on a cycle of two with its successor, and the cycles of two are the two conditions above.
 //
-// A successful cas from a to b comes right after the cluster of a and begins that of b, so clusters linked by cas form a
-// chain, contiguous as a whole; its parts must be in order, and then the chain is one cluster. Two cas from the same
+// A successful cas from a to b comes right after the cluster of a and begins that of b, so clusters linked by cas form
+// a chain, contiguous as a whole; its parts must be in order, and then the chain is one cluster. Two cas from the same
 // value, or a ring of them, cannot be. A crashed write or cas happened iff somebody saw what it wrote.
 // Tested by linearizability_test against the oracle and the general searches.
 
@@ -48,8 +48,10 @@ struct Zone {
 class Zones {
  public:
   Zones(const KeyHistory& history, Budget& budget)
-      : calls_(history.calls), initial_(history.model->initial()[0]),
-        clusters_(std::max<std::size_t>(history.history->values().size(), 1)), budget_(budget),
+      : calls_(history.calls),
+        initial_(history.model->initial()[0]),
+        clusters_(std::max<std::size_t>(history.history->values().size(), 1)),
+        budget_(budget),
         bytes_(clusters_.size() * sizeof(Cluster)) {
     within_memory_ = budget_.charge(static_cast<std::ptrdiff_t>(bytes_));
   }
@@ -155,7 +157,8 @@ class Zones {
     // A cas that no walk came by is on a ring: each waits for the one before.
     std::vector<bool> on_chain(calls_.size(), false);
     for (const Zone& zone : zones_) {
-      for (CallIndex c = cluster(zone.head).consumer; c != kNone; c = cluster(made_value(calls_[c].op)).consumer) on_chain[c] = true;
+      for (CallIndex c = cluster(zone.head).consumer; c != kNone; c = cluster(made_value(calls_[c].op)).consumer)
+        on_chain[c] = true;
     }
     for (CallIndex i = 0; i < calls_.size(); ++i) {
       if (calls_[i].op.code == reg::kCas && happened(i) && !on_chain[i]) {
@@ -240,7 +243,8 @@ class Zones {
   // The last forward zone with f before `time`; forward_ when there is none.
   std::size_t forward_before(std::int64_t time) const {
     const auto end = zones_.begin() + static_cast<std::ptrdiff_t>(forward_);
-    const auto place = std::lower_bound(zones_.begin(), end, time, [](const Zone& z, std::int64_t t) { return z.f < t; });
+    const auto place =
+        std::lower_bound(zones_.begin(), end, time, [](const Zone& z, std::int64_t t) { return z.f < t; });
     return place == zones_.begin() ? forward_ : static_cast<std::size_t>(place - zones_.begin()) - 1;
   }
 
@@ -306,8 +310,10 @@ class ZonesStrategy final : public Strategy {
     for (const Call& call : history.calls) {
       if (call.op.code == reg::kRead) continue;
       const ValueId v = made_value(call.op);
-      if (v == initial || written[v]) return "zones needs written values that are unique and differ from the initial one";
-      if (call.op.code == reg::kCas && call.op.a == call.op.b) return "zones cannot decide a cas from a value to itself";
+      if (v == initial || written[v])
+        return "zones needs written values that are unique and differ from the initial one";
+      if (call.op.code == reg::kCas && call.op.a == call.op.b)
+        return "zones cannot decide a cas from a value to itself";
       written[v] = true;
     }
     return "";

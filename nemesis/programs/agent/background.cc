@@ -61,7 +61,8 @@ bool start_background(const std::string& folder, const std::function<void()>& wo
   std::fflush(stdout);
   const pid_t child = ::fork();
   if (child == 0) run(work);
-  const std::string who = child < 0 ? "" : std::to_string(child) + " " + std::to_string(status_of(child).started) + "\n";
+  const std::string who =
+      child < 0 ? "" : std::to_string(child) + " " + std::to_string(status_of(child).started) + "\n";
   if (child > 0 && write_file(identity_file(folder), who)) return true;
   std::fprintf(stderr, "nothing can be left behind in %s: %s\n", folder.c_str(), std::strerror(errno));
   if (child > 0) ::kill(child, SIGTERM);

@@ -93,9 +93,9 @@ std::string look_up(int process, Patchable& out) {
   return "";
 }
 
-// Whether a thread is within, or on its way back into, the heads that are to be rewritten. Being at the very beginning of one
-// does no harm. From behind its head a function might jump back into it, to read the clock once more: while `stacks` are looked
-// at so is all of the function, and to the end where it is seen to do that.
+// Whether a thread is within, or on its way back into, the heads that are to be rewritten. Being at the very beginning
+// of one does no harm. From behind its head a function might jump back into it, to read the clock once more: while
+// `stacks` are looked at so is all of the function, and to the end where it is seen to do that.
 bool heads_in_use(const Tracee& tracee, const Patchable& what, bool stacks) {
   return std::any_of(what.functions.begin(), what.functions.end(), [&](const Patchable::Function& one) {
     const std::uint64_t head = what.vdso.start + one.offset;
@@ -110,7 +110,8 @@ bool is_page(int process, std::uint64_t address, ClockPage& out) {
 }
 
 // Maps the two parts into the process and fills them; 0 when that fails.
-std::uint64_t install(Tracee& tracee, std::uint64_t instruction, std::string_view id, const ClockParameters& parameters) {
+std::uint64_t install(Tracee& tracee, std::uint64_t instruction, std::string_view id,
+                      const ClockParameters& parameters) {
   const long mapped = tracee.system_call(
       instruction, SYS_mmap,
       {0, 2 * kPartSize, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, static_cast<std::uint64_t>(-1), 0});
@@ -122,9 +123,10 @@ std::uint64_t install(Tracee& tracee, std::uint64_t instruction, std::string_vie
   contents.parameters = parameters;
   const auto code = clock_hook_code();
   // Neither writable code nor executable data, since some systems forbid it.
-  const bool good =
-      tracee.system_call(instruction, SYS_mprotect, {page + kPartSize, kPartSize, PROT_READ | PROT_WRITE, 0, 0, 0}) == 0 &&
-      tracee.write(page, code.data(), code.size()) && tracee.write(page + kPartSize, &contents, sizeof contents);
+  const bool good = tracee.system_call(instruction, SYS_mprotect,
+                                       {page + kPartSize, kPartSize, PROT_READ | PROT_WRITE, 0, 0, 0}) == 0 &&
+                    tracee.write(page, code.data(), code.size()) &&
+                    tracee.write(page + kPartSize, &contents, sizeof contents);
   if (good) return page;
   (void)tracee.system_call(instruction, SYS_munmap, {page, 2 * kPartSize, 0, 0, 0, 0});
   return 0;
@@ -250,7 +252,8 @@ std::string read_clock(int process, ClockReading& out) {
     timespec inside{};
     long result = -1;
     out.before_ns = wall_clock_ns();
-    good = tracee.call(what.instruction, function, CLOCK_REALTIME, stack, stack + kStackBytes - kAboveStack, result) && result == 0;
+    good = tracee.call(what.instruction, function, CLOCK_REALTIME, stack, stack + kStackBytes - kAboveStack, result) &&
+           result == 0;
     out.after_ns = wall_clock_ns();
     good = read_memory(process, stack, &inside, sizeof inside) && good;
     out.inside_ns = inside.tv_sec * 1'000'000'000 + inside.tv_nsec;

@@ -22,8 +22,8 @@ struct FoundPage {
 };
 [[nodiscard]] FoundPage find_page(int process);
 
-// Each returns an empty text, or what is wrong. Setting it waits, for seconds at most, until no thread uses the code that
-// is to be changed, and gives up when the fault's folder is gone: then it is undone already.
+// Each returns an empty text, or what is wrong. Setting it waits, for seconds at most, until no thread uses the code
+// that is to be changed, and gives up when the fault's folder is gone: then it is undone already.
 [[nodiscard]] std::string set_clock(int process, const std::string& folder, std::string_view id,
                                     const ClockParameters& parameters);
 // Nothing to do, and no error, when the fault is not in force in the process or it has ended.

@@ -8,11 +8,11 @@
 
 #include "nemesis/programs/agent/clock_hook.h"
 
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <cerrno>
 #include <cstdint>
 #include <ctime>
-#include <sys/syscall.h>
-#include <sys/time.h>
 
 #include "nemesis/programs/agent/clock_page.h"
 

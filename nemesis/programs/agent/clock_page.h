@@ -11,7 +11,8 @@
 namespace ordeal::agent {
 
 inline constexpr std::size_t kMostCode = 4096;  // bytes of code; it begins at a multiple of this
-// The size of either part, and the distance from the code to the ClockPage: whole pages, of whatever size the kernel has them.
+// The size of either part, and the distance from the code to the ClockPage: whole pages, of whatever size the kernel
+// has them.
 #if defined(__aarch64__)
 inline constexpr std::size_t kPartSize = 65'536;
 #else
@@ -21,10 +22,10 @@ inline constexpr std::size_t kMaxSteps = 16;
 
 // Wrong time = time + steps[(elapsed / period) % count] + elapsed * drift; elapsed = time since `anchor`.
 struct ClockParameters {
-  std::int64_t anchor_ns = 0;   // CLOCK_REALTIME when the fault began
-  std::int64_t drift_q32 = 0;   // gained per second, as a fraction of 2^32; -2^32: the clock stands still
-  std::int64_t period_ns = 0;   // of each step; 0: the first one stays
-  std::int64_t count = 1;       // of steps, at most kMaxSteps
+  std::int64_t anchor_ns = 0;  // CLOCK_REALTIME when the fault began
+  std::int64_t drift_q32 = 0;  // gained per second, as a fraction of 2^32; -2^32: the clock stands still
+  std::int64_t period_ns = 0;  // of each step; 0: the first one stays
+  std::int64_t count = 1;      // of steps, at most kMaxSteps
   std::int64_t steps_ns[kMaxSteps] = {};
 };
 

@@ -17,11 +17,11 @@ namespace ordeal::agent {
 namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
-constexpr int kConnectMs = 2000;   // the other end may start a little later
+constexpr int kConnectMs = 2000;  // the other end may start a little later
 constexpr int kAnswerMs = 400;
-constexpr int kUnanswered = 3;     // messages, until it counts as silent: the other end may have to tell of a reset
+constexpr int kUnanswered = 3;  // messages, until it counts as silent: the other end may have to tell of a reset
 constexpr int kCloseMs = 1000;
-constexpr int kMessage = 8;        // bytes
+constexpr int kMessage = 8;  // bytes
 
 bool wait_for(int socket, short what, std::int64_t ms) {
   pollfd ready{socket, what, 0};

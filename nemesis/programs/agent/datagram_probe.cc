@@ -8,18 +8,18 @@
 #include <cstring>
 
 #include "nemesis/programs/agent/link_probe.h"
-#include "nemesis/programs/agent/proc.h"
 #include "nemesis/programs/agent/probe_socket.h"
+#include "nemesis/programs/agent/proc.h"
 #include "nemesis/programs/agent/timing.h"
 
 namespace ordeal::agent {
 namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
-constexpr std::int64_t kAgainNs = 20 * kNsPerMs;    // a greeting or a farewell that was not answered is sent again
+constexpr std::int64_t kAgainNs = 20 * kNsPerMs;       // a greeting or a farewell that was not answered is sent again
 constexpr std::int64_t kPatienceNs = 1500 * kNsPerMs;  // for the answer to either
-constexpr std::int64_t kGraceNs = 80 * kNsPerMs;    // for what was overtaken by the farewell
-constexpr int kBurst = 16;                          // datagrams between two looks at what arrives
+constexpr std::int64_t kGraceNs = 80 * kNsPerMs;       // for what was overtaken by the farewell
+constexpr int kBurst = 16;                             // datagrams between two looks at what arrives
 constexpr std::size_t kMostSize = 1400;
 
 enum Kind : std::uint32_t { kHello, kHelloBack, kData, kEcho, kBye, kByeBack };
@@ -76,7 +76,8 @@ std::int64_t discarded() {
     const auto words = split(line, " ");
     if (words.empty() || words[0] != "Udp:") continue;
     const auto at = std::find(names.begin(), names.end(), "InCsumErrors");
-    if (at != names.end() && names.size() == words.size()) out += to_integer(words[static_cast<std::size_t>(at - names.begin())]);
+    if (at != names.end() && names.size() == words.size())
+      out += to_integer(words[static_cast<std::size_t>(at - names.begin())]);
     names = words;
   }
   for (const std::string& line : split(read_file("/proc/net/snmp6"), "\n")) {
@@ -120,7 +121,8 @@ class DatagramProbe {
 
  private:
   bool all_over() const {
-    return std::all_of(out_.begin(), out_.end(), [](const Outgoing& one) { return one.state == Outgoing::State::over; }) &&
+    return std::all_of(out_.begin(), out_.end(),
+                       [](const Outgoing& one) { return one.state == Outgoing::State::over; }) &&
            std::all_of(in_.begin(), in_.end(), [](const Incoming& one) { return one.over; });
   }
 
@@ -153,7 +155,8 @@ class DatagramProbe {
   }
 
   // False when it should be tried again.
-  bool send(const sockaddr_in6& to, Kind kind, int flow, std::uint32_t sequence, std::int64_t sent_ns, std::size_t size) {
+  bool send(const sockaddr_in6& to, Kind kind, int flow, std::uint32_t sequence, std::int64_t sent_ns,
+            std::size_t size) {
     unsigned char bytes[kMostSize];
     for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<unsigned char>(sequence + i);
     Head head;

@@ -33,7 +33,9 @@ std::vector<int> Followers::look() {
   return out;
 }
 
-bool Followers::is_known(const Known& one) const { return std::find(known_.begin(), known_.end(), one) != known_.end(); }
+bool Followers::is_known(const Known& one) const {
+  return std::find(known_.begin(), known_.end(), one) != known_.end();
+}
 
 bool Followers::is_ours(int process, int parent) const {
   if (std::any_of(known_.begin(), known_.end(), [&](const Known& one) { return one.process == parent; })) return true;

@@ -53,7 +53,12 @@ std::string boot_id() {
 bool read_truth(const std::string& folder, Truth& out) {
   const auto words = split(read_file(truth_file(folder)), " \n");
   if (words.size() < 6) return false;
-  out = {words[0], to_integer(words[1]), to_integer(words[2]), to_integer(words[3]), to_integer(words[4]), to_integer(words[5])};
+  out = {words[0],
+         to_integer(words[1]),
+         to_integer(words[2]),
+         to_integer(words[3]),
+         to_integer(words[4]),
+         to_integer(words[5])};
   return true;
 }
 
@@ -134,7 +139,8 @@ void keep_wrong(const std::string& folder, const Truth& truth, const HostClockPa
     const std::int64_t period = passed / parameters.period_ns;
     if (period != last) {
       last = period;
-      (void)set_clock_to(truth.at(clock_ns(CLOCK_MONOTONIC_RAW)) + parameters.steps_ns[static_cast<std::size_t>(period % count)]);
+      (void)set_clock_to(truth.at(clock_ns(CLOCK_MONOTONIC_RAW)) +
+                         parameters.steps_ns[static_cast<std::size_t>(period % count)]);
     }
     pause_ns(std::min(kMostSleepNs, parameters.period_ns - passed % parameters.period_ns));
   }
@@ -160,7 +166,8 @@ int start_host_clock(const std::string& folder, const HostClockParameters& param
     std::fprintf(stderr, "this machine's clock is changed already by %s\n", other.c_str());
     return 1;
   }
-  if (!write_file(truth_file(folder), line) || !sync_file(truth_file(folder))) return complain("the state cannot be kept");
+  if (!write_file(truth_file(folder), line) || !sync_file(truth_file(folder)))
+    return complain("the state cannot be kept");
   if (parameters.drift_ppm != 0) {
     return set_rate(truth, parameters.drift_ppm) ? 0 : complain("the rate of this machine's clock may not be changed");
   }

@@ -17,7 +17,7 @@ namespace ordeal::agent {
 struct HostClockParameters {
   std::int64_t drift_ppm = 0;  // gained, in millionths; by adjtimex, which does about 100,000 (a tenth) either way
   std::int64_t period_ns = 0;
-  bool frozen = false;         // the clock is set back to the first step every few milliseconds
+  bool frozen = false;  // the clock is set back to the first step every few milliseconds
   std::vector<std::int64_t> steps_ns;
 };
 

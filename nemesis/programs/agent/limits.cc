@@ -35,7 +35,9 @@ std::uint64_t next_descriptor(int process) {
 
 std::uint64_t address_space(int process) {
   const auto words = split(read_file("/proc/" + std::to_string(process) + "/statm"), " ");
-  return words.empty() ? 0 : static_cast<std::uint64_t>(to_integer(words[0])) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return words.empty()
+             ? 0
+             : static_cast<std::uint64_t>(to_integer(words[0])) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 // One line of the file: what a process had, and what it has got.

@@ -1,8 +1,9 @@
 #pragma once
 // Machine: what differs between processors in stopping, steering and patching a process.
 //
-// aarch64 as in the kernel's sources: arch/arm64/kernel/signal.c (how interrupted calls begin again), ptrace.c and syscall.c,
-// Documentation/arch/arm64/sve.rst. The code that is patched is flushed from the caches by the kernel (flush_ptrace_access).
+// aarch64 as in the kernel's sources: arch/arm64/kernel/signal.c (how interrupted calls begin again), ptrace.c and
+// syscall.c, Documentation/arch/arm64/sve.rst. The code that is patched is flushed from the caches by the kernel
+// (flush_ptrace_access).
 
 #include <linux/futex.h>
 #include <sys/ptrace.h>
@@ -105,7 +106,8 @@ inline std::uint64_t return_register(const Registers& r) { return r.regs[30]; }
 
 inline long returned_before_entry(const Registers& r) { return returned(r); }
 
-// The thread goes on elsewhere: what an indirect branch that it has just done may lead to (BTI) does not count any more.
+// The thread goes on elsewhere: what an indirect branch that it has just done may lead to (BTI) does not count any
+// more.
 inline void go_to(Registers& r, std::uint64_t address) {
   constexpr std::uint64_t kBranchType = 3ULL << 10U;
   r.pc = address;
@@ -161,25 +163,28 @@ inline bool jumps_into_head(std::span<const unsigned char> function) {
       continue;
     }
     const std::uint32_t field = word >> shift << (32 - bits);
-    const auto target = static_cast<std::int64_t>(at) + (static_cast<std::int32_t>(field) >> (32 - bits)) * std::int64_t{4};
+    const auto target =
+        static_cast<std::int64_t>(at) + (static_cast<std::int32_t>(field) >> (32 - bits)) * std::int64_t{4};
     if (target > 0 && target < static_cast<std::int64_t>(sizeof(Jump))) return true;
   }
   return false;
 }
 
-// The kernel has set the thread back to begin its call anew before we could look. A call that waits for a length of time
-// must go on by restart_syscall(2) instead, as it would without us, or each look would make it wait for all of it again. (One that
-// was stopped just before such a call, and not in it, cannot be told apart; it may then return at once.)
+// The kernel has set the thread back to begin its call anew before we could look. A call that waits for a length of
+// time must go on by restart_syscall(2) instead, as it would without us, or each look would make it wait for all of it
+// again. (One that was stopped just before such a call, and not in it, cannot be told apart; it may then return at
+// once.)
 inline void continue_wait(int thread, Registers& r) {
   const auto at = static_cast<std::uint32_t>(::ptrace(PTRACE_PEEKTEXT, thread, r.pc, 0));
   if (std::memcmp(&at, kSystemCall.data(), sizeof at) != 0) return;
-  const bool sleeps = r.regs[8] == SYS_nanosleep || (r.regs[8] == SYS_clock_nanosleep && (r.regs[1] & TIMER_ABSTIME) == 0);
+  const bool sleeps =
+      r.regs[8] == SYS_nanosleep || (r.regs[8] == SYS_clock_nanosleep && (r.regs[1] & TIMER_ABSTIME) == 0);
   const bool waits = r.regs[8] == SYS_futex && (r.regs[1] & FUTEX_CMD_MASK) == FUTEX_WAIT && r.regs[3] != 0;
   if (sleeps || waits) r.regs[8] = SYS_restart_syscall;
 }
 
-// What a system call takes from a thread beside the registers: all but the first 128 bits of SVE's, and the streaming mode of
-// SME. A thread that was interrupted between two instructions needs them.
+// What a system call takes from a thread beside the registers: all but the first 128 bits of SVE's, and the streaming
+// mode of SME. A thread that was interrupted between two instructions needs them.
 class ForgottenState {
  public:
   explicit ForgottenState(int thread) {

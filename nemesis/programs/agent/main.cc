@@ -92,7 +92,8 @@ int slow_start(const Words& words) {
 
 int limit_start(const Words& words) {
   if (words[1] != "files" && words[1] != "memory") return usage();
-  return start_limit_fault(words[0], words[1], static_cast<std::uint64_t>(to_integer(words[2])), process_list(words[3]));
+  return start_limit_fault(words[0], words[1], static_cast<std::uint64_t>(to_integer(words[2])),
+                           process_list(words[3]));
 }
 
 ProbePlan probe_plan(const Words& words) {
@@ -133,7 +134,8 @@ int dispatch(const Words& words) {
       {"slow", "undo", 1, [](const Words& rest) { return undo_slow_fault(rest[0]); }},
       {"limit", "start", 4, limit_start},
       {"limit", "undo", 1, [](const Words& rest) { return undo_limit_fault(rest[0]); }},
-      {"packets", "start", 3, [](const Words& rest) { return start_packet_fault(rest[0], rest[1], split(rest[2], " ")); }},
+      {"packets", "start", 3,
+       [](const Words& rest) { return start_packet_fault(rest[0], rest[1], split(rest[2], " ")); }},
       {"packets", "undo", 1, [](const Words& rest) { return undo_packet_fault(rest[0]); }},
       {"probe", "datagrams", 8, [](const Words& rest) { return probe_datagrams(probe_plan(rest)); }},
       {"probe", "connections", 8, [](const Words& rest) { return probe_connections(probe_plan(rest)); }},

@@ -24,7 +24,8 @@ constexpr std::int64_t kWaitNs = 700'000'000;
 
 // A query for the address of a name that nobody has (RFC 6761).
 std::vector<unsigned char> query(unsigned id) {
-  std::vector<unsigned char> out = {static_cast<unsigned char>(id >> 8U), static_cast<unsigned char>(id), 1, 0, 0, 1, 0, 0, 0, 0, 0, 0};
+  std::vector<unsigned char> out = {
+      static_cast<unsigned char>(id >> 8U), static_cast<unsigned char>(id), 1, 0, 0, 1, 0, 0, 0, 0, 0, 0};
   for (const char* label : {"ordeal-probe", "invalid"}) {
     out.push_back(static_cast<unsigned char>(std::strlen(label)));
     out.insert(out.end(), label, label + std::strlen(label));

@@ -131,7 +131,8 @@ class Corrupt final : public PacketEffect {
   std::uint32_t wanted() const override { return kWhole; }
   Fate decide(PacketBytes bytes, std::size_t length, std::int64_t) override {
     Fate fate;
-    if (random_.happens(share_) && bytes.size() == length) fate.changed = corrupt_packet(bytes, repair_, random_.next());
+    if (random_.happens(share_) && bytes.size() == length)
+      fate.changed = corrupt_packet(bytes, repair_, random_.next());
     return fate;
   }
 

@@ -12,9 +12,9 @@ namespace ordeal::agent {
 
 struct Fate {
   bool dropped = false;
-  bool changed = false;                  // the bytes were
-  bool twice = false;                    // a copy of it follows
-  std::int64_t after_ns = 0;             // it is held back for so long
+  bool changed = false;                    // the bytes were
+  bool twice = false;                      // a copy of it follows
+  std::int64_t after_ns = 0;               // it is held back for so long
   std::vector<unsigned char> answer = {};  // a packet that is sent on this node in its stead
 };
 
@@ -34,9 +34,9 @@ class PacketEffect {
 //   duplicate SHARE
 //   reorder SHARE MOST      held back by up to MOST, so that what follows overtakes them
 //   corrupt SHARE wrong|repaired                               see corrupt_packet()
-//   bandwidth BITS_PER_S BUFFER                                each sender; what would wait longer than BUFFER is dropped
-//   flap PERIOD             dropped for the first half of each period of the wall clock, which nodes have in common
-//   dns CODE                queries are answered with this code
+//   bandwidth BITS_PER_S BUFFER                                each sender; what would wait longer than BUFFER is
+//   dropped flap PERIOD             dropped for the first half of each period of the wall clock, which nodes have in
+//   common dns CODE                queries are answered with this code
 //
 // Null when the words are none of these.
 [[nodiscard]] std::unique_ptr<PacketEffect> make_effect(const std::vector<std::string>& words, std::uint64_t seed);

@@ -20,7 +20,7 @@ namespace ordeal::agent {
 namespace {
 
 constexpr std::int64_t kLookNs = 100'000'000;  // between two looks whether the fault is still in force
-constexpr int kLastLooks = 64;                  // at the queue, when it is not
+constexpr int kLastLooks = 64;                 // at the queue, when it is not
 
 #ifndef IPV6_HDRINCL
 #define IPV6_HDRINCL 36
@@ -145,10 +145,11 @@ int start_packet_fault(const std::string& folder, const std::string& seed, const
     return 1;
   }
   std::printf("queue %d %u\n", queue.number(), queue.mark());
-  return start_background(folder, [&] {
-           (void)::setpriority(PRIO_PROCESS, 0, -10);  // what it holds back must leave in time
-           PacketWork(queue, *made).run(folder);
-         })
+  return start_background(folder,
+                          [&] {
+                            (void)::setpriority(PRIO_PROCESS, 0, -10);  // what it holds back must leave in time
+                            PacketWork(queue, *made).run(folder);
+                          })
              ? 0
              : 1;
 }

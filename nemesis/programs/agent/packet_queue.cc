@@ -80,10 +80,17 @@ bool parse_packet_message(unsigned char* message, std::size_t size, QueuedPacket
         out.id = ntohl(read_as<nfqnl_msg_packet_hdr>(data).packet_id);
         whole = true;
         break;
-      case NFQA_MARK: out.mark = ntohl(read_as<std::uint32_t>(data)); break;
-      case NFQA_CAP_LEN: out.length = ntohl(read_as<std::uint32_t>(data)); break;
-      case NFQA_PAYLOAD: out.bytes = {data, length}; break;
-      default: break;
+      case NFQA_MARK:
+        out.mark = ntohl(read_as<std::uint32_t>(data));
+        break;
+      case NFQA_CAP_LEN:
+        out.length = ntohl(read_as<std::uint32_t>(data));
+        break;
+      case NFQA_PAYLOAD:
+        out.bytes = {data, length};
+        break;
+      default:
+        break;
     }
     at += NLA_ALIGN(attribute.nla_len);
   }

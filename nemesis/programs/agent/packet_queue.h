@@ -22,8 +22,8 @@ inline constexpr int kQueues = 12;
 struct QueuedPacket {
   std::uint32_t id = 0;
   std::uint32_t mark = 0;
-  std::size_t length = 0;                // of the packet
-  std::span<unsigned char> bytes;        // its beginning, as much as was asked for; valid until the call returns
+  std::size_t length = 0;          // of the packet
+  std::span<unsigned char> bytes;  // its beginning, as much as was asked for; valid until the call returns
 };
 
 class PacketQueue {
@@ -36,7 +36,9 @@ class PacketQueue {
   // Takes the first free queue. `wanted`: how many bytes of each packet will be looked at. What went wrong, or empty.
   [[nodiscard]] std::string open(std::uint32_t wanted);
   [[nodiscard]] int number() const { return number_; }
-  [[nodiscard]] std::uint32_t mark() const { return 1U << static_cast<unsigned>(kFirstMarkBit + number_ - kFirstQueue); }
+  [[nodiscard]] std::uint32_t mark() const {
+    return 1U << static_cast<unsigned>(kFirstMarkBit + number_ - kFirstQueue);
+  }
 
   // Waits up to `wait_ns` for a packet and then takes what is there, but not endlessly. A signal ends it early.
   void receive(std::int64_t wait_ns, const std::function<void(const QueuedPacket&)>& take);
@@ -46,7 +48,8 @@ class PacketQueue {
 
  private:
   [[nodiscard]] int configure(int attribute, const void* data, std::size_t size);
-  void send_verdict(std::uint32_t id, std::uint32_t verdict, const std::uint32_t* mark, std::span<const unsigned char> instead);
+  void send_verdict(std::uint32_t id, std::uint32_t verdict, const std::uint32_t* mark,
+                    std::span<const unsigned char> instead);
   int socket_ = -1;
   int number_ = 0;
   std::vector<unsigned char> buffer_;

@@ -7,8 +7,8 @@
 
 namespace ordeal::agent {
 
-// Prints the monotonic clock in ns, and an id that all who read the same clock have in common: boot of the kernel and time
-// namespace. Returns the exit code.
+// Prints the monotonic clock in ns, and an id that all who read the same clock have in common: boot of the kernel and
+// time namespace. Returns the exit code.
 [[nodiscard]] int print_clock();
 
 // Sends SIGKILL at `monotonic` ns of this node's monotonic clock (at once when that is over) to each of "PID:STARTED"

@@ -22,7 +22,9 @@ bool is_event_stop(int status) { return WIFSTOPPED(status) && status >> 16 == PT
 bool is_system_call_stop(int status) { return WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80); }
 
 // The signal at whose delivery the thread stopped, if it is the one that nobody can hold back.
-int stop_signal(int status) { return status >> 16 == 0 && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP ? SIGSTOP : 0; }
+int stop_signal(int status) {
+  return status >> 16 == 0 && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP ? SIGSTOP : 0;
+}
 
 // Everything is held back while code of ours runs, but not what that code could raise by itself: the kernel would
 // reset the process's handler of a blocked one.
@@ -126,8 +128,8 @@ bool Tracee::uses(std::uint64_t from, std::uint64_t to, bool stacks) const {
     if (!stacks) continue;
     if (inside(return_register(registers))) return true;
     const std::uint64_t stack = stack_pointer(registers) & ~7ULL;
-    const auto map = std::find_if(maps.begin(), maps.end(),
-                                  [&](const Mapping& m) { return stack >= m.start && stack < m.end; });
+    const auto map =
+        std::find_if(maps.begin(), maps.end(), [&](const Mapping& m) { return stack >= m.start && stack < m.end; });
     if (map == maps.end()) continue;
     std::vector<std::uint64_t> words(std::min<std::uint64_t>(kStackLookBytes, map->end - stack) / 8);
     if (!read_memory(process_, stack, words.data(), words.size() * 8)) continue;

@@ -30,8 +30,9 @@ class Tracee {
   [[nodiscard]] const std::string& problem() const { return problem_; }  // why it could not be stopped
   [[nodiscard]] int process() const { return process_; }
 
-  // Whether a thread is inside [from, to). With `stacks` also whether something on the upper end of its stack, or in the
-  // register for it, looks like a way back into it (a signal handler ran in between); what was left there long ago looks the same.
+  // Whether a thread is inside [from, to). With `stacks` also whether something on the upper end of its stack, or in
+  // the register for it, looks like a way back into it (a signal handler ran in between); what was left there long ago
+  // looks the same.
   [[nodiscard]] bool uses(std::uint64_t from, std::uint64_t to, bool stacks) const;
 
   // Writes also where the process itself may not.

@@ -19,7 +19,8 @@ namespace {
 using agent::read_file;
 using agent::split;
 
-// NUMBER ARGUMENT0 … ARGUMENT5 STACK PROGRAM, all but the first hexadecimal; "running" instead when the thread does not wait.
+// NUMBER ARGUMENT0 … ARGUMENT5 STACK PROGRAM, all but the first hexadecimal; "running" instead when the thread does not
+// wait.
 std::vector<std::string> call_of(pid_t thread) {
   return split(read_file("/proc/" + std::to_string(thread) + "/syscall"), " \n");
 }
@@ -36,7 +37,8 @@ std::uint64_t total(pid_t thread, std::uint64_t vector, std::uint64_t count) {
 
 // Where the next write(2) to a descriptor goes.
 void find_place(pid_t thread, std::uint64_t descriptor, WriteCall& out) {
-  const auto lines = split(read_file("/proc/" + std::to_string(thread) + "/fdinfo/" + std::to_string(descriptor)), "\n");
+  const auto lines =
+      split(read_file("/proc/" + std::to_string(thread) + "/fdinfo/" + std::to_string(descriptor)), "\n");
   for (const std::string& line : lines) {
     const auto words = split(line, "\t ");
     if (words.size() != 2) continue;
@@ -64,8 +66,8 @@ bool write_call_of(pid_t thread, WriteCall& out) {
   out = {};
   out.size = vector ? total(thread, argument(1), argument(2)) : argument(2);
   find_place(thread, argument(0), out);
-  const bool placed = number == SYS_pwrite64 || number == SYS_pwritev ||
-                      (number == SYS_pwritev2 && argument(3) != ~0ULL);
+  const bool placed =
+      number == SYS_pwrite64 || number == SYS_pwritev || (number == SYS_pwritev2 && argument(3) != ~0ULL);
   if (placed) out.offset = argument(3);  // O_APPEND wins, as in the kernel
   return true;
 }

@@ -1,10 +1,11 @@
 #pragma once
 // Caller: what system call a thread is in, when it is one that writes to a file; from /proc/THREAD/syscall and fdinfo.
 //
-// With a write-back cache the kernel takes a write() without asking the disk, but asks for the file's attributes first, once they
-// are out of date. A disk that is full, or whose writes fail, can refuse there what will not fit or arrive, so that the call
-// itself fails, as on a file system that reserves space when it is written to (ext4, XFS). The same question is asked for
-// lseek(SEEK_END) and for reading, which must not fail with ENOSPC: hence this look at the thread that waits for the answer.
+// With a write-back cache the kernel takes a write() without asking the disk, but asks for the file's attributes first,
+// once they are out of date. A disk that is full, or whose writes fail, can refuse there what will not fit or arrive,
+// so that the call itself fails, as on a file system that reserves space when it is written to (ext4, XFS). The same
+// question is asked for lseek(SEEK_END) and for reading, which must not fail with ENOSPC: hence this look at the thread
+// that waits for the answer.
 //
 // Not recognised: io_uring, sendfile, splice, copy_file_range, 32-bit programs. Thread-safety: pure functions.
 

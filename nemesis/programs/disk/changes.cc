@@ -68,8 +68,8 @@ void set_size(int file, std::uint64_t size) { (void)!::ftruncate(file, signed_of
 
 }  // namespace
 
-// What is at change.offset, of change.old_length. A kernel that brings a long file's pages from several threads leaves holes
-// and fills them, and databases allocate files of zeros beforehand: there is nothing to be kept of those.
+// What is at change.offset, of change.old_length. A kernel that brings a long file's pages from several threads leaves
+// holes and fills them, and databases allocate files of zeros beforehand: there is nothing to be kept of those.
 void Changes::remember(int file, Change& change) {
   constexpr std::uint64_t kWorthAsking = 65'536;
   if (change.old_length >= kWorthAsking && is_hole(file, change.offset, change.old_length)) return;
@@ -83,7 +83,8 @@ void Changes::put_back(int file, const Change& change, std::uint64_t begin, std:
     (void)write_all(file, change.old.data() + (begin - change.offset), end - begin, begin);
     return;
   }
-  if (::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, signed_offset(begin), signed_offset(end - begin)) == 0 &&
+  if (::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, signed_offset(begin), signed_offset(end - begin)) ==
+          0 &&
       size_of(file) >= end) {
     return;
   }

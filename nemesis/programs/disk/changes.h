@@ -1,17 +1,18 @@
 #pragma once
-// Changes: what was done to one file's contents since it was last synced, so that it can be undone: what a power failure
-// takes away.
+// Changes: what was done to one file's contents since it was last synced, so that it can be undone: what a power
+// failure takes away.
 //
-// A change is what differs from what was there. Every change goes to the file at once, and what it replaced is kept here (an
-// undo log); syncing forgets. So a disk that is taken away, or whose program is killed, leaves the files as they were, and
-// reading costs nothing extra. Three ways to lose what is unsynced, all of which real disks show:
+// A change is what differs from what was there. Every change goes to the file at once, and what it replaced is kept
+// here (an undo log); syncing forgets. So a disk that is taken away, or whose program is killed, leaves the files as
+// they were, and reading costs nothing extra. Three ways to lose what is unsynced, all of which real disks show:
 //
 //   lost        all of it
-//   torn        a random number of the last changes, and of the oldest of those the sectors (512 bytes) from a random one on
-//   reordered   each page (4 KiB) by itself, whatever came first; pages beyond the synced end that are lost read as zeros
+//   torn        a random number of the last changes, and of the oldest of those the sectors (512 bytes) from a random
+//   one on reordered   each page (4 KiB) by itself, whatever came first; pages beyond the synced end that are lost read
+//   as zeros
 //
-// A change of the size may reach the disk at any time, and so may the oldest data: what would need more memory than kMostBytes
-// counts as having been written back. Thread-safety: none; the caller holds the file's lock.
+// A change of the size may reach the disk at any time, and so may the oldest data: what would need more memory than
+// kMostBytes counts as having been written back. Thread-safety: none; the caller holds the file's lock.
 
 #include <sys/types.h>
 

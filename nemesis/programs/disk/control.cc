@@ -78,7 +78,8 @@ std::string Control::obey(Server& server, const std::string& line) {
     FaultKind kind{};
     const std::int64_t delay_ns = to_integer(words[4]);
     if (!fault_kind(words[2], kind)) return "! no such kind of fault\n";
-    if ((kind == FaultKind::slow || kind == FaultKind::slow_sync) != (delay_ns > 0)) return "! slow faults, and no others, have a delay\n";
+    if ((kind == FaultKind::slow || kind == FaultKind::slow_sync) != (delay_ns > 0))
+      return "! slow faults, and no others, have a delay\n";
     server.faults.add(words[1], kind, static_cast<double>(to_integer(words[3])) / 1e6, delay_ns,
                       static_cast<std::uint64_t>(to_integer(words[5])));
     if (server.faults.refuse_writes()) server.forget_attributes();  // writes must be asked for
@@ -106,7 +107,9 @@ std::string Control::obey(Server& server, const std::string& line) {
     return "done\n";
   }
   if (verb == "lose" && words.size() == 3) {
-    const LossMode mode = words[1] == "torn" ? LossMode::torn : words[1] == "reordered" ? LossMode::reordered : LossMode::lost;
+    const LossMode mode = words[1] == "torn"        ? LossMode::torn
+                          : words[1] == "reordered" ? LossMode::reordered
+                                                    : LossMode::lost;
     return server.lose(mode, static_cast<std::uint64_t>(to_integer(words[2])));
   }
   if (verb == "status") {
@@ -124,7 +127,8 @@ bool tell(const std::string& path, const std::string& line, std::string& answer)
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const timeval patience{20, 0};
   (void)::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  const bool heard = ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 && say(socket, line + "\n");
+  const bool heard =
+      ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 && say(socket, line + "\n");
   const int error = errno;
   if (heard) answer = hear(socket, false);
   ::close(socket);

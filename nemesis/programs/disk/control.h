@@ -6,9 +6,10 @@
 //   clear ID                                   no more
 //   calm                                       nothing is in force any more, and everything is durable
 //   lose lost|torn|reordered SEED              a power failure: "bytes=N writes=N files=N names=N …"
-//   status                                     "unsynced bytes=N names=N late=N gathering=0|1" (late: bytes that arrived after
-//                                              the power failure that took them; gathering: the kernel gathers writes) and
-//                                              a line "ID hits N" for each fault
+//   status                                     "unsynced bytes=N names=N late=N gathering=0|1" (late: bytes that
+//   arrived after
+//                                              the power failure that took them; gathering: the kernel gathers writes)
+//                                              and a line "ID hits N" for each fault
 //
 // An answer that begins with '!' says what is wrong.
 

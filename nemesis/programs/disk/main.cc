@@ -1,21 +1,23 @@
-// ordeal-disk: a disk that loses, tears, delays and corrupts what is written to it, as a FUSE file system over a directory.
-// Like the agent it is part of the controller, which sends it to the nodes whose faults need it.
+// ordeal-disk: a disk that loses, tears, delays and corrupts what is written to it, as a FUSE file system over a
+// directory. Like the agent it is part of the controller, which sends it to the nodes whose faults need it.
 //
 //   ordeal-disk start FOLDER NUMBER DIRECTORY journal|strict [through]
-//                                                              puts it over DIRECTORY, whose files it shows and changes; through:
-//                                                              each write arrives by itself, as if the kernel could not gather
+//                                                              puts it over DIRECTORY, whose files it shows and
+//                                                              changes; through: each write arrives by itself, as if
+//                                                              the kernel could not gather
 //   ordeal-disk stop FOLDER NUMBER DIRECTORY                   takes it away; the files stay as everybody saw them
-//   ordeal-disk evict FOLDER NUMBER DIRECTORY                  ends whoever has files of it open; prints their process ids
-//   ordeal-disk tell FOLDER NUMBER WORD…                       see control.h
-//   ordeal-disk lose FOLDER NUMBER DIRECTORY lost|torn|reordered SEED
-//                                                              a power failure: what "tell … lose" says, and "marker=1" if a write
-//                                                              of this program's own to the marker (tree.h), made just before, is
-//                                                              gone from what any program reads; else "marker=0"
+//   ordeal-disk evict FOLDER NUMBER DIRECTORY                  ends whoever has files of it open; prints their process
+//   ids ordeal-disk tell FOLDER NUMBER WORD…                       see control.h ordeal-disk lose FOLDER NUMBER
+//   DIRECTORY lost|torn|reordered SEED
+//                                                              a power failure: what "tell … lose" says, and "marker=1"
+//                                                              if a write of this program's own to the marker (tree.h),
+//                                                              made just before, is gone from what any program reads;
+//                                                              else "marker=0"
 //   ordeal-disk probe DIRECTORY KIND ATTEMPTS MS SLOW_MS       see probe.h: "ATTEMPTS HITS SLOWEST_MS ERROR"
 //
-// FOLDER is the fault's on the node; what belongs to the disk NUMBER is in FOLDER/NUMBER. Whoever still has a file open when it
-// is stopped goes on with it, and then the program ends. Exit code: 0 done · 1 not done, standard error says why · 2 nobody is
-// there to be told · 64 wrong usage.
+// FOLDER is the fault's on the node; what belongs to the disk NUMBER is in FOLDER/NUMBER. Whoever still has a file open
+// when it is stopped goes on with it, and then the program ends. Exit code: 0 done · 1 not done, standard error says
+// why · 2 nobody is there to be told · 64 wrong usage.
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -75,9 +77,13 @@ std::string mounted_device(const std::string& folder, const std::string& directo
   return device;
 }
 
-bool is_mounted(const std::string& folder, const std::string& directory) { return !mounted_device(folder, directory).empty(); }
+bool is_mounted(const std::string& folder, const std::string& directory) {
+  return !mounted_device(folder, directory).empty();
+}
 
-std::string socket_of(const std::string& folder, const std::string& number) { return folder + "/" + number + "/control"; }
+std::string socket_of(const std::string& folder, const std::string& number) {
+  return folder + "/" + number + "/control";
+}
 
 // Every file that the kernel knows of is open here.
 void raise_file_limit() {
@@ -87,10 +93,12 @@ void raise_file_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// The kernel lets a FUSE file system have a hundredth of the memory that it keeps for what is to be written back, since it does
-// not trust its program; who writes more than that waits. A real disk may have all of it. `device`: of the file system.
+// The kernel lets a FUSE file system have a hundredth of the memory that it keeps for what is to be written back, since
+// it does not trust its program; who writes more than that waits. A real disk may have all of it. `device`: of the file
+// system.
 void trust(dev_t device) {
-  const std::string place = "/sys/class/bdi/" + std::to_string(major(device)) + ":" + std::to_string(minor(device)) + "/";
+  const std::string place =
+      "/sys/class/bdi/" + std::to_string(major(device)) + ":" + std::to_string(minor(device)) + "/";
   (void)agent::write_file(place + "max_ratio", "100");
   (void)agent::write_file(place + "strict_limit", "0");  // Linux 6.2 and later
 }
@@ -122,7 +130,8 @@ int start(const Words& words) {
   if (::mkdir(place.c_str(), 0700) != 0 && errno != EEXIST) return fail(place);
   Control control;
   if (!control.open(socket_of(folder, words[1]))) return fail(socket_of(folder, words[1]));
-  const std::string how = "fd=" + std::to_string(device) + ",rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other";
+  const std::string how =
+      "fd=" + std::to_string(device) + ",rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other";
   if (::mount(folder.c_str(), directory.c_str(), "fuse.ordeal-disk", MS_NOSUID | MS_NODEV, how.c_str()) != 0) {
     return fail("mounting over " + directory);
   }
@@ -166,7 +175,8 @@ int evict(const Words& words) {
   std::string answer;
   (void)tell(socket_of(folder, words[1]), "calm", answer);
   bool all_gone = true;
-  for (const int process : end_users(device, serving(folder, words[1]).process, kWaitMs, all_gone)) std::printf("%d\n", process);
+  for (const int process : end_users(device, serving(folder, words[1]).process, kWaitMs, all_gone))
+    std::printf("%d\n", process);
   if (all_gone) return 0;
   std::fprintf(stderr, "ordeal-disk: somebody who has files of %s open cannot be ended\n", words[2].c_str());
   return 1;
@@ -187,7 +197,8 @@ int stop(const Words& words) {
   // It was killed: nothing in its graveyard is wanted.
   const int root = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   struct stat info {};
-  if (root >= 0 && ::fstatat(root, kGraveyard, &info, AT_SYMLINK_NOFOLLOW) == 0) const Tree cleaned(root, Tree::Durability::journal);
+  if (root >= 0 && ::fstatat(root, kGraveyard, &info, AT_SYMLINK_NOFOLLOW) == 0)
+    const Tree cleaned(root, Tree::Durability::journal);
   return 0;
 }
 
@@ -210,7 +221,8 @@ bool marker_is(const std::string& path, char byte) {
   char contents[kMarkerBytes + 1];
   const ssize_t size = file < 0 ? -1 : ::read(file, contents, sizeof contents);
   if (file >= 0) ::close(file);
-  return size == static_cast<ssize_t>(kMarkerBytes) && std::all_of(contents, contents + size, [&](char c) { return c == byte; });
+  return size == static_cast<ssize_t>(kMarkerBytes) &&
+         std::all_of(contents, contents + size, [&](char c) { return c == byte; });
 }
 
 bool write_marker(const std::string& path, char byte) {
@@ -225,7 +237,8 @@ int lose(const Words& words) {
   const std::string marker = words[2] + "/" + kMarker;
   const bool marked = write_marker(marker, 'x') && marker_is(marker, 'x');
   std::string answer;
-  if (!tell(socket_of(words[0], words[1]), "lose " + words[3] + " " + words[4], answer)) return fail("the disk does not answer");
+  if (!tell(socket_of(words[0], words[1]), "lose " + words[3] + " " + words[4], answer))
+    return fail("the disk does not answer");
   if (answer.ends_with('\n')) answer.pop_back();
   std::printf("%smarker=%d\n", answer.c_str(), marked && marker_is(marker, '\0') ? 1 : 0);
   return 0;
@@ -233,8 +246,8 @@ int lose(const Words& words) {
 
 int probe_it(const Words& words) {
   const std::int64_t ms = 1'000'000;
-  const ProbeResult found =
-      probe(words[0], words[1], agent::to_integer(words[2]), agent::to_integer(words[3]) * ms, agent::to_integer(words[4]) * ms);
+  const ProbeResult found = probe(words[0], words[1], agent::to_integer(words[2]), agent::to_integer(words[3]) * ms,
+                                  agent::to_integer(words[4]) * ms);
   std::printf("%lld %lld %lld %s\n", static_cast<long long>(found.attempts), static_cast<long long>(found.hits),
               static_cast<long long>(found.slowest_ns / ms), found.error == 0 ? "-" : ::strerrorname_np(found.error));
   return 0;

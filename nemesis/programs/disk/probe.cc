@@ -41,7 +41,9 @@ class ProbeFile {
     return good(::pread(file_, buffer_, kSize, 0));
   }
   [[nodiscard]] bool is_open() const { return file_ >= 0; }
-  [[nodiscard]] bool is_intact() const { return std::all_of(buffer_, buffer_ + kSize, [](char c) { return c == 'x'; }); }
+  [[nodiscard]] bool is_intact() const {
+    return std::all_of(buffer_, buffer_ + kSize, [](char c) { return c == 'x'; });
+  }
   [[nodiscard]] int error() const { return error_; }
 
  private:

@@ -74,8 +74,8 @@ void do_init(void* of, fuse_conn_info* connection) {
   Server& server = *static_cast<Server*>(of);
   // Programs other than this one do not change the files, so a new time of change is no reason to read them again.
   // Set-user-id bits are cleared by the kernel.
-  connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
-                                             FUSE_CAP_HANDLE_KILLPRIV);
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS |
+                                             FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_HANDLE_KILLPRIV);
   if ((connection->capable & FUSE_CAP_EXPLICIT_INVAL_DATA) != 0) connection->want |= FUSE_CAP_EXPLICIT_INVAL_DATA;
   connection->max_background = 64;
   if (!server.may_gather || (connection->capable & FUSE_CAP_WRITEBACK_CACHE) == 0 || !can_see_calls()) return;
@@ -189,10 +189,15 @@ void do_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, const char* n
   answer_entry(request, error, inode, info);
 }
 
-void do_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) { answer(request, tree_of(request).remove(parent, name, false)); }
-void do_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) { answer(request, tree_of(request).remove(parent, name, true)); }
+void do_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  answer(request, tree_of(request).remove(parent, name, false));
+}
+void do_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  answer(request, tree_of(request).remove(parent, name, true));
+}
 
-void do_rename(fuse_req_t request, fuse_ino_t from, const char* name, fuse_ino_t to, const char* new_name, unsigned flags) {
+void do_rename(fuse_req_t request, fuse_ino_t from, const char* name, fuse_ino_t to, const char* new_name,
+               unsigned flags) {
   answer(request, tree_of(request).rename(from, name, to, new_name, flags));
 }
 
@@ -256,7 +261,8 @@ int sync(Server& server, const Ref& inode, bool& lost) {
   return error != 0 ? error : server.tree.sync(inode);
 }
 
-void do_write(fuse_req_t request, fuse_ino_t id, const char* data, std::size_t size, off_t offset, fuse_file_info* how) {
+void do_write(fuse_req_t request, fuse_ino_t id, const char* data, std::size_t size, off_t offset,
+              fuse_file_info* how) {
   Server& server = server_of(request);
   const Ref inode = server.tree.at(id);
   const bool gathered = how->writepage != 0;
@@ -479,7 +485,8 @@ void Server::gather() {
     (void)::syncfs(mounted);
     // Not every kernel waits until it has arrived.
     const std::int64_t began = agent::monotonic_ns();
-    for (std::int64_t now = began; now - std::max(began, last_gathered_ns.load()) < kSettled_ns && now - began < kMostPatience_ns;) {
+    for (std::int64_t now = began;
+         now - std::max(began, last_gathered_ns.load()) < kSettled_ns && now - began < kMostPatience_ns;) {
       agent::pause_ns(kSettled_ns / 4);
       now = agent::monotonic_ns();
     }
@@ -500,7 +507,9 @@ std::string Server::lose(LossMode mode, std::uint64_t seed) {
     forget_contents(directory);
   }
   for (const std::uint64_t inode : report.inodes) forget_contents(inode);
-  const auto word = [](const char* key, std::uint64_t value) { return std::string(key) + "=" + std::to_string(value) + " "; };
+  const auto word = [](const char* key, std::uint64_t value) {
+    return std::string(key) + "=" + std::to_string(value) + " ";
+  };
   return word("bytes", report.contents.bytes) + word("writes", report.contents.changes) + word("files", report.files) +
          word("names", report.names) + word("kept_writes", report.contents.kept) + word("torn", report.contents.torn) +
          word("kept_names", report.names_kept) + word("failure", report.failure) + "\n";

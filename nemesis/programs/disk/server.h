@@ -1,16 +1,17 @@
 #pragma once
-// Server: the tree (tree.h) as a file system that the kernel mounts, by libfuse's low-level interface, with the faults of
-// faults.h.
+// Server: the tree (tree.h) as a file system that the kernel mounts, by libfuse's low-level interface, with the faults
+// of faults.h.
 //
-// Where it can, the kernel gathers what programs write (FUSE_WRITEBACK_CACHE) and brings it here in large pieces, page by page
-// rather than in the program's order: at fsync, when a file is closed or unmapped (so also when its program is killed), and after
-// a while by itself, as it does for other file systems. Until a file is synced all of this is unsynced, wherever it is; what
-// arrives after a power failure belongs to before it and is thrown away. The kernel then decides about the size and the time of
-// change of a file it knows. A full disk and one that fails to write are still met by the call that writes: see caller.h. A
-// kernel without any of this brings each write by itself: slower, and nothing else is different.
+// Where it can, the kernel gathers what programs write (FUSE_WRITEBACK_CACHE) and brings it here in large pieces, page
+// by page rather than in the program's order: at fsync, when a file is closed or unmapped (so also when its program is
+// killed), and after a while by itself, as it does for other file systems. Until a file is synced all of this is
+// unsynced, wherever it is; what arrives after a power failure belongs to before it and is thrown away. The kernel then
+// decides about the size and the time of change of a file it knows. A full disk and one that fails to write are still
+// met by the call that writes: see caller.h. A kernel without any of this brings each write by itself: slower, and
+// nothing else is different.
 //
-// Not offered: extended attributes, device files, O_TMPFILE. syncfs and sync do not reach a FUSE file system: they make nothing
-// durable. Thread-safety: serve() runs threads of its own; the other methods from any thread.
+// Not offered: extended attributes, device files, O_TMPFILE. syncfs and sync do not reach a FUSE file system: they make
+// nothing durable. Thread-safety: serve() runs threads of its own; the other methods from any thread.
 
 #include <sys/stat.h>
 
@@ -59,8 +60,8 @@ class Server {
   Tree& tree;
   Faults faults;
   const bool may_gather;
-  std::atomic<bool> write_back{false};         // the kernel gathers
-  std::atomic<std::uint64_t> late_bytes{0};    // that arrived after the power failure that took them
+  std::atomic<bool> write_back{false};            // the kernel gathers
+  std::atomic<std::uint64_t> late_bytes{0};       // that arrived after the power failure that took them
   std::atomic<std::int64_t> last_gathered_ns{0};  // when some of what was gathered arrived
 
  private:
@@ -68,8 +69,8 @@ class Server {
   bool take_turn();
   void end_turn();
 
-  // Few threads wait for the kernel's requests, so that their buffers stay in the processor's cache; the others wait until
-  // these are all at work.
+  // Few threads wait for the kernel's requests, so that their buffers stay in the processor's cache; the others wait
+  // until these are all at work.
   std::mutex turns_;
   std::condition_variable turn_;
   int listening_ = 0;   // guarded by turns_

@@ -52,7 +52,9 @@ int empty_graveyard(int graveyard) {
   return 0;
 }
 
-bool is_marker(std::uint64_t parent, const char* name) { return parent == Tree::kRoot && std::strcmp(name, kMarker) == 0; }
+bool is_marker(std::uint64_t parent, const char* name) {
+  return parent == Tree::kRoot && std::strcmp(name, kMarker) == 0;
+}
 
 bool is_ours(std::uint64_t parent, const char* name) {
   return is_marker(parent, name) || (parent == Tree::kRoot && std::strcmp(name, kGraveyard) == 0);
@@ -134,7 +136,8 @@ int Tree::find(std::uint64_t parent, const char* name, Ref& out, struct stat& in
   const bool marker = is_marker(parent, name);
   if (is_ours(parent, name) && !marker) return ENOENT;
   // In the graveyard it is called otherwise than what waits there, and than what is kept there.
-  const int handle = ::openat(marker ? graveyard_ : at_locked(parent)->handle, marker ? kMarker + 1 : name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  const int handle = ::openat(marker ? graveyard_ : at_locked(parent)->handle, marker ? kMarker + 1 : name,
+                              O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (handle < 0) return errno;
   if (const int error = stat_of(handle, info); error != 0) {
     ::close(handle);
@@ -176,7 +179,8 @@ void Tree::forget(std::uint64_t id, std::uint64_t count) {
   by_id_.erase(found);
   // The journal or an unsynced file may still hold it; then it will be found again under its key.
   if (inode.use_count() == 1 && !inode->ended) by_key_.erase(inode->key);
-  if (by_key_.size() > 2 * by_id_.size() + 1000) std::erase_if(by_key_, [](const auto& one) { return one.second.expired(); });
+  if (by_key_.size() > 2 * by_id_.size() + 1000)
+    std::erase_if(by_key_, [](const auto& one) { return one.second.expired(); });
 }
 
 // ---- names
@@ -186,7 +190,8 @@ void Tree::keep(NameChange change) {
   if (journal_.size() > kMostNames) commit(journal_.size() / 2);
 }
 
-int Tree::make_node(std::uint64_t parent, const char* name, mode_t mode, dev_t device, Owner owner, Ref& out, struct stat& info) {
+int Tree::make_node(std::uint64_t parent, const char* name, mode_t mode, dev_t device, Owner owner, Ref& out,
+                    struct stat& info) {
   const std::lock_guard lock(names_);
   if (is_ours(parent, name)) return EPERM;
   const Ref directory = at_locked(parent);
@@ -196,7 +201,8 @@ int Tree::make_node(std::uint64_t parent, const char* name, mode_t mode, dev_t d
     owner.group = above.st_gid;
     if (S_ISDIR(mode)) mode |= S_ISGID;
   }
-  const int done = S_ISDIR(mode) ? ::mkdirat(directory->handle, name, mode & 07777) : ::mknodat(directory->handle, name, mode, device);
+  const int done = S_ISDIR(mode) ? ::mkdirat(directory->handle, name, mode & 07777)
+                                 : ::mknodat(directory->handle, name, mode, device);
   if (done != 0) return errno;
   (void)::fchownat(directory->handle, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW);
   // A change of the owner clears these bits.
@@ -329,7 +335,8 @@ void Tree::undo(const NameChange& change) {
       if (change.victim != nullptr) unearth(change, change.to, change.to_name);
       break;
     case NameChange::Kind::exchanged:
-      (void)::renameat2(change.parent->handle, change.name.c_str(), change.to->handle, change.to_name.c_str(), RENAME_EXCHANGE);
+      (void)::renameat2(change.parent->handle, change.name.c_str(), change.to->handle, change.to_name.c_str(),
+                        RENAME_EXCHANGE);
       break;
   }
 }

@@ -26,7 +26,8 @@ bool has_open(const std::string& process, const std::string& device) {
   DIR* const open = ::opendir((process + "/fd").c_str());
   if (open == nullptr) return false;
   bool found = false;
-  while (const dirent* entry = found ? nullptr : ::readdir(open)) found = leads_to(::dirfd(open), entry->d_name, device);
+  while (const dirent* entry = found ? nullptr : ::readdir(open))
+    found = leads_to(::dirfd(open), entry->d_name, device);
   ::closedir(open);
   return found;
 }
@@ -36,14 +37,16 @@ bool has_mapped(const std::string& process, const std::string& device) {
   const auto words = agent::split(device, ":");
   if (words.size() != 2) return false;
   char as_in_maps[32];
-  std::snprintf(as_in_maps, sizeof as_in_maps, " %02llx:%02llx ", static_cast<unsigned long long>(agent::to_integer(words[0])),
+  std::snprintf(as_in_maps, sizeof as_in_maps, " %02llx:%02llx ",
+                static_cast<unsigned long long>(agent::to_integer(words[0])),
                 static_cast<unsigned long long>(agent::to_integer(words[1])));
   return agent::read_file(process + "/maps").find(as_in_maps) != std::string::npos;
 }
 
 bool uses(int process, const std::string& device) {
   const std::string folder = "/proc/" + std::to_string(process);
-  return leads_to(AT_FDCWD, (folder + "/cwd").c_str(), device) || has_open(folder, device) || has_mapped(folder, device);
+  return leads_to(AT_FDCWD, (folder + "/cwd").c_str(), device) || has_open(folder, device) ||
+         has_mapped(folder, device);
 }
 
 }  // namespace
@@ -54,7 +57,8 @@ std::vector<int> end_users(const std::string& device, int server, int wait_ms, b
   do {
     all_gone = true;
     for (const int process : agent::all_processes()) {
-      if (process == ::getpid() || process == server || !agent::status_of(process).alive() || !uses(process, device)) continue;
+      if (process == ::getpid() || process == server || !agent::status_of(process).alive() || !uses(process, device))
+        continue;
       all_gone = false;
       (void)::kill(process, SIGKILL);
       if (std::find(out.begin(), out.end(), process) == out.end()) out.push_back(process);

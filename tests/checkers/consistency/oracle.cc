@@ -9,14 +9,15 @@ namespace ordeal::oracle {
 namespace {
 
 using Ops = std::vector<Op>;
-using Mask = std::uint32_t;           // a set of operations
-using Relation = std::vector<Mask>;   // by operation: those before it
+using Mask = std::uint32_t;          // a set of operations
+using Relation = std::vector<Mask>;  // by operation: those before it
 
 bool has(Mask mask, std::size_t i) { return (mask >> i & 1) != 0; }
 
 // Is there a sequence of the operations in `all` that extends `before` and in which those in `visible` return what a
 // register would return? Operations outside `visible` count by what they write only.
-bool sequence_exists(const Ops& ops, Mask all, const Relation& before, Mask visible, Mask done, std::map<int, int> state) {
+bool sequence_exists(const Ops& ops, Mask all, const Relation& before, Mask visible, Mask done,
+                     std::map<int, int> state) {
   if ((all & ~done) == 0) return true;
   for (std::size_t i = 0; i < ops.size(); ++i) {
     if (!has(all, i) || has(done, i) || (before[i] & all & ~done) != 0) continue;
@@ -139,9 +140,10 @@ bool pram(const Ops& ops) {
   return true;
 }
 
-// Is there, for each key, one order of its writes in which `good` holds? `place` gives each write its place, from 1; the
-// initial value has 0. Requires: unique values, so that each read has one source.
-bool some_version_order(const Ops& ops, const std::function<bool(const std::vector<int>& place, const std::vector<int>& seen)>& good) {
+// Is there, for each key, one order of its writes in which `good` holds? `place` gives each write its place, from 1;
+// the initial value has 0. Requires: unique values, so that each read has one source.
+bool some_version_order(const Ops& ops,
+                        const std::function<bool(const std::vector<int>& place, const std::vector<int>& seen)>& good) {
   std::vector<std::size_t> writes;
   for (std::size_t i = 0; i < ops.size(); ++i) {
     if (ops[i].writes()) writes.push_back(i);
@@ -155,8 +157,10 @@ bool some_version_order(const Ops& ops, const std::function<bool(const std::vect
       const auto w = std::find_if(writes.begin(), writes.end(), [&](std::size_t i) {
         return i != r && ops[i].key == ops[r].key && ops[i].written() == ops[r].value;
       });
-      if (w == writes.end()) explained = false;
-      else seen[r] = place[*w];
+      if (w == writes.end())
+        explained = false;
+      else
+        seen[r] = place[*w];
     }
     if (explained && good(place, seen)) return true;
   } while (std::next_permutation(writes.begin(), writes.end()));
@@ -171,8 +175,10 @@ bool session_guarantee(const std::string& level, const Ops& ops) {
         if (ops[i].process != ops[j].process || ops[i].key != ops[j].key) continue;
         const bool later = i < j;
         if (later && versions_of_reads && ops[i].reads() && ops[j].reads() && seen[i] > seen[j]) return false;
-        if (later && level == "read-your-writes" && ops[i].writes() && ops[j].reads() && place[i] > seen[j]) return false;
-        if (later && level == "monotonic-writes" && ops[i].writes() && ops[j].writes() && place[i] >= place[j]) return false;
+        if (later && level == "read-your-writes" && ops[i].writes() && ops[j].reads() && place[i] > seen[j])
+          return false;
+        if (later && level == "monotonic-writes" && ops[i].writes() && ops[j].writes() && place[i] >= place[j])
+          return false;
         if (level == "writes-follow-reads" && ops[i].reads() && ops[j].writes() && seen[i] >= place[j]) return false;
       }
     }
@@ -180,7 +186,8 @@ bool session_guarantee(const std::string& level, const Ops& ops) {
   });
 }
 
-// Each read alone fits an order of all writes that respects real time; under `safe` those that overlap a write fit anyway.
+// Each read alone fits an order of all writes that respects real time; under `safe` those that overlap a write fit
+// anyway.
 bool regular(const Ops& ops, bool safe) {
   for (std::size_t r = 0; r < ops.size(); ++r) {
     if (ops[r].writes()) continue;
@@ -189,7 +196,9 @@ bool regular(const Ops& ops, bool safe) {
     Relation before(ops.size(), 0);
     for (std::size_t i = 0; i < ops.size(); ++i) {
       if (ops[i].writes()) all |= Mask{1} << i;
-      if (ops[i].writes() && ops[i].key == ops[r].key && ops[i].inv < ops[r].ret && (ops[i].crashed || ops[i].ret > ops[r].inv)) overlaps = true;
+      if (ops[i].writes() && ops[i].key == ops[r].key && ops[i].inv < ops[r].ret &&
+          (ops[i].crashed || ops[i].ret > ops[r].inv))
+        overlaps = true;
       for (std::size_t j = 0; j < ops.size(); ++j) {
         if (!ops[j].crashed && ops[j].ret < ops[i].inv) before[i] |= Mask{1} << j;
       }
@@ -215,7 +224,8 @@ bool k_atomic(const Ops& ops, std::size_t k, Mask done, const std::map<int, std:
       written.push_back(ops[i].value);
     } else {
       const std::size_t from = written.size() > k ? written.size() - k : 0;
-      if (std::find(written.begin() + static_cast<std::ptrdiff_t>(from), written.end(), ops[i].value) == written.end()) continue;
+      if (std::find(written.begin() + static_cast<std::ptrdiff_t>(from), written.end(), ops[i].value) == written.end())
+        continue;
     }
     if (k_atomic(ops, k, done | Mask{1} << i, next)) return true;
   }

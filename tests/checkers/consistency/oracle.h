@@ -1,6 +1,6 @@
 #pragma once
-// The oracle of the weak levels: their definitions, tried out on every possibility. Slow on purpose; shares no code with
-// checkers/consistency. Histories of up to about seven operations.
+// The oracle of the weak levels: their definitions, tried out on every possibility. Slow on purpose; shares no code
+// with checkers/consistency. Histories of up to about seven operations.
 
 #include <cstdint>
 #include <string>
@@ -15,7 +15,7 @@ struct Op {
   char kind = 'r';  // 'r', 'w', or 'c' for a cas from `value` to `next`
   int value = 0;
   int next = 0;
-  int inv = 0;      // times
+  int inv = 0;  // times
   int ret = 0;
   bool crashed = false;  // may be left out; requires: the last of its process, and no read
   [[nodiscard]] bool reads() const { return kind != 'w'; }

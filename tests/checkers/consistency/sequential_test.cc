@@ -23,8 +23,9 @@ CheckResult judged(std::string_view edn, const std::string& model) {
 }
 
 TEST(Sequential, StoreBufferingIsNotSequentialAlthoughEachKeyIs) {
-  const std::string x = "{:process 0 :type :invoke :f :write :key \"x\" :value 1}{:process 0 :type :ok :f :write :key \"x\" :value 1}"
-                        "{:process 1 :type :invoke :f :read :key \"x\"}{:process 1 :type :ok :f :read :key \"x\" :value nil}";
+  const std::string x =
+      "{:process 0 :type :invoke :f :write :key \"x\" :value 1}{:process 0 :type :ok :f :write :key \"x\" :value 1}"
+      "{:process 1 :type :invoke :f :read :key \"x\"}{:process 1 :type :ok :f :read :key \"x\" :value nil}";
   const std::string both =
       "{:process 0 :type :invoke :f :write :key \"x\" :value 1}{:process 0 :type :ok :f :write :key \"x\" :value 1}"
       "{:process 0 :type :invoke :f :read :key \"y\"}{:process 0 :type :ok :f :read :key \"y\" :value nil}"
@@ -50,13 +51,16 @@ TEST(Sequential, UnknownModelsAndFruitlessHistories) {
 TEST(Sequential, OperationsOfUnknownMeaningDecideNothing) {
   // The increment could explain the read.
   EXPECT_EQ(judged("{:process 0 :type :invoke :f :increment}{:process 0 :type :ok :f :increment}"
-                   "{:process 1 :type :invoke :f :read}{:process 1 :type :ok :f :read :value 1}", "register").verdict,
+                   "{:process 1 :type :invoke :f :read}{:process 1 :type :ok :f :read :value 1}",
+                   "register")
+                .verdict,
             Verdict::unknown);
 }
 
 TEST(Sequential, AdversarialHistories) {
   const char* given = std::getenv("ORDEAL_SHARED_DATA");
-  const std::filesystem::path folder = std::filesystem::path(given != nullptr ? given : ORDEAL_SHARED_DATA_DIR) / "adversarial";
+  const std::filesystem::path folder =
+      std::filesystem::path(given != nullptr ? given : ORDEAL_SHARED_DATA_DIR) / "adversarial";
   std::ifstream table(folder / "expected.tsv");
   if (!table) GTEST_SKIP() << "no shared histories at " << folder;
   int rows = 0;

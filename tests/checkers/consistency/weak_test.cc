@@ -32,12 +32,16 @@ std::string as_lines(const std::vector<oracle::Op>& ops) {
   std::vector<std::pair<int, std::string>> lines;
   for (const oracle::Op& op : ops) {
     const char* f = op.kind == 'r' ? "read" : op.kind == 'w' ? "write" : "cas";
-    const std::string value =
-        op.kind == 'c' ? "[" + std::to_string(op.value) + "," + std::to_string(op.next) + "]" : std::to_string(op.value);
+    const std::string value = op.kind == 'c' ? "[" + std::to_string(op.value) + "," + std::to_string(op.next) + "]"
+                                             : std::to_string(op.value);
     for (const bool start : {true, false}) {
-      lines.emplace_back(start ? op.inv : op.ret,
-                         std::string("{\"process\":") + std::to_string(op.process) + ",\"type\":\"" + (start ? "invoke" : op.crashed ? "info" : "ok") +
-                             "\",\"f\":\"" + f + "\",\"key\":" + std::to_string(op.key) + ",\"value\":" + value + "}\n");
+      lines.emplace_back(start ? op.inv : op.ret, std::string("{\"process\":") + std::to_string(op.process) +
+                                                      ",\"type\":\"" +
+                                                      (start        ? "invoke"
+                                                       : op.crashed ? "info"
+                                                                    : "ok") +
+                                                      "\",\"f\":\"" + f + "\",\"key\":" + std::to_string(op.key) +
+                                                      ",\"value\":" + value + "}\n");
     }
   }
   std::sort(lines.begin(), lines.end());
@@ -122,7 +126,9 @@ void compare(const std::string& level, const Shape& shape, int rounds, unsigned 
     const CheckResult result = judged(read->history, level, shape.cas ? "cas-register" : "register");
     const bool expected = oracle::holds(level, ops);
     valid += expected ? 1 : 0;
-    ASSERT_EQ(name(result.verdict), expected ? "valid" : "invalid") << level << " round " << round << " " << result.reason << "\n" << text;
+    ASSERT_EQ(name(result.verdict), expected ? "valid" : "invalid")
+        << level << " round " << round << " " << result.reason << "\n"
+        << text;
     if (!expected) {
       ASSERT_EQ(result.anomalies.size(), 1u);
       EXPECT_FALSE(result.anomalies[0].sentences.empty());
@@ -140,7 +146,9 @@ bool knows_cas(const std::string& name) {
   }
   return false;
 }
-bool needs_unique_values(const std::string& level) { return level.find("-reads") != level.npos || level.find("-writes") != level.npos; }
+bool needs_unique_values(const std::string& level) {
+  return level.find("-reads") != level.npos || level.find("-writes") != level.npos;
+}
 
 class AgainstOracle : public testing::TestWithParam<std::string> {};
 
@@ -159,8 +167,9 @@ TEST_P(CasAgainstOracle, Crashed) { compare(GetParam(), {5, 3, 1, true, true, tr
 TEST_P(CasAgainstOracle, Completed) { compare(GetParam(), {5, 3, 1, true, true}, 1000, 5); }
 
 std::vector<std::string> oracle_levels() {
-  return {"causal-cc", "causal-ccv", "causal-cm", "pram", "read-your-writes", "monotonic-reads", "monotonic-writes",
-          "writes-follow-reads", "regular", "safe", "k-atomic-1", "k-atomic-2", "k-atomic-3"};
+  return {"causal-cc",       "causal-ccv",       "causal-cm",           "pram",    "read-your-writes",
+          "monotonic-reads", "monotonic-writes", "writes-follow-reads", "regular", "safe",
+          "k-atomic-1",      "k-atomic-2",       "k-atomic-3"};
 }
 template <class Wanted>
 std::vector<std::string> oracle_levels_that(Wanted wanted) {
@@ -176,8 +185,9 @@ std::string test_name(const testing::TestParamInfo<std::string>& one) {
   return out;
 }
 INSTANTIATE_TEST_SUITE_P(Levels, AgainstOracle, testing::ValuesIn(oracle_levels()), test_name);
-INSTANTIATE_TEST_SUITE_P(Levels, RepeatedValuesAgainstOracle,
-                         testing::ValuesIn(oracle_levels_that([](const std::string& l) { return !needs_unique_values(l); })), test_name);
+INSTANTIATE_TEST_SUITE_P(
+    Levels, RepeatedValuesAgainstOracle,
+    testing::ValuesIn(oracle_levels_that([](const std::string& l) { return !needs_unique_values(l); })), test_name);
 INSTANTIATE_TEST_SUITE_P(Levels, CasAgainstOracle, testing::ValuesIn(oracle_levels_that(knows_cas)), test_name);
 
 History history_of(const std::string& text) {
@@ -186,11 +196,13 @@ History history_of(const std::string& text) {
   return std::move(read->history);
 }
 
-// Values are repeated and there are too many reads to say which write each of them saw; but the history is linearizable.
+// Values are repeated and there are too many reads to say which write each of them saw; but the history is
+// linearizable.
 TEST(LongHistories, OfRepeatedValuesAreDecided) {
   std::string text;
   const auto line = [&](const char* type, const char* f, int value) {
-    text += std::string(R"({"process":0,"type":")") + type + R"(","f":")" + f + R"(","value":)" + std::to_string(value) + "}\n";
+    text += std::string(R"({"process":0,"type":")") + type + R"(","f":")" + f + R"(","value":)" +
+            std::to_string(value) + "}\n";
   };
   for (int i = 0; i < 600; ++i) {
     for (const char* f : {"write", "read"}) {
@@ -231,7 +243,8 @@ TEST(Strongest, AgreesWithTheOracleLevelByLevel) {
       ASSERT_FALSE(oracle_says(level)) << level << "\n" << text;
       ASSERT_FALSE(one.find("explanation")->string().empty());
     }
-    if (const Value* strongest = result.details.find("strongest"); strongest->is_string()) seen.insert(strongest->string());
+    if (const Value* strongest = result.details.find("strongest"); strongest->is_string())
+      seen.insert(strongest->string());
   }
   EXPECT_GT(seen.size(), 4u);
 }
@@ -248,7 +261,8 @@ TEST(Eventual, LastReadsDecide) {
   EXPECT_EQ(judged(history_of(writes + read(0, 1) + read(1, 2)), "eventual").verdict, Verdict::invalid);
   EXPECT_EQ(judged(history_of(writes + read(0, 1) + read(1, 2) + read(0, 2)), "eventual").verdict, Verdict::valid);
   EXPECT_EQ(judged(history_of(writes + read(0, 7)), "eventual").verdict, Verdict::invalid);
-  const std::string crashed = "{:process 5 :type :invoke :f :write :value 3}{:process 5 :type :info :f :write :value 3}";
+  const std::string crashed =
+      "{:process 5 :type :invoke :f :write :value 3}{:process 5 :type :info :f :write :value 3}";
   EXPECT_EQ(judged(history_of(writes + crashed + read(0, 1) + read(1, 3)), "eventual").verdict, Verdict::unknown);
 }
 
@@ -268,7 +282,8 @@ TEST(Staleness, IsMeasuredFromTheFirstCertainReplacement) {
 
 TEST(Weak, AdversarialHistories) {
   const char* given = std::getenv("ORDEAL_SHARED_DATA");
-  const std::filesystem::path folder = std::filesystem::path(given != nullptr ? given : ORDEAL_SHARED_DATA_DIR) / "adversarial";
+  const std::filesystem::path folder =
+      std::filesystem::path(given != nullptr ? given : ORDEAL_SHARED_DATA_DIR) / "adversarial";
   std::ifstream table(folder / "expected.tsv");
   if (!table) GTEST_SKIP() << "no shared histories at " << folder;
   int rows = 0;

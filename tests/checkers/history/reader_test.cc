@@ -39,11 +39,16 @@ std::string described(const History& history) {
 
 TEST(JsonLines, ReadsOurOwnFormat) {
   const auto [h, format, notes, apart] = read(
-      R"({"index":0,"time":10,"process":3,"type":"invoke","f":"cas","key":"k7","value":[1,2]})" "\n"
-      R"({"index":1,"time":12,"process":"nemesis","type":"info","f":"partition","value":{"n1":["n2"]}})" "\n"
-      R"({"index":2,"time":15,"process":3,"type":"fail","f":"cas","key":"k7","value":[1,2],"error":{"kind":"mismatch","message":"not 1"}})" "\n"
-      R"({"index":3,"time":15,"process":4,"type":"invoke","f":"read","key":"k7"})" "\n"
-      R"({"index":4,"time":16,"process":4,"type":"ok","f":"read","key":"k7","value":null,"node":{"x":1}})" "\n");
+      R"({"index":0,"time":10,"process":3,"type":"invoke","f":"cas","key":"k7","value":[1,2]})"
+      "\n"
+      R"({"index":1,"time":12,"process":"nemesis","type":"info","f":"partition","value":{"n1":["n2"]}})"
+      "\n"
+      R"({"index":2,"time":15,"process":3,"type":"fail","f":"cas","key":"k7","value":[1,2],"error":{"kind":"mismatch","message":"not 1"}})"
+      "\n"
+      R"({"index":3,"time":15,"process":4,"type":"invoke","f":"read","key":"k7"})"
+      "\n"
+      R"({"index":4,"time":16,"process":4,"type":"ok","f":"read","key":"k7","value":null,"node":{"x":1}})"
+      "\n");
   EXPECT_EQ(format, HistoryFormat::jsonl);
   EXPECT_EQ(described(h), "3 cas \"k7\" [1,2] -> fail\n4 read \"k7\" -> ok null\n");
   EXPECT_EQ(h.time(2), 15);
@@ -83,15 +88,25 @@ std::string many_events(bool edn, const std::string& before, const std::string& 
     const std::string process = std::to_string(i % 7), n = std::to_string(i), key = std::to_string(i / 9);
     const auto event = [&](const std::string& type, const std::string& seen) {
       out += before;
-      if (edn) out += "{:type :" + type + ", :f :txn, :value [[:append " + key + " " + n + "] [:r " + key + " " + seen + "]], :process " + process + "}";
-      else out += "{\"process\":" + process + ",\"type\":\"" + type + "\",\"f\":\"txn\",\"value\":[[\"append\"," + key + "," + n + "],[\"r\"," + key + "," + seen + "]]}";
+      if (edn)
+        out += "{:type :" + type + ", :f :txn, :value [[:append " + key + " " + n + "] [:r " + key + " " + seen +
+               "]], :process " + process + "}";
+      else
+        out += "{\"process\":" + process + ",\"type\":\"" + type + "\",\"f\":\"txn\",\"value\":[[\"append\"," + key +
+               "," + n + "],[\"r\"," + key + "," + seen + "]]}";
       out += after + "\n";
     };
     std::string list = "[";
-    for (int e = i / 9 * 9; e <= i; ++e) list += (list.size() > 1 ? (edn ? " " : ",") : "") + std::to_string(i % 11 == 0 ? e + 1000 : e);
+    for (int e = i / 9 * 9; e <= i; ++e)
+      list += (list.size() > 1 ? (edn ? " " : ",") : "") + std::to_string(i % 11 == 0 ? e + 1000 : e);
     event("invoke", edn ? "nil" : "null");
     event(i % 5 == 0 ? "info" : "ok", list + "]");
-    if (i % 13 == 0) out += edn ? before + "{:type :info, :f :kill, :process :nemesis, :value {:n1 [1 2.5]}, :error [:timeout \"a\"]}" + after + "\n" : "{\"process\":\"nemesis\",\"type\":\"info\",\"f\":\"kill\",\"value\":{\"n1\":[1,2.5]},\"error\":{\"kind\":\"timeout\",\"message\":\"a\"}}\n";
+    if (i % 13 == 0)
+      out += edn ? before +
+                       "{:type :info, :f :kill, :process :nemesis, :value {:n1 [1 2.5]}, :error [:timeout \"a\"]}" +
+                       after + "\n"
+                 : "{\"process\":\"nemesis\",\"type\":\"info\",\"f\":\"kill\",\"value\":{\"n1\":[1,2.5]},\"error\":{"
+                   "\"kind\":\"timeout\",\"message\":\"a\"}}\n";
   }
   return out;
 }
@@ -107,20 +122,29 @@ TEST_P(Chunks, GiveTheSameHistory) {
 TEST_P(Chunks, AreCutOnlyBetweenEvents) {
   // Line ends within a string, before something that looks like an event.
   std::string text;
-  for (int i = 0; i < 60; ++i) text += "{:process 0 :type :invoke :f :write :value \"a\n{:type :info}\n\"}\n{:process 0 :type :ok :f :write :value 1}\n";
+  for (int i = 0; i < 60; ++i)
+    text +=
+        "{:process 0 :type :invoke :f :write :value \"a\n{:type :info}\n\"}\n{:process 0 :type :ok :f :write :value "
+        "1}\n";
   EXPECT_EQ(read(text, options(true)).history.operations().size(), 60u);
 }
 
 TEST_P(Chunks, MistakesAreNamedByTheirPlace) {
   const std::string good = many_events(false, "", "", 100);
-  for (const std::string& bad : {std::string("{\"process\":9,\"type\":\"ok\",\"f\":\"txn\",\"value\":[]}\n"), std::string("{\"process\":9,\"type\":\"invoke\",]}\n"), std::string("{\"process\":1,\"type\":\"invoke\",\"f\":\"txn\",\"value\":[[\"r\",1,{]]}\n")}) {
+  for (const std::string& bad :
+       {std::string("{\"process\":9,\"type\":\"ok\",\"f\":\"txn\",\"value\":[]}\n"),
+        std::string("{\"process\":9,\"type\":\"invoke\",]}\n"),
+        std::string("{\"process\":1,\"type\":\"invoke\",\"f\":\"txn\",\"value\":[[\"r\",1,{]]}\n")}) {
     EXPECT_EQ(refused(good + bad + good, options(true)), refused(good + bad + good));
   }
 }
 
 TEST_P(Chunks, RegistersThatHoldListsStayEqual) {
   std::string text = many_events(false, "", "", 50);
-  text += R"({"process":90,"type":"invoke","f":"txn","value":[["w",1,[1,2]]]})" "\n" R"({"process":91,"type":"invoke","f":"txn","value":[["r",1,[1,2]]]})" "\n";
+  text += R"({"process":90,"type":"invoke","f":"txn","value":[["w",1,[1,2]]]})"
+          "\n"
+          R"({"process":91,"type":"invoke","f":"txn","value":[["r",1,[1,2]]]})"
+          "\n";
   const auto [h, format, notes, apart] = read(text, options(true));
   EXPECT_FALSE(apart);
   const auto written = h.values().as_list(h.values().as_list(h.value(static_cast<EventIndex>(h.size() - 2)))[0])[2];
@@ -131,8 +155,11 @@ TEST_P(Chunks, RegistersThatHoldListsStayEqual) {
 INSTANTIATE_TEST_SUITE_P(Sizes, Chunks, testing::Values(1, 64, 999, 20'000, 1u << 30));
 
 TEST(JsonLines, ToleratesOrderSpacesLineEndsAndByteOrderMark) {
-  const auto h = read("\xEF\xBB\xBF{ \"value\" : \"\\u00e9\\n\", \"f\":\"write\",\"type\":\"invoke\",\"process\":0}\r\n\r\n"
-                      "{\"process\":\"0\",\"type\":\":ok\",\"f\":\":write\",\"time\":null}\r\n").history;
+  const auto h =
+      read(
+          "\xEF\xBB\xBF{ \"value\" : \"\\u00e9\\n\", \"f\":\"write\",\"type\":\"invoke\",\"process\":0}\r\n\r\n"
+          "{\"process\":\"0\",\"type\":\":ok\",\"f\":\":write\",\"time\":null}\r\n")
+          .history;
   EXPECT_EQ(described(h), "0 write \"\xC3\xA9\\n\" -> ok\n");
 }
 
@@ -143,8 +170,10 @@ TEST(JsonLines, NullKeyIsNoKey) {
 
 TEST(JsonLines, ValuesOfAllKinds) {
   // The first line goes through the fast path, the second, with an escape, through the strict one.
-  const auto h = read(R"({"process":0,"type":"invoke","f":"w","value":[true,false,null,-5,"a",{"b":[1,[2]]},[]]})" "\n"
-                      R"({"process":0,"type":"ok","f":"w","value":[true,false,null,-5,"\u0061",{"b":[1,[2]]},[]]})").history;
+  const auto h = read(R"({"process":0,"type":"invoke","f":"w","value":[true,false,null,-5,"a",{"b":[1,[2]]},[]]})"
+                      "\n"
+                      R"({"process":0,"type":"ok","f":"w","value":[true,false,null,-5,"\u0061",{"b":[1,[2]]},[]]})")
+                     .history;
   EXPECT_EQ(h.value(0), h.value(1));
   EXPECT_EQ(h.values().to_json(h.value(0)), R"([true,false,null,-5,"a",{"b":[1,[2]]},[]])");
 }
@@ -155,20 +184,32 @@ TEST(JsonLines, LargeIntegersStayExact) {
 }
 
 TEST(JsonLines, NamedProcesses) {
-  const auto h = read(R"({"process":"alice","type":"invoke","f":"w","value":1})" "\n"
-                      R"({"process":"monitor","type":"info","f":"sample"})" "\n"
-                      R"({"process":"nemesis-2","type":"invoke","f":"kill"})" "\n"
-                      R"({"process":"nemesis-2","type":"info","f":"kill"})" "\n"
-                      R"({"process":"monitor","type":"info","f":"sample"})" "\n"
-                      R"({"process":"alice","type":"ok","f":"w","value":1})").history;
+  const auto h = read(R"({"process":"alice","type":"invoke","f":"w","value":1})"
+                      "\n"
+                      R"({"process":"monitor","type":"info","f":"sample"})"
+                      "\n"
+                      R"({"process":"nemesis-2","type":"invoke","f":"kill"})"
+                      "\n"
+                      R"({"process":"nemesis-2","type":"info","f":"kill"})"
+                      "\n"
+                      R"({"process":"monitor","type":"info","f":"sample"})"
+                      "\n"
+                      R"({"process":"alice","type":"ok","f":"w","value":1})")
+                     .history;
   EXPECT_EQ(described(h), "alice w 1 -> ok\n");
   EXPECT_EQ(h.process_name(h.process(1)), "monitor");
   EXPECT_EQ(h.process_name(h.process(3)), "nemesis-2");
 }
 
 TEST(JsonLines, ErrorsNameLineColumnAndWhatWasExpected) {
-  const std::string good = R"({"process":0,"type":"invoke","f":"read"})" "\n";
-  EXPECT_EQ(refused(good + R"({"process":0,"type":"ok","f":"read","value":[1,}})" "\n" + good).substr(0, 8), "h:2:48: ");
+  const std::string good = R"({"process":0,"type":"invoke","f":"read"})"
+                           "\n";
+  EXPECT_EQ(refused(good +
+                    R"({"process":0,"type":"ok","f":"read","value":[1,}})"
+                    "\n" +
+                    good)
+                .substr(0, 8),
+            "h:2:48: ");
   EXPECT_THAT(refused(good + R"({"process":0,"type":"done","f":"read"})"),
               HasSubstr("h:2:21: the type \"invoke\", \"ok\", \"fail\" or \"info\" was expected, found \"done\""));
   EXPECT_THAT(refused(good + R"({"process":1.5,"type":"ok","f":"read"})"), HasSubstr("a process"));
@@ -179,12 +220,19 @@ TEST(JsonLines, ErrorsNameLineColumnAndWhatWasExpected) {
 }
 
 TEST(JsonLines, ContradictionsNameFileAndEvents) {
-  const std::string invoke = R"({"process":0,"type":"invoke","f":"read","key":"a"})" "\n";
-  EXPECT_THAT(refused(R"({"process":0,"type":"ok","f":"read"})"), HasSubstr("h:1: event 0 (line 1): process 0 completes"));
-  EXPECT_THAT(refused(invoke + invoke), HasSubstr("h:2: event 1 (line 2): process 0 invokes an operation while its operation of event 0 (line 1)"));
+  const std::string invoke = R"({"process":0,"type":"invoke","f":"read","key":"a"})"
+                             "\n";
+  EXPECT_THAT(refused(R"({"process":0,"type":"ok","f":"read"})"),
+              HasSubstr("h:1: event 0 (line 1): process 0 completes"));
+  EXPECT_THAT(
+      refused(invoke + invoke),
+      HasSubstr("h:2: event 1 (line 2): process 0 invokes an operation while its operation of event 0 (line 1)"));
   EXPECT_THAT(refused(invoke + R"({"process":0,"type":"ok","f":"write"})"), HasSubstr("completes write, but"));
-  EXPECT_THAT(refused(invoke + R"({"process":0,"type":"ok","f":"read","key":"b"})"), HasSubstr("on key \"b\", but its open operation of event 0 (line 1) is on key \"a\""));
-  EXPECT_THAT(refused(R"({"process":0,"type":"invoke","f":"r","time":5})" "\n" R"({"process":1,"type":"invoke","f":"r","time":4})"),
+  EXPECT_THAT(refused(invoke + R"({"process":0,"type":"ok","f":"read","key":"b"})"),
+              HasSubstr("on key \"b\", but its open operation of event 0 (line 1) is on key \"a\""));
+  EXPECT_THAT(refused(R"({"process":0,"type":"invoke","f":"r","time":5})"
+                      "\n"
+                      R"({"process":1,"type":"invoke","f":"r","time":4})"),
               HasSubstr("time runs backwards"));
 }
 
@@ -195,7 +243,8 @@ TEST(JsonLines, EmptyFilesAreRefused) {
 }
 
 TEST(JsonLines, TornEnd) {
-  const std::string good = R"({"process":0,"type":"invoke","f":"read"})" "\n";
+  const std::string good = R"({"process":0,"type":"invoke","f":"read"})"
+                           "\n";
   const std::string torn = good + R"({"process":0,"type":"ok","f)";
   EXPECT_THAT(refused(torn), HasSubstr("h:2:"));
   ReadOptions tolerant;
@@ -211,10 +260,14 @@ TEST(JsonLines, TornEnd) {
 
 TEST(JsonLines, WhatIsWrittenReadsBackTheSame) {
   const std::string text =
-      R"({"index":0,"time":10,"process":3,"type":"invoke","f":"cas","key":"k7","value":[1,2]})" "\n"
-      R"({"index":1,"time":12,"process":"nemesis","type":"info","f":"partition","value":{"n1":["n2"]}})" "\n"
-      R"({"index":5,"time":15,"process":3,"type":"info","f":"cas","key":"k7","value":[1,2],"error":{"kind":"timeout","message":"5 s\n"}})" "\n"
-      R"({"index":6,"process":"bob","type":"invoke","f":"read","key":7})" "\n";
+      R"({"index":0,"time":10,"process":3,"type":"invoke","f":"cas","key":"k7","value":[1,2]})"
+      "\n"
+      R"({"index":1,"time":12,"process":"nemesis","type":"info","f":"partition","value":{"n1":["n2"]}})"
+      "\n"
+      R"({"index":5,"time":15,"process":3,"type":"info","f":"cas","key":"k7","value":[1,2],"error":{"kind":"timeout","message":"5 s\n"}})"
+      "\n"
+      R"({"index":6,"process":"bob","type":"invoke","f":"read","key":7})"
+      "\n";
   const auto h = read(text).history;
   std::string out;
   for (EventIndex e = 0; e < h.size(); ++e) append_event_jsonl(out, h, e);
@@ -224,9 +277,12 @@ TEST(JsonLines, WhatIsWrittenReadsBackTheSame) {
 TEST(Independent, TakesTuplesApart) {
   ReadOptions independent;
   independent.independent = true;
-  const std::string lines = R"({"process":0,"type":"invoke","f":"cas","value":["x",[1,2]]})" "\n"
-                            R"({"process":"nemesis","type":"info","f":"kill","value":["n1","n2"]})" "\n"
-                            R"({"process":0,"type":"info","f":"cas","value":"timeout"})" "\n";
+  const std::string lines = R"({"process":0,"type":"invoke","f":"cas","value":["x",[1,2]]})"
+                            "\n"
+                            R"({"process":"nemesis","type":"info","f":"kill","value":["n1","n2"]})"
+                            "\n"
+                            R"({"process":0,"type":"info","f":"cas","value":"timeout"})"
+                            "\n";
   const auto h = read(lines, independent).history;
   EXPECT_EQ(h.values().to_json(h.key(0)) + h.values().to_json(h.value(0)), "\"x\"[1,2]");
   EXPECT_EQ(h.key(2), h.key(0));
@@ -236,8 +292,10 @@ TEST(Independent, TakesTuplesApart) {
 }
 
 TEST(ElleJson, ReadsArraysAndObjectsOverSeveralLines) {
-  const std::string one = "{\"index\":0,\"type\":\"invoke\",\"process\":1,\"f\":\"txn\",\n \"value\":[[\"append\",9,1],[\"r\",9,null]]}";
-  const std::string two = "{\"index\":1,\"type\":\"ok\",\"process\":1,\"f\":\"txn\",\"value\":[[\"append\",9,1],[\"r\",9,[1]]]}";
+  const std::string one =
+      "{\"index\":0,\"type\":\"invoke\",\"process\":1,\"f\":\"txn\",\n \"value\":[[\"append\",9,1],[\"r\",9,null]]}";
+  const std::string two =
+      "{\"index\":1,\"type\":\"ok\",\"process\":1,\"f\":\"txn\",\"value\":[[\"append\",9,1],[\"r\",9,[1]]]}";
   const std::string expected = "1 txn [[\"append\",9,1],[\"r\",9,null]] -> ok [[\"append\",9,1],[\"r\",9,[1]]]\n";
   const auto array = read("[" + one + ",\n" + two + "]\n");
   EXPECT_EQ(array.format, HistoryFormat::elle_json);
@@ -249,9 +307,11 @@ TEST(ElleJson, ReadsArraysAndObjectsOverSeveralLines) {
 }
 
 TEST(Edn, MapALineVectorAndList) {
-  const std::string maps = "{:process 0, :type :invoke, :f :write, :value 3, :time 5, :index 0}\n"
-                           "{:process 0, :type :ok, :f :write, :value 3 :time 6, :index 1}\n";
-  for (const std::string& text : {maps, "[" + maps + "]", "(" + maps + ")\n", "#jepsen.history.DenseHistory [" + maps + "]"}) {
+  const std::string maps =
+      "{:process 0, :type :invoke, :f :write, :value 3, :time 5, :index 0}\n"
+      "{:process 0, :type :ok, :f :write, :value 3 :time 6, :index 1}\n";
+  for (const std::string& text :
+       {maps, "[" + maps + "]", "(" + maps + ")\n", "#jepsen.history.DenseHistory [" + maps + "]"}) {
     const auto result = read(text);
     EXPECT_EQ(result.format, HistoryFormat::edn);
     EXPECT_EQ(described(result.history), "0 write 3 -> ok\n");
@@ -261,36 +321,48 @@ TEST(Edn, MapALineVectorAndList) {
 
 TEST(Edn, RecordsCommentsAndOddForms) {
   const auto h = read(
-      "; a history\n"
-      "#jepsen.history.Op{:index 0, :time 1, :type :invoke, :process 0, :f :add, :value #{3 1 2}}\n"
-      "#_{:type :invoke :process 9 :f :never}\n"
-      "#jepsen.history.Op{:index 1, :type :ok, :process 0, :f \"add\", :value [1/2 6/3 7N 1.5M 0x10 \\a \\newline ns/sym :k/w \"s\\\"q\" "
-      "##Inf #inst \"2020\" ^{:m 1} {:a nil} #:b{:c true} 123456789012345678901234567890]}\n"
-      "{:type :info, :process :nemesis, :f :start, :value \"Cut off {:n1 #{:n2}}\" :exception #object[Foo 0x1 \"bar\"]}\n").history;
+                     "; a history\n"
+                     "#jepsen.history.Op{:index 0, :time 1, :type :invoke, :process 0, :f :add, :value #{3 1 2}}\n"
+                     "#_{:type :invoke :process 9 :f :never}\n"
+                     "#jepsen.history.Op{:index 1, :type :ok, :process 0, :f \"add\", :value [1/2 6/3 7N 1.5M 0x10 \\a "
+                     "\\newline ns/sym :k/w \"s\\\"q\" "
+                     "##Inf #inst \"2020\" ^{:m 1} {:a nil} #:b{:c true} 123456789012345678901234567890]}\n"
+                     "{:type :info, :process :nemesis, :f :start, :value \"Cut off {:n1 #{:n2}}\" :exception "
+                     "#object[Foo 0x1 \"bar\"]}\n")
+                     .history;
   EXPECT_EQ(h.values().to_json(h.value(0)), "[1,2,3]");
-  EXPECT_EQ(h.values().to_json(h.value(1)),
-            R"([0.5,2,7,1.5,16,"a","\n","ns/sym","k/w","s\"q",null,"2020",{"a":null},{"b/c":true},"123456789012345678901234567890"])");
+  EXPECT_EQ(
+      h.values().to_json(h.value(1)),
+      R"([0.5,2,7,1.5,16,"a","\n","ns/sym","k/w","s\"q",null,"2020",{"a":null},{"b/c":true},"123456789012345678901234567890"])");
   EXPECT_EQ(h.process(2), kNemesis);
 }
 
 TEST(Edn, ErrorsAndTimeOuts) {
-  const auto h = read("{:process 1 :type :invoke :f :read :value nil}\n{:process 1 :type :info :f :read :value nil :error :timed-out}\n"
-                      "{:process 2 :type :invoke :f :read}\n{:process 2 :type :fail :f :read :error [:pg \"no route\"]}\n").history;
+  const auto h =
+      read(
+          "{:process 1 :type :invoke :f :read :value nil}\n{:process 1 :type :info :f :read :value nil :error "
+          ":timed-out}\n"
+          "{:process 2 :type :invoke :f :read}\n{:process 2 :type :fail :f :read :error [:pg \"no route\"]}\n")
+          .history;
   EXPECT_EQ(*h.error(1), (EventError{"timed-out", ""}));
   EXPECT_EQ(*h.error(3), (EventError{"pg", "no route"}));
 }
 
 TEST(Edn, IndependentTuples) {
-  const std::string text = "{:process 0 :type :invoke :f :read :value [3 nil]}\n{:process 0 :type :ok :f :read :value [3 1]}";
+  const std::string text =
+      "{:process 0 :type :invoke :f :read :value [3 nil]}\n{:process 0 :type :ok :f :read :value [3 1]}";
   ReadOptions independent;
   independent.independent = true;
   EXPECT_EQ(described(read(text, independent).history), "0 read 3 -> ok 1\n");
-  EXPECT_EQ(described(read("{:process 0 :type :invoke :f :read :value #jepsen.independent.Tuple[3 nil]}").history), "0 read 3 -> info\n");
-  EXPECT_EQ(described(read("{:process 0 :type :invoke :f :read :value #clojure.lang.MapEntry [3 nil]}").history), "0 read 3 -> info\n");
+  EXPECT_EQ(described(read("{:process 0 :type :invoke :f :read :value #jepsen.independent.Tuple[3 nil]}").history),
+            "0 read 3 -> info\n");
+  EXPECT_EQ(described(read("{:process 0 :type :invoke :f :read :value #clojure.lang.MapEntry [3 nil]}").history),
+            "0 read 3 -> info\n");
 }
 
 TEST(Edn, ErrorsNameLineColumnAndWhatWasExpected) {
-  EXPECT_THAT(refused("{:process 0 :type :invoke :f :w :value 1}\n{:process 0 :type :ok :f :w :value [1 }\n"), HasSubstr("h:2:39: a form was expected, found '}'"));
+  EXPECT_THAT(refused("{:process 0 :type :invoke :f :w :value 1}\n{:process 0 :type :ok :f :w :value [1 }\n"),
+              HasSubstr("h:2:39: a form was expected, found '}'"));
   EXPECT_THAT(refused("[{:process 0 :type :invoke :f :w}"), HasSubstr("before the ']'"));
   EXPECT_THAT(refused("{:process 0 :type :done :f :w}"), HasSubstr("found done"));
   EXPECT_THAT(refused("{:process 0 :type :invoke :f :w"), HasSubstr("no '}' closes the event that begins in line 1"));
@@ -319,8 +391,9 @@ TEST(JepsenLog, ReadsTheConsole) {
 }
 
 TEST(Porcupine, ReadsKvLogs) {
-  const auto result = read("{:process 0, :type :invoke, :f :append, :key \"3\", :value \"x 0 0 y\"}\n"
-                           "{:process 0, :type :ok, :f :append, :key \"3\", :value \"x 0 0 y\"}\n");
+  const auto result = read(
+      "{:process 0, :type :invoke, :f :append, :key \"3\", :value \"x 0 0 y\"}\n"
+      "{:process 0, :type :ok, :f :append, :key \"3\", :value \"x 0 0 y\"}\n");
   EXPECT_EQ(result.format, HistoryFormat::porcupine);
   EXPECT_EQ(described(result.history), "0 append \"3\" \"x 0 0 y\" -> ok\n");
 }
@@ -328,7 +401,8 @@ TEST(Porcupine, ReadsKvLogs) {
 TEST(Formats, AreFoundByNameOrRefused) {
   EXPECT_EQ(*find_history_format("edn"), HistoryFormat::edn);
   EXPECT_THAT(find_history_format("end").error().message, HasSubstr("did you mean \"edn\""));
-  EXPECT_THAT(refused("hello world\n"), HasSubstr("h:1: is no history of a known format: it begins with \"hello world\""));
+  EXPECT_THAT(refused("hello world\n"),
+              HasSubstr("h:1: is no history of a known format: it begins with \"hello world\""));
   EXPECT_THAT(refused(std::string("\xFF\xFE{\0", 4)), HasSubstr("UTF-16"));
 }
 

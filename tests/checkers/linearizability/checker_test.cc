@@ -14,10 +14,10 @@
 #include "checkers/history/reader.h"
 #include "checkers/linearizability/proof/certificate.h"
 #include "checkers/linearizability/proof/minimise.h"
+#include "checkers/linearizability/search/strategies.h"
 #include "support/history_generator.h"
 #include "support/long_history.h"
 #include "support/oracle.h"
-#include "checkers/linearizability/search/strategies.h"
 
 namespace ordeal {
 namespace {
@@ -69,7 +69,8 @@ TEST(SharedData, AdversarialHistoriesHaveTheKnownVerdicts) {
       options.timeout = std::chrono::seconds(20);
       const CheckResult result = check(read->history, options);
       if (result.verdict == Verdict::unknown && std::string(algorithm) == "zones") continue;
-      EXPECT_EQ(name(result.verdict), row[3]) << row[0] << " as " << row[1] << " by " << algorithm << ": " << result.reason;
+      EXPECT_EQ(name(result.verdict), row[3])
+          << row[0] << " as " << row[1] << " by " << algorithm << ": " << result.reason;
       EXPECT_EQ(result.verdict == Verdict::invalid, !result.anomalies.empty());
     }
     ++rows;
@@ -156,8 +157,8 @@ TEST_P(EveryModel, CertifiesWhatIsValidAndMinimisesWhatIsNot) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, EveryModel,
-                         testing::Values("register", "cas-register", "versioned-register", "kv", "counter", "fetch-add", "set",
-                                         "log", "queue", "stack", "priority-queue", "mutex", "mutex-owner",
+                         testing::Values("register", "cas-register", "versioned-register", "kv", "counter", "fetch-add",
+                                         "set", "log", "queue", "stack", "priority-queue", "mutex", "mutex-owner",
                                          "reentrant-mutex", "fenced-mutex", "semaphore-2", "unique-ids"));
 
 TEST(Certificates, AreRefusedWhenTheyAreWrong) {
@@ -243,7 +244,8 @@ TEST(Usage, IsExplained) {
   options.model = "cas-register";
   const CheckResult result = check(history, options);
   EXPECT_EQ(result.verdict, Verdict::unknown);
-  EXPECT_NE(result.reason.find("event 2: the model cas-register does not know the operation \"frobnicate\""), std::string::npos)
+  EXPECT_NE(result.reason.find("event 2: the model cas-register does not know the operation \"frobnicate\""),
+            std::string::npos)
       << result.reason;
   options.algorithm = "magic";
   EXPECT_NE(check(history, options).reason.find("jit"), std::string::npos);
@@ -285,7 +287,9 @@ TEST(Tables, AreModels) {
 }
 
 TEST(MultiRegister, TxnsTouchSeveralKeysAtOnce) {
-  const auto micro = [](const char* f, const char* k, Value v) { return Value(Value::List{Value(f), Value(k), std::move(v)}); };
+  const auto micro = [](const char* f, const char* k, Value v) {
+    return Value(Value::List{Value(f), Value(k), std::move(v)});
+  };
   CheckOptions options;
   options.model = "multi-register";
   const History good = tiny({{"txn", Value(Value::List{micro("w", "x", 1), micro("w", "y", 2)})},

@@ -1,5 +1,6 @@
-// What a counterexample rests on: that a complete part of a history (links.h) has a linearization whenever the whole has
-// one, on random histories and random parts of them; and that the long histories' violations are found and minimised.
+// What a counterexample rests on: that a complete part of a history (links.h) has a linearization whenever the whole
+// has one, on random histories and random parts of them; and that the long histories' violations are found and
+// minimised.
 
 #include <gtest/gtest.h>
 
@@ -7,10 +8,10 @@
 #include "checkers/linearizability/proof/links.h"
 #include "checkers/linearizability/proof/minimise.h"
 #include "checkers/linearizability/search/relaxation.h"
+#include "checkers/linearizability/search/strategies.h"
 #include "support/history_generator.h"
 #include "support/long_history.h"
 #include "support/oracle.h"
-#include "checkers/linearizability/search/strategies.h"
 
 namespace ordeal::lin {
 namespace {
@@ -59,7 +60,8 @@ TEST_P(Parts, OfValidHistoriesAreValidWhenTheyAreComplete) {
         for (Call& call : alone.calls) {
           if (!crashed_observe) relax({Relaxation::Kind::count_all, 0}, call);
         }
-        ASSERT_EQ(searched(alone), Verdict::valid) << "round " << round << ", " << part.size() << " of " << key.calls.size();
+        ASSERT_EQ(searched(alone), Verdict::valid)
+            << "round " << round << ", " << part.size() << " of " << key.calls.size();
       }
     }
   }
@@ -68,7 +70,8 @@ TEST_P(Parts, OfValidHistoriesAreValidWhenTheyAreComplete) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Parts,
-                         testing::Values("register", "cas-register", "counter", "set", "log", "mutex-owner", "fenced-mutex"));
+                         testing::Values("register", "cas-register", "counter", "set", "log", "mutex-owner",
+                                         "fenced-mutex"));
 
 class Violations : public testing::TestWithParam<Violation> {};
 
@@ -98,7 +101,8 @@ TEST_P(Violations, AreFoundAndProved) {
         const Partition keys = partition(history, **model);
         Calls named;
         for (CallIndex i = 0; i < keys.keys[0].calls.size(); ++i) {
-          if (std::count(result.anomalies[0].operations.begin(), result.anomalies[0].operations.end(), keys.keys[0].calls[i].inv) != 0) {
+          if (std::count(result.anomalies[0].operations.begin(), result.anomalies[0].operations.end(),
+                         keys.keys[0].calls[i].inv) != 0) {
             named.push_back(i);
           }
         }
@@ -111,8 +115,8 @@ TEST_P(Violations, AreFoundAndProved) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Violations,
-                         testing::Values(Violation::none, Violation::stale_read, Violation::lost_write, Violation::future_read,
-                                         Violation::stale_replica),
+                         testing::Values(Violation::none, Violation::stale_read, Violation::lost_write,
+                                         Violation::future_read, Violation::stale_replica),
                          [](const auto& one) {
                            std::string out(name(one.param));
                            std::replace(out.begin(), out.end(), '-', '_');

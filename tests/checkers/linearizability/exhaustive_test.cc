@@ -1,6 +1,7 @@
 // Every history of two values up to a small size, against the oracle: all interleavings of invocations and returns, all
 // results, every subset of crashed operations. Every algorithm that accepts a history must give the oracle's verdict.
-// Of the cas-register histories of four operations, hundreds of thousands, every 40th is compared; all with ORDEAL_HEAVY.
+// Of the cas-register histories of four operations, hundreds of thousands, every 40th is compared; all with
+// ORDEAL_HEAVY.
 
 #include <gtest/gtest.h>
 
@@ -19,7 +20,8 @@ struct Kind {
   bool crashed = false;
 };
 
-const std::vector<Kind> kRegister{{"read", 1}, {"read", 2}, {"write", 1}, {"write", 2}, {"write", 1, 0, true}, {"write", 2, 0, true}};
+const std::vector<Kind> kRegister{{"read", 1},  {"read", 2},           {"write", 1},
+                                  {"write", 2}, {"write", 1, 0, true}, {"write", 2, 0, true}};
 
 std::vector<Kind> cas_register() {
   std::vector<Kind> out = kRegister;

@@ -25,9 +25,9 @@ int times() {
 std::string text(const History& history) {
   std::string out;
   for (EventIndex e = 0; e < history.size(); ++e) {
-    out += std::to_string(e) + ": " + history.process_name(history.process(e)) + " " + std::string(name(history.type(e))) + " " +
-           std::string(history.f_name(e)) + " " + history.values().to_json(history.key(e)) + " " +
-           history.values().to_json(history.value(e)) + "\n";
+    out += std::to_string(e) + ": " + history.process_name(history.process(e)) + " " +
+           std::string(name(history.type(e))) + " " + std::string(history.f_name(e)) + " " +
+           history.values().to_json(history.key(e)) + " " + history.values().to_json(history.value(e)) + "\n";
   }
   return out;
 }
@@ -71,9 +71,9 @@ Agreement compare(const RandomHistory& shape, const CheckOptions& options, int r
       const auto found = verdict(*strategy, keys);
       if (!found) continue;
       ++out.decided[std::string(strategy->name())];
-      EXPECT_EQ(*found == Verdict::valid, expected)
-          << strategy->name() << " on " << options.model << " says " << name(*found) << "; seed " << seed << " round "
-          << round << "\n" << text(history);
+      EXPECT_EQ(*found == Verdict::valid, expected) << strategy->name() << " on " << options.model << " says "
+                                                    << name(*found) << "; seed " << seed << " round " << round << "\n"
+                                                    << text(history);
       if ((*found == Verdict::valid) != expected) return out;
     }
   }
@@ -100,9 +100,10 @@ TEST_P(EveryModel, AgreesWithTheOracle) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, EveryModel,
-                         testing::Values("register", "cas-register", "versioned-register", "multi-register", "kv", "counter",
-                                         "fetch-add", "set", "log", "queue", "unordered-queue", "stack", "priority-queue",
-                                         "mutex", "mutex-owner", "reentrant-mutex", "fenced-mutex", "semaphore-2", "unique-ids"));
+                         testing::Values("register", "cas-register", "versioned-register", "multi-register", "kv",
+                                         "counter", "fetch-add", "set", "log", "queue", "unordered-queue", "stack",
+                                         "priority-queue", "mutex", "mutex-owner", "reentrant-mutex", "fenced-mutex",
+                                         "semaphore-2", "unique-ids"));
 
 TEST(UniqueValues, ZonesAgreeWithTheOracleAndTheSearches) {
   for (const char* model : {"register", "cas-register"}) {

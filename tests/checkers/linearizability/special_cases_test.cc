@@ -148,8 +148,8 @@ History sample(Random& random, Object& object, int operations, int crash_percent
 
 // Judges `rounds` histories. At least a share of both verdicts and of accepted histories is demanded, so that the test
 // cannot pass by looking away.
-void compare(const Strategy& strategy, const std::string& model, const std::function<std::unique_ptr<Object>(Random&)>& object,
-             bool gives_order, int rounds = 6000) {
+void compare(const Strategy& strategy, const std::string& model,
+             const std::function<std::unique_ptr<Object>(Random&)>& object, bool gives_order, int rounds = 6000) {
   Random random(20'261'121);
   // A longer run on request.
   if (const char* factor = std::getenv("ORDEAL_TEST_FACTOR")) rounds *= std::max(1, std::atoi(factor));
@@ -181,7 +181,8 @@ void compare(const Strategy& strategy, const std::string& model, const std::func
       }
       return out;
     };
-    ASSERT_EQ(name(decision.verdict), name(expected ? Verdict::valid : Verdict::invalid)) << strategy.name() << "\n" << text();
+    ASSERT_EQ(name(decision.verdict), name(expected ? Verdict::valid : Verdict::invalid)) << strategy.name() << "\n"
+                                                                                          << text();
     valid += expected ? 1 : 0;
     with_crashes += std::any_of(key.calls.begin(), key.calls.end(), [](const Call& c) { return c.crashed(); }) ? 1 : 0;
     if (expected && gives_order) {
@@ -236,9 +237,14 @@ struct Log final : Object {
     if (r.f != "read" || result.items().empty()) return result;
     Value::List other = result.items();
     switch (below(random, 3)) {
-      case 0: other.pop_back(); break;
-      case 1: std::swap(other.front(), other.back()); break;
-      default: other.push_back(below(random, next + 1));
+      case 0:
+        other.pop_back();
+        break;
+      case 1:
+        std::swap(other.front(), other.back());
+        break;
+      default:
+        other.push_back(below(random, next + 1));
     }
     return other;
   }
@@ -263,8 +269,10 @@ struct GrowingSet final : Object {
   Value spoilt(Random& random, const Request& r, const Value& result) override {
     if (r.f != "read") return result;
     Value::List other = result.items();
-    if (!other.empty() && below(random, 2) == 0) other.erase(other.begin() + below(random, static_cast<int>(other.size())));
-    else other.push_back(1 + below(random, next));
+    if (!other.empty() && below(random, 2) == 0)
+      other.erase(other.begin() + below(random, static_cast<int>(other.size())));
+    else
+      other.push_back(1 + below(random, next));
     return other;
   }
 };
@@ -274,15 +282,19 @@ struct ElementSet final : Object {
   std::set<std::string> used;
   Request propose(Random& random, int) override {
     const int e = below(random, 2);
-    const std::string f = std::vector<std::string>{"add", "remove", "contains", "contains"}[static_cast<std::size_t>(below(random, 4))];
+    const std::string f =
+        std::vector<std::string>{"add", "remove", "contains", "contains"}[static_cast<std::size_t>(below(random, 4))];
     if (f == "contains" || !used.insert(f + std::to_string(e)).second) return {"contains", e};
     return {f, e};
   }
   Value perform(const Request& r, int) override {
     const int e = static_cast<int>(r.argument.integer());
-    if (r.f == "add") elements.insert(e);
-    else if (r.f == "remove") elements.erase(e);
-    else return Value::list({e, elements.contains(e)});
+    if (r.f == "add")
+      elements.insert(e);
+    else if (r.f == "remove")
+      elements.erase(e);
+    else
+      return Value::list({e, elements.contains(e)});
     return r.argument;
   }
   Value spoilt(Random&, const Request& r, const Value& result) override {
@@ -305,7 +317,8 @@ struct Container final : Object {
   int takes;
   std::vector<int> inside;
   Request propose(Random& random, int) override {
-    if (next < order.size() && below(random, 2 + takes / 2) == 0) return {kind == stack ? "push" : "enqueue", order[next++]};
+    if (next < order.size() && below(random, 2 + takes / 2) == 0)
+      return {kind == stack ? "push" : "enqueue", order[next++]};
     return {kind == stack ? "pop" : "dequeue", Value()};
   }
   Value perform(const Request& r, int) override {
@@ -372,7 +385,8 @@ struct Lock final : Object {
   Request propose(Random& random, int process) override {
     const int mine = wanted[model == "mutex" ? 0 : process];
     // Mostly what is possible; the rest makes histories invalid.
-    const bool release = below(random, 20) == 0 ? below(random, 2) == 0 : mine > 0 && (mine > 1 || below(random, 4) != 0);
+    const bool release =
+        below(random, 20) == 0 ? below(random, 2) == 0 : mine > 0 && (mine > 1 || below(random, 4) != 0);
     wanted[model == "mutex" ? 0 : process] += release ? -1 : 1;
     return {release ? "release" : "acquire", Value()};
   }
@@ -413,22 +427,30 @@ TEST(SpecialCases, SetChain) { compare(*set_chain_strategy(), "set", always<Grow
 TEST(SpecialCases, SetElements) { compare(*set_elements_strategy(), "set", always<ElementSet>(), false, 20'000); }
 TEST(SpecialCases, QueueOrder) { compare(*queue_order_strategy(), "queue", container(Container::fifo), false, 12'000); }
 TEST(SpecialCases, StackGaps) { compare(*stack_gaps_strategy(), "stack", container(Container::stack), false, 12'000); }
-TEST(SpecialCases, PriorityCover) { compare(*priority_cover_strategy(), "priority-queue", container(Container::priority), false, 12'000); }
+TEST(SpecialCases, PriorityCover) {
+  compare(*priority_cover_strategy(), "priority-queue", container(Container::priority), false, 12'000);
+}
 TEST(SpecialCases, CounterDeadlines) {
   for (const int delta : {1, -3}) {
-    compare(*counter_deadlines_strategy(), "counter", [=](Random&) {
-      auto object = std::make_unique<Counter>();
-      object->delta = delta;
-      return object;
-    }, true);
+    compare(
+        *counter_deadlines_strategy(), "counter",
+        [=](Random&) {
+          auto object = std::make_unique<Counter>();
+          object->delta = delta;
+          return object;
+        },
+        true);
   }
 }
 TEST(SpecialCases, FetchAddPlaces) {
-  compare(*fetch_add_places_strategy(), "fetch-add", [](Random&) {
-    auto object = std::make_unique<Counter>();
-    object->fetch = true;
-    return object;
-  }, true, 12'000);
+  compare(
+      *fetch_add_places_strategy(), "fetch-add",
+      [](Random&) {
+        auto object = std::make_unique<Counter>();
+        object->fetch = true;
+        return object;
+      },
+      true, 12'000);
 }
 TEST(SpecialCases, UniqueIds) { compare(*unique_ids_strategy(), "unique-ids", always<Ids>(), true, 2000); }
 TEST(SpecialCases, LockCores) {

@@ -57,16 +57,20 @@ TEST(Stats, CountsByFunctionAndOutcome) {
 }
 
 TEST(Stats, UnknownWhenAFunctionNeverSucceeded) {
-  const auto result = checked(history_of(kAdds + "{:process 0 :type :invoke :f :read}{:process 0 :type :fail :f :read}"), "stats");
+  const auto result =
+      checked(history_of(kAdds + "{:process 0 :type :invoke :f :read}{:process 0 :type :fail :f :read}"), "stats");
   EXPECT_EQ(result.verdict, Verdict::unknown);
   EXPECT_THAT(result.reason, HasSubstr("read (1 tried)"));
-  EXPECT_THAT(checked(history_of("{:process 0 :type :invoke :f :read}"), "stats").reason, HasSubstr("no operation succeeded"));
+  EXPECT_THAT(checked(history_of("{:process 0 :type :invoke :f :read}"), "stats").reason,
+              HasSubstr("no operation succeeded"));
 }
 
 TEST(UnhandledErrors, GroupsByKindWithAnExample) {
-  const auto result = checked(history_of("{:process 0 :type :invoke :f :r}{:process 0 :type :info :f :r :error :timeout}"
-                                         "{:process 1 :type :invoke :f :r}{:process 1 :type :fail :f :r :error [:exception \"NPE\"]}"
-                                         "{:process 2 :type :invoke :f :r}{:process 2 :type :info :f :r :error :timeout}"), "unhandled-errors");
+  const auto result =
+      checked(history_of("{:process 0 :type :invoke :f :r}{:process 0 :type :info :f :r :error :timeout}"
+                         "{:process 1 :type :invoke :f :r}{:process 1 :type :fail :f :r :error [:exception \"NPE\"]}"
+                         "{:process 2 :type :invoke :f :r}{:process 2 :type :info :f :r :error :timeout}"),
+              "unhandled-errors");
   EXPECT_EQ(result.verdict, Verdict::valid);
   const Value& kinds = *result.details.find("kinds");
   ASSERT_EQ(kinds.items().size(), 2u);

@@ -1,5 +1,5 @@
-// Every level of the lattice against its definition, on random histories and on all small ones, and the definitions against the
-// oracles that execute schedules. ORDEAL_HEAVY=N multiplies their number; ORDEAL_SEED=N visits others.
+// Every level of the lattice against its definition, on random histories and on all small ones, and the definitions
+// against the oracles that execute schedules. ORDEAL_HEAVY=N multiplies their number; ORDEAL_SEED=N visits others.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -22,7 +22,8 @@ struct Tally {
   std::map<std::string, std::size_t> undecided, found;
 
   void print(const std::string& title) const {
-    std::cout << title << ": " << histories << " histories, " << holds << " levels hold, " << ruled_out << " ruled out; undecided:";
+    std::cout << title << ": " << histories << " histories, " << holds << " levels hold, " << ruled_out
+              << " ruled out; undecided:";
     for (const auto& [level, count] : undecided) std::cout << " " << level << " " << count;
     std::cout << "; found:";
     for (const auto& [type, count] : found) std::cout << " " << type << " " << count;
@@ -33,11 +34,13 @@ struct Tally {
 // All levels at once, and one of them alone. False: something was wrong, and a test failed.
 bool agrees(const OracleHistory& history, bool lists, Tally& tally) {
   const auto expected = levels_by_definition(history, lists);
-  const bool observed = std::any_of(history.begin(), history.end(), [](const OracleTxn& txn) { return txn.outcome == 'o'; });
+  const bool observed =
+      std::any_of(history.begin(), history.end(), [](const OracleTxn& txn) { return txn.outcome == 'o'; });
   if (!expected || !observed) return true;
   const std::string text = to_jsonl(history);
   const CheckResult all = check_transactions(text, lists, "strongest");
-  const auto holds = named_in(all, "holds"), out = named_in(all, "ruled-out", "level"), undecided = named_in(all, "undecided");
+  const auto holds = named_in(all, "holds"), out = named_in(all, "ruled-out", "level"),
+             undecided = named_in(all, "undecided");
   ++tally.histories;
   for (const Anomaly& anomaly : all.anomalies) ++tally.found[anomaly.type];
   std::string types;
@@ -45,13 +48,18 @@ bool agrees(const OracleHistory& history, bool lists, Tally& tally) {
   for (const txn::Level& level : txn::levels()) {
     const auto known = expected->find(level.name);
     if (known == expected->end()) continue;
-    if (undecided.contains(level.name)) ++tally.undecided[level.name];
-    else if (known->second) ++tally.holds;
-    else ++tally.ruled_out;
+    if (undecided.contains(level.name))
+      ++tally.undecided[level.name];
+    else if (known->second)
+      ++tally.holds;
+    else
+      ++tally.ruled_out;
     const bool wrong = holds.contains(level.name) + out.contains(level.name) + undecided.contains(level.name) != 1 ||
                        (known->second ? out : holds).contains(level.name);
     if (!wrong) continue;
-    ADD_FAILURE() << level.name << " should be " << (known->second ? "valid" : "invalid") << "; found:" << types << " " << all.reason << "\n" << text;
+    ADD_FAILURE() << level.name << " should be " << (known->second ? "valid" : "invalid") << "; found:" << types << " "
+                  << all.reason << "\n"
+                  << text;
     return false;
   }
   // One level asked alone says the same, unless it is undecided without the others.
@@ -61,7 +69,9 @@ bool agrees(const OracleHistory& history, bool lists, Tally& tally) {
   const CheckResult one = check_transactions(text, lists, level.name);
   if (one.verdict == (known->second ? Verdict::valid : Verdict::invalid)) return true;
   if (one.verdict == Verdict::unknown && undecided.contains(level.name)) return true;
-  ADD_FAILURE() << level.name << " alone is " << name(one.verdict) << ", but should be " << (known->second ? "valid" : "invalid") << " " << one.reason << "\n" << text;
+  ADD_FAILURE() << level.name << " alone is " << name(one.verdict) << ", but should be "
+                << (known->second ? "valid" : "invalid") << " " << one.reason << "\n"
+                << text;
   return false;
 }
 
@@ -77,8 +87,12 @@ void compare(bool lists, Source source, std::size_t count) {
     shape.keys = 1 + static_cast<int>(chance() % 3);
     shape.processes = 2 + static_cast<int>(chance() % 3);
     shape.falsify = 0.5;
-    if (source != Source::guessed) shape.store = source == Source::serial ? Store::serial : source == Source::snapshot ? Store::snapshot : Store::committed;
-    const OracleHistory history = source == Source::guessed ? guessed_transactions(shape, chance) : random_transactions(shape, chance);
+    if (source != Source::guessed)
+      shape.store = source == Source::serial     ? Store::serial
+                    : source == Source::snapshot ? Store::snapshot
+                                                 : Store::committed;
+    const OracleHistory history =
+        source == Source::guessed ? guessed_transactions(shape, chance) : random_transactions(shape, chance);
     if (!agrees(history, lists, tally)) break;
   }
   tally.print(lists ? "lists" : "registers");
@@ -129,14 +143,18 @@ void compare_oracles(bool lists, std::size_t count) {
       return levels->at(level) == executed;
     };
     using enum OracleOrder;
-    const bool good = same("serializable", serializable(history, none)) && same("strong-session-serializable", serializable(history, session)) &&
-                      same("strict-serializable", serializable(history, realtime)) && same("snapshot-isolation", snapshot_isolated(history, none)) &&
-                      same("strong-session-snapshot-isolation", snapshot_isolated(history, session)) &&
-                      same("strong-snapshot-isolation", snapshot_isolated(history, realtime)) && same("prefix", prefix_consistent(history, session)) &&
-                      same("strong-prefix", prefix_consistent(history, realtime)) &&
-                      same("parallel-snapshot-isolation", parallel_snapshot_isolated(history, none)) &&
-                      same("strong-session-parallel-snapshot-isolation", parallel_snapshot_isolated(history, session)) &&
-                      same("strong-parallel-snapshot-isolation", parallel_snapshot_isolated(history, realtime));
+    const bool good =
+        same("serializable", serializable(history, none)) &&
+        same("strong-session-serializable", serializable(history, session)) &&
+        same("strict-serializable", serializable(history, realtime)) &&
+        same("snapshot-isolation", snapshot_isolated(history, none)) &&
+        same("strong-session-snapshot-isolation", snapshot_isolated(history, session)) &&
+        same("strong-snapshot-isolation", snapshot_isolated(history, realtime)) &&
+        same("prefix", prefix_consistent(history, session)) &&
+        same("strong-prefix", prefix_consistent(history, realtime)) &&
+        same("parallel-snapshot-isolation", parallel_snapshot_isolated(history, none)) &&
+        same("strong-session-parallel-snapshot-isolation", parallel_snapshot_isolated(history, session)) &&
+        same("strong-parallel-snapshot-isolation", parallel_snapshot_isolated(history, realtime));
     if (!good) return;
   }
   for (const auto& [level, count_held] : held) EXPECT_GT(count_held, 10u) << level;

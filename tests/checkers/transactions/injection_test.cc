@@ -1,5 +1,5 @@
-// Anomalies hidden among the transactions of correct stores are found, named, and rule out exactly the levels that they contradict.
-// ORDEAL_HEAVY=N: N times as many; ORDEAL_SEED=N: others.
+// Anomalies hidden among the transactions of correct stores are found, named, and rule out exactly the levels that they
+// contradict. ORDEAL_HEAVY=N: N times as many; ORDEAL_SEED=N: others.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -38,8 +38,8 @@ std::string listed(const std::set<std::string>& names) {
   return out;
 }
 
-// Hides `small` among correct transactions. The levels ruled out must be those that it contradicts by itself, and nobody else may be
-// accused. The names of what was found; empty: a test failed.
+// Hides `small` among correct transactions. The levels ruled out must be those that it contradicts by itself, and
+// nobody else may be accused. The names of what was found; empty: a test failed.
 std::set<std::string> hidden(const OracleHistory& small, bool lists, std::mt19937_64& chance) {
   const auto levels = levels_by_definition(small, lists);
   if (!levels) return {};
@@ -51,7 +51,9 @@ std::set<std::string> hidden(const OracleHistory& small, bool lists, std::mt1993
     const auto known = levels->find(level.name);
     if (known == levels->end()) continue;
     if ((known->second ? holds : out).contains(level.name)) continue;
-    ADD_FAILURE() << level.name << " should be " << (known->second ? "valid" : "invalid") << "; found:" << listed(types(all)) << " " << all.reason << "\n" << to_jsonl(small);
+    ADD_FAILURE() << level.name << " should be " << (known->second ? "valid" : "invalid")
+                  << "; found:" << listed(types(all)) << " " << all.reason << "\n"
+                  << to_jsonl(small);
     return {};
   }
   // Events are numbered as their lines are.
@@ -116,7 +118,8 @@ TEST(Injection, WhatIsFoundAloneIsFoundAmongOthers) {
   std::set<std::string> missing;
   for (const auto& one : txn::anomaly_names()) {
     const auto& makeable = makeable_anomalies();
-    if (!found_at_all.contains(one.name) && std::find(makeable.begin(), makeable.end(), one.name) == makeable.end()) missing.insert(one.name);
+    if (!found_at_all.contains(one.name) && std::find(makeable.begin(), makeable.end(), one.name) == makeable.end())
+      missing.insert(one.name);
   }
   if (heavy() >= 20) {
     EXPECT_EQ(listed(missing), "");
@@ -128,9 +131,11 @@ TEST(Injection, AFalsifiedReadIsNamed) {
   std::mt19937_64 chance(environment_number("ORDEAL_SEED", 1) + 2);
   std::map<std::string, std::size_t> made;
   for (std::size_t i = 0; i < 30 * heavy(); ++i) {
-    for (const std::string anomaly : {"duplicate-elements", "garbage-read", "G1a", "dirty-update", "G1b", "internal", "incompatible-order", "future-read"}) {
+    for (const std::string anomaly : {"duplicate-elements", "garbage-read", "G1a", "dirty-update", "G1b", "internal",
+                                      "incompatible-order", "future-read"}) {
       for (const bool lists : {true, false}) {
-        if (!lists && (anomaly == "duplicate-elements" || anomaly == "dirty-update" || anomaly == "incompatible-order")) continue;
+        if (!lists && (anomaly == "duplicate-elements" || anomaly == "dirty-update" || anomaly == "incompatible-order"))
+          continue;
         const auto history = falsified(correct(lists, chance), anomaly, lists, chance);
         if (!history) continue;
         const std::string text = to_jsonl(*history);
@@ -138,7 +143,9 @@ TEST(Injection, AFalsifiedReadIsNamed) {
         ASSERT_TRUE(types(all).contains(anomaly)) << anomaly << " was named" << listed(types(all)) << "\n" << text;
         for (const txn::Level& level : txn::levels()) {
           if (txn::forbids(level, anomaly)) {
-            ASSERT_TRUE(named_in(all, "ruled-out", "level").contains(level.name)) << level.name << " in spite of " << anomaly << "\n" << text;
+            ASSERT_TRUE(named_in(all, "ruled-out", "level").contains(level.name))
+                << level.name << " in spite of " << anomaly << "\n"
+                << text;
           }
         }
         ++made[anomaly + (lists ? " of lists" : " of registers")];

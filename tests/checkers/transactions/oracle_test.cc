@@ -1,4 +1,5 @@
-// The checker against brute force that executes schedules, on random small histories and all small ones. ORDEAL_HEAVY=N multiplies their number.
+// The checker against brute force that executes schedules, on random small histories and all small ones. ORDEAL_HEAVY=N
+// multiplies their number.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -32,9 +33,12 @@ constexpr Level kLevels[] = {
 
 bool allowed(const OracleHistory& history, const Level& level) {
   switch (level.model) {
-    case Model::serial: return serializable(history, level.order);
-    case Model::snapshot: return snapshot_isolated(history, level.order);
-    case Model::prefix: return prefix_consistent(history, level.order);
+    case Model::serial:
+      return serializable(history, level.order);
+    case Model::snapshot:
+      return snapshot_isolated(history, level.order);
+    case Model::prefix:
+      return prefix_consistent(history, level.order);
   }
   return false;
 }
@@ -60,7 +64,8 @@ void compare(bool lists, Store store, std::uint64_t seed, std::size_t count) {
       ++decided;
       if (!expected) ++invalid;
       ASSERT_EQ(result.verdict == Verdict::valid, expected)
-          << level.name << ", history " << i << (result.anomalies.empty() ? "" : " " + result.anomalies[0].type) << "\n" << text;
+          << level.name << ", history " << i << (result.anomalies.empty() ? "" : " " + result.anomalies[0].type) << "\n"
+          << text;
     }
   }
   EXPECT_GT(decided, 0u);
@@ -91,21 +96,24 @@ TEST(Oracle, AxiomsOfRegisters) {
       return one.type == "internal" || one.type == "G1b" || one.type == "future-read" || one.type == "garbage-read";
     });
     if (outside || all.verdict == Verdict::unknown) continue;
-    for (const auto& [level, axiom, realtime] : {std::tuple{"monotonic-atomic-view", OracleAxiom::monotonic_view, false},
-                                                 {"read-committed-axiomatic", OracleAxiom::read_committed, false},
-                                                 {"read-atomic", OracleAxiom::read_atomic, false},
-                                                 {"pram", OracleAxiom::pram, false},
-                                                 {"causal", OracleAxiom::causal, false},
-                                                 {"strong-monotonic-atomic-view", OracleAxiom::read_committed, true},
-                                                 {"strong-read-atomic", OracleAxiom::read_atomic, true},
-                                                 {"strong-pram", OracleAxiom::pram, true},
-                                                 {"strong-causal", OracleAxiom::causal, true}}) {
+    for (const auto& [level, axiom, realtime] :
+         {std::tuple{"monotonic-atomic-view", OracleAxiom::monotonic_view, false},
+          {"read-committed-axiomatic", OracleAxiom::read_committed, false},
+          {"read-atomic", OracleAxiom::read_atomic, false},
+          {"pram", OracleAxiom::pram, false},
+          {"causal", OracleAxiom::causal, false},
+          {"strong-monotonic-atomic-view", OracleAxiom::read_committed, true},
+          {"strong-read-atomic", OracleAxiom::read_atomic, true},
+          {"strong-pram", OracleAxiom::pram, true},
+          {"strong-causal", OracleAxiom::causal, true}}) {
       const CheckResult result = check_transactions(text, false, level);
       const bool expected = axiom_holds(history, axiom, realtime);
       ++decided;
       if (!expected) ++invalid;
       ASSERT_EQ(name(result.verdict), expected ? "valid" : "invalid")
-          << level << ", history " << i << (result.anomalies.empty() ? result.reason : " " + result.anomalies[0].type) << "\n" << text;
+          << level << ", history " << i << (result.anomalies.empty() ? result.reason : " " + result.anomalies[0].type)
+          << "\n"
+          << text;
     }
   }
   EXPECT_GT(invalid, decided / 100);
@@ -123,7 +131,9 @@ void compare_all(bool lists) {
       ++decided;
       if (!expected) ++invalid;
       ASSERT_EQ(name(result.verdict), expected ? "valid" : "invalid")
-          << level.name << ", history " << number << (result.anomalies.empty() ? result.reason : " " + result.anomalies[0].type) << "\n" << text;
+          << level.name << ", history " << number
+          << (result.anomalies.empty() ? result.reason : " " + result.anomalies[0].type) << "\n"
+          << text;
     }
   });
   EXPECT_GT(decided, 1000u);

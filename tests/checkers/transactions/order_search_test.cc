@@ -23,7 +23,8 @@ struct Dice {
 // Contradictions given as sets of answers of which not all may hold.
 class Forbidden final : public Theory {
  public:
-  explicit Forbidden(std::vector<std::vector<Literal>> sets, std::uint32_t questions) : sets_(std::move(sets)), holds_(2 * questions, false) {}
+  explicit Forbidden(std::vector<std::vector<Literal>> sets, std::uint32_t questions)
+      : sets_(std::move(sets)), holds_(2 * questions, false) {}
   bool give(Literal answer, std::vector<std::uint32_t>& why) override {
     holds_[answer] = true;
     for (const auto& set : sets_) {
@@ -52,7 +53,9 @@ class Forbidden final : public Theory {
 bool satisfiable(const std::vector<std::vector<Literal>>& sets, std::uint32_t questions) {
   for (std::uint32_t answers = 0; answers < (1u << questions); ++answers) {
     const auto holds = [&](Literal l) { return ((answers >> question_of(l) & 1) != 0) == is_yes(l); };
-    if (std::none_of(sets.begin(), sets.end(), [&](const auto& set) { return std::all_of(set.begin(), set.end(), holds); })) return true;
+    if (std::none_of(sets.begin(), sets.end(),
+                     [&](const auto& set) { return std::all_of(set.begin(), set.end(), holds); }))
+      return true;
   }
   return false;
 }
@@ -85,7 +88,8 @@ TEST(ClauseSearch, GivesUpWhenItIsTold) {
     auto& nowhere = sets.emplace_back();
     for (std::uint32_t h = 0; h < holes; ++h) nowhere.push_back(literal(p * holes + h, false));
     for (std::uint32_t q = 0; q < p; ++q) {
-      for (std::uint32_t h = 0; h < holes; ++h) sets.push_back({literal(p * holes + h, true), literal(q * holes + h, true)});
+      for (std::uint32_t h = 0; h < holes; ++h)
+        sets.push_back({literal(p * holes + h, true), literal(q * holes + h, true)});
     }
   }
   Forbidden theory(sets, pigeons * holes);
@@ -183,15 +187,16 @@ TEST(StateOrder, KnowsRealTime) {
   EXPECT_LT(order.steps(), 10u);
 }
 
-// One key, 200 transactions that write it without reading it: 19,900 pairs, too many for this budget. What real time leaves open
-// is enough where it agrees with the reads.
+// One key, 200 transactions that write it without reading it: 19,900 pairs, too many for this budget. What real time
+// leaves open is enough where it agrees with the reads.
 TEST(FindOrder, AsksOnlyWhatRealTimeLeavesOpen) {
   const auto answer = [](bool reads_agree, unsigned extra) {
     std::string text;
     int process = 0;
     const auto event = [&](const std::string& value) {
       for (const char* type : {"invoke", "ok"}) {
-        text += "{\"process\":" + std::to_string(process) + ",\"type\":\"" + type + "\",\"f\":\"txn\",\"value\":[" + value + "]}\n";
+        text += "{\"process\":" + std::to_string(process) + ",\"type\":\"" + type + "\",\"f\":\"txn\",\"value\":[" +
+                value + "]}\n";
       }
       ++process;
     };

@@ -1,5 +1,5 @@
-// Simulated stores are never accused at their own level, and are shown to miss a stronger one. ORDEAL_HEAVY=N: N times as many
-// runs; ORDEAL_TRANSACTIONS=N: of so many transactions; ORDEAL_SEED=N: others.
+// Simulated stores are never accused at their own level, and are shown to miss a stronger one. ORDEAL_HEAVY=N: N times
+// as many runs; ORDEAL_TRANSACTIONS=N: of so many transactions; ORDEAL_SEED=N: others.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -37,16 +37,21 @@ TEST_P(Stores, KeepTheirLevelAndMissAStrongerOne) {
       const std::string text = to_jsonl(history);
       const CheckResult result = check_transactions(text, lists, std::string(info.level));
       unknown += result.verdict == Verdict::unknown;
-      ASSERT_NE(result.verdict, Verdict::invalid) << "run " << i << ", lists: " << lists << ": " << result.anomalies[0].type << ": " << result.anomalies[0].explanation << "\n" << ::testing::PrintToString(result.anomalies[0].sentences);
-      if (!info.stronger.empty()) missed += check_transactions(text, lists, std::string(info.stronger)).verdict == Verdict::invalid;
+      ASSERT_NE(result.verdict, Verdict::invalid)
+          << "run " << i << ", lists: " << lists << ": " << result.anomalies[0].type << ": "
+          << result.anomalies[0].explanation << "\n"
+          << ::testing::PrintToString(result.anomalies[0].sentences);
+      if (!info.stronger.empty())
+        missed += check_transactions(text, lists, std::string(info.stronger)).verdict == Verdict::invalid;
     }
     EXPECT_EQ(unknown, 0u);
     if (!info.stronger.empty()) {
       EXPECT_GT(missed, 0u) << info.stronger << ", lists: " << lists;
     }
     for (const std::size_t count : outcomes) EXPECT_GT(count, runs);
-    std::cout << info.name << (lists ? ", lists: " : ", registers: ") << outcomes[0] << " ok, " << outcomes[1] << " info, " << outcomes[2] << " fail; " << unknown
-              << " unknown; " << info.stronger << " missed by " << missed << " of " << runs << "\n";
+    std::cout << info.name << (lists ? ", lists: " : ", registers: ") << outcomes[0] << " ok, " << outcomes[1]
+              << " info, " << outcomes[2] << " fail; " << unknown << " unknown; " << info.stronger << " missed by "
+              << missed << " of " << runs << "\n";
   }
 }
 

@@ -94,8 +94,8 @@ TEST(ListAppend, ExampleOfTheEllePaper) {
 struct Case {
   const char* anomaly;
   const char* model;
-  const char* level;   // the weakest level that it contradicts
-  const char* holds;   // a level that it leaves standing; "" for none
+  const char* level;  // the weakest level that it contradicts
+  const char* holds;  // a level that it leaves standing; "" for none
   const char* history;
 };
 
@@ -110,7 +110,8 @@ TEST_P(Anomalies, NamedRight) {
   for (const Anomaly& anomaly : result.anomalies) EXPECT_FALSE(anomaly.explanation.empty());
   if (*one.holds != 0) {
     const CheckResult weaker = check(history, one.model, one.holds);
-    EXPECT_EQ(weaker.verdict, Verdict::valid) << weaker.reason << (weaker.anomalies.empty() ? "" : weaker.anomalies[0].type);
+    EXPECT_EQ(weaker.verdict, Verdict::valid)
+        << weaker.reason << (weaker.anomalies.empty() ? "" : weaker.anomalies[0].type);
   }
   const CheckResult all = check(history, one.model, "strongest");
   EXPECT_EQ(all.verdict, Verdict::invalid);
@@ -118,35 +119,39 @@ TEST_P(Anomalies, NamedRight) {
   EXPECT_THAT(all.details.to_json(), HasSubstr(std::string("{\"level\":\"") + one.level));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
-    Case{"G0", "list-append", "read-uncommitted", "", R"(0 invoke [["append","x",1],["append","y",1]]
+INSTANTIATE_TEST_SUITE_P(
+    All, Anomalies,
+    ::testing::Values(
+        Case{"G0", "list-append", "read-uncommitted", "", R"(0 invoke [["append","x",1],["append","y",1]]
 1 invoke [["append","x",2],["append","y",2]]
 0 ok [["append","x",1],["append","y",1]]
 1 ok [["append","x",2],["append","y",2]]
 2 invoke [["r","x",null],["r","y",null]]
 2 ok [["r","x",[1,2]],["r","y",[2,1]]]
 )"},
-    Case{"G1a", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1]]
+        Case{"G1a", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1]]
 0 fail [["append","x",1]]
 1 invoke [["r","x",null]]
 1 ok [["r","x",[1]]]
 )"},
-    Case{"G1b", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1],["append","x",2]]
+        Case{"G1b", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1],["append","x",2]]
 0 ok [["append","x",1],["append","x",2]]
 1 invoke [["r","x",null]]
 1 ok [["r","x",[1]]]
 )"},
-    Case{"G1c", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1],["r","y",null]]
+        Case{"G1c", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1],["r","y",null]]
 1 invoke [["append","y",1],["r","x",null]]
 0 ok [["append","x",1],["r","y",[1]]]
 1 ok [["append","y",1],["r","x",[1]]]
 )"},
-    Case{"G-single", "list-append", "consistent-view", "cursor-stability", R"(0 invoke [["append","x",1],["append","y",1]]
+        Case{"G-single", "list-append", "consistent-view", "cursor-stability",
+             R"(0 invoke [["append","x",1],["append","y",1]]
 1 invoke [["r","x",null],["r","y",null]]
 0 ok [["append","x",1],["append","y",1]]
 1 ok [["r","x",[]],["r","y",[1]]]
 )"},
-    Case{"G-nonadjacent", "list-append", "snapshot-isolation", "parallel-snapshot-isolation", R"(0 invoke [["append","x",1]]
+        Case{"G-nonadjacent", "list-append", "snapshot-isolation", "parallel-snapshot-isolation",
+             R"(0 invoke [["append","x",1]]
 1 invoke [["append","y",1]]
 2 invoke [["r","x",null],["r","y",null]]
 3 invoke [["r","x",null],["r","y",null]]
@@ -155,38 +160,43 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 2 ok [["r","x",[1]],["r","y",[]]]
 3 ok [["r","x",[]],["r","y",[1]]]
 )"},
-    Case{"G2-item", "list-append", "repeatable-read", "strong-snapshot-isolation", R"(0 invoke [["r","x",null],["append","y",1]]
+        Case{"G2-item", "list-append", "repeatable-read", "strong-snapshot-isolation",
+             R"(0 invoke [["r","x",null],["append","y",1]]
 1 invoke [["r","y",null],["append","x",1]]
 0 ok [["r","x",[]],["append","y",1]]
 1 ok [["r","y",[]],["append","x",1]]
 )"},
-    Case{"G-update", "list-append", "update-serializable", "snapshot-isolation", R"(0 invoke [["r","x",null],["append","y",1]]
+        Case{"G-update", "list-append", "update-serializable", "snapshot-isolation",
+             R"(0 invoke [["r","x",null],["append","y",1]]
 1 invoke [["r","y",null],["append","x",1]]
 0 ok [["r","x",[]],["append","y",1]]
 1 ok [["r","y",[]],["append","x",1]]
 )"},
-    Case{"no-snapshot-order", "list-append", "snapshot-isolation", "read-committed", R"(0 invoke [["r","x",null],["append","y",1],["append","z",1]]
+        Case{"no-snapshot-order", "list-append", "snapshot-isolation", "read-committed",
+             R"(0 invoke [["r","x",null],["append","y",1],["append","z",1]]
 1 invoke [["r","y",null],["append","x",1],["append","z",2]]
 0 ok [["r","x",[]],["append","y",1],["append","z",1]]
 1 ok [["r","y",[]],["append","x",1],["append","z",2]]
 )"},
-    Case{"G-single-process", "list-append", "strong-session-snapshot-isolation", "serializable", R"(0 invoke [["append","x",1]]
+        Case{"G-single-process", "list-append", "strong-session-snapshot-isolation", "serializable",
+             R"(0 invoke [["append","x",1]]
 0 ok [["append","x",1]]
 0 invoke [["r","x",null]]
 0 ok [["r","x",[]]]
 )"},
-    Case{"G-single-realtime", "list-append", "strong-snapshot-isolation", "strong-session-serializable", R"(0 invoke [["append","x",1]]
+        Case{"G-single-realtime", "list-append", "strong-snapshot-isolation", "strong-session-serializable",
+             R"(0 invoke [["append","x",1]]
 0 ok [["append","x",1]]
 1 invoke [["r","x",null]]
 1 ok [["r","x",[]]]
 )"},
-    Case{"internal", "list-append", "read-atomic", "read-committed", R"(0 invoke [["append","x",1],["r","x",null]]
+        Case{"internal", "list-append", "read-atomic", "read-committed", R"(0 invoke [["append","x",1],["r","x",null]]
 0 ok [["append","x",1],["r","x",[]]]
 )"},
-    Case{"garbage-read", "list-append", "read-uncommitted", "", R"(0 invoke [["append","x",1],["r","x",null]]
+        Case{"garbage-read", "list-append", "read-uncommitted", "", R"(0 invoke [["append","x",1],["r","x",null]]
 0 ok [["append","x",1],["r","x",[7,1]]]
 )"},
-    Case{"incompatible-order", "list-append", "read-committed", "", R"(0 invoke [["append","x",1]]
+        Case{"incompatible-order", "list-append", "read-committed", "", R"(0 invoke [["append","x",1]]
 1 invoke [["append","x",2]]
 0 ok [["append","x",1]]
 1 ok [["append","x",2]]
@@ -195,24 +205,26 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 1 invoke [["r","x",null]]
 1 ok [["r","x",[2,1]]]
 )"},
-    Case{"lost-update", "list-append", "cursor-stability", "read-committed", R"(0 invoke [["r","x",null],["append","x",1]]
+        Case{"lost-update", "list-append", "cursor-stability", "read-committed",
+             R"(0 invoke [["r","x",null],["append","x",1]]
 1 invoke [["r","x",null],["append","x",2]]
 0 ok [["r","x",[]],["append","x",1]]
 1 ok [["r","x",[]],["append","x",2]]
 )"},
-    Case{"dirty-update", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1]]
+        Case{"dirty-update", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["append","x",1]]
 0 fail [["append","x",1]]
 1 invoke [["append","x",2]]
 1 ok [["append","x",2]]
 1 invoke [["r","x",null]]
 1 ok [["r","x",[1,2]]]
 )"},
-    Case{"lost-update", "rw-register", "cursor-stability", "read-committed", R"(0 invoke [["r","x",null],["w","x",1]]
+        Case{"lost-update", "rw-register", "cursor-stability", "read-committed",
+             R"(0 invoke [["r","x",null],["w","x",1]]
 1 invoke [["r","x",null],["w","x",2]]
 0 ok [["r","x",null],["w","x",1]]
 1 ok [["r","x",null],["w","x",2]]
 )"},
-    Case{"no-serial-order", "rw-register", "serializable", "read-uncommitted", R"(0 invoke [["w","x",1],["w","y",1]]
+        Case{"no-serial-order", "rw-register", "serializable", "read-uncommitted", R"(0 invoke [["w","x",1],["w","y",1]]
 1 invoke [["w","x",2],["w","y",2]]
 0 ok [["w","x",1],["w","y",1]]
 1 ok [["w","x",2],["w","y",2]]
@@ -221,50 +233,55 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 2 ok [["r","x",1],["r","y",2]]
 3 ok [["r","x",2],["r","y",1]]
 )"},
-    Case{"future-read", "list-append", "read-committed", "read-uncommitted", R"(0 invoke [["r","x",null],["append","x",1]]
+        Case{"future-read", "list-append", "read-committed", "read-uncommitted",
+             R"(0 invoke [["r","x",null],["append","x",1]]
 0 ok [["r","x",[1]],["append","x",1]]
 )"},
-    Case{"duplicate-elements", "list-append", "read-uncommitted", "", R"(0 invoke [["append","x",1],["r","x",null]]
+        Case{"duplicate-elements", "list-append", "read-uncommitted", "", R"(0 invoke [["append","x",1],["r","x",null]]
 0 ok [["append","x",1],["r","x",[1,1]]]
 )"},
-    Case{"cyclic-versions", "rw-register", "read-uncommitted", "", R"(0 invoke [["r","x",null],["w","x",1]]
+        Case{"cyclic-versions", "rw-register", "read-uncommitted", "", R"(0 invoke [["r","x",null],["w","x",1]]
 1 invoke [["r","x",null],["w","x",2]]
 0 ok [["r","x",2],["w","x",1]]
 1 ok [["r","x",1],["w","x",2]]
 )"},
-    Case{"garbage-read", "rw-register", "read-uncommitted", "", R"(0 invoke [["r","x",null]]
+        Case{"garbage-read", "rw-register", "read-uncommitted", "", R"(0 invoke [["r","x",null]]
 0 ok [["r","x",7]]
 )"},
-    Case{"G0-process", "list-append", "strong-session-read-uncommitted", "serializable", R"(0 invoke [["append","x",1]]
+        Case{"G0-process", "list-append", "strong-session-read-uncommitted", "serializable",
+             R"(0 invoke [["append","x",1]]
 0 ok [["append","x",1]]
 0 invoke [["append","x",2]]
 0 ok [["append","x",2]]
 1 invoke [["r","x",null]]
 1 ok [["r","x",[2,1]]]
 )"},
-    Case{"G0-realtime", "list-append", "strong-read-uncommitted", "strong-session-serializable", R"(0 invoke [["append","x",1]]
+        Case{"G0-realtime", "list-append", "strong-read-uncommitted", "strong-session-serializable",
+             R"(0 invoke [["append","x",1]]
 0 ok [["append","x",1]]
 1 invoke [["append","x",2]]
 1 ok [["append","x",2]]
 2 invoke [["r","x",null]]
 2 ok [["r","x",[2,1]]]
 )"},
-    Case{"G1c-process", "list-append", "strong-session-read-committed", "serializable", R"(0 invoke [["r","x",null]]
+        Case{"G1c-process", "list-append", "strong-session-read-committed", "serializable", R"(0 invoke [["r","x",null]]
 0 ok [["r","x",[1]]]
 0 invoke [["append","x",1]]
 0 ok [["append","x",1]]
 )"},
-    Case{"G1c-realtime", "list-append", "strong-read-committed", "strong-session-serializable", R"(0 invoke [["r","x",null]]
+        Case{"G1c-realtime", "list-append", "strong-read-committed", "strong-session-serializable",
+             R"(0 invoke [["r","x",null]]
 0 ok [["r","x",[1]]]
 1 invoke [["append","x",1]]
 1 ok [["append","x",1]]
 )"},
-    Case{"non-monotonic-read", "list-append", "monotonic-atomic-view", "read-committed", R"(0 invoke [["append","x",1],["append","y",1]]
+        Case{"non-monotonic-read", "list-append", "monotonic-atomic-view", "read-committed",
+             R"(0 invoke [["append","x",1],["append","y",1]]
 1 invoke [["r","y",null],["r","x",null]]
 0 ok [["append","x",1],["append","y",1]]
 1 ok [["r","y",[1]],["r","x",[]]]
 )"},
-    Case{"session-violation", "list-append", "pram", "read-atomic", R"(0 invoke [["append","x",1]]
+        Case{"session-violation", "list-append", "pram", "read-atomic", R"(0 invoke [["append","x",1]]
 0 ok [["append","x",1]]
 0 invoke [["append","y",1]]
 1 invoke [["r","y",null]]
@@ -273,14 +290,14 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 1 invoke [["r","x",null]]
 1 ok [["r","x",[]]]
 )"},
-    Case{"causality-violation", "list-append", "causal", "pram", R"(0 invoke [["append","x",1]]
+        Case{"causality-violation", "list-append", "causal", "pram", R"(0 invoke [["append","x",1]]
 1 invoke [["r","x",null],["append","y",1]]
 2 invoke [["r","y",null],["r","x",null]]
 0 ok [["append","x",1]]
 1 ok [["r","x",[1]],["append","y",1]]
 2 ok [["r","y",[1]],["r","x",[]]]
 )"},
-    Case{"G-prefix", "list-append", "prefix", "causal", R"(0 invoke [["append","x",1]]
+        Case{"G-prefix", "list-append", "prefix", "causal", R"(0 invoke [["append","x",1]]
 1 invoke [["append","y",1]]
 2 invoke [["r","x",null],["r","y",null]]
 3 invoke [["r","x",null],["r","y",null]]
@@ -289,12 +306,14 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 2 ok [["r","x",[1]],["r","y",[]]]
 3 ok [["r","x",[]],["r","y",[1]]]
 )"},
-    Case{"fractured-read", "rw-register", "read-atomic", "read-committed-axiomatic", R"(0 invoke [["w","x",1],["w","y",1]]
+        Case{"fractured-read", "rw-register", "read-atomic", "read-committed-axiomatic",
+             R"(0 invoke [["w","x",1],["w","y",1]]
 1 invoke [["r","x",null],["r","y",null]]
 0 ok [["w","x",1],["w","y",1]]
 1 ok [["r","x",null],["r","y",1]]
 )"},
-    Case{"no-view-order", "rw-register", "consistent-view", "cursor-stability", R"(0 invoke [["w","x",1],["w","z",1]]
+        Case{"no-view-order", "rw-register", "consistent-view", "cursor-stability",
+             R"(0 invoke [["w","x",1],["w","z",1]]
 1 invoke [["w","x",2],["w","y",2]]
 0 ok [["w","x",1],["w","z",1]]
 1 ok [["w","x",2],["w","y",2]]
@@ -303,7 +322,8 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 2 ok [["r","x",1],["r","y",2]]
 3 ok [["r","x",2],["r","z",1]]
 )"},
-    Case{"no-update-serial-order", "rw-register", "update-serializable", "snapshot-isolation", R"(0 invoke [["w","x",1],["r","m",null]]
+        Case{"no-update-serial-order", "rw-register", "update-serializable", "snapshot-isolation",
+             R"(0 invoke [["w","x",1],["r","m",null]]
 1 invoke [["w","x",2],["r","k",null]]
 2 invoke [["r","x",null],["w","k",1]]
 3 invoke [["r","x",null],["w","m",1]]
@@ -312,8 +332,10 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 2 ok [["r","x",1],["w","k",1]]
 3 ok [["r","x",2],["w","m",1]]
 )"},
-    // One order of 1 and 2 is a circle with one reader, the other one with one anti-dependency over two readers: no order is neither.
-    Case{"no-update-serial-order-realtime", "rw-register", "strong-update-serializable", "strong-consistent-view", R"(1 invoke [["w","x",1]]
+        // One order of 1 and 2 is a circle with one reader, the other one with one anti-dependency over two readers: no
+        // order is neither.
+        Case{"no-update-serial-order-realtime", "rw-register", "strong-update-serializable", "strong-consistent-view",
+             R"(1 invoke [["w","x",1]]
 1 info [["w","x",1]]
 0 invoke [["r","y",null],["w","x",2]]
 2 invoke [["w","y",3]]
@@ -324,27 +346,31 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 3 invoke [["r","x",null]]
 3 ok [["r","x",2]]
 )"},
-    // Appends that nobody saw have an order all the same: an update is the first of them.
-    Case{"no-update-order", "list-append", "cursor-stability", "read-committed", R"(0 invoke [["r","x",null],["append","x",2],["r","y",null]]
+        // Appends that nobody saw have an order all the same: an update is the first of them.
+        Case{"no-update-order", "list-append", "cursor-stability", "read-committed",
+             R"(0 invoke [["r","x",null],["append","x",2],["r","y",null]]
 1 invoke [["append","x",3],["append","y",4]]
 0 ok [["r","x",[]],["append","x",2],["r","y",[4]]]
 1 ok [["append","x",3],["append","y",4]]
 )"},
-    Case{"no-update-order-realtime", "list-append", "strong-cursor-stability", "strong-session-cursor-stability", R"(0 invoke [["append","x",1]]
+        Case{"no-update-order-realtime", "list-append", "strong-cursor-stability", "strong-session-cursor-stability",
+             R"(0 invoke [["append","x",1]]
 0 ok [["append","x",1]]
 1 invoke [["r","x",null],["append","x",2]]
 1 ok [["r","x",[]],["append","x",2]]
 )"},
-    // Read uncommitted may show what a crashed transaction did before it was rolled back.
-    Case{"G1c", "list-append", "read-committed", "strong-read-uncommitted", R"(0 invoke [["append","x",1],["append","y",2]]
+        // Read uncommitted may show what a crashed transaction did before it was rolled back.
+        Case{"G1c", "list-append", "read-committed", "strong-read-uncommitted",
+             R"(0 invoke [["append","x",1],["append","y",2]]
 1 invoke [["append","x",3],["append","y",4]]
 0 info [["append","x",1],["append","y",2]]
 1 ok [["append","x",3],["append","y",4]]
 2 invoke [["r","x",null],["r","y",null]]
 2 ok [["r","x",[1,3]],["r","y",[4,2]]]
 )"},
-    // ... but what was below it and what is on top of it keep their order.
-    Case{"G0-process", "list-append", "strong-session-read-uncommitted", "read-uncommitted", R"(0 invoke [["append","x",1]]
+        // ... but what was below it and what is on top of it keep their order.
+        Case{"G0-process", "list-append", "strong-session-read-uncommitted", "read-uncommitted",
+             R"(0 invoke [["append","x",1]]
 0 ok [["append","x",1]]
 1 invoke [["append","x",2]]
 1 info [["append","x",2]]
@@ -353,16 +379,16 @@ INSTANTIATE_TEST_SUITE_P(All, Anomalies, ::testing::Values(
 2 invoke [["r","x",null]]
 2 ok [["r","x",[3,2,1]]]
 )"},
-    // A crashed transaction that was seen is part of its session.
-    Case{"session-violation", "list-append", "pram", "read-atomic", R"(0 invoke [["append","y",1]]
+        // A crashed transaction that was seen is part of its session.
+        Case{"session-violation", "list-append", "pram", "read-atomic", R"(0 invoke [["append","y",1]]
 0 ok [["append","y",1]]
 0 invoke [["append","x",2]]
 1 invoke [["r","x",null],["r","y",null]]
 1 ok [["r","x",[2]],["r","y",[]]]
 0 info [["append","x",2]]
 )"},
-    // Repeatable read allows no circle of items, also one whose anti-dependencies are apart.
-    Case{"G-nonadjacent", "list-append", "repeatable-read", "consistent-view", R"(0 invoke [["append","x",1]]
+        // Repeatable read allows no circle of items, also one whose anti-dependencies are apart.
+        Case{"G-nonadjacent", "list-append", "repeatable-read", "consistent-view", R"(0 invoke [["append","x",1]]
 1 invoke [["append","y",1]]
 2 invoke [["r","x",null],["r","y",null]]
 3 invoke [["r","x",null],["r","y",null]]
@@ -382,7 +408,8 @@ TEST(Transactional, AThirdUpdateOfAVersionIsLaterToo) {
 1 ok [["r","x",7],["w","x",2]]
 2 ok [["r","x",7],["w","x",3]]
 3 ok [["r","x",3],["w","x",7]]
-)"), "rw-register", "read-uncommitted");
+)"),
+                                   "rw-register", "read-uncommitted");
   EXPECT_EQ(result.verdict, Verdict::invalid);
 }
 
@@ -391,9 +418,12 @@ TEST(Cycles, TimeLeadsAsFarAsItCan) {
   std::string text = "0 invoke [[\"append\",\"x\",1]]\n0 ok [[\"append\",\"x\",1]]\n";
   for (int i = 0; i < 5; ++i) {
     const std::string process = std::to_string(i + 10), value = std::to_string(i);
-    text += process + " invoke [[\"append\",\"y\"," + value + "]]\n" + process + " ok [[\"append\",\"y\"," + value + "]]\n";
+    text +=
+        process + " invoke [[\"append\",\"y\"," + value + "]]\n" + process + " ok [[\"append\",\"y\"," + value + "]]\n";
   }
-  text += "1 invoke [[\"append\",\"x\",2]]\n1 ok [[\"append\",\"x\",2]]\n2 invoke [[\"r\",\"x\",null],[\"r\",\"y\",null]]\n2 ok [[\"r\",\"x\",[2,1]],[\"r\",\"y\",[0,1,2,3,4]]]\n";
+  text +=
+      "1 invoke [[\"append\",\"x\",2]]\n1 ok [[\"append\",\"x\",2]]\n2 invoke "
+      "[[\"r\",\"x\",null],[\"r\",\"y\",null]]\n2 ok [[\"r\",\"x\",[2,1]],[\"r\",\"y\",[0,1,2,3,4]]]\n";
   const CheckResult result = check(written(text), "list-append", "strict-serializable");
   ASSERT_EQ(result.anomalies.size(), 1u);
   EXPECT_EQ(result.anomalies[0].type, "G0-realtime");
@@ -412,21 +442,25 @@ TEST(Transactional, CountsWhatNobodySaw) {
 1 info [["append","y",3]]
 2 invoke [["r","x",null]]
 2 ok [["r","x",[1]]]
-)"), "2");
+)"),
+            "2");
   EXPECT_EQ(unobserved("rw-register", R"(0 invoke [["w","x",1],["w","y",1]]
 0 ok [["w","x",1],["w","y",1]]
 1 invoke [["w","y",3]]
 1 info [["w","y",3]]
 2 invoke [["r","x",null]]
 2 ok [["r","x",1]]
-)"), "1");
+)"),
+            "1");
 }
 
 // Everything the checker names has a case above or below, or needs too much of a history to be one.
 TEST(Transactional, EveryLevelImpliesTheWeakerFormsOfItself) {
   const auto names = transactional_levels();
-  for (const std::string base : {"read-uncommitted", "read-committed", "monotonic-atomic-view", "cursor-stability", "read-atomic", "pram", "causal", "prefix", "consistent-view",
-                                 "update-serializable", "parallel-snapshot-isolation", "snapshot-isolation", "repeatable-read", "serializable"}) {
+  for (const std::string base :
+       {"read-uncommitted", "read-committed", "monotonic-atomic-view", "cursor-stability", "read-atomic", "pram",
+        "causal", "prefix", "consistent-view", "update-serializable", "parallel-snapshot-isolation",
+        "snapshot-isolation", "repeatable-read", "serializable"}) {
     for (const std::string form : {"", "strong-session-", "strong-"}) EXPECT_THAT(names, Contains(form + base));
   }
 }
@@ -494,11 +528,13 @@ TEST(NoOrder, IsShownByTheSmallestPart) {
 )";
   for (int i = 10; i < 40; ++i) {
     const std::string client = std::to_string(i % 5 + 10), value = std::to_string(i);
-    text += client + " invoke [[\"w\",\"z\"," + value + "],[\"r\",\"x\",null]]\n" + client + " ok [[\"w\",\"z\"," + value + "],[\"r\",\"x\",1]]\n";
+    text += client + " invoke [[\"w\",\"z\"," + value + "],[\"r\",\"x\",null]]\n" + client + " ok [[\"w\",\"z\"," +
+            value + "],[\"r\",\"x\",1]]\n";
   }
   const CheckResult result = check(written(text), "rw-register", "serializable");
   ASSERT_EQ(result.verdict, Verdict::invalid) << result.reason;
-  const auto found = std::find_if(result.anomalies.begin(), result.anomalies.end(), [](const Anomaly& one) { return one.type == "no-serial-order"; });
+  const auto found = std::find_if(result.anomalies.begin(), result.anomalies.end(),
+                                  [](const Anomaly& one) { return one.type == "no-serial-order"; });
   ASSERT_NE(found, result.anomalies.end());
   EXPECT_LE(found->operations.size(), 4u);
   EXPECT_GE(found->sentences.size(), 5u);
@@ -592,14 +628,16 @@ TEST(Explanation, ACycleIsDrawnWithItsNeighbours) {
   }
 }
 
-// A ring of transactions, each of which missed what the next one wrote: one component, and no shorter cycle than all of them.
+// A ring of transactions, each of which missed what the next one wrote: one component, and no shorter cycle than all of
+// them.
 TEST(Cycles, ALongOneIsFoundAndToldInPart) {
   constexpr int kRing = 3000;
   std::string text;
   for (const bool done : {false, true}) {
     for (int i = 0; i < kRing; ++i) {
       const std::string mine = std::to_string(i), next = std::to_string((i + 1) % kRing);
-      text += mine + (done ? " ok " : " invoke ") + "[[\"r\"," + mine + (done ? ",[]]" : ",null]") + ",[\"append\"," + next + "," + mine + "]]\n";
+      text += mine + (done ? " ok " : " invoke ") + "[[\"r\"," + mine + (done ? ",[]]" : ",null]") + ",[\"append\"," +
+              next + "," + mine + "]]\n";
     }
   }
   const CheckResult result = check(written(text), "list-append", "serializable");
@@ -622,16 +660,27 @@ TEST(Cycles, EachComponentIsNamed) {
 3 invoke [["r","b",null],["append","a",1]]
 2 ok [["r","a",[]],["append","b",1]]
 3 ok [["r","b",[]],["append","a",1]]
-)"), "list-append", "serializable");
+)"),
+                                   "list-append", "serializable");
   EXPECT_THAT(result.anomalies, Contains(Field(&Anomaly::type, "G-single")));
   EXPECT_THAT(result.anomalies, Contains(Field(&Anomaly::type, "G2-item")));
 }
 
 TEST(Transactional, WhatIsNotUnderstoodIsUnknown) {
-  EXPECT_EQ(check(written("0 invoke [[\"w\",\"x\",1]]\n0 ok [[\"w\",\"x\",1]]\n"), "list-append", "serializable").verdict, Verdict::unknown);
-  EXPECT_EQ(check(written("0 invoke [[\"append\",\"x\",1]]\n0 ok [[\"append\",\"x\",1]]\n1 invoke [[\"append\",\"x\",1]]\n1 ok [[\"append\",\"x\",1]]\n"), "list-append", "serializable").verdict, Verdict::unknown);
-  EXPECT_EQ(check(written("0 invoke [[\"append\",\"x\",1]]\n0 fail [[\"append\",\"x\",1]]\n"), "list-append", "serializable").verdict, Verdict::unknown);
-  EXPECT_THAT(check(written("0 invoke []\n0 ok []\n"), "list-append", "serialisable").reason, HasSubstr("serializable"));
+  EXPECT_EQ(
+      check(written("0 invoke [[\"w\",\"x\",1]]\n0 ok [[\"w\",\"x\",1]]\n"), "list-append", "serializable").verdict,
+      Verdict::unknown);
+  EXPECT_EQ(check(written("0 invoke [[\"append\",\"x\",1]]\n0 ok [[\"append\",\"x\",1]]\n1 invoke "
+                          "[[\"append\",\"x\",1]]\n1 ok [[\"append\",\"x\",1]]\n"),
+                  "list-append", "serializable")
+                .verdict,
+            Verdict::unknown);
+  EXPECT_EQ(
+      check(written("0 invoke [[\"append\",\"x\",1]]\n0 fail [[\"append\",\"x\",1]]\n"), "list-append", "serializable")
+          .verdict,
+      Verdict::unknown);
+  EXPECT_THAT(check(written("0 invoke []\n0 ok []\n"), "list-append", "serialisable").reason,
+              HasSubstr("serializable"));
 }
 
 }  // namespace

@@ -48,8 +48,8 @@ TEST(Bank, MissingBalances) { EXPECT_EQ(verdict(judged("bank", kTransfer + read(
 
 TEST(Bank, FailedAndCrashedOperationsProveNothing) {
   const std::string quiet = kTransfer + op(2, "transfer", "{:from 0 :to 1 :amount 5}", "fail", "") +
-                            op(3, "transfer", "{:from 0 :to 1 :amount 5}", "info", "") + op(4, "read", "nil", "info", "{0 999}") +
-                            op(5, "read", "nil", "fail", "{0 -1}");
+                            op(3, "transfer", "{:from 0 :to 1 :amount 5}", "info", "") +
+                            op(4, "read", "nil", "info", "{0 999}") + op(5, "read", "nil", "fail", "{0 -1}");
   EXPECT_EQ(verdict(judged("bank", quiet + read("{0 7, 1 3}") + read("{0 2, 1 8}"))), "valid");
 }
 
@@ -58,7 +58,8 @@ TEST(Bank, UnknownWhenNothingWasSeenOrUnderstood) {
   EXPECT_THAT(verdict(judged("bank", read("{0 10}"))), HasSubstr("no transfer succeeded"));
   EXPECT_THAT(verdict(judged("bank", kTransfer + read("7"))), HasSubstr("a map from accounts to balances"));
   EXPECT_THAT(verdict(judged("bank", kTransfer + read("{0 \"x\"}"))), HasSubstr("whole numbers"));
-  EXPECT_THAT(verdict(judged("bank", kTransfer + read("{0 -10}") + ok(3, "close-account", "0"))), HasSubstr("not close-account"));
+  EXPECT_THAT(verdict(judged("bank", kTransfer + read("{0 -10}") + ok(3, "close-account", "0"))),
+              HasSubstr("not close-account"));
   EXPECT_THAT(verdict(judged("bank", kTransfer, at("causal"))), StartsWith("unknown: "));
 }
 

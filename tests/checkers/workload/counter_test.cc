@@ -36,14 +36,16 @@ TEST(Counter, CrashedAddsMayCountAtAnyTimeAndFailedOnesNever) {
 TEST(Counter, Decrements) {
   const std::string crashed = add("5") + op(2, "add", "-3", "info", "-3");
   for (const char* n : {"5", "2"}) EXPECT_EQ(verdict(judged("counter", crashed + read(n))), "valid") << n;
-  for (const char* n : {"6", "1"}) EXPECT_EQ(verdict(judged("counter", crashed + read(n))), "counter-out-of-bounds") << n;
+  for (const char* n : {"6", "1"})
+    EXPECT_EQ(verdict(judged("counter", crashed + read(n))), "counter-out-of-bounds") << n;
 }
 
 TEST(Counter, AnInitialValueAndKeys) {
   CheckOptions options;
   options.initial = Value(10);
   EXPECT_EQ(verdict(judged("counter", add("1") + read("11"), options)), "valid");
-  const std::string keyed = ok(0, "add", "[:a 1]") + ok(1, "read", "[:b nil]", "[:b 0]") + ok(1, "read", "[:a nil]", "[:a 1]");
+  const std::string keyed =
+      ok(0, "add", "[:a 1]") + ok(1, "read", "[:b nil]", "[:b 0]") + ok(1, "read", "[:a nil]", "[:a 1]");
   EXPECT_EQ(verdict(judged("counter", history_of(keyed, true))), "valid");
 }
 
@@ -71,7 +73,9 @@ TEST(WorkloadCheckers, StopAtTheLimits) {
 }
 
 TEST(UniqueIds, NoneTwice) {
-  const auto generate = [](std::string_view id, std::string_view type = "ok") { return op(0, "generate", "nil", type, id); };
+  const auto generate = [](std::string_view id, std::string_view type = "ok") {
+    return op(0, "generate", "nil", type, id);
+  };
   EXPECT_EQ(verdict(judged("unique-ids", generate("1") + generate("\"1\"") + generate("[1 2]"))), "valid");
   EXPECT_EQ(verdict(judged("unique-ids", generate("1") + generate("2") + generate("1"))), "duplicate-id");
   EXPECT_EQ(verdict(judged("unique-ids", generate("1") + generate("2") + generate("1", "fail"))), "valid");
@@ -82,26 +86,31 @@ TEST(UniqueIds, NoneTwice) {
 TEST(CausalReverse, WhoSeesAWriteSeesThoseBeforeIt) {
   const auto write = [](int p, std::string_view v, std::string_view type = "ok") { return op(p, "write", v, type, v); };
   const auto see = [](std::string_view v) { return ok(9, "read", "nil", v); };
-  EXPECT_EQ(verdict(judged("causal-reverse", write(0, "1") + write(1, "2") + see("#{1}") + see("[2 1]") + see("[]"))), "valid");
+  EXPECT_EQ(verdict(judged("causal-reverse", write(0, "1") + write(1, "2") + see("#{1}") + see("[2 1]") + see("[]"))),
+            "valid");
   const auto reversed = judged("causal-reverse", write(0, "1") + write(1, "2") + see("#{2}"));
   EXPECT_EQ(verdict(reversed), "causal-reverse");
   EXPECT_THAT(reversed.anomalies[0].operations, testing::ElementsAre(0, 2, 4));
   // Concurrent writes, and one that was never acknowledged, have no order.
-  EXPECT_EQ(verdict(judged("causal-reverse", event(0, "invoke", "write", "1") + write(1, "2") + event(0, "ok", "write", "1") + see("[2]"))), "valid");
+  EXPECT_EQ(verdict(judged("causal-reverse", event(0, "invoke", "write", "1") + write(1, "2") +
+                                                 event(0, "ok", "write", "1") + see("[2]"))),
+            "valid");
   EXPECT_EQ(verdict(judged("causal-reverse", write(0, "1", "info") + write(1, "2") + see("[2]"))), "valid");
   // The later write crashed, but was seen.
   EXPECT_EQ(verdict(judged("causal-reverse", write(0, "1") + write(1, "2", "info") + see("[2]"))), "causal-reverse");
   EXPECT_EQ(verdict(judged("causal-reverse", write(0, "1", "fail") + see("[1]"))), "unexpected-element");
   EXPECT_EQ(verdict(judged("causal-reverse", see("[1]") + write(0, "1"))), "unexpected-element");
   // A value written again: the first time may be what is seen.
-  EXPECT_EQ(verdict(judged("causal-reverse", write(0, "2", "info") + write(1, "1") + write(1, "2") + see("[2]"))), "valid");
+  EXPECT_EQ(verdict(judged("causal-reverse", write(0, "2", "info") + write(1, "1") + write(1, "2") + see("[2]"))),
+            "valid");
 }
 
 TEST(CausalReverse, Tuples) {
   const std::string history = ok(0, "write", "[7 1]") + ok(1, "write", "[7 2]") + ok(2, "read", "[7 nil]", "[7 #{2}]");
   EXPECT_EQ(verdict(judged("causal-reverse", history_of(history, true))), "causal-reverse");
   EXPECT_THAT(verdict(judged("causal-reverse", history)), HasSubstr("--independent"));
-  EXPECT_THAT(verdict(judged("causal-reverse", ok(0, "write", "1") + ok(1, "read", "nil", "[]"))), HasSubstr("no read returned"));
+  EXPECT_THAT(verdict(judged("causal-reverse", ok(0, "write", "1") + ok(1, "read", "nil", "[]"))),
+              HasSubstr("no read returned"));
 }
 
 }  // namespace

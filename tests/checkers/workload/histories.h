@@ -28,7 +28,8 @@ inline std::string event(int process, std::string_view type, std::string_view f,
   return out + "}\n";
 }
 // An operation that nothing else overlaps.
-inline std::string op(int process, std::string_view f, std::string_view asked, std::string_view type, std::string_view seen) {
+inline std::string op(int process, std::string_view f, std::string_view asked, std::string_view type,
+                      std::string_view seen) {
   return event(process, "invoke", f, asked) + event(process, type, f, seen);
 }
 inline std::string ok(int process, std::string_view f, std::string_view asked, std::string_view seen) {
@@ -66,7 +67,8 @@ inline std::string verdict(const CheckResult& result) {
     if (!out.empty()) out += " ";
     out += anomaly.type;
     bool declared = false;
-    for (const auto& [name, help] : find_workload_checker(result.checker)->anomalies) declared = declared || name == anomaly.type;
+    for (const auto& [name, help] : find_workload_checker(result.checker)->anomalies)
+      declared = declared || name == anomaly.type;
     EXPECT_TRUE(declared) << anomaly.type;
     EXPECT_FALSE(anomaly.operations.empty());
     EXPECT_FALSE(anomaly.explanation.empty());

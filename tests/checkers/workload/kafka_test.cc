@@ -8,7 +8,8 @@ using testing::HasSubstr;
 // send(0, "1", "5"): value 5 to key :x, acknowledged at offset 1; without offset: "nil".
 std::string send(int process, std::string_view offset, std::string_view value, std::string_view type = "ok") {
   const std::string v(value);
-  return op(process, "send", "[[:send :x " + v + "]]", type, type == "ok" ? "[[:send :x [" + std::string(offset) + " " + v + "]]]" : "nil");
+  return op(process, "send", "[[:send :x " + v + "]]", type,
+            type == "ok" ? "[[:send :x [" + std::string(offset) + " " + v + "]]]" : "nil");
 }
 // poll(1, "[0 5] [1 6]"): messages of key :x.
 std::string poll(int process, std::string_view messages, std::string_view type = "ok") {
@@ -19,7 +20,8 @@ std::string assign(int process, std::string_view f = "assign") { return ok(proce
 const std::string kThree = send(0, "0", "1") + send(0, "1", "2") + send(0, "4", "3");
 
 TEST(Kafka, EverythingInOrder) {
-  EXPECT_EQ(verdict(judged("kafka", kThree + assign(1) + poll(1, "[0 1] [1 2]") + poll(1, "") + poll(1, "[4 3]") + assign(1) + poll(1, "[0 1]"))),
+  EXPECT_EQ(verdict(judged("kafka", kThree + assign(1) + poll(1, "[0 1] [1 2]") + poll(1, "") + poll(1, "[4 3]") +
+                                        assign(1) + poll(1, "[0 1]"))),
             "valid");
   EXPECT_EQ(verdict(judged("kafka", ok(0, "send", "[[:send :x 1]]") + poll(1, "[0 1]"))), "valid");  // no offset given
   EXPECT_EQ(verdict(judged("kafka", send(0, "nil", "1") + poll(1, "[0 1]"))), "valid");
@@ -29,10 +31,12 @@ TEST(Kafka, PollsThatSkip) {
   EXPECT_EQ(verdict(judged("kafka", kThree + poll(2, "[1 2]") + poll(1, "[0 1] [4 3]"))), "int-poll-skip");
   EXPECT_EQ(verdict(judged("kafka", kThree + poll(2, "[1 2]") + poll(1, "[0 1]") + poll(1, "[4 3]"))), "poll-skip");
   // A message whose send crashed and that nobody saw may not be there.
-  EXPECT_EQ(verdict(judged("kafka", send(0, "0", "1") + send(5, "", "2", "info") + send(0, "4", "3") + poll(1, "[0 1]") + poll(1, "[4 3]"))), "valid");
+  EXPECT_EQ(verdict(judged("kafka", send(0, "0", "1") + send(5, "", "2", "info") + send(0, "4", "3") +
+                                        poll(1, "[0 1]") + poll(1, "[4 3]"))),
+            "valid");
   // … but one that somebody polled is.
-  EXPECT_EQ(verdict(judged("kafka", send(0, "0", "1") + send(5, "", "2", "info") + send(0, "4", "3") + poll(2, "[2 2]") +
-                                        poll(1, "[0 1] [4 3]"))),
+  EXPECT_EQ(verdict(judged("kafka", send(0, "0", "1") + send(5, "", "2", "info") + send(0, "4", "3") +
+                                        poll(2, "[2 2]") + poll(1, "[0 1] [4 3]"))),
             "int-poll-skip");
 }
 
@@ -42,9 +46,11 @@ TEST(Kafka, PollsThatGoBack) {
 }
 
 TEST(Kafka, SubscribersMayBeMoved) {
-  EXPECT_EQ(verdict(judged("kafka", kThree + poll(2, "[1 2]") + assign(1, "subscribe") + poll(1, "[0 1]") + poll(1, "[4 3]") + poll(1, "[0 1]"))),
+  EXPECT_EQ(verdict(judged("kafka", kThree + poll(2, "[1 2]") + assign(1, "subscribe") + poll(1, "[0 1]") +
+                                        poll(1, "[4 3]") + poll(1, "[0 1]"))),
             "valid");
-  EXPECT_EQ(verdict(judged("kafka", kThree + poll(2, "[1 2]") + poll(1, "[0 1]") + assign(1) + poll(1, "[4 3]"))), "valid");
+  EXPECT_EQ(verdict(judged("kafka", kThree + poll(2, "[1 2]") + poll(1, "[0 1]") + assign(1) + poll(1, "[4 3]"))),
+            "valid");
 }
 
 TEST(Kafka, LostWrites) {
@@ -57,7 +63,8 @@ TEST(Kafka, LostWrites) {
 }
 
 TEST(Kafka, OffsetsAndDuplicates) {
-  EXPECT_EQ(verdict(judged("kafka", send(0, "0", "1") + send(0, "1", "2") + poll(1, "[0 2]"))), "inconsistent-offsets duplicate-message lost-write");
+  EXPECT_EQ(verdict(judged("kafka", send(0, "0", "1") + send(0, "1", "2") + poll(1, "[0 2]"))),
+            "inconsistent-offsets duplicate-message lost-write");
   EXPECT_EQ(verdict(judged("kafka", send(0, "0", "1") + poll(1, "[0 1] [3 1]"))), "duplicate-message");
   // Sent twice, once without an answer.
   EXPECT_EQ(verdict(judged("kafka", send(5, "", "1", "info") + send(0, "0", "1") + poll(1, "[0 1] [3 1]"))), "valid");
@@ -67,21 +74,26 @@ TEST(Kafka, ReadsOfWhatIsNotThere) {
   EXPECT_EQ(verdict(judged("kafka", send(0, "0", "1", "fail") + poll(1, "[0 1]"))), "aborted-read");
   EXPECT_EQ(verdict(judged("kafka", poll(1, "[0 1]"))), "unexpected-element");
   EXPECT_EQ(verdict(judged("kafka", poll(1, "[0 1]") + send(0, "0", "1"))), "unexpected-element");
-  EXPECT_EQ(verdict(judged("kafka", ok(0, "txn", "[[:send :x 1] [:poll]]", "[[:send :x [0 1]] [:poll {:x [[0 1]]}]]"))), "precommitted-read");
+  EXPECT_EQ(verdict(judged("kafka", ok(0, "txn", "[[:send :x 1] [:poll]]", "[[:send :x [0 1]] [:poll {:x [[0 1]]}]]"))),
+            "precommitted-read");
 }
 
 TEST(Kafka, SendsThatGoBack) {
-  EXPECT_EQ(verdict(judged("kafka", send(0, "4", "1") + send(0, "3", "2") + poll(1, "[3 2] [4 1]"))), "nonmonotonic-send");
-  EXPECT_EQ(verdict(judged("kafka", send(0, "4", "1") + send(1, "3", "2") + poll(1, "[3 2] [4 1]"))), "valid");  // another process
-  EXPECT_EQ(verdict(judged("kafka", ok(0, "send", "[[:send :x 1] [:send :x 2]]", "[[:send :x [1 1]] [:send :x [0 2]]]") +
-                                        poll(1, "[0 2] [1 1]"))),
-            "int-nonmonotonic-send");
+  EXPECT_EQ(verdict(judged("kafka", send(0, "4", "1") + send(0, "3", "2") + poll(1, "[3 2] [4 1]"))),
+            "nonmonotonic-send");
+  EXPECT_EQ(verdict(judged("kafka", send(0, "4", "1") + send(1, "3", "2") + poll(1, "[3 2] [4 1]"))),
+            "valid");  // another process
+  EXPECT_EQ(
+      verdict(judged("kafka", ok(0, "send", "[[:send :x 1] [:send :x 2]]", "[[:send :x [1 1]] [:send :x [0 2]]]") +
+                                  poll(1, "[0 2] [1 1]"))),
+      "int-nonmonotonic-send");
 }
 
 TEST(Kafka, UnknownWhenNothingWasSeenOrUnderstood) {
   EXPECT_THAT(verdict(judged("kafka", kThree + poll(1, ""))), HasSubstr("no poll returned a message"));
   EXPECT_THAT(verdict(judged("kafka", kThree + ok(1, "poll", "[[:look]]"))), HasSubstr("was expected"));
-  EXPECT_THAT(verdict(judged("kafka", kThree + ok(1, "poll", "[[:poll]]", "[[:poll [1 2]]]"))), HasSubstr("was expected"));
+  EXPECT_THAT(verdict(judged("kafka", kThree + ok(1, "poll", "[[:poll]]", "[[:poll [1 2]]]"))),
+              HasSubstr("was expected"));
   EXPECT_THAT(verdict(judged("kafka", kThree + ok(1, "seek", "[:x]"))), HasSubstr("not seek"));
 }
 

@@ -16,12 +16,14 @@ TEST(Lock, OneHolderAtATime) {
   const auto two = judged("lock", take(0) + take(1) + give(0) + give(1));
   EXPECT_EQ(verdict(two), "two-holders");
   EXPECT_THAT(two.anomalies[0].operations, ElementsAre(0, 2, 4));
-  EXPECT_EQ(verdict(judged("lock", take(0) + take(1, "nil", "fail") + take(2, "nil", "info") + give(0) + take(1))), "valid");
+  EXPECT_EQ(verdict(judged("lock", take(0) + take(1, "nil", "fail") + take(2, "nil", "info") + give(0) + take(1))),
+            "valid");
 }
 
 TEST(Lock, AReleaseFreesItFromItsInvocation) {
   for (const char* type : {"ok", "fail", "info"}) {
-    EXPECT_EQ(verdict(judged("lock", take(0) + event(0, "invoke", "release", "nil") + take(1) + event(0, type, "release", "nil"))),
+    EXPECT_EQ(verdict(judged(
+                  "lock", take(0) + event(0, "invoke", "release", "nil") + take(1) + event(0, type, "release", "nil"))),
               "valid");
   }
 }
@@ -35,11 +37,14 @@ TEST(Lock, AHolderOfWhichNothingMoreIsHeardMayBeGone) {
 }
 
 TEST(Lock, LongHoldsAreRememberedBehindShortOnes) {
-  EXPECT_EQ(verdict(judged("lock", take(0) + take(1) + give(1) + take(2) + give(2) + give(0))), "two-holders two-holders");
+  EXPECT_EQ(verdict(judged("lock", take(0) + take(1) + give(1) + take(2) + give(2) + give(0))),
+            "two-holders two-holders");
 }
 
 TEST(Lock, KeysAreLocksOfTheirOwn) {
-  EXPECT_EQ(verdict(judged("lock", history_of(ok(0, "acquire", "[:a nil]") + ok(1, "acquire", "[:b nil]") + ok(0, "release", "[:a nil]"), true))),
+  EXPECT_EQ(verdict(judged("lock", history_of(ok(0, "acquire", "[:a nil]") + ok(1, "acquire", "[:b nil]") +
+                                                  ok(0, "release", "[:a nil]"),
+                                              true))),
             "valid");
 }
 
@@ -51,7 +56,9 @@ TEST(Lock, TokensGrow) {
     EXPECT_THAT(back.anomalies[0].operations, ElementsAre(0, 4));
   }
   // Concurrent acquisitions have no order; one that failed has no token.
-  EXPECT_EQ(verdict(judged("lock", event(0, "invoke", "acquire", "nil") + take(1, "1") + give(1) + event(0, "ok", "acquire", "0") + give(0))), "valid");
+  EXPECT_EQ(verdict(judged("lock", event(0, "invoke", "acquire", "nil") + take(1, "1") + give(1) +
+                                       event(0, "ok", "acquire", "0") + give(0))),
+            "valid");
   EXPECT_EQ(verdict(judged("lock", take(0, "5") + give(0) + take(1, "1", "fail") + take(2, "6"))), "valid");
   // What the client gave itself is no token.
   EXPECT_EQ(verdict(judged("lock", ok(0, "acquire", "9") + give(0) + ok(1, "acquire", "3") + give(1))), "valid");
@@ -62,30 +69,37 @@ TEST(Lock, UnknownWhenNothingWasPutToTheTest) {
   EXPECT_THAT(verdict(judged("lock", take(0) + ok(0, "steal", "nil"))), HasSubstr("not steal"));
 }
 
-std::string win(int process, std::string_view name, std::string_view term) { return ok(process, "campaign", name, term); }
+std::string win(int process, std::string_view name, std::string_view term) {
+  return ok(process, "campaign", name, term);
+}
 std::string resign(int process) { return ok(process, "resign", "nil"); }
 std::string look(std::string_view term, std::string_view name) {
   return ok(9, "leader", "nil", "{:term " + std::string(term) + " :leader " + std::string(name) + "}");
 }
 
 TEST(LeaderElection, OneLeaderATerm) {
-  EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "1") + look("1", ":a") + resign(0) + look("1", "nil") + win(1, ":b", "2") + look("2", ":b"))),
+  EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "1") + look("1", ":a") + resign(0) + look("1", "nil") +
+                                                  win(1, ":b", "2") + look("2", ":b"))),
             "valid");
-  EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "1") + look("1", ":b") + resign(0) + win(1, ":b", "2"))), "two-leaders");
+  EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "1") + look("1", ":b") + resign(0) + win(1, ":b", "2"))),
+            "two-leaders");
   EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "1") + resign(0) + win(1, ":b", "1"))), "two-leaders");
   EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "1") + win(1, ":b", "2") + resign(0))), "two-holders");
 }
 
 TEST(LeaderElection, TermsGrow) {
-  EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "2") + resign(0) + win(1, ":b", "3") + look("2", ":a"))), "term-went-back");
-  EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "2") + resign(0) + event(9, "invoke", "leader", "nil") + win(1, ":b", "3") +
-                                                  event(9, "ok", "leader", "{:term 2 :leader :a}"))),
-            "valid");
+  EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "2") + resign(0) + win(1, ":b", "3") + look("2", ":a"))),
+            "term-went-back");
+  EXPECT_EQ(
+      verdict(judged("leader-election", win(0, ":a", "2") + resign(0) + event(9, "invoke", "leader", "nil") +
+                                            win(1, ":b", "3") + event(9, "ok", "leader", "{:term 2 :leader :a}"))),
+      "valid");
 }
 
 TEST(LeaderElection, UnknownWhenNothingWasPutToTheTest) {
   EXPECT_THAT(verdict(judged("leader-election", win(0, ":a", "1"))), HasSubstr("fewer than two leaders"));
-  EXPECT_THAT(verdict(judged("leader-election", win(0, ":a", "1") + ok(9, "leader", "nil", "[1]"))), HasSubstr("was expected"));
+  EXPECT_THAT(verdict(judged("leader-election", win(0, ":a", "1") + ok(9, "leader", "nil", "[1]"))),
+              HasSubstr("was expected"));
 }
 
 }  // namespace

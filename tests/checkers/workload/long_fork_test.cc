@@ -15,11 +15,14 @@ std::string read(std::string_view x, std::string_view y, std::string_view type =
 }
 
 TEST(LongFork, OneOrder) {
-  EXPECT_EQ(verdict(judged("long-fork", write(0, "0") + read("nil", "nil") + read("1", "nil") + write(1, "1") + read("1", "1"))), "valid");
+  EXPECT_EQ(verdict(judged("long-fork",
+                           write(0, "0") + read("nil", "nil") + read("1", "nil") + write(1, "1") + read("1", "1"))),
+            "valid");
 }
 
 TEST(LongFork, TwoBranches) {
-  const auto result = judged("long-fork", write(0, "0") + write(1, "1") + read("1", "nil") + read("nil", "1") + read("1", "1"));
+  const auto result =
+      judged("long-fork", write(0, "0") + write(1, "1") + read("1", "nil") + read("nil", "1") + read("1", "1"));
   EXPECT_EQ(verdict(result), "long-fork");
   EXPECT_THAT(result.anomalies[0].operations, ElementsAre(0, 2, 4, 6));
 }
@@ -36,11 +39,13 @@ TEST(LongFork, OnlyOkReadsCount) {
 }
 
 TEST(LongFork, CrashedWritesMayBeSeenAndFailedOnesNot) {
-  EXPECT_EQ(verdict(judged("long-fork", write(0, "0", "info") + write(1, "1") + read("nil", "1") + read("1", "1"))), "valid");
+  EXPECT_EQ(verdict(judged("long-fork", write(0, "0", "info") + write(1, "1") + read("nil", "1") + read("1", "1"))),
+            "valid");
   EXPECT_EQ(verdict(judged("long-fork", write(0, "0", "fail") + write(1, "1") + read("nil", "1") + read("1", "1"))),
             "unexpected-element");
   // A failed write and another one of the same key.
-  EXPECT_EQ(verdict(judged("long-fork", write(0, "0", "fail") + write(1, "0") + read("nil", "nil") + read("1", "nil"))), "valid");
+  EXPECT_EQ(verdict(judged("long-fork", write(0, "0", "fail") + write(1, "0") + read("nil", "nil") + read("1", "nil"))),
+            "valid");
 }
 
 TEST(LongFork, ValuesThatNobodyWrote) {
@@ -50,7 +55,8 @@ TEST(LongFork, ValuesThatNobodyWrote) {
 
 TEST(LongFork, UnknownWhenNothingWasComparedOrUnderstood) {
   EXPECT_THAT(verdict(judged("long-fork", write(0, "0") + read("1", "nil"))), HasSubstr("nothing was compared"));
-  EXPECT_THAT(verdict(judged("long-fork", write(0, "0") + write(1, "0") + read("1", "nil"))), HasSubstr("written twice"));
+  EXPECT_THAT(verdict(judged("long-fork", write(0, "0") + write(1, "0") + read("1", "nil"))),
+              HasSubstr("written twice"));
   EXPECT_THAT(verdict(judged("long-fork", ok(0, "txn", "[[:w 0 1] [:r 1 nil]]"))), HasSubstr("was expected"));
   EXPECT_THAT(verdict(judged("long-fork", ok(0, "txn", "[[:append 0 1]]"))), HasSubstr("was expected"));
 }
@@ -59,7 +65,8 @@ TEST(G2, OneInsertAKey) {
   const std::string first = ok(0, "insert", "[7 [1 nil]]");
   EXPECT_EQ(verdict(judged("g2", first + op(1, "insert", "[7 [nil 2]]", "fail", ""))), "valid");
   EXPECT_EQ(verdict(judged("g2", first + op(1, "insert", "[7 [nil 2]]", "info", ""))), "valid");
-  EXPECT_EQ(verdict(judged("g2", first + ok(1, "insert", "[8 [nil 2]]") + op(1, "insert", "[7 [nil 3]]", "fail", ""))), "valid");
+  EXPECT_EQ(verdict(judged("g2", first + ok(1, "insert", "[8 [nil 2]]") + op(1, "insert", "[7 [nil 3]]", "fail", ""))),
+            "valid");
   const auto both = judged("g2", first + ok(1, "insert", "[7 [nil 2]]"));
   EXPECT_EQ(verdict(both), "G2-predicate");
   EXPECT_THAT(both.anomalies[0].operations, ElementsAre(0, 2));

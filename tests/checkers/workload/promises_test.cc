@@ -6,7 +6,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string apply(std::string_view id, std::string_view type = "ok", int process = 0) { return op(process, "apply", id, type, id); }
+std::string apply(std::string_view id, std::string_view type = "ok", int process = 0) {
+  return op(process, "apply", id, type, id);
+}
 std::string read(std::string_view all) { return ok(9, "read", "nil", all); }
 
 TEST(Idempotency, EachKeyOnce) {
@@ -27,9 +29,12 @@ TEST(Idempotency, ACrashedAttemptAndItsRepetition) {
 }
 
 TEST(Idempotency, AnswersAgree) {
-  const auto answered = [](std::string_view id, std::string_view result) { return ok(0, "apply", "{:id " + std::string(id) + "}", result); };
+  const auto answered = [](std::string_view id, std::string_view result) {
+    return ok(0, "apply", "{:id " + std::string(id) + "}", result);
+  };
   EXPECT_EQ(verdict(judged("idempotency", answered("1", "10") + answered("1", "10") + read("[1]"))), "valid");
-  EXPECT_EQ(verdict(judged("idempotency", answered("1", "10") + answered("1", "11") + read("[1]"))), "different-answers");
+  EXPECT_EQ(verdict(judged("idempotency", answered("1", "10") + answered("1", "11") + read("[1]"))),
+            "different-answers");
   EXPECT_THAT(verdict(judged("idempotency", apply("1") + read("[1]"))), HasSubstr("sent twice"));
   EXPECT_THAT(verdict(judged("idempotency", apply("1") + apply("1"))), HasSubstr("no read succeeded"));
 }
@@ -40,14 +45,17 @@ std::string requests(const std::vector<std::pair<int, const char*>>& all) {
   int process = 0;
   for (const auto& [at_ms, type] : all) {
     const std::string begin = "{:process " + std::to_string(process++) + " :f :request :time ";
-    out += begin + std::to_string(at_ms + 1) + "000000 :type :invoke}" + begin + std::to_string(at_ms + 2) + "000000 :type :" + type + "}\n";
+    out += begin + std::to_string(at_ms + 1) + "000000 :type :invoke}" + begin + std::to_string(at_ms + 2) +
+           "000000 :type :" + type + "}\n";
   }
   return out;
 }
 
 TEST(RateLimit, NoWindowHoldsMore) {
   const CheckOptions two = with({{"rate-limit.limit", 2}, {"rate-limit.window-ms", 100}});
-  EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {50, "ok"}, {60, "fail"}, {101, "ok"}, {151, "ok"}}), two)), "valid");
+  EXPECT_EQ(
+      verdict(judged("rate-limit", requests({{0, "ok"}, {50, "ok"}, {60, "fail"}, {101, "ok"}, {151, "ok"}}), two)),
+      "valid");
   const auto many = judged("rate-limit", requests({{0, "ok"}, {50, "ok"}, {98, "ok"}, {300, "ok"}}), two);
   EXPECT_EQ(verdict(many), "too-many-grants");
   EXPECT_THAT(many.anomalies[0].operations, ElementsAre(0, 2, 4));
@@ -86,8 +94,11 @@ TEST(Saga, GivenUpSagasAreCompensated) {
 }
 
 TEST(Saga, WhatIsUnderWayOrUnknownMayShowAnyPart) {
-  EXPECT_EQ(verdict(judged("saga", saga("6") + saga("7", "info") + ledger("{0 2 1 14}", "[[6 0 -4] [6 1 4] [7 0 -4]]"))), "valid");
-  EXPECT_THAT(verdict(judged("saga", event(9, "invoke", "read", "nil") + saga("7") + event(9, "ok", "read", "{:balances {0 6} :events [[7 0 -4]]}"))),
+  EXPECT_EQ(
+      verdict(judged("saga", saga("6") + saga("7", "info") + ledger("{0 2 1 14}", "[[6 0 -4] [6 1 4] [7 0 -4]]"))),
+      "valid");
+  EXPECT_THAT(verdict(judged("saga", event(9, "invoke", "read", "nil") + saga("7") +
+                                         event(9, "ok", "read", "{:balances {0 6} :events [[7 0 -4]]}"))),
               HasSubstr("no saga ended before a read"));
   EXPECT_THAT(verdict(judged("saga", saga("7") + saga("7") + ledger("{}", "[]"))), HasSubstr("two sagas have the id"));
   EXPECT_THAT(verdict(judged("saga", saga("7") + ok(9, "read", "nil", "[]"))), HasSubstr("was expected"));

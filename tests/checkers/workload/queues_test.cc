@@ -6,9 +6,15 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string put(std::string_view v, std::string_view type = "ok", int process = 0) { return op(process, "enqueue", v, type, v); }
-std::string get(std::string_view v, std::string_view type = "ok", int process = 1) { return op(process, "dequeue", "nil", type, v); }
-std::string drain(std::string_view all, std::string_view type = "ok", int process = 2) { return op(process, "drain", "nil", type, all); }
+std::string put(std::string_view v, std::string_view type = "ok", int process = 0) {
+  return op(process, "enqueue", v, type, v);
+}
+std::string get(std::string_view v, std::string_view type = "ok", int process = 1) {
+  return op(process, "dequeue", "nil", type, v);
+}
+std::string drain(std::string_view all, std::string_view type = "ok", int process = 2) {
+  return op(process, "drain", "nil", type, all);
+}
 
 TEST(Queue, EveryMessageWasPutIn) {
   EXPECT_EQ(verdict(judged("queue", put("1") + put("2") + get("2"))), "valid");
@@ -67,7 +73,8 @@ TEST(TotalQueue, CrashedDequeuesMayHaveTakenOneEach) {
 TEST(TotalQueue, OnlyAnEmptyQueueProvesALoss) {
   EXPECT_THAT(verdict(judged("total-queue", put("1") + put("2") + get("1"))), HasSubstr("not drained"));
   // Acknowledged after the drain began.
-  EXPECT_THAT(verdict(judged("total-queue", put("1") + event(2, "invoke", "drain", "nil") + put("2") + event(2, "ok", "drain", "[1]"))),
+  EXPECT_THAT(verdict(judged("total-queue", put("1") + event(2, "invoke", "drain", "nil") + put("2") +
+                                                event(2, "ok", "drain", "[1]"))),
               HasSubstr("not drained"));
 }
 
@@ -86,13 +93,19 @@ TEST(Delivery, OrderOfAKey) {
 
 TEST(Delivery, ConcurrencyHidesTheOrder) {
   const CheckOptions ordered = with({{"delivery.ordered", true}});
-  EXPECT_EQ(verdict(judged("delivery", event(5, "invoke", "enqueue", "[:a 1]") + put("[:a 2]") + event(5, "ok", "enqueue", "[:a 1]") +
-                                           get("[:a 2]") + drain("[[:a 1]]"), ordered)),
+  EXPECT_EQ(verdict(judged("delivery",
+                           event(5, "invoke", "enqueue", "[:a 1]") + put("[:a 2]") +
+                               event(5, "ok", "enqueue", "[:a 1]") + get("[:a 2]") + drain("[[:a 1]]"),
+                           ordered)),
             "valid");
-  EXPECT_EQ(verdict(judged("delivery", put("[:a 1]") + put("[:a 2]") + event(5, "invoke", "dequeue", "nil") + get("[:a 2]") +
-                                           event(5, "ok", "dequeue", "[:a 1]") + drain("[]"), ordered)),
+  EXPECT_EQ(verdict(judged("delivery",
+                           put("[:a 1]") + put("[:a 2]") + event(5, "invoke", "dequeue", "nil") + get("[:a 2]") +
+                               event(5, "ok", "dequeue", "[:a 1]") + drain("[]"),
+                           ordered)),
             "valid");
-  EXPECT_EQ(verdict(judged("delivery", put("[:a 1]", "info", 5) + put("[:a 2]") + get("[:a 2]") + drain("[[:a 1]]"), ordered)), "valid");
+  EXPECT_EQ(verdict(judged("delivery", put("[:a 1]", "info", 5) + put("[:a 2]") + get("[:a 2]") + drain("[[:a 1]]"),
+                           ordered)),
+            "valid");
 }
 
 TEST(Delivery, ACrashedDequeueMayHaveBeenTheFirstDelivery) {

@@ -44,7 +44,8 @@ TEST(Set, LostElement) {
   EXPECT_EQ(result.verdict, Verdict::invalid);
   ASSERT_THAT(types(result), ElementsAre("lost-element"));
   EXPECT_THAT(result.anomalies[0].operations, ElementsAre(0, 8));
-  EXPECT_THAT(result.anomalies[0].explanation, HasSubstr("element 1 was acknowledged and is lost: the read of event 8"));
+  EXPECT_THAT(result.anomalies[0].explanation,
+              HasSubstr("element 1 was acknowledged and is lost: the read of event 8"));
 }
 
 TEST(Set, StaleReadIsNoLoss) {
@@ -61,26 +62,35 @@ TEST(Set, StaleReadIsNoLoss) {
 TEST(Set, EventualConsistencyStillForbidsLoss) {
   CheckOptions eventual;
   eventual.consistency = "eventual";
-  EXPECT_THAT(types(checked(history_of(kAdds + read_of(3, "[1]") + read_of(3, "[]")), "set-full", eventual)), ElementsAre("lost-element"));
+  EXPECT_THAT(types(checked(history_of(kAdds + read_of(3, "[1]") + read_of(3, "[]")), "set-full", eventual)),
+              ElementsAre("lost-element"));
   // With an add after the last read, that read was not final, and nothing is proved.
-  EXPECT_EQ(checked(history_of(kAdds + read_of(3, "[1]") + read_of(3, "[]") + "{:process 0 :type :invoke :f :add :value 9}"), "set-full", eventual).verdict,
-            Verdict::valid);
+  EXPECT_EQ(
+      checked(history_of(kAdds + read_of(3, "[1]") + read_of(3, "[]") + "{:process 0 :type :invoke :f :add :value 9}"),
+              "set-full", eventual)
+          .verdict,
+      Verdict::valid);
 }
 
 TEST(Set, ConcurrentReadMayMissTheElement) {
-  const auto result = checked(history_of("{:process 3 :type :invoke :f :read}" + kAdds + "{:process 3 :type :ok :f :read :value []}" + read_of(4, "[1]")), "set-full");
+  const auto result = checked(history_of("{:process 3 :type :invoke :f :read}" + kAdds +
+                                         "{:process 3 :type :ok :f :read :value []}" + read_of(4, "[1]")),
+                              "set-full");
   EXPECT_EQ(result.verdict, Verdict::valid);
 }
 
 TEST(Set, ASeenElementMustStay) {
   // Nobody acknowledged 2, but once a read has returned it, it is there.
-  EXPECT_THAT(types(checked(history_of(kAdds + read_of(3, "[1 2]") + read_of(3, "[1]")), "set-full")), ElementsAre("lost-element"));
+  EXPECT_THAT(types(checked(history_of(kAdds + read_of(3, "[1 2]") + read_of(3, "[1]")), "set-full")),
+              ElementsAre("lost-element"));
 }
 
 TEST(Set, UnexpectedAndDuplicatedElements) {
   const auto result = checked(history_of(kAdds + read_of(3, "[1 1 1 3 4 5]") + read_of(3, "[1 3 4 5]") +
-                                         "{:process 0 :type :invoke :f :add :value 5}"), "set-full");
-  EXPECT_THAT(types(result), ElementsAre("duplicate-element", "unexpected-element", "unexpected-element", "unexpected-element"));
+                                         "{:process 0 :type :invoke :f :add :value 5}"),
+                              "set-full");
+  EXPECT_THAT(types(result),
+              ElementsAre("duplicate-element", "unexpected-element", "unexpected-element", "unexpected-element"));
   EXPECT_THAT(result.anomalies[0].explanation, HasSubstr("returned element 1 3 times"));
   EXPECT_THAT(result.anomalies[1].explanation, HasSubstr("whose add certainly failed"));
   EXPECT_THAT(result.anomalies[2].explanation, HasSubstr("that nobody ever added"));
@@ -88,9 +98,11 @@ TEST(Set, UnexpectedAndDuplicatedElements) {
 }
 
 TEST(Set, KeysAreSetsOfTheirOwn) {
-  const auto result = checked(history_of("{:process 0 :type :invoke :f :add :key 1 :value 1}{:process 0 :type :ok :f :add :key 1 :value 1}"
-                                         "{:process 0 :type :invoke :f :read :key 2}{:process 0 :type :ok :f :read :key 2 :value []}"
-                                         "{:process 0 :type :invoke :f :read :key 1}{:process 0 :type :ok :f :read :key 1 :value [1]}"), "set-full");
+  const auto result = checked(
+      history_of("{:process 0 :type :invoke :f :add :key 1 :value 1}{:process 0 :type :ok :f :add :key 1 :value 1}"
+                 "{:process 0 :type :invoke :f :read :key 2}{:process 0 :type :ok :f :read :key 2 :value []}"
+                 "{:process 0 :type :invoke :f :read :key 1}{:process 0 :type :ok :f :read :key 1 :value [1]}"),
+      "set-full");
   EXPECT_EQ(result.verdict, Verdict::valid);
   EXPECT_EQ(result.keys, 2u);
 }
@@ -98,8 +110,10 @@ TEST(Set, KeysAreSetsOfTheirOwn) {
 TEST(Set, UnknownWhenNothingWasSeenOrUnderstood) {
   EXPECT_THAT(checked(history_of(kAdds), "set-full").reason, HasSubstr("no read succeeded"));
   EXPECT_THAT(checked(history_of(read_of(0, "[]")), "set-full").reason, HasSubstr("nothing is known"));
-  EXPECT_THAT(checked(history_of(kAdds + "{:process 0 :type :invoke :f :remove :value 1}"), "set-full").reason, HasSubstr("not remove"));
-  EXPECT_THAT(checked(history_of(kAdds + read_of(3, "7")), "set-full").reason, HasSubstr("a list of elements was expected, found 7"));
+  EXPECT_THAT(checked(history_of(kAdds + "{:process 0 :type :invoke :f :remove :value 1}"), "set-full").reason,
+              HasSubstr("not remove"));
+  EXPECT_THAT(checked(history_of(kAdds + read_of(3, "7")), "set-full").reason,
+              HasSubstr("a list of elements was expected, found 7"));
   CheckOptions other;
   other.consistency = "causal";
   EXPECT_EQ(checked(history_of(kAdds), "set-full", other).verdict, Verdict::unknown);
@@ -108,7 +122,10 @@ TEST(Set, UnknownWhenNothingWasSeenOrUnderstood) {
 // The definitions of set_full.cc, word by word, over all reads and elements.
 std::set<std::string> oracle(const History& h) {
   std::set<std::string> found;
-  struct Seen { EventIndex inv, ret; std::multiset<std::int64_t> elements; };
+  struct Seen {
+    EventIndex inv, ret;
+    std::multiset<std::int64_t> elements;
+  };
   std::vector<Seen> reads;
   std::map<std::int64_t, EventIndex> added, known;
   const auto learn = [&](std::int64_t e, EventIndex at) {
@@ -121,7 +138,8 @@ std::set<std::string> oracle(const History& h) {
       if (h.outcome(op) == EventType::ok) learn(e, op.completion);
     } else if (h.outcome(op) == EventType::ok) {
       Seen seen{op.invocation, op.completion, {}};
-      for (const ValueId id : h.values().as_list(h.value(op.completion))) seen.elements.insert(h.values().as_integer(id));
+      for (const ValueId id : h.values().as_list(h.value(op.completion)))
+        seen.elements.insert(h.values().as_integer(id));
       for (const std::int64_t e : seen.elements) learn(e, op.completion);
       reads.push_back(seen);
     }
@@ -143,7 +161,8 @@ std::set<std::string> oracle(const History& h) {
         if (other.elements.contains(e) && other.ret < absent.inv) before = true;
         if (other.inv > absent.inv && !other.elements.contains(e)) last = false;
       }
-      if (last) found.insert((!again ? "lost-element " : before ? "revived-element " : "stale-read ") + std::to_string(e));
+      if (last)
+        found.insert((!again ? "lost-element " : before ? "revived-element " : "stale-read ") + std::to_string(e));
     }
   }
   return found;
@@ -207,11 +226,11 @@ TEST(Set, ARevivedElementWasSeenBefore) {
 
 TEST(Set, LatenciesFromKnownToVisible) {
   const auto timed = [](int time, std::string_view type, std::string_view f, std::string_view value) {
-    return "{:process 0 :time " + std::to_string(time) + "000000 :type :" + std::string(type) + " :f :" + std::string(f) +
-           " :value " + std::string(value) + "}\n";
+    return "{:process 0 :time " + std::to_string(time) + "000000 :type :" + std::string(type) +
+           " :f :" + std::string(f) + " :value " + std::string(value) + "}\n";
   };
-  const std::string adds = timed(0, "invoke", "add", "1") + timed(1, "ok", "add", "1") + timed(2, "invoke", "add", "2") +
-                           timed(3, "ok", "add", "2");
+  const std::string adds = timed(0, "invoke", "add", "1") + timed(1, "ok", "add", "1") +
+                           timed(2, "invoke", "add", "2") + timed(3, "ok", "add", "2");
   const auto result = judged("set-full", adds + timed(10, "invoke", "read", "nil") + timed(11, "ok", "read", "[2]") +
                                              timed(12, "invoke", "read", "nil") + timed(13, "ok", "read", "[1 2]"));
   EXPECT_EQ(verdict(result), "stale-read");

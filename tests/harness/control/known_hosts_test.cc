@@ -12,13 +12,13 @@
 namespace ordeal {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ordeal::testing::make_key;
 using ordeal::testing::read_file;
 using ordeal::testing::run_program;
 using ordeal::testing::TempDir;
 using ordeal::testing::write_file;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using Verdict = KnownHostsAnswer::Verdict;
 
 // A key blob of this type with contents that differ by `seed`.
@@ -170,7 +170,9 @@ TEST(KeyFile, NamesWhatIsNotAKey) {
 }
 
 TEST(ServerHello, ListsTheHostKeyTypes) {
-  const auto name_list = [](const std::string& text) { return std::string(3, '\0') + static_cast<char>(text.size()) + text; };
+  const auto name_list = [](const std::string& text) {
+    return std::string(3, '\0') + static_cast<char>(text.size()) + text;
+  };
   const auto hello = [&](const std::string& host_keys) {
     return "Welcome\r\nSSH-2.0-Test_1\r\n" + std::string("\0\0\1\0\4\x14", 6) + std::string(16, 'c') +
            name_list("curve25519-sha256,x") + name_list(host_keys) + name_list("aes");
@@ -185,9 +187,11 @@ TEST(ServerHello, ListsTheHostKeyTypes) {
   EXPECT_EQ(parse_server_hello("HTTP/1.1 400 Bad Request\r\n").banner, "");
   // Whatever is cut off or made up must be survived.
   const std::string whole = hello("a,b");
-  for (std::size_t n = 0; n < whole.size(); ++n) EXPECT_LE(parse_server_hello(whole.substr(0, n)).host_key_types.size(), 2U);
-  EXPECT_THAT(parse_server_hello("SSH-2.0-x\n" + std::string("\0\0\1\0\4\x14", 6) + std::string(40, '\xff')).host_key_types,
-              ::testing::IsEmpty());
+  for (std::size_t n = 0; n < whole.size(); ++n)
+    EXPECT_LE(parse_server_hello(whole.substr(0, n)).host_key_types.size(), 2U);
+  EXPECT_THAT(
+      parse_server_hello("SSH-2.0-x\n" + std::string("\0\0\1\0\4\x14", 6) + std::string(40, '\xff')).host_key_types,
+      ::testing::IsEmpty());
 }
 
 }  // namespace

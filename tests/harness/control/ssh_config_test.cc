@@ -11,11 +11,11 @@
 namespace ordeal {
 namespace {
 
+using ordeal::testing::TempDir;
+using ordeal::testing::write_file;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ordeal::testing::TempDir;
-using ordeal::testing::write_file;
 
 SshHostConfig look_up(std::string_view text, const std::string& host) {
   const auto config = SshConfig::parse(text, "config", "/home/me");
@@ -113,7 +113,8 @@ TEST(SshConfig, IncludeFollowsTheHostBlockThatItStandsIn) {
   std::filesystem::create_directories(home.path() / ".ssh/conf.d");
   write_file(home / ".ssh/conf.d/1", "User included\nHost n1\n Port 1001\n");
   write_file(home / ".ssh/conf.d/2", "Port 1002\n");
-  write_file(home / ".ssh/config", "Host n*\n Include conf.d/* missing/*\n HostName inside\nHost *\n Port 22\n User other\n");
+  write_file(home / ".ssh/config",
+             "Host n*\n Include conf.d/* missing/*\n HostName inside\nHost *\n Port 22\n User other\n");
   const auto config = SshConfig::load(home / ".ssh/config", home.path());
   ASSERT_TRUE(config) << config.error().message;
   const auto n1 = config->lookup("n1").value();
@@ -144,7 +145,8 @@ TEST(SshConfig, AMissingFileIsEmpty) {
 TEST(SshTokens, AreExpanded) {
   ::setenv("ORDEAL_TEST_VARIABLE", "value", 1);
   const std::map<char, std::string> values = {{'h', "host"}, {'r', "me"}};
-  EXPECT_EQ(expand_ssh_tokens("~/k-%h-%r-%%-${ORDEAL_TEST_VARIABLE}", values, "/home").value(), "/home/k-host-me-%-value");
+  EXPECT_EQ(expand_ssh_tokens("~/k-%h-%r-%%-${ORDEAL_TEST_VARIABLE}", values, "/home").value(),
+            "/home/k-host-me-%-value");
   EXPECT_EQ(expand_ssh_tokens("/a~b", values, "/home").value(), "/a~b");
   EXPECT_FALSE(expand_ssh_tokens("%z", values, "/home"));
   EXPECT_FALSE(expand_ssh_tokens("%", values, "/home"));
@@ -165,7 +167,8 @@ TEST(Jumps, AreParsed) {
   check("u@[::1]:2222", "u", "::1", 2222);
   check("fe80::1", "", "fe80::1", 0);
   check("ssh://u@h:99", "u", "h", 99);
-  for (const char* wrong : {"", "@h", "h:", "h:x", "h:0", "h:65536", "[::1", "[::1]x", "u@"}) EXPECT_FALSE(parse_jump(wrong)) << wrong;
+  for (const char* wrong : {"", "@h", "h:", "h:x", "h:0", "h:65536", "[::1", "[::1]x", "u@"})
+    EXPECT_FALSE(parse_jump(wrong)) << wrong;
   EXPECT_THAT(split_jumps("a, b@c:1,,d"), ElementsAre("a", "b@c:1", "d"));
 }
 
@@ -196,7 +199,8 @@ TEST_F(Route, TheEndpointWinsOverTheConfiguration) {
   endpoint.identity_files = {"/key"};
   endpoint.known_hosts_file = "/kh";
   const auto route = resolve(
-      "Host n1\n HostName %h.example.com\n Port 6\n User u\n IdentityFile /other\n UserKnownHostsFile /x\n ConnectTimeout 3\n",
+      "Host n1\n HostName %h.example.com\n Port 6\n User u\n IdentityFile /other\n UserKnownHostsFile /x\n "
+      "ConnectTimeout 3\n",
       endpoint);
   ASSERT_EQ(route.hops.size(), 1U) << error_;
   const SshHop& hop = route.hops[0];

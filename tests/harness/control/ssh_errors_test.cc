@@ -15,15 +15,15 @@ namespace ordeal {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using ::testing::Not;
 using ordeal::testing::make_key;
 using ordeal::testing::read_file;
 using ordeal::testing::Sshd;
 using ordeal::testing::SshdOptions;
 using ordeal::testing::TempDir;
 using ordeal::testing::write_file;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 Error error_of(const SshEndpoint& endpoint, std::chrono::milliseconds timeout = 10s) {
   Command command("true");
@@ -119,10 +119,11 @@ TEST_F(SshErrorsWithServer, AnUnknownHost) {
   endpoint_.known_hosts_file = sshd_.dir() / "empty";
   const Error error = error_of(endpoint_);
   EXPECT_EQ(error.code, ErrorCode::host_key);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("unknown host"), HasSubstr(endpoint_.known_hosts_file), HasSubstr("SHA256:"),
-                                   HasSubstr("add this line"), Not(HasSubstr("CHANGED"))));
+  EXPECT_THAT(error.message, AllOf(HasSubstr("unknown host"), HasSubstr(endpoint_.known_hosts_file),
+                                   HasSubstr("SHA256:"), HasSubstr("add this line"), Not(HasSubstr("CHANGED"))));
   // The line in the message is the right one.
-  const std::string line = error.message.substr(error.message.find("[127.0.0.1]:", error.message.find("add this line")));
+  const std::string line =
+      error.message.substr(error.message.find("[127.0.0.1]:", error.message.find("add this line")));
   write_file(sshd_.dir() / "empty", line + "\n");
   EXPECT_TRUE(make_ssh_node(endpoint_)->run("true"));
 }
@@ -149,7 +150,8 @@ TEST_F(SshErrorsWithServer, ARevokedHostKey) {
 }
 
 TEST_F(SshErrorsWithServer, AcceptNewAddsTheKeyOnce) {
-  write_file(sshd_.dir() / "config", "StrictHostKeyChecking accept-new\nUserKnownHostsFile " + (sshd_.dir() / "new") + "\n");
+  write_file(sshd_.dir() / "config",
+             "StrictHostKeyChecking accept-new\nUserKnownHostsFile " + (sshd_.dir() / "new") + "\n");
   endpoint_.known_hosts_file.clear();
   endpoint_.config_file = sshd_.dir() / "config";
   EXPECT_TRUE(make_ssh_node(endpoint_)->run("true"));
@@ -173,7 +175,8 @@ TEST_F(SshErrorsWithServer, AnEncryptedKey) {
   endpoint_.identity_files = {sshd_.dir() / "locked"};
   const Error error = error_of(endpoint_);
   EXPECT_EQ(error.code, ErrorCode::auth);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("protected by a passphrase"), HasSubstr("ssh-add " + (sshd_.dir() / "locked"))));
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("protected by a passphrase"), HasSubstr("ssh-add " + (sshd_.dir() / "locked"))));
 }
 
 TEST_F(SshErrorsWithServer, AnRsaClientKey) {
@@ -198,7 +201,8 @@ TEST(SshErrors, AHostWithAnRsaKeyOnly) {
   const Sshd sshd(options);
   const Error error = error_of(sshd.endpoint());
   EXPECT_EQ(error.code, ErrorCode::host_key);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("only offers an RSA host key"), HasSubstr("rsa-sha2-512"), HasSubstr("ssh-keygen -A")));
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("only offers an RSA host key"), HasSubstr("rsa-sha2-512"), HasSubstr("ssh-keygen -A")));
 }
 
 TEST(SshHostKeys, TheTypeThatIsKnownIsAskedFor) {

@@ -15,9 +15,6 @@ namespace ordeal {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::AllOf;
-using ::testing::HasSubstr;
-using ::testing::Not;
 using ordeal::testing::Child;
 using ordeal::testing::eventually;
 using ordeal::testing::make_key;
@@ -27,6 +24,9 @@ using ordeal::testing::Sshd;
 using ordeal::testing::SshdOptions;
 using ordeal::testing::TempDir;
 using ordeal::testing::write_file;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Sets a variable of the environment for one scope.
 class Environment {
@@ -136,7 +136,8 @@ class SshPasswordTest : public ::testing::Test {
     write_file(dir_ / "passwd", passwd);
     write_file(dir_ / "shadow", shadow);
     write_file(dir_ / "sudoers",
-               "Defaults env_reset, use_pty, !fqdn\nroot ALL=(ALL:ALL) ALL\nalice ALL=(ALL:ALL) ALL\nbob ALL=(ALL:ALL) NOPASSWD: ALL\n");
+               "Defaults env_reset, use_pty, !fqdn\nroot ALL=(ALL:ALL) ALL\nalice ALL=(ALL:ALL) ALL\nbob ALL=(ALL:ALL) "
+               "NOPASSWD: ALL\n");
     ::chmod((dir_ / "sudoers").c_str(), 0440);
     SshdOptions options;
     options.extra = sshd_config;
@@ -289,10 +290,11 @@ TEST(SshJump, AChainFromTheConfiguration) {
     write_file(sshd->dir() / "authorized_keys", read_file(target.dir() / "user_key.pub"));
   }
   write_file(target.dir() / "known_hosts", known);
-  config += "Host outer\n Port " + std::to_string(outer.port()) + "\nHost inner\n Port " + std::to_string(inner.port()) +
-            "\n ProxyJump outer\nHost n1\n ProxyJump inner\n Port " + std::to_string(target.port()) +
-            "\nHost *\n HostName 127.0.0.1\n User " + target.endpoint().user + "\n IdentityFile " +
-            (target.dir() / "user_key") + "\n UserKnownHostsFile " + (target.dir() / "known_hosts") + "\n";
+  config += "Host outer\n Port " + std::to_string(outer.port()) + "\nHost inner\n Port " +
+            std::to_string(inner.port()) + "\n ProxyJump outer\nHost n1\n ProxyJump inner\n Port " +
+            std::to_string(target.port()) + "\nHost *\n HostName 127.0.0.1\n User " + target.endpoint().user +
+            "\n IdentityFile " + (target.dir() / "user_key") + "\n UserKnownHostsFile " +
+            (target.dir() / "known_hosts") + "\n";
   write_file(target.dir() / "config", config);
   SshEndpoint endpoint;
   endpoint.name = "n1";

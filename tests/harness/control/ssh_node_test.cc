@@ -20,10 +20,10 @@ namespace ordeal {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 using ordeal::testing::eventually;
 using ordeal::testing::is_running;
 using ordeal::testing::Sshd;
+using ::testing::HasSubstr;
 
 Command with_timeout(std::string script, std::chrono::milliseconds timeout) {
   Command command(std::move(script));
@@ -127,7 +127,8 @@ TEST_F(SshNodeTest, ADeadlineKillsTheCommandAndItsChildren) {
   const auto start = std::chrono::steady_clock::now();
   // The last one leads a process group of its own, as timeout(1) makes one.
   const auto output = node_->run(with_timeout(
-      "echo $$ >" + pids + "; sleep 60 & echo $! >>" + pids + "; timeout 60 sh -c 'echo $$ >>" + pids + "; sleep 60'", 500ms));
+      "echo $$ >" + pids + "; sleep 60 & echo $! >>" + pids + "; timeout 60 sh -c 'echo $$ >>" + pids + "; sleep 60'",
+      500ms));
   const auto took = std::chrono::steady_clock::now() - start;
   ASSERT_FALSE(output);
   EXPECT_EQ(output.error().code, ErrorCode::timeout);
@@ -191,8 +192,10 @@ TEST_F(SshNodeTest, TwentyThreadsAtOnce) {
         for (int i = 0; i < 5; ++i) {
           const std::string text = std::to_string(t) + "-" + std::to_string(i);
           const auto output = run_ok(*node_, "echo " + text);
-          if (output && *output == text + "\n") ++right;
-          else ADD_FAILURE() << (output ? *output : output.error().message);
+          if (output && *output == text + "\n")
+            ++right;
+          else
+            ADD_FAILURE() << (output ? *output : output.error().message);
         }
       });
     }
@@ -205,8 +208,8 @@ TEST_F(SshNodeTest, TwentyThreadsAtOnce) {
 TEST_F(SshNodeTest, ABrokenConnectionDoesNotRepeatACommand) {
   const std::string file = sshd_.dir() / "runs";
   ASSERT_TRUE(node_->run("true"));
-  auto running = std::async(std::launch::async,
-                            [&] { return node_->run(with_timeout("printf x >>" + file + "; sleep 3", 10s)); });
+  auto running =
+      std::async(std::launch::async, [&] { return node_->run(with_timeout("printf x >>" + file + "; sleep 3", 10s)); });
   EXPECT_TRUE(eventually([&] { return testing::read_file(file) == "x"; }));
   sshd_.kill_all();
   sshd_.start();
@@ -323,10 +326,11 @@ class SshKeepAliveTest : public ::testing::Test {
     }
     char byte = 0;
     LIBSSH2_CHANNEL* channel = nullptr;
-    const auto opened = (*session)->complete_open([&] { return channel = libssh2_channel_open_session((*session)->raw()); },
-                                                  Deadline::after(limit));
-    const auto got = opened ? (*session)->complete([&] { return libssh2_channel_read(channel, &byte, 1); }, Deadline::after(limit))
-                            : Result<long>(fail(opened.error()));
+    const auto opened = (*session)->complete_open(
+        [&] { return channel = libssh2_channel_open_session((*session)->raw()); }, Deadline::after(limit));
+    const auto got =
+        opened ? (*session)->complete([&] { return libssh2_channel_read(channel, &byte, 1); }, Deadline::after(limit))
+               : Result<long>(fail(opened.error()));
     for (const pid_t pid : processes) ::kill(pid, SIGCONT);
     return got ? Error{ErrorCode::internal, "something came"} : got.error();
   }

@@ -16,12 +16,12 @@
 namespace ordeal {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::HasSubstr;
 using ordeal::testing::eventually;
 using ordeal::testing::read_file;
 using ordeal::testing::Sshd;
 using ordeal::testing::write_file;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 // Bytes that do not compress and do not repeat, the same in every run.
 std::string noise(std::size_t size) {
@@ -112,7 +112,8 @@ TEST_F(SshTransferTest, WhatIsMissingIsNamed) {
   const auto nowhere = node_->upload(local_, sshd_.dir() / "no/such/dir/file");
   ASSERT_FALSE(nowhere);
   EXPECT_EQ(nowhere.error().code, ErrorCode::not_found);
-  EXPECT_THAT(nowhere.error().message, AllOf(HasSubstr("n1"), HasSubstr("no/such/dir/file"), HasSubstr("no such file")));
+  EXPECT_THAT(nowhere.error().message,
+              AllOf(HasSubstr("n1"), HasSubstr("no/such/dir/file"), HasSubstr("no such file")));
 
   const auto down = node_->download(sshd_.dir() / "gone", back_);
   ASSERT_FALSE(down);

@@ -94,7 +94,8 @@ std::string run_program(const std::vector<std::string>& arguments) {
   ::close(ends[1]);
   std::string out;
   char buffer[4096];
-  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    out.append(buffer, static_cast<std::size_t>(n));
   ::close(ends[0]);
   int status = 0;
   ::waitpid(pid, &status, 0);
@@ -184,8 +185,14 @@ void Sshd::start() {
   std::vector<std::string> arguments;
   if (::geteuid() == 0) {
     // sshd wants /run/sshd, which only exists where sshd is installed as a service: give it a /run of its own.
-    arguments = {"unshare", "--mount", "--propagation", "private", "sh", "-ec",
-                 "mount -t tmpfs none /run; mkdir /run/sshd; " + prepare_ + "\nexec \"$@\"", "sh"};
+    arguments = {"unshare",
+                 "--mount",
+                 "--propagation",
+                 "private",
+                 "sh",
+                 "-ec",
+                 "mount -t tmpfs none /run; mkdir /run/sshd; " + prepare_ + "\nexec \"$@\"",
+                 "sh"};
   }
   for (const char* word : {"/usr/sbin/sshd", "-D", "-e", "-f"}) arguments.emplace_back(word);
   arguments.push_back(dir_ / "sshd_config");

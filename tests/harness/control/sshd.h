@@ -54,8 +54,8 @@ class Child {
 
 struct SshdOptions {
   std::vector<std::string> host_key_types = {"ed25519"};
-  std::string extra;                 // further lines of sshd_config
-  std::string prepare;               // run by a shell in sshd's own mount namespace before sshd starts; needs root
+  std::string extra;    // further lines of sshd_config
+  std::string prepare;  // run by a shell in sshd's own mount namespace before sshd starts; needs root
 };
 
 class Sshd {

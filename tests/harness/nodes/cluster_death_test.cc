@@ -91,7 +91,8 @@ TEST_F(ClusterTest, NothingIsLeftWhenTheControllerIsKilled) {
   const ClusterState state = controller.await_up();
   ASSERT_EQ(state.nodes.size(), 3u);
   const Namespaces namespaces(state);
-  ASSERT_THAT(remains(wanted.name, namespaces, runtime()), ::testing::HasSubstr("process")) << "the probe must see them";
+  ASSERT_THAT(remains(wanted.name, namespaces, runtime()), ::testing::HasSubstr("process"))
+      << "the probe must see them";
   controller.kill();
   EXPECT_EQ(remains_within(milliseconds(5'000), wanted.name, namespaces, runtime()), "");
   EXPECT_EQ(host_state(), before);
@@ -103,7 +104,8 @@ TEST_F(ClusterTest, NothingIsLeftWhenTheControllerIsKilledWhileItStarts) {
     Controller controller(wanted, [](LocalCluster&) { return true; });
     ::usleep(static_cast<useconds_t>(after_ms) * 1'000);
     controller.kill();
-    EXPECT_EQ(remains_within(milliseconds(5'000), wanted.name, {}, runtime()), "") << "killed after " << after_ms << " ms";
+    EXPECT_EQ(remains_within(milliseconds(5'000), wanted.name, {}, runtime()), "")
+        << "killed after " << after_ms << " ms";
   }
 }
 

@@ -76,8 +76,8 @@ std::string remains(const std::string& name, const Namespaces& namespaces, const
   return found;
 }
 
-std::string remains_within(std::chrono::milliseconds limit, const std::string& name,
-                           const Namespaces& namespaces, const std::string& runtime_directory) {
+std::string remains_within(std::chrono::milliseconds limit, const std::string& name, const Namespaces& namespaces,
+                           const std::string& runtime_directory) {
   const auto begin = std::chrono::steady_clock::now();
   std::string found = remains(name, namespaces, runtime_directory);
   while (!found.empty() && std::chrono::steady_clock::now() - begin < limit) {

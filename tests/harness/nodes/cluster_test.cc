@@ -66,7 +66,8 @@ TEST_F(ClusterTest, NodesAreMachinesOfTheirOwn) {
   EXPECT_EQ(run(*cluster, "n1", "ls -A /tmp; ls -A /dev/shm"), "") << "own, empty /tmp and /dev/shm";
   EXPECT_EQ(run(*cluster, "n1", "cat /proc/1/comm"), "node-n1\n");
   EXPECT_EQ(run(*cluster, "n1", "ls /sys/class/net | tr '\\n' ' '"), "eth0 lo ");
-  EXPECT_EQ(run(*cluster, "n1", "echo x > /dev/null; head -c4 /dev/urandom | wc -c; head -c3 /dev/zero | wc -c"), "4\n3\n");
+  EXPECT_EQ(run(*cluster, "n1", "echo x > /dev/null; head -c4 /dev/urandom | wc -c; head -c3 /dev/zero | wc -c"),
+            "4\n3\n");
   EXPECT_EQ(run(*cluster, "n1", "test -c /dev/pts/ptmx && stat -c %a /tmp /dev/shm"), "1777\n1777\n");
   EXPECT_EQ(run(*cluster, "n1", "timeout 2 bash -c '</dev/tcp/localhost/22' && echo up"), "up\n") << "loopback";
 }

@@ -103,7 +103,8 @@ TEST_F(NodesCommands, TheInventoryWorksForRuns) {
 TEST_F(NodesCommands, ANewClientIsHeldToTheHostKeys) {
   ASSERT_EQ(up(1), 0) << err_.str();
   const std::string known_hosts = runtime() + "/" + name_ + "/known_hosts";
-  std::ofstream(known_hosts) << "10.77.0.1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIC6FTZQyi/6WSA6kQxNjhTCIzv5zC7i8ToJ6TTBfIHN\n";
+  std::ofstream(known_hosts)
+      << "10.77.0.1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIC6FTZQyi/6WSA6kQxNjhTCIzv5zC7i8ToJ6TTBfIHN\n";
   EXPECT_EQ(exec({"n1"}, {"true"}), 3);
   EXPECT_THAT(err_.str(), HasSubstr("host key"));
 }

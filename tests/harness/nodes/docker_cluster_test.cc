@@ -53,8 +53,9 @@ class DockerTest : public ::testing::Test {
     const std::string& base = directory_.path();
     ::setenv("DOCKER_HOST", ("unix://" + base + "/socket").c_str(), 1);
     daemon_ = std::make_unique<Background>(
-        std::vector<std::string>{"/usr/sbin/dockerd", "--data-root", base + "/data", "--exec-root", base + "/exec", "-H",
-                                 "unix://" + base + "/socket", "--pidfile", base + "/pid", "--cgroup-parent", "/" + group_},
+        std::vector<std::string>{"/usr/sbin/dockerd", "--data-root", base + "/data", "--exec-root", base + "/exec",
+                                 "-H", "unix://" + base + "/socket", "--pidfile", base + "/pid", "--cgroup-parent",
+                                 "/" + group_},
         base + "/log");
     const auto limit = steady_clock::now() + seconds(30);
     while (docker({"version"}).exit_code != 0) {
@@ -105,13 +106,16 @@ TEST_F(DockerTest, ContainersAreNodesAndVanish) {
     ASSERT_TRUE(hostname) << hostname.error().message;
     EXPECT_EQ(hostname->out, "n1\n");
     // They see each other by name, may filter packets, and what one writes stays there.
-    const auto other = first.run("getent hosts n2 && iptables -A INPUT -s 192.0.2.1 -j DROP && touch /var/lib/mark && echo ok");
+    const auto other =
+        first.run("getent hosts n2 && iptables -A INPUT -s 192.0.2.1 -j DROP && touch /var/lib/mark && echo ok");
     ASSERT_TRUE(other);
     EXPECT_THAT(other->out, HasSubstr(set->cluster.at(1).address()));
     EXPECT_THAT(other->out, HasSubstr("ok")) << other->err;
     EXPECT_EQ(set->cluster.at(1).run("ls /var/lib/mark")->exit_code, 2);
     // What the faults of disks need.
-    const auto mounted = first.run("[ -c /dev/fuse ] && (: <>/dev/fuse) && mkdir /mnt/here && mount -t tmpfs here /mnt/here && umount /mnt/here && echo ok");
+    const auto mounted = first.run(
+        "[ -c /dev/fuse ] && (: <>/dev/fuse) && mkdir /mnt/here && mount -t tmpfs here /mnt/here && umount /mnt/here "
+        "&& echo ok");
     ASSERT_TRUE(mounted);
     EXPECT_EQ(mounted->out, "ok\n") << mounted->err;
     EXPECT_THAT(containers(), HasSubstr(set->docker->container(0)));
@@ -129,7 +133,8 @@ TEST_F(DockerTest, ContainersAreNodesAndVanish) {
   ASSERT_EQ(::waitpid(controller, &status, 0), controller);
   ASSERT_EQ(WTERMSIG(status), SIGKILL) << "the cluster did not come up";
   const auto limit = steady_clock::now() + seconds(15);
-  while (!containers().empty() && steady_clock::now() < limit) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  while (!containers().empty() && steady_clock::now() < limit)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_EQ(containers(), "");
 }
 

@@ -70,20 +70,22 @@ TEST_P(BrokenInventory, IsRefusedWithPlaceAndExpectation) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, BrokenInventory,
-    ::testing::Values(
-        Broken{"", "hosts: no hosts; expected one a line"}, Broken{"# nothing\n\n", "hosts: no hosts"},
-        Broken{"n1\nn2 port=x", "hosts:2: port=x: expected a number from 1 to 65535"},
-        Broken{"n1 port=0", "hosts:1: port=0"}, Broken{"n1 port=65536", "hosts:1: port=65536"},
-        Broken{"n1 port=22x", "hosts:1: port=22x"}, Broken{"n1 prot=22", "unknown key \"prot\"; did you mean \"port\"?"},
-        Broken{"n1 22", "hosts:1: \"22\": expected key=value"}, Broken{"n1 host=", "hosts:1: host=: expected a value"},
-        Broken{"host=n1", "hosts:1: \"host=n1\": expected the name of a host first"},
-        Broken{"n1\n\nn1 port=23", "hosts:3: a second host named \"n1\""},
-        Broken{"n1 identity=\"a b", "hosts:1: a double quote is not closed"},
-        Broken{"n1 agent=maybe", "hosts:1: agent=maybe: expected yes or no"},
-        Broken{"n1 password_env=ORDEAL_TEST_UNSET", "the environment variable ORDEAL_TEST_UNSET is not set"},
-        Broken{"network-namespace=x\nn1", "hosts:1: network-namespace=x: expected an absolute path"},
-        Broken{"network-namespace=/a b\nn1", "hosts:1: expected nothing after"},
-        Broken{"network-namespace=/a\nnetwork-namespace=/b\nn1", "hosts:2: a second network-namespace"}));
+    ::testing::Values(Broken{"", "hosts: no hosts; expected one a line"}, Broken{"# nothing\n\n", "hosts: no hosts"},
+                      Broken{"n1\nn2 port=x", "hosts:2: port=x: expected a number from 1 to 65535"},
+                      Broken{"n1 port=0", "hosts:1: port=0"}, Broken{"n1 port=65536", "hosts:1: port=65536"},
+                      Broken{"n1 port=22x", "hosts:1: port=22x"},
+                      Broken{"n1 prot=22", "unknown key \"prot\"; did you mean \"port\"?"},
+                      Broken{"n1 22", "hosts:1: \"22\": expected key=value"},
+                      Broken{"n1 host=", "hosts:1: host=: expected a value"},
+                      Broken{"host=n1", "hosts:1: \"host=n1\": expected the name of a host first"},
+                      Broken{"n1\n\nn1 port=23", "hosts:3: a second host named \"n1\""},
+                      Broken{"n1 identity=\"a b", "hosts:1: a double quote is not closed"},
+                      Broken{"n1 agent=maybe", "hosts:1: agent=maybe: expected yes or no"},
+                      Broken{"n1 password_env=ORDEAL_TEST_UNSET",
+                             "the environment variable ORDEAL_TEST_UNSET is not set"},
+                      Broken{"network-namespace=x\nn1", "hosts:1: network-namespace=x: expected an absolute path"},
+                      Broken{"network-namespace=/a b\nn1", "hosts:1: expected nothing after"},
+                      Broken{"network-namespace=/a\nnetwork-namespace=/b\nn1", "hosts:2: a second network-namespace"}));
 
 TEST(Inventory, SaysThatTheFileIsMissing) {
   const auto inventory = read_inventory("/nonexistent/hosts");
@@ -153,7 +155,8 @@ TEST(ClusterState, ReadsBackWhatItWrote) {
 
 TEST(ClusterState, NamesAreFileNames) {
   for (const char* name : {"a", "default", "run-1-2", "A_b.c"}) EXPECT_TRUE(check_cluster_name(name)) << name;
-  for (const char* name : {"", ".", "..", ".a", "a/b", "-a", "a b", "a\n"}) EXPECT_FALSE(check_cluster_name(name)) << name;
+  for (const char* name : {"", ".", "..", ".a", "a/b", "-a", "a b", "a\n"})
+    EXPECT_FALSE(check_cluster_name(name)) << name;
   EXPECT_FALSE(check_cluster_name(std::string(65, 'a')));
 }
 

@@ -93,9 +93,12 @@ TEST_F(RunFixture, OutcomesAreRecordedAsTheClientSays) {
   workload_.generator = ops(3);
   target_->on_invoke = [](std::size_t, const Operation& op, Deadline) {
     switch (op.value.integer()) {
-      case 0: return Completion::failed("conflict", "no");
-      case 1: return Completion::unknown("timeout", "who knows");
-      default: return Completion{EventType::invoke, std::nullopt, std::nullopt};
+      case 0:
+        return Completion::failed("conflict", "no");
+      case 1:
+        return Completion::unknown("timeout", "who knows");
+      default:
+        return Completion{EventType::invoke, std::nullopt, std::nullopt};
     }
   };
   ASSERT_TRUE(run());
@@ -147,7 +150,8 @@ TEST_F(RunFixture, AClientThatBlocksIsAbandonedAndTheRunGoesOn) {
   ASSERT_NE(info, events_.end());
   EXPECT_EQ(info->value.integer(), 4);
   // The worker went on under the next number.
-  EXPECT_TRUE(std::any_of(events_.begin(), events_.end(), [&](const Seen& e) { return e.process == info->process + 3; }));
+  EXPECT_TRUE(
+      std::any_of(events_.begin(), events_.end(), [&](const Seen& e) { return e.process == info->process + 3; }));
   EXPECT_NE(logged_.find("did not return"), std::string::npos);
   {
     const std::lock_guard lock(mutex);

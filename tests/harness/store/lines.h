@@ -13,7 +13,7 @@ namespace ordeal {
 
 struct Lines {
   std::vector<Value> events;
-  std::string torn;  // what follows the last line feed
+  std::string torn;     // what follows the last line feed
   bool broken = false;  // a line before it was no JSON
 };
 

@@ -118,9 +118,9 @@ TEST(RunLog, WritesOneRecordAMessage) {
   (*log)->info("up");
   (*log)->warn("two\nlines");
   EXPECT_EQ(echoed, "info:up;warn:two\nlines;");
-  EXPECT_THAT(*file_contents(scratch.file("ordeal.log")),
-              testing::MatchesRegex(
-                  "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z info up\n.*Z warn two\n    lines\n"));
+  EXPECT_THAT(
+      *file_contents(scratch.file("ordeal.log")),
+      testing::MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z info up\n.*Z warn two\n    lines\n"));
 }
 
 }  // namespace

@@ -15,11 +15,11 @@
 namespace ordeal {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using testing_support::Events;
 using testing_support::FaultTest;
 using testing_support::ProgramTarget;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 // Programs by which a server is started and found; all listen on loopback of their node.
 const ProgramTarget::Program kEtcd = {
@@ -34,14 +34,16 @@ line=$(grep -F 'finished defragment' /var/log/clock-etcd.log | tail -n 1)
 date -d "$(printf %s "$line" | sed 's/.*"ts":"\([^"]*\)".*/\1/')" +%s.%N)sh";
 
 const ProgramTarget::Program kRedis = {
-    "pgrep -x redis-server >/dev/null || setsid redis-server --port 6379 --save '' --daemonize no </dev/null >/dev/null 2>&1 &",
+    "pgrep -x redis-server >/dev/null || setsid redis-server --port 6379 --save '' --daemonize no </dev/null "
+    ">/dev/null 2>&1 &",
     "pgrep -x redis-server; exit 0"};
 constexpr const char* kRedisTime = R"sh(exec 3<>/dev/tcp/127.0.0.1/6379 || exit 1
 printf 'TIME\r\n' >&3
 for i in 1 2 3 4 5; do read -r -t 5 word <&3; [ $i = 3 ] && seconds=${word%?}; done
 printf '%s.%06d\n' "$seconds" "$((10#${word%?}))")sh";
 
-constexpr const char* kPostgresSetUp = R"sh(rm -rf /var/lib/clock-pg && mkdir /var/lib/clock-pg && chown postgres /var/lib/clock-pg
+constexpr const char* kPostgresSetUp =
+    R"sh(rm -rf /var/lib/clock-pg && mkdir /var/lib/clock-pg && chown postgres /var/lib/clock-pg
 cd / && setpriv --reuid=postgres --regid=postgres --clear-groups /usr/lib/postgresql/15/bin/initdb -N -A trust -D /var/lib/clock-pg >/dev/null)sh";
 const ProgramTarget::Program kPostgres = {
     "cd /; pgrep -x postgres >/dev/null || setsid setpriv --reuid=postgres --regid=postgres --clear-groups "
@@ -57,7 +59,8 @@ printf 'tickTime=500\ndataDir=/var/lib/clock-zk\nclientPort=2181\n4lw.commands.w
 printf 'log4j.rootLogger=INFO, OUT\nlog4j.appender.OUT=org.apache.log4j.ConsoleAppender\n' >log4j.properties
 printf 'log4j.appender.OUT.layout=org.apache.log4j.PatternLayout\nlog4j.appender.OUT.layout.ConversionPattern=%%d{ISO8601} %%m%%n\n' >>log4j.properties)sh";
 const ProgramTarget::Program kZooKeeper = {
-    "cd /var/lib/clock-zk && pgrep -x java >/dev/null || TZ=UTC setsid java -Xmx96m -Xshare:auto -XX:TieredStopAtLevel=1 -cp "
+    "cd /var/lib/clock-zk && pgrep -x java >/dev/null || TZ=UTC setsid java -Xmx96m -Xshare:auto "
+    "-XX:TieredStopAtLevel=1 -cp "
     ".:/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-log4j12.jar:/usr/share/java/log4j-1.2.jar "
     "org.apache.zookeeper.server.quorum.QuorumPeerMain zoo.cfg </dev/null >/var/log/clock-zk.log 2>&1 &",
     "pgrep -x java; exit 0"};
@@ -74,10 +77,11 @@ struct Server {
   const char* set_up;  // on each node before it is started
   const char* time;    // prints what it takes for the time, as it tells it to others
 };
-const Server kServers[] = {{"Etcd", &kEtcd, "etcd", "", kEtcdTime},
-                           {"Redis", &kRedis, "redis-server", "", kRedisTime},
-                           {"Postgres", &kPostgres, "/usr/lib/postgresql/15/bin/postgres", kPostgresSetUp, kPostgresTime},
-                           {"ZooKeeper", &kZooKeeper, "/usr/share/java/zookeeper.jar", kZooKeeperSetUp, kZooKeeperTime}};
+const Server kServers[] = {
+    {"Etcd", &kEtcd, "etcd", "", kEtcdTime},
+    {"Redis", &kRedis, "redis-server", "", kRedisTime},
+    {"Postgres", &kPostgres, "/usr/lib/postgresql/15/bin/postgres", kPostgresSetUp, kPostgresTime},
+    {"ZooKeeper", &kZooKeeper, "/usr/share/java/zookeeper.jar", kZooKeeperSetUp, kZooKeeperTime}};
 const Server& server(std::string_view name) {
   return *std::find_if(std::begin(kServers), std::end(kServers), [&](const Server& one) { return one.name == name; });
 }
@@ -134,11 +138,13 @@ class ClockTest : public FaultTest {
     EXPECT_TRUE(pids);
     std::string out;
     for (const int pid : *pids) {
-      out += on(node, "range=$(sed -n 's/ .*vdso.$//p' /proc/" + std::to_string(pid) + "/maps)\n" +
-                          "dd if=/proc/" + std::to_string(pid) +
-                          "/mem bs=4096 skip=$((0x${range%-*} / 4096)) count=$(((0x${range#*-} - 0x${range%-*}) / 4096)) "
-                          "2>/dev/null | sha256sum\n"
-                          "grep -c ' r-xp ' /proc/" + std::to_string(pid) + "/maps");
+      out +=
+          on(node, "range=$(sed -n 's/ .*vdso.$//p' /proc/" + std::to_string(pid) + "/maps)\n" + "dd if=/proc/" +
+                       std::to_string(pid) +
+                       "/mem bs=4096 skip=$((0x${range%-*} / 4096)) count=$(((0x${range#*-} - 0x${range%-*}) / 4096)) "
+                       "2>/dev/null | sha256sum\n"
+                       "grep -c ' r-xp ' /proc/" +
+                       std::to_string(pid) + "/maps");
     }
     return out;
   }
@@ -161,7 +167,8 @@ class ClockTest : public FaultTest {
     EXPECT_EQ(seen->confirmed, confirmed) << seen->evidence;
     EXPECT_THAT(seen->evidence, HasSubstr(evidence));
   }
-  // Confirmed, and the evidence says by how much the clock is wrong; on a busy machine that is not exact to the millisecond.
+  // Confirmed, and the evidence says by how much the clock is wrong; on a busy machine that is not exact to the
+  // millisecond.
   static void expect_offset(const Result<Observation>& seen, bool confirmed, double seconds) {
     expect(seen, confirmed, seconds < 0 ? " s behind its node's clock" : " s ahead of its node's clock");
     const std::size_t at = seen->evidence.find("its clock is ");
@@ -177,8 +184,8 @@ class ClockTest : public FaultTest {
   double slack_ = 0;
 };
 
-// A static Go binary, a program of one thread, a forking one, and a JVM, whose many threads ask for the time all the while and
-// whose compiled code keeps the address of the clock's function.
+// A static Go binary, a program of one thread, a forking one, and a JVM, whose many threads ask for the time all the
+// while and whose compiled code keeps the address of the clock's function.
 class ServerClockTest : public ClockTest, public ::testing::WithParamInterface<Server> {
  protected:
   void SetUp() override {
@@ -272,9 +279,10 @@ TEST_F(ClockTest, PostgresSessionsOldAndNewSeeTheWrongTime) {
   serve(server("Postgres"), {0});
   if (IsSkipped() || HasFatalFailure()) return;
   // A session that is there before, asks while the clock is wrong, and once more when it is right again.
-  on(0, "cd /; rm -f /tmp/ask /tmp/told; mkfifo /tmp/ask; setsid psql -h /var/lib/clock-pg -U postgres -At </tmp/ask "
-        ">/tmp/told 2>&1 & exec 3>/tmp/ask; setsid sleep 30 >/dev/null 2>&1 </dev/null & "
-        "echo 'SELECT 1;' >&3; for i in $(seq 200); do [ -s /tmp/told ] && break; sleep 0.05; done");
+  on(0,
+     "cd /; rm -f /tmp/ask /tmp/told; mkfifo /tmp/ask; setsid psql -h /var/lib/clock-pg -U postgres -At </tmp/ask "
+     ">/tmp/told 2>&1 & exec 3>/tmp/ask; setsid sleep 30 >/dev/null 2>&1 </dev/null & "
+     "echo 'SELECT 1;' >&3; for i in $(seq 200); do [ -s /tmp/told ] && break; sleep 0.05; done");
   const std::string ask_old =
       "before=$(wc -l </tmp/told); echo 'SELECT extract(epoch from now());' >/tmp/ask; "
       "for i in $(seq 100); do [ $(wc -l </tmp/told) -gt $before ] && break; sleep 0.05; done; tail -n 1 /tmp/told";
@@ -306,7 +314,8 @@ TEST_F(ClockTest, ARestartedServerIsCaughtAndAStoppedOneStaysStopped) {
   }
   ASSERT_TRUE(target_->start(cluster().at(0)));
   ASSERT_TRUE(await_time(0));
-  for (int i = 0; i < 50 && std::abs(ahead(0) - 3600) > 1; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (int i = 0; i < 50 && std::abs(ahead(0) - 3600) > 1; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   expect_ahead(0, 3600);
   heal(*clock);
   expect_ahead(0, 0);
@@ -368,15 +377,20 @@ TEST_F(ClockTest, AMachinesClockIsNotTouchedUnlessItIsItsOwnAndAllowed) {
 TEST_F(ClockTest, TheAgentCannotSetTheClockOfALocalNode) {
   // Looked at first: this test must not be the one that sets the machine's clock. CAP_SYS_TIME is number 25.
   ASSERT_EQ(on(0, "caps=$(sed -n 's/^CapBnd:.//p' /proc/self/status); echo $((0x$caps >> 25 & 1))"), "0\n");
-  on(0, arm_script("test-1", undo_script("test-1", "host-clock", agent_undo_script("test-1", {"host-clock", "undo", fault_folder("test-1")})), 3600));
+  on(0, arm_script("test-1",
+                   undo_script("test-1", "host-clock",
+                               agent_undo_script("test-1", {"host-clock", "undo", fault_folder("test-1")})),
+                   3600));
   for (const char* drift : {"0", "100000"}) {
     const auto done = install_and_run_agent(cluster().at(0), "test-1",
-                                            {"host-clock", "start", fault_folder("test-1"), drift, "0", "0", "1000000"}, Deadline::after_s(10));
+                                            {"host-clock", "start", fault_folder("test-1"), drift, "0", "0", "1000000"},
+                                            Deadline::after_s(10));
     ASSERT_FALSE(done);
     EXPECT_THAT(done.error().message, HasSubstr("Operation not permitted"));
     on(0, "rm -f " + fault_folder("test-1") + "/host-clock");
   }
-  on(0, undo_script("test-1", "host-clock", agent_undo_script("test-1", {"host-clock", "undo", fault_folder("test-1")})));
+  on(0,
+     undo_script("test-1", "host-clock", agent_undo_script("test-1", {"host-clock", "undo", fault_folder("test-1")})));
   EXPECT_EQ(left_behind(), "");
   expect_node_clock_right(0);
 }

@@ -16,7 +16,9 @@ ClockReading reading(double time, double offset, double error) {
   return out;
 }
 
-bool shows(const Wrong& wrong, const std::vector<ClockReading>& readings) { return judge_clock(wrong, readings, "it").confirmed; }
+bool shows(const Wrong& wrong, const std::vector<ClockReading>& readings) {
+  return judge_clock(wrong, readings, "it").confirmed;
+}
 
 TEST(WrongClock, AnOffsetIsShownByReadingsThatAreFinerThanIt) {
   const Wrong wrong{"offset", {0.15}, 0, 0};

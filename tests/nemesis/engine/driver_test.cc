@@ -18,13 +18,13 @@
 namespace ordeal {
 namespace {
 
-using testing_support::Events;
-using testing_support::FaultTest;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
+using testing_support::Events;
+using testing_support::FaultTest;
 
 class DriverTest : public FaultTest {
  protected:
@@ -162,8 +162,8 @@ TEST_F(DriverTest, EveryKindIsInjectedProvenHealedAndRecorded) {
     EXPECT_GE(record.injected_ns, record.inject_ns);
     EXPECT_THAT(record.nodes, Not(IsEmpty()));
     EXPECT_THAT(events.steps(record.id),
-                ElementsAre("planned", "inject", "injected", record.confirmed_ns >= 0 ? "confirmed" : "unconfirmed", "heal",
-                            "healed", "recovered"));
+                ElementsAre("planned", "inject", "injected", record.confirmed_ns >= 0 ? "confirmed" : "unconfirmed",
+                            "heal", "healed", "recovered"));
     if (record.confirmed_ns >= 0) ++confirmed[record.fault];
   }
   for (const char* fault : {"partition", "kill", "pause"}) EXPECT_GE(confirmed[fault], 2) << fault;
@@ -293,8 +293,8 @@ TEST_F(DriverTest, AnOperationUnderWayIsWaitedForTwiceAndItsLackIsSaid) {
     const auto over = [&] { return events.steps(1).size() >= 9; };
     for (int i = 0; i < 200 && !over(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  EXPECT_THAT(events.steps(1), ElementsAre("planned", "triggered", "inject", "triggered", "injected", "confirmed", "heal",
-                                           "healed", "recovered"));
+  EXPECT_THAT(events.steps(1), ElementsAre("planned", "triggered", "inject", "triggered", "injected", "confirmed",
+                                           "heal", "healed", "recovered"));
   EXPECT_THAT(events.steps(2), ElementsAre("planned"));
 }
 
@@ -313,7 +313,8 @@ TEST_F(DriverTest, WhenTheControllerIsKilledTheNodesHealThemselvesWithinFiveSeco
 }
 
 TEST_F(DriverTest, WhenTheControllerIsKilledResourcesAreGivenBackWithinFiveSeconds) {
-  expect_healed_without_controllers({{"slow", "/cmdline"}, {"files", "Max open files"}, {"memory", "Max address space"}});
+  expect_healed_without_controllers(
+      {{"slow", "/cmdline"}, {"files", "Max open files"}, {"memory", "Max address space"}});
 }
 
 TEST_F(DriverTest, WhenTheControllerIsKilledTheNodesStartTheTargetAgainWithinFiveSeconds) {
@@ -329,11 +330,13 @@ TEST_F(DriverTest, WhenTheWayToTheNodeIsLostItHealsItselfWithinFiveSeconds) {
   const auto nemesis = driver(options, faults_named({"pause"}));
   Events events;
   std::jthread runner([&](const std::stop_token& stop) { nemesis->run(RunPhase::main, stop, events); });
-  for (int i = 0; i < 100 && state_from_outside(0) != "T (stopped)"; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (int i = 0; i < 100 && state_from_outside(0) != "T (stopped)"; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   std::this_thread::sleep_for(std::chrono::seconds(1));
   ASSERT_EQ(state_from_outside(0), "T (stopped)");
   const std::string cut = "-p tcp --dport 22 -j DROP";
-  on(0, "(sleep 0.2; iptables -I INPUT " + cut + "; sleep 6; iptables -D INPUT " + cut + ") </dev/null >/dev/null 2>&1 &");
+  on(0,
+     "(sleep 0.2; iptables -I INPUT " + cut + "; sleep 6; iptables -D INPUT " + cut + ") </dev/null >/dev/null 2>&1 &");
   std::this_thread::sleep_for(std::chrono::milliseconds(5200));
   EXPECT_EQ(state_from_outside(0), "S (sleeping)");
   // The node is reached again.
@@ -365,7 +368,8 @@ TEST_F(DriverTest, TheLedgerHealsWhatADeadControllerLeftAndTwiceIsHarmless) {
   EXPECT_THAT(report->steps, IsEmpty());
 }
 
-// A container that was started again gives out the same process ids: that of the watchdog may be that of whoever undoes.
+// A container that was started again gives out the same process ids: that of the watchdog may be that of whoever
+// undoes.
 TEST_F(DriverTest, WhoUndoesDoesNotTakeItselfForTheWatchdog) {
   const std::string undo = undo_script("test-1", "kill", "exit 0");
   on(0, arm_script("test-1", undo, 600));
@@ -392,7 +396,8 @@ TEST_F(DriverTest, TheNodesThemselvesKnowWhatToUndoWhenTheLedgerIsLost) {
   EXPECT_THAT(report.steps, IsEmpty());
 }
 
-// Two faults that do nothing: one is in force for a while, and meanwhile nothing is to be seen, or to be found, of the other.
+// Two faults that do nothing: one is in force for a while, and meanwhile nothing is to be seen, or to be found, of the
+// other.
 struct Scene {
   std::atomic<bool> loud = false;
   std::atomic<int> missing = 0;  // so often there is nothing to act on
@@ -477,9 +482,10 @@ class OverlapTest : public DriverTest {
 
 TEST_F(OverlapTest, WhatAnotherFaultHidesIsLookedAtAgainWhenThatIsHealed) {
   Events events;
-  const auto records = play(R"([{"at": 0, "fault": "loud", "duration": 2.5}, {"at": 0.5, "fault": "blind", "duration": 0.5}])", events, 6);
-  EXPECT_THAT(events.steps(2), ElementsAre("planned", "inject", "injected", "disturbed", "unconfirmed", "heal", "healed",
-                                           "disturbed", "recovered"));
+  const auto records = play(
+      R"([{"at": 0, "fault": "loud", "duration": 2.5}, {"at": 0.5, "fault": "blind", "duration": 0.5}])", events, 6);
+  EXPECT_THAT(events.steps(2), ElementsAre("planned", "inject", "injected", "disturbed", "unconfirmed", "heal",
+                                           "healed", "disturbed", "recovered"));
   const FaultRecord& blind = records.at("blind");
   EXPECT_LT(blind.confirmed_ns, 0);
   EXPECT_THAT(blind.evidence, HasSubstr("meanwhile loud (1) was in force on these nodes"));
@@ -489,14 +495,17 @@ TEST_F(OverlapTest, WhatAnotherFaultHidesIsLookedAtAgainWhenThatIsHealed) {
 
 TEST_F(OverlapTest, WhatIsInForceForLongEnoughIsConfirmedInTheEnd) {
   Events events;
-  const auto records = play(R"([{"at": 0, "fault": "loud", "duration": 1}, {"at": 0.3, "fault": "blind", "duration": 4}])", events, 5);
-  EXPECT_THAT(events.steps(2), ElementsAre("planned", "inject", "injected", "disturbed", "confirmed", "heal", "healed", "recovered"));
+  const auto records =
+      play(R"([{"at": 0, "fault": "loud", "duration": 1}, {"at": 0.3, "fault": "blind", "duration": 4}])", events, 5);
+  EXPECT_THAT(events.steps(2),
+              ElementsAre("planned", "inject", "injected", "disturbed", "confirmed", "heal", "healed", "recovered"));
   EXPECT_GE(records.at("blind").confirmed_ns, records.at("loud").healed_ns);
 }
 
 TEST_F(OverlapTest, WhatStaysHiddenIsNotTakenForUnhealed) {
   Events events;
-  const auto records = play(R"([{"at": 0, "fault": "loud", "duration": 20}, {"at": 0.3, "fault": "blind", "duration": 0.2}])", events, 6);
+  const auto records = play(
+      R"([{"at": 0, "fault": "loud", "duration": 20}, {"at": 0.3, "fault": "blind", "duration": 0.2}])", events, 6);
   const auto steps = events.steps(2);
   EXPECT_EQ(steps.back(), "disturbed");
   EXPECT_THAT(steps, ::testing::Not(::testing::Contains("unrecovered")));
@@ -507,15 +516,19 @@ TEST_F(OverlapTest, WhatStaysHiddenIsNotTakenForUnhealed) {
 TEST_F(OverlapTest, FaultsOnOtherNodesAreNoExcuse) {
   set("loud.node", "n2");
   Events events;
-  (void)play(R"([{"at": 0, "fault": "loud", "duration": 20}, {"at": 0.3, "fault": "blind", "duration": 0.2}])", events, 2);
-  EXPECT_THAT(events.steps(2), ElementsAre("planned", "inject", "injected", "unconfirmed", "heal", "healed", "unrecovered"));
+  (void)play(R"([{"at": 0, "fault": "loud", "duration": 20}, {"at": 0.3, "fault": "blind", "duration": 0.2}])", events,
+             2);
+  EXPECT_THAT(events.steps(2),
+              ElementsAre("planned", "inject", "injected", "unconfirmed", "heal", "healed", "unrecovered"));
 }
 
 TEST_F(OverlapTest, WhatIsNotThereIsWaitedForOrDrawnAgain) {
   scene_.missing = 2;
   Events events;
-  auto records = play(R"([{"at": 0, "fault": "loud", "duration": 1}, {"at": 0.3, "fault": "blind", "duration": 0.2}])", events, 5);
-  EXPECT_THAT(events.steps(2), ElementsAre("planned", "postponed", "postponed", "inject", "injected", "confirmed", "heal", "healed", "recovered"));
+  auto records =
+      play(R"([{"at": 0, "fault": "loud", "duration": 1}, {"at": 0.3, "fault": "blind", "duration": 0.2}])", events, 5);
+  EXPECT_THAT(events.steps(2), ElementsAre("planned", "postponed", "postponed", "inject", "injected", "confirmed",
+                                           "heal", "healed", "recovered"));
   EXPECT_GE(records.at("blind").inject_ns, records.at("loud").healed_ns) << "it waited for it first";
   EXPECT_EQ(records.at("blind").error, "");
   scene_.missing = 1000;

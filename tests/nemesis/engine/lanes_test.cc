@@ -10,11 +10,11 @@
 namespace ordeal {
 namespace {
 
-using testing_support::RecordingNode;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using testing_support::RecordingNode;
 
 // Has processes and leaders and a log, but no membership.
 class LoggedTarget final : public Target, public Target::Roles, public Target::Processes {
@@ -35,9 +35,9 @@ class LanesTest : public ::testing::Test {
  protected:
   LanesTest() {
     for (int i = 1; i <= 5; ++i) {
-      cluster_.nodes.push_back(std::make_unique<RecordingNode>(
-          "n" + std::to_string(i), "10.0.0." + std::to_string(i),
-          [](const std::string&) -> Result<CommandOutput> { return CommandOutput{}; }));
+      cluster_.nodes.push_back(
+          std::make_unique<RecordingNode>("n" + std::to_string(i), "10.0.0." + std::to_string(i),
+                                          [](const std::string&) -> Result<CommandOutput> { return CommandOutput{}; }));
     }
     for (const FaultFactory& fault : faults()) settings_.declare(fault.options);
     options_.seed = 3;
@@ -72,7 +72,8 @@ TEST(Timeline, ReadsTimesTriggersAndTheFaultsOwnOptions) {
   EXPECT_EQ((*timeline)[0].at_s, 5);
   EXPECT_EQ((*timeline)[0].duration_s, 1.5);
   EXPECT_EQ((*timeline)[0].times, 1);
-  EXPECT_THAT((*timeline)[0].options, ElementsAre(std::pair{"partition.shape", "halves"}, std::pair{"partition.direction", "both"}));
+  EXPECT_THAT((*timeline)[0].options,
+              ElementsAre(std::pair{"partition.shape", "halves"}, std::pair{"partition.direction", "both"}));
   EXPECT_EQ((*timeline)[1].when, "leader-change");
   EXPECT_EQ((*timeline)[1].after_s, 0.5);
   EXPECT_EQ((*timeline)[1].times, 3);
@@ -182,7 +183,8 @@ TEST_F(LanesTest, WhatMakesNoSenseIsRefusedWithTheReason) {
 }
 
 TEST_F(LanesTest, WhatDoesNotApplyIsRefusedOrSkippedByName) {
-  EXPECT_THAT(problem({"kill", "membership"}), HasSubstr("fault membership: target logged cannot change the membership"));
+  EXPECT_THAT(problem({"kill", "membership"}),
+              HasSubstr("fault membership: target logged cannot change the membership"));
   options_.skip_inapplicable = true;
   const auto made = lanes({"kill", "membership", "rolling-upgrade"});
   ASSERT_TRUE(made) << made.error().message;
@@ -208,7 +210,8 @@ TEST_F(LanesTest, ASwarmPlaysItsSubsetAndSaysWhatItLeftOut) {
     // The factor shows in the lane's times.
     const Schedule plain(options_.seed, made->all.size(), options_.interval_s, options_.duration_s);
     EXPECT_DOUBLE_EQ(made->schedule.slot(0, 1)->wait_s, plain.slot(0, 1)->wait_s * made->intensities[0].interval);
-    EXPECT_DOUBLE_EQ(made->schedule.slot(0, 1)->duration_s, plain.slot(0, 1)->duration_s * made->intensities[0].duration);
+    EXPECT_DOUBLE_EQ(made->schedule.slot(0, 1)->duration_s,
+                     plain.slot(0, 1)->duration_s * made->intensities[0].duration);
   }
   EXPECT_GE(sizes.size(), 3U);
 }

@@ -12,10 +12,10 @@
 namespace ordeal {
 namespace {
 
-using testing_support::RecordingNode;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
+using testing_support::RecordingNode;
 
 class LedgerTest : public ::testing::Test {
  protected:
@@ -26,10 +26,11 @@ class LedgerTest : public ::testing::Test {
     std::filesystem::create_directories(folder_);
     path_ = folder_ / "ledger.jsonl";
     for (const char* name : {"n1", "n2"}) {
-      auto node = std::make_unique<RecordingNode>(name, "10.0.0.1", [this, name](const std::string&) -> Result<CommandOutput> {
-        if (name == dead_) return fail(ErrorCode::unreachable, std::string(name) + ": no route to host");
-        return CommandOutput{0, "undone\n", ""};
-      });
+      auto node =
+          std::make_unique<RecordingNode>(name, "10.0.0.1", [this, name](const std::string&) -> Result<CommandOutput> {
+            if (name == dead_) return fail(ErrorCode::unreachable, std::string(name) + ": no route to host");
+            return CommandOutput{0, "undone\n", ""};
+          });
       nodes_.push_back(node.get());
       cluster_.nodes.push_back(std::move(node));
     }
@@ -128,7 +129,8 @@ TEST_F(LedgerTest, ANodeThatCannotBeReachedKeepsItsFaultsOpen) {
 
 TEST_F(LedgerTest, ANodeThatTheClusterDoesNotHaveIsNamed) {
   write_three();
-  append_raw(R"({"entry":"open","id":"ab-4","fault":"pause","undo":[{"node":"n7","script":"x"}]})" "\n");
+  append_raw(R"({"entry":"open","id":"ab-4","fault":"pause","undo":[{"node":"n7","script":"x"}]})"
+             "\n");
   const auto report = heal_ledger(path_, cluster_, soon());
   ASSERT_TRUE(report);
   EXPECT_FALSE(report->healed());
@@ -139,7 +141,8 @@ TEST_F(LedgerTest, ANodeThatTheClusterDoesNotHaveIsNamed) {
 
 TEST_F(LedgerTest, AFileThatIsNoLedgerIsRefused) {
   EXPECT_EQ(read_ledger(path_).error().code, ErrorCode::not_found);
-  append_raw(R"({"entry":"open","id":"x","undo":[]})" "\n");
+  append_raw(R"({"entry":"open","id":"x","undo":[]})"
+             "\n");
   EXPECT_EQ(read_ledger(path_).error().code, ErrorCode::input);
   for (const char* other : {"some text", "some text\n", "{\"a\":1}\n", "{\"a\":1}x", "line\nline\n", "\x1f\x8b\x08"}) {
     std::ofstream(path_, std::ios::trunc) << other;

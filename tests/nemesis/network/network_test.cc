@@ -14,12 +14,12 @@
 namespace ordeal {
 namespace {
 
-using testing_support::FaultTest;
 using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using testing_support::FaultTest;
 
 // What numbered datagrams went through.
 struct Received {
@@ -47,7 +47,9 @@ class NetworkTest : public FaultTest {
     }
   }
 
-  std::string observe(std::size_t node, const std::string& words) { return on(node, "/usr/bin/python3 /root/observer.py " + words); }
+  std::string observe(std::size_t node, const std::string& words) {
+    return on(node, "/usr/bin/python3 /root/observer.py " + words);
+  }
 
   std::string all_rules(std::size_t node) {
     return on(node, "for t in iptables ip6tables; do for table in filter mangle; do $t -t $table -S; done; done");
@@ -60,7 +62,9 @@ class NetworkTest : public FaultTest {
     const auto prepared = (*planned)->prepare(Deadline::after_s(10));
     EXPECT_TRUE(prepared) << prepared.error().message;
     arm(**planned, fault, id);
-    const auto done = (*planned)->make_ready(Deadline::after_s(10)).and_then([&] { return (*planned)->inject(Deadline::after_s(10)); });
+    const auto done = (*planned)->make_ready(Deadline::after_s(10)).and_then([&] {
+      return (*planned)->inject(Deadline::after_s(10));
+    });
     EXPECT_TRUE(done) << done.error().message;
     return *std::move(planned);
   }
@@ -267,7 +271,8 @@ TEST_F(NetworkTest, SlowCloseKeepsTheEndOfAConnectionFromArriving) {
 class DnsTest : public NetworkTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(DnsTest, NamesAreNotFoundWhileItIsInForce) {
-  on(2, "echo 'nameserver " + address(1) + "' >/etc/resolv.conf; echo 'options timeout:1 attempts:1' >>/etc/resolv.conf");
+  on(2,
+     "echo 'nameserver " + address(1) + "' >/etc/resolv.conf; echo 'options timeout:1 attempts:1' >>/etc/resolv.conf");
   on(1, "setsid /usr/bin/python3 /root/observer.py names 10.1.2.3 </dev/null >/dev/null 2>&1 &");
   const auto resolve = [&] {
     return on(2, "LOCALDOMAIN= timeout 4 getent -s dns ahostsv4 some.name.example | awk 'NR == 1 {print $1}'");
@@ -328,7 +333,9 @@ TEST_F(NetworkTest, NetemDelaysOrSaysThatTheKernelHasNone) {
     EXPECT_THAT(prepared.error().message, AllOf(HasSubstr("not by netem: n"), HasSubstr("qdisc kind is unknown")));
   } else {
     arm(**latency, "latency", "test-1");
-    ASSERT_TRUE((*latency)->make_ready(Deadline::after_s(10)).and_then([&] { return (*latency)->inject(Deadline::after_s(10)); }));
+    ASSERT_TRUE((*latency)->make_ready(Deadline::after_s(10)).and_then([&] {
+      return (*latency)->inject(Deadline::after_s(10));
+    }));
     expect_confirmed(**latency, "later by what was meant");
     EXPECT_GT(connect_s(1, address(0)), 0.15);
     EXPECT_LT(connect_s(2, address(0)), 0.09);

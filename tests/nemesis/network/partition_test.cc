@@ -5,8 +5,8 @@
 namespace ordeal {
 namespace {
 
-using testing_support::FaultTest;
 using ::testing::HasSubstr;
+using testing_support::FaultTest;
 
 class PartitionTest : public FaultTest {
  protected:
@@ -142,7 +142,8 @@ TEST_F(PartitionTest, OnlyTheChosenPortsAreCut) {
   EXPECT_TRUE(answers(0, address(to))) << "port 22 is not cut";
   for (const char* port : {"7000", "7001", "7002"}) {
     // A closed port answers, too.
-    const std::string said = on(0, "timeout 0.5 bash -c 'exec 3<>/dev/tcp/" + address(to) + "/" + port + "' 2>/dev/null; echo $?");
+    const std::string said =
+        on(0, "timeout 0.5 bash -c 'exec 3<>/dev/tcp/" + address(to) + "/" + port + "' 2>/dev/null; echo $?");
     EXPECT_EQ(said, std::string(port) == "7000" ? "1\n" : "124\n") << port;
   }
   undo(partition, "partition", "test-ports");

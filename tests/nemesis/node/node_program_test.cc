@@ -1,5 +1,5 @@
-// Clusters of several kinds of machines. A local node says of itself what `uname -m` says there, so that one can be told to be of
-// another kind; what it is sent then is run by an emulator (qemu-user) where there is one.
+// Clusters of several kinds of machines. A local node says of itself what `uname -m` says there, so that one can be
+// told to be of another kind; what it is sent then is run by an emulator (qemu-user) where there is one.
 
 #include "nemesis/node/node_program.h"
 
@@ -9,21 +9,21 @@
 #include <sstream>
 
 #include "nemesis/node/agent_program.h"
-#include "nemesis/storage/disk_program.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
+#include "nemesis/storage/disk_program.h"
 #include "tests/nemesis/fault_fixture.h"
 #include "tests/support/program.h"
 
 namespace ordeal {
 namespace {
 
-using testing::run_program;
-using testing_support::FaultTest;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing::run_program;
 using ::testing::StartsWith;
+using testing_support::FaultTest;
 
 constexpr const char* kId = "test-1";
 
@@ -49,8 +49,8 @@ class NodeProgramTest : public FaultTest {
     say_machine(2, "riscv64");
   }
   void say_machine(std::size_t node, const std::string& machine) {
-    on(node, "printf '#!/bin/sh\\n[ \"$1\" = -m ] && echo " + machine + " || exec /bin/uname \"$@\"\\n' >/usr/local/bin/uname; " +
-                 "chmod 755 /usr/local/bin/uname");
+    on(node, "printf '#!/bin/sh\\n[ \"$1\" = -m ] && echo " + machine +
+                 " || exec /bin/uname \"$@\"\\n' >/usr/local/bin/uname; " + "chmod 755 /usr/local/bin/uname");
   }
   void arm_node(std::size_t node, const std::string& body = "exit 0") {
     on(node, arm_script(kId, undo_script(kId, "test", body), 3600));
@@ -63,7 +63,8 @@ class NodeProgramTest : public FaultTest {
   }
   // Puts the agent on n2 and has the emulator run it.
   Result<std::string> emulated(const std::string& words) {
-    return install_and_run(cluster().at(1), kId, NodeProgram::agent, emulator() + " " + agent_path(kId) + " " + words, Deadline::after_s(20));
+    return install_and_run(cluster().at(1), kId, NodeProgram::agent, emulator() + " " + agent_path(kId) + " " + words,
+                           Deadline::after_s(20));
   }
 };
 
@@ -81,7 +82,8 @@ TEST_F(NodeProgramTest, EachNodeGetsThatOfItsKind) {
   say_machine(1, own_machine());
   const auto changed = install_and_run(cluster().at(1), kId, NodeProgram::agent, look, Deadline::after_s(10));
   ASSERT_FALSE(changed);
-  EXPECT_THAT(changed.error().message, HasSubstr("is for " + other_machine() + ", and this node is " + own_machine() + " now"));
+  EXPECT_THAT(changed.error().message,
+              HasSubstr("is for " + other_machine() + ", and this node is " + own_machine() + " now"));
   for (std::size_t node : {0U, 1U}) undo_node(node);
   EXPECT_EQ(left_behind(), "");
 }
@@ -92,12 +94,14 @@ TEST_F(NodeProgramTest, AKindWithoutAProgramIsRefusedBeforeTheRun) {
   target_->data = {"/var/lib/data"};
   DriverOptions options;
   options.ledger_path = ledger_path();
-  for (const auto& [fault, program] : {std::pair("clock", "agent"), std::pair("latency", "agent"), std::pair("disk", "disk")}) {
+  for (const auto& [fault, program] :
+       {std::pair("clock", "agent"), std::pair("latency", "agent"), std::pair("disk", "disk")}) {
     const auto nemesis = make_driver(options, context(), faults_named({fault}));
     ASSERT_FALSE(nemesis) << fault;
     EXPECT_EQ(nemesis.error().code, ErrorCode::unsupported);
-    EXPECT_THAT(nemesis.error().message, AllOf(HasSubstr("n3: it is a machine of kind riscv64"), HasSubstr(own_machine()),
-                                               HasSubstr(std::string("or the faults that need the ") + program)));
+    EXPECT_THAT(nemesis.error().message,
+                AllOf(HasSubstr("n3: it is a machine of kind riscv64"), HasSubstr(own_machine()),
+                      HasSubstr(std::string("or the faults that need the ") + program)));
   }
   // What needs no program of ours does not ask for one.
   auto nemesis = make_driver(options, context(), faults_named({"kill", "pause", "partition"}));
@@ -109,12 +113,15 @@ TEST_F(NodeProgramTest, AKindWithoutAProgramIsRefusedBeforeTheRun) {
 TEST_F(NodeProgramTest, TheOtherAgentKillsLimitsAndAnswersOfWhatCannotBe) {
   if (const std::string why = no_emulation(); !why.empty()) GTEST_SKIP() << why;
   const std::string folder = fault_folder(kId);
-  const std::string body = "[ -x " + agent_path(kId) + " ] || exit 0\n" + emulator() + " " + agent_path(kId) + " limit undo " + folder;
+  const std::string body =
+      "[ -x " + agent_path(kId) + " ] || exit 0\n" + emulator() + " " + agent_path(kId) + " limit undo " + folder;
   arm_node(1, body);
   // A process of our own to work on, whose limits are high.
   const std::string pid = on(1, "ulimit -n 1000; setsid sleep 300 >/dev/null 2>&1 </dev/null & echo $!").substr(0, 10);
   const std::string number = pid.substr(0, pid.find('\n'));
-  const auto limits = [&] { return on(1, "sed -n 's/^Max open files *\\([0-9]*\\) .*/\\1/p' /proc/" + number + "/limits"); };
+  const auto limits = [&] {
+    return on(1, "sed -n 's/^Max open files *\\([0-9]*\\) .*/\\1/p' /proc/" + number + "/limits");
+  };
   EXPECT_EQ(limits(), "1000\n");
   const auto lowered = emulated("limit start " + folder + " files 2 " + number);
   ASSERT_TRUE(lowered) << lowered.error().message;
@@ -133,9 +140,9 @@ TEST_F(NodeProgramTest, TheOtherAgentKillsLimitsAndAnswersOfWhatCannotBe) {
   refused("host-clock start " + folder + " 0 0 0 1000000", "Operation not permitted");
   on(1, "rm " + folder + "/host-clock");
 
-  const std::string killed = "started=$(sed 's/.*) //' /proc/" + number + "/stat | cut -d' ' -f20)\n" + emulator() + " " +
-                             agent_path(kId) + " strike at $(" + emulator() + " " + agent_path(kId) + " strike clock | cut -d' ' -f1) " + number +
-                             ":";
+  const std::string killed = "started=$(sed 's/.*) //' /proc/" + number + "/stat | cut -d' ' -f20)\n" + emulator() +
+                             " " + agent_path(kId) + " strike at $(" + emulator() + " " + agent_path(kId) +
+                             " strike clock | cut -d' ' -f1) " + number + ":";
   const auto not_this = on(1, killed + "1");
   EXPECT_EQ(not_this, "") << "another process of that number is not touched";
   EXPECT_NE(limits(), "");
@@ -158,16 +165,18 @@ TEST_F(NodeProgramTest, AgentsOfBothKindsProbeTheLinksBetweenThem) {
     const std::string common = "probe " + kind + " 47999 4711 20 200 500 8000 ";
     const auto said = on_each({0, 1}, [&](std::size_t node) {
       if (node == 1) return emulated(common + "2=" + address(0) + " 1");
-      return install_and_run(cluster().at(0), kId, NodeProgram::agent, agent_path(kId) + " " + common + "1=" + address(1) + " 2",
-                             Deadline::after_s(20));
+      return install_and_run(cluster().at(0), kId, NodeProgram::agent,
+                             agent_path(kId) + " " + common + "1=" + address(1) + " 2", Deadline::after_s(20));
     });
     std::string out;
     for (const auto& one : said) out += one ? *one : one.error().message;
     return out;
   };
-  EXPECT_THAT(probe("datagrams"), AllOf(HasSubstr("sent 1 20 20 "), HasSubstr("got 1 20 0 0 4000 "), HasSubstr("sent 2 20 20 "),
-                                        HasSubstr("got 2 20 0 0 4000 "), HasSubstr("node 0 0")));
-  EXPECT_THAT(probe("connections"), AllOf(HasSubstr("conversation 1 20 closed"), HasSubstr("conversation 2 20 closed")));
+  EXPECT_THAT(probe("datagrams"),
+              AllOf(HasSubstr("sent 1 20 20 "), HasSubstr("got 1 20 0 0 4000 "), HasSubstr("sent 2 20 20 "),
+                    HasSubstr("got 2 20 0 0 4000 "), HasSubstr("node 0 0")));
+  EXPECT_THAT(probe("connections"),
+              AllOf(HasSubstr("conversation 1 20 closed"), HasSubstr("conversation 2 20 closed")));
   const auto names = emulated("probe names");
   ASSERT_TRUE(names) << names.error().message;
   EXPECT_THAT(*names, StartsWith("name 127.77.0.53 answered 0\n"));
@@ -185,14 +194,16 @@ TEST(NodeProgram, WhatIsMissingIsNamedAndWhatHelps) {
 
 // The code for a wrong clock, and the jumps to it (clock_code/clock_code.cc).
 TEST(ClockCode, IsRightOnThisMachine) {
-  const auto done = run_program({ORDEAL_CLOCK_CODE "/clock_code", ORDEAL_CLOCK_CODE "/clock_image.so"}, std::chrono::seconds(20));
+  const auto done =
+      run_program({ORDEAL_CLOCK_CODE "/clock_code", ORDEAL_CLOCK_CODE "/clock_image.so"}, std::chrono::seconds(20));
   EXPECT_EQ(done.exit_code, 0) << done.err;
 }
 
 TEST(ClockCode, IsRightOnTheOtherKindOfMachine) {
   if (!has_other(NodeProgram::agent)) GTEST_SKIP() << "this build has no agent for " << other_machine();
   const std::string folder = ORDEAL_BINARY_FOLDER "/nemesis/" + other_machine() + "/bin/";
-  const auto done = run_program({"/usr/bin/env", emulator(), folder + "clock_code", folder + "clock_image.so"}, std::chrono::seconds(20));
+  const auto done = run_program({"/usr/bin/env", emulator(), folder + "clock_code", folder + "clock_image.so"},
+                                std::chrono::seconds(20));
   if (done.exit_code == 127) GTEST_SKIP() << "no " << emulator() << " here";
   EXPECT_EQ(done.exit_code, 0) << done.err;
 }

@@ -11,9 +11,9 @@
 namespace ordeal {
 namespace {
 
-using testing_support::RecordingNode;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing_support::RecordingNode;
 
 // A target that knows its leaders, or does not.
 class LedTarget final : public Target, public Target::Roles {
@@ -30,9 +30,9 @@ class SelectorTest : public ::testing::Test {
  protected:
   SelectorTest() {
     for (int i = 1; i <= 5; ++i) {
-      cluster_.nodes.push_back(std::make_unique<RecordingNode>(
-          "n" + std::to_string(i), "10.0.0." + std::to_string(i),
-          [](const std::string&) -> Result<CommandOutput> { return CommandOutput{}; }));
+      cluster_.nodes.push_back(
+          std::make_unique<RecordingNode>("n" + std::to_string(i), "10.0.0." + std::to_string(i),
+                                          [](const std::string&) -> Result<CommandOutput> { return CommandOutput{}; }));
     }
   }
   Selection select(std::string_view text, std::uint64_t seed) {

@@ -7,10 +7,10 @@
 namespace ordeal {
 namespace {
 
-using testing_support::FaultTest;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing_support::FaultTest;
 
 class ProcessFaultTest : public FaultTest {
  protected:
@@ -34,7 +34,8 @@ class ProcessFaultTest : public FaultTest {
     return pids && pids->size() == 1 ? pids->front() : 0;
   }
   std::string state(std::size_t node, int process) {
-    return on(node, "sed -n 's/^State:.\\(.\\).*/\\1/p' /proc/" + std::to_string(process) + "/status 2>/dev/null; exit 0");
+    return on(node,
+              "sed -n 's/^State:.\\(.\\).*/\\1/p' /proc/" + std::to_string(process) + "/status 2>/dev/null; exit 0");
   }
   static void expect(const Result<Observation>& seen, bool confirmed, const std::string& evidence) {
     ASSERT_TRUE(seen) << seen.error().message;
@@ -120,8 +121,9 @@ TEST_F(ProcessFaultTest, RestartKillsAndStartsSeveralTimesAndCountsWhatItSaw) {
   const auto restart = prepared("restart", "n2", "test-1");
   expect(restart->confirm(Deadline::after_s(1)), false, "killed and started 0 times");
   ASSERT_TRUE(restart->inject(Deadline::after_s(15)));
-  expect(restart->confirm(Deadline::after_s(30)), true,
-         "killed and started 3 times (3 were planned); 3 times every process was gone from /proc, and 3 times others ran");
+  expect(
+      restart->confirm(Deadline::after_s(30)), true,
+      "killed and started 3 times (3 were planned); 3 times every process was gone from /proc, and 3 times others ran");
   EXPECT_NE(pid(1), before);
   ASSERT_TRUE(target_->kill(cluster().at(1)));
   ASSERT_TRUE(restart->heal(Deadline::after_s(10)));
@@ -175,7 +177,8 @@ TEST_F(ProcessFaultTest, KilledAtStartupIsKilledTwiceAndItsAgeIsTold) {
   const double age_ms = std::atof(seen->evidence.c_str() + at + 7);
   EXPECT_GE(age_ms, 200);
   EXPECT_LT(age_ms, 5000);
-  EXPECT_EQ(seen->evidence.find("process " + std::to_string(before) + " "), std::string::npos) << "it was another process";
+  EXPECT_EQ(seen->evidence.find("process " + std::to_string(before) + " "), std::string::npos)
+      << "it was another process";
   EXPECT_TRUE(target_->pids(cluster().at(1))->empty());
   ASSERT_TRUE(kill->heal(Deadline::after_s(10)));
   expect(kill->confirm_healed(Deadline::after_s(10)), true, "runs again");
@@ -213,7 +216,8 @@ TEST_F(ProcessFaultTest, TheUndoOfAKillStartsTheTargetWhereItHasACommandForThat)
     undo(*ended, fault, "test-2");
     const int started = pid(0);
     EXPECT_NE(started, 0) << fault;
-    EXPECT_EQ(on(0, "readlink /proc/" + std::to_string(started) + "/cwd; grep Umask /proc/" + std::to_string(started) + "/status"),
+    EXPECT_EQ(on(0, "readlink /proc/" + std::to_string(started) + "/cwd; grep Umask /proc/" + std::to_string(started) +
+                        "/status"),
               "/\nUmask:\t0022\n");
     undo(*ended, fault, "test-2");
     EXPECT_EQ(pid(0), started) << fault << ": it runs already";
@@ -263,7 +267,8 @@ TEST_F(GroupTest, APauseFreezesTheGroupAndPutsEverythingBack) {
 // It stands still: a program that counts does not; and what is frozen can be killed.
 TEST_F(GroupTest, WhatIsFrozenDoesNothingAndCanBeKilled) {
   const testing_support::ProgramTarget::Program counting = {
-      "setsid sh -c 'while :; do echo >>/var/log/counted; sleep 0.02; done' counting-program </dev/null >/dev/null 2>&1 &",
+      "setsid sh -c 'while :; do echo >>/var/log/counted; sleep 0.02; done' counting-program </dev/null >/dev/null "
+      "2>&1 &",
       "pgrep -f '[c]ounting-program'; exit 0"};
   testing_support::ProgramTarget target(cluster(), counting);
   on(0, "echo $$ >" + service_ + "/cgroup.procs; " + counting.start + " sleep 0.2");

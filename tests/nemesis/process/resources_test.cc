@@ -9,14 +9,15 @@
 namespace ordeal {
 namespace {
 
+using ::testing::HasSubstr;
 using testing_support::FaultTest;
 using testing_support::ProgramTarget;
-using ::testing::HasSubstr;
 
 const ProgramTarget::Program kBusy = {"setsid sh -c 'while :; do :; done' </dev/null >/dev/null 2>&1 &",
                                       "pgrep -f 'while :; do :; [d]one'; exit 0"};
 const ProgramTarget::Program kRedis = {
-    "pgrep -x redis-server >/dev/null || setsid redis-server --port 6379 --save '' --daemonize no </dev/null >/dev/null 2>&1 &",
+    "pgrep -x redis-server >/dev/null || setsid redis-server --port 6379 --save '' --daemonize no </dev/null "
+    ">/dev/null 2>&1 &",
     "pgrep -x redis-server; exit 0"};
 
 class ResourcesTest : public FaultTest {
@@ -61,14 +62,20 @@ class ResourcesTest : public FaultTest {
   double share_of_processor() {
     const std::string ticks = "cut -d' ' -f14,15 /proc/" + std::to_string(pid()) + "/stat | tr ' ' +";
     const auto begin = std::chrono::steady_clock::now();
-    const double used = std::atof(
-        on(0, "a=$((" "$(" + ticks + "))); sleep 1; b=$(($(" + ticks + "))); echo $(((b - a) * 1000 / $(getconf CLK_TCK)))").c_str());
+    const double used =
+        std::atof(on(0,
+                     "a=$(("
+                     "$(" +
+                         ticks + "))); sleep 1; b=$(($(" + ticks + "))); echo $(((b - a) * 1000 / $(getconf CLK_TCK)))")
+                      .c_str());
     return used / 1000 / std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
   // Whether a new connection is served within half a second.
   bool pong() {
-    return on(0, "timeout 0.5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/6379; echo PING >&3; read -r word <&3; echo $word' 2>/dev/null; "
-                 "exit 0")
+    return on(0,
+              "timeout 0.5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/6379; echo PING >&3; read -r word <&3; echo $word' "
+              "2>/dev/null; "
+              "exit 0")
         .starts_with("+PONG");
   }
   std::string limits() { return on(0, "cat /proc/" + std::to_string(pid()) + "/limits"); }
@@ -134,8 +141,10 @@ TEST_F(ResourcesTest, WithoutMemoryAnAllocationFailsAndTheDeadAreRaised) {
   EXPECT_NE(limits(), before);
   EXPECT_TRUE(pong()) << "what it has is enough for this";
   // 200 MB in one piece: Redis ends when it gets no memory.
-  on(0, "timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/6379; echo SETRANGE key 200000000 x >&3; read -r word <&3; echo $word' "
-        "2>/dev/null; exit 0");
+  on(0,
+     "timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/6379; echo SETRANGE key 200000000 x >&3; read -r word <&3; echo "
+     "$word' "
+     "2>/dev/null; exit 0");
   for (int i = 0; i < 100 && pid() == process && !target_->pids(cluster().at(0))->empty(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
@@ -153,7 +162,8 @@ TEST_F(ResourcesTest, WithoutMemoryAnAllocationFailsAndTheDeadAreRaised) {
 TEST_F(ResourcesTest, AQuotaLeavesItsShareAndEverythingGoesBackToItsGroup) {
   std::string service = make_group("cgroup -o cpu");
   if (service.empty()) GTEST_SKIP() << "the processor is not in a cgroup of version 1 here";
-  const testing_support::ProgramTarget::Program busy = {"echo $$ >" + service + "/cgroup.procs; " + kBusy.start, kBusy.find};
+  const testing_support::ProgramTarget::Program busy = {"echo $$ >" + service + "/cgroup.procs; " + kBusy.start,
+                                                        kBusy.find};
   start(busy);
   on(0, "renice 19 -p " + std::to_string(pid()) + " >/dev/null");
   const std::string groups_before = groups();
@@ -179,7 +189,8 @@ TEST_F(ResourcesTest, AQuotaThatIsDrawnIsAPartOfWhatTheTargetUses) {
   const std::string service = make_group("cgroup -o cpu");
   if (service.empty()) GTEST_SKIP() << "the processor is not in a cgroup of version 1 here";
   start({"echo $$ >" + service +
-             "/cgroup.procs; setsid nice -n 10 sh -c 'while :; do i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; sleep 0.05; done' "
+             "/cgroup.procs; setsid nice -n 10 sh -c 'while :; do i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; "
+             "sleep 0.05; done' "
              "ordeal-half-idle </dev/null >/dev/null 2>&1 &",
          "grep -lzsxF -eordeal-half-idle /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0"});
   set("slow.mechanism", "quota");

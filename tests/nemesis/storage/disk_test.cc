@@ -9,20 +9,20 @@
 #include <sstream>
 #include <thread>
 
-#include "nemesis/storage/damage.h"
-#include "nemesis/storage/disk_program.h"
 #include "nemesis/engine/ledger.h"
 #include "nemesis/node/node_state.h"
+#include "nemesis/storage/damage.h"
+#include "nemesis/storage/disk_program.h"
 #include "tests/nemesis/fault_fixture.h"
 
 namespace ordeal {
 namespace {
 
-using testing_support::FaultTest;
-using testing_support::ProgramTarget;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing_support::FaultTest;
+using testing_support::ProgramTarget;
 
 constexpr const char* kData = "/var/lib/target/data";
 constexpr const char* kFolder = "/var/lib/ordeal/faults/test-disk";
@@ -42,7 +42,8 @@ class DiskTest : public FaultTest {
   // Puts the disk there as the driver does. With `dead_man_s` its watchdog is awake.
   void lay(int dead_man_s = 3600) {
     const auto undo = disk_groundwork().undo(context("test-disk"));
-    for (std::size_t i = 0; i < undo.size(); ++i) on(i, arm_script("test-disk", undo_script("test-disk", "disk", undo[i].script), dead_man_s));
+    for (std::size_t i = 0; i < undo.size(); ++i)
+      on(i, arm_script("test-disk", undo_script("test-disk", "disk", undo[i].script), dead_man_s));
     const auto laid = disk_groundwork().lay(context("test-disk"), Deadline::after_s(10));
     ASSERT_TRUE(laid) << laid.error().message;
   }
@@ -101,7 +102,8 @@ TEST_F(DiskTest, PowerLossTakesWhatWasNotSyncedAndOnlyThat) {
   data("echo x >made; mv old renamed; mkdir sub; rm -f nothing");
   EXPECT_EQ(data("cat log; ls -A"), "first\nsecond\nlog\nmade\nrenamed\nsub\n");
   const auto loss = inject("power-loss");
-  expect(loss->confirm(Deadline::after_s(5)), true, "9 bytes of 2 unsynced writes to 2 files and 3 changes of names were lost");
+  expect(loss->confirm(Deadline::after_s(5)), true,
+         "9 bytes of 2 unsynced writes to 2 files and 3 changes of names were lost");
   EXPECT_EQ(data("cat log old; ls -A"), "first\nbefore\nlog\nold\n");
   heal(*loss, "power-loss");
   expect(loss->confirm_healed(Deadline::after_s(5)), true, "runs again");
@@ -114,7 +116,9 @@ TEST_F(DiskTest, NamesAreDurableByAnyFsyncOrOnlyByThatOfTheirDirectory) {
   set("power-loss.kind", "lost");
   set("power-loss.names", "strict");
   lay();
-  data("mkdir sub && sync . && echo a >sub/a && sync sub/a && echo b >sub/b && sync sub/b sub && echo c >sub/c && sync sub/c");
+  data(
+      "mkdir sub && sync . && echo a >sub/a && sync sub/a && echo b >sub/b && sync sub/b sub && echo c >sub/c && sync "
+      "sub/c");
   const auto loss = inject("power-loss");
   EXPECT_EQ(data("ls sub; cat sub/a sub/b"), "a\nb\na\nb\n") << "c's own fsync does not sync its directory";
   heal(*loss, "power-loss");
@@ -149,9 +153,10 @@ TEST_F(DiskTest, EachKindOfTroubleIsSeenFromOutsideAndGoes) {
     const char* name;
     const char* evidence;
   };
-  for (const Kind& kind : {Kind{"read-error", "(EIO)"}, Kind{"write-error", "(EIO)"}, Kind{"sync-error", "(EIO)"}, Kind{"sync-lost", "(EIO)"},
-                           Kind{"no-space", "(ENOSPC)"}, Kind{"slow-sync", "syncs of a file"}, Kind{"slow", "syncs of a file"},
-                           Kind{"corrupt-read", "corrupt-read"}}) {
+  for (const Kind& kind :
+       {Kind{"read-error", "(EIO)"}, Kind{"write-error", "(EIO)"}, Kind{"sync-error", "(EIO)"},
+        Kind{"sync-lost", "(EIO)"}, Kind{"no-space", "(ENOSPC)"}, Kind{"slow-sync", "syncs of a file"},
+        Kind{"slow", "syncs of a file"}, Kind{"corrupt-read", "corrupt-read"}}) {
     SCOPED_TRACE(kind.name);
     set("disk.kind", kind.name);
     const auto trouble = inject("disk");
@@ -170,7 +175,8 @@ TEST_F(DiskTest, ASyncThatFailsOnceLosesWhatItShouldHaveSynced) {
   data("printf old >file && sync file");
   set("disk.kind", "sync-lost");
   const auto trouble = inject("disk");
-  EXPECT_THAT(data("printf new >file; sync file 2>&1; echo $?; sync file; echo $?; cat file"), HasSubstr("Input/output error\n1\n0\nold"));
+  EXPECT_THAT(data("printf new >file; sync file 2>&1; echo $?; sync file; echo $?; cat file"),
+              HasSubstr("Input/output error\n1\n0\nold"));
   heal(*trouble, "disk");
   take_away();
   EXPECT_EQ(data("cat file"), "old");
@@ -183,7 +189,8 @@ TEST_F(DiskTest, AFullDiskIsFullAndThenIsNot) {
   set("disk-full.spare", "100000");
   const auto full = inject("disk-full");
   expect(full->confirm(Deadline::after_s(5)), true, "met no space left");
-  EXPECT_EQ(data("head -c 50000 /dev/zero >small && echo fits; head -c 90000 /dev/zero 2>/dev/null >large || echo full; rm -f large; "
+  EXPECT_EQ(data("head -c 50000 /dev/zero >small && echo fits; head -c 90000 /dev/zero 2>/dev/null >large || echo "
+                 "full; rm -f large; "
                  "head -c 300000 /dev/zero >file && echo again"),
             "fits\nfull\nagain\n");
   // It is the writing call that is told, and only one that needs more than there is.
@@ -232,7 +239,8 @@ TEST_F(DiskTest, FilesAreDamagedAsTheLedgerSays) {
     set("corrupt-files.kind", kind);
     data("cp /tmp/copy file");
     const auto damage = inject("corrupt-files");
-    expect(damage->confirm(Deadline::after_s(5)), true, "1 of its files have changed, one of them /var/lib/target/data/file");
+    expect(damage->confirm(Deadline::after_s(5)), true,
+           "1 of its files have changed, one of them /var/lib/target/data/file");
     const Value description = damage->describe();
     const Value& change = description.find("changes")->items().front();
     EXPECT_EQ(change.find("file")->string(), "/var/lib/target/data/file");
@@ -240,15 +248,18 @@ TEST_F(DiskTest, FilesAreDamagedAsTheLedgerSays) {
     const auto number = [&](const char* key) { return change.find(key)->integer(); };
     if (kind == std::string("bit-flip")) {
       EXPECT_EQ(differing, "1\n20000\n");
-      EXPECT_EQ(data("cmp -l /tmp/copy file | awk '{ print $1 - 1 }'; exit 0"), std::to_string(number("offset")) + "\n");
+      EXPECT_EQ(data("cmp -l /tmp/copy file | awk '{ print $1 - 1 }'; exit 0"),
+                std::to_string(number("offset")) + "\n");
     } else if (kind == std::string("truncate")) {
       EXPECT_EQ(differing, "0\n" + std::to_string(number("size")) + "\n");
       EXPECT_GE(number("size"), 20000 - 4097);
     } else {
-      const std::string chunk = "tail -c +" + std::to_string(number("offset") + 1) + " file | head -c " + std::to_string(number("length")) + " | cksum";
-      const std::string source = kind == std::string("zero") ? "head -c " + std::to_string(number("length")) + " /dev/zero | cksum"
-                                                              : "tail -c +" + std::to_string(number("from") + 1) + " /tmp/copy | head -c " +
-                                                                    std::to_string(number("length")) + " | cksum";
+      const std::string chunk = "tail -c +" + std::to_string(number("offset") + 1) + " file | head -c " +
+                                std::to_string(number("length")) + " | cksum";
+      const std::string source = kind == std::string("zero")
+                                     ? "head -c " + std::to_string(number("length")) + " /dev/zero | cksum"
+                                     : "tail -c +" + std::to_string(number("from") + 1) + " /tmp/copy | head -c " +
+                                           std::to_string(number("length")) + " | cksum";
       EXPECT_EQ(data(chunk), data(source));
     }
     heal(*damage, "corrupt-files");
@@ -259,7 +270,9 @@ TEST_F(DiskTest, FilesAreDamagedAsTheLedgerSays) {
 
 TEST_F(DiskTest, OnlyWhatChangesAFileIsDoneToIt) {
   // Zeros but for one byte behind the middle; zeros only; the same bytes over and over but for one; less than a chunk.
-  data("head -c 400000 /dev/zero >sparse; printf x | dd of=sparse bs=1 seek=300001 conv=notrunc 2>/dev/null; head -c 5000 /dev/zero >empty");
+  data(
+      "head -c 400000 /dev/zero >sparse; printf x | dd of=sparse bs=1 seek=300001 conv=notrunc 2>/dev/null; head -c "
+      "5000 /dev/zero >empty");
   const auto changed = [&](const char* kind, const char* match) {
     SCOPED_TRACE(std::string(kind) + " " + match);
     set("corrupt-files.kind", kind);
@@ -274,7 +287,9 @@ TEST_F(DiskTest, OnlyWhatChangesAFileIsDoneToIt) {
   };
   changed("zero", "*");
   changed("copy", "*/sparse");
-  data("rm *; for i in $(seq 4000); do echo abcdefg; done >same; cp same other; printf x | dd of=other bs=1 seek=20000 conv=notrunc 2>/dev/null");
+  data(
+      "rm *; for i in $(seq 4000); do echo abcdefg; done >same; cp same other; printf x | dd of=other bs=1 seek=20000 "
+      "conv=notrunc 2>/dev/null");
   changed("copy", "*");
   data("rm *; echo short >few");
   changed("copy", "*");
@@ -351,9 +366,10 @@ TEST_F(DiskTest, TheWatchdogTakesTheDiskAwayWhenTheControllerIsSilent) {
 
 // The target is ended, since it has files of the disk open, and started again beneath; whoever has none stays.
 TEST_F(DiskTest, ATargetThatRunsOnTheDiskIsStartedOnTheFilesBeneathWhenTheControllerIsSilent) {
-  const ProgramTarget::Program writer = {
-      fmt::format("cd {} && setsid sh -c 'while :; do echo x; sleep 0.02; done >>file' writer-86397 </dev/null >/dev/null 2>&1 &", kData),
-      "grep -lzsxF -ewriter-86397 /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0"};
+  const ProgramTarget::Program writer = {fmt::format("cd {} && setsid sh -c 'while :; do echo x; sleep 0.02; done "
+                                                     ">>file' writer-86397 </dev/null >/dev/null 2>&1 &",
+                                                     kData),
+                                         "grep -lzsxF -ewriter-86397 /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0"};
   target_ = std::make_unique<ProgramTarget>(cluster(), writer);
   target_->data = {kData};
   target_->offer_start_script = true;
@@ -366,13 +382,16 @@ TEST_F(DiskTest, ATargetThatRunsOnTheDiskIsStartedOnTheFilesBeneathWhenTheContro
   for (int i = 0; i < 100 && !left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(left_behind(), "");
   EXPECT_THAT(data("stat -f -c %T ."), Not(HasSubstr("fuse")));
-  for (int i = 0; i < 50 && target_->pids(cluster().at(0))->empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  for (int i = 0; i < 50 && target_->pids(cluster().at(0))->empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   const auto after = target_->pids(cluster().at(0));
   ASSERT_TRUE(after);
   ASSERT_EQ(after->size(), 1U);
   EXPECT_NE(*after, *before);
   const std::string size = data("wc -c <file");
-  EXPECT_EQ(data("for i in $(seq 100); do [ $(wc -c <file) -gt " + size.substr(0, size.find('\n')) + " ] && break; sleep 0.05; done; sort -u file"), "x\n");
+  EXPECT_EQ(data("for i in $(seq 100); do [ $(wc -c <file) -gt " + size.substr(0, size.find('\n')) +
+                 " ] && break; sleep 0.05; done; sort -u file"),
+            "x\n");
   EXPECT_EQ(on(0, "pgrep -fx 'sleep 86396' | wc -l; pkill -fx 'sleep 86396'"), "1\n");
   EXPECT_EQ(on(0, "pgrep -x ordeal-disk | wc -l"), "0\n");
 }
@@ -440,8 +459,10 @@ TEST_F(DiskTest, RandomOperationsReturnWhatTheyDoElsewhere) {
   EXPECT_THAT(on(0, std::string(kProgram) + " tell " + kFolder + " 0 status"), HasSubstr("gathering=1"));
   bring_operations();
   const std::string words = " " + std::to_string(seed()) + " 4000 2>&1";
-  const std::string native = on(0, "rm -rf /var/tmp/native; mkdir /var/tmp/native && python3 /tmp/operations.py run /var/tmp/native" + words);
-  const std::string disk = on(0, std::string("mkdir ") + kData + "/run && python3 /tmp/operations.py run " + kData + "/run" + words);
+  const std::string native =
+      on(0, "rm -rf /var/tmp/native; mkdir /var/tmp/native && python3 /tmp/operations.py run /var/tmp/native" + words);
+  const std::string disk =
+      on(0, std::string("mkdir ") + kData + "/run && python3 /tmp/operations.py run " + kData + "/run" + words);
   EXPECT_THAT(native, HasSubstr("\n3999 "));
   std::istringstream expected(native), seen(disk);
   for (std::string one, other; std::getline(expected, one);) {
@@ -462,7 +483,8 @@ TEST_F(DiskTest, APowerLossLeavesOnlyWhatMayBeLeft) {
   lay();
   bring_operations();
   std::uint64_t round = 100 * seed();
-  for (const std::string kind : {"lost", "torn", "reordered", "lost", "torn", "reordered", "lost", "torn", "reordered"}) {
+  for (const std::string kind :
+       {"lost", "torn", "reordered", "lost", "torn", "reordered", "lost", "torn", "reordered"}) {
     SCOPED_TRACE(kind + " " + std::to_string(++round));
     const std::string in_data = std::string(" ") + kData + " ";
     on(0, "python3 /tmp/operations.py crash" + in_data + std::to_string(round) + " 150 /tmp/state; [ $? -ge 128 ]");
@@ -482,12 +504,14 @@ TEST_F(DiskTest, AKernelThatDoesNotGatherIsServedAsWell) {
   EXPECT_THAT(on(0, fmt::format("{} tell {} 9 status", kProgram, kFolder)), HasSubstr("gathering=0"));
   const std::string words = " " + std::to_string(seed()) + " 2000 2>&1";
   on(0, "rm -rf /var/tmp/native " + through + "/run; mkdir /var/tmp/native " + through + "/run");
-  EXPECT_EQ(on(0, "python3 /tmp/operations.py run " + through + "/run" + words), on(0, "python3 /tmp/operations.py run /var/tmp/native" + words));
+  EXPECT_EQ(on(0, "python3 /tmp/operations.py run " + through + "/run" + words),
+            on(0, "python3 /tmp/operations.py run /var/tmp/native" + words));
   on(0, "rm -rf " + through + "/run && sync " + through);
   for (const std::string kind : {"lost", "torn", "reordered"}) {
     SCOPED_TRACE(kind);
     on(0, fmt::format("python3 /tmp/operations.py crash {} {} 150 /tmp/state; [ $? -ge 128 ]", through, seed()));
-    EXPECT_THAT(on(0, fmt::format("{} lose {} 9 {} {} {}", kProgram, kFolder, through, kind, seed())), HasSubstr("marker=1"));
+    EXPECT_THAT(on(0, fmt::format("{} lose {} 9 {} {} {}", kProgram, kFolder, through, kind, seed())),
+                HasSubstr("marker=1"));
     EXPECT_EQ(on(0, fmt::format("python3 /tmp/operations.py check {} /tmp/state {}", through, kind)), "allowed\n");
   }
   on(0, fmt::format("{} tell {} 9 fill test 5000", kProgram, kFolder));
@@ -503,7 +527,8 @@ TEST_F(DiskTest, WhoHoldsAFileThroughAPowerLossHoldsNothing) {
   bring_operations();
   data("printf durable >held && sync held");
   on(0, std::string("rm -f /tmp/ready /tmp/go; setsid python3 /tmp/operations.py hold ") + kData +
-            " /tmp/ready /tmp/go </dev/null >/tmp/held 2>/tmp/held-errors & i=0; until [ -e /tmp/ready ] || [ $i -ge 100 ]; do sleep 0.05; i=$((i+1)); done");
+            " /tmp/ready /tmp/go </dev/null >/tmp/held 2>/tmp/held-errors & i=0; until [ -e /tmp/ready ] || [ $i -ge "
+            "100 ]; do sleep 0.05; i=$((i+1)); done");
   EXPECT_THAT(data("head -c 6 held"), "mapped");
   EXPECT_THAT(power_failure("lost", 1), HasSubstr("marker=1"));
   EXPECT_EQ(data("cat held"), "durable");
@@ -516,19 +541,22 @@ TEST_F(DiskTest, WhoHoldsAFileThroughAPowerLossHoldsNothing) {
 
 // Rows that psql says are committed, before and after a power failure.
 TEST_F(DiskTest, PostgresLosesWhatItAcknowledgedOnlyWithoutSyncing) {
-  if (on(0, "[ -x /usr/lib/postgresql/15/bin/postgres ] || echo none") == "none\n") GTEST_SKIP() << "no PostgreSQL 15 here";
+  if (on(0, "[ -x /usr/lib/postgresql/15/bin/postgres ] || echo none") == "none\n")
+    GTEST_SKIP() << "no PostgreSQL 15 here";
   set("power-loss.kind", "lost");
   const std::string as = "cd /; setpriv --reuid=postgres --regid=postgres --clear-groups ";
   const std::string pg = std::string(kData) + "/pg";
-  on(0, "mkdir " + pg + " && chown postgres " + pg + " && " + as + "/usr/lib/postgresql/15/bin/initdb -N -A trust -D " + pg + " >/dev/null");
+  on(0, "mkdir " + pg + " && chown postgres " + pg + " && " + as + "/usr/lib/postgresql/15/bin/initdb -N -A trust -D " +
+            pg + " >/dev/null");
   lay();
   const std::string psql = "psql -h /tmp -U postgres -d postgres -At";
   const std::string sql = psql + "c ";
   for (const std::string fsync : {"on", "off"}) {
     SCOPED_TRACE("fsync=" + fsync);
     const ProgramTarget::Program program = {
-        "pgrep -x postgres >/dev/null || { " + as + "setsid /usr/lib/postgresql/15/bin/postgres -D " + pg + " -k /tmp -c jit=off -c fsync=" + fsync +
-            " </dev/null >/tmp/pg.log 2>&1 & }; for i in $(seq 100); do " + sql + "'SELECT 1' >/dev/null 2>&1 && break; sleep 0.05; done",
+        "pgrep -x postgres >/dev/null || { " + as + "setsid /usr/lib/postgresql/15/bin/postgres -D " + pg +
+            " -k /tmp -c jit=off -c fsync=" + fsync + " </dev/null >/tmp/pg.log 2>&1 & }; for i in $(seq 100); do " +
+            sql + "'SELECT 1' >/dev/null 2>&1 && break; sleep 0.05; done",
         "pgrep -x postgres; exit 0"};
     target_ = std::make_unique<ProgramTarget>(cluster(), program);
     target_->data = {kData};
@@ -536,7 +564,8 @@ TEST_F(DiskTest, PostgresLosesWhatItAcknowledgedOnlyWithoutSyncing) {
     ASSERT_TRUE(started) << started.error().message;
     on(0, sql + "'CREATE TABLE rows_" + fsync + " (n int)'; " + sql + "CHECKPOINT");
     // Each commits by itself.
-    const std::string before = on(0, "for i in $(seq 20); do echo \"INSERT INTO rows_" + fsync + " VALUES ($i);\"; done | " + psql + " | sort | uniq -c");
+    const std::string before = on(0, "for i in $(seq 20); do echo \"INSERT INTO rows_" + fsync +
+                                         " VALUES ($i);\"; done | " + psql + " | sort | uniq -c");
     EXPECT_THAT(before, HasSubstr("20 INSERT 0 1"));
     const auto loss = inject("power-loss");
     ASSERT_TRUE(loss->heal(Deadline::after_s(10)));
@@ -595,8 +624,10 @@ for n in names[:150]: os.unlink('d2/' + n)
 show(len(os.listdir('d2')), os.fsync(os.open('d2', os.O_RDONLY)), os.access('y', os.W_OK))
 END
 )");
-  const std::string native = on(0, "rm -rf /var/tmp/native; mkdir /var/tmp/native && python3 /tmp/calls.py /var/tmp/native 2>&1");
-  const std::string disk = on(0, std::string("mkdir ") + kData + "/run && python3 /tmp/calls.py " + kData + "/run 2>&1");
+  const std::string native =
+      on(0, "rm -rf /var/tmp/native; mkdir /var/tmp/native && python3 /tmp/calls.py /var/tmp/native 2>&1");
+  const std::string disk =
+      on(0, std::string("mkdir ") + kData + "/run && python3 /tmp/calls.py " + kData + "/run 2>&1");
   EXPECT_THAT(native, HasSubstr("150 None True"));
   EXPECT_EQ(disk, native);
   // And what is behind it is the same, too.

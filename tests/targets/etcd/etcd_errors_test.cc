@@ -81,9 +81,9 @@ TEST(EtcdLastWords, AreASentenceWithWhatToDo) {
   EXPECT_EQ(etcd_last_words(""), "it left no message in its log");
   EXPECT_EQ(etcd_last_words("exec: no such file\n"), "exec: no such file");
   const std::string in_use = "listen tcp 10.77.0.1:2379: bind: address already in use";
-  const std::string said =
-      R"({"level":"warn","msg":"failed to start etcd","error":")" + in_use + "\"}\n" +
-      R"({"level":"fatal","msg":"discovery failed","error":")" + in_use + R"(","stacktrace":"main.main\n\tgo"})";
+  const std::string said = R"({"level":"warn","msg":"failed to start etcd","error":")" + in_use + "\"}\n" +
+                           R"({"level":"fatal","msg":"discovery failed","error":")" + in_use +
+                           R"(","stacktrace":"main.main\n\tgo"})";
   const std::string words = etcd_last_words(said);
   EXPECT_TRUE(words.starts_with(in_use + ". Another program has the port")) << words;
   EXPECT_NE(words.find("etcd.client-port"), std::string::npos);

@@ -24,8 +24,8 @@ class ServicesTest : public testing::Test {
   Services services(Bug bug = Bug::none) {
     return Services({bug, 1}, [this] { return now_; });
   }
-  std::string apply(Services& s, std::string_view type, std::string f, std::string_view value = "null", std::uint64_t client = 0,
-                    std::optional<Value> key = std::nullopt) {
+  std::string apply(Services& s, std::string_view type, std::string f, std::string_view value = "null",
+                    std::uint64_t client = 0, std::optional<Value> key = std::nullopt) {
     const auto done = s.apply(type, {std::move(f), std::move(key), *Value::from_json(value)}, client, rng_);
     return done ? text(*done) : "not here";
   }
@@ -102,7 +102,8 @@ TEST_F(ServicesTest, SagasAreCompleteOrCompensated) {
   Services s = services();
   EXPECT_EQ(apply(s, "saga", "saga", R"({"id":1,"from":0,"to":1,"amount":15})"), "ok");
   EXPECT_EQ(apply(s, "saga", "saga", R"({"id":2,"from":0,"to":1,"amount":15})"), "fail insufficient");
-  EXPECT_EQ(apply(s, "saga", "read"), R"(ok {"balances":{"0":5,"1":35},"events":[[1,0,-15],[1,1,15],[2,0,-15],[2,0,15]]})");
+  EXPECT_EQ(apply(s, "saga", "read"),
+            R"(ok {"balances":{"0":5,"1":35},"events":[[1,0,-15],[1,1,15],[2,0,-15],[2,0,15]]})");
   EXPECT_EQ(apply(s, "saga", "saga", "7"), "fail malformed");
   Services half = services(Bug::lost_write);
   apply(half, "saga", "saga", R"({"id":1,"from":0,"to":1,"amount":15})");

@@ -74,7 +74,8 @@ TEST_F(AdapterTest, InheritsNothingThatTheControllerHasOpen) {
   // As a file stream of the standard library, or a pipe that Boost.Process is just making in another thread.
   const int leak = open("/dev/null", O_RDONLY);  // NOLINT: without O_CLOEXEC on purpose
   ASSERT_GE(leak, 0);
-  const auto process = ChildProcess::start({"/bin/sh", "-c", "ls -l /proc/$$/fd/ | wc -l; exec grep SigBlk /proc/self/status"});
+  const auto process =
+      ChildProcess::start({"/bin/sh", "-c", "ls -l /proc/$$/fd/ | wc -l; exec grep SigBlk /proc/self/status"});
   close(leak);
   ASSERT_TRUE(process) << process.error().message;
   ASSERT_TRUE((*process)->wait(seconds(10)));

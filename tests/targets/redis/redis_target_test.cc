@@ -19,7 +19,8 @@ Deadline in(int s) { return std::chrono::steady_clock::now() + std::chrono::seco
 class RedisTargetTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (access("/usr/bin/redis-server", X_OK) != 0) GTEST_SKIP() << "there is no /usr/bin/redis-server (package redis-server)";
+    if (access("/usr/bin/redis-server", X_OK) != 0)
+      GTEST_SKIP() << "there is no /usr/bin/redis-server (package redis-server)";
     std::string pattern = (std::filesystem::temp_directory_path() / "ordeal-redis-XXXXXX").string();
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
@@ -27,8 +28,10 @@ class RedisTargetTest : public ::testing::Test {
     set("redis.dir", directory_);
     set("redis.sudo", "false");
     set("redis.port", std::to_string(testing::free_port()));
-    clean_up_ = std::make_unique<testing::AtEnd>("for c in $(grep -lsx redis-server /proc/[0-9]*/comm); do p=${c#/proc/}; p=${p%/comm}; "
-                                                 "case $(readlink /proc/$p/cwd) in " + directory_ + "*) kill -KILL $p;; esac; done");
+    clean_up_ = std::make_unique<testing::AtEnd>(
+        "for c in $(grep -lsx redis-server /proc/[0-9]*/comm); do p=${c#/proc/}; p=${p%/comm}; "
+        "case $(readlink /proc/$p/cwd) in " +
+        directory_ + "*) kill -KILL $p;; esac; done");
     cluster_.nodes.push_back(std::make_unique<testing::ShellNode>("n1", "127.0.0.1"));
     auto made = redis_target().make(cluster_, options_);
     ASSERT_TRUE(made) << made.error().message;
@@ -152,7 +155,8 @@ TEST_F(RedisTargetTest, AnAnswerThatDoesNotComeInTimeIsUnknownUnlessItIsARead) {
 TEST(RedisTarget, IsOneServer) {
   Cluster cluster;
   const Options options(redis_target().options);
-  for (const char* name : {"n1", "n2"}) cluster.nodes.push_back(std::make_unique<testing::ShellNode>(name, "127.0.0.1"));
+  for (const char* name : {"n1", "n2"})
+    cluster.nodes.push_back(std::make_unique<testing::ShellNode>(name, "127.0.0.1"));
   const auto made = redis_target().make(cluster, options);
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, ErrorCode::usage);

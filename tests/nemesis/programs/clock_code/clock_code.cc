@@ -1,6 +1,6 @@
-// clock_code IMAGE: puts the agent's code for a wrong clock beside a library that looks like a vDSO (image.cc), leads its
-// functions there as the agent does in other processes, and asks them for the time. Exit code 1, and a line on standard error for
-// each, when something is not as it should be.
+// clock_code IMAGE: puts the agent's code for a wrong clock beside a library that looks like a vDSO (image.cc), leads
+// its functions there as the agent does in other processes, and asks them for the time. Exit code 1, and a line on
+// standard error for each, when something is not as it should be.
 
 #include <sys/mman.h>
 #include <sys/time.h>
@@ -33,7 +33,8 @@ int failures = 0;
 void expect(bool good, const std::string& what, std::int64_t seen = 0, std::int64_t wanted = 1) {
   if (good) return;
   ++failures;
-  std::fprintf(stderr, "%s: %lld, not %lld\n", what.c_str(), static_cast<long long>(seen), static_cast<long long>(wanted));
+  std::fprintf(stderr, "%s: %lld, not %lld\n", what.c_str(), static_cast<long long>(seen),
+               static_cast<long long>(wanted));
 }
 
 // The time that a function gives lies where it must, `wrong` being the wrong time for a true one.
@@ -64,7 +65,8 @@ class Image {
   }
   unsigned char* at(const char* symbol) const {
     const VdsoFunction found = find_function(vdso_, symbol);
-    expect(found.offset != 0 && found.size >= sizeof(Jump), symbol, static_cast<std::int64_t>(found.size), sizeof(Jump));
+    expect(found.offset != 0 && found.size >= sizeof(Jump), symbol, static_cast<std::int64_t>(found.size),
+           sizeof(Jump));
     if (found.offset == 0) std::exit(1);
     return memory_ + found.offset;
   }
@@ -94,7 +96,9 @@ class Hook {
     if (::mprotect(code_, kMostCode, PROT_READ | PROT_EXEC) != 0) std::abort();
     Image::flush(code_, kMostCode);
   }
-  [[nodiscard]] std::uint64_t entry(std::size_t offset) const { return reinterpret_cast<std::uintptr_t>(code_) + offset; }
+  [[nodiscard]] std::uint64_t entry(std::size_t offset) const {
+    return reinterpret_cast<std::uintptr_t>(code_) + offset;
+  }
 
  private:
   unsigned char* code_ = nullptr;
@@ -118,8 +122,10 @@ void ask_all(const std::string& name, const Image& image, Wrong wrong) {
     expect(clock(id, &out) == 0 && out.tv_nsec >= 0 && out.tv_nsec < kSecond, name + ": fraction", out.tv_nsec);
     return out.tv_sec * kSecond + out.tv_nsec;
   };
-  expect_time(name + ": CLOCK_REALTIME", [&] { return read(CLOCK_REALTIME); }, wrong, 0);
-  expect_time(name + ": CLOCK_REALTIME_COARSE", [&] { return read(CLOCK_REALTIME_COARSE); }, wrong, 2 * kCoarse);
+  expect_time(
+      name + ": CLOCK_REALTIME", [&] { return read(CLOCK_REALTIME); }, wrong, 0);
+  expect_time(
+      name + ": CLOCK_REALTIME_COARSE", [&] { return read(CLOCK_REALTIME_COARSE); }, wrong, 2 * kCoarse);
   const std::int64_t before = monotonic_ns();
   const std::int64_t told = read(CLOCK_MONOTONIC);
   expect(told >= before && told <= monotonic_ns(), name + ": CLOCK_MONOTONIC", told, before);
@@ -130,14 +136,16 @@ void ask_all(const std::string& name, const Image& image, Wrong wrong) {
   const auto day = function_at<Gettimeofday>(image, entries[1].symbol);
   const auto read_day = [&] {
     timeval out{};
-    expect(day(&out, nullptr) == 0 && out.tv_usec >= 0 && out.tv_usec < 1'000'000, name + ": microseconds", out.tv_usec);
+    expect(day(&out, nullptr) == 0 && out.tv_usec >= 0 && out.tv_usec < 1'000'000, name + ": microseconds",
+           out.tv_usec);
     return out.tv_sec * kSecond + out.tv_usec * 1000;
   };
   expect_time(name + ": gettimeofday", read_day, wrong, 1000);
   if (entries.size() < 3) return;
   const auto time = function_at<Time>(image, entries[2].symbol);
   time_t stored = 0;
-  expect_time(name + ": time", [&] { return std::int64_t{time(&stored)} * kSecond; }, wrong, kSecond + kCoarse);
+  expect_time(
+      name + ": time", [&] { return std::int64_t{time(&stored)} * kSecond; }, wrong, kSecond + kCoarse);
   expect(stored != 0, name + ": time, stored");
 }
 

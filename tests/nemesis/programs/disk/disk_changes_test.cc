@@ -26,7 +26,9 @@ class ChangesTest : public ::testing::Test {
   }
   ~ChangesTest() override { ::close(file_); }
 
-  void write(const std::string& text, std::uint64_t offset) { ASSERT_EQ(changes_.write(file_, text.data(), text.size(), offset), 0); }
+  void write(const std::string& text, std::uint64_t offset) {
+    ASSERT_EQ(changes_.write(file_, text.data(), text.size(), offset), 0);
+  }
   void sync() { changes_.forget(changes_.next()); }
   Loss lose(LossMode mode, std::uint64_t seed = 1) {
     std::mt19937_64 random(seed);
@@ -98,7 +100,9 @@ TEST_F(ChangesTest, HolesThatWereFilledAreEmptyAgain) {
       ASSERT_EQ(after.size(), before.size());
       for (std::size_t i = 0; i < after.size(); ++i) {
         const bool in_x = i >= 4000 && i < 104'000, in_y = i >= 300'000;
-        ASSERT_TRUE(after[i] == before[i] || (mode != LossMode::lost && ((in_x && after[i] == 'x') || (in_y && after[i] == 'y')))) << i;
+        ASSERT_TRUE(after[i] == before[i] ||
+                    (mode != LossMode::lost && ((in_x && after[i] == 'x') || (in_y && after[i] == 'y'))))
+            << i;
       }
       EXPECT_LE(loss.bytes, 200'000U + (mode == LossMode::reordered ? 4 * Changes::kPage : 0));
     }
