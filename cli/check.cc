@@ -9,6 +9,7 @@
 #include <map>
 
 #include "base/names.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "checkers/catalogue.h"
 #include "checkers/guess.h"

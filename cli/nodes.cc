@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/names.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"

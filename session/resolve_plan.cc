@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/names.h"
+#include "base/text.h"
 #include "harness/nodes/node_source.h"
 #include "nemesis/catalogue.h"
 #include "nemesis/engine/driver.h"
@@ -102,52 +103,6 @@ class Resolver {
 };
 
 }  // namespace
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> words;
-  while (!text.empty()) {
-    const std::size_t at = text.find(separator);
-    std::string_view word = text.substr(0, at);
-    while (!word.empty() && word.front() == ' ') word.remove_prefix(1);
-    while (!word.empty() && word.back() == ' ') word.remove_suffix(1);
-    if (!word.empty()) words.emplace_back(word);
-    if (at == std::string_view::npos) break;
-    text.remove_prefix(at + 1);
-  }
-  return words;
-}
-
-Result<std::pair<std::string, std::string>> key_value(const std::string& text) {
-  const std::size_t at = text.find('=');
-  if (at == std::string::npos || at == 0) {
-    return fail(ErrorCode::usage, fmt::format("--set: KEY=VALUE was expected, found \"{}\"", text));
-  }
-  return std::pair{text.substr(0, at), text.substr(at + 1)};
-}
-
-Result<std::size_t> parse_size(const std::string& text) {
-  double number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  std::string_view unit(stop, static_cast<std::size_t>(end - stop));
-  if (unit.ends_with("iB"))
-    unit.remove_suffix(2);
-  else if (unit.ends_with('B'))
-    unit.remove_suffix(1);
-  double factor = 0;
-  if (unit.empty())
-    factor = 1;
-  else if (unit == "K" || unit == "k")
-    factor = 1024.0;
-  else if (unit == "M")
-    factor = 1024.0 * 1024;
-  else if (unit == "G")
-    factor = 1024.0 * 1024 * 1024;
-  if (error != std::errc() || factor == 0 || !(number > 0) || number * factor > 1e18) {
-    return fail(ErrorCode::usage, fmt::format("a size such as 512M or 4G was expected, found \"{}\"", text));
-  }
-  return static_cast<std::size_t>(number * factor);
-}
 
 Result<std::vector<RunRequest>> requests(const RunCommand& command) {
   std::vector<RunRequest> runs(1);

@@ -25,11 +25,4 @@ inline constexpr int kMaxConcurrency = 100'000;
 [[nodiscard]] Result<Options> declared_options(const std::string& target, const std::string& workload,
                                                const std::vector<std::string>& nemesis);
 
-// "a,b , c" as words; empty ones are dropped.
-[[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
-// KEY=VALUE. Errors: usage.
-[[nodiscard]] Result<std::pair<std::string, std::string>> key_value(const std::string& text);
-// "512M", "4G", "1048576". Errors: usage.
-[[nodiscard]] Result<std::size_t> parse_size(const std::string& text);
-
 }  // namespace ordeal::cli

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "harness/control/known_hosts.h"
 #include "harness/control/server_hello.h"
 #include "harness/control/ssh_config.h"
@@ -127,7 +128,7 @@ const std::vector<Parser>& parsers() {
        }},
       {"settings", "kill.nodes=n1,n3",
        [](const std::string& text) {
-         const auto pair = cli::key_value(text);
+         const auto pair = key_value(text);
          if (!pair) return refusal(pair);
          RunRequest request;
          request.flags = {{"target", {"etcd", "--target"}}, {"nemesis", {"kill", "--nemesis"}}};
@@ -141,7 +142,7 @@ const std::vector<Parser>& parsers() {
        [](const std::string& text) { return refusal(parse_lane_triggers(text)); }},
       {"nodes_flag", "h1,h2,db-3.example", [](const std::string& text) { return refusal(nodes::check_nodes(text)); }},
       {"duration", "1.5s", [](const std::string& text) { return refusal(parse_duration(text)); }},
-      {"size", "512MiB", [](const std::string& text) { return refusal(cli::parse_size(text)); }},
+      {"size", "512MiB", [](const std::string& text) { return refusal(parse_size(text)); }},
       {"words", "python3 \"my adapter.py\" --port '23 79'",
        [](const std::string& text) { return refusal(split_words(text)); }},
       {"inventory",
