@@ -18,37 +18,6 @@ std::string member_text(const Value& map, const char* key) {
   return found == nullptr ? "" : plain_text(*found);
 }
 
-// One step of an injection, as the nemesis wrote it.
-void apply(FaultRecord& record, const std::string& step, std::int64_t time, const Value& value) {
-  if (step == "planned") {
-    record.planned_ns = time;
-  } else if (step == "inject") {
-    record.inject_ns = time;
-    if (const Value* fault = value.find("fault")) record.description = *fault;
-    const Value* nodes = value.find("nodes");
-    if (nodes != nullptr && nodes->is_list()) {
-      record.nodes.clear();
-      for (const auto& node : nodes->items()) record.nodes.push_back(plain_text(node));
-    }
-  } else if (step == "injected") {
-    record.injected_ns = time;
-  } else if (step == "confirmed" || step == "unconfirmed") {
-    if (step == "confirmed") record.confirmed_ns = time;
-    record.evidence = member_text(value, "evidence");
-  } else if (step == "heal") {
-    record.heal_ns = time;
-  } else if (step == "healed") {
-    record.healed_ns = time;
-  } else if (step == "recovered" || step == "unrecovered") {
-    if (step == "recovered") record.heal_confirmed_ns = time;
-    record.heal_evidence = member_text(value, "evidence");
-  } else if (step == "disturbed") {
-    (record.healed_ns >= 0 ? record.heal_evidence : record.evidence) = member_text(value, "evidence");
-  } else if (step == "error" && record.error.empty()) {
-    record.error = member_text(value, "message");
-  }
-}
-
 // Faults in histories of other tools, which only name what the nemesis did: start-partition … stop-partition,
 // pause … resume, kill … start. They write each step twice (asked for, done), both with type info.
 class ForeignFaults {
@@ -122,21 +91,6 @@ void count_faults(Facts& facts) {
 
 namespace {
 
-// The nemesis says at the beginning what it drew (harness/interfaces/nemesis.h).
-bool is_plan(const Value& value) {
-  const Value* step = value.find("step");
-  return step != nullptr && step->is_string() && step->string() == "plan" && value.find("id") == nullptr;
-}
-
-Value nemesis_plan_in(const History& history) {
-  for (EventIndex e = 0; e < history.size(); ++e) {
-    if (history.process(e) != kNemesis) continue;
-    Value value = history.values().to_value(history.value(e));
-    return is_plan(value) ? value : Value();
-  }
-  return {};
-}
-
 double real_of(const Value& map, const char* key, double otherwise) {
   const Value* found = map.find(key);
   return found != nullptr && (found->is_real() || found->is_integer()) ? found->real() : otherwise;
@@ -185,48 +139,34 @@ Recovery recovery_of(const std::vector<CheckResult>& results) {
 }  // namespace
 
 std::vector<FaultRecord> faults_in(const History& history) {
-  std::map<std::int64_t, FaultRecord> records;
+  auto own = fault_records(history);
+  if (!own.empty()) return own;
   ForeignFaults foreign;
   for (EventIndex e = 0; e < history.size(); ++e) {
     if (history.process(e) != kNemesis) continue;
     const Value value = history.values().to_value(history.value(e));
-    const Value* number = value.find("id");
-    const Value* step = value.find("step");
-    if (is_plan(value)) continue;
-    if (number == nullptr || !number->is_integer() || step == nullptr || !step->is_string()) {
-      foreign.event(history.f_name(e), history.time(e), value);
-      continue;
-    }
-    FaultRecord& record = records[number->integer()];
-    record.id = static_cast<int>(number->integer());
-    record.fault = history.f_name(e);
-    apply(record, step->string(), history.time(e), value);
+    if (!is_nemesis_plan(value)) foreign.event(history.f_name(e), history.time(e), value);
   }
-  std::vector<FaultRecord> out;
-  for (auto& [id, record] : records) out.push_back(std::move(record));
-  return out.empty() ? foreign.take() : out;
+  return foreign.take();
 }
 
 std::vector<ClockSample> clocks_in(const History& history) {
   std::vector<ClockSample> out;
-  std::map<std::int64_t, std::set<std::string>> measured;  // nodes, by injection
+  std::map<int, std::set<std::string>> measured;  // nodes, by injection
   for (EventIndex e = 0; e < history.size(); ++e) {
-    if (history.process(e) != kNemesis) continue;
-    const Value value = history.values().to_value(history.value(e));
-    const Value* number = value.find("id");
-    const std::string step = member_text(value, "step");
-    if (number == nullptr || !number->is_integer()) continue;
-    if (step == "recovered") {
-      for (const std::string& node : measured[number->integer()]) out.push_back({node, history.time(e), 0});
+    const auto event = fault_event(history, e);
+    if (!event) continue;
+    if (event->step == FaultStep::recovered) {
+      for (const std::string& node : measured[event->id]) out.push_back({node, event->time_ns, 0});
     }
-    const Value* values = step == "measured" ? value.find("values") : nullptr;
+    const Value* values = event->step == FaultStep::measured ? event->value.find("values") : nullptr;
     const Value* offsets = values == nullptr ? nullptr : values->find("offset_s");
     if (offsets == nullptr || !offsets->is_map()) continue;
     for (const auto& [node, offset] : offsets->entries()) {
       if (!offset.is_real() && !offset.is_integer()) continue;
       const double seconds = offset.is_real() ? offset.real() : static_cast<double>(offset.integer());
-      out.push_back({plain_text(node), history.time(e), std::llround(seconds * 1e9)});
-      measured[number->integer()].insert(plain_text(node));
+      out.push_back({plain_text(node), event->time_ns, std::llround(seconds * 1e9)});
+      measured[event->id].insert(plain_text(node));
     }
   }
   return out;
@@ -276,7 +216,7 @@ Facts facts_of(const ReportInput& input) {
   });
   count_faults(facts);
   facts.recovery = recovery_of(input.results);
-  facts.nemesis_plan = nemesis_plan_in(history);
+  facts.nemesis_plan = nemesis_plan(history);
   facts.clocks = input.clocks.empty() ? clocks_in(history) : input.clocks;
   return facts;
 }

@@ -16,7 +16,7 @@ Value counts_value(const OutcomeCounts& counts) {
   return out;
 }
 
-// The record as faults.json holds it, and whether it counts.
+// The record, and whether it counts.
 Value fault_value(const FaultRecord& fault) {
   Value out = to_value(fault);
   out.set("confirmed", fault.confirmed_ns >= 0);

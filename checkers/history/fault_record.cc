@@ -1,5 +1,6 @@
 #include "checkers/history/fault_record.h"
 
+#include <map>
 #include <utility>
 
 namespace ordeal {
@@ -21,6 +22,28 @@ constexpr std::pair<const char*, std::string FaultRecord::*> kTexts[] = {
     {"error", &FaultRecord::error},
 };
 
+constexpr std::pair<FaultStep, std::string_view> kSteps[] = {
+    {FaultStep::planned, "planned"},     {FaultStep::triggered, "triggered"},     {FaultStep::postponed, "postponed"},
+    {FaultStep::inject, "inject"},       {FaultStep::injected, "injected"},       {FaultStep::confirmed, "confirmed"},
+    {FaultStep::disturbed, "disturbed"}, {FaultStep::unconfirmed, "unconfirmed"}, {FaultStep::measured, "measured"},
+    {FaultStep::heal, "heal"},           {FaultStep::healed, "healed"},           {FaultStep::recovered, "recovered"},
+    {FaultStep::error, "error"},         {FaultStep::unrecovered, "unrecovered"},
+};
+
+FaultStep step_named(std::string_view name) {
+  for (const auto& [step, known] : kSteps) {
+    if (known == name) return step;
+  }
+  return FaultStep::other;
+}
+
+std::string text_of(const Value& value) { return value.is_string() ? value.string() : value.to_json(); }
+
+std::string member_text(const Value& map, const char* key) {
+  const Value* found = map.find(key);
+  return found == nullptr ? "" : text_of(*found);
+}
+
 }  // namespace
 
 Value to_value(const FaultRecord& record) {
@@ -35,32 +58,109 @@ Value to_value(const FaultRecord& record) {
   return out;
 }
 
-Result<FaultRecord> fault_record(const Value& value) {
-  const auto wrong = [](const char* key) {
-    return fail(ErrorCode::input,
-                std::string("a fault's record: member \"") + key + "\" is missing or of another type");
-  };
-  FaultRecord out;
-  const Value* id = value.find("id");
-  if (id == nullptr || !id->is_integer()) return wrong("id");
+std::string_view to_string(FaultStep step) {
+  for (const auto& [known, name] : kSteps) {
+    if (known == step) return name;
+  }
+  ORDEAL_CHECK(false, "a step that has a word");
+  return "";
+}
+
+Value fault_event_value(int id, FaultStep step, Value::Map more) {
+  Value out = Value::map({{Value("id"), Value(id)}, {Value("step"), Value(to_string(step))}});
+  for (auto& [key, one] : more) out.set(std::move(key), std::move(one));
+  return out;
+}
+
+std::optional<FaultEvent> fault_event(const History& history, EventIndex event) {
+  if (history.process(event) != kNemesis) return std::nullopt;
+  FaultEvent out;
+  out.value = history.values().to_value(history.value(event));
+  const Value* id = out.value.find("id");
+  const Value* step = out.value.find("step");
+  if (id == nullptr || !id->is_integer() || !std::in_range<int>(id->integer())) return std::nullopt;
+  if (step == nullptr || !step->is_string()) return std::nullopt;
   out.id = static_cast<int>(id->integer());
-  for (const auto& [key, member] : kTexts) {
-    const Value* text = value.find(key);
-    if (text == nullptr || !text->is_string()) return wrong(key);
-    out.*member = text->string();
+  out.fault = history.f_name(event);
+  out.step = step_named(step->string());
+  out.time_ns = history.time(event);
+  return out;
+}
+
+void apply(FaultRecord& record, const FaultEvent& event) {
+  record.id = event.id;
+  record.fault = event.fault;
+  switch (event.step) {
+    case FaultStep::planned:
+      record.planned_ns = event.time_ns;
+      return;
+    case FaultStep::inject: {
+      record.inject_ns = event.time_ns;
+      if (const Value* fault = event.value.find("fault")) record.description = *fault;
+      const Value* nodes = event.value.find("nodes");
+      if (nodes == nullptr || !nodes->is_list()) return;
+      record.nodes.clear();
+      for (const auto& node : nodes->items()) record.nodes.push_back(text_of(node));
+      return;
+    }
+    case FaultStep::injected:
+      record.injected_ns = event.time_ns;
+      return;
+    case FaultStep::confirmed:
+      record.confirmed_ns = event.time_ns;
+      record.evidence = member_text(event.value, "evidence");
+      return;
+    case FaultStep::unconfirmed:
+      record.evidence = member_text(event.value, "evidence");
+      return;
+    case FaultStep::disturbed:
+      (record.healed_ns >= 0 ? record.heal_evidence : record.evidence) = member_text(event.value, "evidence");
+      return;
+    case FaultStep::heal:
+      record.heal_ns = event.time_ns;
+      return;
+    case FaultStep::healed:
+      record.healed_ns = event.time_ns;
+      return;
+    case FaultStep::recovered:
+      record.heal_confirmed_ns = event.time_ns;
+      record.heal_evidence = member_text(event.value, "evidence");
+      return;
+    case FaultStep::unrecovered:
+      record.heal_evidence = member_text(event.value, "evidence");
+      return;
+    case FaultStep::error:
+      if (record.error.empty()) record.error = member_text(event.value, "message");
+      return;
+    case FaultStep::triggered:
+    case FaultStep::postponed:
+    case FaultStep::measured:
+    case FaultStep::other:
+      return;
   }
-  for (const auto& [key, member] : kTimes) {
-    const Value* time = value.find(key);
-    if (time == nullptr || !time->is_integer()) return wrong(key);
-    out.*member = time->integer();
+}
+
+bool is_nemesis_plan(const Value& value) {
+  const Value* step = value.find("step");
+  return step != nullptr && step->is_string() && step->string() == "plan" && value.find("id") == nullptr;
+}
+
+Value nemesis_plan(const History& history) {
+  for (EventIndex e = 0; e < history.size(); ++e) {
+    if (history.process(e) != kNemesis) continue;
+    Value value = history.values().to_value(history.value(e));
+    return is_nemesis_plan(value) ? value : Value();
   }
-  const Value* nodes = value.find("nodes");
-  if (nodes == nullptr || !nodes->is_list()) return wrong("nodes");
-  for (const auto& node : nodes->items()) {
-    if (!node.is_string()) return wrong("nodes");
-    out.nodes.push_back(node.string());
+  return {};
+}
+
+std::vector<FaultRecord> fault_records(const History& history) {
+  std::map<int, FaultRecord> records;
+  for (EventIndex e = 0; e < history.size(); ++e) {
+    if (const auto event = fault_event(history, e)) apply(records[event->id], *event);
   }
-  if (const Value* description = value.find("description")) out.description = *description;
+  std::vector<FaultRecord> out;
+  for (auto& [id, record] : records) out.push_back(std::move(record));
   return out;
 }
 

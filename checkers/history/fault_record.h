@@ -1,12 +1,20 @@
 #pragma once
-// FaultRecord: what became of one injection of a fault. Thread-safety: a value type.
+// FaultRecord: what became of one injection of a fault, and the events of a history that tell it: the nemesis writes
+// them (nemesis/engine/fault_log.h), whoever judges or shows a run reads them, and both put records together here.
+//
+// The event of a step is one of process "nemesis", of type info, whose f is the fault's name and whose value is
+// {"id":N,"step":S,…}; harness/interfaces/nemesis.h says what each step means and what else it holds.
+//
+// Thread-safety: value types and pure functions.
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "base/error.h"
 #include "base/value.h"
+#include "checkers/history/history.h"
 
 namespace ordeal {
 
@@ -28,8 +36,57 @@ struct FaultRecord {
   std::string error;  // the first thing that went wrong
 };
 
-// As faults.json and results.json hold it, and back. Errors: input.
+// As results.json holds it.
 [[nodiscard]] Value to_value(const FaultRecord& record);
-[[nodiscard]] Result<FaultRecord> fault_record(const Value& value);
+
+// The steps of an injection, in the order in which they can come.
+enum class FaultStep {
+  planned,
+  triggered,
+  postponed,
+  inject,
+  injected,
+  confirmed,
+  unconfirmed,
+  disturbed,
+  measured,
+  heal,
+  healed,
+  recovered,
+  unrecovered,
+  error,
+  other,  // of a version that knows more steps: read, never written
+};
+
+// The word in the history. Requires: not `other`.
+[[nodiscard]] std::string_view to_string(FaultStep step);
+
+// One step of one injection.
+struct FaultEvent {
+  int id = 0;
+  std::string fault;
+  FaultStep step = FaultStep::other;
+  std::int64_t time_ns = -1;  // since the run began
+  Value value;                // the whole value of the event
+};
+
+// The value of a step's event; `more` comes after "id" and "step".
+[[nodiscard]] Value fault_event_value(int id, FaultStep step, Value::Map more = {});
+
+// The event as a step of an injection. Nothing: it is a client's, the nemesis' plan, or another tool's.
+[[nodiscard]] std::optional<FaultEvent> fault_event(const History& history, EventIndex event);
+
+// Adds what a step says to the record of its injection. Steps that only tell of the way there (triggered, postponed,
+// measured) change nothing.
+void apply(FaultRecord& record, const FaultEvent& event);
+
+// Whether the value is that of the nemesis' first event, {"step":"plan",…}: what it drew and what it left out.
+[[nodiscard]] bool is_nemesis_plan(const Value& value);
+
+// That value; nil: the history has none.
+[[nodiscard]] Value nemesis_plan(const History& history);
+
+// The records of all injections, by id.
+[[nodiscard]] std::vector<FaultRecord> fault_records(const History& history);
 
 }  // namespace ordeal

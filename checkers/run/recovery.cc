@@ -6,6 +6,8 @@
 #include <limits>
 #include <map>
 
+#include "checkers/history/fault_record.h"
+
 namespace ordeal {
 namespace {
 
@@ -27,26 +29,13 @@ struct Fault {
   std::int64_t last = -1;  // the end of its effect: healed, or never
 };
 
-// The faults of the nemesis' events, by id.
+// Those that were injected, by id.
 std::vector<Fault> faults_of(const History& history) {
-  std::map<std::int64_t, Fault> found;
-  for (EventIndex e = 0; e < history.size(); ++e) {
-    if (history.process(e) != kNemesis) continue;
-    const Value value = history.values().to_value(history.value(e));
-    const Value* id = value.find("id");
-    const Value* step = value.find("step");
-    if (id == nullptr || !id->is_integer() || step == nullptr || !step->is_string()) continue;
-    Fault& fault = found[id->integer()];
-    fault.id = id->integer();
-    fault.kind = history.f_name(e);
-    if (step->string() == "inject") fault.inject = history.time(e);
-    if (step->string() == "healed") fault.healed = history.time(e);
-  }
   std::vector<Fault> out;
-  for (auto& [id, fault] : found) {
-    if (fault.inject < 0) continue;
-    fault.last = fault.healed >= 0 ? fault.healed : kNever;
-    out.push_back(std::move(fault));
+  for (const FaultRecord& record : fault_records(history)) {
+    if (record.inject_ns < 0) continue;
+    const std::int64_t last = record.healed_ns >= 0 ? record.healed_ns : kNever;
+    out.push_back({record.id, record.fault, record.inject_ns, record.healed_ns, last});
   }
   return out;
 }

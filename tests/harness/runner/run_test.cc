@@ -405,19 +405,5 @@ TEST_F(RunFixture, BarriersHoldAcrossRealThreads) {
   EXPECT_EQ(order, "abc");
 }
 
-TEST_F(RunFixture, FaultRecordsSurviveTheFile) {
-  FaultRecord record;
-  record.id = 3;
-  record.fault = "kill";
-  record.nodes = {"n1", "n2"};
-  record.description = *Value::from_json(R"({"shape":"one"})");
-  record.inject_ns = 5;
-  record.evidence = "gone";
-  const auto back = fault_record(*Value::from_json(to_value(record).to_json()));
-  ASSERT_TRUE(back) << back.error().message;
-  EXPECT_EQ(to_value(*back), to_value(record));
-  EXPECT_FALSE(fault_record(Value::map()));
-}
-
 }  // namespace
 }  // namespace ordeal
