@@ -7,42 +7,20 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
+#include "base/files.h"
 #include "base/value.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "harness/store/run_directory.h"
+#include "reports/text.h"
 
 namespace ordeal::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 // A path as part of a URL: everything but the unreserved characters and '/' is percent-encoded.
 std::string url(std::string_view path) {
@@ -55,13 +33,6 @@ std::string url(std::string_view path) {
   return out;
 }
 
-std::string contents(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 struct StoredRunRow {
   std::string path;  // relative to the store
   std::string name;
@@ -69,27 +40,21 @@ struct StoredRunRow {
   std::string verdict = "unfinished";
 };
 
+// Newest first.
 std::vector<StoredRunRow> rows(const fs::path& store) {
   std::vector<StoredRunRow> out;
-  std::error_code error;
-  for (const auto& named : fs::directory_iterator(store, error)) {
-    if (named.is_symlink() || !named.is_directory()) continue;
-    for (const auto& run : fs::directory_iterator(named.path(), error)) {
-      if (run.is_symlink() || !run.is_directory()) continue;
-      StoredRunRow row;
-      row.name = named.path().filename().string();
-      row.time = run.path().filename().string();
-      row.path = row.name + "/" + row.time;
-      if (const auto results = Value::from_json(contents(run.path() / "results.json"))) {
-        if (const Value* verdict = results->find("verdict"); verdict != nullptr && verdict->is_string()) {
-          row.verdict = verdict->string();
-        }
+  for (const fs::path run : list_runs(store.string()).value_or(std::vector<std::string>())) {
+    StoredRunRow row;
+    row.name = run.parent_path().filename().string();
+    row.time = run.filename().string();
+    row.path = row.name + "/" + row.time;
+    if (const auto results = Value::from_json(read_text_file((run / "results.json").string()).value_or(""))) {
+      if (const Value* verdict = results->find("verdict"); verdict != nullptr && verdict->is_string()) {
+        row.verdict = verdict->string();
       }
-      out.push_back(std::move(row));
     }
+    out.push_back(std::move(row));
   }
-  std::sort(out.begin(), out.end(),
-            [](const auto& a, const auto& b) { return a.time != b.time ? a.time > b.time : a.name < b.name; });
   return out;
 }
 
@@ -101,7 +66,7 @@ std::string index_page(const fs::path& store) {
         "<tr class=\"{0}\"><td><b>{0}</b></td><td>{1}</td><td>{2}</td><td><a href=\"{3}report.html\">report</a></td>"
         "<td><a href=\"{3}history.jsonl\">history</a> · <a href=\"{3}results.json\">results</a> · "
         "<a href=\"{3}plan.json\">plan</a> · <a href=\"{3}ordeal.log\">log</a></td></tr>\n",
-        escaped(row.verdict), escaped(row.name), escaped(row.time), base);
+        html_text(row.verdict), html_text(row.name), html_text(row.time), base);
   }
   if (body.empty())
     body = "<tr><td colspan=5>No runs here yet. <code>ordeal run --target memory</code> makes one.</td></tr>";
@@ -113,7 +78,7 @@ std::string index_page(const fs::path& store) {
          "#8884}"
          ".valid b{color:#1a8f4a}.invalid b{color:#d33}.unknown b,.unfinished b{color:#b7791f}</style>"
          "<h1>Runs in " +
-         escaped(store.string()) + "</h1><table><tr><th>verdict<th>name<th>time (UTC)<th><th></tr>\n" + body +
+         html_text(store.string()) + "</h1><table><tr><th>verdict<th>name<th>time (UTC)<th><th></tr>\n" + body +
          "</table></html>\n";
 }
 
@@ -136,7 +101,7 @@ void serve_file(const fs::path& store, const std::string& relative, httplib::Res
     response.set_content("There is no such file in the store.\n", "text/plain");
     return;
   }
-  response.set_content(contents(file), std::string(content_type(file)));
+  response.set_content(read_text_file(file.string()).value_or(""), std::string(content_type(file)));
 }
 
 }  // namespace

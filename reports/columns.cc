@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/base64.h"
 #include "reports/text.h"
 
 namespace ordeal {
@@ -157,23 +158,6 @@ struct Columns {
 
 }  // namespace
 
-std::string base64(std::string_view bytes) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto byte = [&](std::size_t k) {
-      return k < bytes.size() ? static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[k])) : 0u;
-    };
-    const std::uint32_t bits = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    out += kDigits[bits >> 18];
-    out += kDigits[bits >> 12 & 63];
-    out += i + 1 < bytes.size() ? kDigits[bits >> 6 & 63] : '=';
-    out += i + 2 < bytes.size() ? kDigits[bits & 63] : '=';
-  }
-  return out;
-}
-
 std::string gzip(std::string_view bytes) {
   z_stream stream{};
   // 15 + 16: the largest window, and a gzip header (zlib writes no time stamp unless asked to).
@@ -273,7 +257,7 @@ std::string packed_operations(const ReportInput& input, const Facts& facts) {
     raw += static_cast<char>(static_cast<unsigned char>(json.size() >> shift));
   raw += json;
   for (const auto& [section, bytes] : sections) raw += *bytes;
-  return base64(gzip(raw));
+  return base64_encode(gzip(raw));
 }
 
 }  // namespace ordeal

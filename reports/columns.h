@@ -18,7 +18,6 @@ namespace ordeal {
 // tens of megabytes; the header says how many were.
 [[nodiscard]] std::string packed_operations(const ReportInput& input, const Facts& facts);
 
-[[nodiscard]] std::string base64(std::string_view bytes);
 // gzip without a time stamp, so that the same input gives the same bytes.
 [[nodiscard]] std::string gzip(std::string_view bytes);
 

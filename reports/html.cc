@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "base/base64.h"
 #include "reports/assets.h"
 #include "reports/columns.h"
 #include "reports/report.h"
@@ -21,7 +22,7 @@ namespace {
 std::string sha256_source(const std::string& text) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  return "'sha256-" + base64(std::string_view(reinterpret_cast<const char*>(digest), sizeof digest)) + "'";
+  return "'sha256-" + base64_encode(std::string_view(reinterpret_cast<const char*>(digest), sizeof digest)) + "'";
 }
 
 std::string script_text() {

@@ -5,8 +5,8 @@
 #include <toml++/toml.h>
 #include <algorithm>
 
+#include "base/files.h"
 #include "base/names.h"
-#include "base/text_file.h"
 #include "base/value.h"
 
 namespace ordeal {

@@ -10,11 +10,11 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/files.h"
 #include "checkers/catalogue.h"
 #include "checkers/history/reader.h"
 #include "cli/console.h"
 #include "harness/interfaces/plan.h"
-#include "harness/store/files.h"
 #include "harness/store/run_directory.h"
 #include "reports/facts.h"
 #include "reports/report.h"
@@ -134,7 +134,7 @@ std::vector<std::string> worker_nodes(const Value& environment, int workers) {
 }
 
 Value read_json(const std::string& path) {
-  const auto text = file_contents(path);
+  const auto text = read_text_file(path);
   if (!text) return Value::map();
   auto value = Value::from_json(*text);
   return value ? *std::move(value) : Value::map();

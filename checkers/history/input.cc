@@ -11,6 +11,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/descriptor.h"
+
 namespace ordeal {
 namespace {
 
@@ -29,20 +31,6 @@ ErrorCode code_of(int error) {
       return ErrorCode::io;
   }
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ > STDIN_FILENO) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // Makes room behind the first `used` bytes.
 void make_room(std::string& out, std::size_t used, const Limits& limits) {
@@ -113,16 +101,17 @@ Result<std::string> gunzip(std::string_view packed, std::size_t limit, const Lim
 
 Result<Input> Input::open(const std::string& path, const Limits& limits) {
   const bool standard_input = path == "-";
-  const Descriptor file(standard_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return fail(code_of(errno), path + ": cannot be opened: " + std::strerror(errno));
+  const Descriptor opened(standard_input ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!standard_input && !opened) return fail(code_of(errno), path + ": cannot be opened: " + std::strerror(errno));
+  const int file = standard_input ? STDIN_FILENO : opened.get();
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return fail(code_of(errno), path + ": " + std::strerror(errno));
+  if (::fstat(file, &status) != 0) return fail(code_of(errno), path + ": " + std::strerror(errno));
   if (S_ISDIR(status.st_mode)) return fail(ErrorCode::input, path + ": is a directory, a history file was expected");
 
   Input input;
   if (!standard_input && S_ISREG(status.st_mode) && status.st_size > 0) {
     const auto size = static_cast<std::size_t>(status.st_size);
-    void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
     if (mapped != MAP_FAILED) {
       ::madvise(mapped, size, MADV_SEQUENTIAL);
       input.mapped_ = static_cast<const char*>(mapped);
@@ -130,7 +119,7 @@ Result<Input> Input::open(const std::string& path, const Limits& limits) {
     }
   }
   if (input.mapped_ == nullptr) {
-    auto all = read_all(file.get(), path, limits);
+    auto all = read_all(file, path, limits);
     if (!all) return fail(all.error());
     input.buffer_ = std::move(*all);
   }

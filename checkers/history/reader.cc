@@ -7,6 +7,7 @@
 
 #include "base/json_scanner.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "checkers/history/chunks.h"
 #include "checkers/history/event_sink.h"
 #include "checkers/history/input.h"
@@ -25,11 +26,6 @@ constexpr std::array<std::pair<std::string_view, HistoryFormat>, 6> kFormats = {
 
 // How much of a file the format is guessed from.
 constexpr std::size_t kGuessBytes = 1 << 16;
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t start = text.find_first_not_of(" \t\r\n");
-  return start == std::string_view::npos ? std::string_view() : text.substr(start);
-}
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 

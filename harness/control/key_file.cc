@@ -2,7 +2,8 @@
 
 #include <fstream>
 
-#include "base/text_file.h"
+#include "base/base64.h"
+#include "base/files.h"
 #include "harness/control/server_hello.h"
 
 namespace ordeal {
@@ -18,10 +19,12 @@ std::string_view body_of(std::string_view text, std::string_view begin) {
 
 // PROTOCOL.key of OpenSSH: "openssh-key-v1\0", cipher, kdf, kdf options, number of keys, public key, private part.
 bool read_openssh_key(std::string_view text, KeyFile& key) {
-  std::string binary;
-  if (!decode_base64(body_of(text, "-----BEGIN OPENSSH PRIVATE KEY-----"), binary)) return false;
+  std::string body(body_of(text, "-----BEGIN OPENSSH PRIVATE KEY-----"));
+  std::erase_if(body, [](char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; });
+  const auto binary = base64_decode(body);
+  if (!binary) return false;
   static constexpr std::string_view kMagic("openssh-key-v1\0", 15);
-  std::string_view rest = binary;
+  std::string_view rest = *binary;
   if (!rest.starts_with(kMagic)) return false;
   rest.remove_prefix(kMagic.size());
   std::string_view cipher, kdf, options, blob;
@@ -36,42 +39,12 @@ bool read_openssh_key(std::string_view text, KeyFile& key) {
 
 void read_public_half(const std::string& path, KeyFile& key) {
   std::ifstream file(path + ".pub");
-  std::string type, base64, blob;
-  if (file >> type >> base64 && decode_base64(base64, blob) && key_type_of_blob(blob) == type) key.public_blob = blob;
+  std::string type, coded;
+  if (!(file >> type >> coded)) return;
+  if (auto blob = base64_decode(coded); blob && key_type_of_blob(*blob) == type) key.public_blob = std::move(*blob);
 }
 
 }  // namespace
-
-bool decode_base64(std::string_view text, std::string& out) {
-  out.clear();
-  unsigned bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    unsigned value = 0;
-    if (c >= 'A' && c <= 'Z') {
-      value = static_cast<unsigned>(c - 'A');
-    } else if (c >= 'a' && c <= 'z') {
-      value = static_cast<unsigned>(c - 'a') + 26;
-    } else if (c >= '0' && c <= '9') {
-      value = static_cast<unsigned>(c - '0') + 52;
-    } else if (c == '+') {
-      value = 62;
-    } else if (c == '/') {
-      value = 63;
-    } else if (c == '=' || c == '\n' || c == '\r' || c == ' ' || c == '\t') {
-      continue;
-    } else {
-      return false;
-    }
-    bits = ((bits << 6U) | value) & 0xffffffU;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out += static_cast<char>((bits >> static_cast<unsigned>(count)) & 0xffU);
-    }
-  }
-  return true;
-}
 
 Result<KeyFile> inspect_key_file(const std::string& path) {
   const auto read = read_text_file(path);

@@ -18,7 +18,4 @@ struct KeyFile {
 // Reads `path` and, if it exists, `path`.pub. Errors: not_found, permission, input (not a private key).
 [[nodiscard]] Result<KeyFile> inspect_key_file(const std::string& path);
 
-// The bytes of base64 text, white space ignored; false if it is not base64.
-[[nodiscard]] bool decode_base64(std::string_view text, std::string& out);
-
 }  // namespace ordeal

@@ -11,7 +11,10 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/text_file.h"
+#include "base/base64.h"
+#include "base/descriptor.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "harness/control/key_file.h"
 #include "harness/control/server_hello.h"
 #include "harness/control/tcp.h"
@@ -36,26 +39,20 @@ std::string_view take_word(std::string_view& line) {
 bool hashed_match(std::string_view field, std::string_view name) {
   const std::size_t bar = field.find('|', 3);
   if (bar == std::string_view::npos) return false;
-  std::string salt, hash;
-  if (!decode_base64(field.substr(3, bar - 3), salt) || !decode_base64(field.substr(bar + 1), hash)) return false;
+  const auto salt = base64_decode(field.substr(3, bar - 3)), hash = base64_decode(field.substr(bar + 1));
+  if (!salt || !hash) return false;
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
-  if (HMAC(EVP_sha1(), salt.data(), static_cast<int>(salt.size()), reinterpret_cast<const unsigned char*>(name.data()),
-           name.size(), digest.data(), &length) == nullptr) {
+  if (HMAC(EVP_sha1(), salt->data(), static_cast<int>(salt->size()),
+           reinterpret_cast<const unsigned char*>(name.data()), name.size(), digest.data(), &length) == nullptr) {
     return false;
   }
-  return hash == std::string_view(reinterpret_cast<const char*>(digest.data()), length);
+  return *hash == std::string_view(reinterpret_cast<const char*>(digest.data()), length);
 }
 
 bool hosts_match(std::string_view hosts, std::string_view name) {
   if (hosts.starts_with("|1|")) return hashed_match(hosts, name);
-  std::vector<std::string> patterns;
-  while (!hosts.empty()) {
-    const std::size_t comma = std::min(hosts.find(','), hosts.size());
-    patterns.emplace_back(hosts.substr(0, comma));
-    hosts.remove_prefix(std::min(comma + 1, hosts.size()));
-  }
-  return pattern_list_match(patterns, name);
+  return pattern_list_match(split(hosts, ','), name);
 }
 
 char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
@@ -78,10 +75,10 @@ Result<void> KnownHosts::load(const std::string& path) {
 }
 
 void KnownHosts::add(std::string_view text, const std::string& path) {
-  for (int number = 1; !text.empty(); ++number) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+  int number = 0;
+  for (const std::string& whole : lines(text)) {
+    ++number;
+    std::string_view line = whole;
     std::string_view first = take_word(line);
     if (first.empty() || first.starts_with('#')) continue;
     Entry entry;
@@ -92,7 +89,9 @@ void KnownHosts::add(std::string_view text, const std::string& path) {
     }
     entry.hosts = first;
     entry.type = take_word(line);
-    if (entry.type.empty() || !decode_base64(take_word(line), entry.blob)) continue;
+    auto blob = base64_decode(take_word(line));
+    if (entry.type.empty() || !blob) continue;
+    entry.blob = std::move(*blob);
     // The type is said twice, outside and inside the key; a line that contradicts itself is damaged.
     if (key_type_of_blob(entry.blob) != entry.type) continue;
     entry.place = path + ":" + std::to_string(number);
@@ -178,29 +177,21 @@ bool pattern_list_match(const std::vector<std::string>& patterns, std::string_vi
   return matched;
 }
 
-std::string encode_base64(std::string_view bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(n));
-  return out;
-}
-
 std::string fingerprint(std::string_view blob) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
   if (EVP_Digest(blob.data(), blob.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1) return "SHA256:?";
-  std::string text = encode_base64({reinterpret_cast<const char*>(digest.data()), length});
+  std::string text = base64_encode({reinterpret_cast<const char*>(digest.data()), length});
   while (text.ends_with('=')) text.pop_back();
   return "SHA256:" + text;
 }
 
 Result<void> append_known_host(const std::string& path, const std::string& host, int port, std::string_view type,
                                std::string_view blob) {
-  const std::string line = known_hosts_name(host, port) + " " + std::string(type) + " " + encode_base64(blob) + "\n";
-  Socket file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+  const std::string line = known_hosts_name(host, port) + " " + std::string(type) + " " + base64_encode(blob) + "\n";
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
   // One write: several processes may append at once.
-  if (file.fd() < 0 || ::write(file.fd(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+  if (!file || ::write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
     return fail(ErrorCode::io, "adding a host key to " + path + ": " + std::generic_category().message(errno));
   }
   return {};

@@ -62,8 +62,6 @@ class KnownHosts {
 // A list of patterns, any of which may be negated by '!': true if one matches and no negated one does.
 [[nodiscard]] bool pattern_list_match(const std::vector<std::string>& patterns, std::string_view text);
 
-[[nodiscard]] std::string encode_base64(std::string_view bytes);
-
 // "SHA256:…" as ssh prints it.
 [[nodiscard]] std::string fingerprint(std::string_view blob);
 

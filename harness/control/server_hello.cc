@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/text.h"
+
 namespace ordeal {
 namespace {
 
@@ -10,16 +12,6 @@ std::uint32_t big_endian(std::string_view four) {
   std::uint32_t value = 0;
   for (const char c : four.substr(0, 4)) value = (value << 8U) | static_cast<unsigned char>(c);
   return value;
-}
-
-std::vector<std::string> split_names(std::string_view list) {
-  std::vector<std::string> names;
-  while (!list.empty()) {
-    const std::size_t comma = std::min(list.find(','), list.size());
-    names.emplace_back(list.substr(0, comma));
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return names;
 }
 
 bool is_rsa(const std::string& type) { return type == "ssh-rsa" || type.starts_with("rsa-sha2-"); }
@@ -56,7 +48,7 @@ ServerHello parse_server_hello(std::string_view bytes) {
   bytes.remove_prefix(kBeforeLists);
   std::string_view key_exchange, host_keys;
   if (take_ssh_string(bytes, key_exchange) && take_ssh_string(bytes, host_keys)) {
-    hello.host_key_types = split_names(host_keys);
+    hello.host_key_types = split(host_keys, ',');
   }
   return hello;
 }

@@ -14,6 +14,8 @@
 #include <system_error>
 #include <vector>
 
+#include "base/descriptor.h"
+#include "base/files.h"
 #include "harness/control/ssh_exec.h"
 
 namespace ordeal {
@@ -48,25 +50,6 @@ std::string_view text_of_status(unsigned long status) {
       "invalid file name",
       "too many symbolic links"};
   return status < kTexts.size() ? kTexts[status] : "unknown SFTP error";
-}
-
-Error local_error(const std::string& doing) {
-  const int number = errno;
-  const ErrorCode code = number == ENOENT   ? ErrorCode::not_found
-                         : number == EACCES ? ErrorCode::permission
-                                            : ErrorCode::io;
-  return {code, doing + ": " + std::generic_category().message(number)};
-}
-
-Result<void> write_all(int fd, const char* data, std::size_t size, const std::string& path) {
-  while (size > 0) {
-    const ssize_t n = ::write(fd, data, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return fail(local_error("writing " + path));
-    data += n;
-    size -= static_cast<std::size_t>(n);
-  }
-  return {};
 }
 
 // Distinguishes the temporary files of concurrent transfers.
@@ -197,7 +180,7 @@ Result<void> send_contents(Sftp& sftp, RemoteFile& target, int fd, std::uint64_t
   for (;;) {
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(local_error("reading " + local));
+    if (got < 0) return fail(system_error("reading " + local, errno));
     if (got == 0) break;
     for (std::size_t sent = 0; sent < static_cast<std::size_t>(got);) {
       auto n = sftp.transfer("writing " + remote, [&] {
@@ -234,10 +217,10 @@ Result<void> put_in_place(SshSession& session, Sftp& sftp, const std::string& te
 
 Result<void> sftp_upload(SshSession& session, const std::string& local, const std::string& remote,
                          const TransferProgress& progress) {
-  const Socket file(::open(local.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd() < 0) return fail(local_error("opening " + local));
+  const Descriptor file(::open(local.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return fail(system_error("opening " + local, errno));
   struct stat info {};
-  if (::fstat(file.fd(), &info) != 0) return fail(local_error("looking at " + local));
+  if (::fstat(file.get(), &info) != 0) return fail(system_error("looking at " + local, errno));
   if (!S_ISREG(info.st_mode)) return fail(ErrorCode::io, local + " is not a regular file");
 
   auto sftp = Sftp::open(session);
@@ -248,7 +231,7 @@ Result<void> sftp_upload(SshSession& session, const std::string& local, const st
   RemoteFile target(*sftp, *handle, temporary);
   const auto finish = [&]() -> Result<void> {
     auto sent =
-        send_contents(*sftp, target, file.fd(), static_cast<std::uint64_t>(info.st_size), local, remote, progress);
+        send_contents(*sftp, target, file.get(), static_cast<std::uint64_t>(info.st_size), local, remote, progress);
     if (!sent) return sent;
     LIBSSH2_SFTP_ATTRIBUTES attributes{};
     attributes.flags = LIBSSH2_SFTP_ATTR_PERMISSIONS;
@@ -281,8 +264,8 @@ Result<void> sftp_download(SshSession& session, const std::string& remote, const
   }
 
   const std::string temporary = temporary_name(local);
-  Socket file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (file.fd() < 0) return fail(local_error("creating " + temporary));
+  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file) return fail(system_error("creating " + temporary, errno));
   const auto receive = [&]() -> Result<void> {
     std::vector<char> buffer(kBuffer);
     for (std::uint64_t done = 0;;) {
@@ -293,7 +276,7 @@ Result<void> sftp_download(SshSession& session, const std::string& remote, const
         if (done == 0 && progress) progress(0, 0);
         return {};
       }
-      if (auto written = write_all(file.fd(), buffer.data(), *n, local); !written) return written;
+      if (auto written = write_all(file.get(), {buffer.data(), *n}, local); !written) return written;
       done += *n;
       // A log may grow while it is read.
       if (progress) progress(done, std::max<std::uint64_t>(done, attributes.filesize));
@@ -301,8 +284,9 @@ Result<void> sftp_download(SshSession& session, const std::string& remote, const
   };
   auto received = receive();
   // A full disk may show only when the file is closed.
-  if (received && ::close(file.release()) != 0) received = fail(local_error("writing " + local));
-  if (received && ::rename(temporary.c_str(), local.c_str()) != 0) received = fail(local_error("creating " + local));
+  if (received && ::close(file.release()) != 0) received = fail(system_error("writing " + local, errno));
+  if (received && ::rename(temporary.c_str(), local.c_str()) != 0)
+    received = fail(system_error("creating " + local, errno));
   if (!received) (void)::unlink(temporary.c_str());
   return received;
 }

@@ -7,7 +7,8 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "base/text_file.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "harness/control/known_hosts.h"
 
 namespace ordeal {
@@ -120,7 +121,7 @@ class SshConfig::Reader {
     const std::string criterion = lower(words.front());
     if (criterion == "all" && words.size() == 1) return {Condition::Kind::host, {"*"}, {}};
     if ((criterion == "host" || criterion == "originalhost") && words.size() == 2) {
-      return {Condition::Kind::host, split_jumps(words[1]), {}};
+      return {Condition::Kind::host, split(words[1], ','), {}};
     }
     return {Condition::Kind::never, {}, place + ": `Match " + words.front() + "` is not supported and was skipped"};
   }
@@ -250,19 +251,6 @@ Result<std::string> expand_ssh_tokens(std::string_view text, const std::map<char
     }
   }
   return out;
-}
-
-std::vector<std::string> split_jumps(std::string_view list) {
-  std::vector<std::string> parts;
-  while (!list.empty()) {
-    const std::size_t comma = std::min(list.find(','), list.size());
-    std::string_view part = list.substr(0, comma);
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    while (part.ends_with(' ')) part.remove_suffix(1);
-    if (!part.empty()) parts.emplace_back(part);
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return parts;
 }
 
 Result<JumpSpec> parse_jump(std::string_view text) {

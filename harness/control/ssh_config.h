@@ -77,6 +77,5 @@ struct JumpSpec {
   int port = 0;
 };
 [[nodiscard]] Result<JumpSpec> parse_jump(std::string_view text);
-[[nodiscard]] std::vector<std::string> split_jumps(std::string_view list);
 
 }  // namespace ordeal

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <map>
 
+#include "base/base64.h"
+#include "base/text.h"
 #include "harness/control/known_hosts.h"
 #include "harness/control/ssh_config.h"
 
@@ -31,12 +33,6 @@ std::string login_name() {
   return user != nullptr && *user != '\0' ? user : from_passwd(&passwd::pw_name);
 }
 
-std::string join(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
-
 // Builds the hops of a route, jump hosts first.
 class RouteBuilder {
  public:
@@ -51,7 +47,7 @@ class RouteBuilder {
     const SshHostConfig& config = *found;
 
     auto jumps = endpoint.jump;
-    if (jumps.empty() && config.proxy_jump != "none") jumps = split_jumps(config.proxy_jump);
+    if (jumps.empty() && config.proxy_jump != "none") jumps = split(config.proxy_jump, ',');
     if (jumps.size() == 1 && jumps.front() == "none") jumps.clear();
     if (endpoint.jump.empty() && !config.proxy_command.empty() && config.proxy_command != "none") {
       return fail(ErrorCode::unsupported,
@@ -170,7 +166,7 @@ Result<void> verify_host_key(const SshSession& session, const SshHop& hop, const
   const std::string name = known_hosts_name(hop.host_key_name, hop.host_key_port);
   const std::string shown = key.type + " key " + fingerprint(key.blob);
   const std::string add_line =
-      "If that is right, add this line to the file: " + name + " " + key.type + " " + encode_base64(key.blob);
+      "If that is right, add this line to the file: " + name + " " + key.type + " " + base64_encode(key.blob);
   const auto refuse = [&](const std::string& text) { return fail(ErrorCode::host_key, session.who() + ": " + text); };
   switch (answer.verdict) {
     case Verdict::match:
@@ -186,15 +182,15 @@ Result<void> verify_host_key(const SshSession& session, const SshHop& hop, const
                     answer.place.substr(0, answer.place.rfind(':')) + " -R '" + name + "'");
     case Verdict::other_type:
       return refuse("the host shows the " + shown + ", but " + answer.place + " knows " + name + " only by " +
-                    join(answer.known_types) + " (libssh2 1.10 cannot verify RSA keys of OpenSSH 8.8 or newer). " +
-                    add_line);
+                    join(answer.known_types, ", ") +
+                    " (libssh2 1.10 cannot verify RSA keys of OpenSSH 8.8 or newer). " + add_line);
     case Verdict::unknown:
       break;
   }
   if (hop.host_keys == HostKeyPolicy::accept_new && !hop.known_hosts_files.empty()) {
     return append_known_host(hop.known_hosts_files.front(), hop.host_key_name, hop.host_key_port, key.type, key.blob);
   }
-  return refuse("unknown host: " + name + " is not in " + join(hop.known_hosts_files) + "; the host shows the " +
+  return refuse("unknown host: " + name + " is not in " + join(hop.known_hosts_files, ", ") + "; the host shows the " +
                 shown + ". " + add_line);
 }
 

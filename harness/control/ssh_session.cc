@@ -80,19 +80,19 @@ namespace {
 
 class SocketStream final : public ByteStream {
  public:
-  explicit SocketStream(Socket socket) : socket_(std::move(socket)) {}
+  explicit SocketStream(Descriptor socket) : socket_(std::move(socket)) {}
   long read(char* buffer, std::size_t size) override {
-    const ssize_t n = ::recv(socket_.fd(), buffer, size, MSG_DONTWAIT);
+    const ssize_t n = ::recv(socket_.get(), buffer, size, MSG_DONTWAIT);
     return n >= 0 ? n : errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
   }
   long write(const char* data, std::size_t size) override {
-    const ssize_t n = ::send(socket_.fd(), data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = ::send(socket_.get(), data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     return n >= 0 ? n : errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
   }
-  int fd() const override { return socket_.fd(); }
+  int fd() const override { return socket_.get(); }
 
  private:
-  Socket socket_;
+  Descriptor socket_;
 };
 
 // A direct-tcpip channel of a jump host.
@@ -146,7 +146,7 @@ bool is_connection_loss(long rc) {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> make_socket_stream(Socket socket) {
+std::unique_ptr<ByteStream> make_socket_stream(Descriptor socket) {
   return std::make_unique<SocketStream>(std::move(socket));
 }
 

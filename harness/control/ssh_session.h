@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/deadline.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "harness/control/tcp.h"
 
@@ -48,7 +49,7 @@ class ByteStream {
   [[nodiscard]] virtual SshSession* carrier() { return nullptr; }
 };
 
-[[nodiscard]] std::unique_ptr<ByteStream> make_socket_stream(Socket socket);
+[[nodiscard]] std::unique_ptr<ByteStream> make_socket_stream(Descriptor socket);
 
 struct HostKey {
   std::string type;  // "ssh-ed25519"

@@ -106,17 +106,17 @@ Result<std::vector<Address>> resolve(const std::string& host, int port, Deadline
 }
 
 // 0, or the errno of the failure; ETIMEDOUT also when the deadline passed.
-int connect_to(const Address& address, Deadline deadline, Socket& out) {
-  Socket socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (socket.fd() < 0) return errno;
+int connect_to(const Address& address, Deadline deadline, Descriptor& out) {
+  Descriptor socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return errno;
   // Commands are small packets that wait for an answer: Nagle's algorithm would add its delay to each.
   const int on = 1;
-  (void)setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  (void)setsockopt(socket.fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  if (::connect(socket.fd(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0) {
+  (void)setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  (void)setsockopt(socket.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0) {
     if (errno != EINPROGRESS) return errno;
     for (;;) {
-      pollfd entry{socket.fd(), POLLOUT, 0};
+      pollfd entry{socket.get(), POLLOUT, 0};
       const int ready = ::poll(&entry, 1, deadline.poll_ms());
       if (ready > 0) break;
       if (ready < 0 && errno != EINTR) return errno;
@@ -124,7 +124,7 @@ int connect_to(const Address& address, Deadline deadline, Socket& out) {
     }
     int error_number = 0;
     socklen_t length = sizeof error_number;
-    if (getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &error_number, &length) != 0) return errno;
+    if (getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error_number, &length) != 0) return errno;
     if (error_number != 0) return error_number;
   }
   out = std::move(socket);
@@ -133,19 +133,14 @@ int connect_to(const Address& address, Deadline deadline, Socket& out) {
 
 }  // namespace
 
-void Socket::reset(int fd) {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = fd;
-}
-
-Result<Socket> connect_tcp(const std::string& host, int port, Deadline deadline) {
+Result<Descriptor> connect_tcp(const std::string& host, int port, Deadline deadline) {
   auto addresses = resolve(host, port, deadline);
   if (!addresses) return fail(addresses.error());
   const std::string where = host + " port " + std::to_string(port);
   int error_number = EADDRNOTAVAIL;
   for (std::size_t i = 0; i < addresses->size(); ++i) {
     const auto share = deadline.remaining() / static_cast<int>(addresses->size() - i);
-    Socket socket;
+    Descriptor socket;
     error_number = connect_to((*addresses)[i], deadline.within(share), socket);
     if (error_number == 0) return socket;
   }

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/files.h"
 #include "base/value.h"
 #include "harness/nodes/node_root.h"
 
@@ -38,39 +39,22 @@ std::int64_t number_of(const Value& map, const char* key) {
 ErrorCode code_of(int error) { return error == EACCES || error == EPERM ? ErrorCode::permission : ErrorCode::io; }
 
 Result<void> write_private_file(const std::string& path, const std::string& text) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return fail(code_of(errno), "writing " + path + ": " + std::strerror(errno));
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t wrote = ::write(fd, text.data() + done, text.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) {
-      const int error = errno;
-      ::close(fd);
-      return fail(ErrorCode::io, "writing " + path + ": " + std::strerror(error));
-    }
-    done += static_cast<std::size_t>(wrote);
-  }
-  ::close(fd);
-  return {};
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return fail(system_error("writing " + path, errno));
+  return write_all(file.get(), text, path);
 }
 
 // Tries to lock the directory. Not held: it does not exist or its keeper lives; `exists` tells which.
 DirectoryLock try_lock(const std::string& directory, bool& exists) {
-  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-  exists = fd >= 0;
-  if (fd < 0) return {};
-  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return DirectoryLock(fd);
-  ::close(fd);
-  return {};
+  Descriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  exists = static_cast<bool>(opened);
+  if (!opened || ::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) return {};
+  return DirectoryLock(std::move(opened));
 }
 
 // What a keeper that was killed leaves on disk: its directory, and the storage directory it names.
 void remove_stale(const std::string& directory) {
-  std::ifstream file(directory + "/cluster.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  const auto state = ClusterState::from_json(text.str());
+  const auto state = ClusterState::from_json(read_text_file(directory + "/cluster.json").value_or(""));
   // Whatever the file says, only a directory of a keeper's making is removed.
   if (state && fs::path(state->storage).filename().string().starts_with(kStoragePrefix)) {
     std::error_code ignored;
@@ -81,11 +65,9 @@ void remove_stale(const std::string& directory) {
 
 Result<ClusterState> read_state(const std::string& directory) {
   const std::string path = directory + "/cluster.json";
-  std::ifstream file(path);
-  if (!file) return fail(ErrorCode::not_found, path + ": cannot be read (the cluster may still be starting)");
-  std::stringstream text;
-  text << file.rdbuf();
-  auto state = ClusterState::from_json(text.str());
+  const auto text = read_text_file(path);
+  if (!text) return fail(ErrorCode::not_found, path + ": cannot be read (the cluster may still be starting)");
+  auto state = ClusterState::from_json(*text);
   if (!state) return fail(state.error().during(path));
   state->directory = directory;
   return state;
@@ -158,15 +140,6 @@ Result<void> check_cluster_name(const std::string& name) {
   return fail(ErrorCode::usage, "\"" + name +
                                     "\" is no name for a cluster: expected up to 64 letters, digits, '.', '_' "
                                     "and '-', beginning with a letter, digit or '_'");
-}
-
-DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-DirectoryLock::~DirectoryLock() {
-  if (fd_ >= 0) ::close(fd_);
 }
 
 Result<DirectoryLock> claim_directory(const std::string& directory) {
@@ -285,26 +258,22 @@ Result<ClusterState> find_cluster(const std::string& runtime_directory, const st
 
 Result<void> take_down(const ClusterState& state) {
   static constexpr int kGraceMs = 5'000;
-  const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, state.keeper, 0));
+  const Descriptor keeper(static_cast<int>(::syscall(SYS_pidfd_open, state.keeper, 0)));
   const std::string doing = "taking down " + state.name;
   // The lock proves that the keeper lived after its pidfd was opened, hence that the pid is not somebody else's.
-  if (pidfd >= 0 && is_up(state.directory)) {
-    if (::syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, nullptr, 0) != 0 && errno != ESRCH) {
-      const int error = errno;
-      ::close(pidfd);
-      return fail(code_of(error), doing + ": " + std::strerror(error));
+  if (keeper && is_up(state.directory)) {
+    if (::syscall(SYS_pidfd_send_signal, keeper.get(), SIGTERM, nullptr, 0) != 0 && errno != ESRCH) {
+      return fail(code_of(errno), doing + ": " + std::strerror(errno));
     }
-    pollfd ended{pidfd, POLLIN, 0};
+    pollfd ended{keeper.get(), POLLIN, 0};
     if (::poll(&ended, 1, kGraceMs) == 0) {
-      ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);  // the nodes die with their keeper
+      ::syscall(SYS_pidfd_send_signal, keeper.get(), SIGKILL, nullptr, 0);  // the nodes die with their keeper
       if (::poll(&ended, 1, kGraceMs) == 0) {
-        ::close(pidfd);
         return fail(ErrorCode::timeout, doing + ": its keeper (pid " + std::to_string(state.keeper) +
                                             ") does not end, not even when killed");
       }
     }
   }
-  if (pidfd >= 0) ::close(pidfd);
   bool exists = false;
   if (const DirectoryLock lock = try_lock(state.directory, exists); lock.held()) remove_stale(state.directory);
   return {};

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace ordeal::nodes {
@@ -60,14 +61,11 @@ struct ClusterState {
 class DirectoryLock {
  public:
   DirectoryLock() = default;
-  explicit DirectoryLock(int fd) : fd_(fd) {}
-  DirectoryLock(DirectoryLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  DirectoryLock& operator=(DirectoryLock&& other) noexcept;
-  ~DirectoryLock();
-  [[nodiscard]] bool held() const { return fd_ >= 0; }
+  explicit DirectoryLock(Descriptor directory) : directory_(std::move(directory)) {}
+  [[nodiscard]] bool held() const { return static_cast<bool>(directory_); }
 
  private:
-  int fd_ = -1;
+  Descriptor directory_;  // flock(2) goes with it
 };
 
 // Makes the directory of a new cluster and locks it; a stale one of the same name is removed first. Errors: usage, when

@@ -23,6 +23,9 @@
 #include <thread>
 #include <utility>
 
+#include "base/descriptor.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "harness/control/new_process.h"
 #include "harness/control/node.h"
 #include "harness/nodes/local_cluster.h"
@@ -44,44 +47,20 @@ constexpr const char* kCapabilities[] = {"NET_ADMIN", "SYS_PTRACE", "SYS_ADMIN"}
 constexpr const char* kFiles = "/run/ordeal";  // in the container
 constexpr seconds kCommandLimit{20};
 
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    reset();
-    fd_ = std::exchange(other.fd_, -1);
-    return *this;
-  }
-  ~Descriptor() { reset(); }
-  [[nodiscard]] int get() const { return fd_; }
-  void reset() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_ = -1;
-};
-
 // A file in memory; other code of this process opens it by path().
 class MemoryFile {
  public:
   static Result<MemoryFile> make(const char* name, const std::string& text) {
     MemoryFile file;
     file.fd_ = Descriptor(::memfd_create(name, MFD_CLOEXEC));
-    if (file.fd_.get() < 0 || ::write(file.fd_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    if (!file.fd_ || ::write(file.fd_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
       return fail(ErrorCode::io, fmt::format("a file in memory for {}: {}", name, std::strerror(errno)));
     }
     return file;
   }
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] std::string path() const { return fmt::format("/proc/{}/fd/{}", ::getpid(), fd_.get()); }
-  [[nodiscard]] std::string text() const {
-    std::ifstream in(path(), std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  }
+  [[nodiscard]] std::string text() const { return read_text_file(path()).value_or(""); }
 
  private:
   Descriptor fd_;
@@ -122,11 +101,6 @@ struct Program {
   }
 };
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
-}
-
 // Runs docker and returns what it printed. Errors: unsupported, with that; timeout.
 Result<std::string> docker(const std::string& exe, const std::vector<std::string>& arguments, int input) {
   auto program = Program::start(exe, arguments, input);
@@ -137,7 +111,7 @@ Result<std::string> docker(const std::string& exe, const std::vector<std::string
     program->child.terminate(ignored);
     return fail(ErrorCode::timeout, fmt::format("{}: no answer within {} s", doing, kCommandLimit.count()));
   }
-  std::string said = trimmed(program->output.text());
+  std::string said(trimmed(program->output.text()));
   if (program->child.exit_code() == 0) return said;
   return fail(ErrorCode::unsupported, doing + ": " + said);
 }
@@ -202,7 +176,7 @@ Result<std::string> import_host_image(const std::string& exe) {
     if (!tar) {
       done = fail(tar.error());
     } else if (!tar->wait(Clock::now() + kCommandLimit) || tar->child.exit_code() != 0) {
-      done = fail(ErrorCode::io, "tar: " + trimmed(tar->output.text()));
+      done = fail(ErrorCode::io, fmt::format("tar: {}", trimmed(tar->output.text())));
     }
   }
   fs::remove_all(directory, ignored);
@@ -341,7 +315,7 @@ struct DockerCluster::Impl {
     std::error_code ignored;
     if (!one.runner->child.running(ignored)) {
       return fail(ErrorCode::unsupported,
-                  one.name + ": its container has ended: " + trimmed(one.runner->output.text()));
+                  one.name + ": its container has ended: " + std::string(trimmed(one.runner->output.text())));
     }
     if (Clock::now() < deadline) return {};
     return fail(ErrorCode::timeout, fmt::format("{}: its container does not answer SSH within {} s: {}", one.name,

@@ -8,8 +8,9 @@
 #include <functional>
 #include <utility>
 
+#include "base/files.h"
 #include "base/names.h"
-#include "base/text_file.h"
+#include "base/text.h"
 
 namespace ordeal::nodes {
 
@@ -55,16 +56,6 @@ Result<Words> split(std::string_view text, const Place& place) {
   if (in_quotes) return place.bad("a double quote is not closed");
   if (in_word) words.push_back(word);
   return words;
-}
-
-std::vector<std::string> split_at(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (true) {
-    const std::size_t at = text.find(separator);
-    parts.emplace_back(text.substr(0, at));
-    if (at == std::string_view::npos) return parts;
-    text.remove_prefix(at + 1);
-  }
 }
 
 // Relative to the inventory, so that it may be used from anywhere; "~/" is the home directory.
@@ -147,7 +138,7 @@ const std::vector<Key>& keys() {
       {"sudo_password_env", secret("sudo_password_env", &SshEndpoint::sudo_password)},
       {"jump",
        [](SshEndpoint& host, const std::string& value, const Place&) -> Result<void> {
-         host.jump = split_at(value, ',');
+         host.jump = fields(value, ',');
          return {};
        }},
       {"address", text(&SshEndpoint::address)},
@@ -186,7 +177,7 @@ Result<Inventory> parse_inventory(std::string_view text, const std::string& file
   static constexpr std::string_view kNamespace = "network-namespace=";
   Inventory inventory;
   int number = 0;
-  for (const std::string& line : split_at(text, '\n')) {
+  for (const std::string& line : lines(text)) {
     const Place place{file, ++number};
     const auto words = split(line, place);
     if (!words) return fail(words.error());

@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "base/descriptor.h"
 #include "harness/nodes/keeper.h"
 
 namespace ordeal::nodes {
@@ -49,12 +50,8 @@ bool await_input(int fd, std::chrono::milliseconds limit) {
 
 // Waits for the end of a child; false when it has not ended within the time given.
 bool await_end(pid_t pid, std::chrono::milliseconds limit) {
-  const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-  if (pidfd >= 0) {
-    const bool ended = await_input(pidfd, limit);
-    ::close(pidfd);
-    if (!ended) return false;
-  }
+  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (process && !await_input(process.get(), limit)) return false;
   ::waitpid(pid, nullptr, 0);
   return true;
 }
@@ -142,18 +139,15 @@ Result<void> check_local_nodes() {
 }
 
 Result<void> enter_network_namespace(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) {
     const ErrorCode code = errno == EACCES || errno == EPERM ? ErrorCode::permission : ErrorCode::not_found;
     return fail(code, "the network namespace " + path + ": " + std::strerror(errno) +
                           (code == ErrorCode::not_found ? " (its cluster is down)" : "; this needs root"));
   }
-  const int entered = ::setns(fd, CLONE_NEWNET);
-  const int error = errno;
-  ::close(fd);
-  if (entered == 0) return {};
-  return fail(error == EPERM ? ErrorCode::permission : ErrorCode::unsupported,
-              "entering the network namespace " + path + ": " + std::strerror(error));
+  if (::setns(file.get(), CLONE_NEWNET) == 0) return {};
+  return fail(errno == EPERM ? ErrorCode::permission : ErrorCode::unsupported,
+              "entering the network namespace " + path + ": " + std::strerror(errno));
 }
 
 Result<std::unique_ptr<LocalCluster>> LocalCluster::start(const LocalClusterOptions& options) {

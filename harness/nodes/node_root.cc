@@ -16,6 +16,9 @@
 #include <sstream>
 #include <string_view>
 
+#include "base/descriptor.h"
+#include "base/files.h"
+
 namespace ordeal::nodes {
 
 namespace fs = std::filesystem;
@@ -209,13 +212,9 @@ Result<void> write_files(const std::vector<NodeFile>& files) {
     std::error_code ignored;
     fs::create_directories(fs::path(file.path).parent_path(), ignored);
     fs::remove(file.path, ignored);  // it may be a symlink, as /etc/hosts is on some systems
-    const int fd = ::open(file.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, file.mode);
-    if (fd < 0) return failed("writing " + file.path, errno);
-    const ssize_t wrote = ::write(fd, file.text.data(), file.text.size());
-    const int error = errno;
-    ::close(fd);
-    if (wrote != static_cast<ssize_t>(file.text.size()))
-      return failed("writing " + file.path, wrote < 0 ? error : ENOSPC);
+    const Descriptor out(::open(file.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, file.mode));
+    if (!out) return failed("writing " + file.path, errno);
+    if (auto written = write_all(out.get(), file.text, file.path); !written) return written;
   }
   return {};
 }

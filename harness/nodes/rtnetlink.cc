@@ -80,23 +80,11 @@ std::string reason(int error) { return std::strerror(error); }
 }  // namespace
 
 Result<Rtnetlink> Rtnetlink::open() {
-  const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  if (fd < 0) return fail(ErrorCode::unsupported, "opening a netlink socket: " + reason(errno));
+  Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (!socket) return fail(ErrorCode::unsupported, "opening a netlink socket: " + reason(errno));
   const timeval limit{5, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  return Rtnetlink(fd);
-}
-
-Rtnetlink::Rtnetlink(Rtnetlink&& other) noexcept : fd_(std::exchange(other.fd_, -1)), sequence_(other.sequence_) {}
-
-Rtnetlink& Rtnetlink::operator=(Rtnetlink&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(sequence_, other.sequence_);
-  return *this;
-}
-
-Rtnetlink::~Rtnetlink() {
-  if (fd_ >= 0) ::close(fd_);
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  return Rtnetlink(std::move(socket));
 }
 
 Result<void> Rtnetlink::request(std::vector<char>& message, const std::string& doing, std::vector<char>* reply) {
@@ -105,11 +93,12 @@ Result<void> Rtnetlink::request(std::vector<char>& message, const std::string& d
   header.nlmsg_len = static_cast<std::uint32_t>(message.size());
   header.nlmsg_seq = ++sequence_;
   std::memcpy(message.data(), &header, sizeof header);
-  if (::send(fd_, message.data(), message.size(), 0) < 0) return fail(ErrorCode::io, doing + ": " + reason(errno));
+  if (::send(socket_.get(), message.data(), message.size(), 0) < 0)
+    return fail(ErrorCode::io, doing + ": " + reason(errno));
 
   alignas(nlmsghdr) std::array<char, 32768> buffer;
   for (;;) {
-    const ssize_t received = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
     if (received < 0 && errno == EINTR) continue;
     if (received < 0) return fail(ErrorCode::io, doing + ": no answer from the kernel: " + reason(errno));
     auto left = static_cast<unsigned>(received);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace ordeal::nodes {
@@ -17,9 +18,6 @@ class Rtnetlink {
  public:
   // Opens a socket in the calling thread's network namespace.
   [[nodiscard]] static Result<Rtnetlink> open();
-  Rtnetlink(Rtnetlink&& other) noexcept;
-  Rtnetlink& operator=(Rtnetlink&& other) noexcept;
-  ~Rtnetlink();
 
   // A bridge without spanning tree and without multicast snooping: its ports forward at once.
   [[nodiscard]] Result<void> add_bridge(const std::string& name);
@@ -33,12 +31,12 @@ class Rtnetlink {
   [[nodiscard]] Result<int> index(const std::string& name);
 
  private:
-  explicit Rtnetlink(int fd) : fd_(fd) {}
+  explicit Rtnetlink(Descriptor socket) : socket_(std::move(socket)) {}
   // Sends one request and waits for its acknowledgement. `reply` receives the answer's payload where there is one.
   [[nodiscard]] Result<void> request(std::vector<char>& message, const std::string& doing,
                                      std::vector<char>* reply = nullptr);
 
-  int fd_ = -1;
+  Descriptor socket_;
   std::uint32_t sequence_ = 0;
 };
 

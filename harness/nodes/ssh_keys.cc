@@ -8,6 +8,8 @@
 #include <memory>
 #include <string_view>
 
+#include "base/base64.h"
+
 namespace ordeal::nodes {
 
 namespace {
@@ -22,15 +24,6 @@ void put_number(std::string& out, std::uint32_t value) {
 void put_string(std::string& out, std::string_view text) {
   put_number(out, static_cast<std::uint32_t>(text.size()));
   out += text;
-}
-
-std::string base64(std::string_view bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(length));
-  return out;
 }
 
 // The private file: magic, "none" for cipher and key derivation, the public key, and the private part padded to the
@@ -58,7 +51,7 @@ std::string private_file(std::string_view public_key, std::string_view seed, std
   put_string(all, public_blob);
   put_string(all, secret);
 
-  const std::string text = base64(all);
+  const std::string text = base64_encode(all);
   std::string file = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
   static constexpr std::size_t kLine = 70;
   for (std::size_t at = 0; at < text.size(); at += kLine) file += text.substr(at, kLine) + "\n";
@@ -86,7 +79,8 @@ Result<SshKeyPair> make_ssh_key(const std::string& comment) {
   std::string blob;
   put_string(blob, kType);
   put_string(blob, public_bytes);
-  return SshKeyPair{private_file(public_bytes, seed_bytes, check, comment), std::string(kType) + " " + base64(blob)};
+  return SshKeyPair{private_file(public_bytes, seed_bytes, check, comment),
+                    std::string(kType) + " " + base64_encode(blob)};
 }
 
 }  // namespace ordeal::nodes

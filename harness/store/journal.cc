@@ -8,7 +8,7 @@
 #include <charconv>
 #include <cstring>
 
-#include "harness/store/files.h"
+#include "base/files.h"
 
 namespace ordeal {
 namespace {

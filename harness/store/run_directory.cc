@@ -8,7 +8,7 @@
 #include <ctime>
 #include <filesystem>
 
-#include "harness/store/files.h"
+#include "base/files.h"
 
 namespace ordeal {
 namespace fs = std::filesystem;
@@ -89,7 +89,7 @@ Result<StoredRun> open_run(const std::string& path) {
   run.name = directory.parent_path().filename().string();
   run.history_path = run.path + "/history.jsonl";
   const std::string plan_path = run.path + "/plan.json";
-  const auto text = file_contents(plan_path);
+  const auto text = read_text_file(plan_path);
   if (!text && text.error().code == ErrorCode::not_found) {
     const bool is_store = fs::exists(directory / "latest", error);
     return fail(ErrorCode::input, path + " is no run: it has no plan.json" +

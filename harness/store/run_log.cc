@@ -7,7 +7,7 @@
 #include <chrono>
 #include <mutex>
 
-#include "harness/store/files.h"
+#include "base/files.h"
 #include "harness/store/run_directory.h"
 
 namespace ordeal {

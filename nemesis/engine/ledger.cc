@@ -12,6 +12,7 @@
 #include <thread>
 #include <tuple>
 
+#include "base/descriptor.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
 
@@ -26,10 +27,9 @@ Error io_error(const std::string& path, const char* doing) {
 void sync_folder_of(const std::string& path) {
   const auto slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  (void)::fsync(fd);  // some file systems refuse to sync folders; the entry itself is synced strictly
-  (void)::close(fd);
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // Some file systems refuse to sync folders; the entry itself is synced strictly.
+  if (opened) (void)::fsync(opened.get());
 }
 
 std::string text(const Value& map, const char* key) {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/names.h"
+#include "base/text.h"
 #include "nemesis/node/parallel.h"
 #include "nemesis/node/selector.h"
 
@@ -142,12 +143,6 @@ Result<std::optional<std::string>> await_line(const Trigger& trigger, const Faul
     if (!seen && !rest(Clock::now() + kLogWatch, stop)) break;
   }
   return std::nullopt;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "harness/control/new_process.h"
 
 namespace ordeal {
@@ -25,47 +26,25 @@ namespace {
 
 namespace bp = boost::process;
 
-// A file descriptor that closes itself.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    reset();
-    fd_ = std::exchange(other.fd_, -1);
-    return *this;
-  }
-  ~Fd() { reset(); }
-  [[nodiscard]] int get() const { return fd_; }
-  void reset() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_ = -1;
-};
-
 struct Pipe {
-  Fd read;
-  Fd write;
+  Descriptor read;
+  Descriptor write;
 };
 
 // A pipe whose ends are not inherited and lie above the standard streams, even when the controller has closed its own.
 Result<Pipe> make_pipe() {
   int ends[2] = {-1, -1};
   if (pipe2(ends, O_CLOEXEC) != 0) return fail(ErrorCode::internal, std::string("no pipe: ") + std::strerror(errno));
-  Fd low_read(ends[0]);
-  Fd low_write(ends[1]);
-  Pipe pipe{Fd(fcntl(ends[0], F_DUPFD_CLOEXEC, 3)), Fd(fcntl(ends[1], F_DUPFD_CLOEXEC, 3))};
-  if (pipe.read.get() < 0 || pipe.write.get() < 0) {
+  Descriptor low_read(ends[0]);
+  Descriptor low_write(ends[1]);
+  Pipe pipe{Descriptor(fcntl(ends[0], F_DUPFD_CLOEXEC, 3)), Descriptor(fcntl(ends[1], F_DUPFD_CLOEXEC, 3))};
+  if (!pipe.read || !pipe.write) {
     return fail(ErrorCode::internal, std::string("no file descriptor: ") + std::strerror(errno));
   }
   return pipe;
 }
 
-void make_non_blocking(const Fd& fd) { fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
+void make_non_blocking(const Descriptor& fd) { fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
 
 // What the new process does between fork and exec.
 struct PrepareChild : bp::extend::handler {
@@ -80,10 +59,10 @@ struct PrepareChild : bp::extend::handler {
 }  // namespace
 
 struct ChildProcess::Impl {
-  Fd input;
-  Fd output;
-  Fd errors;
-  Fd ended;
+  Descriptor input;
+  Descriptor output;
+  Descriptor errors;
+  Descriptor ended;
   bp::group group;
   bp::child child;
   pid_t pid = -1;
@@ -122,13 +101,13 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const std::vector<std:
   // Boost's objects must not wait or kill by themselves; this class does.
   impl->child.detach();
   impl->group.detach();
-  impl->ended = Fd(static_cast<int>(syscall(SYS_pidfd_open, impl->pid, 0)));
+  impl->ended = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, impl->pid, 0)));
   impl->input = std::move(in->write);
   impl->output = std::move(out->read);
   impl->errors = std::move(err->read);
   auto process = std::unique_ptr<ChildProcess>(new ChildProcess(std::move(impl)));
   if (process->ended_fd() < 0) return fail(ErrorCode::unsupported, std::string("pidfd_open: ") + std::strerror(errno));
-  for (const Fd* fd : {&process->impl_->input, &process->impl_->output, &process->impl_->errors})
+  for (const Descriptor* fd : {&process->impl_->input, &process->impl_->output, &process->impl_->errors})
     make_non_blocking(*fd);
   return process;
 }

@@ -14,7 +14,8 @@ TEST(Base64, TheVectorsOfRfc4648) {
                                                          {"foo", "Zm9v"},
                                                          {"foob", "Zm9vYg=="},
                                                          {"fooba", "Zm9vYmE="},
-                                                         {"foobar", "Zm9vYmFy"}};
+                                                         {"foobar", "Zm9vYmFy"},
+                                                         {"\xff\xfe\xfd", "//79"}};
   for (const auto& [plain, coded] : vectors) {
     EXPECT_EQ(base64_encode(plain), coded);
     EXPECT_EQ(base64_decode(coded), plain);

@@ -321,13 +321,5 @@ TEST(Limits, SayWhatWasNotSeen) {
   EXPECT_THAT(limits, Not(::testing::Contains(HasSubstr("partition, but"))));
 }
 
-TEST(Base64, Padding) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foo"), "Zm9v");
-  EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
-}
-
 }  // namespace
 }  // namespace ordeal

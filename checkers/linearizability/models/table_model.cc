@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <map>
 
-#include "base/text_file.h"
+#include "base/files.h"
 #include "checkers/linearizability/models/model_base.h"
 #include "checkers/linearizability/models/operations.h"
 

@@ -1,6 +1,7 @@
 // known_hosts, key files and what a server says first. Files are made by ssh-keygen, the authority on their format.
 
 #include "harness/control/known_hosts.h"
+#include "base/base64.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,7 +32,7 @@ std::string blob(const std::string& type, char seed) {
 }
 
 std::string line(const std::string& hosts, const std::string& type, char seed) {
-  return hosts + " " + type + " " + encode_base64(blob(type, seed)) + " comment\n";
+  return hosts + " " + type + " " + base64_encode(blob(type, seed)) + " comment\n";
 }
 
 const std::string kEd = "ssh-ed25519";
@@ -92,7 +93,7 @@ TEST(KnownHosts, RevokedBeatsMatch) {
 }
 
 TEST(KnownHosts, LinesThatCannotBeUsedDoNotHideOthers) {
-  const std::string text = "a\na ssh-ed25519\na ssh-ed25519 !!!\na ssh-rsa " + encode_base64(blob(kEd, 'q')) +
+  const std::string text = "a\na ssh-ed25519\na ssh-ed25519 !!!\na ssh-rsa " + base64_encode(blob(kEd, 'q')) +
                            "\n@cert-authority " + line("a", kEd, 'q') + "|1|broken ssh-ed25519 AAAA\n" +
                            line("a", "ssh-future@example.com", 'f') + line("a", kEd, 'x');
   EXPECT_EQ(ask(text, "a", 22, kEd, 'x').verdict, Verdict::match);
@@ -149,9 +150,9 @@ TEST(KeyFile, TellsTypePassphraseAndPublicHalf) {
   EXPECT_EQ(plain->type, kEd);
   EXPECT_FALSE(plain->encrypted);
   EXPECT_FALSE(plain->rsa);
-  std::string expected;
-  ASSERT_TRUE(decode_base64(read_file(dir / "plain.pub").substr(12, 68), expected));
-  EXPECT_EQ(plain->public_blob, expected);
+  const auto expected = base64_decode(read_file(dir / "plain.pub").substr(12, 68));
+  ASSERT_TRUE(expected);
+  EXPECT_EQ(plain->public_blob, *expected);
 
   EXPECT_TRUE(inspect_key_file(dir / "locked")->encrypted);
   EXPECT_EQ(inspect_key_file(dir / "locked")->type, kEc);

@@ -35,15 +35,15 @@ Error error_of(const SshEndpoint& endpoint, std::chrono::milliseconds timeout = 
 
 // A listening socket whose owner never says a word.
 struct SilentPeer {
-  Socket socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  Descriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   int port = 0;
   SilentPeer() {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof address;
-    if (::bind(socket.fd(), reinterpret_cast<sockaddr*>(&address), length) != 0 || ::listen(socket.fd(), 5) != 0 ||
-        ::getsockname(socket.fd(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+    if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 || ::listen(socket.get(), 5) != 0 ||
+        ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
       std::abort();
     }
     port = ntohs(address.sin_port);
@@ -88,9 +88,9 @@ TEST(SshErrors, TheCommandsOwnDeadlineCoversConnecting) {
 TEST(SshErrors, SomethingThatIsNoSshServer) {
   const SilentPeer peer;
   std::jthread answerer([&] {
-    const Socket client(::accept4(peer.socket.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+    const Descriptor client(::accept4(peer.socket.get(), nullptr, nullptr, SOCK_CLOEXEC));
     const std::string text = "HTTP/1.1 400 Bad Request\r\n\r\n";
-    (void)::send(client.fd(), text.data(), text.size(), MSG_NOSIGNAL);
+    (void)::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
   });
   const Error error = error_of(loopback(peer.port));
   EXPECT_EQ(error.code, ErrorCode::unreachable);

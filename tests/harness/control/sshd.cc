@@ -26,12 +26,12 @@ std::vector<char*> argv_of(const std::vector<std::string>& arguments) {
 }
 
 bool answers(int port) {
-  const Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return ::connect(socket.fd(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  return ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
 // The parent of a process, from /proc; 0 if it is gone or a zombie.
@@ -144,13 +144,13 @@ void Child::stop() {
 bool is_running(pid_t pid) { return parent_of(pid) != 0; }
 
 int free_port() {
-  const Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof address;
-  if (::bind(socket.fd(), reinterpret_cast<sockaddr*>(&address), length) != 0) std::abort();
-  if (::getsockname(socket.fd(), reinterpret_cast<sockaddr*>(&address), &length) != 0) std::abort();
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) std::abort();
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) std::abort();
   return ntohs(address.sin_port);
 }
 

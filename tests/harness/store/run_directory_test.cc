@@ -7,7 +7,7 @@
 #include <fstream>
 #include <thread>
 
-#include "harness/store/files.h"
+#include "base/files.h"
 #include "harness/store/run_log.h"
 #include "tests/harness/store/scratch.h"
 
@@ -98,16 +98,6 @@ TEST(StoredRun, SaysWhyItIsNoRun) {
   EXPECT_NE(store.error().message.find("/latest"), std::string::npos);
 }
 
-TEST(Files, ReplaceLeavesNothingBesideAndKeepsTheOldOnFailure) {
-  const Scratch scratch;
-  ASSERT_TRUE(replace_file(scratch.file("f"), "one"));
-  ASSERT_TRUE(replace_file(scratch.file("f"), "two"));
-  EXPECT_EQ(*file_contents(scratch.file("f")), "two");
-  fs::create_directory(scratch.file("d"));
-  EXPECT_FALSE(replace_file(scratch.file("d"), "x"));
-  EXPECT_EQ(std::distance(fs::directory_iterator(scratch.path()), fs::directory_iterator()), 2);
-}
-
 TEST(RunLog, WritesOneRecordAMessage) {
   const Scratch scratch;
   std::string echoed;
@@ -119,7 +109,7 @@ TEST(RunLog, WritesOneRecordAMessage) {
   (*log)->warn("two\nlines");
   EXPECT_EQ(echoed, "info:up;warn:two\nlines;");
   EXPECT_THAT(
-      *file_contents(scratch.file("ordeal.log")),
+      *read_text_file(scratch.file("ordeal.log")),
       testing::MatchesRegex("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z info up\n.*Z warn two\n    lines\n"));
 }
 

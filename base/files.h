@@ -1,5 +1,6 @@
 #pragma once
-// Small helpers around the file system, with errors that say what was being done. Thread-safety: functions.
+// Whole files at once, and changes of which others see either all or nothing; errors say what was being done and name
+// the path. Thread-safety: functions without state.
 
 #include <string>
 #include <string_view>
@@ -11,8 +12,12 @@ namespace ordeal {
 // "<doing>: <what errno says>", with code not_found, permission or io.
 [[nodiscard]] Error system_error(std::string_view doing, int error_number);
 
-// The whole file. Errors: not_found, permission, io.
-[[nodiscard]] Result<std::string> file_contents(const std::string& path);
+// The whole file, which may be one of /proc or a pipe. Errors: not_found, permission; io, also for what is no file ("is
+// a directory").
+[[nodiscard]] Result<std::string> read_text_file(const std::string& path);
+
+// Writes all of it, however many calls of write(2) that takes; `path` is for the message. Errors: io, permission.
+[[nodiscard]] Result<void> write_all(int fd, std::string_view contents, const std::string& path);
 // Replaces the file: whoever reads it sees the old or the new contents, never half of it.
 [[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view contents);
 // Makes `link` point to `destination`, atomically replacing a link that is there.

@@ -1,4 +1,4 @@
-#include "harness/store/files.h"
+#include "base/files.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/descriptor.h"
+
 namespace ordeal {
 namespace {
 
@@ -16,24 +18,6 @@ namespace {
 std::string temporary_beside(const std::string& path) {
   static std::atomic<unsigned> counter{0};
   return path + ".new-" + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
-}
-
-// Closes on the way out.
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
-Result<void> write_all(int fd, std::string_view contents, const std::string& path) {
-  while (!contents.empty()) {
-    const ssize_t n = ::write(fd, contents.data(), contents.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail(system_error("writing " + path, errno));
-    contents.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
 }
 
 }  // namespace
@@ -45,13 +29,13 @@ Error system_error(std::string_view doing, int error_number) {
   return Error{code, std::string(doing) + ": " + std::generic_category().message(error_number)};
 }
 
-Result<std::string> file_contents(const std::string& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) return fail(system_error("opening " + path, errno));
+Result<std::string> read_text_file(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return fail(system_error("reading " + path, errno));
   std::string out;
   char buffer[65536];
   while (true) {
-    const ssize_t n = ::read(file.fd, buffer, sizeof buffer);
+    const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail(system_error("reading " + path, errno));
     if (n == 0) return out;
@@ -59,14 +43,24 @@ Result<std::string> file_contents(const std::string& path) {
   }
 }
 
+Result<void> write_all(int fd, std::string_view contents, const std::string& path) {
+  while (!contents.empty()) {
+    const ssize_t n = ::write(fd, contents.data(), contents.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(system_error("writing " + path, errno));
+    contents.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
 Result<void> replace_file(const std::string& path, std::string_view contents) {
   const std::string temporary = temporary_beside(path);
   {
-    const Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
-    if (file.fd < 0) return fail(system_error("creating " + temporary, errno));
-    auto written = write_all(file.fd, contents, path);
+    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (!file) return fail(system_error("creating " + temporary, errno));
+    auto written = write_all(file.get(), contents, path);
     // The name must not come to point to a file whose contents a crash of the machine could still lose.
-    if (written && ::fdatasync(file.fd) != 0) written = fail(system_error("flushing " + path, errno));
+    if (written && ::fdatasync(file.get()) != 0) written = fail(system_error("flushing " + path, errno));
     if (!written) {
       ::unlink(temporary.c_str());
       return written;
