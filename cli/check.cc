@@ -88,7 +88,7 @@ Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& comma
       if (one.options.model.empty()) one.options.model = own.model;
       if (one.options.consistency.empty()) one.options.consistency = own.consistency;
       if (!one.options.initial && !one.options.initial_unknown) one.options.initial = own.initial;
-      for (const auto& [key, value] : own.extra.entries()) one.options.extra.set(key.string(), value);
+      one.options.settings = own.settings;
     }
     return checkers;
   }

@@ -96,6 +96,7 @@ Value list_workloads() {
   Value out = Value::list();
   for (const auto& workload : workloads()) {
     Value one = entry(workload.name, workload.help);
+    one.set("promise", workload.promise);
     one.set("operations", texts(workload.operations));
     std::vector<std::string> fitting;
     for (const auto& target : targets()) {
@@ -218,6 +219,9 @@ std::string block(const Value& one) {
   std::string out = fmt::format("  {}\n", coloured(one.find("name")->string(), Colour::bold, 1));
   for (const std::string& part : parts_of(one.find("help")->string())) {
     out += fmt::format("{:{}}{}\n", "", kIndent, wrapped(part, kIndent));
+  }
+  if (const Value* promise = one.find("promise"); promise != nullptr && !promise->string().empty()) {
+    out += fmt::format("{:{}}{:<{}}{}\n", "", kIndent, "promise", kLabel, wrapped(promise->string(), kIndent + kLabel));
   }
   for (const char* label : {"operations", "workloads", "targets"}) {
     const Value* text = one.find(label);

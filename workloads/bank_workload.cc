@@ -21,13 +21,7 @@ GeneratorPtr transfers(Rng rng, std::int64_t accounts, std::int64_t largest) {
   });
 }
 
-std::vector<ConfiguredChecker> judges(const Options& options) {
-  CheckOptions how;
-  how.extra.set("bank.accounts", options.integer("bank.accounts"));
-  how.extra.set("bank.total", options.integer("bank.total"));
-  how.extra.set("bank.negative-balances", options.boolean("bank.negative-balances"));
-  return {judge("bank", std::move(how))};
-}
+std::vector<ConfiguredChecker> judges(const Options& options) { return {judge("bank", options)}; }
 
 Result<Workload> make(const WorkloadContext& context) {
   const Options& options = context.options;
@@ -53,16 +47,14 @@ WorkloadFactory bank_workload() {
   factory.help = "transfers between accounts and reads of all of them; the total never changes, no balance is negative";
   factory.data_type = "bank";
   factory.operations = {"read", "transfer"};
-  factory.options = {
-      {"bank.accounts", Type::integer, 0, "how many accounts there are, 0 … N-1; 0: eight, and a read may show others",
-       0, 1e6},
-      {"bank.total", Type::integer, 0, "what all balances add up to; 0: whatever the reads agree upon", 0, 1e15},
-      {"bank.negative-balances", Type::boolean, false, "whether a balance may be negative"},
+  offer_checker_options(factory, "bank");
+  const std::vector<OptionSpec> own = {
       {"bank.max-transfer", Type::integer, 5, "the largest amount of a transfer", 1, 1e9},
       {"bank.reads", Type::real, 0.5, "which part of the operations are reads", 0.01, 0.99},
       {"bank.final-read-time", Type::duration, 10.0, "how long a worker tries to read the balances at the end", 0,
        3600},
   };
+  factory.options.insert(factory.options.end(), own.begin(), own.end());
   factory.make = make;
   factory.checkers = judges;
   return factory;

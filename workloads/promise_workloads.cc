@@ -10,12 +10,7 @@ namespace {
 
 std::vector<ConfiguredChecker> idempotency_judges(const Options&) { return {judge("idempotency")}; }
 std::vector<ConfiguredChecker> saga_judges(const Options&) { return {judge("saga")}; }
-std::vector<ConfiguredChecker> rate_limit_judges(const Options& options) {
-  CheckOptions how;
-  how.extra.set("rate-limit.limit", options.integer("rate-limit.limit"));
-  how.extra.set("rate-limit.window-ms", static_cast<std::int64_t>(options.seconds("rate-limit.window") * 1000));
-  return {judge("rate-limit", std::move(how))};
-}
+std::vector<ConfiguredChecker> rate_limit_judges(const Options& options) { return {judge("rate-limit", options)}; }
 
 // New keys, and some of the last ones again, as clients do that do not know whether they were heard.
 Result<Workload> make_idempotency(const WorkloadContext& context) {
@@ -89,16 +84,12 @@ WorkloadFactory idempotency_workload() {
 }
 
 WorkloadFactory rate_limit_workload() {
-  using Type = OptionSpec::Type;
   WorkloadFactory factory;
   factory.name = "rate-limit";
   factory.help = "requests are granted or denied; no window of time holds more grants than the limit";
   factory.data_type = "rate-limit";
   factory.operations = {"request"};
-  factory.options = {
-      {"rate-limit.limit", Type::integer, 10, "how many grants a window may hold", 1, 1e9},
-      {"rate-limit.window", Type::duration, 0.1, "how long a window is", 0.001, 86400},
-  };
+  offer_checker_options(factory, "rate-limit");
   factory.make = make_rate_limit;
   factory.checkers = rate_limit_judges;
   return factory;

@@ -15,7 +15,7 @@ std::vector<ConfiguredChecker> total_queue_judges(const Options& options) {
 std::vector<ConfiguredChecker> delivery_judges(const Options& options) {
   CheckOptions how;
   how.consistency = options.string("delivery.guarantee");
-  how.extra.set("delivery.ordered", options.boolean("delivery.ordered"));
+  how.settings = options;
   return {judge("delivery", std::move(how))};
 }
 
@@ -122,8 +122,8 @@ WorkloadFactory delivery_workload() {
                       "what is claimed",
                       std::nullopt,
                       std::nullopt,
-                      {"exactly-once", "at-least-once", "at-most-once"}},
-                     {"delivery.ordered", Type::boolean, true, "whether messages of one key come out in order"}};
+                      {"exactly-once", "at-least-once", "at-most-once"}}};
+  offer_checker_options(factory, "delivery");
   factory.make = make_delivery;
   factory.checkers = delivery_judges;
   return factory;

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/options.h"
 #include "base/value.h"
 #include "checkers/history/history.h"
 
@@ -73,7 +74,10 @@ struct CheckOptions {
   unsigned threads = 0;                  // 0: all cores
   bool certificate = false;              // ask for a linearization (CheckResult::certificate)
   std::stop_token stop;
-  // Options of the checker's own, by name ("bank.total", …).
+  // The options of the workload ("bank.total", …). A checker of checkers/workload reads those that it declares
+  // (WorkloadChecker::options); one that is not here has the default declared there.
+  Options settings;
+  // What a run knows and its history does not tell, by name ("recovery.worker_nodes", "log-pattern.files", …).
   Value extra = Value::map();
 };
 

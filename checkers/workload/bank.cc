@@ -23,8 +23,8 @@ class Bank {
  public:
   explicit Bank(Judgement& in)
       : in_(in),
-        accounts_(in.option("bank.accounts", 0)),
-        total_(in.option("bank.total", 0)),
+        accounts_(in.option("bank.accounts")),
+        total_(in.option("bank.total")),
         negative_allowed_(in.flag("bank.negative-balances")) {}
 
   void run() {
@@ -134,7 +134,12 @@ WorkloadChecker bank() {
           {{"wrong-total", "the balances of a read do not add up to the total, or to what another read saw"},
            {"negative-balance", "a read shows an account with less than nothing"},
            {"unexpected-account", "a read shows an account that does not exist"},
-           {"nil-balance", "a read shows an account without a balance"}}};
+           {"nil-balance", "a read shows an account without a balance"}},
+          {{"bank.accounts", OptionSpec::Type::integer, 0,
+            "how many accounts there are, 0 … N-1; 0: eight, and a read may show others", 0, 1e6},
+           {"bank.total", OptionSpec::Type::integer, 0, "what all balances add up to; 0: whatever the reads agree upon",
+            0, 1e15},
+           {"bank.negative-balances", OptionSpec::Type::boolean, false, "whether a balance may be negative"}}};
 }
 
 }  // namespace ordeal::work

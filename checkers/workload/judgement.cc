@@ -13,8 +13,13 @@ constexpr std::int64_t kMaxTold = 10;
 
 }  // namespace
 
-Judgement::Judgement(const History& history, const CheckOptions& options, CheckResult& result)
-    : h_(history), options_(options), result_(result), limits_(options.timeout, options.memory_bytes, options.stop) {
+Judgement::Judgement(const WorkloadChecker& entry, const History& history, const CheckOptions& options,
+                     CheckResult& result)
+    : entry_(entry),
+      h_(history),
+      options_(options),
+      result_(result),
+      limits_(options.timeout, options.memory_bytes, options.stop) {
   limits_.need(history.size() / 2 * sizeof(OperationEvents));
   operations_ = history.operations();
 }
@@ -56,14 +61,12 @@ std::pair<ValueId, ValueId> Judgement::keyed(OperationEvents op) const {
   return pair.size() == 2 ? std::pair(pair[0], pair[1]) : std::pair(kAbsent, asked(op));
 }
 
-std::int64_t Judgement::option(std::string_view name, std::int64_t standard) const {
-  const Value* found = options_.extra.find(name);
-  return found != nullptr && found->is_integer() ? found->integer() : standard;
-}
-
-bool Judgement::flag(std::string_view name) const {
-  const Value* found = options_.extra.find(name);
-  return found != nullptr && found->is_boolean() && found->boolean();
+const Value& Judgement::setting(std::string_view name) const {
+  if (options_.settings.has(name)) return options_.settings.value(name);
+  const auto declared = std::find_if(entry_.options.begin(), entry_.options.end(),
+                                     [&](const OptionSpec& spec) { return spec.key == name; });
+  ORDEAL_CHECK(declared != entry_.options.end(), "option that the checker does not declare: " + std::string(name));
+  return declared->standard;
 }
 
 std::int64_t Judgement::initial_integer(std::int64_t standard) const {

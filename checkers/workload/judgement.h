@@ -25,13 +25,14 @@
 
 #include "base/limits.h"
 #include "checkers/interfaces/checker.h"
+#include "checkers/workload/workload_checkers.h"
 
 namespace ordeal::work {
 
 class Judgement {
  public:
-  // Borrows all three. `result` gets verdict, reason, anomalies, operations and details by finish().
-  Judgement(const History& history, const CheckOptions& options, CheckResult& result);
+  // Borrows all four. `result` gets verdict, reason, anomalies, operations and details by finish().
+  Judgement(const WorkloadChecker& entry, const History& history, const CheckOptions& options, CheckResult& result);
 
   // ---- the operations, by their two events
   [[nodiscard]] const History& history() const { return h_; }
@@ -76,9 +77,13 @@ class Judgement {
   // The integer that a name is, in either spelling.
   [[nodiscard]] std::optional<std::int64_t> integer_name(ValueId id) const;
 
-  // ---- options of the checker's own (CheckOptions::extra)
-  [[nodiscard]] std::int64_t option(std::string_view name, std::int64_t standard) const;
-  [[nodiscard]] bool flag(std::string_view name) const;
+  // ---- options that the checker declares (WorkloadChecker::options): what CheckOptions::settings says, or the
+  // default. Requires: declared with that type (checked).
+  [[nodiscard]] std::int64_t option(std::string_view name) const { return setting(name).integer(); }
+  [[nodiscard]] bool flag(std::string_view name) const { return setting(name).boolean(); }
+  [[nodiscard]] std::int64_t option_ns(std::string_view name) const {  // of a duration
+    return static_cast<std::int64_t>(setting(name).real() * 1e9);
+  }
   // CheckOptions::initial when it is an integer.
   [[nodiscard]] std::int64_t initial_integer(std::int64_t standard) const;
   // The level asked for; `standard` when none was.
@@ -128,6 +133,9 @@ class Judgement {
  private:
   static constexpr std::size_t kStepsALook = 20'000;
 
+  [[nodiscard]] const Value& setting(std::string_view name) const;
+
+  const WorkloadChecker& entry_;
   const History& h_;
   const CheckOptions& options_;
   CheckResult& result_;

@@ -273,7 +273,8 @@ WorkloadChecker delivery() {
           "messages are delivered at most once, at least once or exactly once, in order per key where asked for",
           {"exactly-once", "at-least-once", "at-most-once"},
           [](Judgement& in) { judge_queues(in, in.level("exactly-once"), in.flag("delivery.ordered")); },
-          std::move(anomalies)};
+          std::move(anomalies),
+          {{"delivery.ordered", OptionSpec::Type::boolean, true, "whether messages of one key come out in order"}}};
 }
 
 }  // namespace ordeal::work

@@ -1,7 +1,7 @@
 // The checker "rate-limit": no window of time holds more grants than the limit.
 //
 // Operations: `request`, ok when granted, fail when denied; keys, if any, have limits of their own. Options
-// rate-limit.limit (N) and rate-limit.window-ms (W). The claim is that of a sliding window: whatever instant one looks
+// rate-limit.limit (N) and rate-limit.window (W). The claim is that of a sliding window: whatever instant one looks
 // at, less than W apart there are never more than N grants. (A fixed window allows 2N across its border, a token bucket
 // N and its burst: claim those numbers.)
 //
@@ -47,8 +47,8 @@ void judge_grants(Judgement& in, ValueId key, std::vector<OperationEvents> grant
 
 void judge_rate_limit(Judgement& in) {
   if (!in.understands({"request"})) return;
-  const std::int64_t limit = in.option("rate-limit.limit", 10);
-  const std::int64_t window = in.option("rate-limit.window-ms", 1000) * 1'000'000;
+  const std::int64_t limit = in.option("rate-limit.limit");
+  const std::int64_t window = in.option_ns("rate-limit.window");
   std::map<ValueId, std::vector<OperationEvents>> grants;
   for (const OperationEvents op : in.operations()) {
     in.counter("denied") += in.failed(op) ? 1 : 0;
@@ -71,7 +71,9 @@ WorkloadChecker rate_limit() {
           "requests that are granted or denied: no window of time holds more grants than the limit",
           {"sliding-window"},
           judge_rate_limit,
-          {{"too-many-grants", "more requests were granted within a window of time than the limit"}}};
+          {{"too-many-grants", "more requests were granted within a window of time than the limit"}},
+          {{"rate-limit.limit", OptionSpec::Type::integer, 10, "how many grants a window may hold", 1, 1e9},
+           {"rate-limit.window", OptionSpec::Type::duration, 0.1, "how long a window is", 0.001, 86400}}};
 }
 
 }  // namespace ordeal::work

@@ -34,7 +34,7 @@ class Judge final : public Checker {
       result.reason = std::move(why) + " while the checker " + entry_.name + " went through the history";
     };
     try {
-      work::Judgement judgement(history, options, result);
+      work::Judgement judgement(entry_, history, options, result);
       entry_.judge(judgement);
       judgement.finish();
     } catch (const OutOfLimits& problem) {

@@ -25,6 +25,8 @@ struct WorkloadChecker {
   std::vector<std::string> levels;  // CheckOptions::consistency, the default first; never empty
   void (*judge)(work::Judgement& in) = nullptr;
   std::vector<std::pair<std::string, std::string>> anomalies;  // name and help
+  std::vector<OptionSpec> options =
+      {};  // what it reads of CheckOptions::settings; the workloads that it judges offer them
 };
 
 [[nodiscard]] std::span<const WorkloadChecker> workload_checkers();

@@ -36,6 +36,9 @@ struct Workload {
 struct WorkloadFactory {
   std::string name;
   std::string help;
+  // What a `valid` claims, in one sentence, when the options are left alone: exactly what the checkers decide. Options
+  // that ask for less, or more, say so in their help.
+  std::string promise;
   std::string data_type;                // "register", "set", "counter", …: what Target::use() is told
   std::vector<std::string> operations;  // the f's it issues; a target must support them all
   std::vector<OptionSpec> options;      // keys begin with "<name>."

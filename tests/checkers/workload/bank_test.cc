@@ -27,21 +27,21 @@ TEST(Bank, ReadsThatDisagree) {
 
 TEST(Bank, AGivenTotal) {
   const std::string history = read("{0 10, 1 0}") + kTransfer;
-  EXPECT_EQ(verdict(judged("bank", history, with({{"bank.total", 10}}))), "valid");
-  EXPECT_EQ(verdict(judged("bank", history, with({{"bank.total", 11}}))), "wrong-total");
+  EXPECT_EQ(verdict(judged("bank", history, with("bank", {{"bank.total", "10"}}))), "valid");
+  EXPECT_EQ(verdict(judged("bank", history, with("bank", {{"bank.total", "11"}}))), "wrong-total");
 }
 
 TEST(Bank, NegativeBalances) {
   const std::string history = kTransfer + read("{0 -3, 1 13}");
   EXPECT_EQ(verdict(judged("bank", history)), "negative-balance");
-  EXPECT_EQ(verdict(judged("bank", history, with({{"bank.negative-balances", true}}))), "valid");
+  EXPECT_EQ(verdict(judged("bank", history, with("bank", {{"bank.negative-balances", "true"}}))), "valid");
 }
 
 TEST(Bank, AccountsThatDoNotExist) {
   const std::string history = kTransfer + read("{0 7, 1 3, 2 0}");
   EXPECT_EQ(verdict(judged("bank", history)), "valid");
-  EXPECT_EQ(verdict(judged("bank", history, with({{"bank.accounts", 3}}))), "valid");
-  EXPECT_EQ(verdict(judged("bank", history, with({{"bank.accounts", 2}}))), "unexpected-account");
+  EXPECT_EQ(verdict(judged("bank", history, with("bank", {{"bank.accounts", "3"}}))), "valid");
+  EXPECT_EQ(verdict(judged("bank", history, with("bank", {{"bank.accounts", "2"}}))), "unexpected-account");
 }
 
 TEST(Bank, MissingBalances) { EXPECT_EQ(verdict(judged("bank", kTransfer + read("{0 7, 1 nil}"))), "nil-balance"); }

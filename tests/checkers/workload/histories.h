@@ -47,9 +47,15 @@ inline CheckResult judged(std::string_view checker, std::string_view edn, const 
   return judged(checker, history_of(edn), options);
 }
 
-inline CheckOptions with(std::initializer_list<std::pair<const char*, Value>> extra) {
+// with("bank", {{"bank.total", "10"}}): a checker's own options.
+inline CheckOptions with(std::string_view checker,
+                         std::initializer_list<std::pair<const char*, const char*>> settings) {
   CheckOptions options;
-  for (const auto& [name, value] : extra) options.extra.set(name, value);
+  options.settings = Options(find_workload_checker(checker)->options);
+  for (const auto& [name, text] : settings) {
+    const auto set = options.settings.set(name, text, "test");
+    EXPECT_TRUE(set) << set.error().message;
+  }
   return options;
 }
 inline CheckOptions at(std::string level) {

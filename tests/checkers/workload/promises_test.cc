@@ -52,7 +52,7 @@ std::string requests(const std::vector<std::pair<int, const char*>>& all) {
 }
 
 TEST(RateLimit, NoWindowHoldsMore) {
-  const CheckOptions two = with({{"rate-limit.limit", 2}, {"rate-limit.window-ms", 100}});
+  const CheckOptions two = with("rate-limit", {{"rate-limit.limit", "2"}, {"rate-limit.window", "100ms"}});
   EXPECT_EQ(
       verdict(judged("rate-limit", requests({{0, "ok"}, {50, "ok"}, {60, "fail"}, {101, "ok"}, {151, "ok"}}), two)),
       "valid");
