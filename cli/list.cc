@@ -14,7 +14,7 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "nemesis/catalogue.h"
-#include "nemesis/engine/driver.h"
+#include "nemesis/engine/driver_options.h"
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
 

@@ -26,7 +26,7 @@
 #include "harness/store/run_directory.h"
 #include "harness/store/run_log.h"
 #include "nemesis/catalogue.h"
-#include "nemesis/engine/driver.h"
+#include "nemesis/make_nemesis.h"
 #include "session/judge.h"
 #include "session/resolve_plan.h"
 #include "targets/catalogue.h"
@@ -188,15 +188,7 @@ Result<void> Run::bring_up_target() {
 }
 
 Result<void> Run::make_nemesis() {
-  if (plan_.nemesis.empty()) return {};
-  std::vector<const FaultFactory*> chosen;
-  for (const auto& fault : plan_.nemesis) {
-    const auto factory = find_fault(fault);
-    if (!factory) return fail(factory.error());
-    chosen.push_back(*factory);
-  }
-  auto made = make_driver(driver_options(plan_, store_->file("ledger.jsonl")),
-                          FaultContext{nodes_.cluster, *target_, plan_.options}, std::move(chosen));
+  auto made = ordeal::make_nemesis(plan_, store_->file("ledger.jsonl"), nodes_.cluster, *target_);
   if (!made) return fail(made.error());
   nemesis_ = *std::move(made);
   return {};

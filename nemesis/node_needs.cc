@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <fstream>
-#include <sstream>
+#include <map>
+#include <numeric>
 
+#include "base/text.h"
 #include "harness/control/node.h"
 #include "nemesis/network/netem.h"
 #include "nemesis/node/node_program.h"
@@ -117,6 +119,25 @@ std::string look_for(NodeNeed need) {
   return "";
 }
 
+// What the script prints on all nodes, one line each: "n1, n2: iptables is not installed; …".
+Result<std::string> ask_all(const Cluster& cluster, const std::string& script, Deadline deadline) {
+  std::vector<std::size_t> all(cluster.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  const auto said = run_scripts(cluster, all, std::vector(all.size(), script), deadline);
+  if (auto asked = all_done(said); !asked)
+    return fail(asked.error().during("looking for what the faults need on the nodes"));
+  std::map<std::string, std::string> nodes_by_line;
+  for (const std::size_t node : all) {
+    for (const std::string& line : lines(*said[node])) {
+      std::string& nodes = nodes_by_line[line];
+      nodes += (nodes.empty() ? "" : ", ") + cluster.at(node).name();
+    }
+  }
+  std::string out;
+  for (const auto& [line, nodes] : nodes_by_line) out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", nodes, line);
+  return out;
+}
+
 }  // namespace
 
 std::string missing_script(const std::vector<NodeNeed>& needs) {
@@ -125,26 +146,16 @@ std::string missing_script(const std::vector<NodeNeed>& needs) {
   return out + "exit 0\n";
 }
 
-Result<std::string> NodeNeeds::missing(const std::vector<NodeNeed>& needs, Deadline deadline) {
-  if (needs.empty() || cluster_.nodes.empty()) return std::string();
-  const std::string script = missing_script(needs);
-  if (const auto known = known_.find(script); known != known_.end()) return known->second;
-  std::vector<std::size_t> all(cluster_.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
-  const auto said = run_scripts(cluster_, all, std::vector(all.size(), script), deadline);
-  if (auto asked = all_done(said); !asked)
-    return fail(asked.error().during("looking for what the faults need on the nodes"));
-  std::map<std::string, std::string> nodes_by_line;
-  for (const std::size_t node : all) {
-    std::istringstream lines(*said[node]);
-    for (std::string line; std::getline(lines, line);) {
-      std::string& nodes = nodes_by_line[line];
-      nodes += (nodes.empty() ? "" : ", ") + cluster_.at(node).name();
-    }
-  }
-  std::string out;
-  for (const auto& [line, nodes] : nodes_by_line) out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", nodes, line);
-  return known_[script] = out;
+MissingNeeds missing_needs(const Cluster& cluster) {
+  return [&cluster, known = std::map<std::string, std::string>()](const std::vector<NodeNeed>& needs,
+                                                                  Deadline deadline) mutable -> Result<std::string> {
+    if (needs.empty() || cluster.nodes.empty()) return std::string();
+    const std::string script = missing_script(needs);
+    if (const auto found = known.find(script); found != known.end()) return found->second;
+    auto told = ask_all(cluster, script, deadline);
+    if (told) known[script] = *told;
+    return told;
+  };
 }
 
 }  // namespace ordeal

@@ -10,7 +10,8 @@
 #include "base/text.h"
 #include "harness/nodes/node_source.h"
 #include "nemesis/catalogue.h"
-#include "nemesis/engine/driver.h"
+#include "nemesis/engine/driver_options.h"
+#include "nemesis/fault_names.h"
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
 

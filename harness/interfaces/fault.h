@@ -127,6 +127,10 @@ enum class NodeNeed {
   own_clock,       // another kernel than the controller's, and leave to set its clock
 };
 
+// Looks on all nodes whether they have all of it: empty, or what is missing where ("n2: iptables is not installed").
+// Errors: of nodes that cannot be asked.
+using MissingNeeds = std::function<Result<std::string>(const std::vector<NodeNeed>& needs, Deadline deadline)>;
+
 struct FaultFactory {
   std::string name;                 // "partition", "kill", …: what --nemesis takes
   std::string help;                 // what it does, with which mechanism, what it needs, what it cannot do

@@ -8,9 +8,7 @@
 #include <set>
 
 #include "base/names.h"
-#include "nemesis/catalogue.h"
 #include "nemesis/engine/timeline.h"
-#include "nemesis/node_needs.h"
 
 namespace ordeal {
 namespace {
@@ -22,16 +20,17 @@ constexpr auto kLookTimeout = std::chrono::seconds(30);
 
 // Why a fault cannot be injected here (usage: not as it was asked for; unsupported: not on these nodes), or nothing.
 // Errors: of nodes that cannot be asked.
-Result<std::optional<Error>> problem_of(const FaultFactory& fault, const FaultContext& context, NodeNeeds& nodes) {
+Result<std::optional<Error>> problem_of(const FaultFactory& fault, const FaultContext& context,
+                                        const MissingNeeds& missing) {
   if (fault.inapplicable != nullptr) {
     if (std::string problem = fault.inapplicable(context); !problem.empty())
       return Error{ErrorCode::usage, std::move(problem)};
   }
   if (fault.needs == nullptr) return std::nullopt;
-  auto missing = nodes.missing(fault.needs(context.options), std::chrono::steady_clock::now() + kLookTimeout);
-  if (!missing) return fail(missing.error());
-  if (missing->empty()) return std::nullopt;
-  return Error{ErrorCode::unsupported, *std::move(missing)};
+  auto lacking = missing(fault.needs(context.options), Deadline::after(kLookTimeout));
+  if (!lacking) return fail(lacking.error());
+  if (lacking->empty()) return std::nullopt;
+  return Error{ErrorCode::unsupported, *std::move(lacking)};
 }
 
 // nemesis.schedule, "auto" resolved. Errors: usage.
@@ -69,11 +68,11 @@ Result<Quiet> quiet_of(const DriverOptions& options) {
 
 // Faults in lanes of their own, by chance or in turns.
 Result<void> add_faults(Lanes& lanes, const DriverOptions& options, const FaultContext& context,
-                        std::vector<const FaultFactory*> wanted, NodeNeeds& nodes) {
+                        std::vector<const FaultFactory*> wanted, const MissingNeeds& missing) {
   std::vector<const FaultFactory*> faults;
   std::optional<Error> first;
   for (const FaultFactory* fault : wanted) {
-    const auto asked = problem_of(*fault, context, nodes);
+    const auto asked = problem_of(*fault, context, missing);
     if (!asked) return fail(asked.error());
     const std::optional<Error>& problem = *asked;
     if (!problem) {
@@ -122,7 +121,7 @@ Result<void> add_triggers(Lanes& lanes, const DriverOptions& options, const Faul
 }
 
 Result<Lane> lane_of(const TimelineEntry& entry, std::size_t number, const FaultContext& context,
-                     const std::vector<const FaultFactory*>& faults, NodeNeeds& nodes) {
+                     const std::vector<const FaultFactory*>& faults, const MissingNeeds& missing) {
   const auto where = [&] { return fmt::format("nemesis.timeline, entry {} ({})", number, entry.fault); };
   Lane lane;
   for (const FaultFactory* fault : faults) {
@@ -134,7 +133,7 @@ Result<Lane> lane_of(const TimelineEntry& entry, std::size_t number, const Fault
     if (auto set = own->set(key, text, "timeline"); !set) return fail(set.error().during(where()));
   }
   FaultContext with_own{context.cluster, context.target, *own, context.id, {}, context.seed};
-  const auto why_not = problem_of(*lane.fault, with_own, nodes);
+  const auto why_not = problem_of(*lane.fault, with_own, missing);
   if (!why_not) return fail(why_not.error());
   if (*why_not) return fail((*why_not)->during(where()));
   lane.options = std::move(own);
@@ -149,7 +148,8 @@ Result<Lane> lane_of(const TimelineEntry& entry, std::size_t number, const Fault
 }
 
 Result<std::vector<ScriptedTimes>> add_timeline(Lanes& lanes, const DriverOptions& options, const FaultContext& context,
-                                                const std::vector<const FaultFactory*>& faults, NodeNeeds& nodes) {
+                                                const std::vector<const FaultFactory*>& faults,
+                                                const MissingNeeds& missing) {
   auto timeline = parse_timeline(options.timeline);
   if (!timeline) return fail(timeline.error());
   if (options.swarm) return usage("nemesis.swarm draws among lanes; a timeline says itself what is injected");
@@ -160,7 +160,7 @@ Result<std::vector<ScriptedTimes>> add_timeline(Lanes& lanes, const DriverOption
       return usage(fmt::format("nemesis.timeline, entry {} ({}): it begins at {} s, but the run is over after {} s",
                                times.size() + 1, entry.fault, entry.at_s, options.time_limit_s));
     }
-    auto lane = lane_of(entry, times.size() + 1, context, faults, nodes);
+    auto lane = lane_of(entry, times.size() + 1, context, faults, missing);
     if (!lane) return fail(lane.error());
     lanes.all.push_back(*std::move(lane));
     times.push_back(
@@ -172,21 +172,20 @@ Result<std::vector<ScriptedTimes>> add_timeline(Lanes& lanes, const DriverOption
 }  // namespace
 
 Result<Lanes> make_lanes(const DriverOptions& options, const FaultContext& context,
-                         const std::vector<const FaultFactory*>& faults) {
+                         const std::vector<const FaultFactory*>& faults, const MissingNeeds& missing) {
   auto kind = kind_of(options);
   if (!kind) return fail(kind.error());
   Lanes out{*kind, {}, Schedule(options.seed, 0, 0, 0), {}, {}, {}, {}};
   auto quiet = quiet_of(options);
   if (!quiet) return fail(quiet.error());
   out.quiet = *quiet;
-  NodeNeeds nodes(context.cluster);
   if (out.kind == "scripted") {
-    auto times = add_timeline(out, options, context, faults, nodes);
+    auto times = add_timeline(out, options, context, faults, missing);
     if (!times) return fail(times.error());
     out.schedule = Schedule::scripted(options.seed, *std::move(times));
     return out;
   }
-  if (auto added = add_faults(out, options, context, faults, nodes); !added) return fail(added.error());
+  if (auto added = add_faults(out, options, context, faults, missing); !added) return fail(added.error());
   if (auto added = add_triggers(out, options, context); !added) return fail(added.error());
   const std::size_t count = out.all.size();
   out.schedule = out.kind == "periodic"
@@ -221,103 +220,6 @@ Value Lanes::describe() const {
   }
   if (quiet.every_s > 0) out.set("quiet", Value::map({{"every_s", quiet.every_s}, {"length_s", quiet.length_s}}));
   if (quiet.from_s >= 0) out.set("quiet_from_s", quiet.from_s);
-  return out;
-}
-
-std::vector<OptionSpec> nemesis_options() {
-  using Type = OptionSpec::Type;
-  const DriverOptions standard;
-  return {
-      {"nemesis.schedule",
-       Type::string,
-       "auto",
-       "random: each fault again and again at drawn times; periodic: the faults take turns at fixed times; scripted: "
-       "the "
-       "timeline; auto: scripted when there is a timeline, else random",
-       std::nullopt,
-       std::nullopt,
-       {"auto", "random", "periodic", "scripted"}},
-      {"nemesis.timeline", Type::string, "",
-       "JSON list of what is injected when: [{\"at\":5,\"fault\":\"kill\",\"duration\":3,\"nodes\":\"n1\"}]; further "
-       "keys: "
-       "every, times, when (a trigger), after, and the fault's options. In a campaign file: [[nemesis.timeline]]"},
-      {"nemesis.trigger", Type::string, "",
-       "what lanes wait for when their time has come: leader-change, log:REGEX, log@NODE:REGEX, operation:F, "
-       "phase:main, "
-       "phase:recovery (once, between the two others) or phase:final; for some faults only: "
-       "\"kill=leader-change; pause=operation:cas\""},
-      {"nemesis.swarm", Type::boolean, false,
-       "swarm testing: each seed draws its own subset of the faults (each with probability one half), and for each how "
-       "often and how long (factors between 1/2 and 2)"},
-      {"nemesis.quiet", Type::duration, 0.0,
-       "so long, at the end of each nemesis.quiet-every, no fault is in force; 0: no quiet times", 0.0, 1e6},
-      {"nemesis.quiet-every", Type::duration, 0.0, "from the beginning of a quiet time to the next; 0: none", 0.0, 1e6},
-      {"nemesis.quiet-end", Type::duration, 0.0, "the last part of the main phase, without faults", 0.0, 1e6},
-      {"nemesis.recovery-bound", Type::duration, 0.0,
-       "how long after the healing of a fault the clients may take to succeed again on every node; longer is the "
-       "anomaly "
-       "slow-recovery. 0: it is measured, not judged. Shorter than the operations' time-out is mostly unfair: a client "
-       "that waits for an answer that was lost waits until then",
-       0.0, 1e6},
-      {"nemesis.inapplicable",
-       Type::string,
-       "refuse",
-       "a fault that does not apply to this target and cluster: refuse the run, or skip the fault and say why (as "
-       "--nemesis all does)",
-       std::nullopt,
-       std::nullopt,
-       {"refuse", "skip"}},
-      {"nemesis.quorum",
-       Type::string,
-       "keep",
-       "keep: a fault waits while, together with those in force, it would leave no majority of nodes that can work "
-       "(links "
-       "that lose half of the packets, or delay them beyond an election timeout, or carry next to nothing count as "
-       "cut); "
-       "any: it does not wait",
-       std::nullopt,
-       std::nullopt,
-       {"keep", "any"}},
-      {"nemesis.dead-man", Type::integer, standard.dead_man_s,
-       "seconds without a word from the controller after which a node undoes its faults by itself (up to one second "
-       "later)",
-       1, 3600},
-      {"nemesis.patience", Type::real, 1.0,
-       "times as long as usual each step of a fault may take, proof and healing included: for nodes that are slow or "
-       "far away",
-       1.0, 100.0},
-  };
-}
-
-Result<WantedFaults> wanted_faults(const std::vector<std::string>* named, const std::string& timeline) {
-  WantedFaults out;
-  std::vector<std::string> names;
-  for (const std::string& word : named == nullptr ? std::vector<std::string>() : *named) {
-    if (word == "none") continue;
-    if (word != "all") {
-      names.push_back(word);
-      continue;
-    }
-    out.only_applicable = true;
-    for (const auto& fault : faults()) names.push_back(fault.name);
-  }
-  if (!timeline.empty() && (named == nullptr || !names.empty())) {
-    auto entries = parse_timeline(timeline);
-    if (!entries) return fail(entries.error());
-    const auto scripted = timeline_faults(*entries);
-    for (const auto& name : names) {
-      if (std::find(scripted.begin(), scripted.end(), name) == scripted.end() && !out.only_applicable) {
-        return usage(fmt::format("the timeline has no fault \"{}\", so it would never be injected", name));
-      }
-    }
-    names = scripted;
-    out.only_applicable = false;
-  }
-  for (const auto& name : names) {
-    auto known = find_fault(name);
-    if (!known) return fail(known.error());
-    if (std::find(out.names.begin(), out.names.end(), name) == out.names.end()) out.names.push_back(name);
-  }
   return out;
 }
 

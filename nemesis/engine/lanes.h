@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "harness/interfaces/fault.h"
-#include "nemesis/engine/driver.h"
+#include "nemesis/engine/driver_options.h"
 #include "nemesis/engine/schedule.h"
 #include "nemesis/engine/trigger.h"
 
@@ -42,9 +42,9 @@ struct Lanes {
   [[nodiscard]] Value describe() const;
 };
 
-// Borrows the factories and, unless a timeline changes them, the context's options. Asks the nodes for what the faults
-// need there. Errors: usage; of nodes that cannot be asked.
+// Borrows the factories and, unless a timeline changes them, the context's options. `missing` looks on the nodes for
+// what the faults need there. Errors: usage; of nodes that cannot be asked.
 [[nodiscard]] Result<Lanes> make_lanes(const DriverOptions& options, const FaultContext& context,
-                                       const std::vector<const FaultFactory*>& faults);
+                                       const std::vector<const FaultFactory*>& faults, const MissingNeeds& missing);
 
 }  // namespace ordeal

@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "base/names.h"
 #include "base/text.h"
+#include "nemesis/engine/wait.h"
 #include "nemesis/node/parallel.h"
 #include "nemesis/node/selector.h"
 
@@ -39,15 +38,6 @@ std::string regex_problem(const std::string& text) {
   return message;
 }
 
-// False when the waiting is over.
-bool rest(Deadline until, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_until(lock, stop, until, [] { return false; });
-  return !stop.stop_requested();
-}
-
 std::string names_of(const Cluster& cluster, const std::vector<std::size_t>& nodes) {
   return nodes.empty() ? "nobody" : joined(node_names(cluster, nodes));
 }
@@ -55,7 +45,7 @@ std::string names_of(const Cluster& cluster, const std::vector<std::size_t>& nod
 Result<std::optional<std::string>> await_leader(const FaultContext& context, Deadline deadline,
                                                 const std::stop_token& stop) {
   std::vector<std::size_t> before = known_primaries(context);
-  while (rest(deadline.within(kLeaderPause), stop) && Clock::now() < deadline) {
+  while (pause_until(deadline.within(kLeaderPause), stop) && Clock::now() < deadline) {
     const auto now = known_primaries(context);
     if (now.empty()) continue;  // between two leaders
     if (!before.empty() && now != before) {
@@ -140,7 +130,7 @@ Result<std::optional<std::string>> await_line(const Trigger& trigger, const Faul
     if (seen && *seen) return seen;
     failures = seen ? 0 : failures + 1;
     if (failures == 5) return seen;
-    if (!seen && !rest(Clock::now() + kLogWatch, stop)) break;
+    if (!seen && !pause_until(Clock::now() + kLogWatch, stop)) break;
   }
   return std::nullopt;
 }
@@ -232,7 +222,7 @@ Result<std::optional<std::string>> await_trigger(const Trigger& trigger, const F
           return fmt::format("a client had an operation {} under way", trigger.what);
         }
         // A log that knows of no clients answers at once.
-        if (!rest(deadline.within(milliseconds(1)), stop)) break;
+        if (!pause_until(deadline.within(milliseconds(1)), stop)) break;
       }
       return std::nullopt;
     case Trigger::Kind::phase:

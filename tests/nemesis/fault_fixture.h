@@ -11,6 +11,7 @@
 #include "harness/nodes/node_source.h"
 #include "nemesis/catalogue.h"
 #include "nemesis/engine/driver.h"
+#include "nemesis/node_needs.h"
 
 namespace ordeal::testing_support {
 

@@ -22,7 +22,7 @@ const std::vector<NodeNeed> kAll = {NodeNeed::agent,   NodeNeed::packet_filter, 
 class NodeNeedsTest : public testing_support::FaultTest {
  protected:
   std::string missing(const std::vector<NodeNeed>& needs) {
-    auto found = NodeNeeds(cluster()).missing(needs, Deadline::after_s(20));
+    auto found = missing_needs(cluster())(needs, Deadline::after_s(20));
     EXPECT_TRUE(found) << found.error().message;
     return found ? *found : "";
   }
@@ -48,14 +48,15 @@ TEST_F(NodeNeedsTest, AFaultThatTheNodesCannotHaveIsRefusedOrLeftOut) {
   target_->data = {"/var/lib/data"};
   DriverOptions options;
   options.ledger_path = ledger_path();
-  const auto refused = make_driver(options, context(), faults_named({"kill", "power-loss"}));
+  const auto refused = make_driver(options, context(), faults_named({"kill", "power-loss"}), missing_needs(cluster()));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
   EXPECT_THAT(refused.error().message, HasSubstr("fault power-loss: n5: there is no /dev/fuse"));
   options.skip_inapplicable = true;
-  EXPECT_TRUE(make_driver(options, context(), faults_named({"kill", "power-loss"})));
+  EXPECT_TRUE(make_driver(options, context(), faults_named({"kill", "power-loss"}), missing_needs(cluster())));
   options.skip_inapplicable = false;
-  EXPECT_TRUE(make_driver(options, context(), faults_named({"kill"}))) << "needs nothing of it";
+  EXPECT_TRUE(make_driver(options, context(), faults_named({"kill"}), missing_needs(cluster())))
+      << "needs nothing of it";
 }
 
 TEST(NodeNeeds, EachMissingCapabilityIsNamed) {
@@ -89,14 +90,13 @@ TEST(NodeNeeds, NodesAreAskedOnceAndTheirSilenceIsAnError) {
         if (!reachable) return fail(ErrorCode::unreachable, "no route");
         return CommandOutput{0, "bash is not installed (package bash)\n", ""};
       }));
-  NodeNeeds needs(cluster);
+  const MissingNeeds missing = missing_needs(cluster);
   for (int i = 0; i < 2; ++i)
-    EXPECT_EQ(needs.missing({NodeNeed::connect}, Deadline::after_s(5)).value(),
-              "n1: bash is not installed (package bash)");
+    EXPECT_EQ(missing({NodeNeed::connect}, Deadline::after_s(5)).value(), "n1: bash is not installed (package bash)");
   EXPECT_EQ(asked, 1);
-  EXPECT_EQ(needs.missing({}, Deadline::after_s(5)).value(), "");
+  EXPECT_EQ(missing({}, Deadline::after_s(5)).value(), "");
   reachable = false;
-  const auto silent = needs.missing({NodeNeed::trace}, Deadline::after_s(5));
+  const auto silent = missing({NodeNeed::trace}, Deadline::after_s(5));
   ASSERT_FALSE(silent);
   EXPECT_EQ(silent.error().code, ErrorCode::unreachable);
 }

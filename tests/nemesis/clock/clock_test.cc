@@ -344,7 +344,7 @@ TEST_F(ClockTest, TwoAtOnceAreRefusedAndTheOffsetsAreInTheHistory) {
   options.interval_s = 0.3;
   options.duration_s = 4;
   options.ledger_path = ledger_path();
-  auto nemesis = make_driver(options, context(), faults_named({"clock"}));
+  auto nemesis = make_driver(options, context(), faults_named({"clock"}), missing_needs(cluster()));
   ASSERT_TRUE(nemesis) << nemesis.error().message;
   Events events;
   {
@@ -360,7 +360,7 @@ TEST_F(ClockTest, TwoAtOnceAreRefusedAndTheOffsetsAreInTheHistory) {
 // The clock of whole machines: never of the one that the controller is on.
 TEST_F(ClockTest, AMachinesClockIsNotTouchedUnlessItIsItsOwnAndAllowed) {
   EXPECT_THAT((*find_fault("host-clock"))->inapplicable(context()), HasSubstr("host-clock.own=true"));
-  const auto refused = make_driver(DriverOptions(), context(), faults_named({"host-clock"}));
+  const auto refused = make_driver(DriverOptions(), context(), faults_named({"host-clock"}), missing_needs(cluster()));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::usage);
   set("host-clock.own", "true");

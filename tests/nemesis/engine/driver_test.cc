@@ -45,7 +45,7 @@ class DriverTest : public FaultTest {
     return out;
   }
   std::unique_ptr<Nemesis> driver(DriverOptions options, std::vector<const FaultFactory*> which) {
-    auto made = make_driver(std::move(options), context(), std::move(which));
+    auto made = make_driver(std::move(options), context(), which, missing_needs(cluster()));
     EXPECT_TRUE(made) << made.error().message;
     return made ? *std::move(made) : nullptr;
   }
@@ -71,7 +71,7 @@ class DriverTest : public FaultTest {
     options.dead_man_s = dead_man_s;
     options.run = fault;
     options.ledger_path = ledger_of(fault);
-    auto made = make_driver(options, {own, target, options_}, faults_named({fault}));
+    auto made = make_driver(options, {own, target, options_}, faults_named({fault}), missing_needs(own));
     if (!made) ::_exit(1);
     Events events;
     (*made)->run(RunPhase::main, std::stop_source().get_token(), events);
@@ -300,7 +300,7 @@ TEST_F(DriverTest, AnOperationUnderWayIsWaitedForTwiceAndItsLackIsSaid) {
 
 TEST_F(DriverTest, AFaultThatDoesNotApplyIsRefusedBeforeAnythingIsTouched) {
   set("kill.nodes", "n1,n8");
-  const auto made = make_driver(quick(1), context(), faults_named({"partition", "kill"}));
+  const auto made = make_driver(quick(1), context(), faults_named({"partition", "kill"}), missing_needs(cluster()));
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, ErrorCode::usage);
   EXPECT_THAT(made.error().message, HasSubstr("kill.nodes"));

@@ -5,6 +5,7 @@
 
 #include "nemesis/catalogue.h"
 #include "nemesis/engine/timeline.h"
+#include "nemesis/node_needs.h"
 #include "tests/nemesis/recording_node.h"
 
 namespace ordeal {
@@ -46,7 +47,7 @@ class LanesTest : public ::testing::Test {
   Result<Lanes> lanes(const std::vector<std::string>& names) {
     std::vector<const FaultFactory*> chosen;
     for (const auto& name : names) chosen.push_back(*find_fault(name));
-    return make_lanes(options_, {cluster_, target_, settings_}, chosen);
+    return make_lanes(options_, {cluster_, target_, settings_}, chosen, missing_needs(cluster_));
   }
   std::string problem(const std::vector<std::string>& names) {
     const auto made = lanes(names);
@@ -214,23 +215,6 @@ TEST_F(LanesTest, ASwarmPlaysItsSubsetAndSaysWhatItLeftOut) {
                      plain.slot(0, 1)->duration_s * made->intensities[0].duration);
   }
   EXPECT_GE(sizes.size(), 3U);
-}
-
-TEST(WantedFaults, AreThoseNamedOrThoseOfTheTimeline) {
-  const std::vector<std::string> two = {"kill", "pause", "kill"};
-  EXPECT_THAT(wanted_faults(&two, "")->names, ElementsAre("kill", "pause"));
-  EXPECT_FALSE(wanted_faults(&two, "")->only_applicable);
-  const std::vector<std::string> all = {"all"};
-  EXPECT_EQ(wanted_faults(&all, "")->names.size(), faults().size());
-  EXPECT_TRUE(wanted_faults(&all, "")->only_applicable);
-  const std::string timeline = R"([{"fault":"restart"},{"fault":"kill"}])";
-  EXPECT_THAT(wanted_faults(nullptr, timeline)->names, ElementsAre("restart", "kill"));
-  const std::vector<std::string> none = {"none"};
-  EXPECT_THAT(wanted_faults(&none, timeline)->names, IsEmpty()) << "--nemesis none switches a campaign's faults off";
-  const auto superfluous = wanted_faults(&two, timeline);
-  ASSERT_FALSE(superfluous);
-  EXPECT_THAT(superfluous.error().message, HasSubstr("no fault \"pause\""));
-  EXPECT_FALSE(wanted_faults(nullptr, R"([{"fault":"kil"}])"));
 }
 
 }  // namespace

@@ -96,7 +96,7 @@ TEST_F(NodeProgramTest, AKindWithoutAProgramIsRefusedBeforeTheRun) {
   options.ledger_path = ledger_path();
   for (const auto& [fault, program] :
        {std::pair("clock", "agent"), std::pair("latency", "agent"), std::pair("disk", "disk")}) {
-    const auto nemesis = make_driver(options, context(), faults_named({fault}));
+    const auto nemesis = make_driver(options, context(), faults_named({fault}), missing_needs(cluster()));
     ASSERT_FALSE(nemesis) << fault;
     EXPECT_EQ(nemesis.error().code, ErrorCode::unsupported);
     EXPECT_THAT(nemesis.error().message,
@@ -104,7 +104,8 @@ TEST_F(NodeProgramTest, AKindWithoutAProgramIsRefusedBeforeTheRun) {
                       HasSubstr(std::string("or the faults that need the ") + program)));
   }
   // What needs no program of ours does not ask for one.
-  auto nemesis = make_driver(options, context(), faults_named({"kill", "pause", "partition"}));
+  auto nemesis =
+      make_driver(options, context(), faults_named({"kill", "pause", "partition"}), missing_needs(cluster()));
   ASSERT_TRUE(nemesis) << nemesis.error().message;
   EXPECT_TRUE((*nemesis)->set_up(Deadline::after_s(20)));
   EXPECT_EQ(left_behind(), "");

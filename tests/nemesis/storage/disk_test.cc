@@ -411,7 +411,8 @@ TEST_F(DiskTest, TheDriverLaysItOnceForAllFaultsAndTheLedgerKnows) {
   DriverOptions how;
   how.ledger_path = ledger_path();
   how.node_spec = "local:5";
-  const auto made = make_driver(how, context(), faults_named({"power-loss", "disk", "disk-full", "kill"}));
+  const auto made =
+      make_driver(how, context(), faults_named({"power-loss", "disk", "disk-full", "kill"}), missing_needs(cluster()));
   ASSERT_TRUE(made) << made.error().message;
   const auto laid = (*made)->set_up(Deadline::after_s(20));
   ASSERT_TRUE(laid) << laid.error().message;
