@@ -4,6 +4,10 @@
 // Memory is what this process holds beyond what it held when the limits were made: pages of its own, as the kernel
 // counts them, not those of mapped files. A phase asks check() every few thousand steps, and need() before it takes a
 // large array; both throw OutOfLimits, which whoever made the limits catches and turns into `unknown` with the reason.
+//
+// The linearizability searches have a Budget of their own (checkers/linearizability/interfaces/strategy.h), and it is
+// another thing: several threads race on one key and are told apart only by what each of them charges and gives back,
+// parts of it end earlier than the whole, and a search that is out of it returns what it knows instead of unwinding.
 // Thread-safety: const methods from any thread.
 
 #include <chrono>

@@ -1,5 +1,9 @@
 #pragma once
-// Rng: the project's one source of chance: small, fast, splittable, and the same on every machine.
+// Rng: the source of chance of generators, workloads and the memory target: small, fast, splittable, and the same on
+// every machine.
+//
+// The nemesis draws from std::mt19937_64 (nemesis/node/draw.h), whose numbers the standard fixes: a plan and a seed
+// must give the same schedule of faults as they did in every version before, so its draws cannot move to this engine.
 //
 // The engine is xoshiro256** 1.0 and its state is filled by splitmix64 (David Blackman and Sebastiano Vigna,
 // "Scrambled linear pseudorandom number generators", ACM TOMS 47(4), 2021; both algorithms are in the public domain).

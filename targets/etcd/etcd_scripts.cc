@@ -5,9 +5,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/value.h"
 #include "harness/control/node.h"
 #include "targets/http/http_session.h"
 
@@ -209,11 +209,14 @@ std::string etcd_last_words(const std::string& said) {
   std::vector<std::string> words;
   std::istringstream lines(said);
   for (std::string line; std::getline(lines, line);) {
-    const auto entry = nlohmann::json::parse(line, nullptr, false);
-    const bool structured = entry.is_object() && entry.contains("msg") && entry["msg"].is_string();
-    std::string text = structured ? entry["msg"].get<std::string>() : line;
-    if (structured && entry.contains("error") && entry["error"].is_string()) {
-      text = entry["error"].get<std::string>();
+    const auto entry = Value::from_json(line);
+    std::string text = line;
+    if (entry && entry->is_map()) {
+      const Value* message = entry->find("msg");
+      const Value* error = entry->find("error");
+      if (message != nullptr && message->is_string()) {
+        text = error != nullptr && error->is_string() ? error->string() : message->string();
+      }
     }
     if (!text.empty() && std::find(words.begin(), words.end(), text) == words.end()) words.push_back(std::move(text));
   }
