@@ -11,7 +11,7 @@ help:
 	@echo "make bench   the benchmarks"
 
 packages: other
-	@scripts/install-packages.sh
+	@scripts/install-packages.sh build run test
 
 # What the disk for nodes with the other kind of processor is linked with: build goes on without it.
 OTHER_amd64 := arm64 build/foreign/aarch64

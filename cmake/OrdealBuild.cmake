@@ -45,7 +45,7 @@ function(ordeal_warnings target)
   endif()
 endfunction()
 
-# ordeal_library(<name> SOURCES a.cc … [PUBLIC dep …] [PRIVATE dep …]): one room, one static library.
+# ordeal_library(<name> SOURCES file … [PUBLIC dep …] [PRIVATE dep …]): one room, one static library.
 # Headers are included by their path from the top of the repository.
 function(ordeal_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})

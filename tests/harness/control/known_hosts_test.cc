@@ -195,5 +195,14 @@ TEST(ServerHello, ListsTheHostKeyTypes) {
       ::testing::IsEmpty());
 }
 
+// The lenient decoder that was here dropped bits beyond the last byte, so that a damaged line vouched for a host.
+TEST(RegressKnownHosts, ALineWhoseBase64IsDamagedVouchesForNobody) {
+  std::string coded = base64_encode(blob(kEc, 'x'));
+  ASSERT_TRUE(coded.ends_with('='));
+  EXPECT_EQ(ask("a " + kEc + " " + coded + "\n", "a", 22, kEc, 'x').verdict, Verdict::match);
+  ++coded[coded.size() - 2];
+  EXPECT_EQ(ask("a " + kEc + " " + coded + "\n", "a", 22, kEc, 'x').verdict, Verdict::unknown);
+}
+
 }  // namespace
 }  // namespace ordeal
