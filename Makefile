@@ -1,9 +1,11 @@
 # The commands of the README. CMake does the work; `make help` lists the targets.
-.PHONY: help packages other build demo test bench asan tsan clean
+.PHONY: help packages other build install package demo test bench asan tsan clean
 JOBS ?= $(shell nproc)
 
 help:
 	@echo "make build   build/release/ordeal"
+	@echo "make install  the program and the checkers' library; PREFIX=/usr/local, DESTDIR="
+	@echo "make package  Debian packages of both in build/packages"
 	@echo "make demo    a local cluster, a real etcd, a workload under faults, a verdict"
 	@echo "make test    build and run all tests"
 	@echo "make asan    the unit tests under AddressSanitizer and UBSan"
@@ -24,6 +26,14 @@ build: other
 	@cmake --preset release -DORDEAL_TESTS=OFF >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
 	@rm -f build-configure.log
 	@cmake --build --preset release -j $(JOBS)
+
+PREFIX ?= /usr/local
+install: build
+	@DESTDIR=$(DESTDIR) cmake --install build/release --prefix $(PREFIX)
+
+package: build
+	@scripts/install-packages.sh package
+	@cd build/release && cpack -B ../packages
 
 test: packages
 	@cmake --preset ci

@@ -1,0 +1,18 @@
+# cmake -DBUILD=… -DSOURCE=… -DCOMPILER=… -P example.cmake: installs BUILD, builds examples/checkers against it, and runs it.
+set(work "${BUILD}/package_test")
+file(REMOVE_RECURSE "${work}")
+function(must)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${ARGN}\n${said}")
+  endif()
+endfunction()
+must("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${work}/prefix" --component development)
+must("${CMAKE_COMMAND}" -S "${SOURCE}/examples/checkers" -B "${work}/build" -G Ninja
+  "-DCMAKE_PREFIX_PATH=${work}/prefix" "-DCMAKE_CXX_COMPILER=${COMPILER}")
+must("${CMAKE_COMMAND}" --build "${work}/build")
+execute_process(COMMAND "${work}/build/checkers_example" RESULT_VARIABLE status OUTPUT_VARIABLE said)
+if(NOT status EQUAL 1 OR NOT said MATCHES "^{\"verdict\":\"invalid\".*\"type\":\"nonlinearizable\"")
+  message(FATAL_ERROR "an anomaly and exit code 1 were expected, found ${status}: ${said}")
+endif()
+file(REMOVE_RECURSE "${work}")
