@@ -7,6 +7,7 @@
 #include <map>
 
 #include "checkers/history/fault_record.h"
+#include "checkers/history/placement.h"
 
 namespace ordeal {
 namespace {
@@ -63,7 +64,7 @@ std::vector<Lane> lanes_of(const History& history, const std::vector<OperationEv
   for (const OperationEvents op : operations) {
     const ProcessId process = history.process(op.invocation);
     if (process < 0) continue;
-    const std::string node = nodes.empty() ? "" : nodes[static_cast<std::size_t>(process) % nodes.size()];
+    const std::string node = nodes.empty() ? "" : nodes[worker_of(process, nodes.size())];
     Lane& lane = lanes[node];
     lane.node = node;
     Attempt attempt{history.time(op.invocation), kNever, false, op.invocation};

@@ -7,6 +7,7 @@
 #include <limits>
 #include <system_error>
 
+#include "checkers/history/placement.h"
 #include "harness/runner/stuck.h"
 
 namespace ordeal {
@@ -143,7 +144,7 @@ void WorkerPool::opened(Incarnation& self) {
 }
 
 bool WorkerPool::connect(Incarnation& self) {
-  const std::size_t node = static_cast<std::size_t>(self.worker) % settings_.nodes;
+  const std::size_t node = node_of(static_cast<std::size_t>(self.worker), settings_.nodes);
   const auto deadline = steady_clock::now() + settings_.op_timeout;
   std::string problem;
   const bool mine = self.guarded(deadline + settings_.grace, [&] {

@@ -42,7 +42,7 @@ class WorkerPool {
  public:
   struct Settings {
     int workers = 10;
-    std::size_t nodes = 1;                                         // worker w talks to node w mod nodes
+    std::size_t nodes = 1;                                         // over which the workers are spread (placement.h)
     std::chrono::nanoseconds op_timeout{std::chrono::seconds(5)};  // also for opening a client
     std::chrono::nanoseconds grace{std::chrono::seconds(1)};
     std::chrono::nanoseconds least_rest{std::chrono::milliseconds(100)};  // after a failed connection; doubles …
