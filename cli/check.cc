@@ -54,10 +54,12 @@ Result<CheckOptions> check_options(const CheckCommand& command) {
       options.initial = *std::move(value);
     }
   }
-  if (!(command.timeout_s >= 0) || command.timeout_s > 1e9) {
+  const auto timeout_s = parse_duration(command.timeout);
+  if (!timeout_s) return fail(timeout_s.error().during("--timeout"));
+  if (!(*timeout_s >= 0) || *timeout_s > 1e9) {
     return fail(ErrorCode::usage, "--timeout: seconds from 0 (none) to 1000000000 were expected");
   }
-  options.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(command.timeout_s * 1000));
+  options.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*timeout_s * 1000));
   if (!command.memory.empty()) {
     auto size = parse_size(command.memory);
     if (!size) return fail(size.error().during("--memory"));
@@ -277,8 +279,7 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
 
 int check(const CheckCommand& command) {
   if (!command.report.empty() && command.files.size() > 1) {
-    complain({ErrorCode::usage, "--report writes one file, so give one history"});
-    return kUsage;
+    return refuse({ErrorCode::usage, "--report writes one file, so give one history"}, command.json);
   }
   std::vector<ExitCode> codes;
   Value documents = Value::list();

@@ -3,6 +3,7 @@
 // messages. Thread-safety: called once, on the main thread.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,8 +21,8 @@ struct CheckCommand {
   std::string nil_reads = "observe";
   std::string version_orders;  // what orders the versions of rw-register, by names and commas
   std::string algorithm = "auto";
-  double timeout_s = 600;
-  std::string memory;  // "4G"; empty: three quarters of what is free
+  std::string timeout = "600";  // seconds, or 90s, 5m; 0: none
+  std::string memory;           // "4G"; empty: three quarters of what is free
   unsigned threads = 0;
   std::vector<std::string> settings;  // KEY=VALUE
   bool json = false;
@@ -31,10 +32,9 @@ struct CheckCommand {
 int check(const CheckCommand& command);
 
 struct RunCommand {
-  std::string campaign;  // a file, or empty
-  std::optional<std::string> target, workload, nemesis, nodes, rate, time_limit, concurrency, seed, store, name;
-  std::optional<std::string> op_timeout, nemesis_interval, nemesis_duration, recovery;
-  std::vector<std::string> settings;  // KEY=VALUE
+  std::string campaign;                      // a file, or empty
+  std::map<std::string, std::string> flags;  // those given of plan_settings(), by name
+  std::vector<std::string> settings;         // KEY=VALUE
   bool json = false;
   bool dry_run = false;  // print the plan and stop
 };
@@ -83,5 +83,9 @@ struct DoctorCommand {
   bool json = false;
 };
 int doctor(const DoctorCommand& command);
+
+struct CompletionCommand {
+  std::string shell;  // bash, zsh
+};
 
 }  // namespace ordeal::cli

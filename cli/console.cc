@@ -1,11 +1,14 @@
 #include "cli/console.h"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+
+#include "cli/exit_code.h"
 
 namespace ordeal::cli {
 namespace {
@@ -84,6 +87,29 @@ void progress(std::string_view line) {
 void end_progress() {
   const std::lock_guard lock(stderr_mutex);
   clear_progress_locked();
+}
+
+void Terminal::progress(const Progress& now) {
+  std::string line = fmt::format("{:5.0f} s  {:<10} {} ok, {} info, {} fail", now.seconds, now.phase, now.counts.ok,
+                                 now.counts.info, now.counts.fail);
+  for (std::size_t i = 0; i < now.active_faults.size(); ++i) {
+    line += (i == 0 ? "  faults: " : ", ") + now.active_faults[i];
+  }
+  cli::progress(line);
+}
+
+Value error_document(const Error& error) {
+  Value out = Value::map();
+  out.set("verdict", "unknown");
+  out.set("error", error.message);
+  out.set("reason", error.message);
+  return out;
+}
+
+int refuse(const Error& error, bool json) {
+  complain(error);
+  if (json) std::printf("%s\n", error_document(error).to_json().c_str());
+  return exit_code(error);
 }
 
 }  // namespace ordeal::cli

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "checkers/interfaces/checker.h"
+#include "session/observer.h"
 
 namespace ordeal::cli {
 
@@ -28,5 +29,17 @@ void complain(const Error& error);
 // A line on standard error that is drawn over by the next one; does nothing when that is no terminal.
 void progress(std::string_view line);
 void end_progress();
+
+// What a session says, on standard error.
+class Terminal final : public RunObserver {
+ public:
+  void remark(std::string_view line) override { say(line); }
+  void progress(const Progress& now) override;
+};
+
+// What --json prints when there is no result: {"verdict":"unknown","error":…,"reason":…}.
+[[nodiscard]] Value error_document(const Error& error);
+// Complains and, with `json`, prints the error_document(). Returns the exit code.
+[[nodiscard]] int refuse(const Error& error, bool json);
 
 }  // namespace ordeal::cli

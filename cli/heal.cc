@@ -61,22 +61,20 @@ Result<HealReport> heal_specified(const std::string& specification) {
 
 int heal(const HealCommand& command) {
   if (!command.run.empty() && !command.nodes.empty()) {
-    complain({ErrorCode::usage, "give a run's directory or --nodes, not both"});
-    return kUsage;
+    return refuse({ErrorCode::usage, "give a run's directory or --nodes, not both"}, command.json);
   }
   if (nodes::are_made_for_run(command.nodes)) {
-    complain({ErrorCode::usage,
-              fmt::format("--nodes {} would bring up new nodes: those of a run vanish with it, and all that was "
-                          "done to them. For a cluster of `ordeal nodes up` give ssh:FILE with its inventory "
-                          "(ordeal nodes status)",
-                          command.nodes)});
-    return kUsage;
+    return refuse({ErrorCode::usage,
+                   fmt::format("--nodes {} would bring up new nodes: those of a run vanish with it, and all that was "
+                               "done to them. For a cluster of `ordeal nodes up` give ssh:FILE with its inventory "
+                               "(ordeal nodes status)",
+                               command.nodes)},
+                  command.json);
   }
   auto report = command.nodes.empty() ? heal_run(command.run.empty() ? "store/latest" : command.run)
                                       : heal_specified(command.nodes);
   if (!report) {
-    complain(report.error());
-    return exit_code(report.error());
+    return refuse(report.error(), command.json);
   }
   if (command.json) {
     Value out = Value::map();

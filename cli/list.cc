@@ -283,9 +283,7 @@ int list(const ListCommand& command) {
   std::vector<std::string> known;
   for (const auto& subject : kSubjects) known.emplace_back(subject.name);
   if (!command.what.empty() && std::find(known.begin(), known.end(), command.what) == known.end()) {
-    const Error error = unknown_name("list", command.what, known);
-    complain(error);
-    return exit_code(error);
+    return refuse(unknown_name("list", command.what, known), command.json);
   }
   Value all = Value::map();
   for (const auto& subject : kSubjects) {
@@ -294,8 +292,7 @@ int list(const ListCommand& command) {
     if (!command.name.empty()) {
       auto one = only(subject.singular, entries, command.name);
       if (!one) {
-        complain(one.error());
-        return exit_code(one.error());
+        return refuse(one.error(), command.json);
       }
       entries = *std::move(one);
     }

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/store/run_end.h"
 #include "reports/text.h"
 
 namespace ordeal {
@@ -66,8 +67,38 @@ class ForeignFaults {
   std::string last_;
 };
 
-void count_faults(Facts& facts) {
+// What clients did while a fault of each kind was in force.
+void count_operations_under_faults(const History& history, Facts& facts) {
+  if (!facts.timed || facts.faults.empty()) return;
+  std::vector<std::int64_t> begins;
+  std::vector<std::int64_t> ends;
+  std::vector<std::int64_t> successes;
+  for (const OperationEvents op : facts.operations) {
+    begins.push_back(history.time(op.invocation));
+    if (op.completion == kNoEvent) continue;
+    ends.push_back(history.time(op.completion));
+    if (history.outcome(op) == EventType::ok) successes.push_back(ends.back());
+  }
+  for (auto* times : {&begins, &ends, &successes}) std::sort(times->begin(), times->end());
+  // How many of the times are before `t`, or at it.
+  const auto before = [](const std::vector<std::int64_t>& times, std::int64_t t) {
+    return static_cast<std::size_t>(std::lower_bound(times.begin(), times.end(), t) - times.begin());
+  };
+  for (const FaultRecord& fault : facts.faults) {
+    const Span span = in_force(fault, facts.end_ns);
+    const auto kind = std::find_if(facts.fault_kinds.begin(), facts.fault_kinds.end(),
+                                   [&](const FaultKindCounts& one) { return one.fault == fault.fault; });
+    if (span.from < 0 || kind == facts.fault_kinds.end()) continue;
+    kind->attempted += before(begins, span.to + 1) - before(ends, span.from);
+    kind->succeeded += before(successes, span.to + 1) - before(successes, span.from);
+  }
+}
+
+void count_faults(const Value& plan, Facts& facts) {
   std::map<std::string, FaultKindCounts> kinds;
+  if (const Value* named = plan.find("nemesis"); named != nullptr && named->is_list()) {
+    for (const Value& fault : named->items()) kinds[plain_text(fault)].fault = plain_text(fault);
+  }
   for (const FaultRecord& fault : facts.faults) {
     FaultKindCounts& kind = kinds[fault.fault];
     kind.fault = fault.fault;
@@ -145,7 +176,7 @@ std::vector<FaultRecord> faults_in(const History& history) {
   for (EventIndex e = 0; e < history.size(); ++e) {
     if (history.process(e) != kNemesis) continue;
     const Value value = history.values().to_value(history.value(e));
-    if (!is_nemesis_plan(value)) foreign.event(history.f_name(e), history.time(e), value);
+    if (!is_nemesis_plan(value) && !RunEnd::from_value(value)) foreign.event(history.f_name(e), history.time(e), value);
   }
   return foreign.take();
 }
@@ -214,7 +245,8 @@ Facts facts_of(const ReportInput& input) {
     const std::int64_t b_ns = b.inject_ns >= 0 ? b.inject_ns : b.planned_ns;
     return std::tie(a_ns, a.id) < std::tie(b_ns, b.id);
   });
-  count_faults(facts);
+  count_faults(input.plan, facts);
+  count_operations_under_faults(history, facts);
   facts.recovery = recovery_of(input.results);
   facts.nemesis_plan = nemesis_plan(history);
   facts.clocks = input.clocks.empty() ? clocks_in(history) : input.clocks;

@@ -1,6 +1,6 @@
 #pragma once
-// What the report says about a run beyond the checkers' verdicts: counts, faults, and the limits of the evidence.
-// Private to reports/. Thread-safety: pure functions.
+// What is to be said about a run beyond the checkers' verdicts: counts, faults, and the limits of the evidence. All
+// that is written or printed about a run takes its numbers from here. Thread-safety: pure functions.
 
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +28,10 @@ struct FaultKindCounts {
   std::size_t injected = 0;
   std::size_t confirmed = 0;  // their effect was observed
   std::size_t healed = 0;     // their healing was observed
+  // Operations of clients that were under way while one of those injected was in force, and those of them that ended
+  // ok in that time.
+  std::size_t attempted = 0;
+  std::size_t succeeded = 0;
 };
 
 // The time to recover, as the checker "recovery" measured it (checkers/run/recovery.h).
@@ -43,7 +47,7 @@ struct Facts {
   OutcomeCounts all;
   std::vector<std::pair<std::string, OutcomeCounts>> by_function;  // by name
   std::vector<FaultRecord> faults;                                 // by time of injection
-  std::vector<FaultKindCounts> fault_kinds;                        // by name
+  std::vector<FaultKindCounts> fault_kinds;                        // by name; also of the plan's that never came
   std::size_t faults_injected = 0;
   std::size_t faults_confirmed = 0;
   Recovery recovery;

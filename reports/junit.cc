@@ -97,6 +97,10 @@ std::string junit_xml(const ReportInput& input) {
   }
   const double duration = static_cast<double>(facts.end_ns) / 1e9;
   suite.add("ordeal", "verdict", duration, verdict);
+  if (!input.failure.empty()) {
+    suite.add("ordeal", "run", duration, child("error", "failed", input.failure, input.failure));
+    ++suite.errors;
+  }
   for (const CheckResult& result : input.results) add_check(suite, result, *input.history);
   for (const FaultRecord& fault : facts.faults) add_fault(suite, fault, facts.end_ns);
   const std::string title = xml_text(input.title.empty() ? "ordeal" : input.title);

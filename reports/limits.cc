@@ -116,6 +116,9 @@ void about_faults(const ReportInput& input, const Facts& facts, std::vector<std:
     out.emplace_back("No fault was injected: the run says nothing about behaviour under failures.");
   }
   for (const FaultKindCounts& kind : facts.fault_kinds) {
+    if (kind.confirmed > 0 && kind.attempted == 0 && facts.timed) {
+      out.push_back(fmt::format("No operation was attempted while {} was in force, which proves nothing.", kind.fault));
+    }
     if (kind.confirmed == kind.injected) continue;
     out.push_back(fmt::format("{} of {} of {} could not be confirmed by an observation: perhaps nothing broke.",
                               grouped(kind.injected - kind.confirmed), counted(kind.injected, "injection"),
@@ -124,8 +127,9 @@ void about_faults(const ReportInput& input, const Facts& facts, std::vector<std:
   const Value* planned = input.plan.find("nemesis");
   if (planned != nullptr && planned->is_list()) {
     for (const Value& fault : planned->items()) {
-      const bool seen = std::any_of(facts.fault_kinds.begin(), facts.fault_kinds.end(),
-                                    [&](const FaultKindCounts& kind) { return kind.fault == plain_text(fault); });
+      const bool seen =
+          std::any_of(facts.fault_kinds.begin(), facts.fault_kinds.end(),
+                      [&](const FaultKindCounts& kind) { return kind.fault == plain_text(fault) && kind.planned > 0; });
       if (!seen) {
         out.push_back(fmt::format("The plan has the fault {}, but it was never injected{}.", plain_text(fault),
                                   why_left_out(facts.nemesis_plan, fault)));
@@ -187,6 +191,7 @@ void about_functions_under_faults(const ReportInput& input, const Facts& facts, 
 std::vector<std::string> limits_of(const ReportInput& input, const Facts& facts) {
   std::vector<std::string> out;
   if (input.verdict == Verdict::unknown && !input.reason.empty()) out.push_back("No verdict: " + input.reason);
+  for (const std::string& remark : input.remarks) out.push_back(as_sentence(remark));
   about_verdicts(input, facts, out);
   about_operations(input, facts, out);
   about_faults(input, facts, out);

@@ -45,9 +45,11 @@ struct ReportInput {
   std::string reason;                  // why `unknown`; may be empty otherwise
 
   // What is below may be empty.
+  std::string failure;                    // why the run itself failed: then it is not valid
+  std::vector<std::string> remarks;       // further sentences on what the run cannot show
   Value plan;                             // Plan::to_value(), or nil
   std::vector<FaultRecord> faults;        // empty: taken from the nemesis' events in the history
-  std::vector<std::string> worker_nodes;  // the node that worker i talks to; process p belongs to worker p % size
+  std::vector<std::string> worker_nodes;  // the node that worker i talks to (checkers/history/placement.h)
   std::vector<ClockSample> clocks;        // empty: taken from the nemesis' events in the history
   std::vector<NodeLog> logs;
   Value environment;        // versions and host facts, a map of maps

@@ -31,6 +31,7 @@ Value results_value(const ReportInput& input) {
   Value out = Value::map();
   out.set("verdict", name(input.verdict));
   if (!input.reason.empty()) out.set("reason", input.reason);
+  if (!input.failure.empty()) out.set("error", input.failure);
   out.set("summary", verdict_sentence(input, facts));
   out.set("title", input.title);
   out.set("started", input.started_utc);
@@ -52,6 +53,8 @@ Value results_value(const ReportInput& input) {
     one.set("injected", static_cast<std::int64_t>(kind.injected));
     one.set("confirmed", static_cast<std::int64_t>(kind.confirmed));
     one.set("healed", static_cast<std::int64_t>(kind.healed));
+    one.set("attempted", static_cast<std::int64_t>(kind.attempted));
+    one.set("succeeded", static_cast<std::int64_t>(kind.succeeded));
     kinds.set(kind.fault, std::move(one));
   }
   out.set("fault_kinds", std::move(kinds));

@@ -98,13 +98,13 @@ std::string fault_strip(const Facts& facts) {
 std::string fault_counts(const Facts& facts) {
   std::string out =
       "<div class=\"scroll\"><table class=\"data counts\"><thead><tr><th>Kind</th><th>Planned</th><th>Injected</th>"
-      "<th>Confirmed</th><th>Healed</th></tr></thead><tbody>\n";
+      "<th>Confirmed</th><th>Healed</th><th>Operations meanwhile</th><th>of them ok</th></tr></thead><tbody>\n";
   for (const FaultKindCounts& kind : facts.fault_kinds) {
     out += fmt::format(
         "<tr><td><strong>{}</strong></td><td class=\"num\">{}</td><td class=\"num\">{}</td>"
-        "<td class=\"num\">{}</td><td class=\"num\">{}</td></tr>\n",
+        "<td class=\"num\">{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td></tr>\n",
         html_text(kind.fault), grouped(kind.planned), grouped(kind.injected), grouped(kind.confirmed),
-        grouped(kind.healed));
+        grouped(kind.healed), grouped(kind.attempted), grouped(kind.succeeded));
   }
   out += "</tbody></table></div>\n";
   if (facts.recovery.measured) out += "<p class=\"note\">" + html_text(as_sentence(facts.recovery.summary)) + "</p>\n";
@@ -173,7 +173,7 @@ std::string plots_section(const Facts& facts) {
 }
 
 std::string faults_section(const Facts& facts) {
-  if (facts.faults.empty()) return "";
+  if (facts.fault_kinds.empty()) return "";
   std::string out = "<section id=\"faults\"><h2>Faults</h2>\n" + fault_strip(facts) + fault_counts(facts);
   out +=
       "<div class=\"scroll\"><table class=\"data\"><thead><tr><th>#</th><th>Fault</th><th>Nodes</th><th>Started</th>"

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/names.h"
 #include "base/value.h"
+#include "harness/interfaces/plan.h"
 
 namespace ordeal {
 namespace {
@@ -173,9 +174,11 @@ Result<std::vector<Axis>> axes_of(const toml::table& table, const std::string& n
 }  // namespace
 
 const std::vector<std::string>& campaign_keys() {
-  static const std::vector<std::string> keys = {
-      "target",     "workload",         "nemesis",          "nodes",    "time-limit", "rate", "concurrency", "seed",
-      "op-timeout", "nemesis-interval", "nemesis-duration", "recovery", "store",      "name"};
+  static const std::vector<std::string> keys = [] {
+    std::vector<std::string> names;
+    for (const PlanSetting& setting : plan_settings()) names.emplace_back(setting.name);
+    return names;
+  }();
   return keys;
 }
 

@@ -1,11 +1,9 @@
 #include "session/judge.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -13,15 +11,14 @@
 #include "base/files.h"
 #include "checkers/catalogue.h"
 #include "checkers/history/reader.h"
-#include "cli/console.h"
-#include "harness/interfaces/plan.h"
 #include "harness/store/run_directory.h"
-#include "reports/facts.h"
 #include "reports/report.h"
+#include "session/conclusion.h"
+#include "session/environment.h"
 #include "session/resolve_plan.h"
 #include "workloads/catalogue.h"
 
-namespace ordeal::cli {
+namespace ordeal {
 namespace {
 
 namespace fs = std::filesystem;
@@ -43,10 +40,6 @@ Result<Plan> plan_of(const StoredRun& run) {
   if (!options) return fail(ErrorCode::input, options.error().during(run.path + "/plan.json").message);
   auto plan = Plan::from_value(run.plan, *std::move(options));
   if (!plan) return fail(plan.error().during(run.path));
-  if (plan->concurrency < 1 || plan->concurrency > kMaxConcurrency) {
-    return fail(ErrorCode::input, fmt::format("{}/plan.json: a concurrency from 1 to {} was expected, found {}",
-                                              run.path, kMaxConcurrency, plan->concurrency));
-  }
   return plan;
 }
 
@@ -83,8 +76,7 @@ CollectedLogs collected_logs(const std::string& directory) {
 }
 
 // The checkers that judge every run, whatever its workload.
-Result<std::vector<ConfiguredChecker>> general_checkers(const Plan& plan, const Value& about,
-                                                        const std::vector<std::string>& worker_nodes,
+Result<std::vector<ConfiguredChecker>> general_checkers(const Plan& plan, const Environment& environment,
                                                         const std::vector<std::string>& log_files) {
   std::vector<ConfiguredChecker> out;
   for (const char* name : {"stats", "unhandled-errors"}) {
@@ -99,17 +91,16 @@ Result<std::vector<ConfiguredChecker>> general_checkers(const Plan& plan, const 
     const char* bound = "nemesis.recovery-bound";
     if (plan.options.has(bound)) recovery.options.extra.set("recovery.bound_s", plan.options.seconds(bound));
     Value nodes = Value::list();
-    for (const auto& node : worker_nodes) nodes.items().emplace_back(node);
+    for (const auto& node : environment.worker_nodes(plan.concurrency)) nodes.items().emplace_back(node);
     if (!nodes.items().empty()) recovery.options.extra.set("recovery.worker_nodes", std::move(nodes));
     out.push_back(std::move(recovery));
   }
-  const Value* pattern = about.find("log_pattern");
   // A killed controller took its local nodes, and the logs on them, along; the history can be judged all the same.
-  if (pattern != nullptr && pattern->is_string() && !pattern->string().empty() && !log_files.empty()) {
+  if (!environment.log_pattern.empty() && !log_files.empty()) {
     auto checker = find_checker("log-pattern");
     if (!checker) return fail(checker.error());
     ConfiguredChecker patterns{*checker, {}};
-    patterns.options.extra.set("log-pattern.pattern", *pattern);
+    patterns.options.extra.set("log-pattern.pattern", environment.log_pattern);
     Value files = Value::list();
     for (const auto& file : log_files) files.items().emplace_back(file);
     patterns.options.extra.set("log-pattern.files", std::move(files));
@@ -118,42 +109,44 @@ Result<std::vector<ConfiguredChecker>> general_checkers(const Plan& plan, const 
   return out;
 }
 
-// Which node each worker talks to, for the report's lanes.
-std::vector<std::string> worker_nodes(const Value& environment, int workers) {
-  std::vector<std::string> names;
-  if (const Value* nodes = environment.find("nodes"); nodes != nullptr && nodes->is_list()) {
-    for (const auto& node : nodes->items()) {
-      if (node.is_string()) names.push_back(node.string());
-    }
-  }
-  std::vector<std::string> out;
-  for (int worker = 0; worker < workers && !names.empty(); ++worker) {
-    out.push_back(names[static_cast<std::size_t>(worker) % names.size()]);
-  }
-  return out;
-}
-
-Value read_json(const std::string& path) {
+Environment read_environment(const std::string& path) {
   const auto text = read_text_file(path);
-  if (!text) return Value::map();
-  auto value = Value::from_json(*text);
-  return value ? *std::move(value) : Value::map();
+  if (!text) return {};
+  const auto value = Value::from_json(*text);
+  return value ? Environment::from_value(*value) : Environment{};
 }
 
-// The kinds of faults that were tried and never bit, with the numbers; a run that had them on its plan does not say
-// that the target bears them.
-std::string toothless_faults(const Facts& facts) {
-  std::string out;
-  for (const FaultKindCounts& kind : facts.fault_kinds) {
-    if (kind.confirmed > 0 || kind.tried == 0) continue;
-    out += fmt::format("{}{} (tried {} times, {} injected)", out.empty() ? "" : ", ", kind.fault, kind.tried,
-                       kind.injected);
+// The history, empty when the run failed before there was one. Errors: input.
+Result<ReadHistory> read_history(const StoredRun& run, RunObserver& observer) {
+  ReadOptions read;
+  read.format = HistoryFormat::jsonl;
+  read.tolerate_torn_end = true;
+  auto found = read_history_file(run.history_path, read);
+  if (!found) return found;
+  for (const auto& note : found->notes) observer.remark(note);
+  return found;
+}
+
+// What the checkers say of the history.
+Result<std::vector<CheckResult>> checked(const Plan& plan, const Environment& environment, const History& history,
+                                         const std::vector<std::string>& log_files) {
+  const auto workload = find_workload(plan.workload);
+  if (!workload) return fail(workload.error());
+  std::vector<ConfiguredChecker> checkers = (*workload)->checkers(plan.options);
+  auto general = general_checkers(plan, environment, log_files);
+  if (!general) return fail(general.error());
+  checkers.insert(checkers.end(), general->begin(), general->end());
+  std::vector<CheckResult> out;
+  for (const auto& one : checkers) {
+    const auto began = std::chrono::steady_clock::now();
+    out.push_back(one.checker->check(history, one.options));
+    out.back().seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   }
   return out;
 }
 
-// The verdict of the whole run: that of the checkers, unless the run itself showed too little (DESIGN.md, section 8).
-void conclude(ReportInput& input, const Plan& plan) {
+// The verdict of the whole run: that of the checkers, unless the run itself showed too little.
+void conclude(ReportInput& input, const std::string& lacking) {
   input.verdict = Verdict::valid;
   for (const auto& result : input.results) {
     input.verdict = merged(input.verdict, result.verdict);
@@ -161,88 +154,58 @@ void conclude(ReportInput& input, const Plan& plan) {
       input.reason = result.checker + ": " + result.reason;
     }
   }
-  const Facts facts = facts_of(input);
-  std::string shortfall;
-  if (facts.all.ok == 0) {
-    shortfall = "no operation succeeded, so nothing of value was observed";
-  } else if (!plan.nemesis.empty() && facts.faults_confirmed == 0) {
-    shortfall = fmt::format("no fault was seen to take effect ({} injected)", facts.faults_injected);
-  } else if (const std::string toothless = toothless_faults(facts); !plan.nemesis.empty() && !toothless.empty()) {
-    shortfall = "never seen to take effect: " + toothless;
-  }
-  if (!shortfall.empty() && input.verdict != Verdict::invalid) {
+  if (!lacking.empty() && input.verdict != Verdict::invalid) {
     input.verdict = Verdict::unknown;
-    input.reason = shortfall;
+    input.reason = lacking;
+  } else if (!lacking.empty()) {
+    input.remarks.push_back("Beside that: " + lacking);
   }
   if (input.verdict != Verdict::unknown) input.reason.clear();
 }
 
-// The first anomalies with their sentences, one line each for some more, and how many there are beyond: a screenful.
-std::string told_anomalies(const Value& results) {
-  static constexpr std::size_t kExplained = 3;
-  static constexpr std::size_t kNamed = 10;
-  std::string out;
-  std::size_t found = 0;
-  const Value* checks = results.find("checks");
-  if (checks == nullptr) return out;
-  for (const auto& check : checks->items()) {
-    for (const auto& anomaly : check.find("anomalies")->items()) {
-      if (++found > kNamed) continue;
-      out += fmt::format("anomaly     {}: {}\n", anomaly.find("type")->string(), anomaly.find("explanation")->string());
-      const Value* sentences = anomaly.find("sentences");
-      if (sentences == nullptr || found > kExplained) continue;
-      for (std::size_t i = 0; i < sentences->items().size(); ++i) {
-        out += fmt::format("            {}. {}\n", i + 1, sentences->items()[i].string());
-      }
-    }
+Result<void> write_files(const ReportInput& input, const JudgedRun& run) {
+  for (const auto& [name, text] : {std::pair<std::string, std::string>{"results.json", run.results.to_json() + "\n"},
+                                   std::pair<std::string, std::string>{"junit.xml", junit_xml(input)}}) {
+    if (auto written = replace_file(run.directory + "/" + name, text); !written) return written;
   }
-  if (found > kNamed) out += fmt::format("            and {} more; all are in the report\n", found - kNamed);
-  return out;
+  return write_html_report(input, run.directory + "/report.html", run.directory + "/anomalies");
 }
 
 }  // namespace
 
-Result<JudgedRun> judge_run(const std::string& path, std::stop_token stop) {
+Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer) {
   auto run = open_run(path);
   if (!run) return fail(run.error());
   auto plan = plan_of(*run);
   if (!plan) return fail(plan.error());
-  ReadOptions read;
-  read.format = HistoryFormat::jsonl;
-  read.tolerate_torn_end = true;
-  auto found = read_history_file(run->history_path, read);
-  if (!found) return fail(found.error());
-  for (const auto& note : found->notes) say(note);
-
-  const Value about = read_json(run->path + "/environment.json");
+  const Environment environment = read_environment(run->path + "/environment.json");
+  ReadHistory found;
+  if (run->has_history) {
+    auto read = read_history(*run, observer);
+    if (!read) return fail(read.error());
+    found = *std::move(read);
+  }
   const CollectedLogs logs = collected_logs(run->path);
-  const auto workload = find_workload(plan->workload);
-  if (!workload) return fail(workload.error());
-  std::vector<ConfiguredChecker> checkers = (*workload)->checkers(plan->options);
-  const std::vector<std::string> nodes_of_workers = worker_nodes(about, plan->concurrency);
-  auto general = general_checkers(*plan, about, nodes_of_workers, logs.files);
-  if (!general) return fail(general.error());
-  checkers.insert(checkers.end(), general->begin(), general->end());
+  const auto end = end_of(found.history, environment);
 
   ReportInput input;
-  input.history = &found->history;
-  for (auto& one : checkers) {
-    one.options.stop = stop;
-    const auto began = std::chrono::steady_clock::now();
-    input.results.push_back(one.checker->check(found->history, one.options));
-    input.results.back().seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  }
+  input.history = &found.history;
   input.plan = run->plan;
-  input.faults = faults_in(found->history);
-  conclude(input, *plan);
-  if (const Value* environment = about.find("environment")) input.environment = *environment;
-  if (const Value* command = about.find("command"); command != nullptr && command->is_string()) {
-    input.command = command->string();
+  input.faults = faults_in(found.history);
+  if (run->has_history) {
+    auto results = checked(*plan, environment, found.history, logs.files);
+    if (!results) return fail(results.error());
+    input.results = *std::move(results);
   }
-  if (const Value* started = about.find("started"); started != nullptr && started->is_string()) {
-    input.started_utc = started->string();
+  if (end) {
+    if (auto lost = unrecovered_check(*plan, *end, input.faults, logs.tails)) input.results.push_back(*std::move(lost));
   }
-  input.worker_nodes = nodes_of_workers;
+  conclude(input, shortfall(*plan, end, environment, facts_of(input)));
+  if (const auto failure = failure_of(end, environment)) input.failure = failure->message;
+  input.environment = environment.facts();
+  input.command = environment.command;
+  input.started_utc = environment.started_utc;
+  input.worker_nodes = environment.worker_nodes(plan->concurrency);
   input.logs = logs.tails;
   input.title = fmt::format("{} {}", plan->target, plan->workload);
 
@@ -250,47 +213,15 @@ Result<JudgedRun> judge_run(const std::string& path, std::stop_token stop) {
   out.directory = run->path;
   out.verdict = input.verdict;
   out.reason = input.reason;
+  out.failure = failure_of(end, environment);
+  out.facts = facts_of(input);
+  out.summary = verdict_sentence(input, out.facts);
   out.results = results_value(input);
   out.results.set("directory", run->path);
-  if (const Value* summary = out.results.find("summary")) out.summary = summary->string();
-  for (const auto& [name, text] : {std::pair<std::string, std::string>{"results.json", out.results.to_json() + "\n"},
-                                   std::pair<std::string, std::string>{"junit.xml", junit_xml(input)}}) {
-    if (auto written = replace_file(run->path + "/" + name, text); !written) return fail(written.error());
-  }
-  if (auto written = write_html_report(input, run->path + "/report.html", run->path + "/anomalies"); !written) {
-    return fail(written.error());
-  }
+  if (auto written = write_files(input, out); !written) return fail(written.error());
+  out.checks = std::move(input.results);
+  out.facts.operations.clear();
   return out;
 }
 
-void print_judged(const JudgedRun& run) {
-  const auto number = [](const Value* value) { return value != nullptr && value->is_integer() ? value->integer() : 0; };
-  std::string out = fmt::format("{}  {}\n",
-                                name(run.verdict) == "valid"      ? coloured("valid", Colour::green, STDOUT_FILENO)
-                                : run.verdict == Verdict::invalid ? coloured("invalid", Colour::red, STDOUT_FILENO)
-                                                                  : coloured("unknown", Colour::yellow, STDOUT_FILENO),
-                                run.summary);
-  if (!run.reason.empty()) out += fmt::format("reason      {}\n", run.reason);
-  out += told_anomalies(run.results);
-  if (const Value* operations = run.results.find("operations")) {
-    out += fmt::format("operations  {} ok, {} info, {} fail\n", number(operations->find("ok")),
-                       number(operations->find("info")), number(operations->find("fail")));
-  }
-  if (const Value* kinds = run.results.find("fault_kinds"); kinds != nullptr && !kinds->entries().empty()) {
-    bool first = true;
-    for (const auto& [fault, counts] : kinds->entries()) {
-      out +=
-          fmt::format("{}{}: {} planned, {} injected, {} confirmed, {} healed\n",
-                      first ? "faults      " : "            ", fault.string(), number(counts.find("planned")),
-                      number(counts.find("injected")), number(counts.find("confirmed")), number(counts.find("healed")));
-      first = false;
-    }
-  }
-  if (const Value* recovery = run.results.find("recovery"); recovery != nullptr) {
-    out += fmt::format("recovery    {}\n", recovery->find("summary")->string());
-  }
-  out += fmt::format("report      {}/report.html\n", run.directory);
-  std::fputs(out.c_str(), stdout);
-}
-
-}  // namespace ordeal::cli
+}  // namespace ordeal

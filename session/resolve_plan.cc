@@ -15,7 +15,7 @@
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
 
-namespace ordeal::cli {
+namespace ordeal {
 namespace {
 
 // What nemesis.timeline of these settings says; empty: nothing.
@@ -44,58 +44,23 @@ Result<void> fits(const TargetFactory& target, const std::vector<std::string>& o
                           workload.name, target.name, joined(missing), target.name, joined(others)));
 }
 
+// Reads the flags of a request into a plan, and writes down where each came from.
 class Resolver {
  public:
   Resolver(const RunRequest& request, Plan& plan) : request_(request), plan_(plan) {}
 
-  void text(const char* flag, std::string& out) {
-    if (const Given* given = find(flag)) out = given->text;
-  }
-  Result<void> seconds(const char* flag, double& out, double least, double most) {
-    const Given* given = find(flag);
-    if (given == nullptr) return {};
-    const auto parsed = parse_duration(given->text);
-    if (!parsed) return fail(parsed.error().during(given->origin));
-    if (*parsed < least || *parsed > most) {
-      return fail(ErrorCode::usage, fmt::format("{}: {} is out of range; it must be at least {} and at most {} seconds",
-                                                given->origin, given->text, least, most));
-    }
-    out = *parsed;
-    return {};
-  }
-  template <class Integer>
-  Result<void> integer(const char* flag, Integer& out, Integer least, Integer most) {
-    const Given* given = find(flag);
-    if (given == nullptr) return {};
-    Integer value{};
-    const char* end = given->text.data() + given->text.size();
-    const auto [stop, error] = std::from_chars(given->text.data(), end, value);
-    if (error != std::errc() || stop != end || value < least || value > most) {
-      return fail(ErrorCode::usage, fmt::format("{}: a whole number from {} to {} was expected, found \"{}\"",
-                                                given->origin, least, most, given->text));
-    }
-    out = value;
-    return {};
-  }
-  Result<void> rate(double& out) {
-    const Given* given = find("rate");
-    if (given == nullptr) return {};
-    if (given->text == "unlimited" || given->text == "0") {
-      out = 0;
-      return {};
-    }
-    const char* end = given->text.data() + given->text.size();
-    const auto [stop, error] = std::from_chars(given->text.data(), end, out);
-    if (error != std::errc() || stop != end || !(out > 0) || out > 1e9) {
-      return fail(ErrorCode::usage, fmt::format("{}: operations a second or \"unlimited\" was expected, found \"{}\"",
-                                                given->origin, given->text));
-    }
-    return {};
-  }
+  // Nullptr: it was not given, and the default stands.
   const Given* find(const char* flag) {
     const auto found = request_.flags.find(flag);
     plan_.origins.set(flag, found == request_.flags.end() ? "default" : found->second.origin);
     return found == request_.flags.end() ? nullptr : &found->second;
+  }
+  Result<void> read(const PlanSetting& setting) {
+    const Given* given = find(setting.name);
+    if (given == nullptr) return {};
+    auto set = setting.set(plan_, given->text);
+    if (!set) return fail(set.error().during(given->origin));
+    return {};
   }
 
  private:
@@ -103,43 +68,37 @@ class Resolver {
   Plan& plan_;
 };
 
-}  // namespace
-
-Result<std::vector<RunRequest>> requests(const RunCommand& command) {
-  std::vector<RunRequest> runs(1);
-  if (!command.campaign.empty()) {
-    auto read = read_campaign(command.campaign);
-    if (!read) return fail(read.error());
-    runs = *std::move(read);
+// Target and workload, and whether they fit. Errors: usage.
+Result<std::pair<const TargetFactory*, const WorkloadFactory*>> resolve_names(Plan& plan) {
+  if (plan.target.empty()) {
+    std::vector<std::string> known;
+    for (const auto& one : targets()) known.push_back(one.name);
+    return fail(ErrorCode::usage, "no target: say --target; known: " + joined(known));
   }
-  const std::pair<const char*, const std::optional<std::string>*> flags[] = {
-      {"target", &command.target},
-      {"workload", &command.workload},
-      {"nemesis", &command.nemesis},
-      {"nodes", &command.nodes},
-      {"rate", &command.rate},
-      {"time-limit", &command.time_limit},
-      {"concurrency", &command.concurrency},
-      {"seed", &command.seed},
-      {"store", &command.store},
-      {"name", &command.name},
-      {"op-timeout", &command.op_timeout},
-      {"nemesis-interval", &command.nemesis_interval},
-      {"nemesis-duration", &command.nemesis_duration},
-      {"recovery", &command.recovery},
-  };
-  for (RunRequest& run : runs) {
-    for (const auto& [name, value] : flags) {
-      if (*value) run.flags[name] = Given{**value, std::string("--") + name};
-    }
-    for (const auto& setting : command.settings) {
-      auto pair = key_value(setting);
-      if (!pair) return fail(pair.error());
-      run.settings[pair->first] = Given{pair->second, "--set"};
-    }
+  const auto target = find_target(plan.target);
+  if (!target) return fail(target.error());
+  if (plan.workload.empty()) plan.workload = Plan{}.workload;
+  const auto workload = find_workload(plan.workload);
+  if (!workload) return fail(workload.error());
+  // A target that learns its operations from its options (an adapter tells which it knows) is looked at later.
+  if ((*target)->operations_with == nullptr) {
+    if (auto fit = fits(**target, (*target)->operations, **workload); !fit) return fail(fit.error());
   }
-  return runs;
+  return std::pair{*target, *workload};
 }
+
+// What the options say beyond their own ranges. Errors: usage.
+Result<void> check_options(const Plan& plan, const TargetFactory& target, const WorkloadFactory& workload) {
+  if (target.operations_with != nullptr) {
+    const auto operations = target.operations_with(plan.options);
+    if (!operations) return fail(operations.error());
+    if (auto fit = fits(target, *operations, workload); !fit) return fit;
+  }
+  if (target.check_options != nullptr) return target.check_options(plan.options, workload.data_type);
+  return {};
+}
+
+}  // namespace
 
 Result<Options> declared_options(const std::string& target, const std::string& workload,
                                  const std::vector<std::string>& nemesis) {
@@ -164,29 +123,13 @@ Result<Options> declared_options(const std::string& target, const std::string& w
 Result<Plan> resolve(const RunRequest& request) {
   Plan plan;
   Resolver resolver(request, plan);
-  resolver.text("target", plan.target);
-  resolver.text("workload", plan.workload);
-  resolver.text("nodes", plan.nodes);
-  if (auto known = nodes::check_nodes(plan.nodes); !known) {
-    return fail(known.error());
+  for (const char* name : {"target", "workload", "nodes", "store", "name"}) {
+    if (auto read = resolver.read(plan_setting(name)); !read) return fail(read.error());
   }
-  resolver.text("store", plan.store);
-  resolver.text("name", plan.name);
-  if (plan.target.empty()) {
-    std::vector<std::string> known;
-    for (const auto& one : targets()) known.push_back(one.name);
-    return fail(ErrorCode::usage, "no target: say --target; known: " + joined(known));
-  }
-  const auto target = find_target(plan.target);
-  if (!target) return fail(target.error());
-  if (plan.workload.empty()) plan.workload = "register";
-  const auto workload = find_workload(plan.workload);
-  if (!workload) return fail(workload.error());
-  // A target that learns its operations from its options (an adapter tells which it knows) is looked at below.
-  const bool by_options = (*target)->operations_with != nullptr;
-  if (!by_options) {
-    if (auto fit = fits(**target, (*target)->operations, **workload); !fit) return fail(fit.error());
-  }
+  if (auto known = nodes::check_nodes(plan.nodes); !known) return fail(known.error());
+  const auto chosen = resolve_names(plan);
+  if (!chosen) return fail(chosen.error());
+  const auto& [target, workload] = *chosen;
   const Given* nemesis = resolver.find("nemesis");
   const std::vector<std::string> named = split(nemesis == nullptr ? "" : nemesis->text, ',');
   auto wanted = wanted_faults(nemesis == nullptr ? nullptr : &named, timeline_of(request));
@@ -196,19 +139,16 @@ Result<Plan> resolve(const RunRequest& request) {
   if (plan.name.find('/') != std::string::npos || plan.name.starts_with('.')) {
     return fail(ErrorCode::usage, fmt::format("--name: \"{}\" cannot name a folder", plan.name));
   }
-  Result<void> done = resolver.seconds("time-limit", plan.time_limit_s, 0.1, 1e7);
-  const auto next = [&](Result<void> step) {
-    if (done) done = std::move(step);
-  };
-  next(resolver.seconds("op-timeout", plan.op_timeout_s, 0.001, 3600));
-  next(resolver.seconds("nemesis-interval", plan.nemesis_interval_s, 0, 1e6));
-  next(resolver.seconds("nemesis-duration", plan.nemesis_duration_s, 0.1, 1e6));
-  next(resolver.seconds("recovery", plan.recovery_s, 0, 1e6));
-  next(resolver.rate(plan.rate));
-  next(resolver.integer("concurrency", plan.concurrency, 1, kMaxConcurrency));
   plan.seed = std::random_device{}();
-  next(resolver.integer<std::uint64_t>("seed", plan.seed, 0, ~std::uint64_t{0}));
-  if (!done) return fail(done.error());
+  // Durations before other numbers: the order of plan.json's origins.
+  for (const bool durations : {true, false}) {
+    for (const PlanSetting& setting : plan_settings()) {
+      using Type = PlanSetting::Type;
+      if (setting.type == Type::text || setting.type == Type::words) continue;
+      if ((setting.type == Type::duration) != durations) continue;
+      if (auto read = resolver.read(setting); !read) return fail(read.error());
+    }
+  }
 
   auto options = declared_options(plan.target, plan.workload, plan.nemesis);
   if (!options) return fail(options.error());
@@ -219,12 +159,8 @@ Result<Plan> resolve(const RunRequest& request) {
     if (plan.nemesis.empty() && key.starts_with("nemesis.")) continue;
     if (auto set = plan.options.set(key, given.text, given.origin); !set) return fail(set.error().during(given.origin));
   }
-  if (by_options) {
-    const auto operations = (*target)->operations_with(plan.options);
-    if (!operations) return fail(operations.error());
-    if (auto fit = fits(**target, *operations, **workload); !fit) return fail(fit.error());
-  }
+  if (auto good = check_options(plan, *target, *workload); !good) return fail(good.error());
   return plan;
 }
 
-}  // namespace ordeal::cli
+}  // namespace ordeal

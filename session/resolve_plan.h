@@ -5,18 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
 #include "harness/interfaces/plan.h"
 #include "session/campaign.h"
 
-namespace ordeal::cli {
-
-// The runs that a command line asks for: one, or the matrix of its campaign file. Flags win over the file.
-// Errors: usage.
-[[nodiscard]] Result<std::vector<RunRequest>> requests(const RunCommand& command);
-
-// Workers of one run.
-inline constexpr int kMaxConcurrency = 100'000;
+namespace ordeal {
 
 // Errors: usage, naming the flag, what was found and what is known or allowed.
 [[nodiscard]] Result<Plan> resolve(const RunRequest& request);
@@ -25,4 +17,4 @@ inline constexpr int kMaxConcurrency = 100'000;
 [[nodiscard]] Result<Options> declared_options(const std::string& target, const std::string& workload,
                                                const std::vector<std::string>& nemesis);
 
-}  // namespace ordeal::cli
+}  // namespace ordeal

@@ -3,30 +3,209 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
+#include <charconv>
+#include <type_traits>
+
+#include "base/text.h"
+#include "harness/control/node.h"
 
 namespace ordeal {
 
+const std::vector<PlanSetting>& plan_settings() {
+  using Type = PlanSetting::Type;
+  using Repeat = PlanSetting::Repeat;
+  static const std::vector<PlanSetting> table = {
+      {"name", "name", Type::text, &Plan::name, Repeat::never, "NAME",
+       "name of the run in the store; TARGET-WORKLOAD when absent"},
+      {"target", "target", Type::text, &Plan::target, Repeat::always, "TARGET",
+       "the system under test (ordeal list targets)"},
+      {"workload", "workload", Type::text, &Plan::workload, Repeat::always, "WORKLOAD",
+       "what the clients do (ordeal list workloads)"},
+      {"nemesis", "nemesis", Type::words, &Plan::nemesis, Repeat::when_changed, "FAULTS",
+       "faults, separated by commas (ordeal list faults), all, or none; none when absent"},
+      {"nodes", "nodes", Type::text, &Plan::nodes, Repeat::always, "NODES", "local:N, docker:N, ssh:FILE or h1,h2,…"},
+      {"time-limit", "time_limit_s", Type::duration, &Plan::time_limit_s, Repeat::always, "TIME",
+       "length of the main phase, seconds or 90s, 5m", 0.1, 1e7},
+      {"rate", "rate", Type::rate, &Plan::rate, Repeat::always, "RATE",
+       "operations a second over all workers, or unlimited", 0, 1e9},
+      {"poisson", "poisson", Type::boolean, &Plan::poisson, Repeat::when_changed, "BOOLEAN",
+       "true: operations come at random distances, as those of many users do; false: at equal ones"},
+      {"concurrency", "concurrency", Type::integer, &Plan::concurrency, Repeat::always, "N", "workers", 1,
+       kMaxConcurrency},
+      {"seed", "seed", Type::seed, &Plan::seed, Repeat::always, "N", "seed of the schedule; drawn when absent"},
+      {"op-timeout", "op_timeout_s", Type::duration, &Plan::op_timeout_s, Repeat::when_changed, "TIME",
+       "deadline of one operation", 0.001, 3600},
+      {"nemesis-interval", "nemesis_interval_s", Type::duration, &Plan::nemesis_interval_s, Repeat::when_changed,
+       "TIME", "from one healing to the next fault", 0, 1e6},
+      {"nemesis-duration", "nemesis_duration_s", Type::duration, &Plan::nemesis_duration_s, Repeat::when_changed,
+       "TIME", "how long a fault is in force", 0.1, 1e6},
+      {"recovery", "recovery_s", Type::duration, &Plan::recovery_s, Repeat::when_changed, "TIME",
+       "how long the target may take to serve again after healing", 0, 1e6},
+      {"store", "store", Type::text, &Plan::store, Repeat::never, "DIR", "where runs are kept"},
+  };
+  return table;
+}
+
+const PlanSetting& plan_setting(std::string_view name) {
+  const auto& table = plan_settings();
+  const auto found = std::find_if(table.begin(), table.end(), [&](const auto& one) { return one.name == name; });
+  ORDEAL_CHECK(found != table.end(), "no such setting: " + std::string(name));
+  return *found;
+}
+
+namespace {
+
+template <class Number>
+bool parse_number(std::string_view text, Number& out) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, out);
+  return error == std::errc() && stop == end;
+}
+
+// Each writes the member from what stands on a command line.
+struct Parse {
+  const PlanSetting& setting;
+  Plan& plan;
+  std::string_view text;
+
+  Result<void> operator()(std::string Plan::*member) const {
+    plan.*member = text;
+    return {};
+  }
+  Result<void> operator()(std::vector<std::string> Plan::*member) const {
+    plan.*member = split(text, ',');
+    return {};
+  }
+  Result<void> operator()(bool Plan::*member) const {
+    if (text != "true" && text != "false") {
+      return fail(ErrorCode::usage, fmt::format("true or false was expected, found \"{}\"", text));
+    }
+    plan.*member = text == "true";
+    return {};
+  }
+  Result<void> operator()(double Plan::*member) const {
+    double value = 0;
+    if (setting.type == PlanSetting::Type::rate) {
+      if (text != "unlimited" && text != "0" && (!parse_number(text, value) || !(value > 0) || value > setting.max)) {
+        return fail(ErrorCode::usage,
+                    fmt::format("operations a second or \"unlimited\" was expected, found \"{}\"", text));
+      }
+    } else {
+      const auto parsed = parse_duration(text);
+      if (!parsed) return fail(parsed.error());
+      value = *parsed;
+      if (value < setting.min || value > setting.max) {
+        return fail(ErrorCode::usage, fmt::format("{} is out of range; it must be at least {} and at most {} seconds",
+                                                  text, setting.min, setting.max));
+      }
+    }
+    plan.*member = value;
+    return {};
+  }
+  Result<void> operator()(int Plan::*member) const {
+    int value = 0;
+    if (!parse_number(text, value) || value < setting.min || value > setting.max) {
+      return fail(ErrorCode::usage, fmt::format("a whole number from {:.0f} to {:.0f} was expected, found \"{}\"",
+                                                setting.min, setting.max, text));
+    }
+    plan.*member = value;
+    return {};
+  }
+  Result<void> operator()(std::uint64_t Plan::*member) const {
+    std::uint64_t value = 0;
+    if (!parse_number(text, value)) {
+      return fail(ErrorCode::usage, fmt::format("a whole number from 0 to {} was expected, found \"{}\"",
+                                                std::numeric_limits<std::uint64_t>::max(), text));
+    }
+    plan.*member = value;
+    return {};
+  }
+};
+
+// Each as plan.json holds it.
+struct ToValue {
+  const Plan& plan;
+  Value operator()(std::vector<std::string> Plan::*member) const {
+    Value out = Value::list();
+    for (const auto& word : plan.*member) out.items().emplace_back(word);
+    return out;
+  }
+  Value operator()(std::uint64_t Plan::*member) const { return std::to_string(plan.*member); }
+  template <class T>
+  Value operator()(T Plan::*member) const {
+    return plan.*member;
+  }
+};
+
+// Each from plan.json; false: it is of another type.
+struct FromValue {
+  Plan& plan;
+  const Value& value;
+  bool operator()(std::string Plan::*member) const {
+    if (value.is_string()) plan.*member = value.string();
+    return value.is_string();
+  }
+  bool operator()(std::vector<std::string> Plan::*member) const {
+    if (!value.is_list()) return false;
+    for (const auto& word : value.items()) {
+      if (word.is_string()) (plan.*member).push_back(word.string());
+    }
+    return true;
+  }
+  bool operator()(double Plan::*member) const {
+    if (!value.is_real() && !value.is_integer()) return false;
+    plan.*member = value.real();
+    return true;
+  }
+  bool operator()(bool Plan::*member) const {
+    if (value.is_boolean()) plan.*member = value.boolean();
+    return value.is_boolean();
+  }
+  bool operator()(int Plan::*member) const {
+    if (!value.is_integer()) return false;
+    plan.*member = static_cast<int>(
+        std::clamp<std::int64_t>(value.integer(), std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
+    return true;
+  }
+  bool operator()(std::uint64_t Plan::*member) const {
+    return value.is_string() && parse_number(value.string(), plan.*member);
+  }
+};
+
+// Whether a shell takes it as it stands.
+bool is_plain_word(std::string_view text) {
+  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,-_";
+  return !text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos;
+}
+
+// A value as one would write it after --set KEY=.
+std::string as_text(const Value& value) { return value.is_string() ? value.string() : value.to_json(); }
+
+}  // namespace
+
+Result<void> PlanSetting::set(Plan& plan, std::string_view text) const {
+  return std::visit([&](auto of) { return Parse{*this, plan, text}(of); }, member);
+}
+
+std::string PlanSetting::text(const Plan& plan) const {
+  return std::visit(
+      [&](auto of) -> std::string {
+        const auto& value = plan.*of;
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          return join(value, ",");
+        } else {
+          return type == Type::rate && value == T{} ? "unlimited" : fmt::format("{}", value);
+        }
+      },
+      member);
+}
+
 Value Plan::to_value() const {
   Value out = Value::map();
-  out.set("name", name);
-  out.set("target", target);
-  out.set("workload", workload);
-  Value faults = Value::list();
-  for (const auto& fault : nemesis) faults.items().emplace_back(fault);
-  out.set("nemesis", std::move(faults));
-  out.set("nodes", nodes);
-  out.set("time_limit_s", time_limit_s);
-  out.set("rate", rate);
-  out.set("poisson", poisson);
-  out.set("concurrency", concurrency);
-  // As text: JSON readers of other languages lose integers beyond 2^53.
-  out.set("seed", std::to_string(seed));
-  out.set("op_timeout_s", op_timeout_s);
-  out.set("nemesis_interval_s", nemesis_interval_s);
-  out.set("nemesis_duration_s", nemesis_duration_s);
-  out.set("recovery_s", recovery_s);
-  out.set("store", store);
+  for (const PlanSetting& setting : plan_settings()) {
+    out.set(setting.key, std::visit([&](auto of) { return ToValue{*this}(of); }, setting.member));
+  }
   Value settings = Value::map();
   for (const auto& spec : options.specs()) {
     Value one = Value::map();
@@ -39,68 +218,52 @@ Value Plan::to_value() const {
   return out;
 }
 
-namespace {
-
-// A value as one would write it after --set KEY=.
-std::string as_text(const Value& value) { return value.is_string() ? value.string() : value.to_json(); }
-
-}  // namespace
-
 Result<Plan> Plan::from_value(const Value& value, Options declared) {
   if (!value.is_map()) return fail(ErrorCode::input, "plan.json: an object was expected");
+  const auto missing = [](const char* key) {
+    return fail(ErrorCode::input, fmt::format("plan.json: member \"{}\" is missing or of another type", key));
+  };
   Plan plan;
-  std::string problem;
-  const auto member = [&](const char* key, Value::Kind kind) -> const Value* {
-    const Value* found = value.find(key);
-    const bool number_ok = found != nullptr && kind == Value::Kind::real && found->is_integer();
-    if (found == nullptr || (found->kind() != kind && !number_ok)) {
-      if (problem.empty()) problem = fmt::format("plan.json: member \"{}\" is missing or of another type", key);
-      return nullptr;
-    }
-    return found;
-  };
-  const auto text = [&](const char* key, std::string& out) {
-    if (const Value* v = member(key, Value::Kind::string)) out = v->string();
-  };
-  const auto number = [&](const char* key, double& out) {
-    if (const Value* v = member(key, Value::Kind::real)) out = v->real();
-  };
-  text("name", plan.name);
-  text("target", plan.target);
-  text("workload", plan.workload);
-  text("nodes", plan.nodes);
-  text("store", plan.store);
-  number("time_limit_s", plan.time_limit_s);
-  number("rate", plan.rate);
-  number("op_timeout_s", plan.op_timeout_s);
-  number("nemesis_interval_s", plan.nemesis_interval_s);
-  number("nemesis_duration_s", plan.nemesis_duration_s);
-  number("recovery_s", plan.recovery_s);
-  if (const Value* v = member("poisson", Value::Kind::boolean)) plan.poisson = v->boolean();
-  if (const Value* v = member("concurrency", Value::Kind::integer)) {
-    plan.concurrency = static_cast<int>(std::clamp<std::int64_t>(v->integer(), 0, std::numeric_limits<int>::max()));
+  for (const PlanSetting& setting : plan_settings()) {
+    const Value* found = value.find(setting.key);
+    if (found == nullptr) return missing(setting.key);
+    if (!std::visit([&](auto of) { return FromValue{plan, *found}(of); }, setting.member)) return missing(setting.key);
   }
-  if (const Value* v = member("seed", Value::Kind::string)) plan.seed = std::strtoull(v->string().c_str(), nullptr, 10);
-  if (const Value* v = member("nemesis", Value::Kind::list)) {
-    for (const auto& fault : v->items()) {
-      if (fault.is_string()) plan.nemesis.push_back(fault.string());
-    }
+  if (plan.concurrency < 1 || plan.concurrency > kMaxConcurrency) {
+    return fail(ErrorCode::input, fmt::format("plan.json: a concurrency from 1 to {} was expected, found {}",
+                                              kMaxConcurrency, plan.concurrency));
   }
-  if (const Value* v = member("origins", Value::Kind::map)) plan.origins = *v;
+  const Value* origins = value.find("origins");
+  if (origins == nullptr || !origins->is_map()) return missing("origins");
+  plan.origins = *origins;
   plan.options = std::move(declared);
-  if (const Value* v = member("options", Value::Kind::map)) {
-    for (const auto& [key, setting] : v->entries()) {
-      const Value* set_to = setting.find("value");
-      const Value* origin = setting.find("origin");
-      if (set_to == nullptr || origin == nullptr || !origin->is_string()) continue;
-      if (origin->string() == "default") continue;
-      if (auto done = plan.options.set(key.string(), as_text(*set_to), origin->string()); !done) {
-        return fail(ErrorCode::input, done.error().during("plan.json").message);
-      }
+  const Value* settings = value.find("options");
+  if (settings == nullptr || !settings->is_map()) return missing("options");
+  for (const auto& [key, setting] : settings->entries()) {
+    const Value* set_to = setting.find("value");
+    const Value* origin = setting.find("origin");
+    if (set_to == nullptr || origin == nullptr || !origin->is_string() || origin->string() == "default") continue;
+    if (auto done = plan.options.set(key.string(), as_text(*set_to), origin->string()); !done) {
+      return fail(ErrorCode::input, done.error().during("plan.json").message);
     }
   }
-  if (!problem.empty()) return fail(ErrorCode::input, problem);
   return plan;
+}
+
+std::string repeat_command(const Plan& plan) {
+  std::string out = "ordeal run";
+  for (const PlanSetting& setting : plan_settings()) {
+    using Repeat = PlanSetting::Repeat;
+    const std::string text = setting.text(plan);
+    if (setting.repeat == Repeat::never) continue;
+    if (setting.repeat == Repeat::when_changed && text == setting.text(Plan{})) continue;
+    out += fmt::format(" --{} {}", setting.name, is_plain_word(text) ? text : shell_quote(text));
+  }
+  for (const auto& spec : plan.options.specs()) {
+    if (plan.options.origin(spec.key) == "default") continue;
+    out += " --set " + shell_quote(spec.key + "=" + as_text(plan.options.value(spec.key)));
+  }
+  return out;
 }
 
 }  // namespace ordeal

@@ -2,10 +2,16 @@
 // Plan: one run, fully resolved: what the command line and the campaign file said, with every default filled in and
 // the origin of each value. Stored as plan.json. The same plan and the same seed give the same schedule.
 //
+// The settings of a run are one table, plan_settings(): the flags of `ordeal run`, the keys of a campaign file, their
+// ranges, defaults and help, plan.json and the command that repeats a run are all made from its rows.
+//
 // Thread-safety: a value type; not changed after it was made.
 
 #include <cstdint>
+#include <limits>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/options.h"
@@ -16,7 +22,7 @@ namespace ordeal {
 struct Plan {
   std::string name;  // names the run's folder in the store; "<target>-<workload>" by default
   std::string target;
-  std::string workload;
+  std::string workload = "register";
   std::vector<std::string> nemesis;  // names of faults; empty: none
   std::string nodes = "local:5";
   double time_limit_s = 60;
@@ -35,8 +41,53 @@ struct Plan {
   Value origins = Value::map();
 
   [[nodiscard]] Value to_value() const;  // what plan.json holds
-  // Reads plan.json; options are declared by the caller beforehand and set from the file. Errors: input.
+  // Reads plan.json; options are declared by the caller beforehand and set from the file. Errors: input, also for a
+  // value out of its range.
   [[nodiscard]] static Result<Plan> from_value(const Value& value, Options declared);
 };
+
+// Workers of one run.
+inline constexpr int kMaxConcurrency = 100'000;
+
+// One setting of a run. Its default is the member's in Plan{}.
+struct PlanSetting {
+  enum class Type {
+    text,
+    words,     // names, separated by commas
+    duration,  // "1.5s", "200ms", "2m" or seconds; kept in seconds
+    rate,      // a number above 0, or "unlimited", which is kept as 0
+    integer,
+    seed,  // 64 bits; text in plan.json: JSON readers of other languages lose integers beyond 2^53
+    boolean,
+  };
+  // Whether the command that repeats a run says it.
+  enum class Repeat { always, when_changed, never };
+  using Member = std::variant<std::string Plan::*, std::vector<std::string> Plan::*, double Plan::*, bool Plan::*,
+                              int Plan::*, std::uint64_t Plan::*>;
+
+  const char* name;  // the long flag without its dashes, and the key of a campaign file
+  const char* key;   // the member of plan.json
+  Type type;
+  Member member;
+  Repeat repeat;
+  const char* placeholder;  // of the value in the help
+  const char* help;
+  double min = 0;  // of durations and integers
+  double max = std::numeric_limits<double>::infinity();
+
+  // Parses `text` into `plan`. Errors: usage, saying what was found and what is allowed.
+  [[nodiscard]] Result<void> set(Plan& plan, std::string_view text) const;
+  // The value as one would write it after the flag; empty: there is nothing to write.
+  [[nodiscard]] std::string text(const Plan& plan) const;
+  [[nodiscard]] std::string default_text() const { return type == Type::seed ? "" : text(Plan{}); }
+};
+
+// In the order of plan.json.
+[[nodiscard]] const std::vector<PlanSetting>& plan_settings();
+// Requires: a name of the table.
+[[nodiscard]] const PlanSetting& plan_setting(std::string_view name);
+
+// The command line that gives the same run again: the resolved plan, so that it does not depend on a campaign file.
+[[nodiscard]] std::string repeat_command(const Plan& plan);
 
 }  // namespace ordeal

@@ -152,6 +152,8 @@ struct TargetFactory {
   // The f's that its clients understand with these options, when only they tell (`operations` is then empty).
   // Errors: usage; target, when an adapter was asked and did not answer.
   Result<std::vector<std::string>> (*operations_with)(const Options& options) = nullptr;
+  // Whether the options fit a workload on that data type; nullptr: always. Errors: usage, naming the option.
+  Result<void> (*check_options)(const Options& options, const std::string& data_type) = nullptr;
   // Whether a run with these options needs nodes; nullptr: always.
   bool (*needs_nodes)(const Options& options) = nullptr;
 };

@@ -9,6 +9,7 @@
 
 #include "harness/runner/scheduler.h"
 #include "harness/runner/stuck.h"
+#include "harness/runner/unrecovered.h"
 
 namespace ordeal {
 
@@ -127,16 +128,20 @@ class Run {
     report(true);
     if (auto opened = pool_.open(); !opened) {
       close();
+      outcome_.failure = opened.error();
+      record_end();
       return fail(opened.error());
     }
     main_phase();
     heal();
     if (!outcome_.interrupted && !outcome_.failure) {
       recover();
+      // Also without some node: what the others say in the end may show what was lost.
       if (!outcome_.interrupted) final_phase();
     }
     phase_ = "closing";
     close();
+    record_end();
     if (auto synced = setup_.journal->sync(); !synced && !outcome_.failure) outcome_.failure = synced.error();
     outcome_.end_ns = setup_.journal->now_ns();
     report(true);
@@ -219,22 +224,32 @@ class Run {
       heal();
       outcome_.interrupted = setup_.stop.stop_requested();
     }
-    if (auto ready = setup_.target->await_ready(Deadline::after_s(setup_.recovery_s)); !ready) {
-      outcome_.recovery_failure = ready.error().during("after healing");
-      log_.error(outcome_.recovery_failure->message);
+    const auto ready = setup_.target->await_ready(Deadline::after_s(setup_.recovery_s));
+    if (ready) {
+      outcome_.recovered_ns = setup_.journal->now_ns();
       return;
     }
-    outcome_.recovered_ns = setup_.journal->now_ns();
+    log_.error(ready.error().during("after healing").message);
+    // What was not healed may be what keeps it from serving.
+    auto looked = outcome_.heal_failure ? fail(*outcome_.heal_failure)
+                                        : unrecovered_nodes(*setup_.target, setup_.cluster, ready.error());
+    if (looked) {
+      outcome_.unrecovered = *std::move(looked);
+    } else {
+      outcome_.recovery_failure = ready.error().during("after healing");
+    }
   }
 
   void final_phase() {
     if (setup_.workload->final_generator == nullptr) return;
     phase_ = "final";
     outcome_.final_begin_ns = setup_.journal->now_ns();
+    final_phase_ = RunEnd::FinalPhase::cut_short;
     log_.info("final phase");
     const bool faulty = plays(RunPhase::final);
     NemesisThread nemesis(faulty ? setup_.nemesis : nullptr, RunPhase::final, *setup_.journal, scheduler_);
     play(gen::time_limit(from_seconds(setup_.final_limit_s).count(), std::move(setup_.workload->final_generator)));
+    if (!outcome_.interrupted && !outcome_.failure) final_phase_ = RunEnd::FinalPhase::done;
     if (!faulty) return;
     end(nemesis);
     heal();
@@ -247,6 +262,22 @@ class Run {
     if (outcome_.stuck_threads > 0) {
       log_.error(fmt::format("{} client threads never came back from a call", outcome_.stuck_threads));
     }
+  }
+
+  // A journal that failed takes no record any more, and that shows as well.
+  void record_end() {
+    RunEnd end;
+    end.main_s = static_cast<double>(outcome_.main_end_ns - outcome_.main_begin_ns) / 1e9;
+    end.time_limit_s = setup_.time_limit_s;
+    end.final_phase = final_phase_;
+    end.unrecovered = outcome_.unrecovered;
+    if (outcome_.interrupted) end.how = RunEnd::How::interrupted;
+    for (const auto* failure : {&outcome_.failure, &outcome_.heal_failure, &outcome_.recovery_failure}) {
+      if (!*failure || !end.failure.empty()) continue;
+      end.how = RunEnd::How::failed;
+      end.failure = (*failure)->message;
+    }
+    (void)setup_.journal->record("nemesis", "nemesis", end.to_value());
   }
 
   void report(bool now) {
@@ -268,6 +299,8 @@ class Run {
   std::string phase_;
   steady_clock::time_point reported_{};
   RunOutcome outcome_;
+  RunEnd::FinalPhase final_phase_ =
+      setup_.workload->final_generator == nullptr ? RunEnd::FinalPhase::none : RunEnd::FinalPhase::left_out;
   std::vector<GeneratorPtr> played_;
   Scheduler scheduler_;
   WorkerPool pool_;
@@ -310,6 +343,11 @@ Value RunOutcome::to_value() const {
   for (const auto& [key, error] : {std::pair{"failure", &failure}, std::pair{"heal_failure", &heal_failure},
                                    std::pair{"recovery_failure", &recovery_failure}}) {
     if (*error) out.set(key, (*error)->message);
+  }
+  if (!unrecovered.empty()) {
+    Value names = Value::list();
+    for (const auto& node : unrecovered) names.items().emplace_back(node.node);
+    out.set("unrecovered", std::move(names));
   }
   return out;
 }

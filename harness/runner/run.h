@@ -3,6 +3,7 @@
 //
 //   open clients → main phase (the workload's generator under rate and time limit) with the nemesis beside it
 //   → stop the nemesis, heal everything → wait until the target serves again → final phase → close
+//   → the last record of the journal: how the run ended (store/run_end.h)
 //
 // The cluster and the target are brought up before and collected from afterwards by lifecycle.h; the history is in
 // the journal's file and is read back from there to be judged, so that a long run costs no memory.
@@ -25,6 +26,7 @@
 #include "harness/interfaces/workload.h"
 #include "harness/runner/worker_pool.h"
 #include "harness/store/journal.h"
+#include "harness/store/run_end.h"
 #include "harness/store/run_log.h"
 
 namespace ordeal {
@@ -39,7 +41,8 @@ struct Progress {
 
 struct RunSetup {
   std::shared_ptr<Target> target;  // shared with threads that a client never gives back
-  std::size_t nodes = 1;           // of the cluster; 1 for a target without nodes
+  std::size_t nodes = 1;           // over which the workers are spread; 1 for a target without nodes
+  Cluster* cluster = nullptr;      // to look at nodes that do not serve again; may be nullptr
   Workload* workload = nullptr;
   Nemesis* nemesis = nullptr;  // nullptr: none
   Journal* journal = nullptr;
@@ -77,12 +80,15 @@ struct RunOutcome {
   // What went wrong on the way. Whatever it is, faults were healed as far as possible and clients closed.
   std::optional<Error> failure;           // the journal: the history is cut short
   std::optional<Error> heal_failure;      // what is still broken
-  std::optional<Error> recovery_failure;  // the target did not come back
+  std::optional<Error> recovery_failure;  // nobody knows whether the target came back
+  // What the target itself did not survive.
+  std::vector<UnrecoveredNode> unrecovered;
 
   [[nodiscard]] Value to_value() const;
 };
 
-// Errors: no client could be opened (nothing was done then); unsupported, when there are no threads.
+// Errors: no client could be opened (the journal says so, and nothing else was done); unsupported, when there are no
+// threads.
 [[nodiscard]] Result<RunOutcome> run_workload(const RunSetup& setup);
 
 }  // namespace ordeal

@@ -99,9 +99,7 @@ Result<StoredRun> open_run(const std::string& path) {
   auto plan = Value::from_json(*text);
   if (!plan) return fail(plan.error().during(plan_path));
   run.plan = std::move(*plan);
-  if (!fs::exists(run.history_path, error)) {
-    return fail(ErrorCode::input, path + " has no history.jsonl: the run ended before its first operation");
-  }
+  run.has_history = fs::exists(run.history_path, error);
   return run;
 }
 

@@ -41,13 +41,14 @@ class RunDirectory {
   std::string path_;
 };
 
-// A run found in the store, possibly of a controller that was killed: only the plan and the history must be there.
+// A run found in the store, possibly one that failed or whose controller was killed: only the plan must be there.
 struct StoredRun {
   std::string path;          // absolute, without links
   std::string name;          // as the store calls it
   std::string time;          // "20261121T070048.123Z"
   Value plan;                // see Plan::from_value
   std::string history_path;  // read it with checkers/history's reader; the last line may be torn
+  bool has_history = false;  // false: the run ended before its first operation
 };
 
 // `path`: a run's directory, a link to it, or a file in it. Errors: not_found, input.

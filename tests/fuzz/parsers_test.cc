@@ -49,7 +49,7 @@ Refusal campaign(const std::string& text) {
   const auto runs = parse_campaign(text, "c.toml");
   if (!runs) return runs.error();
   for (const RunRequest& run : *runs) {
-    if (const auto plan = cli::resolve(run); !plan) return plan.error();
+    if (const auto plan = resolve(run); !plan) return plan.error();
   }
   return std::nullopt;
 }
@@ -124,7 +124,7 @@ const std::vector<Parser>& parsers() {
        [](const std::string& text) {
          RunRequest request;
          request.flags = {{"target", {"etcd", "--target"}}, {"nemesis", {text, "--nemesis"}}};
-         return refusal(cli::resolve(request));
+         return refusal(resolve(request));
        }},
       {"settings", "kill.nodes=n1,n3",
        [](const std::string& text) {
@@ -133,7 +133,7 @@ const std::vector<Parser>& parsers() {
          RunRequest request;
          request.flags = {{"target", {"etcd", "--target"}}, {"nemesis", {"kill", "--nemesis"}}};
          request.settings = {{pair->first, {pair->second, "--set"}}};
-         return refusal(cli::resolve(request));
+         return refusal(resolve(request));
        }},
       {"timeline",
        R"([{"at":1.5,"fault":"kill","nodes":"n1,n2","times":0,"every":2},{"when":"log@n2:panic","after":1,"fault":"pause"}])",

@@ -12,6 +12,7 @@
 #include "session/resolve_plan.h"
 #include "tests/fuzz/mutator.h"
 #include "tests/support/program.h"
+#include "tests/support/silence.h"
 
 namespace ordeal::testing {
 namespace {
@@ -63,7 +64,7 @@ class RunDirectories : public ::testing::Test {
                      {"nodes", {"local:3", "--nodes"}},
                      {"nemesis", {"kill", "--nemesis"}},
                      {"seed", {"7", "--seed"}}};
-    const auto plan = cli::resolve(request);
+    const auto plan = resolve(request);
     ASSERT_TRUE(plan) << plan.error().message;
     plan_ = plan->to_value().to_json();
     fs::create_directories(run_ / "nodes" / "n1");
@@ -78,7 +79,8 @@ class RunDirectories : public ::testing::Test {
   }
   // Whether the run could be judged.
   [[nodiscard]] bool judged() const {
-    const auto result = cli::judge_run(run_.string(), {});
+    Silence observer;
+    const auto result = judge_run(run_.string(), observer);
     if (result) return true;
     EXPECT_EQ(result.error().code, ErrorCode::input) << result.error().message;
     EXPECT_NE(result.error().message.find(run_.string()), std::string::npos)

@@ -1,9 +1,10 @@
 #include "tests/integration/memory_run.h"
 
 #include "checkers/history/reader.h"
-#include "harness/store/run_directory.h"
-#include "targets/catalogue.h"
+#include "session/resolve_plan.h"
+#include "session/run_session.h"
 #include "tests/harness/store/scratch.h"
+#include "tests/support/silence.h"
 #include "workloads/catalogue.h"
 
 namespace ordeal {
@@ -11,39 +12,25 @@ namespace ordeal {
 Judged judged_run(const std::string& workload_name, const Settings& settings, std::uint64_t seed, double seconds,
                   double rate) {
   const Scratch scratch;
-  const auto target_factory = find_target("memory");
-  const auto workload_factory = find_workload(workload_name);
-  ORDEAL_CHECK(target_factory && workload_factory, "the catalogues lack something");
-  Options options((*target_factory)->options);
-  options.declare((*workload_factory)->options);
-  for (const auto& [key, value] : settings) {
-    const auto set = options.set(key, value, "test");
-    ORDEAL_CHECK(set.has_value(), set ? "" : set.error().message);
-  }
-  Cluster cluster;
-  auto target = (*target_factory)->make(cluster, options);
-  auto workload = (*workload_factory)->make({options, 10, seed, seconds});
-  auto directory = RunDirectory::create(scratch.path(), "memory-" + workload_name);
-  ORDEAL_CHECK(target && workload && directory, "the run could not be set up");
-  auto journal = Journal::create(directory->history_path());
-  ORDEAL_CHECK(journal.has_value(), "no journal");
-  RunLog log;
-  RunSetup setup;
-  setup.target = std::move(*target);
-  setup.target->use((*workload_factory)->data_type);
-  setup.workload = &*workload;
-  setup.journal = journal->get();
-  setup.log = &log;
-  setup.time_limit_s = seconds;
-  setup.rate = rate;
-  setup.seed = seed;
-  const auto outcome = run_workload(setup);
-  ORDEAL_CHECK(outcome.has_value(), outcome ? "" : outcome.error().message);
-  const auto read = read_history_file(directory->history_path());
+  RunRequest request;
+  request.flags = {{"target", {"memory", "test"}},
+                   {"workload", {workload_name, "test"}},
+                   {"store", {scratch.path(), "test"}},
+                   {"seed", {std::to_string(seed), "test"}},
+                   {"rate", {std::to_string(rate), "test"}}};
+  for (const auto& [key, value] : settings) request.settings[key] = {value, "test"};
+  auto plan = resolve(request);
+  ORDEAL_CHECK(plan.has_value(), plan ? "" : plan.error().message);
+  plan->time_limit_s = seconds;  // shorter than a command line may ask for
+  testing::Silence observer;
+  RunSession session(*plan, observer, {});
+  const auto played = session.play();
+  ORDEAL_CHECK(played.has_value(), played ? "" : played.error().message);
+  const auto read = read_history_file(session.directory() + "/history.jsonl");
   ORDEAL_CHECK(read.has_value(), read ? "" : read.error().message);
   Judged out;
-  out.counts = outcome->counts;
-  for (const auto& [checker, check_options] : workload->checkers) {
+  for (const OperationEvents op : read->history.operations()) out.ok += read->history.outcome(op) == EventType::ok;
+  for (const auto& [checker, check_options] : (*find_workload(workload_name))->checkers(plan->options)) {
     const auto result = checker->check(read->history, check_options);
     out.verdict = merged(out.verdict, result.verdict);
     out.text += result.checker + ": " + std::string(name(result.verdict)) + " " + result.reason + "\n";

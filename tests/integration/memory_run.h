@@ -1,13 +1,13 @@
 #pragma once
 // A whole run on the memory target: plan → generator → workers → journal → reader → checkers.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "checkers/interfaces/checker.h"
-#include "harness/runner/run.h"
 
 namespace ordeal {
 
@@ -15,7 +15,7 @@ struct Judged {
   Verdict verdict = Verdict::valid;
   std::vector<std::string> anomalies;  // their types
   std::string text;                    // for messages
-  OperationCounts counts;
+  std::size_t ok = 0;                  // operations that succeeded
 };
 
 using Settings = std::vector<std::pair<std::string, std::string>>;

@@ -223,6 +223,42 @@ TEST(Facts, OffsetsOfClocksAreReadFromTheHistoryAndDrawn) {
   EXPECT_THAT(html_report(input), HasSubstr("id=\"clock-canvas\""));
 }
 
+// From the injection to the healing, its ends included; what began before and was still under way counts as attempted.
+TEST(Facts, OperationsUnderAFaultAreCounted) {
+  HistoryBuilder builder;
+  const auto add = [&](std::int64_t time, ProcessId process, EventType type, const char* f, const Value& value) {
+    Event e;
+    e.time = time;
+    e.process = process;
+    e.type = type;
+    e.f = *builder.function(f);
+    e.value = builder.values().intern(value);
+    ASSERT_TRUE(builder.add(e));
+  };
+  const auto fault = [&](std::int64_t time, const char* step) {
+    add(time, kNemesis, EventType::info, "kill", Value::map({{"id", 1}, {"step", step}}));
+  };
+  add(10, 0, EventType::invoke, "read", {});  // over before
+  add(20, 0, EventType::ok, "read", 1);
+  add(30, 1, EventType::invoke, "read", {});  // under way when it begins
+  fault(40, "inject");
+  fault(41, "injected");
+  fault(42, "confirmed");
+  add(50, 1, EventType::ok, "read", 1);
+  add(60, 2, EventType::invoke, "read", {});  // fails
+  add(70, 2, EventType::fail, "read", {});
+  add(80, 3, EventType::invoke, "read", {});  // under way when it ends
+  fault(90, "healed");
+  add(100, 3, EventType::ok, "read", 1);
+  const History history = builder.finish();
+  ReportInput input;
+  input.history = &history;
+  const Value results = results_value(input);
+  const Value* kill = results.find("fault_kinds")->find("kill");
+  EXPECT_EQ(kill->find("attempted")->integer(), 3);
+  EXPECT_EQ(kill->find("succeeded")->integer(), 1);
+}
+
 TEST(Facts, WhatWasPlannedInjectedConfirmedAndHealedIsCounted) {
   HistoryBuilder builder;
   std::int64_t time = 0;
@@ -253,7 +289,11 @@ TEST(Facts, WhatWasPlannedInjectedConfirmedAndHealedIsCounted) {
   input.results.push_back(recovery);
   input.plan = *Value::from_json(R"({"nemesis":["kill","clock","files"]})");
   const Value results = results_value(input);
-  EXPECT_EQ(results.find("fault_kinds")->to_json(), R"({"kill":{"planned":3,"injected":1,"confirmed":1,"healed":1}})");
+  EXPECT_EQ(results.find("fault_kinds")->to_json(),
+            R"({"clock":{"planned":0,"injected":0,"confirmed":0,"healed":0,"attempted":0,"succeeded":0},)"
+            R"("files":{"planned":0,"injected":0,"confirmed":0,"healed":0,"attempted":0,"succeeded":0},)"
+            R"("kill":{"planned":3,"injected":1,"confirmed":1,"healed":1,"attempted":0,"succeeded":0}})")
+      << "those of the plan that never came are named as well";
   EXPECT_EQ(results.find("nemesis_plan")->find("schedule")->string(), "random");
   EXPECT_EQ(results.find("recovery")->find("summary")->string(),
             "all nodes served again at most 1.25 s after a healing (fault 1); the bound is 9 s, and 1 of 1 healing "

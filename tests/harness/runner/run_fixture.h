@@ -98,10 +98,14 @@ class RunFixture : public testing::Test {
     return outcome;
   }
 
+  // All events but the last record, which says how the run ended.
   void read_back() {
-    const auto lines = read_lines(scratch_.file("history.jsonl"));
+    auto lines = read_lines(scratch_.file("history.jsonl"));
     EXPECT_FALSE(lines.broken);
     events_.clear();
+    end_.reset();
+    if (!lines.events.empty()) end_ = RunEnd::from_value(*lines.events.back().find("value"));
+    if (end_) lines.events.pop_back();
     for (const auto& event : lines.events) {
       Seen seen;
       seen.time = event.find("time")->integer();
@@ -140,6 +144,7 @@ class RunFixture : public testing::Test {
 
   Scratch scratch_;
   std::vector<Seen> events_;
+  std::optional<RunEnd> end_;
 };
 
 }  // namespace ordeal

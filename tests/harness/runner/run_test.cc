@@ -243,6 +243,20 @@ TEST_F(RunFixture, NotOneConnectionIsAnErrorOfTheRun) {
   ASSERT_FALSE(outcome);
   EXPECT_NE(outcome.error().message.find("connection refused"), std::string::npos);
   EXPECT_TRUE(events_.empty());
+  ASSERT_TRUE(end_);
+  EXPECT_EQ(end_->how, RunEnd::How::failed);
+  EXPECT_NE(end_->failure.find("connection refused"), std::string::npos);
+}
+
+TEST_F(RunFixture, TheLastRecordSaysThatTheRunIsComplete) {
+  workload_.generator = ops(5);
+  workload_.final_generator = ops(2, "final");
+  ASSERT_TRUE(run());
+  ASSERT_TRUE(end_);
+  EXPECT_EQ(end_->how, RunEnd::How::complete);
+  EXPECT_EQ(end_->final_phase, RunEnd::FinalPhase::done);
+  EXPECT_EQ(end_->time_limit_s, setup_.time_limit_s);
+  EXPECT_TRUE(end_->unrecovered.empty());
 }
 
 TEST_F(RunFixture, StopsOnRequestAndLeavesOutTheFinalPhase) {
@@ -386,9 +400,13 @@ TEST_F(RunFixture, ATargetThatDoesNotComeBackIsReported) {
   target_->on_ready = [](Deadline) -> Result<void> { return fail(ErrorCode::target, "n2 does not serve"); };
   const auto outcome = run();
   ASSERT_TRUE(outcome);
-  ASSERT_TRUE(outcome->recovery_failure);
-  EXPECT_NE(outcome->recovery_failure->message.find("n2 does not serve"), std::string::npos);
+  EXPECT_FALSE(outcome->recovery_failure) << "it is the target's failure";
+  ASSERT_EQ(outcome->unrecovered.size(), 1u);
+  EXPECT_EQ(outcome->unrecovered.front().problem, "n2 does not serve");
   EXPECT_EQ(outcome->recovered_ns, -1);
+  ASSERT_TRUE(end_);
+  ASSERT_EQ(end_->unrecovered.size(), 1u);
+  EXPECT_EQ(end_->unrecovered.front().problem, "n2 does not serve");
 }
 
 TEST_F(RunFixture, BarriersHoldAcrossRealThreads) {

@@ -1,0 +1,268 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+#include "base/names.h"
+#include "base/version.h"
+#include "checkers/model_catalogue.h"
+#include "cli/console.h"
+#include "cli/exit_code.h"
+#include "harness/interfaces/plan.h"
+#include "nemesis/catalogue.h"
+#include "targets/catalogue.h"
+#include "workloads/catalogue.h"
+
+namespace ordeal::cli {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 valid (or done), 1 an anomaly was found, 2 inconclusive, 3 the run itself failed,\n"
+    "64 wrong usage or unreadable input.";
+
+void add_check(CLI::App& app, CheckCommand& command) {
+  app.add_option("files", command.files, "history files; - is standard input")->required()->type_name("FILE");
+  app.add_option("--model", command.model, "what the operations mean (ordeal list models); guessed when it is plain")
+      ->type_name("MODEL");
+  app.add_option("--workload", command.workload, "judge with the checkers of this workload")->type_name("WORKLOAD");
+  app.add_option("--consistency", command.consistency, "the level to judge, or strongest")->type_name("LEVEL");
+  app.add_option("--format", command.format, "auto, jsonl, edn, log, porcupine or json")
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  app.add_flag("--independent", command.independent, "values are [key value] tuples");
+  app.add_option("--initial", command.initial, "initial value as JSON, or unknown")->type_name("VALUE");
+  app.add_option("--nil-reads", command.nil_reads, "observe: an ok read of nil saw nil; unknown: it says nothing")
+      ->type_name("WHAT")
+      ->capture_default_str();
+  app.add_option("--algorithm", command.algorithm, "auto, or the one to use")
+      ->type_name("ALGORITHM")
+      ->capture_default_str();
+  app.add_option("--timeout", command.timeout, "seconds or 90s, 5m; 0: none")->type_name("TIME")->capture_default_str();
+  app.add_option("--memory", command.memory, "the search's budget, e.g. 4G; three quarters of what is free by default")
+      ->type_name("SIZE");
+  app.add_option("--threads", command.threads, "0: all cores")->type_name("N")->capture_default_str();
+  app.add_option("--version-orders", command.version_orders,
+                 "rw-register: take for granted that each key is sequential or linearizable (names with commas; "
+                 "initial and wfr always hold)")
+      ->type_name("NAMES");
+  app.add_option("--set", command.settings, "an option of the workload's checkers, KEY=VALUE")->type_name("KEY=VALUE");
+  app.add_flag("--json", command.json, "one JSON document on standard output");
+  app.add_option("--report", command.report, "write an HTML report")->type_name("FILE.html");
+  app.add_flag("--certificate", command.certificate, "when valid, print an order that explains the history");
+}
+
+void add_run(CLI::App& app, RunCommand& command) {
+  app.add_option("campaign", command.campaign, "a campaign file (TOML)")->type_name("CAMPAIGN.toml");
+  for (const PlanSetting& setting : plan_settings()) {
+    const auto take = [&command, name = std::string(setting.name)](const std::string& text) {
+      command.flags[name] = text;
+    };
+    auto* option = app.add_option_function<std::string>(std::string("--") + setting.name, take, setting.help)
+                       ->type_name(setting.placeholder);
+    if (const std::string text = setting.default_text(); !text.empty()) option->default_str(text);
+  }
+  app.add_option("--set", command.settings, "an option of target, workload or fault, KEY=VALUE")
+      ->type_name("KEY=VALUE");
+  app.add_flag("--json", command.json, "results.json on standard output");
+  app.add_flag("--dry-run", command.dry_run, "print the resolved plan and stop");
+}
+
+void add_nodes(CLI::App& app, NodesCommand& command) {
+  app.require_subcommand(1);
+  const auto verb = [&](const char* name, const char* help) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    CLI::Option* named =
+        sub->add_option("--name", command.name, "name of the cluster")->type_name("NAME")->capture_default_str();
+    sub->callback([&command, name, named] {
+      command.verb = name;
+      command.name_given = named->count() > 0;
+    });
+    return sub;
+  };
+  CLI::App* up = verb("up", "bring up a local cluster and leave it up");
+  up->add_option("--nodes", command.nodes, "local:N")->type_name("NODES")->capture_default_str();
+  up->add_option("--set", command.settings, "an option such as local.storage=DIR")->type_name("KEY=VALUE");
+  verb("down", "take it down")->add_flag("--all", command.all, "all local clusters, those of running campaigns too");
+  CLI::App* status = verb("status", "what is up");
+  status->add_flag("--json", command.json, "one JSON document on standard output");
+  CLI::App* exec = verb("exec", "run a command on nodes: exec n1 n2 -- uptime (all nodes when none is named)");
+  exec->prefix_command();
+  CLI::App* ssh = verb("ssh", "log in to a node");
+  ssh->prefix_command();
+}
+
+// `nodes exec -- COMMAND` names no node and means all of them; CLI11 would take the "--" for its own, so "all" is put
+// before it.
+void name_all_nodes(std::vector<std::string>& words) {
+  if (words.size() <= 3 || words[0] != "nodes" || words[1] != "exec") return;
+  const auto mark = std::find(words.begin() + 2, words.end(), "--");
+  const bool options_only = mark == words.begin() + 2 ||
+                            (mark == words.begin() + 3 && words[2].starts_with("--name=")) ||
+                            (mark == words.begin() + 4 && words[2] == "--name");
+  if (mark != words.end() && options_only) words.insert(mark, "all");
+}
+
+// Whether a document is wanted also when the words cannot be parsed.
+bool wants_json(const std::vector<std::string>& words) {
+  const auto end = std::find(words.begin(), words.end(), "--");
+  return std::find(words.begin(), end, "--json") != end;
+}
+
+template <class Entries>
+std::vector<std::string> names_of(const Entries& entries) {
+  std::vector<std::string> out;
+  for (const auto& one : entries) out.emplace_back(one.name);
+  return out;
+}
+
+std::vector<std::string> levels() {
+  std::vector<std::string> out = {"strongest"};
+  for (const auto& model : model_catalogue()) {
+    for (const auto& level : model.consistency) {
+      if (std::find(out.begin(), out.end(), level) == out.end()) out.emplace_back(level);
+    }
+  }
+  return out;
+}
+
+// The values of an option, by its name, and of arguments by place.
+std::vector<std::string> choices_of(const std::string& option) {
+  if (option == "--target") return names_of(targets());
+  if (option == "--workload") return names_of(workloads());
+  if (option == "--model") return names_of(model_catalogue());
+  if (option == "--consistency") return levels();
+  if (option == "--poisson") return {"true", "false"};
+  if (option == "--format") return {"auto", "jsonl", "edn", "log", "porcupine", "json"};
+  if (option == "--nil-reads") return {"observe", "unknown"};
+  if (option == "what") return {"targets", "workloads", "faults", "checkers", "models", "anomalies"};
+  if (option == "shell") return {"bash", "zsh"};
+  if (option != "--nemesis") return {};
+  auto faults_known = names_of(faults());
+  faults_known.insert(faults_known.end(), {"all", "none"});
+  return faults_known;
+}
+
+bool takes_file(const std::string& option) {
+  static const std::vector<std::string> kFiles = {"files", "campaign", "run", "store", "--store", "--report"};
+  return std::find(kFiles.begin(), kFiles.end(), option) != kFiles.end();
+}
+
+CommandHelp help_of(const CLI::App& app) {
+  CommandHelp out{app.get_name(), app.get_description(), {}, {}};
+  for (const bool by_place : {true, false}) {
+    for (const CLI::Option* option : app.get_options()) {
+      const bool flag = !option->get_lnames().empty();
+      if (flag == by_place) continue;
+      OptionHelp one;
+      const std::string name = flag ? "--" + option->get_lnames().front() : option->get_name(true);
+      if (flag) one.flag = name;
+      if (option->get_expected_max() > 0) one.placeholder = flag ? option->get_type_name() : name;
+      one.help = option->get_description();
+      one.default_text = option->get_default_str();
+      one.choices = choices_of(name);
+      one.list = name == "--nemesis";
+      one.file = takes_file(name);
+      out.options.push_back(std::move(one));
+    }
+  }
+  for (const CLI::App* command : app.get_subcommands({})) out.commands.push_back(help_of(*command));
+  return out;
+}
+
+}  // namespace
+
+struct CommandLine::Parts {
+  CLI::App app{
+      "Ordeal: puts a distributed system through an ordeal and says, with evidence, whether it kept its promises."};
+  CheckCommand check;
+  RunCommand run;
+  ReportCommand report;
+  ServeCommand serve;
+  ListCommand list;
+  NodesCommand nodes;
+  HealCommand heal;
+  DoctorCommand doctor;
+  CompletionCommand completion;
+};
+
+CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
+  Parts& it = *parts_;
+  it.app.name("ordeal");
+  it.app.footer(kExitCodes);
+  it.app.require_subcommand(1);
+  it.app.set_version_flag("--version", std::string("ordeal ") + kVersion);
+  add_check(*it.app.add_subcommand("check", "judge histories that somebody recorded"), it.check);
+  add_run(*it.app.add_subcommand("run", "run a workload on a target under faults, and judge it"), it.run);
+  CLI::App* report = it.app.add_subcommand("report", "check a stored run again and write its report anew");
+  report->add_option("run", it.report.run, "a run's directory, e.g. store/latest")->required()->type_name("RUN");
+  report->add_flag("--json", it.report.json, "results.json on standard output");
+  CLI::App* serve = it.app.add_subcommand("serve", "browse the store in a browser, on loopback");
+  serve->add_option("store", it.serve.store, "the store's directory")->type_name("STORE")->capture_default_str();
+  serve->add_option("--port", it.serve.port, "TCP port; 0: any")->type_name("PORT")->capture_default_str();
+  CLI::App* list = it.app.add_subcommand("list", "what there is to choose from");
+  list->add_option("what", it.list.what, "targets, workloads, faults, checkers, models or anomalies; all when absent");
+  list->add_option("name", it.list.name, "of the one to list; all when absent");
+  list->add_flag("--json", it.list.json, "one JSON document on standard output");
+  add_nodes(*it.app.add_subcommand("nodes", "the local cluster on its own"), it.nodes);
+  CLI::App* heal = it.app.add_subcommand("heal", "undo whatever faults the ledger says are still in force");
+  heal->add_option("run", it.heal.run, "a run's directory; store/latest when neither is given")->type_name("RUN");
+  heal->add_option("--nodes", it.heal.nodes, "look for undo scripts on these nodes instead")->type_name("NODES");
+  heal->add_flag("--json", it.heal.json, "one JSON document on standard output");
+  CLI::App* doctor = it.app.add_subcommand("doctor", "what this machine can and cannot do, and what to install");
+  doctor->add_flag("--json", it.doctor.json, "one JSON document on standard output");
+  CLI::App* completion = it.app.add_subcommand("completion", "print a script that completes these commands in a shell");
+  completion->add_option("shell", it.completion.shell, "bash or zsh")->required()->type_name("SHELL");
+  it.app.add_subcommand("manual", "print the manual page, for man -l -");
+}
+
+CommandLine::~CommandLine() = default;
+
+CommandHelp CommandLine::help() const { return help_of(parts_->app); }
+
+int CommandLine::run(std::vector<std::string> words) {
+  Parts& it = *parts_;
+  const bool json = wants_json(words);
+  if (!words.empty() && !words.front().starts_with('-')) {
+    std::vector<std::string> known;
+    for (const CLI::App* sub : it.app.get_subcommands({})) known.push_back(sub->get_name());
+    if (std::find(known.begin(), known.end(), words.front()) == known.end()) {
+      return refuse(unknown_name("subcommand", words.front(), known), json);
+    }
+  }
+  name_all_nodes(words);
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
+  try {
+    it.app.parse(std::move(words));
+  } catch (const CLI::ParseError& e) {
+    // CLI11 has exit codes of its own: 0 for --help and --version, others for wrong usage.
+    if (it.app.exit(e) == 0) return kValid;
+    if (json) std::printf("%s\n", error_document({ErrorCode::usage, e.what()}).to_json().c_str());
+    return kUsage;
+  }
+  CLI::App* chosen = it.app.get_subcommands().front();
+  const std::string name = chosen->get_name();
+  if (name == "check") return check(it.check);
+  if (name == "run") return cli::run(it.run);
+  if (name == "report") return report(it.report);
+  if (name == "serve") return serve(it.serve);
+  if (name == "list") return list(it.list);
+  if (name == "heal") return heal(it.heal);
+  if (name == "doctor") return doctor(it.doctor);
+  if (name == "nodes") {
+    for (CLI::App* sub : chosen->get_subcommands()) it.nodes.words = sub->remaining();
+    return nodes(it.nodes);
+  }
+  if (name == "manual") {
+    std::fputs(manual_page(help(), kVersion).c_str(), stdout);
+    return kValid;
+  }
+  if (it.completion.shell != "bash" && it.completion.shell != "zsh") {
+    return refuse(unknown_name("shell", it.completion.shell, {"bash", "zsh"}), false);
+  }
+  std::fputs((it.completion.shell == "bash" ? bash_completion(help()) : zsh_completion(help())).c_str(), stdout);
+  return kValid;
+}
+
+}  // namespace ordeal::cli

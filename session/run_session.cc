@@ -1,0 +1,216 @@
+#include "session/run_session.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "harness/nodes/node_source.h"
+#include "harness/runner/lifecycle.h"
+#include "harness/runner/run.h"
+#include "harness/store/journal.h"
+#include "harness/store/run_directory.h"
+#include "harness/store/run_log.h"
+#include "nemesis/make_nemesis.h"
+#include "session/environment.h"
+#include "targets/catalogue.h"
+#include "workloads/catalogue.h"
+
+namespace ordeal {
+namespace {
+
+// Nodes that cannot be reached have nothing to be collected, and would only say the same again.
+bool is_without_connection(ErrorCode code) {
+  return code == ErrorCode::unreachable || code == ErrorCode::host_key || code == ErrorCode::auth;
+}
+
+}  // namespace
+
+// The parts are destroyed in reverse: clients and target before the nodes.
+class RunSession::Parts {
+ public:
+  Parts(const Plan& plan, RunObserver& observer, std::stop_token stop)
+      : plan_(plan), observer_(observer), stop_(std::move(stop)) {}
+  // A client that never came back from a call keeps the target alive, which must not write to the log any more.
+  ~Parts() {
+    if (target_) target_->log_to(nullptr);
+  }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  Result<void> play();
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+  [[nodiscard]] const std::vector<Error>& troubles() const { return troubles_; }
+
+ private:
+  Result<void> make_workload();
+  Result<void> make_directory();
+  Result<void> open_nodes(const TargetFactory& factory);
+  Result<void> bring_up_target(const TargetFactory& factory);
+  Result<void> make_nemesis();
+  Result<void> run_clients();
+  void collect();
+  void tear_down();
+  Result<void> finish(Result<void> done);
+
+  const Plan& plan_;
+  RunObserver& observer_;
+  std::stop_token stop_;
+  std::string directory_;
+  std::vector<Error> troubles_;
+  std::optional<RunDirectory> store_;
+  std::unique_ptr<RunLog> log_;
+  nodes::NodeSet nodes_;
+  const WorkloadFactory* workload_factory_ = nullptr;
+  Workload workload_;
+  std::shared_ptr<Target> target_;
+  std::unique_ptr<Nemesis> nemesis_;
+  std::unique_ptr<Journal> journal_;
+  Environment environment_;
+};
+
+Result<void> RunSession::Parts::make_workload() {
+  const auto factory = find_workload(plan_.workload);
+  if (!factory) return fail(factory.error());
+  workload_factory_ = *factory;
+  auto made =
+      workload_factory_->make(WorkloadContext{plan_.options, plan_.concurrency, plan_.seed, plan_.time_limit_s});
+  if (!made) return fail(made.error());
+  workload_ = *std::move(made);
+  return {};
+}
+
+Result<void> RunSession::Parts::make_directory() {
+  auto made = RunDirectory::create(plan_.store, plan_.name);
+  if (!made) return fail(made.error());
+  store_ = *std::move(made);
+  directory_ = store_->path();
+  auto log = RunLog::open(store_->file("ordeal.log"), [this](RunLog::Level level, std::string_view message) {
+    if (level == RunLog::Level::warn || level == RunLog::Level::error) observer_.remark(message);
+  });
+  if (!log) return fail(log.error());
+  log_ = *std::move(log);
+  return store_->write("plan.json", plan_.to_value());
+}
+
+Result<void> RunSession::Parts::open_nodes(const TargetFactory& factory) {
+  if (factory.needs_nodes != nullptr && !factory.needs_nodes(plan_.options)) return {};
+  auto opened = nodes::open_nodes(plan_.nodes, nodes::NodeSourceOptions::from(plan_.options));
+  if (!opened) return fail(opened.error());
+  nodes_ = *std::move(opened);
+  return {};
+}
+
+Result<void> RunSession::Parts::bring_up_target(const TargetFactory& factory) {
+  auto made = factory.make(nodes_.cluster, plan_.options);
+  if (!made) return fail(made.error());
+  target_ = std::shared_ptr<Target>(*std::move(made));
+  environment_ = environment_of(plan_, *target_, nodes_.cluster);
+  if (auto written = store_->write("environment.json", environment_.to_value()); !written) return written;
+  BringUp how;
+  how.data_type = workload_factory_->data_type;
+  how.stop = stop_;
+  if (auto nemesis = make_nemesis(); !nemesis) return nemesis;
+  if (nemesis_) how.before_start = [this] { return nemesis_->set_up(Deadline::after_s(60)); };
+  return bring_up(*target_, nodes_.cluster, how, *log_);
+}
+
+Result<void> RunSession::Parts::make_nemesis() {
+  auto made = ordeal::make_nemesis(plan_, store_->file("ledger.jsonl"), nodes_.cluster, *target_);
+  if (!made) return fail(made.error());
+  nemesis_ = *std::move(made);
+  return {};
+}
+
+Result<void> RunSession::Parts::run_clients() {
+  auto journal = Journal::create(store_->history_path());
+  if (!journal) return fail(journal.error());
+  journal_ = *std::move(journal);
+  RunSetup setup = RunSetup::from(plan_);
+  setup.target = target_;
+  setup.nodes = std::max<std::size_t>(1, nodes_.cluster.size());
+  setup.cluster = &nodes_.cluster;
+  setup.workload = &workload_;
+  setup.nemesis = nemesis_.get();
+  setup.journal = journal_.get();
+  setup.log = log_.get();
+  setup.stop = stop_;
+  setup.progress = [this](const Progress& now) { observer_.progress(now); };
+  auto outcome = run_workload(setup);
+  if (!outcome) return fail(outcome.error());
+  for (const auto* trouble : {&outcome->failure, &outcome->heal_failure, &outcome->recovery_failure}) {
+    if (*trouble) troubles_.push_back(**trouble);
+  }
+  environment_.outcome = outcome->to_value();
+  return {};
+}
+
+// Best effort: what cannot be collected is noted and does not spoil the history.
+void RunSession::Parts::collect() {
+  if (!target_ || nodes_.cluster.nodes.empty()) return;
+  environment_.target = describe_nodes(*target_, nodes_.cluster);
+  if (auto collected = collect_logs(*target_, nodes_.cluster, *store_, *log_); !collected) {
+    troubles_.push_back(collected.error());
+  }
+  // Nodes of our own vanish with all their processes in a moment; others are left as a careful guest leaves them.
+  if (nodes_.vanishes()) return;
+  if (auto down = take_down(*target_, nodes_.cluster, *log_); !down) log_->warn(down.error().message);
+}
+
+void RunSession::Parts::tear_down() {
+  if (!nemesis_) return;
+  if (auto gone = nemesis_->tear_down(Deadline::after_s(30)); !gone) {
+    troubles_.push_back(gone.error().during("taking away what the faults needed"));
+  }
+}
+
+// Writes down how it went, whatever that was.
+Result<void> RunSession::Parts::finish(Result<void> done) {
+  if (!done) log_->write(RunLog::Level::debug, "the run failed: " + done.error().message);
+  if (!done) {
+    environment_.failure = done.error();
+  } else if (!troubles_.empty()) {
+    environment_.failure = troubles_.front();
+  }
+  if (auto written = store_->write("environment.json", environment_.to_value()); !written) {
+    troubles_.push_back(written.error());
+  }
+  return done;
+}
+
+Result<void> RunSession::Parts::play() {
+  if (auto done = make_workload(); !done) return done;
+  const auto factory = find_target(plan_.target);
+  if (!factory) return fail(factory.error());
+  if (auto made = make_directory(); !made) return made;
+  if (auto opened = open_nodes(**factory); !opened) return finish(std::move(opened));
+  auto done = bring_up_target(**factory);
+  const bool reached = done || !is_without_connection(done.error().code);
+  if (done) done = run_clients();
+  if (reached) {
+    collect();
+    tear_down();
+  }
+  nemesis_.reset();
+  return finish(std::move(done));
+}
+
+RunSession::RunSession(const Plan& plan, RunObserver& observer, std::stop_token stop)
+    : parts_(std::make_unique<Parts>(plan, observer, std::move(stop))) {}
+RunSession::~RunSession() = default;
+Result<void> RunSession::play() { return parts_->play(); }
+const std::string& RunSession::directory() const { return parts_->directory(); }
+const std::vector<Error>& RunSession::troubles() const { return parts_->troubles(); }
+
+Result<JudgedRun> run_and_judge(const Plan& plan, RunObserver& observer, const std::stop_token& stop) {
+  std::string directory;
+  {
+    // The session owns the nodes: they are gone before anything is judged.
+    RunSession session(plan, observer, stop);
+    auto played = session.play();
+    directory = session.directory();
+    if (!played && directory.empty()) return fail(played.error());
+    for (const auto& trouble : session.troubles()) observer.remark("ordeal: " + trouble.message);
+  }
+  return judge_run(directory, observer);
+}
+
+}  // namespace ordeal

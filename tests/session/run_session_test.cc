@@ -1,0 +1,265 @@
+// A run from plan to verdict without a process: on the memory target, and on run directories as runs leave them that
+// came to a bad end. None of those is green.
+
+#include "session/run_session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "session/environment.h"
+#include "session/resolve_plan.h"
+#include "tests/support/program.h"
+#include "tests/support/silence.h"
+
+namespace ordeal::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class Session : public ::testing::Test {
+ protected:
+  // The plan of flags and settings, on the memory target unless they say otherwise.
+  Plan plan(std::map<std::string, std::string> flags, std::map<std::string, std::string> settings = {}) {
+    RunRequest request;
+    flags.insert(
+        {{"target", "memory"}, {"time-limit", "0.3"}, {"seed", "1"}, {"rate", "1000"}, {"store", directory_.path()}});
+    for (const auto& [name, text] : flags) request.flags[name] = {text, "test"};
+    for (const auto& [key, text] : settings) request.settings[key] = {text, "test"};
+    auto resolved = resolve(request);
+    ORDEAL_CHECK(resolved.has_value(), resolved ? "" : resolved.error().message);
+    return *resolved;
+  }
+  JudgedRun judged(const Plan& run, const std::stop_token& stop = {}) {
+    auto done = run_and_judge(run, observer_, stop);
+    ORDEAL_CHECK(done.has_value(), done ? "" : done.error().message);
+    return *std::move(done);
+  }
+  // Judges the directory again, after `change` to the text of one of its files.
+  JudgedRun again(const JudgedRun& run, const std::string& file = "",
+                  const std::function<std::string(std::string)>& change = {}) {
+    if (change) {
+      const auto path = run.directory + "/" + file;
+      const auto text = read_text_file(path);
+      ORDEAL_CHECK(text && replace_file(path, change(*text)), path);
+    }
+    auto done = judge_run(run.directory, observer_);
+    ORDEAL_CHECK(done.has_value(), done ? "" : done.error().message);
+    return *std::move(done);
+  }
+  static std::string junit(const JudgedRun& run) { return read_text_file(run.directory + "/junit.xml").value_or(""); }
+  static std::string page(const JudgedRun& run) { return read_text_file(run.directory + "/report.html").value_or(""); }
+  // That every file says so.
+  static void expect_unknown(const JudgedRun& run, const std::string& why) {
+    EXPECT_EQ(run.verdict, Verdict::unknown);
+    EXPECT_THAT(run.reason, HasSubstr(why));
+    EXPECT_EQ(run.results.find("verdict")->string(), "unknown");
+    EXPECT_THAT(run.results.find("reason")->string(), HasSubstr(why));
+    EXPECT_THAT(junit(run), HasSubstr("<error type=\"unknown\""));
+    EXPECT_THAT(page(run), HasSubstr("unknown: "));
+  }
+  static std::string without_end(const std::string& history) {
+    auto all = lines(history);
+    ORDEAL_CHECK(all.back().find(R"("step":"end")") != std::string::npos, "the journal has no last record");
+    all.pop_back();
+    return join(all, "\n") + "\n";
+  }
+
+  TemporaryDirectory directory_;
+  Silence observer_;
+};
+
+TEST_F(Session, IsTenLinesWithoutAProcess) {
+  RunRequest request;
+  request.flags = {{"target", {"memory", "test"}},
+                   {"time-limit", {"0.3", "test"}},
+                   {"rate", {"1000", "test"}},
+                   {"store", {directory_.path(), "test"}}};
+  const auto resolved = resolve(request);
+  ASSERT_TRUE(resolved);
+  const auto done = run_and_judge(*resolved, observer_, {});
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->verdict, Verdict::valid) << done->reason;
+  EXPECT_FALSE(done->failure);
+  EXPECT_GT(done->facts.all.ok, 10u);
+  EXPECT_EQ(observer_.remarks(), "");
+}
+
+TEST_F(Session, JudgedAgainFromItsDirectoryIsTheSame) {
+  const auto first = judged(plan({}));
+  const auto second = again(first);
+  EXPECT_EQ(second.verdict, first.verdict);
+  EXPECT_EQ(second.summary, first.summary);
+  EXPECT_EQ(second.results.find("operations")->to_json(), first.results.find("operations")->to_json());
+}
+
+TEST_F(Session, InterruptedIsUnknownAlsoLater) {
+  std::stop_source stop;
+  const std::jthread soon([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    stop.request_stop();
+  });
+  const auto run = judged(plan({{"workload", "set"}, {"time-limit", "60"}}), stop.get_token());
+  EXPECT_FALSE(run.failure);
+  EXPECT_GT(run.facts.all.ok, 0u);
+  EXPECT_THAT(run.reason, StartsWith("interrupted after 0."));
+  expect_unknown(run, " of 60 s, no final reads");
+  expect_unknown(again(run), " of 60 s, no final reads");
+}
+
+TEST_F(Session, AnAnomalyStandsInAnInterruptedRun) {
+  std::stop_source stop;
+  const std::jthread soon([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(800));
+    stop.request_stop();
+  });
+  const auto run = judged(
+      plan({{"time-limit", "60"}, {"rate", "2000"}}, {{"memory.bug", "lost-write"}, {"memory.bug-probability", "0.5"}}),
+      stop.get_token());
+  EXPECT_EQ(run.verdict, Verdict::invalid);
+  EXPECT_THAT(run.results.find("cannot_show")->to_json(), HasSubstr("interrupted after"));
+}
+
+TEST_F(Session, InterruptedBeforeTheFirstOperationIsUnknownAndNoFailure) {
+  std::stop_source stop;
+  stop.request_stop();
+  const auto run = judged(plan({}), stop.get_token());
+  EXPECT_FALSE(run.failure);
+  expect_unknown(run, "interrupted before the first operation");
+  expect_unknown(again(run), "interrupted before the first operation");
+}
+
+TEST_F(Session, WithoutALastRecordTheControllerWasKilled) {
+  const auto run = judged(plan({}));
+  fs::remove(run.directory + "/environment.json");
+  expect_unknown(again(run, "history.jsonl", without_end), "the controller was killed");
+  fs::remove(run.directory + "/history.jsonl");
+  expect_unknown(again(run), "the controller was killed before the first operation");
+}
+
+// Versions before this one wrote no last record, but an outcome when the clients were done.
+TEST_F(Session, ARunOfAnOlderVersionIsJudgedByItsOutcome) {
+  const auto run = judged(plan({}));
+  const auto old = again(run, "history.jsonl", without_end);
+  EXPECT_EQ(old.verdict, Verdict::valid) << old.reason;
+  const auto environment = read_text_file(run.directory + "/environment.json");
+  const auto with = [&](const std::string& member) {
+    return again(run, "environment.json", [&](const std::string&) {
+      std::string text = *environment;
+      const std::string from = "\"interrupted\":false";
+      const auto at = text.find(from);
+      ORDEAL_CHECK(at != std::string::npos, text);
+      return text.replace(at, from.size(), member);
+    });
+  };
+  const auto failed = with(R"("interrupted":false,"heal_failure":"n2 is gone")");
+  expect_unknown(failed, "the run failed: n2 is gone");
+  EXPECT_TRUE(failed.failure);
+  expect_unknown(with(R"("interrupted":true)"), "interrupted after");
+}
+
+// ---- nodes that do not come back
+
+class Unrecovered : public Session {
+ protected:
+  // A run whose journal says that n2 did not serve again, after a fault of that name.
+  JudgedRun lost_after(const std::string& fault) {
+    const auto run = judged(plan({}));
+    fs::create_directories(run.directory + "/nodes/n2");
+    std::ofstream(run.directory + "/nodes/n2/server.log") << "started\nFATAL: cannot read the transaction log\n";
+    return again(run, "history.jsonl", [&](std::string text) {
+      auto all = lines(text);
+      std::string end(all.back());
+      const std::string mark = "\"final_phase\":";
+      end.insert(end.find(mark), R"("unrecovered":[{"node":"n2","ended":true,"problem":"no answer\non port 1"}],)");
+      const auto time = end.substr(end.find("\"time\""), end.find("\"process\"") - end.find("\"time\""));
+      const auto event = [&](const char* step, const std::string& more) {
+        return "{\"index\":0," + time + R"("process":"nemesis","type":"info","f":")" + fault +
+               R"(","value":{"id":1,"step":")" + step + "\"" + more + "}}";
+      };
+      std::vector<std::string> out(all.begin(), all.end() - 1);
+      if (!fault.empty()) {
+        out.push_back(event("inject", R"(,"nodes":["n2"])"));
+        out.push_back(event("injected", ""));
+        out.push_back(event("confirmed", R"(,"evidence":"gone")"));
+        out.push_back(event("healed", ""));
+      }
+      out.push_back(end);
+      for (std::size_t i = 0; i < out.size(); ++i) out[i] = numbered(out[i], i);
+      return join(out, "\n") + "\n";
+    });
+  }
+
+ private:
+  static std::string numbered(const std::string& event, std::size_t index) {
+    const auto comma = event.find(',');
+    return "{\"index\":" + std::to_string(index) + event.substr(comma);
+  }
+};
+
+TEST_F(Unrecovered, IsAnAnomalyThatNamesNodeFaultAndLog) {
+  const auto run = lost_after("power-loss");
+  EXPECT_EQ(run.verdict, Verdict::invalid) << run.reason;
+  const auto& check = run.checks.back();
+  ASSERT_EQ(check.anomalies.size(), 1u);
+  EXPECT_EQ(check.anomalies.front().type, "unrecovered");
+  EXPECT_THAT(check.anomalies.front().explanation, HasSubstr("n2 did not serve again within 30 s"));
+  EXPECT_THAT(check.anomalies.front().explanation, HasSubstr("fault 1 (power-loss)"));
+  EXPECT_THAT(check.anomalies.front().explanation, HasSubstr("no process of the system is left there"));
+  EXPECT_THAT(check.anomalies.front().sentences.back(), HasSubstr("FATAL: cannot read the transaction log"));
+  EXPECT_THAT(junit(run), HasSubstr("<failure type=\"unrecovered\""));
+  EXPECT_THAT(page(run), HasSubstr("unrecovered"));
+}
+
+TEST_F(Unrecovered, WithoutAFaultItEndedByItself) {
+  const auto run = lost_after("");
+  EXPECT_EQ(run.verdict, Verdict::invalid);
+  EXPECT_THAT(run.checks.back().anomalies.front().explanation, HasSubstr("a run without faults"));
+}
+
+// A node that notices that its data are spoiled, and says no, is right to do so; but nobody saw that it is sound.
+TEST_F(Unrecovered, AfterAFaultThatNeedNotBeSurvivedIsUnknown) {
+  const auto run = lost_after("corrupt-files");
+  expect_unknown(run, "n2 did not serve again after fault 1 (corrupt-files), which it need not survive");
+  EXPECT_FALSE(run.failure);
+}
+
+// ---- runs that fail
+
+TEST_F(Session, AFailedRunLeavesResultsJUnitAndAPage) {
+  const auto run = judged(plan({{"nemesis", "kill"}}));  // the memory target has no processes
+  ASSERT_TRUE(run.failure);
+  EXPECT_EQ(run.failure->code, ErrorCode::usage);
+  expect_unknown(run, "the run failed: ");
+  EXPECT_THAT(run.results.find("error")->string(), HasSubstr("no processes"));
+  EXPECT_THAT(junit(run), HasSubstr("<error type=\"failed\""));
+  EXPECT_THAT(page(run), HasSubstr("no processes"));
+  const auto later = again(run);
+  ASSERT_TRUE(later.failure);
+  EXPECT_EQ(later.failure->code, ErrorCode::usage);
+  EXPECT_EQ(later.results.to_json(), run.results.to_json());
+}
+
+// ---- what is written down
+
+TEST(EnvironmentFile, KeepsItsBytes) {
+  const std::string text =
+      R"({"started":"2026-11-21T10:00:00Z","command":"ordeal run","log_pattern":"panic","nodes":["n1","n2","n3"],)"
+      R"("environment":{"ordeal":"0.1.0","host":{"kernel":"Linux","processors":2,"memory_mib":7},)"
+      R"("target":{"n1":{"version":"3.4"}}},"outcome":{"end_ns":5},"failure":{"code":"io","message":"disk full"}})";
+  const auto environment = Environment::from_value(*Value::from_json(text));
+  EXPECT_EQ(environment.to_value().to_json(), text);
+  EXPECT_EQ(environment.worker_nodes(4), (std::vector<std::string>{"n1", "n2", "n3", "n1"}));
+  EXPECT_EQ(environment.failure->code, ErrorCode::io);
+  EXPECT_TRUE(Environment::from_value(Value()).worker_nodes(4).empty());
+}
+
+}  // namespace
+}  // namespace ordeal::testing

@@ -1,0 +1,31 @@
+#pragma once
+// An observer of a run that says nothing and keeps the remarks. Thread-safety: as RunObserver.
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "session/observer.h"
+
+namespace ordeal::testing {
+
+class Silence final : public RunObserver {
+ public:
+  void remark(std::string_view line) override {
+    const std::lock_guard lock(mutex_);
+    remarks_.emplace_back(line);
+  }
+  void progress(const Progress&) override {}
+  [[nodiscard]] std::string remarks() const {
+    const std::lock_guard lock(mutex_);
+    std::string all;
+    for (const auto& line : remarks_) all += line + "\n";
+    return all;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> remarks_;  // guarded by mutex_
+};
+
+}  // namespace ordeal::testing
