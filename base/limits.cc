@@ -24,7 +24,7 @@ std::size_t own_memory() {
 
 }  // namespace
 
-std::size_t most_free_memory() {
+std::size_t usable_memory() {
   std::ifstream in("/proc/meminfo");
   std::string word;
   std::size_t kilobytes = 0;
@@ -37,7 +37,7 @@ std::size_t most_free_memory() {
 Limits::Limits(std::chrono::milliseconds timeout, std::size_t memory_bytes, std::stop_token stop)
     : limited_(true),
       timeout_(timeout),
-      ceiling_(own_memory() + (memory_bytes > 0 ? memory_bytes : most_free_memory())),
+      ceiling_(own_memory() + (memory_bytes > 0 ? memory_bytes : usable_memory())),
       stop_(std::move(stop)) {
   if (timeout.count() > 0) deadline_ = std::chrono::steady_clock::now() + timeout;
 }

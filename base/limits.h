@@ -56,6 +56,6 @@ class Limits {
 };
 
 // Three quarters of the memory that the machine has free, in bytes.
-[[nodiscard]] std::size_t most_free_memory();
+[[nodiscard]] std::size_t usable_memory();
 
 }  // namespace ordeal

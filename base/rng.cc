@@ -60,11 +60,11 @@ std::uint64_t Rng::below(std::uint64_t n) {
   return static_cast<std::uint64_t>(product >> 64);
 }
 
-std::int64_t Rng::between(std::int64_t least, std::int64_t most) {
-  ORDEAL_CHECK(least <= most, "an empty range of random numbers was asked for");
-  const std::uint64_t span = static_cast<std::uint64_t>(most) - static_cast<std::uint64_t>(least) + 1;
+std::int64_t Rng::between(std::int64_t min, std::int64_t max) {
+  ORDEAL_CHECK(min <= max, "an empty range of random numbers was asked for");
+  const std::uint64_t span = static_cast<std::uint64_t>(max) - static_cast<std::uint64_t>(min) + 1;
   const std::uint64_t offset = span == 0 ? next() : below(span);
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(least) + offset);
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(min) + offset);
 }
 
 double Rng::unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }

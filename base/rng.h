@@ -37,8 +37,8 @@ class Rng {
   std::uint64_t next();
   // Uniform in [0, n), without bias (Lemire's multiplication method). Requires: n > 0.
   std::uint64_t below(std::uint64_t n);
-  // Uniform in [least, most], both included. Requires: least <= most.
-  std::int64_t between(std::int64_t least, std::int64_t most);
+  // Uniform in [min, max], both included. Requires: min <= max.
+  std::int64_t between(std::int64_t min, std::int64_t max);
   // Uniform in [0, 1), a multiple of 2^-53.
   double unit();
   // True with probability p.

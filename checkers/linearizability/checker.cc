@@ -35,7 +35,7 @@ class Check {
         options_(options),
         start_(std::chrono::steady_clock::now()),
         budget_(options.timeout.count() > 0 ? start_ + options.timeout : std::chrono::steady_clock::time_point::max(),
-                options.memory_bytes > 0 ? options.memory_bytes : most_free_memory(), options.stop) {
+                options.memory_bytes > 0 ? options.memory_bytes : usable_memory(), options.stop) {
     result_.checker = "linearizable";
     result_.model = options.model;
     result_.consistency = "linearizable";

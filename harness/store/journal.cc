@@ -45,14 +45,12 @@ void append_event_json(std::string& out, ProcessId process, EventType type, cons
 }
 
 Result<std::unique_ptr<Journal>> Journal::create(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return fail(system_error("creating " + path, errno));
-  return std::unique_ptr<Journal>(new Journal(path, fd));
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644));
+  if (!file) return fail(system_error("creating " + path, errno));
+  return std::unique_ptr<Journal>(new Journal(path, std::move(file)));
 }
 
-Journal::Journal(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
-
-Journal::~Journal() { ::close(fd_); }
+Journal::Journal(std::string path, Descriptor file) : path_(std::move(path)), file_(std::move(file)) {}
 
 Result<void> Journal::invoke(ProcessId process, const Operation& operation) {
   thread_local std::string text;
@@ -146,7 +144,7 @@ void Journal::render(Batch& batch, std::string& out) {
 std::optional<Error> Journal::write_out(std::string_view bytes) {
   std::string_view left = bytes;
   while (!left.empty()) {
-    const ssize_t n = ::write(fd_, left.data(), left.size());
+    const ssize_t n = ::write(file_.get(), left.data(), left.size());
     if (n >= 0) {
       left.remove_prefix(static_cast<std::size_t>(n));
       continue;
@@ -156,7 +154,8 @@ std::optional<Error> Journal::write_out(std::string_view bytes) {
     error.message += "; the " + std::to_string(written_.load()) +
                      " events before it are safe. Free space or choose another --store, and run again";
     // None of this write's events may look as if it were recorded; without space for more, there is for less.
-    if (::ftruncate(fd_, static_cast<off_t>(file_size_)) != 0) error.message += " (the file ends with a torn line)";
+    if (::ftruncate(file_.get(), static_cast<off_t>(file_size_)) != 0)
+      error.message += " (the file ends with a torn line)";
     return error;
   }
   file_size_ += bytes.size();
@@ -164,7 +163,7 @@ std::optional<Error> Journal::write_out(std::string_view bytes) {
 }
 
 Result<void> Journal::sync() {
-  if (::fdatasync(fd_) != 0) return fail(system_error("flushing " + path_, errno));
+  if (::fdatasync(file_.get()) != 0) return fail(system_error("flushing " + path_, errno));
   return {};
 }
 

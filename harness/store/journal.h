@@ -29,6 +29,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "checkers/history/operation.h"
 
 namespace ordeal {
@@ -37,7 +38,6 @@ class Journal {
  public:
   // Creates the file, which must not exist yet; the run's clock starts now. Errors: io, permission.
   [[nodiscard]] static Result<std::unique_ptr<Journal>> create(const std::string& path);
-  ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
@@ -75,14 +75,14 @@ class Journal {
     std::string text;  // what follows index and time, line by line
   };
 
-  Journal(std::string path, int fd);
+  Journal(std::string path, Descriptor file);
   Result<void> append(std::string_view text, bool invocation, std::int64_t time_ns);
   void lead(std::unique_lock<std::mutex>& lock);
   void render(Batch& batch, std::string& out);
   std::optional<Error> write_out(std::string_view bytes);
 
   const std::string path_;
-  const int fd_;
+  const Descriptor file_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 
   mutable std::mutex mutex_;  // guards pending_, staged_, writing_, sleeping_, failure_

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <mutex>
 
+#include "base/descriptor.h"
 #include "base/files.h"
 #include "harness/store/run_directory.h"
 
@@ -15,7 +16,7 @@ namespace ordeal {
 struct RunLog::State {
   std::mutex mutex;  // guards echo, so that lines do not mix
   Echo echo;
-  int fd = -1;
+  Descriptor file;
 };
 
 std::string_view name(RunLog::Level level) {
@@ -34,15 +35,13 @@ std::string_view name(RunLog::Level level) {
 
 RunLog::RunLog(Echo echo) : state_(std::make_unique<State>()) { state_->echo = std::move(echo); }
 
-RunLog::~RunLog() {
-  if (state_->fd >= 0) ::close(state_->fd);
-}
+RunLog::~RunLog() = default;
 
 Result<std::unique_ptr<RunLog>> RunLog::open(const std::string& path, Echo echo) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return fail(system_error("opening " + path, errno));
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!file) return fail(system_error("opening " + path, errno));
   auto log = std::make_unique<RunLog>(std::move(echo));
-  log->state_->fd = fd;
+  log->state_->file = std::move(file);
   return log;
 }
 
@@ -62,8 +61,8 @@ void RunLog::write(Level level, std::string_view message) {
   }
   line += '\n';
   const std::lock_guard lock(state_->mutex);
-  if (state_->fd >= 0) {
-    [[maybe_unused]] const ssize_t n = ::write(state_->fd, line.data(), line.size());
+  if (state_->file) {
+    [[maybe_unused]] const ssize_t n = ::write(state_->file.get(), line.data(), line.size());
   }
   if (state_->echo) state_->echo(level, message);
 }

@@ -66,25 +66,21 @@ HealStep undo_on(Node& node, const std::string& id, const std::string& script, D
 
 }  // namespace
 
-Ledger::~Ledger() {
-  if (file_ >= 0) (void)::close(file_);
-}
-
 Result<void> Ledger::open(const std::string& path, std::string_view run, std::string_view nodes,
                           const Cluster& cluster) {
-  ORDEAL_CHECK(file_ < 0, "a ledger is opened once");
+  ORDEAL_CHECK(!file_, "a ledger is opened once");
   path_ = path;
-  file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (file_ < 0) return fail(io_error(path, "opening the ledger"));
+  file_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!file_) return fail(io_error(path, "opening the ledger"));
   sync_folder_of(path);
   struct stat info {};
-  if (::fstat(file_, &info) != 0) return fail(io_error(path, "reading the ledger's size"));
+  if (::fstat(file_.get(), &info) != 0) return fail(io_error(path, "reading the ledger's size"));
   char last = '\n';
-  if (info.st_size > 0 && ::pread(file_, &last, 1, info.st_size - 1) != 1) {
+  if (info.st_size > 0 && ::pread(file_.get(), &last, 1, info.st_size - 1) != 1) {
     return fail(io_error(path, "reading the ledger's end"));
   }
   // What follows a torn line must begin on a line of its own.
-  if (last != '\n' && ::write(file_, "\n", 1) != 1) return fail(io_error(path, "mending the ledger's end"));
+  if (last != '\n' && ::write(file_.get(), "\n", 1) != 1) return fail(io_error(path, "mending the ledger's end"));
   if (run.empty()) return {};
   Value addresses = Value::map();
   for (const auto& node : cluster.nodes) addresses.set(node->name(), node->address());
@@ -126,15 +122,15 @@ Result<void> Ledger::closed(std::string_view id, std::string_view by) {
 Result<void> Ledger::append(const Value& entry) {
   const std::string line = entry.to_json() + "\n";
   const std::lock_guard lock(mutex_);
-  ORDEAL_CHECK(file_ >= 0, "the ledger is not open");
+  ORDEAL_CHECK(file_, "the ledger is not open");
   std::size_t done = 0;
   while (done < line.size()) {
-    const ssize_t n = ::write(file_, line.data() + done, line.size() - done);
+    const ssize_t n = ::write(file_.get(), line.data() + done, line.size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return fail(io_error(path_, "writing the ledger"));
     done += static_cast<std::size_t>(n);
   }
-  if (::fdatasync(file_) != 0) return fail(io_error(path_, "syncing the ledger"));
+  if (::fdatasync(file_.get()) != 0) return fail(io_error(path_, "syncing the ledger"));
   return {};
 }
 

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/value.h"
 #include "harness/interfaces/fault.h"
 
@@ -26,7 +27,6 @@ namespace ordeal {
 class Ledger {
  public:
   Ledger() = default;
-  ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
 
@@ -43,7 +43,7 @@ class Ledger {
   [[nodiscard]] Result<void> append(const Value& entry);
   std::mutex mutex_;
   std::string path_;
-  int file_ = -1;
+  Descriptor file_;
 };
 
 struct LedgerEntry {
