@@ -1,5 +1,5 @@
 #pragma once
-// The exit codes of every subcommand (DESIGN.md, section 6). Scripts depend on them.
+// The exit codes of every subcommand (doc/formats.md). Scripts depend on them.
 
 #include <span>
 

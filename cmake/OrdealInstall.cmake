@@ -1,5 +1,8 @@
 # What is installed: the program with its man page and completions (component `program`), and the checkers as a library for
 # other programs (component `development`): find_package(ordeal) gives ordeal::checkers. And the Debian packages of both.
+if(ORDEAL_SANITIZE)
+  return()  # nobody installs it, and not every sanitizer's program starts without ado
+endif()
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -24,6 +27,30 @@ function(ordeal_libraries_below out)
 endfunction()
 
 install(TARGETS ordeal RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
+
+# The program writes them itself, from the tables that it parses its arguments by.
+set(share "${PROJECT_BINARY_DIR}/share")
+file(MAKE_DIRECTORY "${share}")
+add_custom_command(
+  OUTPUT "${share}/ordeal.1.gz" "${share}/ordeal" "${share}/_ordeal"
+  COMMAND ordeal manual > "${share}/ordeal.1"
+  COMMAND gzip -9nf "${share}/ordeal.1"
+  COMMAND ordeal completion bash > "${share}/ordeal"
+  COMMAND ordeal completion zsh > "${share}/_ordeal"
+  DEPENDS ordeal
+  COMMENT "Writing the manual page and the completions"
+  VERBATIM)
+add_custom_target(ordeal_share ALL DEPENDS "${share}/ordeal.1.gz" "${share}/ordeal" "${share}/_ordeal")
+install(FILES "${share}/ordeal.1.gz" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT program)
+install(FILES "${share}/ordeal" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" COMPONENT program)
+# Debian's zsh looks in other folders for what packages bring than for what is below /usr/local.
+install(CODE "
+  set(zsh site-functions)
+  if(CMAKE_INSTALL_PREFIX MATCHES \"(^|/)usr$\")
+    set(zsh vendor-completions)
+  endif()
+  file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/zsh/\${zsh}\" TYPE FILE FILES \"${share}/_ordeal\")"
+  COMPONENT program)
 
 # Headers are included by their path from the top, as in this tree: #include <checkers/history/history.h>.
 set(ordeal_headers "${CMAKE_INSTALL_INCLUDEDIR}/ordeal")

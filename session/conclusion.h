@@ -1,6 +1,6 @@
 #pragma once
 // What decides the verdict of a whole run beside the checkers: how the run ended, whether all nodes came back, and
-// whether the faults that were asked for took effect (DESIGN.md, section 8). Pure functions.
+// whether the faults that were asked for took effect (README.md). Pure functions.
 //
 // The rule of faults, the same for every target: a family of faults that the plan names counts when at least one of its
 // injections was confirmed. One that does not count makes the run `unknown`, unless an anomaly was found; left aside

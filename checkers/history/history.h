@@ -5,7 +5,7 @@
 // of the other. Columns keep a million operations in tens of megabytes and let a checker walk arrays. A History is
 // made by HistoryBuilder, which refuses histories that contradict themselves, and does not change afterwards.
 //
-// What the fields mean is DESIGN.md's section 2; `info` operations may take effect at any time after their
+// What the fields mean is in doc/formats.md; `info` operations may take effect at any time after their
 // invocation, or never; so may operations whose completion is missing.
 //
 // Thread-safety: a History is immutable and may be read from many threads; a builder belongs to one.

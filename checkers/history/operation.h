@@ -12,7 +12,7 @@
 namespace ordeal {
 
 struct Operation {
-  std::string f;             // "read", "write", "cas", "txn", … (DESIGN.md, section 5)
+  std::string f;             // "read", "write", "cas", "txn", … (doc/formats.md)
   std::optional<Value> key;  // when the operation concerns one key
   Value value;               // its argument; nil for a read
 };

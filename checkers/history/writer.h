@@ -1,5 +1,5 @@
 #pragma once
-// The writer of our JSON-lines histories (DESIGN.md, section 7): what it writes, read_history reads back as the same
+// The writer of our JSON-lines histories (doc/formats.md): what it writes, read_history reads back as the same
 // history, but for keys of maps that are no strings, which JSON can only hold as text.
 // Thread-safety: free functions without shared state.
 

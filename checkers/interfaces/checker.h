@@ -2,7 +2,7 @@
 // Checker: a history in, a verdict out.
 //
 // `invalid` is a proof: the operations named in an anomaly, alone, cannot be explained by the model. `valid` is a
-// proof over the whole history. Everything else is `unknown`, with the reason (DESIGN.md, section 8).
+// proof over the whole history. Everything else is `unknown`, with the reason (README.md).
 //
 // Thread-safety: checkers are stateless; check() may run on many histories at once.
 
@@ -107,7 +107,7 @@ class Checker {
   [[nodiscard]] virtual CheckResult check(const History& history, const CheckOptions& options) const = 0;
 };
 
-// The `check --json` document of DESIGN.md section 6, as a value. Anomalies name operations by the file's index of
+// The `check --json` document of doc/formats.md, as a value. Anomalies name operations by the file's index of
 // their invocation.
 [[nodiscard]] Value to_value(const CheckResult& result, const History& history);
 

@@ -43,7 +43,7 @@ class Target {
 
   // ---- the client half
   // Told once, before the first client(), which data type the workload works on: "register", "set", "counter", …
-  // (DESIGN.md, section 5). Some types share names of operations; a target that offers several may need to know.
+  // (doc/formats.md). Some types share names of operations; a target that offers several may need to know.
   virtual void use(std::string_view /*data_type*/) {}
   // Told before the first client() where remarks for the run's log go, and when the run is over nullptr: the log is no
   // more, while a client that is stuck in a call may yet speak. `log` may be called from any thread until then.

@@ -1,5 +1,5 @@
 #pragma once
-// LocalCluster: nodes on this machine, made of Linux namespaces (DESIGN.md, section 9).
+// LocalCluster: nodes on this machine, made of Linux namespaces.
 //
 // start() forks the keeper (keeper.h), which builds the nodes and removes them again when stop() is called, the object
 // is destroyed or this process dies, by whatever signal. detach() lets the cluster live on without this process.

@@ -1,5 +1,5 @@
 #pragma once
-// Journal: the history of a run as a file, written while the run goes on (history.jsonl, DESIGN.md section 7).
+// Journal: the history of a run as a file, written while the run goes on (history.jsonl, doc/formats.md).
 //
 // A call returns after write(2) has returned, so an event that had any other effect is in the file: an invocation
 // before its request leaves, a completion before the next operation is drawn. `kill -9` of the controller loses no

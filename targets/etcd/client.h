@@ -1,5 +1,5 @@
 #pragma once
-// EtcdClient: the operations of DESIGN.md, section 5, in terms of etcd's API; one client of one member.
+// EtcdClient: the operations of doc/formats.md, in terms of etcd's API; one client of one member.
 //
 // How outcomes are judged: an operation that changes nothing is `fail` whatever went wrong; one that may change
 // something is `fail` only when etcd or the network certainly did nothing, else `info`. Nothing that changes data is
