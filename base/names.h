@@ -1,8 +1,8 @@
 #pragma once
-// Catalogue: the named things of one room (targets, workloads, faults, checkers), registered explicitly in that
-// room's catalogue.cc. An unknown name is an error that lists the known ones.
+// Names of the things that a room's catalogue.cc registers (targets, workloads, faults, checkers, models): lists of them
+// in a sentence, and the error of an unknown one, which says which was meant or lists those that are known.
 //
-// Thread-safety: built once, then read.
+// Thread-safety: pure functions.
 
 #include <algorithm>
 #include <string>
