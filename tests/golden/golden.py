@@ -2,7 +2,8 @@
 """Holds what the program prints against files: the contract that scripts of other people rely on.
 
     golden.py ORDEAL cases [NAME…]      the folders of tests/golden/cases: command, standard output and exit code, byte for byte
-    golden.py ORDEAL list               `list --json`: its lists, the keys of their entries, and every name of list.json
+    golden.py ORDEAL list               `list --json`: its lists, the keys of their entries, every name of list.json; and that
+                                        doc/formats.md has every operation that it names
     golden.py ORDEAL data [FOLDER]      `check --json` over the histories of FOLDER against their expected.tsv
     golden.py ORDEAL cases --update …   writes the expected files anew: look at the difference before it is committed
 
@@ -87,6 +88,10 @@ def listed(ordeal, update):
         problems += [f"{part}: {name} is gone" for name in expected["names"] if name not in names]
         problems += [f"{part}: {entry.get('name')} has no {key}" for entry in entries for key in expected["keys"]
                      if key not in entry]
+    words = set(re.findall(r"`([a-z0-9-]+)`", contents(os.path.join(HERE, "..", "..", "doc", "formats.md"))))
+    for workload in found["workloads"]:
+        problems += [f"doc/formats.md does not say what {f} of workload {workload['name']} takes and returns"
+                     for f in workload["operations"] if f not in words]
     return problems
 
 
