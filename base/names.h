@@ -1,6 +1,6 @@
 #pragma once
-// Names of the things that a room's catalogue.cc registers (targets, workloads, faults, checkers, models): lists of them
-// in a sentence, and the error of an unknown one, which says which was meant or lists those that are known.
+// Names of the things that a room's catalogue.cc registers (targets, workloads, faults, checkers, models): lists of
+// them in a sentence, and the error of an unknown one, which says which was meant or lists those that are known.
 //
 // Thread-safety: pure functions.
 
