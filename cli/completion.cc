@@ -61,9 +61,16 @@ std::string zsh_text(const std::string& text) {
   return out;
 }
 
+// Within a list of zsh a colon begins a description.
+std::string zsh_words(const std::vector<std::string>& words) {
+  std::vector<std::string> out;
+  for (const auto& word : words) out.push_back(zsh_text(word));
+  return join(out, " ");
+}
+
 std::string zsh_values(const OptionHelp& option) {
-  if (option.list) return fmt::format("_sequence compadd - {}", join(option.choices, " "));
-  if (!option.choices.empty()) return "(" + join(option.choices, " ") + ")";
+  if (option.list) return fmt::format("_sequence compadd - {}", zsh_words(option.choices));
+  if (!option.choices.empty()) return "(" + zsh_words(option.choices) + ")";
   return option.file ? "_files" : " ";
 }
 

@@ -12,8 +12,8 @@
 namespace ordeal {
 namespace {
 
-constexpr std::size_t kLogLines = 5;
-constexpr std::size_t kLongestText = 400;
+constexpr std::size_t kLogLines = 3;
+constexpr std::size_t kLongestText = 300;
 
 // Whether even a sound target may give up under a fault of that name.
 bool may_crash_under(const std::string& name) {
@@ -71,22 +71,21 @@ const FaultRecord* excuse(const std::vector<FaultRecord>& faults, const std::str
   return found == faults.end() ? nullptr : &*found;
 }
 
-std::string who(const UnrecoveredNode& node) { return node.node.empty() ? "the target" : node.node; }
+std::string who(const UnrecoveredNode& node) { return node.node.empty() ? "the target" : "node " + node.node; }
 
 std::string what(const UnrecoveredNode& node) {
   return node.ended ? "no process of the system is left there"
                     : shortened(join(lines(node.problem), " "), kLongestText);
 }
 
-// Sentences with the end of each log of the node.
+// A sentence for each of the last lines of each log of the node.
 void quote_logs(const std::string& node, const std::vector<NodeLog>& logs, std::vector<std::string>& out) {
   for (const auto& log : logs) {
     if (!node.empty() && log.node != node) continue;
     auto all = lines(log.tail);
     if (all.empty()) continue;
     all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(std::min(all.size(), kLogLines)));
-    for (auto& line : all) line = shortened(line, kLongestText);
-    out.push_back(fmt::format("the end of {}: {}", log.file, join(all, " | ")));
+    for (const auto& line : all) out.push_back(fmt::format("{}: {}", log.file, shortened(line, kLongestText)));
   }
 }
 

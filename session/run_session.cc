@@ -11,6 +11,7 @@
 #include "harness/store/run_log.h"
 #include "nemesis/make_nemesis.h"
 #include "session/environment.h"
+#include "session/turns.h"
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
 
@@ -117,6 +118,11 @@ Result<void> RunSession::Parts::make_nemesis() {
   auto made = ordeal::make_nemesis(plan_, store_->file("ledger.jsonl"), nodes_.cluster, *target_);
   if (!made) return fail(made.error());
   nemesis_ = *std::move(made);
+  if (!nemesis_) return {};
+  if (const std::string remark = turns_remark(plan_, nemesis_->kinds(), nodes_.cluster.size()); !remark.empty()) {
+    observer_.remark(remark);
+    log_->write(RunLog::Level::info, remark);
+  }
   return {};
 }
 

@@ -14,6 +14,7 @@
 //
 // Thread-safety: run() is called on the runner's nemesis thread; the other methods from any thread.
 
+#include <cstddef>
 #include <cstdint>
 #include <stop_token>
 #include <string>
@@ -57,6 +58,8 @@ class Nemesis {
   // Heals whatever is still in force. Idempotent. Errors: what could not be healed, and on which node.
   [[nodiscard]] virtual Result<void> heal_all(Deadline deadline) = 0;
   [[nodiscard]] virtual std::vector<FaultRecord> records() const = 0;
+  // How many kinds of faults it has to inject.
+  [[nodiscard]] virtual std::size_t kinds() const { return 0; }
 };
 
 }  // namespace ordeal

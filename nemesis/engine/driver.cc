@@ -7,6 +7,7 @@
 #include <mutex>
 #include <numeric>
 #include <random>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -43,6 +44,11 @@ class Driver final : public Nemesis {
   void run(RunPhase phase, std::stop_token stop, NemesisLog& log) override;
   Result<void> heal_all(Deadline deadline) override;
   std::vector<FaultRecord> records() const override { return roster_.records(); }
+  std::size_t kinds() const override {
+    std::set<std::string> names;
+    for (const Lane& lane : lanes_.all) names.insert(lane.fault->name);
+    return names.size();
+  }
   bool plays(RunPhase phase) const override {
     return std::any_of(lanes_.all.begin(), lanes_.all.end(), [&](const Lane& lane) { return lane.phase() == phase; });
   }

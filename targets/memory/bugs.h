@@ -2,8 +2,11 @@
 // The bugs of the memory target, and how often they strike. What each does to which data is told where that lives.
 // Thread-safety: immutable.
 
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/error.h"
 #include "base/rng.h"
 
 namespace ordeal::memory {
@@ -11,6 +14,9 @@ namespace ordeal::memory {
 enum class Bug { none, stale_read, lost_write, lost_update, duplicate, write_skew, reorder };
 // Requires: one of the choices of the option memory.bug.
 [[nodiscard]] Bug bug_named(std::string_view name);
+
+// Errors: usage, when the bug, by its name, strikes nothing on that data type of a workload.
+[[nodiscard]] Result<void> check_bug(const std::string& bug, const std::string& data_type);
 
 struct Faultiness {
   Bug bug = Bug::none;

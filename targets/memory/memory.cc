@@ -169,6 +169,10 @@ TargetFactory memory_target() {
                .least = 0},
           },
       .make = make,
+      .check_options =
+          [](const Options& options, const std::string& data_type) {
+            return memory::check_bug(options.string("memory.bug"), data_type);
+          },
       .needs_nodes = [](const Options&) { return false; },
   };
 }

@@ -210,7 +210,7 @@ TEST_F(Unrecovered, IsAnAnomalyThatNamesNodeFaultAndLog) {
   const auto& check = run.checks.back();
   ASSERT_EQ(check.anomalies.size(), 1u);
   EXPECT_EQ(check.anomalies.front().type, "unrecovered");
-  EXPECT_THAT(check.anomalies.front().explanation, HasSubstr("n2 did not serve again within 30 s"));
+  EXPECT_THAT(check.anomalies.front().explanation, HasSubstr("node n2 did not serve again within 30 s"));
   EXPECT_THAT(check.anomalies.front().explanation, HasSubstr("fault 1 (power-loss)"));
   EXPECT_THAT(check.anomalies.front().explanation, HasSubstr("no process of the system is left there"));
   EXPECT_THAT(check.anomalies.front().sentences.back(), HasSubstr("FATAL: cannot read the transaction log"));
@@ -231,6 +231,69 @@ TEST_F(Unrecovered, AfterAFaultThatNeedNotBeSurvivedIsUnknown) {
   EXPECT_FALSE(run.failure);
 }
 
+// ---- faults that did not happen
+
+class Families : public Session {
+ protected:
+  // A run that was to have these faults, whose journal tells of injections: of each fault whether it was confirmed.
+  JudgedRun with(const std::vector<std::string>& planned, const std::vector<std::pair<std::string, bool>>& injected,
+                 const std::string& nemesis_plan = "", bool all = false) {
+    const auto run = judged(plan({}));
+    RunRequest request;
+    request.flags = {{"target", {"etcd", "test"}}, {"seed", {"1", "test"}}, {"nemesis", {join(planned, ","), "test"}}};
+    if (all) request.settings["nemesis.inapplicable"] = {"skip", "--nemesis all"};
+    auto faulty = resolve(request);
+    ORDEAL_CHECK(faulty.has_value(), faulty ? "" : faulty.error().message);
+    const auto path = run.directory + "/plan.json";
+    ORDEAL_CHECK(replace_file(path, faulty->to_value().to_json()).has_value(), path);
+    return again(run, "history.jsonl", [&](const std::string& text) {
+      std::string out;
+      std::size_t index = 0;
+      const auto add = [&](const std::string& rest) {
+        out += "{\"index\":" + std::to_string(index++) + "," + rest + "\n";
+      };
+      const auto event = [&](const std::string& f, const std::string& value) {
+        add(R"("time":0,"process":"nemesis","type":"info","f":")" + f + R"(","value":)" + value + "}");
+      };
+      if (!nemesis_plan.empty()) event("nemesis", nemesis_plan);
+      for (std::size_t i = 0; i < injected.size(); ++i) {
+        const std::string id = std::to_string(i + 1);
+        for (const char* step : {"planned", "inject", "injected", "confirmed", "healed", "recovered"}) {
+          if (step == std::string("confirmed") && !injected[i].second) continue;
+          event(injected[i].first, R"({"id":)" + id + R"(,"step":")" + step + "\"}");
+        }
+      }
+      for (const auto& line : lines(text)) add(std::string(line.substr(line.find(',') + 1)));
+      return out;
+    });
+  }
+};
+
+TEST_F(Families, EachThatWasAskedForMustBeSeen) {
+  EXPECT_EQ(with({"kill", "pause"}, {{"kill", true}, {"pause", true}}).verdict, Verdict::valid);
+  expect_unknown(with({"kill", "pause"}, {{"kill", true}, {"pause", false}}),
+                 "never seen to take effect: pause (1 planned, 1 injected)");
+  expect_unknown(with({"kill", "pause"}, {{"kill", true}}), "never seen to take effect: pause (its turn never came)");
+  expect_unknown(with({"kill", "pause"}, {}), "no fault was seen to take effect");
+}
+
+TEST_F(Families, WhatWasLeftOutOnPurposeIsNoShortfall) {
+  EXPECT_EQ(with({"kill", "pause"}, {{"kill", true}}, R"({"step":"plan","left_out_by_swarm":["pause"]})").verdict,
+            Verdict::valid);
+  EXPECT_EQ(with({"kill", "pause"}, {{"kill", true}}, R"({"step":"plan","inapplicable":{"pause":"no"}})").verdict,
+            Verdict::valid);
+}
+
+// Of "all" those that were tried must be seen; those whose turn did not come are named.
+TEST_F(Families, OfAllFaultsThoseThatWereTriedMustBeSeen) {
+  const auto run = with({"kill", "pause"}, {{"kill", true}}, "", true);
+  EXPECT_EQ(run.verdict, Verdict::valid) << run.reason;
+  EXPECT_EQ(run.results.find("fault_kinds")->find("pause")->find("planned")->integer(), 0);
+  EXPECT_THAT(run.results.find("cannot_show")->to_json(), HasSubstr("has the fault pause, but it was never injected"));
+  expect_unknown(with({"kill", "pause"}, {{"kill", true}, {"pause", false}}, "", true),
+                 "never seen to take effect: pause");
+}
+
 // ---- runs that fail
 
 TEST_F(Session, AFailedRunLeavesResultsJUnitAndAPage) {
@@ -245,6 +308,19 @@ TEST_F(Session, AFailedRunLeavesResultsJUnitAndAPage) {
   ASSERT_TRUE(later.failure);
   EXPECT_EQ(later.failure->code, ErrorCode::usage);
   EXPECT_EQ(later.results.to_json(), run.results.to_json());
+}
+
+TEST_F(Session, ABugThatStrikesNothingIsAUsageError) {
+  RunRequest request;
+  request.flags = {{"target", {"memory", "test"}}, {"workload", {"unique-ids", "test"}}};
+  request.settings["memory.bug"] = {"reorder", "--set"};
+  const auto refused = resolve(request);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::usage);
+  EXPECT_THAT(refused.error().message, HasSubstr("reorder does not apply to workloads on the data type unique-ids"));
+  EXPECT_THAT(refused.error().message, HasSubstr("stale-read and duplicate"));
+  request.settings["memory.bug"] = {"duplicate", "--set"};
+  EXPECT_TRUE(resolve(request));
 }
 
 // ---- what is written down
