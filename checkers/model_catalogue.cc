@@ -67,6 +67,7 @@ std::vector<AnomalyEntry> all_anomalies() {
       {"divergence", "after all writes of a key had ended, processes went on to read different values"},
       {"non-k-atomic", "no order of the operations respects real time and lets each read see one of the last N values"},
       {"stale-read", "a read misses an element, or returns a value, that was replaced or added before it began"},
+      {"unrecovered", "a node did not serve again after the faults were healed, though it had to survive them"},
       {"slow-recovery", "after a fault was healed, the clients did not succeed again within the bound that was set"},
       {"crash-in-log", "a line in the target's log says that it panicked or gave up"},
   };
