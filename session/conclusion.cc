@@ -71,6 +71,17 @@ const FaultRecord* excuse(const std::vector<FaultRecord>& faults, const std::str
   return found == faults.end() ? nullptr : &*found;
 }
 
+// The fault on that node that may still have been in force, for all that was seen; nullptr: all were healed. A process
+// that was started and does not run is no healing that failed.
+const FaultRecord* unhealed(const std::vector<FaultRecord>& faults, const std::string& node) {
+  const auto found = std::find_if(faults.begin(), faults.end(), [&](const FaultRecord& fault) {
+    if (!touches(fault, node) || fault.heal_confirmed_ns >= 0) return false;
+    const auto known = find_fault(fault.fault);
+    return fault.healed_ns < 0 || !known || !(*known)->starts_again;
+  });
+  return found == faults.end() ? nullptr : &*found;
+}
+
 std::string who(const UnrecoveredNode& node) { return node.node.empty() ? "the target" : "node " + node.node; }
 
 std::string what(const UnrecoveredNode& node) {
@@ -160,12 +171,21 @@ std::optional<RunEnd> end_of(const History& history, const Environment& environm
   return environment.outcome ? end_of_outcome(*environment.outcome, 0) : std::nullopt;
 }
 
-std::optional<Error> failure_of(const std::optional<RunEnd>& end, const Environment& environment) {
+std::optional<Error> failure_of(const std::optional<RunEnd>& end, const Environment& environment,
+                                const std::vector<FaultRecord>& faults) {
   if (environment.failure) {
     if (environment.failure->code == ErrorCode::cancelled) return std::nullopt;
     return environment.failure;
   }
-  if (end && end->how == RunEnd::How::failed) return Error{ErrorCode::target, end->failure};
+  if (!end) return std::nullopt;
+  if (end->how == RunEnd::How::failed) return Error{ErrorCode::target, end->failure};
+  for (const auto& node : end->unrecovered) {
+    const FaultRecord* fault = unhealed(faults, node.node);
+    if (fault == nullptr || excuse(faults, node.node) != nullptr) continue;
+    return Error{ErrorCode::target,
+                 fmt::format("{} did not serve again, and nobody saw that fault {} ({}) was healed there: {}",
+                             who(node), fault->id, fault->fault, what(node))};
+  }
   return std::nullopt;
 }
 
@@ -176,7 +196,8 @@ std::optional<CheckResult> unrecovered_check(const Plan& plan, const RunEnd& end
   out.algorithm = "asking the nodes";
   out.verdict = Verdict::invalid;
   for (const auto& node : end.unrecovered) {
-    if (excuse(faults, node.node) == nullptr) out.anomalies.push_back(unrecovered_anomaly(plan, node, faults, logs));
+    if (excuse(faults, node.node) != nullptr || unhealed(faults, node.node) != nullptr) continue;
+    out.anomalies.push_back(unrecovered_anomaly(plan, node, faults, logs));
   }
   if (out.anomalies.empty()) return std::nullopt;
   return out;
@@ -184,7 +205,7 @@ std::optional<CheckResult> unrecovered_check(const Plan& plan, const RunEnd& end
 
 std::string shortfall(const Plan& plan, const std::optional<RunEnd>& end, const Environment& environment,
                       const Facts& facts) {
-  if (const auto failure = failure_of(end, environment)) return "the run failed: " + failure->message;
+  if (const auto failure = failure_of(end, environment, facts.faults)) return "the run failed: " + failure->message;
   if (environment.failure) return "interrupted before the first operation: " + environment.failure->message;
   if (!end && facts.all.total() == 0) return "the controller was killed before the first operation";
   if (!end) {

@@ -24,11 +24,13 @@ namespace ordeal {
 // its environment says. Nothing: the controller was killed.
 [[nodiscard]] std::optional<RunEnd> end_of(const History& history, const Environment& environment);
 
-// Why the run itself failed: the environment's word, or the journal's. A run that was stopped on request did not fail.
-[[nodiscard]] std::optional<Error> failure_of(const std::optional<RunEnd>& end, const Environment& environment);
+// Why the run itself failed: the environment's word, or the journal's, or a node that did not serve again while nobody
+// saw that a fault on it was healed. A run that was stopped on request did not fail.
+[[nodiscard]] std::optional<Error> failure_of(const std::optional<RunEnd>& end, const Environment& environment,
+                                              const std::vector<FaultRecord>& faults);
 
 // The anomaly `unrecovered` of each node that did not serve again though the faults it saw are such as a sound target
-// survives, with the last lines of its log. Nothing: there is none.
+// survives, and were healed, with the last lines of its log. Nothing: there is none.
 [[nodiscard]] std::optional<CheckResult> unrecovered_check(const Plan& plan, const RunEnd& end,
                                                            const std::vector<FaultRecord>& faults,
                                                            const std::vector<NodeLog>& logs);

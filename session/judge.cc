@@ -201,7 +201,8 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer) {
     if (auto lost = unrecovered_check(*plan, *end, input.faults, logs.tails)) input.results.push_back(*std::move(lost));
   }
   conclude(input, shortfall(*plan, end, environment, facts_of(input)));
-  if (const auto failure = failure_of(end, environment)) input.failure = failure->message;
+  const auto failure = failure_of(end, environment, input.faults);
+  if (failure) input.failure = failure->message;
   input.environment = environment.facts();
   input.command = environment.command;
   input.started_utc = environment.started_utc;
@@ -213,7 +214,7 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer) {
   out.directory = run->path;
   out.verdict = input.verdict;
   out.reason = input.reason;
-  out.failure = failure_of(end, environment);
+  out.failure = failure;
   out.facts = facts_of(input);
   out.summary = verdict_sentence(input, out.facts);
   out.results = results_value(input);

@@ -138,6 +138,9 @@ struct FaultFactory {
   // A sound target may give up under it (its disk fails, its memory ends) and say so: what its log says of crashes is
   // then no anomaly.
   bool crashes = false;
+  // It ends the target's processes, and its healing is that they are started: that they do not run then is the target's
+  // failure. Of other faults a healing that nobody saw may be what keeps a node from serving.
+  bool starts_again = false;
   // Touches no node. Empty when it applies to this target; else why it does not ("target memory has no processes to
   // kill").
   std::string (*inapplicable)(const FaultContext& context) = nullptr;

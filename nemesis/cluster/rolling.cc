@@ -341,6 +341,7 @@ constexpr const char* kUpgrade = "rolling-upgrade";
 FaultFactory rolling_restart_fault() {
   FaultFactory out;
   out.name = kRestart;
+  out.starts_again = true;
   out.help =
       "Ends and starts the target on one node after the other; the next one's turn comes when the last one serves "
       "again. "

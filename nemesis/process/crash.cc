@@ -138,6 +138,7 @@ class Crash final : public EndingInjection {
 FaultFactory crash_fault() {
   FaultFactory out;
   out.name = "crash";
+  out.starts_again = true;
   out.help =
       "Kills the target's processes on all nodes (crash.nodes) at one moment, as when the whole cluster loses its "
       "power; "

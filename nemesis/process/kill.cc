@@ -201,6 +201,7 @@ FaultFactory kill_fault() {
   using Type = OptionSpec::Type;
   FaultFactory out;
   out.name = "kill";
+  out.starts_again = true;
   out.help =
       "Ends the target's processes by a signal, SIGKILL unless kill.signal says otherwise; healed by starting the "
       "target "
@@ -260,6 +261,7 @@ FaultFactory restart_fault() {
   using Type = OptionSpec::Type;
   FaultFactory out;
   out.name = "restart";
+  out.starts_again = true;
   out.help =
       "Kills the target with SIGKILL and starts it again, several times in a row; the shorter the time between, the "
       "more "

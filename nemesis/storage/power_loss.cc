@@ -120,6 +120,7 @@ FaultFactory power_loss_fault() {
   using Type = OptionSpec::Type;
   FaultFactory out;
   out.name = "power-loss";
+  out.starts_again = true;
   out.help =
       "Power failure: kills the target and takes back what it wrote and did not sync; healed by starting it on what is "
       "left. Mechanism: a FUSE file system under the target's data directories, mounted before it starts, that knows "

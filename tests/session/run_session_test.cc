@@ -218,6 +218,15 @@ TEST_F(Unrecovered, IsAnAnomalyThatNamesNodeFaultAndLog) {
   EXPECT_THAT(page(run), HasSubstr("unrecovered"));
 }
 
+// What may still be in force is the harness's, not the target's. (Seen: a member that was taken out while another fault
+// struck; its node was started, but was no member.)
+TEST_F(Unrecovered, UnderAFaultThatNobodySawHealedIsAFailedRun) {
+  const auto run = lost_after("membership");
+  ASSERT_TRUE(run.failure);
+  expect_unknown(run,
+                 "the run failed: node n2 did not serve again, and nobody saw that fault 1 (membership) was healed");
+}
+
 TEST_F(Unrecovered, WithoutAFaultItEndedByItself) {
   const auto run = lost_after("");
   EXPECT_EQ(run.verdict, Verdict::invalid);
