@@ -104,12 +104,6 @@ void name_all_nodes(std::vector<std::string>& words) {
   if (mark != words.end() && options_only) words.insert(mark, "all");
 }
 
-// Whether a document is wanted also when the words cannot be parsed.
-bool wants_json(const std::vector<std::string>& words) {
-  const auto end = std::find(words.begin(), words.end(), "--");
-  return std::find(words.begin(), end, "--json") != end;
-}
-
 template <class Entries>
 std::vector<std::string> names_of(const Entries& entries) {
   std::vector<std::string> out;
@@ -172,6 +166,11 @@ CommandHelp help_of(const CLI::App& app) {
 }
 
 }  // namespace
+
+bool wants_json(const std::vector<std::string>& words) {
+  const auto end = std::find(words.begin(), words.end(), "--");
+  return std::find(words.begin(), end, "--json") != end;
+}
 
 struct CommandLine::Parts {
   CLI::App app{

@@ -13,6 +13,9 @@
 
 namespace ordeal::cli {
 
+// Whether one JSON document is wanted, also when the words cannot be parsed.
+[[nodiscard]] bool wants_json(const std::vector<std::string>& words);
+
 class CommandLine {
  public:
   CommandLine();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <sstream>
 
 #include "base/names.h"
 #include "base/text.h"
@@ -35,6 +36,17 @@ int up(const NodesCommand& command) {
   options.storage = nodes::NodeSourceOptions::from(settings).storage;
   options.json = command.json;
   return nodes::nodes_up(options, std::cout, std::cerr);
+}
+
+int status(const nodes::NodesStatusOptions& options) {
+  std::ostringstream out;
+  std::ostringstream complaint;
+  const int code = nodes::nodes_status(options, out, complaint);
+  std::cerr << complaint.str();
+  if (options.json && out.str().empty())
+    out << error_document({ErrorCode::not_found, std::string(trimmed(complaint.str()))}).to_json() << "\n";
+  std::cout << out.str();
+  return code;
 }
 
 int exec(const NodesCommand& command) {
@@ -79,7 +91,7 @@ int nodes(const NodesCommand& command) {
     nodes::NodesStatusOptions options;
     options.name = command.name_given ? command.name : "";
     options.json = command.json;
-    return nodes::nodes_status(options, std::cout, std::cerr);
+    return status(options);
   }
   if (command.verb == "exec") return exec(command);
   return ssh(command);

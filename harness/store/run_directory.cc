@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "base/files.h"
 
@@ -23,6 +25,15 @@ Result<void> check_name(const std::string& name) {
   return fail(ErrorCode::usage, "the run's name " + Value(name).to_json() +
                                     " cannot name a directory: give one without slashes and control characters, "
                                     "of at most 200 bytes, that is not \"latest\"");
+}
+
+// What is no file counts as one: whoever reads it says so.
+bool holds_more_than_a_torn_line(const std::string& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) return false;
+  if (!fs::is_regular_file(path, error)) return true;
+  std::ifstream in(path, std::ios::binary);
+  return std::any_of(std::istreambuf_iterator<char>(in), {}, [](char c) { return c == '\n'; });
 }
 
 }  // namespace
@@ -99,7 +110,7 @@ Result<StoredRun> open_run(const std::string& path) {
   auto plan = Value::from_json(*text);
   if (!plan) return fail(plan.error().during(plan_path));
   run.plan = std::move(*plan);
-  run.has_history = fs::exists(run.history_path, error);
+  run.has_history = holds_more_than_a_torn_line(run.history_path);
   return run;
 }
 

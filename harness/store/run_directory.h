@@ -48,7 +48,7 @@ struct StoredRun {
   std::string time;          // "20261121T070048.123Z"
   Value plan;                // see Plan::from_value
   std::string history_path;  // read it with checkers/history's reader; the last line may be torn
-  bool has_history = false;  // false: the run ended before its first operation
+  bool has_history = false;  // false: the run ended before its first record
 };
 
 // `path`: a run's directory, a link to it, or a file in it. Errors: not_found, input.

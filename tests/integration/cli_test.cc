@@ -389,7 +389,8 @@ INSTANTIATE_TEST_SUITE_P(
                       std::pair{64, Words{"check", "/dev/null", "/dev/null", "--report", "r.html"}},
                       std::pair{64, Words{"report", "/nonexistent"}}, std::pair{64, Words{"report", "/tmp"}},
                       std::pair{64, Words{"list", "fault"}}, std::pair{64, Words{"list", "faults", "partitoin"}},
-                      std::pair{64, Words{"heal", "/tmp"}}, std::pair{64, Words{"heal", "--nodes", "local:3"}}));
+                      std::pair{3, Words{"nodes", "status", "--name", "nobody"}}, std::pair{64, Words{"heal", "/tmp"}},
+                      std::pair{64, Words{"heal", "--nodes", "local:3"}}));
 
 // ---- runs that came to a bad end are not green, whoever looks
 

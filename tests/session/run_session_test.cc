@@ -140,6 +140,9 @@ TEST_F(Session, WithoutALastRecordTheControllerWasKilled) {
   const auto run = judged(plan({}));
   fs::remove(run.directory + "/environment.json");
   expect_unknown(again(run, "history.jsonl", without_end), "the controller was killed");
+  for (const char* torn : {"", R"({"index":0,"ti)"}) {
+    expect_unknown(again(run, "history.jsonl", [&](const std::string&) { return torn; }), "before the first operation");
+  }
   fs::remove(run.directory + "/history.jsonl");
   expect_unknown(again(run), "the controller was killed before the first operation");
 }
