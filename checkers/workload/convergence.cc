@@ -6,13 +6,17 @@
 // read, if it was invoked after every update of the key had ended (one of unknown outcome: was invoked). The workload
 // waits before final reads; that this is long enough to converge is part of the claim.
 //
-//   divergence           two final reads differ, and updates of unknown outcome cannot be the reason
+//   divergence           two final reads differ
 //   lost-element         a final read of a set lacks an acknowledged element
 //   unexpected-element   any read of a set has an element that nobody added, or whose add failed
+//   duplicate-element    any read of a set has an element twice
 //   wrong-sum            a final read of a counter is not the sum of the acknowledged adds and of some unknown ones
+//   impossible-sum       any read of a counter is not the sum of some of the adds invoked before it ended
 //
-// For sets elements of unknown outcome may differ; for counters no difference is told when an outcome is unknown, only
-// a sum out of bounds.
+// Reads before the last update may be late, and go back when a client meets another replica: strong eventual
+// consistency demands no more of them than that what they show was asked for. An update of unknown outcome may not have
+// reached any replica, or still be on its way when the final reads begin: it excuses a difference that it can explain.
+// After it was seen in a final read it excuses nothing in those that began after that one had ended.
 #include <algorithm>
 #include <map>
 #include <vector>
@@ -25,13 +29,14 @@ namespace {
 
 class Replicated {
  public:
-  Replicated(Judgement& in, ValueId key) : in_(in), key_(key) {}
+  Replicated(Judgement& in, ValueId key) : in_(in), key_(key), zero_(in.values().find(Value(0))) {}
 
   void add(OperationEvents op) {
     added_.add(in_, in_.asked(op), op);
     if (in_.failed(op)) return;
     last_update_ = std::max(last_update_, in_.ok(op) ? op.completion : op.invocation);
     const std::int64_t amount = in_.integer(in_.asked(op)).value_or(0);
+    amounts_.emplace_back(op, amount);
     if (in_.ok(op))
       certain_ += amount;
     else
@@ -43,9 +48,17 @@ class Replicated {
   void judge() {
     std::map<ProcessId, OperationEvents> last;
     for (const OperationEvents op : reads_) {
-      for (const ValueId element : in_.items(in_.seen(op)))
-        added_.explained(in_, "unexpected-element", "element", element, op, key_);
       if (op.invocation > last_update_) last[in_.history().process(op.invocation)] = op;
+    }
+    for (const OperationEvents op : reads_) {
+      const auto found = last.find(in_.history().process(op.invocation));
+      const bool is_final = found != last.end() && found->second.invocation == op.invocation;
+      if (in_.is_list(in_.seen(op))) {
+        look(op);
+        continue;
+      }
+      shown_ = shown_ || in_.seen(op) != zero_;
+      if (!is_final) possible(op);
     }
     std::vector<OperationEvents> finals;
     for (const auto& [process, op] : last) finals.push_back(op);
@@ -57,11 +70,58 @@ class Replicated {
     }
   }
   [[nodiscard]] bool compared() const { return compared_; }
+  // Whether any read showed an update.
+  [[nodiscard]] bool shown() const { return shown_; }
 
  private:
+  static constexpr std::size_t kCounted = 12;
+
   std::set<ValueId> elements(OperationEvents op) const {
     const auto list = in_.items(in_.seen(op));
     return {list.begin(), list.end()};
+  }
+
+  // What any read of a set must keep to.
+  void look(OperationEvents op) {
+    std::set<ValueId> seen, twice;
+    for (const ValueId element : in_.items(in_.seen(op))) {
+      added_.explained(in_, "unexpected-element", "element", element, op, key_);
+      if (const Attempts* tries = added_.find(element); tries != nullptr && tries->invoked < op.completion)
+        shown_ = true;
+      if (seen.insert(element).second || !twice.insert(element).second) continue;
+      in_.tell("duplicate-element", {op.invocation},
+               in_.named(op) + " returned element " + in_.shown(element) + " more than once", {}, key_);
+    }
+  }
+
+  // What any read of a counter must keep to: to be the sum of some of the adds that were invoked before it ended. All
+  // sums from the least to the greatest are taken for possible when there are too many to count.
+  void possible(OperationEvents op) {
+    const std::int64_t sum = *in_.integer(in_.seen(op));
+    std::int64_t least = 0, greatest = 0;
+    std::vector<std::int64_t> amounts;
+    for (const auto& [add, amount] : amounts_) {
+      if (add.invocation > op.completion) continue;
+      in_.work();
+      (amount > 0 ? greatest : least) += amount;
+      if (amounts.size() <= kCounted) amounts.push_back(amount);
+    }
+    bool reached = least <= sum && sum <= greatest;
+    if (reached && amounts.size() <= kCounted) {
+      std::set<std::int64_t> sums = {0};
+      for (const std::int64_t amount : amounts) {
+        const std::vector<std::int64_t> before(sums.begin(), sums.end());
+        for (const std::int64_t one : before) sums.insert(one + amount);
+        in_.work(before.size());
+      }
+      reached = sums.contains(sum);
+    }
+    if (reached) return;
+    in_.tell("impossible-sum", {op.invocation},
+             in_.named(op) + " returned " + std::to_string(sum) +
+                 ", which no part of the adds until its end makes up; " + "they reach from " + std::to_string(least) +
+                 " to " + std::to_string(greatest),
+             {}, key_);
   }
 
   void complete(OperationEvents op) {
@@ -97,7 +157,10 @@ class Replicated {
     std::set_symmetric_difference(left.begin(), left.end(), right.begin(), right.end(), std::back_inserter(only));
     for (const ValueId element : only) {
       const Attempts* tries = added_.find(element);
-      if (tries == nullptr || tries->certain == 0) continue;
+      const bool in_first = left.contains(element);
+      // One of unknown outcome may have arrived between the two.
+      const bool arrived = in_first ? !in_.before(a, b) : !in_.before(b, a);
+      if (tries == nullptr || (tries->certain == 0 && arrived)) continue;
       return differ(a, b, "one of them with, one without " + in_.shown(element));
     }
   }
@@ -114,7 +177,10 @@ class Replicated {
   std::vector<OperationEvents> reads_;
   EventIndex last_update_ = 0;
   std::int64_t certain_ = 0, up_ = 0, down_ = 0;  // amounts acknowledged; those of unknown outcome by sign
+  std::vector<std::pair<OperationEvents, std::int64_t>> amounts_;  // of a counter; those that may have happened
+  const ValueId zero_;
   bool crashed_ = false;
+  bool shown_ = false;
   bool compared_ = false;
 };
 
@@ -139,13 +205,15 @@ void judge_convergence(Judgement& in) {
     if (numbers.value_or(false) && in.f(op) == "add" && !in.integer(in.asked(op)))
       return in.refuse(op, "a whole number");
   }
-  bool compared = false;
+  bool compared = false, shown = false;
   for (auto& [key, object] : objects) {
     object.judge();
     compared = compared || object.compared();
+    shown = shown || object.shown();
   }
   in.keys(objects.size());
   if (!compared) in.inconclusive("fewer than two processes read after the last update, so nothing was compared");
+  if (!shown) in.inconclusive("no read showed an update, so there was nothing to agree on");
 }
 
 }  // namespace
@@ -157,6 +225,8 @@ WorkloadChecker convergence() {
           judge_convergence,
           {{"divergence", "after all writes of a key had ended, processes went on to read different values"},
            {"wrong-sum", "a counter's final value is not the sum of what was added"},
+           {"impossible-sum", "a counter was read that no part of what had been added makes up"},
+           {"duplicate-element", "a read holds an element more often than it was added"},
            {"lost-element", "an acknowledged element is missing from every later read"},
            {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}}};
 }

@@ -6,7 +6,7 @@
 //
 //   applied-twice        an idempotency key twice in one read
 //   different-answers    two ok answers to one idempotency key have different results
-//   lost-element         acknowledged before a read was invoked, and not in it
+//   lost-element         acknowledged, or seen by a read, before a read was invoked, and not in it
 //   unexpected-element   applied, although nobody sent it, or only attempts that certainly failed
 #include <map>
 #include <vector>
@@ -38,6 +38,12 @@ class Ledger {
 
   void judge() {
     for (const OperationEvents op : reads_) {
+      for (const ValueId id : in_.items(in_.seen(op))) {
+        const auto [place, fresh] = shown_.try_emplace(id, op);
+        if (!fresh && op.completion < place->second.completion) place->second = op;
+      }
+    }
+    for (const OperationEvents op : reads_) {
       std::set<ValueId> seen;
       for (const ValueId id : in_.items(in_.seen(op))) {
         sent_.explained(in_, "unexpected-element", "key", id, op, key_);
@@ -45,6 +51,15 @@ class Ledger {
         const Attempts* tries = sent_.find(id);
         in_.tell("applied-twice", {tries == nullptr ? kNoEvent : tries->invoked, op.invocation},
                  in_.named(op) + " shows that the operation with key " + in_.shown(id) + " was applied more than once",
+                 {}, key_);
+      }
+      for (const auto& [id, first] : shown_) {
+        if (first.completion > op.invocation || seen.contains(id)) continue;
+        const Attempts* tries = sent_.find(id);
+        if (tries != nullptr && tries->acknowledged < op.invocation) continue;  // told below
+        in_.tell("lost-element", {first.invocation, op.invocation},
+                 in_.named(op) + " does not show the operation with key " + in_.shown(id) + ", although " +
+                     in_.named(first) + ", which was over before, did",
                  {}, key_);
       }
       for (const auto& [id, tries] : sent_.all()) {
@@ -68,6 +83,7 @@ class Ledger {
   ValueId key_;
   AttemptTable sent_;
   std::map<ValueId, OperationEvents> answers_;  // the first of each idempotency key
+  std::map<ValueId, OperationEvents> shown_;    // the read of each idempotency key that ended first
   std::vector<OperationEvents> reads_;
 };
 
@@ -82,6 +98,7 @@ void judge_idempotency(Judgement& in) {
     } else if (in.ok(op)) {
       if (!in.takes_elements(op)) return;
       ++in.counter("reads");
+      in.counter("observed") += in.items(in.seen(op)).empty() ? 0 : 1;
       ledger.read(op);
     }
   }
@@ -91,6 +108,8 @@ void judge_idempotency(Judgement& in) {
     in.inconclusive("no read succeeded, so nothing is known of what was applied");
   else if (in.counter("repeated") == 0)
     in.inconclusive("no operation was sent twice, so nothing was put to the test");
+  else if (in.counter("observed") == 0)
+    in.inconclusive("no read showed an operation, so nothing is known of what was applied");
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ std::optional<std::int64_t> Judgement::integer(ValueId map, std::string_view mem
   return integer(values().member(map, member));
 }
 
-ValueId Judgement::one_name(ValueId id) {
+ValueId Judgement::one_name(ValueId id) const {
   std::string text = shown(id);
   if (is(id, Value::Kind::string)) text = text.substr(1, text.size() - 2);
   return names_.try_emplace(std::move(text), id).first->second;

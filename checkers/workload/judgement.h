@@ -73,7 +73,7 @@ class Judgement {
 
   // One number for all spellings of a name (of an account, of a log): JSON writes the integer 7 as "7" when it is a key
   // of a map, so 7 and "7" are one name.
-  [[nodiscard]] ValueId one_name(ValueId id);
+  [[nodiscard]] ValueId one_name(ValueId id) const;
   // The integer that a name is, in either spelling.
   [[nodiscard]] std::optional<std::int64_t> integer_name(ValueId id) const;
 
@@ -106,6 +106,8 @@ class Judgement {
   // that the reader of the file was not told to take apart.
   [[nodiscard]] bool takes_elements(OperationEvents op);
   [[nodiscard]] bool refused() const { return !refusal_.empty(); }
+  // Whether an anomaly was told.
+  [[nodiscard]] bool accused() const { return !told_.empty(); }
   // Nothing was put to the test. Only the first reason is kept.
   void inconclusive(std::string reason);
   // An anomaly. Of each type the first ten are told and all are counted. `operations` are named by any of their events;
@@ -142,7 +144,7 @@ class Judgement {
   Limits limits_;
   mutable std::size_t work_ = 0;
   std::vector<OperationEvents> operations_;
-  std::map<std::string, ValueId> names_;
+  mutable std::map<std::string, ValueId> names_;
   std::map<std::string, std::int64_t> counters_;
   std::map<std::string, std::int64_t> told_;  // by type
   std::string refusal_;

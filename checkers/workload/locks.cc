@@ -9,11 +9,20 @@
 //   two-leaders       one term, two leaders
 //   term-went-back    a term seen after a greater one
 //
-// A process holds from its ok until it invokes a release or resignation, however that ends; it must show that it lives:
-// what follows its last event, and what follows an operation of unknown outcome, is no hold, for its client may be gone
-// and the lock with it. That the lock lapsed meanwhile (a lease) is no excuse: the holder could not know.
+//   unexpected-leader a leader was seen whose candidate never stood, only failed, or was elected in other terms
+//   stale-leader      a leader was seen while another one led during the whole operation
+//
+// A process holds from its ok until it invokes a release or resignation, however that ends. What follows an operation
+// of unknown outcome is no hold, for its client may be gone and the lock with it. One of which nothing more is heard
+// holds on as long as operations are invoked: clients are closed after that. That the lock lapsed meanwhile (a lease)
+// is no excuse: the holder could not know. Holds of a process alone put nothing to the test.
+//
+// These are all that mutual exclusion asks for: when the times of certain holds are disjoint, letting each acquisition
+// take effect when it ends and each release when it begins is an order that explains them. Where operations carry no
+// term, holds and names are judged all the same.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "checkers/workload/judgement.h"
@@ -47,6 +56,7 @@ class Lock {
 
   void take(OperationEvents op) {
     const ProcessId process = in_.history().process(op.invocation);
+    last_invocation_ = std::max(last_invocation_, op.invocation);
     if (const auto held = open_.find(process); held != open_.end()) {
       holds_[held->second].until = op.invocation;
       const bool certain = in_.ok(op) || in_.failed(op);
@@ -54,6 +64,7 @@ class Lock {
     }
     if (in_.f(op) != words_.acquire || !in_.ok(op)) return;
     ++in_.counter("acquired");
+    holders_.insert(process);
     const auto token = in_.integer(in_.seen(op));
     if (token && in_.seen(op) != in_.asked(op)) see({op, *token});
     // A process that holds already and acquires again (a reentrant lock) goes on holding.
@@ -66,6 +77,12 @@ class Lock {
 
   // `strictly`: of two acquisitions, the later must have the greater token; otherwise it must not have a smaller one.
   void judge(bool strictly) {
+    for (const auto& [process, hold] : open_) holds_[hold].until = std::max(holds_[hold].until, last_invocation_);
+    if (open_.size() > 1) {
+      in_.inconclusive(std::to_string(open_.size()) +
+                       " processes held in the end, when the clients of the first of them "
+                       "may have been gone already");
+    }
     std::sort(holds_.begin(), holds_.end(),
               [](const Hold& a, const Hold& b) { return a.acquire.completion < b.acquire.completion; });
     const Hold* longest = nullptr;
@@ -75,6 +92,9 @@ class Lock {
     }
     tokens(strictly);
   }
+  [[nodiscard]] bool contested() const { return holders_.size() > 1; }
+  // By completion of the acquisition. Requires: judge() was called.
+  [[nodiscard]] const std::vector<Hold>& holds() const { return holds_; }
 
  private:
   std::string process(OperationEvents op) const {
@@ -118,6 +138,8 @@ class Lock {
   const Words& words_;
   std::vector<Hold> holds_;
   std::map<ProcessId, std::size_t> open_;  // by process: its hold
+  std::set<ProcessId> holders_;
+  EventIndex last_invocation_ = 0;
   std::vector<Sighting> sightings_;
 };
 
@@ -126,10 +148,16 @@ void judge_locks(Judgement& in) {
   std::map<ValueId, Lock> locks;
   for (const OperationEvents op : in.operations())
     locks.try_emplace(in.key(op), in, in.key(op), kLock).first->second.take(op);
-  for (auto& [key, lock] : locks) lock.judge(true);
+  bool contested = false;
+  for (auto& [key, lock] : locks) {
+    lock.judge(true);
+    contested = contested || lock.contested();
+  }
   in.keys(locks.size());
   if (in.counter("acquired") < 2)
     in.inconclusive("the lock was acquired less than twice, so nothing was put to the test");
+  else if (!contested)
+    in.inconclusive("no lock was acquired by two processes, so nothing was put to the test");
 }
 
 // The leaders of one election by term.
@@ -154,28 +182,109 @@ class Terms {
   std::map<std::int64_t, std::pair<ValueId, OperationEvents>> leaders_;
 };
 
+// Who was seen to lead, against who stood.
+class Leaders {
+ public:
+  Leaders(Judgement& in, ValueId key) : in_(in), key_(key) {}
+
+  void campaign(OperationEvents op) {
+    if (in_.asked(op) == kAbsent) return;
+    stood_.add(in_, in_.asked(op), op);
+    const auto term = in_.integer(in_.seen(op));
+    if (in_.ok(op) && term && in_.seen(op) != in_.asked(op)) {
+      terms_.insert({in_.asked(op), *term});
+    } else if (!in_.failed(op)) {
+      any_term_.insert(in_.asked(op));  // in a term that is not known
+    }
+  }
+  void see(OperationEvents op, std::optional<std::int64_t> term, ValueId leader) {
+    if (leader != kAbsent && leader != kNil) seen_.push_back({op, term, leader});
+  }
+
+  void judge(const std::vector<Hold>& holds) {
+    for (const Sight& one : seen_) {
+      if (!stood_.explained(in_, "unexpected-leader", "leader", one.leader, one.op, key_)) continue;
+      if (one.term && !terms_.contains({one.leader, *one.term}) && !any_term_.contains(one.leader)) {
+        in_.tell("unexpected-leader", {one.op.invocation},
+                 in_.named(one.op) + " returned the leader " + in_.shown(one.leader) + " in term " +
+                     std::to_string(*one.term) + ", in which it was never elected",
+                 {}, key_);
+      } else {
+        stale(one, holds);
+      }
+    }
+  }
+
+ private:
+  struct Sight {
+    OperationEvents op;
+    std::optional<std::int64_t> term;
+    ValueId leader = kNil;
+  };
+
+  void stale(const Sight& one, const std::vector<Hold>& holds) {
+    // The last hold that began before the operation: earlier ones that still last are told as two holders.
+    const auto after = std::partition_point(
+        holds.begin(), holds.end(), [&](const Hold& hold) { return hold.acquire.completion < one.op.invocation; });
+    in_.work();
+    if (after == holds.begin()) return;
+    const Hold& hold = *std::prev(after);
+    const ValueId name = in_.asked(hold.acquire);
+    if (name == kAbsent || name == one.leader || hold.until < one.op.completion) return;
+    in_.tell("stale-leader", {hold.acquire.invocation, one.op.invocation, hold.until},
+             in_.named(one.op) + " returned the leader " + in_.shown(one.leader) + ", although " + in_.shown(name) +
+                 " led all the while (" + in_.event(hold.acquire.completion) + " to " + in_.event(hold.until) + ")",
+             {}, key_);
+  }
+
+  Judgement& in_;
+  ValueId key_;
+  AttemptTable stood_;
+  std::set<std::pair<ValueId, std::int64_t>> terms_;  // of each candidate
+  std::set<ValueId> any_term_;
+  std::vector<Sight> seen_;
+};
+
+struct Election {
+  Election(Judgement& in, ValueId key) : lock(in, key, kElection), terms(in, key), leaders(in, key) {}
+  Lock lock;
+  Terms terms;
+  Leaders leaders;
+};
+
 void judge_elections(Judgement& in) {
   if (!in.understands({"campaign", "resign", "leader"})) return;
-  std::map<ValueId, Lock> locks;
-  std::map<ValueId, Terms> terms;
+  std::map<ValueId, Election> elections;
   for (const OperationEvents op : in.operations()) {
     const ValueId key = in.key(op);
-    Lock& lock = locks.try_emplace(key, in, key, kElection).first->second;
-    Terms& leaders = terms.try_emplace(key, in, key).first->second;
-    lock.take(op);
+    Election& election = elections.try_emplace(key, in, key).first->second;
+    election.lock.take(op);
+    if (in.f(op) == "campaign") election.leaders.campaign(op);
     if (!in.ok(op)) continue;
     const ValueId seen = in.seen(op);
     if (in.f(op) == "campaign" && in.integer(seen) && seen != in.asked(op))
-      leaders.see(op, *in.integer(seen), in.asked(op));
+      election.terms.see(op, *in.integer(seen), in.asked(op));
     if (in.f(op) != "leader" || seen == kNil) continue;
+    const bool name_alone = in.is(seen, Value::Kind::string);
+    const ValueId leader = name_alone ? seen : in.is_map(seen) ? in.values().member(seen, "leader") : kAbsent;
     const auto term = in.integer(seen, "term");
-    if (!term) return in.refuse(op, R"({"term" n, "leader" name})");
-    lock.see({op, *term});
-    leaders.see(op, *term, in.values().member(seen, "leader"));
+    if (leader == kAbsent) return in.refuse(op, R"({"term" n, "leader" name}, or a name,)");
+    election.leaders.see(op, term, leader);
+    if (!term) continue;
+    election.lock.see({op, *term});
+    election.terms.see(op, *term, leader);
   }
-  for (auto& [key, lock] : locks) lock.judge(false);
-  in.keys(locks.size());
-  if (in.counter("acquired") < 2) in.inconclusive("there were fewer than two leaders, so nothing was put to the test");
+  bool contested = false;
+  for (auto& [key, election] : elections) {
+    election.lock.judge(false);
+    election.leaders.judge(election.lock.holds());
+    contested = contested || election.lock.contested();
+  }
+  in.keys(elections.size());
+  if (in.counter("acquired") < 2)
+    in.inconclusive("there were fewer than two leaders, so nothing was put to the test");
+  else if (!contested)
+    in.inconclusive("one process alone was elected, so nothing was put to the test");
 }
 
 }  // namespace
@@ -196,7 +305,9 @@ WorkloadChecker leader_election() {
           judge_elections,
           {{"two-holders", "a process was granted a lock, or led, while another one held it"},
            {"two-leaders", "one term had two leaders"},
-           {"term-went-back", "a term was seen after a greater one"}}};
+           {"term-went-back", "a term was seen after a greater one"},
+           {"unexpected-leader", "a leader was seen that never stood, or was never elected in that term"},
+           {"stale-leader", "a leader was seen while another one led all the while"}}};
 }
 
 }  // namespace ordeal::work

@@ -1,20 +1,21 @@
-// The checkers "monotonic" and "sequential", after Jepsen's CockroachDB tests of these names.
+// The checker "monotonic", after Jepsen's CockroachDB test of this name.
 //
-// monotonic: `add` (or `stamp`) inserts a row with the greatest value + 1 and the database's timestamp, in one
-// transaction; its ok value is a row that is certainly there, {"val" n, "sts" timestamp}; `read` returns the list of
-// all rows, sorted by timestamp. Timestamps are whole numbers, of any length.
+// `stamp` inserts a row with the greatest value + 1 and the database's timestamp, in one transaction, and returns it:
+// {"val" n, "sts" timestamp}; `add`, as Jepsen has it, does the same and returns a row that is certainly there; `read`
+// returns the list of all rows, sorted by timestamp. Timestamps are whole numbers, of any length. All is strictly
+// serializable, and the timestamps agree with that order:
 //
-//   value-reorder       of two rows, the one with the later timestamp has a smaller value
-//   unsorted-rows       a read is not sorted by timestamp
-//   duplicate-element   a value twice in one read
-//   lost-element        a row returned by an operation that was over before a read began is not in that read
+//   value-reorder        of two rows, the one with the later timestamp has a smaller value; or a stamp that began after
+//                        another one was over got no greater value, or an earlier timestamp
+//   unsorted-rows        a read is not sorted by timestamp
+//   duplicate-element    a value twice in one read, or returned by two stamps
+//   lost-element         a row that was returned by an operation that was over before a read began is not in that read
+//   unexpected-element   a read has more rows that no stamp returned than stamps of unknown outcome can have made
 //
-// sequential: `write` (or `write-chain`; `add` of single subkeys) of k writes the subkeys of k one after the other,
-// each in a transaction of its own; `read` (`read-chain`) of k reads them in the reverse order; its ok value is [k
-// [last … first]], nil for an absent one.
-//
-//   skipped-write       a subkey is absent although one written after it was read before it
+// Cost: O(all rows of all reads + reads times rows).
+#include <algorithm>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "checkers/workload/judgement.h"
@@ -39,36 +40,33 @@ class Monotonic {
 
   void run() {
     if (!in_.understands({"add", "stamp", "read"})) return;
-    std::map<ValueId, std::pair<EventIndex, EventIndex>> added;  // by value: when it was returned first, and by whom
-    std::vector<OperationEvents> reads;
     for (const OperationEvents op : in_.operations()) {
-      if (!in_.ok(op)) continue;
       if (in_.f(op) == "read") {
-        if (!in_.takes_elements(op)) return;
-        reads.push_back(op);
-        continue;
-      }
-      if (!row(in_.seen(op))) return in_.refuse(op, R"(a row {"val" n, "sts" timestamp})");
-      const ValueId value = in_.values().member(in_.seen(op), "val");
-      const auto [place, fresh] = added.try_emplace(value, op.completion, op.invocation);
-      if (!fresh && op.completion < place->second.first) place->second = {op.completion, op.invocation};
-    }
-    in_.counter("adds") = static_cast<std::int64_t>(added.size());
-    in_.counter("reads") = static_cast<std::int64_t>(reads.size());
-    for (const OperationEvents op : reads) {
-      if (!look(op)) return;
-      in_.work(added.size());
-      for (const auto& [value, when] : added) {
-        if (when.first > op.invocation || seen_.contains(value)) continue;
-        in_.tell("lost-element", {when.second, op.invocation},
-                 "value " + in_.shown(value) + " was there (" + in_.event(when.first) + ") before " + in_.named(op) +
-                     " began, which lacks it");
+        if (in_.ok(op) && !in_.takes_elements(op)) return;
+        if (in_.ok(op)) reads_.push_back(op);
+      } else if (!write(op)) {
+        return;
       }
     }
-    if (reads.empty())
+    for (const OperationEvents op : reads_) {
+      for (const ValueId id : in_.items(in_.seen(op))) {
+        if (!row(id)) return in_.refuse(op, R"(a list of rows {"val" n, "sts" timestamp})");
+        learn(name_of(id), op);
+      }
+    }
+    in_.counter("reads") = static_cast<std::int64_t>(reads_.size());
+    stamps_in_order();
+    for (const OperationEvents op : reads_) {
+      look(op);
+      absent(op);
+      ghosts(op);
+    }
+    if (reads_.empty())
       in_.inconclusive("no read succeeded, so nothing is known about the order");
-    else if (added.empty())
+    else if (in_.counter("adds") == 0)
       in_.inconclusive("no add succeeded, so nothing was put to the test");
+    else if (!observed_)
+      in_.inconclusive("no read began after an add was over, or saw a row, so nothing is known about the order");
   }
 
  private:
@@ -76,6 +74,12 @@ class Monotonic {
     std::int64_t value = 0;
     Stamp stamp;
   };
+  using RowName = std::pair<ValueId, ValueId>;  // value and timestamp
+  struct Stamped {
+    OperationEvents op;
+    Row row;
+  };
+
   std::optional<Row> row(ValueId id) const {
     const auto value = in_.integer(id, "val");
     if (!value) return std::nullopt;
@@ -88,64 +92,145 @@ class Monotonic {
     if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
     return Row{*value, {digits}};
   }
+  RowName name_of(ValueId id) const {
+    return {in_.values().member(id, "val"), in_.one_name(in_.values().member(id, "sts"))};
+  }
+  std::string shown(const RowName& name) const { return in_.shown(name.first) + " (" + in_.shown(name.second) + ")"; }
 
-  // False when the read was refused. Leaves its values in seen_.
-  bool look(OperationEvents op) {
-    seen_.clear();
-    std::optional<Row> before;
-    for (const ValueId id : in_.items(in_.seen(op))) {
-      auto now = row(id);
-      if (!now) {
-        in_.refuse(op, R"(a list of rows {"val" n, "sts" timestamp})");
-        return false;
-      }
-      if (!seen_.insert(in_.values().member(id, "val")).second) {
-        in_.tell("duplicate-element", {op.invocation},
-                 in_.named(op) + " returned value " + std::to_string(now->value) + " twice");
-      } else if (before && now->stamp < before->stamp) {
-        in_.tell("unsorted-rows", {op.invocation},
-                 in_.named(op) + " returned timestamp " + now->stamp.digits + " after " + before->stamp.digits);
-      } else if (before && before->stamp < now->stamp && now->value < before->value) {
-        in_.tell("value-reorder", {op.invocation},
-                 in_.named(op) + " returned value " + std::to_string(now->value) + " with timestamp " +
-                     now->stamp.digits + ", and the greater value " + std::to_string(before->value) +
-                     " with the earlier one " + before->stamp.digits);
-      }
-      before = std::move(now);
+  // A row is there from when an operation that returned it was over.
+  void learn(const RowName& name, OperationEvents op) {
+    const auto [place, fresh] = known_.try_emplace(name, op);
+    if (!fresh && op.completion < place->second.completion) place->second = op;
+  }
+
+  bool write(OperationEvents op) {
+    if (in_.failed(op)) return true;
+    const bool own = in_.f(op) == "stamp";
+    adds_ = adds_ || !own;
+    if (!in_.ok(op)) {
+      crashed_.push_back(op.invocation);
+      return true;
     }
+    auto seen = row(in_.seen(op));
+    if (!seen) {
+      in_.refuse(op, R"(a row {"val" n, "sts" timestamp})");
+      return false;
+    }
+    ++in_.counter("adds");
+    learn(name_of(in_.seen(op)), op);
+    if (own) stamped_[name_of(in_.seen(op))].push_back({op, *std::move(seen)});
     return true;
   }
 
-  Judgement& in_;
-  std::set<ValueId> seen_;
-};
-
-void judge_sequential(Judgement& in) {
-  if (!in.understands({"write", "write-chain", "add", "read", "read-chain"})) return;
-  for (const OperationEvents op : in.operations()) {
-    if (!in.ok(op) || !in.f(op).starts_with("read")) continue;
-    ValueId chain = in.seen(op);
-    const auto tuple = in.items(chain);
-    if (in.key(op) == kAbsent)
-      chain = tuple.size() == 2 && (tuple[0] == in.asked(op) || tuple[0] == in.keyed(op).first) ? tuple[1] : kAbsent;
-    if (!in.is_list(chain)) return in.refuse(op, "[key [last … first]]");
-    ++in.counter("reads");
-    const auto subkeys = in.items(chain);
-    ValueId present = kNil;
-    for (const ValueId subkey : subkeys) {
-      if (subkey != kNil) {
-        present = subkey;
-      } else if (present != kNil) {
-        in.tell("skipped-write", {op.invocation},
-                in.named(op) + " found " + in.shown(present) +
-                    " and then not what was written before it: " + in.shown(chain));
-        break;
+  // What stamps returned, against each other and real time.
+  void stamps_in_order() {
+    std::map<std::int64_t, OperationEvents> by_value;
+    std::vector<const Stamped*> begun;
+    for (const auto& [name, all] : stamped_) {
+      for (const Stamped& one : all) {
+        begun.push_back(&one);
+        const auto [place, fresh] = by_value.try_emplace(one.row.value, one.op);
+        if (fresh) continue;
+        in_.tell("duplicate-element", {place->second.invocation, one.op.invocation},
+                 in_.named(place->second) + " and " + in_.named(one.op) + " both inserted the value " +
+                     std::to_string(one.row.value));
       }
     }
-    if (present != kNil) ++in.counter("observed");
+    std::vector<const Stamped*> ended = begun;
+    std::sort(begun.begin(), begun.end(), [](auto a, auto b) { return a->op.invocation < b->op.invocation; });
+    std::sort(ended.begin(), ended.end(), [](auto a, auto b) { return a->op.completion < b->op.completion; });
+    const Stamped *greatest = nullptr, *latest = nullptr;  // of those over before the one at hand began
+    std::size_t next = 0;
+    for (const Stamped* one : begun) {
+      for (; next < ended.size() && ended[next]->op.completion < one->op.invocation; ++next) {
+        if (greatest == nullptr || greatest->row.value < ended[next]->row.value) greatest = ended[next];
+        if (latest == nullptr || latest->row.stamp < ended[next]->row.stamp) latest = ended[next];
+      }
+      const Stamped* before = nullptr;
+      if (greatest != nullptr && one->row.value < greatest->row.value) before = greatest;
+      if (latest != nullptr && one->row.stamp < latest->row.stamp) before = latest;
+      if (before == nullptr) continue;
+      in_.tell("value-reorder", {before->op.invocation, one->op.invocation},
+               in_.named(one->op) + " returned value " + std::to_string(one->row.value) + " and timestamp " +
+                   one->row.stamp.digits + ", although " + in_.named(before->op) +
+                   ", which was over before, had returned " + std::to_string(before->row.value) + " and " +
+                   before->row.stamp.digits);
+    }
   }
-  if (in.counter("observed") == 0) in.inconclusive("no read found anything, so nothing is known about the order");
-}
+
+  void absent(OperationEvents read) {
+    in_.work(known_.size());
+    for (const auto& [name, by] : known_) {
+      if (by.completion > read.invocation) continue;
+      observed_ = true;
+      if (seen_.contains(name)) continue;
+      in_.tell("lost-element", {by.invocation, read.invocation},
+               "row " + shown(name) + " was there (" + in_.event(by.completion) + ") before " + in_.named(read) +
+                   " began, which lacks it");
+    }
+  }
+
+  // Rows that no stamp returned come from stamps of unknown outcome. Adds do not say which row is theirs.
+  void ghosts(OperationEvents read) {
+    observed_ = observed_ || !seen_.empty();
+    if (adds_) return;
+    std::vector<RowName> unknown;
+    for (const RowName& name : seen_) {
+      const auto found = stamped_.find(name);
+      if (found == stamped_.end() || found->second.front().op.invocation > read.completion) unknown.push_back(name);
+    }
+    const auto possible =
+        std::count_if(crashed_.begin(), crashed_.end(), [&](EventIndex e) { return e < read.completion; });
+    if (static_cast<std::ptrdiff_t>(unknown.size()) <= possible) return;
+    in_.tell("unexpected-element", {read.invocation},
+             in_.named(read) + " returned " + std::to_string(unknown.size()) +
+                 " rows that no stamp had returned, such as " + shown(unknown.front()) + "; " +
+                 std::to_string(possible) + " stamps of unknown outcome can have made as many");
+  }
+
+  // The rows of one read, which stay in seen_.
+  void look(OperationEvents op) {
+    seen_.clear();
+    std::set<ValueId> values;
+    std::optional<Row> last, greatest;  // the row before; of those with earlier timestamps, the greatest value
+    std::optional<Row> of_stamp;        // the greatest value of the timestamp at hand
+    for (const ValueId id : in_.items(in_.seen(op))) {
+      const Row now = *row(id);
+      seen_.insert(name_of(id));
+      if (!values.insert(in_.values().member(id, "val")).second) {
+        in_.tell("duplicate-element", {op.invocation},
+                 in_.named(op) + " returned value " + std::to_string(now.value) + " twice");
+      }
+      if (last && now.stamp < last->stamp) {
+        in_.tell("unsorted-rows", {op.invocation},
+                 in_.named(op) + " returned timestamp " + now.stamp.digits + " after " + last->stamp.digits);
+        return;
+      }
+      if (last && last->stamp < now.stamp) {
+        if (!greatest || greatest->value < of_stamp->value) greatest = of_stamp;
+        of_stamp = now;
+      } else if (!of_stamp || of_stamp->value < now.value) {
+        of_stamp = now;
+      }
+      if (greatest && now.value < greatest->value) {
+        in_.tell("value-reorder", {op.invocation},
+                 in_.named(op) + " returned value " + std::to_string(now.value) + " with timestamp " +
+                     now.stamp.digits + ", and the greater value " + std::to_string(greatest->value) +
+                     " with the earlier one " + greatest->stamp.digits);
+      }
+      last = now;
+    }
+  }
+
+  Judgement& in_;
+  std::vector<OperationEvents> reads_;
+  std::map<RowName, OperationEvents> known_;         // since its completion, by the operation that returned it
+  std::map<RowName, std::vector<Stamped>> stamped_;  // what stamps returned
+  std::vector<EventIndex> crashed_;                  // invocations of those of unknown outcome
+  std::set<RowName> seen_;                           // by the read at hand
+  bool adds_ = false;                                // operations that do not return their own row
+  bool observed_ = false;
+};
 
 }  // namespace
 
@@ -157,15 +242,8 @@ WorkloadChecker monotonic() {
           {{"value-reorder", "a row with a later timestamp has a smaller value"},
            {"unsorted-rows", "a read sorted by timestamp is not sorted"},
            {"duplicate-element", "a read holds an element, or a queue delivered it, more often than it was added"},
-           {"lost-element", "an acknowledged element is missing from every later read"}}};
-}
-
-WorkloadChecker sequential() {
-  return {"sequential-writes",
-          "subkeys written in order and read in reverse: whoever sees one sees those before it",
-          {"sequential"},
-          judge_sequential,
-          {{"skipped-write", "a process' write was seen, and then not one that it had made before"}}};
+           {"lost-element", "an acknowledged element is missing from every later read"},
+           {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}}};
 }
 
 }  // namespace ordeal::work

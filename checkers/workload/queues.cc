@@ -6,14 +6,28 @@
 //   unexpected-element   a message came out that nobody put in, or only a failed enqueue, or only later
 //   duplicate-element    it came out more often than it can have been put in
 //   lost-element         acknowledged, never came out, and somebody found the queue empty after the acknowledgement
-//   reordered            of two messages of one key, the one put in later came out earlier (first deliveries)
+//   reordered            of two messages (of one key), the one put in later came out earlier (first deliveries), or it
+//                        came out and the other one never did
+//   false-empty          the queue was found empty while messages were in it all the time
 //
 // A dequeue of unknown outcome may have taken one message, a drain any number of them: so many missing messages are no
-// proof. Which anomalies count is the level: "at-most-once" no duplicates, "at-least-once" nothing lost, "exactly-once"
-// both. The option delivery.ordered asks for order per key, the key being the first part of a message [key …]. Order is
-// only judged where both the enqueues and the deliveries are ordered in real time, or both messages are in one drain.
+// proof. Levels:
+//
+//   fifo            (queue) every message at most once, all in the order of the queue, and empty only when it is: for
+//                   messages that are put in once these anomalies are all that contradicts linearizability of a queue
+//                   (Henzinger, Sezgin and Vafeiadis, "Aspect-oriented linearizability proofs", 2013)
+//   at-most-once    no duplicates; an empty queue may be announced while a message is on its way
+//   at-least-once   nothing lost
+//   exactly-once    both, and no false-empty
+//
+// The option delivery.ordered asks for order per key, the key being the first part of a message [key …]. Order is only
+// judged where both the enqueues and the deliveries are ordered in real time, or both messages are in one drain. A
+// message is in the queue from the acknowledgement of its only enqueue until its first delivery is invoked; several may
+// cover the whole of an operation that found nothing, one after the other. A take of unknown outcome before that may
+// have had a message that came back later, unless the level is fifo.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "checkers/workload/judgement.h"
@@ -41,6 +55,7 @@ class Queue {
     const bool drain = in_.f(op) == "drain";
     if (!in_.ok(op)) {
       ++(drain ? crashed_drains_ : crashed_dequeues_);
+      first_crashed_ = std::min(first_crashed_, op.invocation);
       return true;
     }
     const ValueId seen = in_.seen(op);
@@ -52,7 +67,11 @@ class Queue {
       in_.refuse(op, "a message, or nil,");
       return false;
     }
-    if (drain || seen == kNil) empty_ = std::max(empty_, std::int64_t{op.invocation});
+    if (drain || seen == kNil) {
+      empty_ = std::max(empty_, std::int64_t{op.invocation});
+      found_empty_.push_back(op);
+      ++in_.counter("found-empty");
+    }
     if (!drain && seen != kNil) deliver(seen, op);
     for (const ValueId message : in_.items(drain ? seen : kAbsent)) deliver(message, op);
     return true;
@@ -62,6 +81,8 @@ class Queue {
     bool once = false;     // no duplicates
     bool all = false;      // nothing lost
     bool ordered = false;  // per key
+    bool fifo = false;     // of all messages together
+    bool empty = false;    // empty only when it is
   };
   void judge(Demands demands) {
     std::map<ValueId, std::vector<OperationEvents>> out;
@@ -76,8 +97,10 @@ class Queue {
       ++in_.counter("duplicated");
       if (demands.once) duplicate(message, ops, tries);
     }
-    missing(out, demands.all);
-    if (demands.ordered) order(demands.once);
+    missing(out, demands);
+    if (demands.ordered || demands.fifo) order(demands);
+    if (demands.fifo) overtaken();
+    if (demands.empty) empties(demands.fifo);
   }
 
  private:
@@ -98,7 +121,7 @@ class Queue {
 
   // Acknowledged messages that did not come out. Those acknowledged before the queue was found empty are lost, unless
   // crashed operations took them.
-  void missing(const std::map<ValueId, std::vector<OperationEvents>>& out, bool demanded) {
+  void missing(const std::map<ValueId, std::vector<OperationEvents>>& out, Demands demands) {
     std::vector<ValueId> lost;
     std::int64_t lost_count = 0;
     for (const auto& [message, tries] : sent_.all()) {
@@ -112,8 +135,8 @@ class Queue {
       lost_count += tries.certain - came;
       lost.push_back(message);
     }
-    if (!demanded) return;
-    if (in_.counter("missing") > 0 && lost.empty()) {
+    if (!demands.all) return;
+    if (in_.counter("missing") > 0 && lost.empty() && !demands.fifo) {
       in_.inconclusive(
           "messages are missing, but nobody found the queue empty after they were acknowledged: it was not drained");
     }
@@ -146,7 +169,7 @@ class Queue {
   };
 
   // The messages of each key that were put in once and came out.
-  std::map<ValueId, std::vector<Message>> by_key() const {
+  std::map<ValueId, std::vector<Message>> by_key(bool together) const {
     std::map<ValueId, OperationEvents> first;
     for (const Delivery& one : delivered_) {
       const auto [place, fresh] = first.try_emplace(one.message, one.op);
@@ -156,17 +179,17 @@ class Queue {
     for (const auto& [id, delivery] : first) {
       const Attempts* tries = sent_.find(id);
       const auto parts = in_.items(id);
-      if (tries == nullptr || tries->possible != 1 || parts.empty()) continue;
-      out[parts[0]].push_back({id, tries->invoked, tries->acknowledged, delivery});
+      if (tries == nullptr || tries->possible != 1 || (parts.empty() && !together)) continue;
+      out[together ? kNil : parts[0]].push_back({id, tries->invoked, tries->acknowledged, delivery});
     }
     return out;
   }
 
-  void order(bool once) {
+  void order(Demands demands) {
     // Where messages may come out again, a crashed dequeue may have been an earlier delivery of one that did.
-    const bool again = !once || in_.counter("duplicated") > 0;
+    const bool again = !demands.once || in_.counter("duplicated") > 0;
     first_known_ = !again || crashed_dequeues_ + crashed_drains_ == 0;
-    for (auto& [key, messages] : by_key()) {
+    for (auto& [key, messages] : by_key(demands.fifo)) {
       across_operations(messages);
       within_drains(messages);
     }
@@ -206,6 +229,92 @@ class Queue {
     }
   }
 
+  // Messages that never came out although one put in later did: more of them than crashed operations can have taken.
+  void overtaken() {
+    std::map<ValueId, std::vector<Message>> all = by_key(true);
+    const Message* last = nullptr;  // that came out: the one put in last
+    for (const Message& m : all[kNil]) {
+      if (last == nullptr || m.sent > last->sent) last = &m;
+    }
+    if (last == nullptr || crashed_drains_ > 0) return;
+    std::set<ValueId> came;
+    for (const Delivery& one : delivered_) came.insert(one.message);
+    std::vector<ValueId> left;
+    for (const auto& [id, tries] : sent_.all()) {
+      if (tries.acknowledged < last->sent && !came.contains(id)) left.push_back(id);
+    }
+    if (static_cast<std::int64_t>(left.size()) <= crashed_dequeues_) return;
+    for (const ValueId id : left) {
+      const Attempts& tries = *sent_.find(id);
+      in_.tell("reordered", {tries.acknowledged_by, last->sent, last->delivery.invocation},
+               "message " + in_.shown(id) + " was put in before " + in_.shown(last->id) + ", which came out (" +
+                   in_.event(last->delivery.invocation) + "), and never came out itself",
+               {}, key_);
+    }
+  }
+
+  // Operations that found the queue empty, although messages that were in it for certain cover all of their time.
+  void empties(bool fifo) {
+    struct Stay {
+      EventIndex from = 0, until = kNoEvent;
+      ValueId id = kNil;
+    };
+    std::map<ValueId, OperationEvents> first;  // the delivery of each that was invoked first
+    for (const Delivery& one : delivered_) {
+      const auto [place, fresh] = first.try_emplace(one.message, one.op);
+      if (!fresh && one.op.invocation < place->second.invocation) place->second = one.op;
+    }
+    std::vector<Stay> stays;
+    for (const auto& [id, tries] : sent_.all()) {
+      if (tries.possible != 1 || tries.certain != 1) continue;
+      const auto out = first.find(id);
+      // One that never came out is there to the end, unless an operation of unknown outcome took it.
+      const bool taken = out == first.end() && crashed_dequeues_ + crashed_drains_ > 0;
+      const EventIndex until = out == first.end() ? kNoEvent : out->second.invocation;
+      if (!taken && tries.acknowledged < until) stays.push_back({tries.acknowledged, until, id});
+    }
+    std::sort(stays.begin(), stays.end(), [](const Stay& a, const Stay& b) { return a.from < b.from; });
+    std::sort(found_empty_.begin(), found_empty_.end(), [](auto a, auto b) { return a.invocation < b.invocation; });
+    // Stays that touch, as one: the first and the last message of the chain.
+    std::size_t next = 0;
+    Stay chain;
+    bool any = false;
+    for (const OperationEvents op : found_empty_) {
+      in_.work();
+      for (; next < stays.size() && stays[next].from < op.invocation; ++next) join(chain, stays[next], any);
+      std::size_t ahead = next;
+      Stay cover = chain;
+      if (!any || cover.until < op.invocation) continue;
+      for (; ahead < stays.size() && stays[ahead].from < cover.until && cover.until < op.completion; ++ahead) {
+        in_.work();
+        cover.until = std::max(cover.until, stays[ahead].until);
+      }
+      if (cover.until < op.completion) continue;
+      if (!fifo && first_crashed_ < op.completion) {
+        in_.inconclusive(in_.named(op) +
+                         " found the queue empty while messages should have been in it; but an operation "
+                         "of unknown outcome may have had them");
+        continue;
+      }
+      const auto out = first.find(chain.id);
+      if (out == first.end()) continue;  // acknowledged before: told as lost
+      in_.tell("false-empty", {op.invocation, sent_.find(chain.id)->invoked, out->second.invocation},
+               in_.named(op) + " found the queue empty, although message " + in_.shown(chain.id) +
+                   (chain.until > op.completion ? " was" : " and then others were") + " in it all the while",
+               {"Message " + in_.shown(chain.id) + " had been acknowledged at " +
+                    in_.event(sent_.find(chain.id)->acknowledged) + ".",
+                "It came out by " + in_.named(out->second) + "."},
+               key_);
+    }
+  }
+
+  template <class Stay>
+  static void join(Stay& chain, const Stay& one, bool& any) {
+    if (!any || chain.until < one.until) chain.id = one.id;
+    chain.until = any ? std::max(chain.until, one.until) : one.until;
+    any = true;
+  }
+
   void within_drains(const std::vector<Message>& messages) {
     std::map<ValueId, const Message*> known;
     for (const Message& m : messages) known[m.id] = &m;
@@ -226,6 +335,8 @@ class Queue {
   ValueId key_;
   AttemptTable sent_;
   std::vector<Delivery> delivered_;
+  std::vector<OperationEvents> found_empty_;
+  EventIndex first_crashed_ = kNoEvent;  // the first take of unknown outcome
   std::int64_t crashed_dequeues_ = 0;
   std::int64_t crashed_drains_ = 0;
   bool first_known_ = true;  // whether the first deliveries seen are the first ones
@@ -238,7 +349,10 @@ void judge_queues(Judgement& in, std::string_view level, bool ordered) {
   for (const OperationEvents op : in.operations()) {
     if (!queues.try_emplace(in.key(op), in, in.key(op)).first->second.take(op)) return;
   }
-  for (auto& [key, queue] : queues) queue.judge({level != "at-least-once", level != "at-most-once", ordered});
+  const bool fifo = level == "fifo";
+  for (auto& [key, queue] : queues) {
+    queue.judge({level != "at-least-once", level != "at-most-once", ordered, fifo, fifo || level == "exactly-once"});
+  }
   in.keys(queues.size());
   if (in.counter("delivered") == 0) in.inconclusive("no message came out, so nothing is known about the queue");
 }
@@ -246,34 +360,39 @@ void judge_queues(Judgement& in, std::string_view level, bool ordered) {
 const std::vector<std::pair<std::string, std::string>> kAnomalies = {
     {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"},
     {"duplicate-element", "a read holds an element, or a queue delivered it, more often than it was added"},
-    {"lost-element", "an acknowledged element is missing from every later read"}};
+    {"lost-element", "an acknowledged element is missing from every later read"},
+    {"false-empty", "a queue was found empty while messages were in it all the while"}};
+
+std::vector<std::pair<std::string, std::string>> with_order() {
+  auto anomalies = kAnomalies;
+  anomalies.emplace_back("reordered", "of two messages of one key, the one sent later was delivered earlier");
+  return anomalies;
+}
 
 }  // namespace
 
 WorkloadChecker queue() {
   return {"queue",
-          "a queue: every message that comes out was put in, and comes out no more often",
-          {"at-most-once"},
-          [](Judgement& in) { judge_queues(in, "at-most-once", false); },
-          kAnomalies};
+          "a queue: messages come out once, in the order in which they were put in, and it is empty only when it is",
+          {"fifo", "at-most-once"},
+          [](Judgement& in) { judge_queues(in, in.level("fifo"), false); },
+          with_order()};
 }
 
 WorkloadChecker total_queue() {
   return {"total-queue",
-          "a queue that was drained: what went in came out; duplicates are counted only",
-          {"at-least-once", "exactly-once"},
-          [](Judgement& in) { judge_queues(in, in.level("at-least-once"), false); },
+          "a queue that was drained: what went in came out, once unless at-least-once is all that is claimed",
+          {"exactly-once", "at-least-once"},
+          [](Judgement& in) { judge_queues(in, in.level("exactly-once"), false); },
           kAnomalies};
 }
 
 WorkloadChecker delivery() {
-  auto anomalies = kAnomalies;
-  anomalies.emplace_back("reordered", "of two messages of one key, the one sent later was delivered earlier");
   return {"delivery",
           "messages are delivered at most once, at least once or exactly once, in order per key where asked for",
           {"exactly-once", "at-least-once", "at-most-once"},
           [](Judgement& in) { judge_queues(in, in.level("exactly-once"), in.flag("delivery.ordered")); },
-          std::move(anomalies),
+          with_order(),
           {{"delivery.ordered", OptionSpec::Type::boolean, true, "whether messages of one key come out in order"}}};
 }
 

@@ -4,13 +4,25 @@
 // time; ok when both happened, fail when it was given up and all that was done is compensated by further events.
 // `read`, whose ok value is {"balances" {account n, …}, "events" [[i account n], …]}, one snapshot of both.
 //
-//   ledger-mismatch      balances less the sums of events differ between two reads: one of them does not add up
+//   ledger-mismatch      balances less the sums of events differ between two reads, or a read shows events of an
+//   account
+//                        and no balance: one of them does not add up
+//   missing-account      an account that a read showed is not in one that began later
+//   negative-balance     a balance below zero, unless saga.negative-balances
 //   incomplete-saga      acknowledged before a read began; in that read its events do not add up to -n for a and +n for
-//   b uncompensated-saga   failed before a read began; in that read its events do not add up to nothing
-//   unexpected-event     of a saga that nobody began, or only after the read
+//   b uncompensated-saga   failed before a read began; in that read its events do not add up to nothing half-saga of
+//   unknown outcome, and half done in the final read impossible-step      events of one saga that no step of it can
+//   have made lost-event           events of a saga that a read showed are not in one that began later unexpected-event
+//   of a saga that nobody began, or only after the read
 //
-// Sagas that are under way, or of unknown outcome, may show any part of themselves.
+// A saga under way, or of unknown outcome, may show how far it has come: nothing, the first step, or both; also that
+// of a compensation. The final read is the last one, if it was invoked after every saga had ended in whatever way: the
+// workload waits before it (saga.settle), and that this is long enough for whoever goes on with a crashed saga, to its
+// end or back, is part of the claim. In it every saga is there as a whole or not at all; when there is but one such
+// read, a half saga may still have been under way, and the verdict is `unknown`.
+#include <algorithm>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "checkers/workload/judgement.h"
@@ -29,13 +41,14 @@ struct Begun {
 
 class Sagas {
  public:
-  explicit Sagas(Judgement& in) : in_(in) {}
+  explicit Sagas(Judgement& in) : in_(in), negative_allowed_(in.flag("saga.negative-balances")) {}
 
   void run() {
     if (!in_.understands({"saga", "read"})) return;
     for (const OperationEvents op : in_.operations()) {
       if (in_.f(op) == "saga" && !begin(op)) return;
     }
+    find_final_read();
     for (const OperationEvents op : in_.operations()) {
       if (in_.f(op) == "read" && in_.ok(op) && !read(op)) return;
     }
@@ -78,6 +91,17 @@ class Sagas {
     return true;
   }
 
+  void find_final_read() {
+    EventIndex last = 0;
+    for (const auto& [id, begun] : sagas_)
+      last = std::max(last, begun.op.completion == kNoEvent ? begun.op.invocation : begun.op.completion);
+    for (const OperationEvents op : in_.operations()) {
+      if (in_.f(op) != "read" || !in_.ok(op) || op.invocation < last) continue;
+      final_ = op;
+      ++settled_reads_;
+    }
+  }
+
   bool read(OperationEvents op) {
     const ValueId seen = in_.seen(op);
     const bool whole = in_.is_map(seen) && in_.is_map(in_.values().member(seen, "balances")) &&
@@ -97,14 +121,67 @@ class Sagas {
                in_.named(op) + " shows events of a saga " + in_.shown(id) + " that nobody had begun");
     }
     for (const auto& [id, begun] : sagas_) {
-      if (in_.before(begun.op, op)) effect(id, begun, op, by_saga[id]);
+      const auto found = by_saga.find(id);
+      const Sums nothing;
+      const Sums& sums = found == by_saga.end() ? nothing : found->second;
+      if (in_.before(begun.op, op))
+        effect(id, begun, op, sums);
+      else if (found != by_saga.end())
+        under_way(id, begun, op, sums);
     }
+    keeps(op, by_saga);
     return true;
+  }
+
+  // How far a saga has come that is under way, or of which nobody knows.
+  void under_way(ValueId id, const Begun& begun, OperationEvents read, const Sums& sums) {
+    const auto of = [&](ValueId account) {
+      const auto found = sums.find(account);
+      return found == sums.end() ? std::int64_t{0} : found->second;
+    };
+    const std::int64_t from = of(begun.from), to = of(begun.to);
+    const bool others = std::any_of(sums.begin(), sums.end(), [&](const auto& one) {
+      return one.second != 0 && one.first != begun.from && one.first != begun.to;
+    });
+    const bool nothing = from == 0 && to == 0, first = from == -begun.amount && to == 0;
+    const bool both = from == -begun.amount && to == begun.amount;
+    if (others || !(nothing || first || both)) {
+      return in_.tell("impossible-step", {begun.op.invocation, read.invocation},
+                      in_.named(read) + " shows " + std::to_string(from) + " on account " + in_.shown(begun.from) +
+                          " and " + std::to_string(to) + " on account " + in_.shown(begun.to) + " from saga " +
+                          in_.shown(id) + ", which no part of it makes");
+    }
+    if (!final_ || final_->invocation != read.invocation || nothing || both || begun.amount == 0) return;
+    if (settled_reads_ < 2) {
+      return in_.inconclusive("saga " + in_.shown(id) + ", whose outcome was not known, is half done in " +
+                              in_.named(read) + ", and nobody looked again");
+    }
+    in_.tell("half-saga", {begun.op.invocation, read.invocation},
+             "saga " + in_.shown(id) + ", whose outcome was not known (" + in_.event(begun.op.invocation) +
+                 "), is half done for good: " + in_.named(read) + ", the final one, shows its first step alone");
+  }
+
+  // Events are added and never taken away: a compensation adds further ones.
+  void keeps(OperationEvents read, const std::map<ValueId, Sums>& by_saga) {
+    for (const ValueId id : shown_order_) {
+      in_.work();
+      const auto& [since, by] = shown_.at(id);
+      if (since >= read.invocation || by_saga.contains(id)) continue;
+      in_.tell("lost-event", {by, read.invocation},
+               in_.named(read) + " shows no event of saga " + in_.shown(id) + ", although the read of " +
+                   in_.event(by) + ", which was over before, did");
+    }
+    for (const auto& [id, sums] : by_saga) {
+      const auto [place, fresh] = shown_.try_emplace(id, read.completion, read.invocation);
+      if (fresh) shown_order_.push_back(id);
+      if (!fresh && read.completion < place->second.first) place->second = {read.completion, read.invocation};
+    }
   }
 
   // What the accounts held before the first event must be the same whichever read one asks.
   bool balances(OperationEvents op, const Sums& by_account) {
     const auto entries = in_.values().as_map(in_.values().member(in_.seen(op), "balances"));
+    std::set<ValueId> present;
     for (std::size_t i = 0; i < entries.size(); i += 2) {
       const auto balance = in_.integer(entries[i + 1]);
       if (!balance) {
@@ -112,6 +189,12 @@ class Sagas {
         return false;
       }
       const ValueId account = in_.one_name(entries[i]);
+      present.insert(account);
+      if (*balance < 0 && !negative_allowed_) {
+        in_.tell("negative-balance", {op.invocation},
+                 in_.named(op) + " returned the balance " + std::to_string(*balance) + " of account " +
+                     in_.shown(account) + ", which must not be negative");
+      }
       const auto sum = by_account.find(account);
       const std::int64_t initial = *balance - (sum == by_account.end() ? 0 : sum->second);
       const auto [place, fresh] = initial_.try_emplace(account, initial, op);
@@ -120,6 +203,21 @@ class Sagas {
                in_.named(op) + " returned the balance " + std::to_string(*balance) + " of account " +
                    in_.shown(account) + ", which less its events is " + std::to_string(initial) + "; in the read of " +
                    in_.event(place->second.second.invocation) + " it is " + std::to_string(place->second.first));
+    }
+    for (const auto& [account, sum] : by_account) {
+      if (present.contains(account)) continue;
+      in_.tell("ledger-mismatch", {op.invocation},
+               in_.named(op) + " shows events of account " + in_.shown(account) + " and no balance of it");
+    }
+    for (const auto& [account, since] : accounts_) {
+      if (since.completion >= op.invocation || present.contains(account)) continue;
+      in_.tell("missing-account", {since.invocation, op.invocation},
+               in_.named(op) + " shows no account " + in_.shown(account) + ", although " + in_.named(since) +
+                   ", which was over before, did");
+    }
+    for (const ValueId account : present) {
+      const auto [place, fresh] = accounts_.try_emplace(account, op);
+      if (!fresh && op.completion < place->second.completion) place->second = op;
     }
     return true;
   }
@@ -143,7 +241,13 @@ class Sagas {
   }
 
   Judgement& in_;
+  const bool negative_allowed_;
   std::map<ValueId, Begun> sagas_;
+  std::optional<OperationEvents> final_;
+  std::int64_t settled_reads_ = 0;                              // after every saga had ended
+  std::map<ValueId, OperationEvents> accounts_;                 // the first read that showed each of them
+  std::map<ValueId, std::pair<EventIndex, EventIndex>> shown_;  // by saga: since when a read had shown it, and which
+  std::vector<ValueId> shown_order_;
   std::map<ValueId, std::pair<std::int64_t, OperationEvents>> initial_;  // by account: implied by the first read
 };
 
@@ -157,7 +261,13 @@ WorkloadChecker saga() {
           {{"ledger-mismatch", "balances and the events they come from do not add up"},
            {"incomplete-saga", "an acknowledged saga lacks a step, or did one twice"},
            {"uncompensated-saga", "a saga that was given up left something behind"},
-           {"unexpected-event", "an event of a saga that nobody had begun"}}};
+           {"half-saga", "a saga of unknown outcome is half done in the final read"},
+           {"impossible-step", "the events of a saga are none that its steps can make"},
+           {"lost-event", "events of a saga that a read showed are missing from a later one"},
+           {"missing-account", "an account that a read showed is missing from a later one"},
+           {"negative-balance", "a read shows an account with less than nothing"},
+           {"unexpected-event", "an event of a saga that nobody had begun"}},
+          {{"saga.negative-balances", OptionSpec::Type::boolean, false, "whether a balance may be negative"}}};
 }
 
 }  // namespace ordeal::work

@@ -63,5 +63,60 @@ TEST(Bank, UnknownWhenNothingWasSeenOrUnderstood) {
   EXPECT_THAT(verdict(judged("bank", kTransfer, at("causal"))), StartsWith("unknown: "));
 }
 
+std::string transfer(int process, int from, int to, int amount, std::string_view type = "ok") {
+  const std::string value =
+      "{:from " + std::to_string(from) + " :to " + std::to_string(to) + " :amount " + std::to_string(amount) + "}";
+  return op(process, "transfer", value, type, value);
+}
+
+TEST(Bank, TransfersHaveTheirEffect) {
+  const std::string begun = read("{0 10, 1 10}");
+  EXPECT_EQ(verdict(judged("bank", begun + transfer(0, 0, 1, 2) + read("{0 10, 1 10}"))), "unexplained-balances");
+  EXPECT_EQ(verdict(judged("bank", begun + transfer(0, 0, 1, 2) + read("{0 10, 1 10}"), at("snapshot-isolation"))),
+            "valid");
+  EXPECT_EQ(verdict(judged("bank", begun + transfer(0, 0, 1, 2) + read("{0 3, 1 17}"))), "unexplained-balances");
+  EXPECT_EQ(verdict(judged("bank", begun + transfer(0, 0, 1, 2, "fail") + transfer(0, 1, 0, 1) + read("{0 9, 1 11}"))),
+            "unexplained-balances");
+  const auto twice = judged("bank", begun + transfer(0, 0, 1, 2) + read("{0 6, 1 14}"));
+  EXPECT_EQ(verdict(twice), "unexplained-balances");
+  EXPECT_THAT(twice.anomalies[0].operations, ElementsAre(0, 2, 4));
+  EXPECT_THAT(twice.anomalies[0].explanation, HasSubstr("account 0 has 2 too little, account 1 has 2 too much"));
+}
+
+TEST(Bank, TransfersUnderWayAndOfUnknownOutcome) {
+  const std::string begun = read("{0 10, 1 10, 2 10}") + transfer(0, 0, 1, 1);
+  const std::string crashed = begun + transfer(2, 0, 1, 2, "info") + transfer(3, 1, 2, 3, "info");
+  for (const char* seen : {"{0 9, 1 11, 2 10}", "{0 7, 1 13, 2 10}", "{0 9, 1 8, 2 13}", "{0 7, 1 10, 2 13}"})
+    EXPECT_EQ(verdict(judged("bank", crashed + read(seen))), "valid") << seen;
+  EXPECT_EQ(verdict(judged("bank", crashed + read("{0 8, 1 12, 2 10}"))), "unexplained-balances");
+  // Once seen it stays.
+  EXPECT_EQ(verdict(judged("bank", crashed + read("{0 7, 1 13, 2 10}") + read("{0 9, 1 11, 2 10}"))),
+            "unexplained-balances");
+  // Under way while the first read is: the initial balances follow from either.
+  const std::string early = event(0, "invoke", "transfer", "{:from 0 :to 1 :amount 2}") + read("{0 8, 1 12}") +
+                            event(0, "ok", "transfer", "{:from 0 :to 1 :amount 2}");
+  EXPECT_EQ(verdict(judged("bank", early + read("{0 8, 1 12}"))), "valid");
+  EXPECT_EQ(verdict(judged("bank", early + read("{0 6, 1 14}"))), "valid");
+  EXPECT_EQ(verdict(judged("bank", early + read("{0 5, 1 15}"))), "unexplained-balances");
+  EXPECT_EQ(verdict(judged("bank", early + read("{0 8, 1 12}") + read("{0 6, 1 14}"))), "unexplained-balances");
+}
+
+TEST(Bank, ReadsAgreeOnOneOrder) {
+  const std::string open = transfer(9, 0, 1, 0) + read("{0 10, 1 10, 2 10}") +
+                           event(0, "invoke", "transfer", "{:from 0 :to 1 :amount 1}") +
+                           event(2, "invoke", "transfer", "{:from 1 :to 2 :amount 3}") +
+                           event(3, "invoke", "read", "") + event(4, "invoke", "read", "");
+  EXPECT_EQ(verdict(judged("bank", open + event(3, "ok", "read", "{0 9, 1 11, 2 10}") +
+                                       event(4, "ok", "read", "{0 10, 1 7, 2 13}"))),
+            "incomparable-reads");
+  EXPECT_EQ(verdict(judged("bank", open + event(3, "ok", "read", "{0 9, 1 11, 2 10}") +
+                                       event(4, "ok", "read", "{0 9, 1 8, 2 13}"))),
+            "valid");
+}
+
+TEST(Bank, AccountsStay) {
+  EXPECT_EQ(verdict(judged("bank", kTransfer + read("{0 7, 1 3, 2 0}") + read("{0 7, 1 3}"))), "missing-account");
+}
+
 }  // namespace
 }  // namespace ordeal::work

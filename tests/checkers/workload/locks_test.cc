@@ -28,11 +28,13 @@ TEST(Lock, AReleaseFreesItFromItsInvocation) {
   }
 }
 
-TEST(Lock, AHolderOfWhichNothingMoreIsHeardMayBeGone) {
-  EXPECT_EQ(verdict(judged("lock", take(0) + take(1) + give(1))), "valid");
+TEST(Lock, AHolderOfWhichNothingMoreIsHeardHoldsOn) {
+  EXPECT_EQ(verdict(judged("lock", take(0) + take(1) + give(1))), "two-holders");
+  EXPECT_EQ(verdict(judged("lock", take(0) + take(1) + take(2))), "two-holders");
+  // Clients are closed when nothing is invoked any more: then the last acquisition may have been granted.
+  EXPECT_THAT(verdict(judged("lock", take(0) + give(0) + take(0) + take(1))), HasSubstr("held in the end"));
   // Its next operation crashed, and its client with it.
   EXPECT_EQ(verdict(judged("lock", take(0) + take(0, "nil", "info") + take(1) + give(1))), "valid");
-  // It lived on and tried again: until then it held.
   EXPECT_EQ(verdict(judged("lock", take(0) + take(1) + take(0, "nil", "fail"))), "two-holders");
 }
 
@@ -43,7 +45,7 @@ TEST(Lock, LongHoldsAreRememberedBehindShortOnes) {
 
 TEST(Lock, KeysAreLocksOfTheirOwn) {
   EXPECT_EQ(verdict(judged("lock", history_of(ok(0, "acquire", "[:a nil]") + ok(1, "acquire", "[:b nil]") +
-                                                  ok(0, "release", "[:a nil]"),
+                                                  ok(0, "release", "[:a nil]") + ok(2, "acquire", "[:a nil]"),
                                               true))),
             "valid");
 }
@@ -66,6 +68,7 @@ TEST(Lock, TokensGrow) {
 
 TEST(Lock, UnknownWhenNothingWasPutToTheTest) {
   EXPECT_THAT(verdict(judged("lock", take(0))), HasSubstr("less than twice"));
+  EXPECT_THAT(verdict(judged("lock", take(0) + give(0) + take(0) + give(0))), HasSubstr("by two processes"));
   EXPECT_THAT(verdict(judged("lock", take(0) + ok(0, "steal", "nil"))), HasSubstr("not steal"));
 }
 
@@ -81,8 +84,9 @@ TEST(LeaderElection, OneLeaderATerm) {
   EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "1") + look("1", ":a") + resign(0) + look("1", "nil") +
                                                   win(1, ":b", "2") + look("2", ":b"))),
             "valid");
-  EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "1") + look("1", ":b") + resign(0) + win(1, ":b", "2"))),
-            "two-leaders");
+  EXPECT_THAT(verdict(judged("leader-election", event(1, "invoke", "campaign", ":b") + win(0, ":a", "1") +
+                                                    look("1", ":b") + resign(0) + event(1, "ok", "campaign", "2"))),
+              HasSubstr("two-leaders"));
   EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "1") + resign(0) + win(1, ":b", "1"))), "two-leaders");
   EXPECT_EQ(verdict(judged("leader-election", win(0, ":a", "1") + win(1, ":b", "2") + resign(0))), "two-holders");
 }
@@ -94,6 +98,30 @@ TEST(LeaderElection, TermsGrow) {
       verdict(judged("leader-election", win(0, ":a", "2") + resign(0) + event(9, "invoke", "leader", "nil") +
                                             win(1, ":b", "3") + event(9, "ok", "leader", "{:term 2 :leader :a}"))),
       "valid");
+}
+
+TEST(LeaderElection, LeadersThatNeverStood) {
+  const std::string two = win(0, ":a", "1") + resign(0) + win(1, ":b", "2");
+  EXPECT_EQ(verdict(judged("leader-election", two + look("2", ":b") + resign(1))), "valid");
+  EXPECT_EQ(verdict(judged("leader-election", two + look("3", ":nobody") + resign(1))), "unexpected-leader");
+  EXPECT_EQ(verdict(judged("leader-election", two + look("3", ":b") + resign(1))), "unexpected-leader");
+  EXPECT_EQ(
+      verdict(judged("leader-election", two + resign(1) + op(5, "campaign", ":c", "fail", "nil") + look("3", ":c"))),
+      "unexpected-leader");
+  EXPECT_EQ(
+      verdict(judged("leader-election", two + resign(1) + op(5, "campaign", ":c", "info", "nil") + look("3", ":c"))),
+      "valid");
+}
+
+TEST(LeaderElection, WithoutTerms) {
+  const auto elected = [](int process, std::string_view name) { return ok(process, "campaign", name); };
+  const auto who = [](std::string_view name) { return ok(9, "leader", "nil", name); };
+  const std::string first = elected(0, "\"a\"") + who("\"a\"") + resign(0) + elected(1, "\"b\"");
+  EXPECT_EQ(verdict(judged("leader-election", first + who("{:leader \"b\"}") + resign(1))), "valid");
+  EXPECT_EQ(verdict(judged("leader-election", first + who("\"a\"") + resign(1))), "stale-leader");
+  EXPECT_EQ(verdict(judged("leader-election", first + who("\"z\"") + resign(1))), "unexpected-leader");
+  EXPECT_EQ(verdict(judged("leader-election", first + elected(2, "\"c\"") + resign(1))), "two-holders");
+  EXPECT_EQ(verdict(judged("leader-election", first + resign(1) + who("\"a\""))), "valid");
 }
 
 TEST(LeaderElection, UnknownWhenNothingWasPutToTheTest) {

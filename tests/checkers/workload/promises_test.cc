@@ -94,15 +94,42 @@ TEST(Saga, GivenUpSagasAreCompensated) {
 }
 
 TEST(Saga, WhatIsUnderWayOrUnknownMayShowAnyPart) {
-  EXPECT_EQ(
-      verdict(judged("saga", saga("6") + saga("7", "info") + ledger("{0 2 1 14}", "[[6 0 -4] [6 1 4] [7 0 -4]]"))),
-      "valid");
+  const std::string half = ledger("{0 2 1 14}", "[[6 0 -4] [6 1 4] [7 0 -4]]");
+  const std::string whole = ledger("{0 2 1 18}", "[[6 0 -4] [6 1 4] [7 0 -4] [7 1 4]]");
+  const std::string undone = ledger("{0 6 1 14}", "[[6 0 -4] [6 1 4] [7 0 -4] [7 0 4]]");
+  const std::string begun = saga("6") + saga("7", "info");
+  EXPECT_EQ(verdict(judged("saga", begun + half + half + whole)), "valid");
+  EXPECT_EQ(verdict(judged("saga", begun + half + half + undone)), "valid");
+  EXPECT_EQ(verdict(judged("saga", begun + half + half)), "half-saga");
+  EXPECT_THAT(verdict(judged("saga", begun + half)), HasSubstr("nobody looked again"));
+  EXPECT_EQ(verdict(judged("saga", saga("7", "info") + half + saga("6"))), "unexpected-event");
+  EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 18}", "[[6 0 -4] [6 1 4] [7 1 4]]"))), "impossible-step");
+  EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 -2 1 14}", "[[6 0 -4] [6 1 4] [7 0 -4] [7 0 -4]]"))),
+            "negative-balance impossible-step");
   EXPECT_THAT(verdict(judged("saga", event(9, "invoke", "read", "nil") + saga("7") +
                                          event(9, "ok", "read", "{:balances {0 6} :events [[7 0 -4]]}"))),
               HasSubstr("no saga ended before a read"));
   EXPECT_THAT(verdict(judged("saga", saga("7") + saga("7") + ledger("{}", "[]"))), HasSubstr("two sagas have the id"));
   EXPECT_THAT(verdict(judged("saga", saga("7") + ok(9, "read", "nil", "[]"))), HasSubstr("was expected"));
   EXPECT_THAT(verdict(judged("saga", saga("7"))), HasSubstr("no read succeeded"));
+}
+
+TEST(Saga, AccountsAndEventsStay) {
+  const std::string begun = ledger("{0 10 1 10}", "[]") + saga("7");
+  EXPECT_EQ(verdict(judged("saga", begun + ledger("{1 14}", "[[7 0 -4] [7 1 4]]"))), "ledger-mismatch missing-account");
+  EXPECT_EQ(
+      verdict(judged("saga", ledger("{0 10 1 10 2 5}", "[]") + saga("7") + ledger("{0 6 1 14}", "[[7 0 -4] [7 1 4]]"))),
+      "missing-account");
+  const std::string crashed = ledger("{0 10 1 10}", "[]") + saga("6", "info") + saga("7");
+  EXPECT_EQ(verdict(judged("saga", crashed + ledger("{0 2 1 18}", "[[6 0 -4] [6 1 4] [7 0 -4] [7 1 4]]") +
+                                       ledger("{0 6 1 14}", "[[7 0 -4] [7 1 4]]"))),
+            "lost-event");
+}
+
+TEST(Saga, NegativeBalances) {
+  const std::string history = ledger("{0 3 1 10}", "[]") + saga("7") + ledger("{0 -1 1 14}", "[[7 0 -4] [7 1 4]]");
+  EXPECT_EQ(verdict(judged("saga", history)), "negative-balance");
+  EXPECT_EQ(verdict(judged("saga", history, with("saga", {{"saga.negative-balances", "true"}}))), "valid");
 }
 
 }  // namespace

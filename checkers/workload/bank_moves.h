@@ -1,0 +1,79 @@
+#pragma once
+// BankMoves: which transfers does a read of all balances show?
+//
+// Under strict serializability a read shows every transfer that was acknowledged before it began, none that failed or
+// was invoked only after it ended, and of the others (under way, or of unknown outcome) some. What these have to make
+// up is the difference between the balances that it returned and the initial ones with the former added, account by
+// account: a sum of subsets, which few candidates keep small. What the initial balances are follows from the read that
+// ended first, for each choice of the transfers under way until then.
+//
+// A transfer that some read shows for certain (no other choice explains it) is shown by every read that began after
+// that one had ended; and of two reads for which the choice is certain one shows all that the other one does.
+//
+// Where a choice is ambiguous, what it would mean for other reads is not followed up. The search for one read gives up
+// after a number of steps (many transfers of unknown outcome): then nothing is told, and the verdict is `unknown`.
+//
+// Thread-safety: one thread; it belongs to one check.
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "checkers/workload/judgement.h"
+
+namespace ordeal::work {
+
+// An account's name as people write it: 7 and "7" are one.
+[[nodiscard]] std::string account_name(const Judgement& in, ValueId id);
+
+class BankMoves {
+ public:
+  explicit BankMoves(Judgement& in) : in_(in) {}
+
+  // False when the operation was refused.
+  [[nodiscard]] bool transfer(OperationEvents op);
+  void read(OperationEvents op, const std::map<std::string, std::int64_t>& balances);
+  // Tells unexplained-balances and incomparable-reads. Requires: the operations were given in order, and all reads show
+  // the same accounts.
+  void judge();
+
+ private:
+  using Balances = std::vector<std::int64_t>;  // by account
+  struct Transfer {
+    OperationEvents op;
+    std::size_t from = 0, to = 0;
+    std::int64_t amount = 0;
+    EventIndex shown = kNoEvent;  // the end of the first read that shows it for certain
+  };
+  struct Read {
+    OperationEvents op;
+    std::map<std::string, std::int64_t> balances;
+    Balances seen;                  // by account
+    std::size_t certain = 0;        // so many of acknowledged_ it shows in any case
+    Balances moved;                 // by these
+    std::vector<std::size_t> open;  // those that it may show: places in transfers_
+  };
+  enum class Found { none, one, several, gave_up };
+
+  std::size_t account(const std::string& name) { return accounts_.try_emplace(name, accounts_.size()).first->second; }
+  void gather();
+  [[nodiscard]] Balances rest(const Read& read, const Balances& initial) const;
+  [[nodiscard]] Found choose(const Balances& rest, const std::vector<std::size_t>& open,
+                             std::vector<std::size_t>& choice) const;
+  [[nodiscard]] std::vector<Balances> initials(const Read& first) const;
+  // The place of the first read that the initial balances do not explain; all of them: reads_.size().
+  [[nodiscard]] std::size_t explain(const Balances& initial, bool tell);
+  void compare(const Read& read, const std::vector<std::size_t>& choice);
+  void unexplained(const Read& read, const Balances& initial);
+
+  Judgement& in_;
+  std::map<std::string, std::size_t> accounts_;
+  std::vector<Transfer> transfers_;        // that may have happened, by invocation
+  std::vector<std::size_t> acknowledged_;  // places in transfers_, by acknowledgement
+  std::vector<Read> reads_;
+  // Reads whose choice is certain, with it, while others overlap them.
+  std::vector<std::pair<const Read*, std::set<std::size_t>>> certain_;
+};
+
+}  // namespace ordeal::work
