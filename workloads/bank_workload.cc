@@ -45,6 +45,9 @@ WorkloadFactory bank_workload() {
   WorkloadFactory factory;
   factory.name = "bank";
   factory.help = "transfers between accounts and reads of all of them; the total never changes, no balance is negative";
+  factory.promise =
+      "Transfers and reads are strictly serializable: every read shows the balances after all transfers acknowledged "
+      "before it and some of those under way or of unknown outcome; no money appears, vanishes or is overdrawn.";
   factory.data_type = "bank";
   factory.operations = {"read", "transfer"};
   offer_checker_options(factory, "bank");

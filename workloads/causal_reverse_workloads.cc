@@ -22,6 +22,9 @@ WorkloadFactory factory_of(const std::string& name) {
   WorkloadFactory factory;
   factory.name = name;
   factory.help = "elements are written and read; who sees one sees all that were over before it began";
+  factory.promise =
+      "Writes and reads are strictly serializable: a read shows every element acknowledged before it began, and with "
+      "each element all that were over before that one's write began.";
   factory.data_type = "set";
   factory.operations = {"add", "read"};
   factory.options = {

@@ -38,6 +38,7 @@ WorkloadFactory counter_workload() {
   WorkloadFactory factory;
   factory.name = "counter";
   factory.help = "a counter is added to and read; no read may lack an acknowledged add, or hold more than was tried";
+  factory.promise = "The counter is linearizable: one order of adds and reads within real time explains every read.";
   factory.data_type = "counter";
   factory.operations = {"add", "read"};
   factory.options = {
@@ -48,11 +49,11 @@ WorkloadFactory counter_workload() {
        3600},
       {"counter.consistency",
        Type::string,
-       "bounds",
-       "what is claimed; linearizable is stronger, and slower to check",
+       "linearizable",
+       "what is claimed; bounds, of each read alone: at least what was acknowledged, at most what was tried",
        std::nullopt,
        std::nullopt,
-       {"bounds", "linearizable"}},
+       {"linearizable", "bounds"}},
   };
   factory.make = make;
   factory.checkers = judges;

@@ -10,9 +10,7 @@ std::vector<ConfiguredChecker> judges(const Options&) { return {judge("convergen
 
 // Time to converge, then a read by everybody.
 GeneratorPtr final_reads(const Options& options, const std::string& name) {
-  const auto settle = static_cast<std::int64_t>(options.seconds(name + ".settle") * 1e9);
-  return gen::phases(gen::list_of(gen::sleep(settle),
-                                  each_worker_until_ok(plain("read"), options.seconds(name + ".final-read-time"))));
+  return settled(options, name, each_worker_until_ok(plain("read"), options.seconds(name + ".final-read-time")));
 }
 
 Result<Workload> make_set(const WorkloadContext& context) {
@@ -45,7 +43,7 @@ std::vector<OptionSpec> options_of(const std::string& name) {
   using Type = OptionSpec::Type;
   return {
       {name + ".reads", Type::real, 0.05, "which part of the operations are reads", 0, 0.99},
-      {name + ".settle", Type::duration, 2.0, "how long replicas have to converge before the final reads", 0, 3600},
+      settle_option(name, "how long replicas have to converge before the final reads"),
       {name + ".final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
   };
 }
@@ -56,6 +54,9 @@ WorkloadFactory g_set_workload() {
   WorkloadFactory factory;
   factory.name = "g-set";
   factory.help = "a replicated set that only grows: in the end all replicas hold all that was acknowledged";
+  factory.promise =
+      "Strong eventual consistency: after the last add and the time to settle all replicas return the same elements, "
+      "with all that were acknowledged; at no time one that nobody added, or one twice.";
   factory.data_type = "set";
   factory.operations = {"add", "read"};
   factory.options = options_of("g-set");
@@ -68,6 +69,9 @@ WorkloadFactory pn_counter_workload() {
   WorkloadFactory factory;
   factory.name = "pn-counter";
   factory.help = "a replicated counter that goes up and down: in the end all replicas hold the sum";
+  factory.promise =
+      "Strong eventual consistency: after the last add and the time to settle all replicas return the same sum, with "
+      "all that was acknowledged; at no time one that no part of the adds begun until then makes up.";
   factory.data_type = "counter";
   factory.operations = {"add", "read"};
   factory.options = options_of("pn-counter");

@@ -31,6 +31,8 @@ WorkloadFactory g2_workload() {
   WorkloadFactory factory;
   factory.name = "g2";
   factory.help = "pairs of inserts that each look for the other's row first; at most one of each pair may succeed";
+  factory.promise =
+      "Of two inserts that each look for the other's row first, at most one succeeds (no G2 by predicates).";
   factory.data_type = "g2";
   factory.operations = {"insert"};
   factory.make = make;

@@ -26,4 +26,13 @@ GeneratorPtr each_worker_until_ok(Operation operation, double patience_s) {
   });
 }
 
+GeneratorPtr settled(const Options& options, const std::string& workload, GeneratorPtr child) {
+  const auto ns = static_cast<std::int64_t>(options.seconds(workload + ".settle") * 1e9);
+  return gen::phases(gen::list_of(gen::sleep(ns), std::move(child)));
+}
+
+OptionSpec settle_option(const std::string& workload, std::string help) {
+  return {workload + ".settle", OptionSpec::Type::duration, 2.0, std::move(help), 0, 3600};
+}
+
 }  // namespace ordeal

@@ -2,6 +2,7 @@
 // Generators that several workloads use. Thread-safety: pure.
 
 #include <string>
+#include "base/options.h"
 
 #include "harness/generator/combinators.h"
 
@@ -19,5 +20,9 @@ namespace ordeal {
 // For the final phase: each worker, and so each node that has one, tries the operation five times a second until it
 // ended in ok once, for at most `patience_s` seconds.
 [[nodiscard]] GeneratorPtr each_worker_until_ok(Operation operation, double patience_s);
+
+// `child` after the time that the option "<workload>.settle" says: for what is still under way, or of unknown outcome.
+[[nodiscard]] GeneratorPtr settled(const Options& options, const std::string& workload, GeneratorPtr child);
+[[nodiscard]] OptionSpec settle_option(const std::string& workload, std::string help);
 
 }  // namespace ordeal

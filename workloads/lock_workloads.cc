@@ -18,10 +18,16 @@ GeneratorPtr in_turn(const Operation& take, const Operation& give) {
   });
 }
 
+// In the end everybody gives it back before any client is closed, so that the history tells until when it was held.
+GeneratorPtr give_back(const std::string& f) {
+  return gen::each_worker([f](int) { return gen::limit(3, gen::until_ok(gen::repeat(plain(f)))); });
+}
+
 Result<Workload> make_lock(const WorkloadContext& context) {
   Workload workload;
   workload.name = "lock";
   workload.generator = gen::each_worker([](int) { return in_turn(plain("acquire"), plain("release")); });
+  workload.final_generator = give_back("release");
   workload.checkers = lock_judges(context.options);
   return workload;
 }
@@ -36,6 +42,7 @@ Result<Workload> make_election(const WorkloadContext& context) {
     return mixed(rng.split(static_cast<std::uint64_t>(worker)), in_turn(campaign, plain("resign")), looks,
                  gen::repeat(plain("leader")));
   });
+  workload.final_generator = give_back("resign");
   workload.checkers = election_judges(context.options);
   return workload;
 }
@@ -46,6 +53,7 @@ WorkloadFactory lock_workload() {
   WorkloadFactory factory;
   factory.name = "lock";
   factory.help = "workers take a lock in turn; never two at once, and fencing tokens only grow";
+  factory.promise = "At no time do two clients hold the lock, and a later acquisition gets a greater fencing token.";
   factory.data_type = "lock";
   factory.operations = {"acquire", "release"};
   factory.make = make_lock;
@@ -57,6 +65,9 @@ WorkloadFactory leader_election_workload() {
   WorkloadFactory factory;
   factory.name = "leader-election";
   factory.help = "workers are elected in turn; never two lead at once or in one term, and terms only grow";
+  factory.promise =
+      "At no time and in no term do two candidates lead, terms never go back, and whoever is seen to lead was elected "
+      "and was not replaced before.";
   factory.data_type = "election";
   factory.operations = {"campaign", "leader", "resign"};
   factory.options = {

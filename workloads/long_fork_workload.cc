@@ -43,7 +43,11 @@ class Transactions {
   std::map<int, std::int64_t> written_;  // by worker: the key it has written and not yet read
 };
 
-std::vector<ConfiguredChecker> judges(const Options&) { return {judge("long-fork")}; }
+std::vector<ConfiguredChecker> judges(const Options& options) {
+  CheckOptions how;
+  how.consistency = options.string("long-fork.consistency");
+  return {judge("long-fork", std::move(how))};
+}
 
 Result<Workload> make(const WorkloadContext& context) {
   Workload workload;
@@ -63,9 +67,18 @@ WorkloadFactory long_fork_workload() {
   WorkloadFactory factory;
   factory.name = "long-fork";
   factory.help = "writes to fresh keys and reads of groups of them; all reads see the writes appear in one order";
+  factory.promise =
+      "Snapshot isolation of single writes: one order of all writes of which every read sees a prefix, however late.";
   factory.data_type = "rw-register";
   factory.operations = {"txn"};
-  factory.options = {{"long-fork.group", OptionSpec::Type::integer, 2, "how many keys are read together", 2, 100}};
+  factory.options = {{"long-fork.group", OptionSpec::Type::integer, 2, "how many keys are read together", 2, 100},
+                     {"long-fork.consistency",
+                      OptionSpec::Type::string,
+                      "snapshot-isolation",
+                      "what is claimed; strict-serializable: no read is late either",
+                      std::nullopt,
+                      std::nullopt,
+                      {"snapshot-isolation", "strict-serializable"}}};
   factory.make = make;
   factory.checkers = judges;
   return factory;

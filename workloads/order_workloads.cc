@@ -45,6 +45,9 @@ WorkloadFactory monotonic_workload() {
   WorkloadFactory factory;
   factory.name = "monotonic";
   factory.help = "rows with the next value and the database's timestamp; both orders agree, and no row is lost";
+  factory.promise =
+      "Rows are inserted and read strictly serializably: values and timestamps agree with each other and with real "
+      "time, and a row that was once returned is in every later read, once.";
   factory.data_type = "monotonic";
   factory.operations = {"stamp", "read"};
   factory.options = {
@@ -61,6 +64,9 @@ WorkloadFactory sequential_workload() {
   WorkloadFactory factory;
   factory.name = "sequential";
   factory.help = "subkeys are written in order and read in reverse; who sees one sees those written before it";
+  factory.promise =
+      "Writes and reads of subkeys are sequentially consistent: one order of all of them keeps the order of each "
+      "process and explains every read.";
   factory.data_type = "sequential";
   factory.operations = {"write-chain", "read-chain"};
   factory.options = {

@@ -9,7 +9,7 @@ namespace ordeal {
 namespace {
 
 std::vector<ConfiguredChecker> idempotency_judges(const Options&) { return {judge("idempotency")}; }
-std::vector<ConfiguredChecker> saga_judges(const Options&) { return {judge("saga")}; }
+std::vector<ConfiguredChecker> saga_judges(const Options& options) { return {judge("saga", options)}; }
 std::vector<ConfiguredChecker> rate_limit_judges(const Options& options) { return {judge("rate-limit", options)}; }
 
 // New keys, and some of the last ones again, as clients do that do not know whether they were heard.
@@ -59,7 +59,8 @@ Result<Workload> make_saga(const WorkloadContext& context) {
   Workload workload;
   workload.name = "saga";
   workload.generator = mixed(rng, std::move(sagas), context.options.real("saga.reads"), gen::repeat(plain("read")));
-  workload.final_generator = each_worker_until_ok(plain("read"), context.options.seconds("saga.final-read-time"));
+  workload.final_generator = settled(
+      context.options, "saga", each_worker_until_ok(plain("read"), context.options.seconds("saga.final-read-time")));
   workload.checkers = saga_judges(context.options);
   return workload;
 }
@@ -71,6 +72,9 @@ WorkloadFactory idempotency_workload() {
   WorkloadFactory factory;
   factory.name = "idempotency";
   factory.help = "operations with a key are sent again; each takes effect once";
+  factory.promise =
+      "An operation with a key takes effect at most once however often it is sent, once when it is acknowledged, "
+      "stays, and is answered the same each time.";
   factory.data_type = "idempotency";
   factory.operations = {"apply", "read"};
   factory.options = {
@@ -87,6 +91,9 @@ WorkloadFactory rate_limit_workload() {
   WorkloadFactory factory;
   factory.name = "rate-limit";
   factory.help = "requests are granted or denied; no window of time holds more grants than the limit";
+  factory.promise =
+      "No window of time holds more grants than the limit, and no request is denied while the window before it has "
+      "room.";
   factory.data_type = "rate-limit";
   factory.operations = {"request"};
   offer_checker_options(factory, "rate-limit");
@@ -100,13 +107,18 @@ WorkloadFactory saga_workload() {
   WorkloadFactory factory;
   factory.name = "saga";
   factory.help = "transfers of several steps on a ledger; complete or compensated, and balances and events add up";
+  factory.promise =
+      "Every saga is done as a whole or not at all: acknowledged ones at once, those given up or of unknown outcome by "
+      "the end; balances are never negative and always what the events add up to.";
   factory.data_type = "saga";
   factory.operations = {"read", "saga"};
   factory.options = {
       {"saga.accounts", Type::integer, 5, "how many accounts there are", 2, 1e6},
       {"saga.reads", Type::real, 0.02, "which part of the operations are reads", 0, 0.99},
       {"saga.final-read-time", Type::duration, 10.0, "how long a worker tries to read the ledger at the end", 0, 3600},
+      settle_option("saga", "how long whoever goes on with a crashed saga has before the final reads"),
   };
+  offer_checker_options(factory, "saga");
   factory.make = make_saga;
   factory.checkers = saga_judges;
   return factory;

@@ -6,7 +6,11 @@
 namespace ordeal {
 namespace {
 
-std::vector<ConfiguredChecker> queue_judges(const Options&) { return {judge("queue")}; }
+std::vector<ConfiguredChecker> queue_judges(const Options& options) {
+  CheckOptions how;
+  how.consistency = options.string("queue.consistency");
+  return {judge("queue", std::move(how))};
+}
 std::vector<ConfiguredChecker> total_queue_judges(const Options& options) {
   CheckOptions how;
   how.consistency = options.string("total-queue.delivery");
@@ -77,10 +81,20 @@ OptionSpec drain_time(const std::string& name) {
 WorkloadFactory queue_workload() {
   WorkloadFactory factory;
   factory.name = "queue";
-  factory.help = "messages go into a queue and come out; none comes from nowhere, none twice";
+  factory.promise =
+      "A linearizable first-in-first-out queue: each message comes out at most once, in the order in which they were "
+      "put in, and the queue is found empty only when it is.";
+  factory.help = "messages go into a queue and come out; none from nowhere, none twice, first in first out";
   factory.data_type = "queue";
   factory.operations = {"enqueue", "dequeue"};
-  factory.options = {dequeues("queue")};
+  factory.options = {dequeues("queue"),
+                     {"queue.consistency",
+                      OptionSpec::Type::string,
+                      "fifo",
+                      "what is claimed; at-most-once: no order, and empty may be said too early",
+                      std::nullopt,
+                      std::nullopt,
+                      {"fifo", "at-most-once"}}};
   factory.make = make_queue;
   factory.checkers = queue_judges;
   return factory;
@@ -89,6 +103,9 @@ WorkloadFactory queue_workload() {
 WorkloadFactory total_queue_workload() {
   WorkloadFactory factory;
   factory.name = "total-queue";
+  factory.promise =
+      "Every acknowledged message comes out exactly once, none that was not put in, and the queue is found empty only "
+      "when it is; in which order is not promised.";
   factory.help = "a queue that is drained in the end; every acknowledged message comes out";
   factory.data_type = "queue";
   factory.operations = {"enqueue", "dequeue", "drain"};
@@ -96,11 +113,11 @@ WorkloadFactory total_queue_workload() {
                      drain_time("total-queue"),
                      {"total-queue.delivery",
                       OptionSpec::Type::string,
-                      "at-least-once",
-                      "at-least-once: duplicates are counted; exactly-once: they are anomalies",
+                      "exactly-once",
+                      "what is claimed; at-least-once: duplicates are counted only, and empty may be said too early",
                       std::nullopt,
                       std::nullopt,
-                      {"at-least-once", "exactly-once"}}};
+                      {"exactly-once", "at-least-once"}}};
   factory.make = make_total_queue;
   factory.checkers = total_queue_judges;
   return factory;
@@ -110,6 +127,9 @@ WorkloadFactory delivery_workload() {
   using Type = OptionSpec::Type;
   WorkloadFactory factory;
   factory.name = "delivery";
+  factory.promise =
+      "Every acknowledged message is delivered exactly once, messages of one key in the order in which they were sent, "
+      "and the queue is found empty only when it is.";
   factory.help = "messages of several keys; each delivered as often as is claimed, in order per key";
   factory.data_type = "queue";
   factory.operations = {"enqueue", "dequeue", "drain"};

@@ -131,6 +131,7 @@ WorkloadFactory register_workload() {
   WorkloadFactory factory;
   factory.name = "register";
   factory.help = "independent registers with read, write and compare-and-set; must be linearizable";
+  factory.promise = "Each key is a linearizable register with compare-and-set.";
   factory.data_type = "register";
   factory.operations = {"read", "write", "cas"};
   factory.options = {

@@ -40,6 +40,9 @@ WorkloadFactory set_workload() {
   WorkloadFactory factory;
   factory.name = "set";
   factory.help = "unique elements are added and read; nothing acknowledged may be lost, appear twice or be read late";
+  factory.promise =
+      "The set is linearizable: a read shows every element acknowledged before it, none that was not added, none "
+      "twice, and reads agree on one order of the adds.";
   factory.data_type = "set";
   factory.operations = {"add", "read"};
   factory.options = {
@@ -61,6 +64,9 @@ WorkloadFactory set_full_workload() {
   WorkloadFactory factory;
   factory.name = "set-full";
   factory.help = "a set that is read more often: lost, late and revived elements, and how long each took to be visible";
+  factory.promise =
+      "The set is linearizable: a read shows every element acknowledged before it, none that was not added, none "
+      "twice, and reads agree on one order of the adds.";
   factory.data_type = "set";
   factory.operations = {"add", "read"};
   factory.options = {

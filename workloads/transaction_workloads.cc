@@ -154,6 +154,7 @@ Result<Workload> make_write_skew(const WorkloadContext& context) {
 WorkloadFactory list_append_workload() {
   WorkloadFactory factory;
   factory.name = "list-append";
+  factory.promise = "Transactions of reads and appends are strictly serializable.";
   factory.help = "transactions that append to lists and read them; no isolation anomaly, after Elle";
   factory.data_type = "list-append";
   factory.operations = {"txn"};
@@ -166,6 +167,7 @@ WorkloadFactory list_append_workload() {
 WorkloadFactory rw_register_workload() {
   WorkloadFactory factory;
   factory.name = "rw-register";
+  factory.promise = "Transactions of reads and writes are strictly serializable.";
   factory.help = "transactions that read and write registers; no isolation anomaly, after Elle";
   factory.data_type = "rw-register";
   factory.operations = {"txn"};
@@ -182,6 +184,7 @@ WorkloadFactory write_skew_workload() {
   using Type = OptionSpec::Type;
   WorkloadFactory factory;
   factory.name = "write-skew";
+  factory.promise = "Transactions that read two keys and write one of them are serializable (no write skew).";
   factory.help = "transactions that read a pair of keys and write one of them; none may miss the other's write";
   factory.data_type = "rw-register";
   factory.operations = {"txn"};

@@ -22,6 +22,7 @@ WorkloadFactory unique_ids_workload() {
   WorkloadFactory factory;
   factory.name = "unique-ids";
   factory.help = "ids are generated; none may come twice";
+  factory.promise = "No id is generated twice.";
   factory.data_type = "unique-ids";
   factory.operations = {"generate"};
   factory.make = make;
