@@ -2,6 +2,8 @@
 // it was asked to be wrong.
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "base/names.h"
 #include "targets/memory/bugs.h"
@@ -27,11 +29,11 @@ const std::vector<Row>& table() {
       {"unique-ids", {"stale-read", "duplicate"}},
       {"bank", {"stale-read", "lost-write", "lost-update", "duplicate"}},
       {"g2", {"lost-write", "write-skew"}},
-      {"monotonic", {"stale-read"}},
-      {"sequential", {"lost-write"}},
+      {"monotonic", {"stale-read", "lost-write", "duplicate"}},
+      {"sequential", {"stale-read", "lost-write"}},
       {"election", {"stale-read", "duplicate", "write-skew"}},
-      {"idempotency", {"lost-write", "duplicate"}},
-      {"rate-limit", {"lost-write"}},
+      {"idempotency", {"stale-read", "lost-write", "duplicate"}},
+      {"rate-limit", {"stale-read", "lost-write"}},
       {"saga", {"stale-read", "lost-write", "duplicate", "write-skew"}},
       {"kafka", {"stale-read", "lost-write", "duplicate", "reorder"}},
   };
@@ -40,13 +42,34 @@ const std::vector<Row>& table() {
 
 }  // namespace
 
-Result<void> check_bug(const std::string& bug, const std::string& data_type) {
+Bug bug_named(std::string_view name) {
+  static constexpr std::pair<std::string_view, Bug> kNames[] = {
+      {"none", Bug::none},
+      {"stale-read", Bug::stale_read},
+      {"lost-write", Bug::lost_write},
+      {"lost-update", Bug::lost_update},
+      {"duplicate", Bug::duplicate},
+      {"write-skew", Bug::write_skew},
+      {"reorder", Bug::reorder},
+  };
+  const auto* found =
+      std::find_if(std::begin(kNames), std::end(kNames), [&](const auto& one) { return one.first == name; });
+  ORDEAL_CHECK(found != std::end(kNames), "unknown bug of the memory target");
+  return found->second;
+}
+
+const std::vector<std::string>& bugs_of(std::string_view data_type) {
+  static const std::vector<std::string> none;
   const auto& rows = table();
   const auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& one) { return one.data_type == data_type; });
-  if (bug == "none" || row == rows.end()) return {};
-  if (std::find(row->bugs.begin(), row->bugs.end(), bug) != row->bugs.end()) return {};
+  return row == rows.end() ? none : row->bugs;
+}
+
+Result<void> check_bug(const std::string& bug, const std::string& data_type) {
+  const std::vector<std::string>& known = bugs_of(data_type);
+  if (bug == "none" || known.empty() || std::find(known.begin(), known.end(), bug) != known.end()) return {};
   return fail(ErrorCode::usage, "memory.bug: " + bug + " does not apply to workloads on the data type " + data_type +
-                                    ", which can have " + joined(row->bugs));
+                                    ", which can have " + joined(known));
 }
 
 }  // namespace ordeal::memory

@@ -15,6 +15,9 @@ enum class Bug { none, stale_read, lost_write, lost_update, duplicate, write_ske
 // Requires: one of the choices of the option memory.bug.
 [[nodiscard]] Bug bug_named(std::string_view name);
 
+// The bugs that strike data of that type, by the names of the option memory.bug; store.h, services.h and log_broker.h
+// say how. Empty for a type that the store does not know.
+[[nodiscard]] const std::vector<std::string>& bugs_of(std::string_view data_type);
 // Errors: usage, when the bug, by its name, strikes nothing on that data type of a workload.
 [[nodiscard]] Result<void> check_bug(const std::string& bug, const std::string& data_type);
 

@@ -56,7 +56,8 @@ Completion Services::stamped(const Operation& operation, Rng& rng) {
   Value row = Value::map();
   row.set("val", static_cast<std::int64_t>(stamped_.size()));
   row.set("sts", stamp);
-  stamped_.push_back(row);
+  if (!faults_.strikes(Bug::lost_write, rng)) stamped_.push_back(row);
+  if (faults_.strikes(Bug::duplicate, rng)) stamped_.push_back(row);
   return Completion::ok(std::move(row));
 }
 
@@ -69,6 +70,8 @@ Completion Services::chain(const Operation& operation, Rng& rng) {
     }
     return Completion::ok();
   }
+  if (faults_.strikes(Bug::stale_read, rng))
+    return Completion::ok(Value::list({operation.value, Value(Value::List(kSubkeys))}));
   return Completion::ok(Value::list({operation.value, Value(Value::List(subkeys.rbegin(), subkeys.rend()))}));
 }
 
@@ -97,7 +100,10 @@ Completion Services::election(const Operation& operation, std::uint64_t client, 
 }
 
 Completion Services::idempotent(const Operation& operation, Rng& rng) {
-  if (operation.f == "read") return Completion::ok(Value(applied_));
+  if (operation.f == "read") {
+    const bool stale = !applied_.empty() && faults_.strikes(Bug::stale_read, rng);
+    return Completion::ok(Value(Value::List(applied_.begin(), applied_.end() - (stale ? 1 : 0))));
+  }
   const auto [known, fresh] = results_.try_emplace(operation.value, static_cast<std::int64_t>(applied_.size()));
   if ((fresh && !faults_.strikes(Bug::lost_write, rng)) || (!fresh && faults_.strikes(Bug::duplicate, rng))) {
     applied_.push_back(operation.value);
@@ -109,7 +115,9 @@ Completion Services::idempotent(const Operation& operation, Rng& rng) {
 
 Completion Services::request(Rng& rng) {
   const auto now = now_();
-  while (!grants_.empty() && now - grants_.front() >= kWindow) grants_.pop_front();
+  const bool stale = faults_.bug == Bug::stale_read && !grants_.empty();
+  const auto window = stale ? 2 * kWindow : kWindow;
+  while (!grants_.empty() && now - grants_.front() >= window) grants_.pop_front();
   if (grants_.size() >= kGrants) return Completion::failed("limited", "too many requests");
   if (!faults_.strikes(Bug::lost_write, rng)) grants_.push_back(now);
   return Completion::ok();

@@ -2,16 +2,21 @@
 // Services: what the memory target offers beside data under keys: things of which a run has one, each behind one lock,
 // and so linearizable. By data type, with what the bugs do (bugs.h):
 //
-//   g2           `insert` {key, [a b]}: fails when the key has a row. write-skew does not look, lost-write does not
+//   g2           `insert` {key, [a b]}: fails when the key has a row. write-skew does not look; lost-write does not
 //   insert monotonic    `stamp`: a row with the next value and the time; `read`: all rows. stale-read: the time goes
-//   back sequential   `write-chain` k: five subkeys; `read-chain` k: the same backwards. lost-write: one is left out
+//   back;
+//                lost-write: the row is returned and not kept; duplicate: it is kept twice
+//   sequential   `write-chain` k: five subkeys; `read-chain` k: the same backwards. lost-write: one is left out;
+//                stale-read: a chain that is there is read as absent
 //   election     `campaign` name, `resign`, `leader`: one leader, terms that grow. duplicate: two leaders; write-skew:
-//   also in
-//                one term; stale-read: the leader before
+//                also in one term; stale-read: the leader before
 //   idempotency  `apply` key: once; its result is how many were applied before; `read`. duplicate: twice; lost-write:
-//   never rate-limit   `request`: ten in a hundred milliseconds. lost-write: a grant is not counted saga `saga`: two
-//   events; given up when the account holds too little, with compensation. lost-write: the second step
-//                is missing; duplicate: it is done twice; write-skew: no compensation; stale-read: old balances
+//                never; stale-read: the last one is missing
+//   rate-limit   `request`: ten in a hundred milliseconds. lost-write: a grant is not counted; stale-read: grants whose
+//                time is over still count
+//   saga         `saga`: two events; given up when the account holds too little, with compensation. lost-write: the
+//                second step is missing; duplicate: it is done twice; write-skew: no compensation; stale-read: old
+//                balances
 //
 // Thread-safety: all methods from any thread.
 

@@ -23,17 +23,6 @@ Completion unsupported(std::string_view data_type, const Operation& operation) {
 
 }  // namespace
 
-Bug bug_named(std::string_view name) {
-  if (name == "stale-read") return Bug::stale_read;
-  if (name == "lost-write") return Bug::lost_write;
-  if (name == "lost-update") return Bug::lost_update;
-  if (name == "duplicate") return Bug::duplicate;
-  if (name == "write-skew") return Bug::write_skew;
-  if (name == "reorder") return Bug::reorder;
-  ORDEAL_CHECK(name == "none", "unknown bug of the memory target");
-  return Bug::none;
-}
-
 MemoryStore::MemoryStore(Settings settings, std::function<std::chrono::nanoseconds()> now)
     : settings_(settings),
       now_(std::move(now)),
@@ -178,7 +167,7 @@ Completion MemoryStore::queue_op(Cell& cell, const Operation& operation, Rng& rn
     return Completion::ok();
   }
   if (operation.f == "dequeue") {
-    if (cell.queue.empty()) return Completion::failed("empty", "the queue is empty");
+    if (cell.queue.empty()) return Completion::ok(Value());
     Value first = cell.queue.front();
     if (!strikes(Bug::stale_read, rng)) cell.queue.pop_front();
     return Completion::ok(std::move(first));

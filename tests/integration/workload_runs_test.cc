@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <iostream>
 #include <set>
 
+#include "targets/memory/bugs.h"
 #include "tests/integration/memory_run.h"
 #include "workloads/catalogue.h"
 
@@ -30,14 +33,12 @@ const std::vector<Case>& cases() {
       {"rw-register", "lost-write", "0.05", {"G-single", "G-single-realtime", "lost-update"}},
       {"write-skew", "write-skew", "0.5", {"G2-item"}},
       {"long-fork", "stale-read", "0.3", {"long-fork"}},
+      {"long-fork", "lost-write", "0.1", {"stale-read"}, {{"long-fork.consistency", "strict-serializable"}}},
       {"causal-reverse", "lost-write", "0.05", {"causal-reverse"}},
       {"comments", "lost-write", "0.05", {"causal-reverse"}},
-      {"counter", "lost-write", "0.1", {"counter-out-of-bounds"}},
-      {"counter",
-       "duplicate",
-       "0.1",
-       {"counter-out-of-bounds"},
-       {{"counter.decrements", "true"}, {"counter.max-add", "5"}}},
+      {"counter", "lost-write", "0.1", {"nonlinearizable"}},
+      {"counter", "lost-write", "0.1", {"counter-out-of-bounds"}, {{"counter.consistency", "bounds"}}},
+      {"counter", "duplicate", "0.1", {"nonlinearizable"}, {{"counter.decrements", "true"}, {"counter.max-add", "5"}}},
       {"queue", "duplicate", "0.05", {"duplicate-element"}},
       {"queue", "stale-read", "0.05", {"duplicate-element"}},
       {"total-queue", "lost-write", "0.05", {"lost-element"}},
@@ -77,6 +78,7 @@ class BuggyStore : public testing::TestWithParam<Case> {};
 TEST_P(BuggyStore, IsFound) {
   const Case& one = GetParam();
   Settings settings = one.settings;
+  if (std::string_view(one.workload) == "saga") settings.emplace_back("saga.settle", "1ms");
   settings.insert(settings.end(),
                   {{"memory.bug", one.bug}, {"memory.bug-probability", one.probability}, {"memory.latency", "200us"}});
   const auto judged = judged_run(one.workload, settings, 1, 0.3, 3000);
@@ -101,12 +103,73 @@ std::vector<std::string> names() {
   return out;
 }
 
+// What every run of these tests wants: nothing to wait for in the final phase.
+Settings quick(const std::string& workload) {
+  Settings settings = {{"memory.latency", "200us"}};
+  if (workload == "g-set" || workload == "pn-counter" || workload == "saga")
+    settings.emplace_back(workload + ".settle", "1ms");
+  return settings;
+}
+
+// A bug that leaves clients something to see which the workload's promise allows.
+struct Allowed {
+  const char* workload;
+  const char* bug;
+  const char* why;
+};
+const std::vector<Allowed>& allowed() {
+  static const std::vector<Allowed> all = {
+      {"total-queue", "reorder", "no order is promised"},
+      {"long-fork", "lost-write", "a read may be late for ever; the level strict-serializable finds it"},
+      {"long-fork", "lost-update", "a read may be late for ever; the level strict-serializable finds it"},
+      {"long-fork", "duplicate", "each key is written once, and the same value again changes nothing"},
+      {"long-fork", "write-skew", "no transaction both reads and writes"},
+  };
+  return all;
+}
+
+// Every bug of the memory target on every workload whose data it strikes; prints what was found. A bug that is not
+// found is listed in allowed() with the reason, or the test fails.
+TEST(BugMatrix, EveryBugThatClientsCanSeeIsFound) {
+  std::size_t found = 0, tried = 0;
+  for (const WorkloadFactory& workload : workloads()) {
+    std::string line = workload.name + std::string(workload.name.size() < 16 ? 16 - workload.name.size() : 1, ' ');
+    for (const std::string& bug : memory::bugs_of(workload.data_type)) {
+      const auto excuse = std::find_if(allowed().begin(), allowed().end(), [&](const Allowed& one) {
+        return workload.name == one.workload && bug == one.bug;
+      });
+      Settings settings = quick(workload.name);
+      settings.insert(settings.end(), {{"memory.bug", bug},
+                                       {"memory.bug-probability", bug == "write-skew" ? "0.5" : "0.2"},
+                                       {"memory.partition-every", "40ms"},
+                                       {"memory.partition-for", "40ms"}});
+      std::string outcome;
+      for (std::uint64_t seed = 1; seed <= 3 && outcome.empty(); ++seed) {
+        const auto judged = judged_run(workload.name, settings, seed, 0.3, 3000);
+        if (judged.verdict == Verdict::invalid) outcome = judged.anomalies.front();
+      }
+      ++tried;
+      found += outcome.empty() ? 0 : 1;
+      if (outcome.empty() && excuse == allowed().end()) ADD_FAILURE() << workload.name << " does not find " << bug;
+      if (outcome.empty()) outcome = excuse == allowed().end() ? "NOT FOUND" : std::string("allowed: ") + excuse->why;
+      line += " " + bug + "=" + outcome;
+    }
+    std::cout << line << "\n";
+  }
+  std::cout << found << " of " << tried << " found\n";
+}
+
+// How many seeds the correct store is tried with: a few, or what $ORDEAL_SEEDS says.
+std::uint64_t seeds() {
+  const char* asked = std::getenv("ORDEAL_SEEDS");
+  return asked == nullptr ? 4 : std::strtoull(asked, nullptr, 10);
+}
+
 class CorrectStore : public testing::TestWithParam<std::string> {};
 
 TEST_P(CorrectStore, IsNeverAccused) {
-  for (std::uint64_t seed = 0; seed < 4; ++seed) {
-    Settings settings = {{"memory.latency", "200us"}};
-    if (GetParam() == "g-set" || GetParam() == "pn-counter") settings.emplace_back(GetParam() + ".settle", "1ms");
+  for (std::uint64_t seed = 0; seed < seeds(); ++seed) {
+    Settings settings = quick(GetParam());
     if (seed % 2 == 1) {
       settings.insert(settings.end(), {{"memory.info-probability", "0.01"}, {"memory.fail-probability", "0.05"}});
     }
@@ -117,14 +180,27 @@ TEST_P(CorrectStore, IsNeverAccused) {
   }
 }
 
+// Of every level that a workload can be judged at.
+TEST_P(CorrectStore, IsNotAccusedAtAnyLevel) {
+  const auto workload = find_workload(GetParam());
+  ASSERT_TRUE(workload);
+  for (const OptionSpec& option : (*workload)->options) {
+    if (option.key != GetParam() + ".consistency" && option.key != GetParam() + ".guarantee" &&
+        option.key != GetParam() + ".delivery")
+      continue;
+    if ((*workload)->operations == std::vector<std::string>{"txn"} && option.choices.size() > 8)
+      continue;  // its own tests
+    for (const std::string& level : option.choices) {
+      Settings settings = quick(GetParam());
+      settings.insert(settings.end(), {{option.key, level}, {"memory.info-probability", "0.01"}});
+      const auto judged = judged_run(GetParam(), settings, 7, 0.06, 3000);
+      EXPECT_NE(judged.verdict, Verdict::invalid) << level << "\n" << judged.text;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, CorrectStore, testing::ValuesIn(names()),
                          [](const auto& one) { return words(one.param); });
-
-TEST(WorkloadsCatalogue, NoWorkloadIsLeftOut) {
-  std::set<std::string> tried = {"register", "set"};  // memory_runs_test
-  for (const Case& one : cases()) tried.insert(one.workload);
-  for (const auto& factory : workloads()) EXPECT_TRUE(tried.contains(factory.name)) << factory.name;
-}
 
 }  // namespace
 }  // namespace ordeal

@@ -77,7 +77,7 @@ TEST_F(MemoryStoreTest, SetsCountersLogsAndIds) {
 
 TEST_F(MemoryStoreTest, QueuesAndLocks) {
   auto q = store();
-  EXPECT_EQ(apply(*q, "queue", "dequeue"), "fail empty");
+  EXPECT_EQ(apply(*q, "queue", "dequeue"), "ok null");
   for (const char* v : {"1", "2", "3"}) EXPECT_EQ(apply(*q, "queue", "enqueue", v), "ok");
   EXPECT_EQ(apply(*q, "queue", "dequeue"), "ok 1");
   EXPECT_EQ(apply(*q, "queue", "drain"), "ok [2,3]");
@@ -221,6 +221,20 @@ TEST(MemoryTarget, UncertaintyIsHonest) {
   for (const auto i : info) uncertain += present.contains(i) ? 1u : 0u;
   EXPECT_GT(uncertain, 10u);
   EXPECT_LT(uncertain, info.size() - 10);
+}
+
+TEST(MemoryTarget, ABugThatCannotStrikeIsAUsageError) {
+  const auto factory = memory_target();
+  Options options(factory.options);
+  EXPECT_TRUE(factory.check_options(options, "lock"));
+  ASSERT_TRUE(options.set("memory.bug", "reorder", "test"));
+  EXPECT_TRUE(factory.check_options(options, "lock"));
+  const auto refused = factory.check_options(options, "counter");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::usage);
+  EXPECT_EQ(refused.error().message,
+            "memory.bug: reorder does not apply to workloads on the data type counter, which can have stale-read, "
+            "lost-write, lost-update and duplicate");
 }
 
 TEST(MemoryTarget, LatencyEndsAtTheDeadline) {
