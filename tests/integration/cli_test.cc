@@ -335,6 +335,38 @@ TEST_F(EtcdRun, AKilledControllerLeavesNothingButAHistoryThatCanBeJudged) {
   EXPECT_THAT(report.out, HasSubstr("the controller was killed"));
 }
 
+// The process whose command line has both words; 0: there is none.
+pid_t process_with(const std::string& one, const std::string& other) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator("/proc", error)) {
+    const std::string pid = entry.path().filename();
+    if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string command = contents(entry.path() / "cmdline");
+    if (command.find(one) != std::string::npos && command.find(other) != std::string::npos) return std::stoi(pid);
+  }
+  return 0;
+}
+
+TEST_F(EtcdRun, AServerThatEndsByItselfAndStaysAwayIsUnrecovered) {
+  setenv("ORDEAL_RUNTIME_DIR", runtime_.c_str(), 1);
+  const std::string place = "/var/lib/ordeal/etcd" + fs::path(store()).filename().string();
+  Background run(ordeal({"run", "--target", "etcd", "--nodes", "local:3", "--time-limit", "5", "--recovery", "2",
+                         "--set", "etcd.dir=" + place, "--store", store()}),
+                 store() + "/output");
+  ASSERT_TRUE(writes(store() + "/latest/history.jsonl", "\"ok\"")) << contents(store() + "/output");
+  const pid_t server = process_with("--data-dir=" + place, "--name=n2");
+  ASSERT_GT(server, 0);
+  ASSERT_EQ(::kill(server, SIGKILL), 0);
+  EXPECT_EQ(run.wait(seconds(60)), 1) << contents(store() + "/output");
+  unsetenv("ORDEAL_RUNTIME_DIR");
+  EXPECT_THAT(contents(store() + "/output"),
+              AllOf(HasSubstr("unrecovered: node n2 did not serve at the end of a run without faults, within 2 s: no "
+                              "process of the system is left there"),
+                    HasSubstr("nodes/n2/etcd.log: ")));
+  EXPECT_THAT(contents(store() + "/latest/junit.xml"), HasSubstr("<failure type=\"unrecovered\""));
+  EXPECT_EQ(run_program(ordeal({"report", store() + "/latest"})).exit_code, 1);
+}
+
 TEST_F(EtcdRun, APortInUseIsNamedWithWhatToDo) {
   const std::map<std::string, std::string> environment = {{"ORDEAL_RUNTIME_DIR", runtime_}};
   ASSERT_EQ(run_program(ordeal({"nodes", "up", "--nodes", "local:2"}), seconds(60), environment).exit_code, 0);
