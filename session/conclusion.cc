@@ -71,13 +71,13 @@ const FaultRecord* excuse(const std::vector<FaultRecord>& faults, const std::str
   return found == faults.end() ? nullptr : &*found;
 }
 
-// The fault on that node that may still have been in force, for all that was seen; nullptr: all were healed. A process
-// that was started and does not run is no healing that failed.
+// The fault on that node that may still have been in force, for all that was seen; nullptr: all were healed. Where to
+// heal means to start the target, it was started, and that it does not run is no healing that failed.
 const FaultRecord* unhealed(const std::vector<FaultRecord>& faults, const std::string& node) {
   const auto found = std::find_if(faults.begin(), faults.end(), [&](const FaultRecord& fault) {
     if (!touches(fault, node) || fault.heal_confirmed_ns >= 0) return false;
     const auto known = find_fault(fault.fault);
-    return fault.healed_ns < 0 || !known || !(*known)->starts_again;
+    return fault.heal_ns < 0 || !known || !(*known)->starts_again;
   });
   return found == faults.end() ? nullptr : &*found;
 }
@@ -110,13 +110,14 @@ Anomaly unrecovered_anomaly(const Plan& plan, const UnrecoveredNode& node, const
                                   plan.recovery_s, what(node));
   } else {
     const std::string name = fmt::format("fault {} ({})", fault->id, fault->fault);
-    out.explanation = fmt::format("{} did not serve again within {:g} s after everything was healed, {} the last: {}",
-                                  who(node), plan.recovery_s, name, what(node));
-    out.sentences.push_back(
-        fmt::format("{} on {} was injected at {:.3f} s and healed at {}", name,
-                    fault->nodes.empty() ? "-" : joined(fault->nodes), static_cast<double>(fault->inject_ns) / 1e9,
-                    fault->healed_ns >= 0 ? fmt::format("{:.3f} s", static_cast<double>(fault->healed_ns) / 1e9)
-                                          : "an unknown time"));
+    out.explanation = fmt::format("{} did not serve again after {}, within {:g} s of the end of all healing: {}",
+                                  who(node), name, plan.recovery_s, what(node));
+    std::string told = fmt::format("{} on {} was injected at {:.3f} s", name,
+                                   fault->nodes.empty() ? "the cluster" : joined(fault->nodes),
+                                   static_cast<double>(fault->inject_ns) / 1e9);
+    if (fault->heal_ns >= 0)
+      told += fmt::format(", and its healing began at {:.3f} s", static_cast<double>(fault->heal_ns) / 1e9);
+    out.sentences.push_back(std::move(told));
   }
   out.sentences.push_back(
       fmt::format("asked again, it said: {}", shortened(join(lines(node.problem), " "), kLongestText)));

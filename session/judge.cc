@@ -198,7 +198,11 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer) {
     input.results = *std::move(results);
   }
   if (end) {
-    if (auto lost = unrecovered_check(*plan, *end, input.faults, logs.tails)) input.results.push_back(*std::move(lost));
+    auto lost = unrecovered_check(*plan, *end, input.faults, logs.tails);
+    // After the workload's own checks, and before what is looked for in logs.
+    const auto place = std::find_if(input.results.begin(), input.results.end(),
+                                    [](const CheckResult& one) { return one.checker == "stats"; });
+    if (lost) input.results.insert(place, *std::move(lost));
   }
   conclude(input, shortfall(*plan, end, environment, facts_of(input)));
   const auto failure = failure_of(end, environment, input.faults);

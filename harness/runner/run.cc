@@ -230,9 +230,7 @@ class Run {
       return;
     }
     log_.error(ready.error().during("after healing").message);
-    // What was not healed may be what keeps it from serving.
-    auto looked = outcome_.heal_failure ? fail(*outcome_.heal_failure)
-                                        : unrecovered_nodes(*setup_.target, setup_.cluster, ready.error());
+    auto looked = unrecovered_nodes(*setup_.target, setup_.cluster, ready.error());
     if (looked) {
       outcome_.unrecovered = *std::move(looked);
     } else {

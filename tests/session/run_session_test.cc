@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -173,7 +174,7 @@ TEST_F(Session, ARunOfAnOlderVersionIsJudgedByItsOutcome) {
 class Unrecovered : public Session {
  protected:
   // A run whose journal says that n2 did not serve again, after a fault of that name.
-  JudgedRun lost_after(const std::string& fault) {
+  JudgedRun lost_after(const std::string& fault, bool healed = true) {
     const auto run = judged(plan({}));
     fs::create_directories(run.directory + "/nodes/n2");
     std::ofstream(run.directory + "/nodes/n2/server.log") << "started\nFATAL: cannot read the transaction log\n";
@@ -192,12 +193,20 @@ class Unrecovered : public Session {
         out.push_back(event("inject", R"(,"nodes":["n2"])"));
         out.push_back(event("injected", ""));
         out.push_back(event("confirmed", R"(,"evidence":"gone")"));
-        out.push_back(event("healed", ""));
+        out.push_back(event("heal", ""));
+        if (healed) out.push_back(event("healed", ""));
       }
       out.push_back(end);
       for (std::size_t i = 0; i < out.size(); ++i) out[i] = numbered(out[i], i);
       return join(out, "\n") + "\n";
     });
+  }
+
+  static const CheckResult& serves_again(const JudgedRun& run) {
+    const auto found = std::find_if(run.checks.begin(), run.checks.end(),
+                                    [](const CheckResult& one) { return one.checker == "serves-again"; });
+    ORDEAL_CHECK(found != run.checks.end(), run.summary);
+    return *found;
   }
 
  private:
@@ -210,15 +219,24 @@ class Unrecovered : public Session {
 TEST_F(Unrecovered, IsAnAnomalyThatNamesNodeFaultAndLog) {
   const auto run = lost_after("power-loss");
   EXPECT_EQ(run.verdict, Verdict::invalid) << run.reason;
-  const auto& check = run.checks.back();
+  const CheckResult& check = serves_again(run);
   ASSERT_EQ(check.anomalies.size(), 1u);
   EXPECT_EQ(check.anomalies.front().type, "unrecovered");
-  EXPECT_THAT(check.anomalies.front().explanation, HasSubstr("node n2 did not serve again within 30 s"));
-  EXPECT_THAT(check.anomalies.front().explanation, HasSubstr("fault 1 (power-loss)"));
+  EXPECT_THAT(
+      check.anomalies.front().explanation,
+      HasSubstr("node n2 did not serve again after fault 1 (power-loss), within 30 s of the end of all healing: "));
   EXPECT_THAT(check.anomalies.front().explanation, HasSubstr("no process of the system is left there"));
   EXPECT_THAT(check.anomalies.front().sentences.back(), HasSubstr("FATAL: cannot read the transaction log"));
   EXPECT_THAT(junit(run), HasSubstr("<failure type=\"unrecovered\""));
   EXPECT_THAT(page(run), HasSubstr("unrecovered"));
+}
+
+// To heal a power loss is to start the target; one that refuses to start is not healed, and that is its own failure.
+TEST_F(Unrecovered, ATargetThatDoesNotStartAgainIsAccusedThoughNothingIsHealed) {
+  EXPECT_EQ(lost_after("power-loss", false).verdict, Verdict::invalid);
+  const auto cut = lost_after("partition", false);
+  EXPECT_EQ(cut.verdict, Verdict::unknown);
+  EXPECT_TRUE(cut.failure);
 }
 
 // What may still be in force is the harness's, not the target's. (Seen: a member that was taken out while another fault
@@ -233,7 +251,7 @@ TEST_F(Unrecovered, UnderAFaultThatNobodySawHealedIsAFailedRun) {
 TEST_F(Unrecovered, WithoutAFaultItEndedByItself) {
   const auto run = lost_after("");
   EXPECT_EQ(run.verdict, Verdict::invalid);
-  EXPECT_THAT(run.checks.back().anomalies.front().explanation, HasSubstr("a run without faults"));
+  EXPECT_THAT(serves_again(run).anomalies.front().explanation, HasSubstr("a run without faults"));
 }
 
 // A node that notices that its data are spoiled, and says no, is right to do so; but nobody saw that it is sound.
