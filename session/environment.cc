@@ -123,7 +123,7 @@ Environment environment_of(const Plan& plan, const Target& target, const Cluster
   out.started_utc = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", now);
   out.command = repeat_command(plan);
   const bool may_crash = std::any_of(plan.nemesis.begin(), plan.nemesis.end(), may_crash_under);
-  out.log_pattern = may_crash ? "" : target.log_pattern();
+  out.log_pattern = may_crash ? "" : ordeal::log_pattern(target);
   for (const auto& node : cluster.nodes) out.nodes.push_back(node->name());
   out.ordeal_version = kVersion;
   out.host = this_host();

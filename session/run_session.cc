@@ -32,7 +32,7 @@ class RunSession::Parts {
       : plan_(plan), observer_(observer), stop_(std::move(stop)) {}
   // A client that never came back from a call keeps the target alive, which must not write to the log any more.
   ~Parts() {
-    if (target_) target_->log_to(nullptr);
+    if (target_ && target_->client_setup() != nullptr) target_->client_setup()->log_to(nullptr);
   }
   Parts(const Parts&) = delete;
   Parts& operator=(const Parts&) = delete;

@@ -2,8 +2,9 @@
 // Target: the system under test. Its database half works on nodes (install, start, kill, …); its client half speaks
 // the system's protocol. One folder per system in targets/.
 //
-// Thread-safety: the methods of Target are called from several threads at once for different nodes, but never for
-// the same node; the runner's thread and the nemesis are kept apart by the runner. A Client belongs to one worker.
+// Thread-safety: the methods of Target and its capabilities are called from several threads at once for different
+// nodes, but never for the same node; the runner's thread and the nemesis are kept apart by the runner. A Client
+// belongs to one worker.
 
 #include <functional>
 #include <memory>
@@ -36,29 +37,27 @@ class Client {
 };
 
 // A target all of whose nodes are known. Made anew for each run by a TargetFactory.
+//
+// What every target has is here; whatever else it can do it offers as a capability, and whoever wants it asks. A new
+// method here or in a capability has to be forwarded (forwarding_target.h, nemesis/engine/guarded_target.h); a test
+// reads this header to see that it is.
 class Target {
  public:
+  class ClientSetup;
+  class Installation;
+  class Files;
+  class Processes;
+  class Roles;
+  class Membership;
+  class Versions;
+
   virtual ~Target() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
-
-  // ---- the client half
-  // Told once, before the first client(), which data type the workload works on: "register", "set", "counter", …
-  // (doc/formats.md). Some types share names of operations; a target that offers several may need to know.
-  virtual void use(std::string_view /*data_type*/) {}
-  // Told before the first client() where remarks for the run's log go, and when the run is over nullptr: the log is no
-  // more, while a client that is stuck in a call may yet speak. `log` may be called from any thread until then.
-  virtual void log_to(std::function<void(std::string_view)> /*log*/) {}
   // A client that talks to `node` (index into Cluster::nodes; workers are spread over the nodes).
   [[nodiscard]] virtual Result<std::unique_ptr<Client>> client(std::size_t node) = 0;
-  // Makes what operations need once the system serves (tables, initial rows).
-  [[nodiscard]] virtual Result<void> prepare(Deadline) { return {}; }
 
-  // ---- the database half; a target without nodes of ours keeps the defaults
-  // Puts the program on the node unless it is there.
-  [[nodiscard]] virtual Result<void> install(Node&) { return {}; }
-  // Stops the system if it runs and deletes its data.
-  [[nodiscard]] virtual Result<void> wipe(Node&) { return {}; }
-  // Starts the system's process; also after kill(), on the data that is there. No-op when it runs.
+  // A target without nodes of ours keeps the defaults of these.
+  // Starts the system's process; also after a kill, on the data that is there. No-op when it runs.
   [[nodiscard]] virtual Result<void> start(Node&) { return {}; }
   // Ends it gracefully.
   [[nodiscard]] virtual Result<void> stop(Node&) { return {}; }
@@ -66,80 +65,132 @@ class Target {
   [[nodiscard]] virtual Result<void> await_ready(Deadline) { return {}; }
   // The same for one node, whatever the others do.
   [[nodiscard]] virtual Result<void> await_node(Node&, Deadline deadline) { return await_ready(deadline); }
-  // Files of the node worth keeping after a run.
-  [[nodiscard]] virtual std::vector<std::string> log_files(const Node&) const { return {}; }
-  // The directories of the node that hold the system's data, all of it: absolute paths, none inside another. Faults of
-  // disks work on them; they may be mount points, so that wipe() must empty them and may not insist on removing them.
-  [[nodiscard]] virtual std::vector<std::string> data_directories(const Node&) const { return {}; }
-  // A POSIX extended regular expression; a matching line in a log is an anomaly "crash-in-log". Empty: none.
-  [[nodiscard]] virtual std::string log_pattern() const { return ""; }
-  // Versions and whatever describes the system, for the report.
-  [[nodiscard]] virtual Result<Value> describe(Node&) { return Value::map(); }
 
-  // ---- capabilities: what faults may ask for; nullptr when the target cannot do it
-  class Processes {  // kill, pause and restart of the system's processes
-   public:
-    virtual ~Processes() = default;
-    // SIGKILL to every process of the system on the node.
-    [[nodiscard]] virtual Result<void> kill(Node&) = 0;
-    [[nodiscard]] virtual Result<void> pause(Node&) = 0;   // SIGSTOP
-    [[nodiscard]] virtual Result<void> resume(Node&) = 0;  // SIGCONT
-    // The process ids on the node, empty when it does not run. Must be found from outside (/proc), not remembered.
-    [[nodiscard]] virtual Result<std::vector<int>> pids(Node&) = 0;
-    // A POSIX shell script for root that does on the node what start() does, for when no controller is left to call it;
-    // it may run while the system runs. Empty: there is none.
-    [[nodiscard]] virtual std::string start_script(const Node&) { return ""; }
-  };
+  // Capabilities; nullptr: it cannot do that, or has nothing to say.
+  virtual ClientSetup* client_setup() { return nullptr; }
+  virtual Installation* installation() { return nullptr; }
+  [[nodiscard]] virtual const Files* files() const { return nullptr; }
   virtual Processes* processes() { return nullptr; }
-  class Roles {  // which nodes lead
-   public:
-    virtual ~Roles() = default;
-    // Indices of the nodes that consider themselves primary, those of the highest term first. May be empty.
-    [[nodiscard]] virtual Result<std::vector<std::size_t>> primaries(Deadline deadline) = 0;
-    // How long the others wait for a sign of the leader before they elect another, in seconds; 0: not known.
-    [[nodiscard]] virtual double election_timeout_s() const { return 0; }
-  };
   virtual Roles* roles() { return nullptr; }
-  class Membership {  // who belongs to the cluster, changed while it runs
-   public:
-    struct Member {
-      std::string id;        // the system's own name for it; a node that leaves and comes back gets another
-      std::string node;      // the node's name; empty: none of this cluster
-      bool started = false;  // it has joined, and is not only announced
-      friend bool operator==(const Member&, const Member&) = default;
-    };
-    virtual ~Membership() = default;
-    // The members as the system on that node itself lists them. Errors: target, unreachable, timeout.
-    [[nodiscard]] virtual Result<std::vector<Member>> members(Node& asked, Deadline deadline) = 0;
-    // Takes the node out of the cluster, by asking another one, ends its processes and deletes its data; from then on
-    // start() refuses to start it. No-op when it is out.
-    [[nodiscard]] virtual Result<void> remove(Node& node, Deadline deadline) = 0;
-    // Announces the node, which has nothing on its disk, as a new member, by asking another one; start() then lets it
-    // join. No-op when it is a member.
-    [[nodiscard]] virtual Result<void> add(Node& node, Deadline deadline) = 0;
-    // A POSIX shell script for root that does on the node what add() and start() do, for when no controller is left: it
-    // asks the other members itself. It may run at any time, also while the node is a member and runs, and then does
-    // nothing. Exits non-zero when it could not get in by now. Empty: there is none.
-    [[nodiscard]] virtual std::string rejoin_script(const Node&) { return ""; }
-  };
   virtual Membership* membership() { return nullptr; }
-  class Versions {  // two versions, or two sets of options, between which nodes can be switched
-   public:
-    enum class Version { first, second };  // the run begins with the first
-    struct Running {
-      std::optional<Version> version;  // none: nothing runs, or it is neither
-      std::string evidence;            // how that shows: "its command line has --heartbeat-interval=50"
-    };
-    virtual ~Versions() = default;
-    // Empty when there are two; else what has to be said for that ("set etcd.upgrade-flags").
-    [[nodiscard]] virtual std::string problem() const = 0;
-    // What start() starts on the node from now on. Touches no process.
-    virtual void choose(Node&, Version) = 0;
-    // What runs there, found from outside (/proc), not remembered.
-    [[nodiscard]] virtual Result<Running> running(Node&, Deadline deadline) = 0;
-  };
   virtual Versions* versions() { return nullptr; }
 };
+
+// What the client half is told, and does, before the first client is made.
+class Target::ClientSetup {
+ public:
+  virtual ~ClientSetup() = default;
+  // Which data type the workload works on: "register", "set", "counter", … (doc/formats.md). Some types share names of
+  // operations; a target that offers several may need to know.
+  virtual void use(std::string_view /*data_type*/) {}
+  // Where remarks for the run's log go, and when the run is over nullptr: the log is no more, while a client that is
+  // stuck in a call may yet speak. `log` may be called from any thread until then.
+  virtual void log_to(std::function<void(std::string_view)> /*log*/) {}
+  // Makes what operations need once the system serves (tables, initial rows).
+  [[nodiscard]] virtual Result<void> prepare(Deadline) { return {}; }
+};
+
+// How the system gets onto a node, and off it.
+class Target::Installation {
+ public:
+  virtual ~Installation() = default;
+  // Puts the program on the node unless it is there.
+  [[nodiscard]] virtual Result<void> install(Node&) = 0;
+  // Stops the system if it runs and deletes its data.
+  [[nodiscard]] virtual Result<void> wipe(Node&) = 0;
+  // Versions and whatever describes the system, for the report.
+  [[nodiscard]] virtual Result<Value> describe(Node&) { return Value::map(); }
+};
+
+// Where the system's files are on a node. Thread-safety: may be asked from any thread at any time.
+class Target::Files {
+ public:
+  virtual ~Files() = default;
+  // Logs, worth keeping after a run.
+  [[nodiscard]] virtual std::vector<std::string> log_files(const Node&) const = 0;
+  // A POSIX extended regular expression; a matching line in a log is an anomaly "crash-in-log". Empty: none.
+  [[nodiscard]] virtual std::string log_pattern() const { return ""; }
+  // The directories that hold the system's data, all of it: absolute paths, none inside another. Faults of disks work
+  // on them; they may be mount points, so that wipe() must empty them and may not insist on removing them.
+  [[nodiscard]] virtual std::vector<std::string> data_directories(const Node&) const { return {}; }
+};
+
+// Kill, pause and restart of the system's processes.
+class Target::Processes {
+ public:
+  virtual ~Processes() = default;
+  // SIGKILL to every process of the system on the node.
+  [[nodiscard]] virtual Result<void> kill(Node&) = 0;
+  [[nodiscard]] virtual Result<void> pause(Node&) = 0;   // SIGSTOP
+  [[nodiscard]] virtual Result<void> resume(Node&) = 0;  // SIGCONT
+  // The process ids on the node, empty when it does not run. Must be found from outside (/proc), not remembered.
+  [[nodiscard]] virtual Result<std::vector<int>> pids(Node&) = 0;
+  // A POSIX shell script for root that does on the node what start() does, for when no controller is left to call it;
+  // it may run while the system runs. Empty: there is none.
+  [[nodiscard]] virtual std::string start_script(const Node&) { return ""; }
+};
+
+// Which nodes lead.
+class Target::Roles {
+ public:
+  virtual ~Roles() = default;
+  // Indices of the nodes that consider themselves primary, those of the highest term first. May be empty.
+  [[nodiscard]] virtual Result<std::vector<std::size_t>> primaries(Deadline deadline) = 0;
+  // How long the others wait for a sign of the leader before they elect another, in seconds; 0: not known.
+  [[nodiscard]] virtual double election_timeout_s() const { return 0; }
+};
+
+// Who belongs to the cluster, changed while it runs.
+class Target::Membership {
+ public:
+  struct Member {
+    std::string id;        // the system's own name for it; a node that leaves and comes back gets another
+    std::string node;      // the node's name; empty: none of this cluster
+    bool started = false;  // it has joined, and is not only announced
+    friend bool operator==(const Member&, const Member&) = default;
+  };
+  virtual ~Membership() = default;
+  // The members as the system on that node itself lists them. Errors: target, unreachable, timeout.
+  [[nodiscard]] virtual Result<std::vector<Member>> members(Node& asked, Deadline deadline) = 0;
+  // Takes the node out of the cluster, by asking another one, ends its processes and deletes its data; from then on
+  // start() refuses to start it. No-op when it is out.
+  [[nodiscard]] virtual Result<void> remove(Node& node, Deadline deadline) = 0;
+  // Announces the node, which has nothing on its disk, as a new member, by asking another one; start() then lets it
+  // join. No-op when it is a member.
+  [[nodiscard]] virtual Result<void> add(Node& node, Deadline deadline) = 0;
+  // A POSIX shell script for root that does on the node what add() and start() do, for when no controller is left: it
+  // asks the other members itself. It may run at any time, also while the node is a member and runs, and then does
+  // nothing. Exits non-zero when it could not get in by now. Empty: there is none.
+  [[nodiscard]] virtual std::string rejoin_script(const Node&) { return ""; }
+};
+
+// Two versions, or two sets of options, between which nodes can be switched.
+class Target::Versions {
+ public:
+  enum class Version { first, second };  // the run begins with the first
+  struct Running {
+    std::optional<Version> version;  // none: nothing runs, or it is neither
+    std::string evidence;            // how that shows: "its command line has --heartbeat-interval=50"
+  };
+  virtual ~Versions() = default;
+  // Empty when there are two; else what has to be said for that ("set etcd.upgrade-flags").
+  [[nodiscard]] virtual std::string problem() const = 0;
+  // What start() starts on the node from now on. Touches no process.
+  virtual void choose(Node&, Version) = 0;
+  // What runs there, found from outside (/proc), not remembered.
+  [[nodiscard]] virtual Result<Running> running(Node&, Deadline deadline) = 0;
+};
+
+// Of a target that may not say: nothing.
+[[nodiscard]] inline std::vector<std::string> log_files(const Target& target, const Node& node) {
+  return target.files() == nullptr ? std::vector<std::string>() : target.files()->log_files(node);
+}
+[[nodiscard]] inline std::string log_pattern(const Target& target) {
+  return target.files() == nullptr ? "" : target.files()->log_pattern();
+}
+[[nodiscard]] inline std::vector<std::string> data_directories(const Target& target, const Node& node) {
+  return target.files() == nullptr ? std::vector<std::string>() : target.files()->data_directories(node);
+}
 
 // What the catalogue of targets holds for each system.
 struct TargetFactory {

@@ -58,44 +58,61 @@ Result<void> on_all_nodes(Cluster& cluster, const std::function<Result<void>(Nod
   return joined_problems(cluster, problems);
 }
 
-Result<void> bring_up(Target& target, Cluster& cluster, const BringUp& how, RunLog& log) {
-  target.use(how.data_type);
-  target.log_to([&log](std::string_view line) { log.info(line); });
-  const auto started = std::chrono::steady_clock::now();
-  const Deadline deadline = started + std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                          std::chrono::duration<double>(how.ready_timeout_s));
-  const std::string name(target.name());
-  if (!cluster.nodes.empty()) {
-    struct Step {
-      const char* doing;
-      Result<void> (Target::*method)(Node&);
-      bool wanted;
-    };
-    const Step steps[] = {{"installing", &Target::install, true},
-                          {"wiping", &Target::wipe, how.wipe},
-                          {"starting", &Target::start, true}};
-    for (const Step& step : steps) {
-      if (step.method == &Target::start && how.before_start) {
-        if (auto done = how.before_start(); !done) return done;
-      }
-      if (!step.wanted) continue;
-      if (how.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped while " + name + " was brought up");
-      log.info(fmt::format("{} {} on {} nodes", step.doing, name, cluster.size()));
-      auto done = on_all_nodes(cluster, [&](Node& node) -> Result<void> {
-        auto result = (target.*step.method)(node);
-        if (!result) return fail(result.error().during(fmt::format("{} {}", step.doing, name)));
-        return result;
-      });
-      if (!done) return done;
-    }
-    log.info("waiting until " + name + " serves");
-    if (auto ready = target.await_ready(std::max(deadline, Deadline::after(std::chrono::seconds(5)))); !ready) {
-      return fail(ready.error().during("waiting until " + name + " serves"));
+namespace {
+
+// One step of bringing up, on all nodes at once.
+Result<void> on_all(const char* doing, Target& target, Cluster& cluster, const BringUp& how, RunLog& log,
+                    const std::function<Result<void>(Node&)>& step) {
+  const std::string what = fmt::format("{} {}", doing, target.name());
+  if (how.stop.stop_requested())
+    return fail(ErrorCode::cancelled, fmt::format("stopped while {} was brought up", target.name()));
+  log.info(fmt::format("{} on {} nodes", what, cluster.size()));
+  return on_all_nodes(cluster, [&](Node& node) -> Result<void> {
+    auto result = step(node);
+    if (!result) return fail(result.error().during(what));
+    return result;
+  });
+}
+
+Result<void> bring_nodes_up(Target& target, Cluster& cluster, const BringUp& how, Deadline deadline, RunLog& log) {
+  const auto step = [&](const char* doing, const std::function<Result<void>(Node&)>& work) {
+    return on_all(doing, target, cluster, how, log, work);
+  };
+  if (Target::Installation* const installation = target.installation(); installation != nullptr) {
+    if (auto done = step("installing", [&](Node& node) { return installation->install(node); }); !done) return done;
+    if (how.wipe) {
+      if (auto done = step("wiping", [&](Node& node) { return installation->wipe(node); }); !done) return done;
     }
   }
+  if (how.before_start) {
+    if (auto done = how.before_start(); !done) return done;
+  }
+  if (auto done = step("starting", [&](Node& node) { return target.start(node); }); !done) return done;
+  const std::string waiting = fmt::format("waiting until {} serves", target.name());
+  log.info(waiting);
+  if (auto ready = target.await_ready(std::max(deadline, Deadline::after(std::chrono::seconds(5)))); !ready)
+    return fail(ready.error().during(waiting));
+  return {};
+}
+
+}  // namespace
+
+Result<void> bring_up(Target& target, Cluster& cluster, const BringUp& how, RunLog& log) {
+  Target::ClientSetup* const clients = target.client_setup();
+  if (clients != nullptr) {
+    clients->use(how.data_type);
+    clients->log_to([&log](std::string_view line) { log.info(line); });
+  }
+  const auto started = std::chrono::steady_clock::now();
+  const Deadline deadline = started + from_seconds(how.ready_timeout_s);
+  const std::string name(target.name());
+  if (!cluster.nodes.empty()) {
+    if (auto up = bring_nodes_up(target, cluster, how, deadline, log); !up) return up;
+  }
   if (how.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped while " + name + " was brought up");
-  if (auto prepared = target.prepare(std::max(deadline, Deadline::after(std::chrono::seconds(5)))); !prepared) {
-    return fail(prepared.error().during("preparing " + name));
+  if (clients != nullptr) {
+    auto prepared = clients->prepare(std::max(deadline, Deadline::after(std::chrono::seconds(5))));
+    if (!prepared) return fail(prepared.error().during("preparing " + name));
   }
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   log.info(fmt::format("{} serves, {:.2f} s after the start", name, took));
@@ -109,7 +126,8 @@ Value describe_nodes(Target& target, Cluster& cluster) {
   std::map<const Node*, std::size_t> place;
   for (std::size_t i = 0; i < cluster.size(); ++i) place[&cluster.at(i)] = i;
   (void)on_all_nodes(cluster, [&](Node& node) -> Result<void> {
-    auto said = target.describe(node);
+    Target::Installation* const installation = target.installation();
+    auto said = installation == nullptr ? Value::map() : installation->describe(node);
     const std::lock_guard lock(mutex);
     Value& into = descriptions[place.at(&node)];
     if (said) {
@@ -131,7 +149,7 @@ Result<void> collect_logs(Target& target, Cluster& cluster, const RunDirectory& 
     auto directory = run.node_directory(node.name());
     if (!directory) return fail(directory.error());
     std::set<std::string> used;
-    for (const auto& remote : target.log_files(node)) {
+    for (const auto& remote : log_files(target, node)) {
       std::string base = remote.substr(remote.find_last_of('/') + 1);
       // Two files of one name from different directories must not overwrite each other.
       for (int n = 2; !used.insert(base).second; ++n)

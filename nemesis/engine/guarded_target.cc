@@ -8,7 +8,7 @@ constexpr auto kPatience = std::chrono::seconds(30);
 
 }  // namespace
 
-GuardedTarget::GuardedTarget(Target& target, const Cluster& cluster) : target_(target) {
+GuardedTarget::GuardedTarget(Target& target, const Cluster& cluster) : ForwardingTarget(target) {
   for (const auto& node : cluster.nodes) nodes_[node->name()];
 }
 
@@ -20,50 +20,62 @@ auto GuardedTarget::locked(Node& node, Call call) -> decltype(call()) {
 }
 
 Result<void> GuardedTarget::start(Node& node) {
-  return locked(node, [&] { return target_.start(node); });
+  return locked(node, [&] { return to_.start(node); });
 }
 
 Result<void> GuardedTarget::stop(Node& node) {
-  return locked(node, [&] { return target_.stop(node); });
+  return locked(node, [&] { return to_.stop(node); });
+}
+
+Result<void> GuardedTarget::GuardedInstallation::install(Node& node) {
+  return owner_.locked(node, [&] { return owner_.to_.installation()->install(node); });
+}
+
+Result<void> GuardedTarget::GuardedInstallation::wipe(Node& node) {
+  return owner_.locked(node, [&] { return owner_.to_.installation()->wipe(node); });
+}
+
+Result<Value> GuardedTarget::GuardedInstallation::describe(Node& node) {
+  return owner_.locked(node, [&] { return owner_.to_.installation()->describe(node); });
 }
 
 Result<void> GuardedTarget::GuardedMembership::remove(Node& node, Deadline deadline) {
-  return owner_.locked(node, [&] { return owner_.target_.membership()->remove(node, deadline); });
+  return owner_.locked(node, [&] { return owner_.to_.membership()->remove(node, deadline); });
 }
 
 Result<void> GuardedTarget::GuardedMembership::add(Node& node, Deadline deadline) {
-  return owner_.locked(node, [&] { return owner_.target_.membership()->add(node, deadline); });
+  return owner_.locked(node, [&] { return owner_.to_.membership()->add(node, deadline); });
 }
 
 void GuardedTarget::GuardedVersions::choose(Node& node, Version version) {
   const std::lock_guard lock(owner_.nodes_.at(node.name()));
-  owner_.target_.versions()->choose(node, version);
+  owner_.to_.versions()->choose(node, version);
 }
 
 Result<Target::Versions::Running> GuardedTarget::GuardedVersions::running(Node& node, Deadline deadline) {
-  return owner_.locked(node, [&] { return owner_.target_.versions()->running(node, deadline); });
+  return owner_.locked(node, [&] { return owner_.to_.versions()->running(node, deadline); });
 }
 
 Result<void> GuardedTarget::GuardedProcesses::kill(Node& node) {
-  return owner_.locked(node, [&] { return owner_.target_.processes()->kill(node); });
+  return owner_.locked(node, [&] { return owner_.to_.processes()->kill(node); });
 }
 
 Result<void> GuardedTarget::GuardedProcesses::pause(Node& node) {
-  return owner_.locked(node, [&] { return owner_.target_.processes()->pause(node); });
+  return owner_.locked(node, [&] { return owner_.to_.processes()->pause(node); });
 }
 
 Result<void> GuardedTarget::GuardedProcesses::resume(Node& node) {
-  return owner_.locked(node, [&] { return owner_.target_.processes()->resume(node); });
+  return owner_.locked(node, [&] { return owner_.to_.processes()->resume(node); });
 }
 
 Result<std::vector<int>> GuardedTarget::GuardedProcesses::pids(Node& node) {
-  return owner_.locked(node, [&] { return owner_.target_.processes()->pids(node); });
+  return owner_.locked(node, [&] { return owner_.to_.processes()->pids(node); });
 }
 
 Result<std::vector<std::size_t>> GuardedTarget::GuardedRoles::primaries(Deadline deadline) {
   const std::unique_lock lock(owner_.roles_mutex_, deadline);
   if (!lock) return fail(ErrorCode::timeout, "another fault is still asking who leads");
-  return owner_.target_.roles()->primaries(deadline);
+  return owner_.to_.roles()->primaries(deadline);
 }
 
 }  // namespace ordeal

@@ -121,7 +121,7 @@ Result<std::optional<std::string>> await_line(const Trigger& trigger, const Faul
   std::vector<WatchedLog> logs;
   for (std::size_t i = 0; i < context.cluster.size(); ++i) {
     if (!trigger.node.empty() && context.cluster.at(i).name() != trigger.node) continue;
-    for (auto& file : context.target.log_files(context.cluster.at(i))) logs.push_back({i, std::move(file)});
+    for (auto& file : log_files(context.target, context.cluster.at(i))) logs.push_back({i, std::move(file)});
   }
   if (logs.empty()) return fail(ErrorCode::unsupported, "there is no log to watch");
   int failures = 0;
@@ -198,7 +198,7 @@ std::string trigger_problem(const Trigger& trigger, const FaultContext& context)
   for (const auto& node : context.cluster.nodes) {
     if (!trigger.node.empty() && node->name() != trigger.node) continue;
     any = true;
-    if (context.target.log_files(*node).empty()) {
+    if (log_files(context.target, *node).empty()) {
       return fmt::format("trigger {}: target {} has no log on {}", trigger.text, target, node->name());
     }
   }

@@ -214,7 +214,7 @@ class CorruptFiles final : public ProcessInjection {
   }
 
  private:
-  std::vector<std::string> directories(std::size_t node) const { return target_.data_directories(cluster_.at(node)); }
+  std::vector<std::string> directories(std::size_t node) const { return data_directories(target_, cluster_.at(node)); }
   std::string quoted_directories(std::size_t node) const {
     std::string out;
     for (const auto& one : directories(node)) out += ' ' + shell_quote(one);

@@ -85,7 +85,7 @@ class DiskFault final : public ProcessInjection {
   }
 
  private:
-  std::vector<std::string> directories(std::size_t node) const { return target_.data_directories(cluster_.at(node)); }
+  std::vector<std::string> directories(std::size_t node) const { return data_directories(target_, cluster_.at(node)); }
 
   // By a program that knows nothing of the disk's, in the first of the directories.
   Result<DiskProbe> probe(std::size_t node, long attempts, Deadline deadline) const {

@@ -54,7 +54,7 @@ class DiskFull : public ProcessInjection {
 
  protected:
   virtual const char* mechanism() const = 0;
-  std::vector<std::string> directories(std::size_t node) const { return target_.data_directories(cluster_.at(node)); }
+  std::vector<std::string> directories(std::size_t node) const { return data_directories(target_, cluster_.at(node)); }
 
   const std::string id_;
   const std::uint64_t spare_;

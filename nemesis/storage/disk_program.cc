@@ -38,7 +38,7 @@ std::string for_each_disk(const std::vector<std::string>& directories, Line line
 std::vector<Undo> undo(const FaultContext& context) {
   std::vector<Undo> out;
   for (const auto& node : context.cluster.nodes) {
-    const auto directories = context.target.data_directories(*node);
+    const auto directories = data_directories(context.target, *node);
     const std::string start =
         context.target.processes() == nullptr ? "" : context.target.processes()->start_script(*node);
     const auto each = [&](const char* verb) {
@@ -69,7 +69,7 @@ Result<void> lay(const FaultContext& context, Deadline deadline) {
   return all_done(on_each(all, [&](std::size_t index) -> Result<std::string> {
     Node& node = context.cluster.at(index);
     const std::string starts =
-        for_each_disk(context.target.data_directories(node), [&](std::size_t i, const std::string& directory) {
+        for_each_disk(data_directories(context.target, node), [&](std::size_t i, const std::string& directory) {
           return fmt::format("mkdir -p {3} && {0} start {1} {2} {3} {4} || exit 1", program_of(id), folder_of(id), i,
                              directory, names);
         });
@@ -88,7 +88,7 @@ const Groundwork& disk_groundwork() {
 
 std::string disk_problem(const FaultContext& context) {
   for (const auto& node : context.cluster.nodes) {
-    if (!context.target.data_directories(*node).empty()) continue;
+    if (!data_directories(context.target, *node).empty()) continue;
     return fmt::format("target {} does not say in which directories of {} its data is", context.target.name(),
                        node->name());
   }

@@ -94,7 +94,7 @@ class PowerLoss final : public ProcessInjection {
   }
 
  private:
-  std::vector<std::string> directories(std::size_t node) const { return target_.data_directories(cluster_.at(node)); }
+  std::vector<std::string> directories(std::size_t node) const { return data_directories(target_, cluster_.at(node)); }
 
   // The sums of "KEY=NUMBER" over all disks.
   static std::map<std::string, std::uint64_t> counters(const std::string& said) {

@@ -27,14 +27,18 @@ std::vector<EtcdMember> members_of(const Cluster& cluster) {
   return out;
 }
 
-class EtcdTarget : public Target, private Target::Processes, private Target::Roles, private Target::Versions {
+class EtcdTarget : public Target,
+                   private Target::ClientSetup,
+                   private Target::Installation,
+                   private Target::Files,
+                   private Target::Processes,
+                   private Target::Roles,
+                   private Target::Versions {
  public:
   EtcdTarget(Cluster& cluster, const Options& options)
       : cluster_(cluster), options_(options), members_(members_of(cluster)), second_(members_.size()) {}
 
   std::string_view name() const override { return "etcd"; }
-  void use(std::string_view data_type) override { data_type_ = data_type; }
-
   Result<std::unique_ptr<Client>> client(std::size_t node) override {
     EtcdClientOptions options;
     options.serializable_reads = options_.boolean("etcd.serializable-reads");
@@ -44,25 +48,29 @@ class EtcdTarget : public Target, private Target::Processes, private Target::Rol
     return std::make_unique<EtcdClient>(endpoint(node), options);
   }
 
-  Result<void> install(Node& node) override;
-  Result<void> wipe(Node& node) override { return erase(node, true); }
   Result<void> start(Node& node) override;
   Result<void> stop(Node& node) override;
   Result<void> await_ready(Deadline deadline) override;
   Result<void> await_node(Node& node, Deadline deadline) override { return await_member(index_of(node), deadline); }
-  std::vector<std::string> log_files(const Node& node) const override { return {paths(node).log}; }
-  std::vector<std::string> data_directories(const Node& node) const override { return {paths(node).data}; }
-  // What etcd's logger writes at its last two levels, and what the Go runtime writes when it gives up.
-  std::string log_pattern() const override {
-    return R"re("level":"(panic|dpanic|fatal)"|^panic: |^fatal error: |^unexpected fault address)re";
-  }
-  Result<Value> describe(Node& node) override;
+  Target::ClientSetup* client_setup() override { return this; }
+  Target::Installation* installation() override { return this; }
+  const Target::Files* files() const override { return this; }
   Target::Processes* processes() override { return this; }
   Target::Roles* roles() override { return this; }
   Target::Membership* membership() override { return &membership_; }
   Target::Versions* versions() override { return this; }
 
  private:
+  void use(std::string_view data_type) override { data_type_ = data_type; }
+  Result<void> install(Node& node) override;
+  Result<void> wipe(Node& node) override { return erase(node, true); }
+  Result<Value> describe(Node& node) override;
+  std::vector<std::string> log_files(const Node& node) const override { return {paths(node).log}; }
+  std::vector<std::string> data_directories(const Node& node) const override { return {paths(node).data}; }
+  // What etcd's logger writes at its last two levels, and what the Go runtime writes when it gives up.
+  std::string log_pattern() const override {
+    return R"re("level":"(panic|dpanic|fatal)"|^panic: |^fatal error: |^unexpected fault address)re";
+  }
   Result<void> kill(Node& node) override { return signal(node, "KILL", true, 5); }
   Result<void> pause(Node& node) override { return signal(node, "STOP", false, 0); }
   Result<void> resume(Node& node) override { return signal(node, "CONT", false, 0); }

@@ -65,17 +65,19 @@ class MemoryClient final : public Client {
   Rng rng_;
 };
 
-class MemoryTarget final : public Target {
+class MemoryTarget final : public Target, private Target::ClientSetup {
  public:
   explicit MemoryTarget(std::shared_ptr<Memory> memory) : memory_(std::move(memory)) {}
 
   std::string_view name() const override { return "memory"; }
-  void use(std::string_view data_type) override { memory_->data_type = data_type; }
   Result<std::unique_ptr<Client>> client(std::size_t) override {
     return std::make_unique<MemoryClient>(memory_, memory_->clients.fetch_add(1));
   }
+  Target::ClientSetup* client_setup() override { return this; }
 
  private:
+  void use(std::string_view data_type) override { memory_->data_type = data_type; }
+
   std::shared_ptr<Memory> memory_;
 };
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <utility>
 
+#include "harness/interfaces/forwarding_target.h"
 #include "targets/process/process_client.h"
 #include "targets/process/shell_database.h"
 #include "targets/process/words.h"
@@ -50,10 +51,21 @@ Result<std::vector<std::string>> operations_with(const Options& options) {
   return adapter_operations(*setup, steady_clock::now() + seconds(10));
 }
 
-class ProcessTarget : public Target {
+// Nobody installs, starts or kills the system.
+class NoDatabase final : public Target {
+ public:
+  std::string_view name() const override { return "none"; }
+  Result<std::unique_ptr<Client>> client(std::size_t) override {
+    return fail(ErrorCode::unsupported, "no database makes no clients");
+  }
+};
+
+// Clients of its own; the database half is the other target's.
+class ProcessTarget : public ForwardingTarget, private Target::ClientSetup {
  public:
   ProcessTarget(Cluster& cluster, const Options& options, AdapterSetup setup, std::unique_ptr<Target> database)
-      : cluster_(cluster),
+      : ForwardingTarget(*database),
+        cluster_(cluster),
         endpoints_(listed(options.string("process.endpoints"))),
         setup_(std::move(setup)),
         database_(std::move(database)) {
@@ -61,30 +73,13 @@ class ProcessTarget : public Target {
   }
 
   std::string_view name() const override { return "process"; }
-  void use(std::string_view data_type) override { data_type_ = data_type; }
-  void log_to(std::function<void(std::string_view)> log) override { setup_.log->set_sink(std::move(log)); }
   Result<std::unique_ptr<Client>> client(std::size_t node) override;
-
-  // The database half is the other target's.
-  Result<void> install(Node& node) override { return database_ ? database_->install(node) : Result<void>{}; }
-  Result<void> wipe(Node& node) override { return database_ ? database_->wipe(node) : Result<void>{}; }
-  Result<void> start(Node& node) override { return database_ ? database_->start(node) : Result<void>{}; }
-  Result<void> stop(Node& node) override { return database_ ? database_->stop(node) : Result<void>{}; }
-  Result<void> await_ready(Deadline deadline) override {
-    return database_ ? database_->await_ready(deadline) : Result<void>{};
-  }
-  std::vector<std::string> log_files(const Node& node) const override {
-    return database_ ? database_->log_files(node) : std::vector<std::string>{};
-  }
-  std::vector<std::string> data_directories(const Node& node) const override {
-    return database_ ? database_->data_directories(node) : std::vector<std::string>{};
-  }
-  std::string log_pattern() const override { return database_ ? database_->log_pattern() : std::string(); }
-  Result<Value> describe(Node& node) override { return database_ ? database_->describe(node) : Value::map(); }
-  Processes* processes() override { return database_ ? database_->processes() : nullptr; }
-  Roles* roles() override { return database_ ? database_->roles() : nullptr; }
+  Target::ClientSetup* client_setup() override { return this; }
 
  private:
+  void use(std::string_view data_type) override { data_type_ = data_type; }
+  void log_to(std::function<void(std::string_view)> log) override { setup_.log->set_sink(std::move(log)); }
+
   Cluster& cluster_;
   std::vector<std::string> endpoints_;
   std::atomic<std::size_t> next_endpoint_ = 0;
@@ -123,6 +118,7 @@ Result<std::unique_ptr<Target>> make_process_target(Cluster& cluster, const Opti
   } else if (!options.string("process.start").empty()) {
     return fail(ErrorCode::usage, "process.start is used with process.database=commands only");
   }
+  if (!database) database = std::make_unique<NoDatabase>();
   return std::make_unique<ProcessTarget>(cluster, options, std::move(*setup), std::move(database));
 }
 

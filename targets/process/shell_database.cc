@@ -13,7 +13,11 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 // Every method of the database half is one command; a command that is not given does nothing.
-class ShellDatabase : public Target, private Target::Processes, private Target::Roles {
+class ShellDatabase : public Target,
+                      private Target::Installation,
+                      private Target::Files,
+                      private Target::Processes,
+                      private Target::Roles {
  public:
   ShellDatabase(Cluster& cluster, const Options& options) : cluster_(cluster), options_(options) {}
 
@@ -21,21 +25,24 @@ class ShellDatabase : public Target, private Target::Processes, private Target::
   Result<std::unique_ptr<Client>> client(std::size_t) override {
     return fail(ErrorCode::unsupported, "commands make no clients");
   }
-  Result<void> install(Node& node) override { return run(node, "process.install"); }
   Result<void> start(Node& node) override { return run(node, "process.start"); }
-  Result<void> wipe(Node& node) override {
-    if (auto killed = kill(node); !killed) return killed;
-    return run(node, "process.wipe");
-  }
   Result<void> stop(Node& node) override { return given("process.stop") ? run(node, "process.stop") : kill(node); }
   Result<void> await_ready(Deadline deadline) override;
-  std::vector<std::string> log_files(const Node&) const override { return words_of("process.logs"); }
-  std::vector<std::string> data_directories(const Node&) const override { return words_of("process.data"); }
-  std::string log_pattern() const override { return options_.string("process.log-pattern"); }
+  Result<void> await_node(Node& node, Deadline deadline) override;
+  Target::Installation* installation() override { return this; }
+  const Target::Files* files() const override { return this; }
   Target::Processes* processes() override { return given("process.pids") ? this : nullptr; }
   Target::Roles* roles() override { return given("process.primary") ? this : nullptr; }
 
  private:
+  Result<void> install(Node& node) override { return run(node, "process.install"); }
+  Result<void> wipe(Node& node) override {
+    if (auto killed = kill(node); !killed) return killed;
+    return run(node, "process.wipe");
+  }
+  std::vector<std::string> log_files(const Node&) const override { return words_of("process.logs"); }
+  std::vector<std::string> data_directories(const Node&) const override { return words_of("process.data"); }
+  std::string log_pattern() const override { return options_.string("process.log-pattern"); }
   Result<void> kill(Node& node) override;
   Result<void> pause(Node& node) override { return signal(node, "STOP"); }
   Result<void> resume(Node& node) override { return signal(node, "CONT"); }
@@ -134,21 +141,23 @@ Result<void> ShellDatabase::kill(Node& node) {
 }
 
 Result<void> ShellDatabase::await_ready(Deadline deadline) {
-  if (!given("process.ready")) return {};
-  for (std::size_t i = 0; i < cluster_.size(); ++i) {
-    Node& node = cluster_.at(i);
-    while (true) {
-      const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
-      const auto timeout = std::clamp(left, milliseconds(100), milliseconds(5'000));
-      const auto ready = run_ok(node, command(node, options_.string("process.ready"), timeout));
-      if (ready) break;
-      if (steady_clock::now() + milliseconds(100) >= deadline) {
-        return fail(ready.error().during(node.name() + " is not ready: process.ready"));
-      }
-      std::this_thread::sleep_for(milliseconds(100));
-    }
+  for (const auto& node : cluster_.nodes) {
+    if (auto ready = await_node(*node, deadline); !ready) return ready;
   }
   return {};
+}
+
+Result<void> ShellDatabase::await_node(Node& node, Deadline deadline) {
+  if (!given("process.ready")) return {};
+  while (true) {
+    const auto timeout = std::clamp(deadline.remaining(), milliseconds(100), milliseconds(5'000));
+    const auto ready = run_ok(node, command(node, options_.string("process.ready"), timeout));
+    if (ready) return {};
+    if (steady_clock::now() + milliseconds(100) >= deadline) {
+      return fail(ready.error().during(node.name() + " is not ready: process.ready"));
+    }
+    std::this_thread::sleep_for(milliseconds(100));
+  }
 }
 
 Result<std::vector<std::size_t>> ShellDatabase::primaries(Deadline deadline) {

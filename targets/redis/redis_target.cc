@@ -13,30 +13,37 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-class RedisTarget final : public Target, private Target::Processes {
+class RedisTarget final : public Target,
+                          private Target::ClientSetup,
+                          private Target::Installation,
+                          private Target::Files,
+                          private Target::Processes {
  public:
   RedisTarget(Cluster& cluster, const Options& options) : cluster_(cluster), options_(options) {}
 
   std::string_view name() const override { return "redis"; }
-  void use(std::string_view data_type) override { data_type_ = data_type; }
   Result<std::unique_ptr<Client>> client(std::size_t) override {
     return std::make_unique<RedisClient>(cluster_.at(0).address(), port(), data_type_ == "counter");
   }
 
-  Result<void> install(Node& node) override;
-  Result<void> wipe(Node& node) override;
   Result<void> start(Node& node) override;
   Result<void> stop(Node& node) override;
   Result<void> await_ready(Deadline deadline) override;
+  Target::ClientSetup* client_setup() override { return this; }
+  Target::Installation* installation() override { return this; }
+  const Target::Files* files() const override { return this; }
+  Target::Processes* processes() override { return this; }
+
+ private:
+  void use(std::string_view data_type) override { data_type_ = data_type; }
+  Result<void> install(Node& node) override;
+  Result<void> wipe(Node& node) override;
+  Result<Value> describe(Node& node) override;
   std::vector<std::string> log_files(const Node&) const override { return {log()}; }
   std::vector<std::string> data_directories(const Node&) const override { return {data()}; }
   std::string log_pattern() const override {
     return "REDIS BUG REPORT|crashed by signal|Bad file format reading the append only file";
   }
-  Result<Value> describe(Node& node) override;
-  Target::Processes* processes() override { return this; }
-
- private:
   Result<void> kill(Node& node) override { return signal(node, "KILL", 5); }
   Result<void> pause(Node& node) override { return signal(node, "STOP", 0); }
   Result<void> resume(Node& node) override { return signal(node, "CONT", 0); }

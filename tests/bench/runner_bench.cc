@@ -77,7 +77,7 @@ void BM_Run(benchmark::State& state) {
     setup.rate = 0;
     setup.time_limit_s = 600;
     setup.workers.workers = static_cast<int>(state.range(0));
-    setup.target->use("register");
+    setup.target->client_setup()->use("register");
     const auto outcome = run_workload(setup);
     if (!outcome || outcome->counts.invoked != operations) return state.SkipWithError("the run failed");
     const double took = static_cast<double>(outcome->main_end_ns - outcome->main_begin_ns) / 1e9;

@@ -39,7 +39,7 @@ class EtcdFaultTest : public ::testing::Test {
     ASSERT_TRUE(made) << made.error().message;
     target_ = *std::move(made);
     for (const auto& node : cluster().nodes) {
-      const auto up = target_->install(*node).and_then([&] { return target_->start(*node); });
+      const auto up = target_->installation()->install(*node).and_then([&] { return target_->start(*node); });
       ASSERT_TRUE(up) << up.error().message;
     }
     const auto ready = target_->await_ready(Deadline::after_s(30));

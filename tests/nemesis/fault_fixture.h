@@ -17,7 +17,7 @@ namespace ordeal::testing_support {
 
 // The system under test: a program on each node, started by a script and found by a script that prints process ids.
 // The standard one is `sleep`, with an argument by which it is found.
-class ProgramTarget final : public Target, public Target::Processes, public Target::Roles {
+class ProgramTarget final : public Target, public Target::Files, public Target::Processes, public Target::Roles {
  public:
   struct Program {
     std::string start = "setsid sleep 86397 </dev/null >/dev/null 2>&1 &";
@@ -28,6 +28,8 @@ class ProgramTarget final : public Target, public Target::Processes, public Targ
   std::string_view name() const override { return "program"; }
   Result<std::unique_ptr<Client>> client(std::size_t) override;
   Result<void> start(Node& node) override;
+  const Target::Files* files() const override { return this; }
+  std::vector<std::string> log_files(const Node&) const override { return {}; }
   std::vector<std::string> data_directories(const Node&) const override { return data; }
   Target::Processes* processes() override { return this; }
   Target::Roles* roles() override { return this; }

@@ -18,11 +18,12 @@ using ::testing::SizeIs;
 using testing_support::RecordingNode;
 
 // Has processes and leaders and a log, but no membership.
-class LoggedTarget final : public Target, public Target::Roles, public Target::Processes {
+class LoggedTarget final : public Target, public Target::Files, public Target::Roles, public Target::Processes {
  public:
   std::string_view name() const override { return "logged"; }
   Result<std::unique_ptr<Client>> client(std::size_t) override { return fail(ErrorCode::unsupported, "no clients"); }
   std::vector<std::string> log_files(const Node&) const override { return {"/var/log/it"}; }
+  const Target::Files* files() const override { return this; }
   Target::Roles* roles() override { return this; }
   Target::Processes* processes() override { return this; }
   Result<std::vector<std::size_t>> primaries(Deadline) override { return std::vector<std::size_t>{0}; }

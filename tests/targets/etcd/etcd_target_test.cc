@@ -58,9 +58,10 @@ class EtcdTargetTest : public ::testing::Test {
   }
   void bring_up() {
     for (auto& node : cluster_.nodes) {
-      auto up = target_->install(*node).and_then([&] { return target_->wipe(*node); }).and_then([&] {
-        return target_->start(*node);
-      });
+      auto up = target_->installation()
+                    ->install(*node)
+                    .and_then([&] { return target_->installation()->wipe(*node); })
+                    .and_then([&] { return target_->start(*node); });
       ASSERT_TRUE(up) << up.error().message;
     }
     const auto ready = target_->await_ready(in(20));
@@ -142,7 +143,7 @@ TEST_F(EtcdTargetTest, TheLifeOfACluster) {
   ASSERT_TRUE(target_->stop(cluster_.at(0)));
   EXPECT_TRUE(pids(0).empty());
 
-  for (auto& node : cluster_.nodes) ASSERT_TRUE(target_->wipe(*node));
+  for (auto& node : cluster_.nodes) ASSERT_TRUE(target_->installation()->wipe(*node));
   for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(pids(i).empty());
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/n1/data"));
 }
@@ -150,11 +151,11 @@ TEST_F(EtcdTargetTest, TheLifeOfACluster) {
 TEST_F(EtcdTargetTest, DescribesItselfAndKeepsItsLog) {
   make({"127.0.0.2"});
   bring_up();
-  const auto description = target_->describe(cluster_.at(0));
+  const auto description = target_->installation()->describe(cluster_.at(0));
   ASSERT_TRUE(description);
   EXPECT_NE(description->find("etcdserver"), nullptr);
   EXPECT_NE(description->to_json().find("--snapshot-count=100"), std::string::npos);
-  const auto logs = target_->log_files(cluster_.at(0));
+  const auto logs = log_files(*target_, cluster_.at(0));
   ASSERT_EQ(logs.size(), 1u);
   EXPECT_GT(std::filesystem::file_size(logs[0]), 0u);
 }
@@ -179,9 +180,9 @@ TEST_F(EtcdTargetTest, UploadsABinaryOrAnArchive) {
   ASSERT_EQ(pids(0).size(), 1u);
   EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(pids(0)[0]) + "/exe"), directory_ + "/n1/bin/etcd");
   set("etcd.binary", archive);
-  EXPECT_EQ(target_->install(cluster_.at(0)).error().code, ErrorCode::usage);
+  EXPECT_EQ(target_->installation()->install(cluster_.at(0)).error().code, ErrorCode::usage);
   set("etcd.archive", "");
-  const auto no_program = target_->install(cluster_.at(0));
+  const auto no_program = target_->installation()->install(cluster_.at(0));
   ASSERT_FALSE(no_program);
   EXPECT_NE(no_program.error().message.find("does not run"), std::string::npos) << no_program.error().message;
 }
@@ -189,7 +190,7 @@ TEST_F(EtcdTargetTest, UploadsABinaryOrAnArchive) {
 TEST_F(EtcdTargetTest, SaysWhyItDoesNotStart) {
   set("etcd.flags", "--no-such-flag");
   make({"127.0.0.2"});
-  ASSERT_TRUE(target_->install(cluster_.at(0)));
+  ASSERT_TRUE(target_->installation()->install(cluster_.at(0)));
   // On a busy machine it may live long enough to count as started; then await_ready says why it has ended.
   const auto started = target_->start(cluster_.at(0));
   if (!started) {
@@ -221,7 +222,7 @@ TEST(EtcdLogPattern, MatchesTheEndsOfEtcdOnly) {
   const Options options(etcd_target().options);
   const auto target = etcd_target().make(cluster, options);
   ASSERT_TRUE(target);
-  const std::regex pattern((*target)->log_pattern(), std::regex::extended);
+  const std::regex pattern(log_pattern(**target), std::regex::extended);
   EXPECT_TRUE(std::regex_search(R"({"level":"fatal","ts":1,"msg":"failed to open WAL"})", pattern));
   EXPECT_TRUE(std::regex_search("panic: runtime error: index out of range", pattern));
   EXPECT_TRUE(std::regex_search("fatal error: concurrent map writes", pattern));

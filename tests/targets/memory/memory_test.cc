@@ -166,7 +166,7 @@ TEST(MemoryTarget, CasIsAtomicAcrossClients) {
   Cluster cluster;
   auto target = factory.make(cluster, options);
   ASSERT_TRUE(target);
-  (*target)->use("register");
+  (*target)->client_setup()->use("register");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   const Operation read{"read", Value("k"), {}};
   {
@@ -200,7 +200,7 @@ TEST(MemoryTarget, UncertaintyIsHonest) {
   Cluster cluster;
   auto target = factory.make(cluster, options);
   ASSERT_TRUE(target);
-  (*target)->use("set");
+  (*target)->client_setup()->use("set");
   auto client = (*target)->client(0);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   std::set<std::int64_t> ok, info, failed;

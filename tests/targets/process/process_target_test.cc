@@ -44,7 +44,7 @@ TEST_F(ProcessTargetTest, TheExampleDrivesEtcd) {
   EXPECT_EQ(factory_->operations_with(options_).value(), (std::vector<std::string>{"read", "write", "cas", "add"}));
   auto target = factory_->make(cluster_, options_);
   ASSERT_TRUE(target) << target.error().message;
-  (*target)->use("register");
+  (*target)->client_setup()->use("register");
   auto client = (*target)->client(0);
   ASSERT_TRUE(client);
   const auto opened = (*client)->open(in(10));
@@ -92,8 +92,8 @@ TEST_F(ProcessTargetTest, BorrowsTheDatabaseHalfOfEtcd) {
   const testing::AtEnd clean_up("for p in $(grep -lzsxF -e--data-dir=" + directory +
                                 "/n1/data /proc/[0-9]*/cmdline | cut -d/ -f3); do kill -9 $p; done; rm -rf " +
                                 directory);
-  ASSERT_TRUE(target.install(node));
-  ASSERT_TRUE(target.wipe(node));
+  ASSERT_TRUE(target.installation()->install(node));
+  ASSERT_TRUE(target.installation()->wipe(node));
   ASSERT_TRUE(target.start(node));
   const auto ready = target.await_ready(in(20));
   ASSERT_TRUE(ready) << ready.error().message;
@@ -105,7 +105,7 @@ TEST_F(ProcessTargetTest, BorrowsTheDatabaseHalfOfEtcd) {
   EXPECT_EQ((*client)->invoke({"write", Value("k"), 1}, in(5)).type, EventType::ok);
   EXPECT_EQ((*client)->invoke({"read", Value("k"), {}}, in(5)).value, Value(1));
   (*client)->close();
-  EXPECT_TRUE(target.wipe(node));
+  EXPECT_TRUE(target.installation()->wipe(node));
 }
 
 TEST_F(ProcessTargetTest, ADatabaseOfShellCommands) {
@@ -128,7 +128,7 @@ TEST_F(ProcessTargetTest, ADatabaseOfShellCommands) {
   Target& target = **made;
   Node& node = cluster_.at(0);
   const testing::AtEnd clean_up("kill -9 $(" + pids + ") 2>/dev/null; rm -rf " + directory);
-  ASSERT_TRUE(target.install(node));
+  ASSERT_TRUE(target.installation()->install(node));
   std::ifstream installed(directory + "/installed");
   std::string line;
   std::getline(installed, line);
@@ -142,8 +142,8 @@ TEST_F(ProcessTargetTest, ADatabaseOfShellCommands) {
   EXPECT_TRUE(target.processes()->pause(node));
   EXPECT_TRUE(target.processes()->resume(node));
   EXPECT_EQ(target.roles()->primaries(in(5)).value(), std::vector<std::size_t>{0});
-  EXPECT_EQ(target.log_files(node).size(), 2u);
-  EXPECT_TRUE(target.wipe(node));
+  EXPECT_EQ(log_files(target, node).size(), 2u);
+  EXPECT_TRUE(target.installation()->wipe(node));
   EXPECT_TRUE(target.processes()->pids(node)->empty());
 }
 

@@ -91,7 +91,7 @@ TEST_F(RedisTargetTest, DoesItsOperations) {
   const auto all = one->invoke({"read", std::nullopt, Value()}, in(5)).value;
   ASSERT_TRUE(all && all->is_list());
   EXPECT_EQ(all->items().size(), 2U);
-  target_->use("counter");
+  target_->client_setup()->use("counter");
   const auto counter = client();
   EXPECT_EQ(counter->invoke({"read", std::nullopt, Value()}, in(5)).value, Value(0));
   EXPECT_EQ(counter->invoke({"add", std::nullopt, Value(5)}, in(5)).type, EventType::ok);
@@ -114,7 +114,7 @@ TEST_F(RedisTargetTest, KeepsItsDataWhenKilledAndLosesItWhenWiped) {
   EXPECT_TRUE(refused.found_nobody());
   start();
   EXPECT_EQ(client()->invoke({"read", Value("k"), Value()}, in(5)).value, Value(1));
-  ASSERT_TRUE(target_->wipe(node()));
+  ASSERT_TRUE(target_->installation()->wipe(node()));
   EXPECT_FALSE(std::filesystem::exists(directory_ + "/data"));
   start();
   EXPECT_EQ(client()->invoke({"read", Value("k"), Value()}, in(5)).value, Value());
