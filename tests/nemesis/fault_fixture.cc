@@ -9,6 +9,15 @@
 
 namespace ordeal::testing_support {
 
+std::string found_by(const std::string& argument) {
+  return "for p in $(grep -lzsxF -e" + argument +
+         " /proc/[0-9]*/cmdline | cut -d/ -f3); do\n"
+         "  line=; read -r line 2>/dev/null </proc/$p/stat\n"
+         "  set -- ${line##*) }\n"
+         "  [ \"${4:-}\" = $p ] && echo $p\n"
+         "done; exit 0";
+}
+
 Result<std::unique_ptr<Client>> ProgramTarget::client(std::size_t) {
   return fail(ErrorCode::unsupported, "the program has no clients");
 }
@@ -26,9 +35,15 @@ Result<void> ProgramTarget::start(Node& node) {
   const auto running = pids(node);
   if (!running) return fail(running.error());
   if (!running->empty()) return {};
-  auto done = run_ok(node, root_script(program_.start, Deadline::after_s(10)));
+  auto done = run_ok(node, root_script(start_and_wait(), Deadline::after_s(10)));
   if (!done) return fail(done.error());
   return {};
+}
+
+// Who starts it while it is being started would start another.
+std::string ProgramTarget::start_and_wait() const {
+  return program_.start + "\nstarted=$?\n[ $started = 0 ] || exit $started\nfor i in $(seq 40); do [ -n \"$(" +
+         program_.find + ")\" ] && break; sleep 0.05; done\nexit 0";
 }
 
 Result<void> ProgramTarget::signal(Node& node, const std::string& name) {
@@ -49,7 +64,7 @@ Result<void> ProgramTarget::pause(Node& node) { return signal(node, "STOP"); }
 Result<void> ProgramTarget::resume(Node& node) { return signal(node, "CONT"); }
 
 std::string ProgramTarget::start_script(const Node&) {
-  return offer_start_script ? "[ -n \"$(" + program_.find + ")\" ] && exit 0\n" + program_.start + "\nexit 0" : "";
+  return offer_start_script ? "[ -n \"$(" + program_.find + ")\" ] && exit 0\n" + start_and_wait() : "";
 }
 
 Result<void> ProgramTarget::start_all() {

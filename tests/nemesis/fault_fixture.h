@@ -15,18 +15,23 @@
 
 namespace ordeal::testing_support {
 
+// A script that prints the ids of the processes that have this argument and lead their session, as what setsid started
+// does: a process that it has forked and that has not run its own program yet looks the same but for that.
+[[nodiscard]] std::string found_by(const std::string& argument);
+
 // The system under test: a program on each node, started by a script and found by a script that prints process ids.
-// The standard one is `sleep`, with an argument by which it is found.
+// The default is `sleep`, with an argument by which it is found.
 class ProgramTarget final : public Target, public Target::Files, public Target::Processes, public Target::Roles {
  public:
   struct Program {
     std::string start = "setsid sleep 86397 </dev/null >/dev/null 2>&1 &";
-    std::string find = "grep -lzsxF -e86397 /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0";
+    std::string find = found_by("86397");
   };
   explicit ProgramTarget(Cluster& cluster) : cluster_(cluster) {}
   ProgramTarget(Cluster& cluster, Program program) : cluster_(cluster), program_(std::move(program)) {}
   std::string_view name() const override { return "program"; }
   Result<std::unique_ptr<Client>> client(std::size_t) override;
+  // No-op when it runs. Returns when it is found, or after two seconds.
   Result<void> start(Node& node) override;
   const Target::Files* files() const override { return this; }
   std::vector<std::string> log_files(const Node&) const override { return {}; }
@@ -46,6 +51,7 @@ class ProgramTarget final : public Target, public Target::Files, public Target::
   bool offer_start_script = false;
 
  private:
+  std::string start_and_wait() const;
   Result<void> signal(Node& node, const std::string& name);
   Cluster& cluster_;
   Program program_;

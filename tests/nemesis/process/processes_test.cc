@@ -136,7 +136,7 @@ TEST_F(ProcessFaultTest, AKillBySignalIsThatSignalAndWhatSurvivesItIsKilledWhenH
       "setsid sh -c 'trap \"echo TERM >>/var/log/heard\" TERM; trap \"echo ABRT >>/var/log/heard; exit 0\" ABRT; "
       "while :; do sleep 0.05; done' deaf-program </dev/null >/dev/null 2>&1 & "
       "for i in 1 2 3 4 5 6 7 8 9 10; do pgrep -f '[d]eaf-program' >/dev/null && break; sleep 0.05; done; sleep 0.1",
-      "pgrep -f '[d]eaf-program'; exit 0"};
+      testing_support::found_by("deaf-program")};
   testing_support::ProgramTarget target(cluster(), deaf);
   ASSERT_TRUE(target.start(cluster().at(0)));
   set("kill.nodes", "n1");
@@ -269,7 +269,7 @@ TEST_F(GroupTest, WhatIsFrozenDoesNothingAndCanBeKilled) {
   const testing_support::ProgramTarget::Program counting = {
       "setsid sh -c 'while :; do echo >>/var/log/counted; sleep 0.02; done' counting-program </dev/null >/dev/null "
       "2>&1 &",
-      "pgrep -f '[c]ounting-program'; exit 0"};
+      testing_support::found_by("counting-program")};
   testing_support::ProgramTarget target(cluster(), counting);
   on(0, "echo $$ >" + service_ + "/cgroup.procs; " + counting.start + " sleep 0.2");
   set("pause.nodes", "n1");

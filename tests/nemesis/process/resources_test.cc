@@ -192,7 +192,7 @@ TEST_F(ResourcesTest, AQuotaThatIsDrawnIsAPartOfWhatTheTargetUses) {
              "/cgroup.procs; setsid nice -n 10 sh -c 'while :; do i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; "
              "sleep 0.05; done' "
              "ordeal-half-idle </dev/null >/dev/null 2>&1 &",
-         "grep -lzsxF -eordeal-half-idle /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0"});
+         testing_support::found_by("ordeal-half-idle")});
   set("slow.mechanism", "quota");
   const auto slow = inject("slow");
   EXPECT_THAT(slow->describe().to_json(), HasSubstr("quota_percent"));

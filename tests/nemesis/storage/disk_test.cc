@@ -369,7 +369,7 @@ TEST_F(DiskTest, ATargetThatRunsOnTheDiskIsStartedOnTheFilesBeneathWhenTheContro
   const ProgramTarget::Program writer = {fmt::format("cd {} && setsid sh -c 'while :; do echo x; sleep 0.02; done "
                                                      ">>file' writer-86397 </dev/null >/dev/null 2>&1 &",
                                                      kData),
-                                         "grep -lzsxF -ewriter-86397 /proc/[0-9]*/cmdline | cut -d/ -f3; exit 0"};
+                                         testing_support::found_by("writer-86397")};
   target_ = std::make_unique<ProgramTarget>(cluster(), writer);
   target_->data = {kData};
   target_->offer_start_script = true;
