@@ -1,13 +1,13 @@
 #include "checkers/workload/bank_moves.h"
 
 #include <algorithm>
-#include <functional>
 
 namespace ordeal::work {
 namespace {
 
-// Steps of the search for what one read shows.
-constexpr std::size_t kSteps = 100'000;
+// Steps of the search for what one read shows: to know whether a choice is the only one, and to find one at all.
+constexpr std::size_t kFewSteps = 3'000;
+constexpr std::size_t kSteps = 200'000;
 // Transfers under way until the first read ended, of which every subset is tried.
 constexpr std::size_t kMaxUnderWay = 10;
 
@@ -121,57 +121,137 @@ std::vector<BankMoves::Balances> BankMoves::initials(const Read& first) const {
   return {all.begin(), all.end()};
 }
 
-// A subset of `open` that makes up `rest`: some account is not at its balance yet, so a transfer of that account must
-// be among those still to choose; each of them is tried, and then given up for the branches after it. Small subsets
-// first.
-BankMoves::Found BankMoves::choose(const Balances& rest, const std::vector<std::size_t>& open,
-                                   std::vector<std::size_t>& choice) const {
-  std::vector<bool> out(open.size());
-  std::vector<std::size_t> chosen;
-  Balances left = rest;
-  std::size_t steps = 0, found = 0;
-  bool cut = false;  // a branch was left because of its depth
-  std::function<void(std::size_t)> search = [&](std::size_t depth) {
-    if (++steps > kSteps || found > 1) return;
-    std::size_t at = 0;
-    while (at < left.size() && left[at] == 0) ++at;
-    if (at == left.size()) {
-      if (depth == 0 && ++found == 1) choice = chosen;
+namespace {
+
+// A subset of transfers that makes up a difference of balances: some account is not at its balance yet, so a transfer
+// of that account must be among those still to choose; each is tried, and then given up for the branches after it.
+// Small subsets come first. What one transfer changes is at most twice its amount, which bounds what few can make up.
+class Choice {
+ public:
+  struct Move {
+    std::size_t from = 0, to = 0;
+    std::int64_t amount = 0;
+  };
+  Choice(std::vector<Move> moves, std::vector<std::int64_t> left, std::size_t most_steps)
+      : moves_(std::move(moves)),
+        left_(std::move(left)),
+        out_(moves_.size()),
+        of_account_(left_.size()),
+        most_(most_steps) {
+    for (std::size_t i = 0; i < moves_.size(); ++i) {
+      if (moves_[i].from == moves_[i].to || moves_[i].amount == 0) continue;
+      of_account_[moves_[i].from].push_back(i);
+      of_account_[moves_[i].to].push_back(i);
+      largest_ = std::max(largest_, moves_[i].amount < 0 ? -moves_[i].amount : moves_[i].amount);
+    }
+  }
+  // Looks for choices until there are `wanted`, or no more, or no steps left.
+  void run(std::size_t wanted) {
+    wanted_ = wanted;
+    for (std::size_t size = 0; size <= moves_.size() && found_ < wanted_ && steps_ <= most_; ++size) {
+      cut_ = false;
+      search(size);
+      if (!cut_) break;
+    }
+  }
+  [[nodiscard]] std::size_t found() const { return found_; }
+  [[nodiscard]] bool gave_up() const { return steps_ > most_; }
+  [[nodiscard]] std::size_t steps() const { return steps_; }
+  // The first choice, by places in `moves`.
+  [[nodiscard]] const std::vector<std::size_t>& first() const { return first_; }
+
+ private:
+  void search(std::size_t depth) {
+    if (++steps_ > most_ || found_ >= wanted_) return;
+    std::size_t at = left_.size();
+    std::int64_t rest = 0;
+    for (std::size_t a = 0; a < left_.size(); ++a) {
+      if (left_[a] == 0) continue;
+      rest += left_[a] < 0 ? -left_[a] : left_[a];
+      if (at == left_.size() || of_account_[a].size() < of_account_[at].size()) at = a;
+    }
+    if (at == left_.size()) {
+      if (depth == 0 && ++found_ == 1) first_ = chosen_;
       return;
     }
-    if (depth == 0) {
-      cut = true;
+    if (rest > static_cast<std::int64_t>(depth) * 2 * largest_) {
+      cut_ = true;
       return;
     }
     std::vector<std::size_t> given_up;
-    for (std::size_t i = 0; i < open.size(); ++i) {
-      const Transfer& one = transfers_[open[i]];
-      if (out[i] || one.from == one.to || (one.from != at && one.to != at)) continue;
-      out[i] = true;
+    for (const std::size_t i : of_account_[at]) {
+      if (out_[i]) continue;
+      out_[i] = true;
       given_up.push_back(i);
-      left[one.from] += one.amount;
-      left[one.to] -= one.amount;
-      chosen.push_back(open[i]);
+      move(moves_[i], 1);
+      chosen_.push_back(i);
       search(depth - 1);
-      chosen.pop_back();
-      left[one.from] -= one.amount;
-      left[one.to] += one.amount;
+      chosen_.pop_back();
+      move(moves_[i], -1);
     }
-    for (const std::size_t i : given_up) out[i] = false;
-  };
-  for (std::size_t size = 0; size <= open.size() && found < 2; ++size) {
-    cut = false;
-    search(size);
-    in_.work(steps / 100 + 1);
-    if (steps > kSteps) return found == 0 ? Found::gave_up : Found::several;
-    if (!cut) break;
+    for (const std::size_t i : given_up) out_[i] = false;
   }
-  // Sets of transfers that change nothing together can be added to any choice.
-  return found == 0 ? Found::none : found == 1 ? Found::one : Found::several;
+  void move(const Move& one, std::int64_t times) {
+    left_[one.from] += times * one.amount;
+    left_[one.to] -= times * one.amount;
+  }
+
+  std::vector<Move> moves_;
+  std::vector<std::int64_t> left_;
+  std::vector<bool> out_;
+  std::vector<std::vector<std::size_t>> of_account_;
+  std::size_t most_ = 0, wanted_ = 1, steps_ = 0, found_ = 0;
+  std::int64_t largest_ = 0;
+  bool cut_ = false;  // a branch was left because of its depth
+  std::vector<std::size_t> chosen_, first_;
+};
+
+}  // namespace
+
+// First whether there is one choice, and only one; where that is not soon clear, whether the choice of the read before,
+// with a little more, will do; then any.
+BankMoves::Found BankMoves::choose(const Balances& rest, const std::vector<std::size_t>& open,
+                                   std::vector<std::size_t>& choice) {
+  const auto look = [&](const Balances& left, const std::vector<std::size_t>& among, std::size_t steps,
+                        std::size_t wanted) {
+    std::vector<Choice::Move> moves;
+    for (const std::size_t t : among) moves.push_back({transfers_[t].from, transfers_[t].to, transfers_[t].amount});
+    Choice search(std::move(moves), left, steps);
+    search.run(wanted);
+    in_.work(search.steps() / 10 + 1);
+    if (search.found() > 0) {
+      choice.clear();
+      for (const std::size_t i : search.first()) choice.push_back(among[i]);
+    }
+    return std::pair(search.found(), search.gave_up());
+  };
+  const auto [found, gave_up] = look(rest, open, kFewSteps, 2);
+  if (found > 0) return found == 1 && !gave_up ? Found::one : Found::several;
+  if (!gave_up) return Found::none;
+  Balances left = rest;
+  std::vector<std::size_t> kept, others;
+  for (const std::size_t t : open) {
+    if (!guess_.contains(t)) {
+      others.push_back(t);
+      continue;
+    }
+    kept.push_back(t);
+    left[transfers_[t].from] += transfers_[t].amount;
+    left[transfers_[t].to] -= transfers_[t].amount;
+  }
+  if (look(left, others, kFewSteps, 1).first > 0) {
+    choice.insert(choice.end(), kept.begin(), kept.end());
+    return Found::several;
+  }
+  const auto [any, none_left] = look(rest, open, kSteps, 1);
+  if (any > 0) return Found::several;
+  return none_left ? Found::gave_up : Found::none;
 }
 
 std::size_t BankMoves::explain(const Balances& initial, bool tell) {
   for (Transfer& one : transfers_) one.shown = kNoEvent;
+  guess_.clear();
+  known_.clear();
   for (std::size_t r = 0; r < reads_.size(); ++r) {
     const Read& read = reads_[r];
     // What earlier reads showed for certain is shown.
@@ -197,41 +277,64 @@ std::size_t BankMoves::explain(const Balances& initial, bool tell) {
       in_.inconclusive("too many transfers were under way or of unknown outcome to tell which of them " +
                        in_.named(read.op) + " shows");
     }
+    if (found == Found::several || found == Found::one) {
+      guess_.clear();
+      for (const std::size_t t : choice) {
+        if (!in_.ok(transfers_[t].op)) guess_.insert(t);
+      }
+    }
     if (found != Found::one) continue;
     for (const std::size_t t : choice) transfers_[t].shown = std::min(transfers_[t].shown, read.op.completion);
     choice.insert(choice.end(), shown.begin(), shown.end());
-    if (tell) compare(read, choice);
+    if (tell) compare({&read, {choice.begin(), choice.end()}, std::move(left), std::move(open)});
   }
   return reads_.size();
 }
 
-// Of two reads that overlap, and whose choices are certain, one shows all that the other one does.
-void BankMoves::compare(const Read& read, const std::vector<std::size_t>& choice) {
-  std::set<std::size_t> mine(choice.begin(), choice.end());
-  const auto shows = [&](const Read& one, const std::set<std::size_t>& chosen, std::size_t t) {
-    return chosen.contains(t) || in_.before(transfers_[t].op, one.op);
-  };
-  std::erase_if(certain_, [&](const auto& one) { return one.first->op.completion < read.op.invocation; });
-  for (const auto& [other, theirs] : certain_) {
-    // What `reader` shows and `one` does not: it is among what one of them may show.
-    const auto lacks = [&](const Read& one, const std::set<std::size_t>& chosen, const Read& reader,
-                           const std::set<std::size_t>& all) {
-      for (const auto* candidates : {&one.open, &reader.open}) {
-        for (const std::size_t t : *candidates) {
-          in_.work();
-          if (transfers_[t].amount != 0 && shows(reader, all, t) && !shows(one, chosen, t)) return t;
-        }
-      }
-      return transfers_.size();
-    };
-    const std::size_t a = lacks(*other, theirs, read, mine), b = lacks(read, mine, *other, theirs);
-    if (a == transfers_.size() || b == transfers_.size()) continue;
-    in_.tell("incomparable-reads",
-             {other->op.invocation, read.op.invocation, transfers_[a].op.invocation, transfers_[b].op.invocation},
-             in_.named(read.op) + " shows " + in_.named(transfers_[a].op) + " and not " + in_.named(transfers_[b].op) +
-                 ", " + in_.named(other->op) + " the reverse");
+// No choice with the transfer explains the read. Transfers that change nothing together could be added to any choice,
+// so that a choice is the only small one does not say it.
+bool BankMoves::certainly_without(const Known& known, std::size_t transfer) const {
+  if (std::find(known.open.begin(), known.open.end(), transfer) == known.open.end())
+    return !known.shows.contains(transfer);  // it began only later
+  Balances left = known.left;
+  left[transfers_[transfer].from] += transfers_[transfer].amount;
+  left[transfers_[transfer].to] -= transfers_[transfer].amount;
+  std::vector<Choice::Move> moves;
+  for (const std::size_t t : known.open) {
+    if (t != transfer) moves.push_back({transfers_[t].from, transfers_[t].to, transfers_[t].amount});
   }
-  certain_.emplace_back(&read, std::move(mine));
+  Choice search(std::move(moves), std::move(left), kFewSteps);
+  search.run(1);
+  return search.found() == 0 && !search.gave_up();
+}
+
+// Of two reads that overlap one shows all that the other one does.
+void BankMoves::compare(Known known) {
+  const auto shows = [&](const Known& one, std::size_t t) {
+    return one.shows.contains(t) || in_.before(transfers_[t].op, one.read->op);
+  };
+  // What `reader` shows and `one` does not: it is among what one of them may show.
+  const auto lacks = [&](const Known& one, const Known& reader) {
+    for (const auto* candidates : {&one.read->open, &reader.read->open}) {
+      for (const std::size_t t : *candidates) {
+        in_.work();
+        if (transfers_[t].amount != 0 && shows(reader, t) && !shows(one, t) && certainly_without(one, t)) return t;
+      }
+    }
+    return transfers_.size();
+  };
+  std::erase_if(known_, [&](const Known& one) { return one.read->op.completion < known.read->op.invocation; });
+  for (const Known& other : known_) {
+    const std::size_t a = lacks(other, known);
+    const std::size_t b = a == transfers_.size() ? a : lacks(known, other);
+    if (b == transfers_.size()) continue;
+    const OperationEvents mine = known.read->op, theirs = other.read->op;
+    in_.tell("incomparable-reads",
+             {theirs.invocation, mine.invocation, transfers_[a].op.invocation, transfers_[b].op.invocation},
+             in_.named(mine) + " shows " + in_.named(transfers_[a].op) + " and not " + in_.named(transfers_[b].op) +
+                 ", " + in_.named(theirs) + " the reverse");
+  }
+  known_.push_back(std::move(known));
 }
 
 void BankMoves::unexplained(const Read& read, const Balances& initial) {

@@ -60,11 +60,19 @@ class BankMoves {
   void gather();
   [[nodiscard]] Balances rest(const Read& read, const Balances& initial) const;
   [[nodiscard]] Found choose(const Balances& rest, const std::vector<std::size_t>& open,
-                             std::vector<std::size_t>& choice) const;
+                             std::vector<std::size_t>& choice);
   [[nodiscard]] std::vector<Balances> initials(const Read& first) const;
   // The place of the first read that the initial balances do not explain; all of them: reads_.size().
   [[nodiscard]] std::size_t explain(const Balances& initial, bool tell);
-  void compare(const Read& read, const std::vector<std::size_t>& choice);
+  // A read for which it is certain what it shows beside what it shows in any case.
+  struct Known {
+    const Read* read = nullptr;
+    std::set<std::size_t> shows;
+    Balances left;                  // what the transfers of `open` had to make up
+    std::vector<std::size_t> open;  // without those that an earlier read showed
+  };
+  void compare(Known known);
+  [[nodiscard]] bool certainly_without(const Known& known, std::size_t transfer) const;
   void unexplained(const Read& read, const Balances& initial);
 
   Judgement& in_;
@@ -72,8 +80,8 @@ class BankMoves {
   std::vector<Transfer> transfers_;        // that may have happened, by invocation
   std::vector<std::size_t> acknowledged_;  // places in transfers_, by acknowledgement
   std::vector<Read> reads_;
-  // Reads whose choice is certain, with it, while others overlap them.
-  std::vector<std::pair<const Read*, std::set<std::size_t>>> certain_;
+  std::set<std::size_t> guess_;  // transfers of unknown outcome that explained the read before
+  std::vector<Known> known_;     // while reads may overlap them
 };
 
 }  // namespace ordeal::work

@@ -162,8 +162,13 @@ class SetOfKey {
     std::vector<std::size_t> group(elements_.size(), 2 * chain.size() + 2);  // of the adds of each element
     for (std::size_t i = chain.size(); i-- > 0;) {
       in_.work(chain[i]->elements.size());
-      for (const ValueId id : chain[i]->elements) group[(*places_)[id]] = 2 * i;
-      if (i + 1 < chain.size() && !contained(*chain[i], *chain[i + 1])) return;
+      bool within = true;  // the next set of the chain
+      for (const ValueId id : chain[i]->elements) {
+        std::size_t& one = group[(*places_)[id]];
+        within = within && (i + 1 == chain.size() || one == 2 * (i + 1) || one == 2 * i);
+        one = 2 * i;
+      }
+      if (!within) return incomparable(*chain[i], *chain[i + 1]);
     }
     std::vector<Placed> placed;
     for (std::size_t i = 0, set = 0; i < chain.size(); ++i) {
@@ -180,26 +185,25 @@ class SetOfKey {
     look_for_real_time(std::move(placed));
   }
 
-  // Rule 1 for two neighbours of the chain; tells two reads that overlap. Of two that do not, the later one lacks what
-  // the earlier one had.
-  bool contained(const Read& small, const Read& large) {
+  // Two neighbours of the chain of which the smaller one is not contained in the other: tells reads that overlap. Of
+  // two that do not, the later one lacks what the earlier one had.
+  void incomparable(const Read& small, const Read& large) {
+    if (in_.before(small.op, large.op) || in_.before(large.op, small.op)) return;
+    const std::set<ValueId> in_small(small.elements.begin(), small.elements.end());
     const std::set<ValueId> in_large(large.elements.begin(), large.elements.end());
-    for (const ValueId id : small.elements) {
-      if (in_large.contains(id)) continue;
-      if (in_.before(small.op, large.op) || in_.before(large.op, small.op)) return false;
-      const std::set<ValueId> in_small(small.elements.begin(), small.elements.end());
-      const auto other =
-          std::find_if(in_large.begin(), in_large.end(), [&](ValueId x) { return !in_small.contains(x); });
-      if (other == in_large.end()) return false;  // the same elements, one of them twice
-      in_.tell("incomparable-reads", {small.op.invocation, large.op.invocation},
-               in_.named(small.op) + " returned " + shown(id) + " and not " + shown(*other) + ", " +
-                   in_.named(large.op) + " the reverse",
-               {"By the first, " + shown(id) + " was added before " + shown(*other) + "; by the second, after it.",
-                "No one order of the two adds explains both."},
-               key_);
-      return false;
-    }
-    return true;
+    const auto not_in = [](const std::set<ValueId>& these, const std::set<ValueId>& others) {
+      return *std::find_if(these.begin(), these.end(), [&](ValueId x) { return !others.contains(x); });
+    };
+    if (in_large.size() < in_small.size() || in_large == in_small) return;  // an element twice
+    if (std::includes(in_small.begin(), in_small.end(), in_large.begin(), in_large.end())) return;
+    if (std::includes(in_large.begin(), in_large.end(), in_small.begin(), in_small.end())) return;
+    const std::string mine = shown(not_in(in_small, in_large)), theirs = shown(not_in(in_large, in_small));
+    in_.tell(
+        "incomparable-reads", {small.op.invocation, large.op.invocation},
+        in_.named(small.op) + " returned " + mine + " and not " + theirs + ", " + in_.named(large.op) + " the reverse",
+        {"By the first, " + mine + " was added before " + theirs + "; by the second, after it.",
+         "No one order of the two adds explains both."},
+        key_);
   }
 
   // Rule 2: from the last group to the first, the operation of a later group that was over first.

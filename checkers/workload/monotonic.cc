@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <unordered_map>
 #include <vector>
 
 #include "checkers/workload/judgement.h"
@@ -70,17 +71,24 @@ class Monotonic {
   }
 
  private:
+  using RowName = std::pair<ValueId, ValueId>;  // value and timestamp
   struct Row {
     std::int64_t value = 0;
     Stamp stamp;
+    RowName name;
   };
-  using RowName = std::pair<ValueId, ValueId>;  // value and timestamp
   struct Stamped {
     OperationEvents op;
     Row row;
   };
 
-  std::optional<Row> row(ValueId id) const {
+  // A row that operations returned, and its name; nullptr when it is none. Each is looked at once.
+  const Row* row(ValueId id) {
+    const auto [place, fresh] = rows_.try_emplace(id);
+    if (fresh) place->second = parsed(id);
+    return place->second ? &*place->second : nullptr;
+  }
+  std::optional<Row> parsed(ValueId id) const {
     const auto value = in_.integer(id, "val");
     if (!value) return std::nullopt;
     const ValueId stamp = in_.values().member(id, "sts");
@@ -90,11 +98,9 @@ class Monotonic {
     else if (in_.is(stamp, Value::Kind::string))
       digits = in_.values().as_string(stamp);
     if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-    return Row{*value, {digits}};
+    return Row{*value, {digits}, {in_.values().member(id, "val"), in_.one_name(stamp)}};
   }
-  RowName name_of(ValueId id) const {
-    return {in_.values().member(id, "val"), in_.one_name(in_.values().member(id, "sts"))};
-  }
+  RowName name_of(ValueId id) { return row(id)->name; }
   std::string shown(const RowName& name) const { return in_.shown(name.first) + " (" + in_.shown(name.second) + ")"; }
 
   // A row is there from when an operation that returned it was over.
@@ -111,14 +117,14 @@ class Monotonic {
       crashed_.push_back(op.invocation);
       return true;
     }
-    auto seen = row(in_.seen(op));
-    if (!seen) {
+    const Row* seen = row(in_.seen(op));
+    if (seen == nullptr) {
       in_.refuse(op, R"(a row {"val" n, "sts" timestamp})");
       return false;
     }
     ++in_.counter("adds");
     learn(name_of(in_.seen(op)), op);
-    if (own) stamped_[name_of(in_.seen(op))].push_back({op, *std::move(seen)});
+    if (own) stamped_[name_of(in_.seen(op))].push_back({op, *seen});
     return true;
   }
 
@@ -192,11 +198,11 @@ class Monotonic {
   void look(OperationEvents op) {
     seen_.clear();
     std::set<ValueId> values;
-    std::optional<Row> last, greatest;  // the row before; of those with earlier timestamps, the greatest value
-    std::optional<Row> of_stamp;        // the greatest value of the timestamp at hand
+    const Row *last = nullptr, *greatest = nullptr;  // the row before; the greatest value with an earlier timestamp
+    const Row* of_stamp = nullptr;                   // the greatest value of the timestamp at hand
     for (const ValueId id : in_.items(in_.seen(op))) {
-      const Row now = *row(id);
-      seen_.insert(name_of(id));
+      const Row& now = *row(id);
+      seen_.insert(now.name);
       if (!values.insert(in_.values().member(id, "val")).second) {
         in_.tell("duplicate-element", {op.invocation},
                  in_.named(op) + " returned value " + std::to_string(now.value) + " twice");
@@ -208,9 +214,9 @@ class Monotonic {
       }
       if (last && last->stamp < now.stamp) {
         if (!greatest || greatest->value < of_stamp->value) greatest = of_stamp;
-        of_stamp = now;
+        of_stamp = &now;
       } else if (!of_stamp || of_stamp->value < now.value) {
-        of_stamp = now;
+        of_stamp = &now;
       }
       if (greatest && now.value < greatest->value) {
         in_.tell("value-reorder", {op.invocation},
@@ -218,11 +224,12 @@ class Monotonic {
                      now.stamp.digits + ", and the greater value " + std::to_string(greatest->value) +
                      " with the earlier one " + greatest->stamp.digits);
       }
-      last = now;
+      last = &now;
     }
   }
 
   Judgement& in_;
+  std::unordered_map<ValueId, std::optional<Row>> rows_;
   std::vector<OperationEvents> reads_;
   std::map<RowName, OperationEvents> known_;         // since its completion, by the operation that returned it
   std::map<RowName, std::vector<Stamped>> stamped_;  // what stamps returned

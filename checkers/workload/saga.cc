@@ -52,9 +52,10 @@ class Sagas {
     for (const OperationEvents op : in_.operations()) {
       if (in_.f(op) == "read" && in_.ok(op) && !read(op)) return;
     }
+    in_.counter("judged") = judged_;
     if (in_.counter("reads") == 0)
       in_.inconclusive("no read succeeded, so nothing is known about the ledger");
-    else if (in_.counter("judged") == 0)
+    else if (judged_ == 0)
       in_.inconclusive("no saga ended before a read, so nothing was put to the test");
   }
 
@@ -120,9 +121,11 @@ class Sagas {
       in_.tell("unexpected-event", {op.invocation},
                in_.named(op) + " shows events of a saga " + in_.shown(id) + " that nobody had begun");
     }
+    const Sums nothing;
+    auto next = by_saga.begin();  // both are in the order of ids
     for (const auto& [id, begun] : sagas_) {
-      const auto found = by_saga.find(id);
-      const Sums nothing;
+      while (next != by_saga.end() && next->first < id) ++next;
+      const auto found = next != by_saga.end() && next->first == id ? next : by_saga.end();
       const Sums& sums = found == by_saga.end() ? nothing : found->second;
       if (in_.before(begun.op, op))
         effect(id, begun, op, sums);
@@ -163,17 +166,17 @@ class Sagas {
 
   // Events are added and never taken away: a compensation adds further ones.
   void keeps(OperationEvents read, const std::map<ValueId, Sums>& by_saga) {
-    for (const ValueId id : shown_order_) {
-      in_.work();
-      const auto& [since, by] = shown_.at(id);
-      if (since >= read.invocation || by_saga.contains(id)) continue;
-      in_.tell("lost-event", {by, read.invocation},
+    auto next = by_saga.begin();  // both are in the order of ids
+    in_.work(shown_.size());
+    for (const auto& [id, shown] : shown_) {
+      while (next != by_saga.end() && next->first < id) ++next;
+      if (shown.first >= read.invocation || (next != by_saga.end() && next->first == id)) continue;
+      in_.tell("lost-event", {shown.second, read.invocation},
                in_.named(read) + " shows no event of saga " + in_.shown(id) + ", although the read of " +
-                   in_.event(by) + ", which was over before, did");
+                   in_.event(shown.second) + ", which was over before, did");
     }
     for (const auto& [id, sums] : by_saga) {
       const auto [place, fresh] = shown_.try_emplace(id, read.completion, read.invocation);
-      if (fresh) shown_order_.push_back(id);
       if (!fresh && read.completion < place->second.first) place->second = {read.completion, read.invocation};
     }
   }
@@ -222,8 +225,14 @@ class Sagas {
     return true;
   }
 
-  void effect(ValueId id, const Begun& begun, OperationEvents read, Sums sums) {
-    ++in_.counter("judged");
+  void effect(ValueId id, const Begun& begun, OperationEvents read, const Sums& shown) {
+    ++judged_;
+    if (!in_.failed(begun.op) && begun.from != begun.to && shown.size() == 2) {
+      const auto from = shown.find(begun.from), to = shown.find(begun.to);
+      if (from != shown.end() && to != shown.end() && from->second == -begun.amount && to->second == begun.amount)
+        return;
+    }
+    Sums sums = shown;
     if (!in_.failed(begun.op)) {
       sums[begun.from] += begun.amount;
       sums[begun.to] -= begun.amount;
@@ -244,10 +253,10 @@ class Sagas {
   const bool negative_allowed_;
   std::map<ValueId, Begun> sagas_;
   std::optional<OperationEvents> final_;
+  std::int64_t judged_ = 0;                                     // pairs of a saga that had ended and a read
   std::int64_t settled_reads_ = 0;                              // after every saga had ended
   std::map<ValueId, OperationEvents> accounts_;                 // the first read that showed each of them
   std::map<ValueId, std::pair<EventIndex, EventIndex>> shown_;  // by saga: since when a read had shown it, and which
-  std::vector<ValueId> shown_order_;
   std::map<ValueId, std::pair<std::int64_t, OperationEvents>> initial_;  // by account: implied by the first read
 };
 

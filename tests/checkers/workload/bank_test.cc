@@ -1,3 +1,6 @@
+#include <map>
+#include <random>
+
 #include "tests/checkers/workload/histories.h"
 
 namespace ordeal::work {
@@ -112,6 +115,98 @@ TEST(Bank, ReadsAgreeOnOneOrder) {
   EXPECT_EQ(verdict(judged("bank", open + event(3, "ok", "read", "{0 9, 1 11, 2 10}") +
                                        event(4, "ok", "read", "{0 9, 1 8, 2 13}"))),
             "valid");
+}
+
+// Whether some order of the operations within real time explains every read, from what the first read shows.
+class BankOrders {
+ public:
+  struct One {
+    std::size_t begin = 0, end = SIZE_MAX;  // SIZE_MAX: it may not have happened
+    bool transfer = false;
+    int from = 0, to = 0, amount = 0;
+    std::vector<int> seen;
+  };
+  explicit BankOrders(std::vector<One> all) : all_(std::move(all)), done_(all_.size()) {}
+  bool exists(std::vector<int> balances) {
+    std::size_t first_end = SIZE_MAX;
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      if (!done_[i]) first_end = std::min(first_end, all_[i].end);
+    }
+    if (first_end == SIZE_MAX) return true;
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      const One& one = all_[i];
+      if (done_[i] || one.begin > first_end || (!one.transfer && one.seen != balances)) continue;
+      std::vector<int> next = balances;
+      if (one.transfer) {
+        next[static_cast<std::size_t>(one.from)] -= one.amount;
+        next[static_cast<std::size_t>(one.to)] += one.amount;
+      }
+      done_[i] = true;
+      const bool found = exists(next);
+      done_[i] = false;
+      if (found) return true;
+    }
+    return false;
+  }
+
+ private:
+  std::vector<One> all_;
+  std::vector<bool> done_;
+};
+
+TEST(Bank, NeverAccusesWhatSomeOrderExplains) {
+  std::mt19937 random(3);
+  std::map<std::string, int> seen;
+  for (int round = 0; round < 4000; ++round) {
+    std::vector<int> state = {50, 50, 50};
+    std::vector<BankOrders::One> all;
+    std::map<int, std::size_t> open;  // by process: its operation
+    std::string text = read("{0 50, 1 50, 2 50}");
+    const auto lies = static_cast<unsigned>(random() % 3);
+    std::size_t event_number = 0;
+    for (unsigned step = 0; step < 18 || !open.empty(); ++step, ++event_number) {
+      const int p = static_cast<int>(random() % 4);
+      const auto found = open.find(p);
+      if (found == open.end()) {
+        if (step >= 18) continue;
+        BankOrders::One one;
+        one.begin = event_number;
+        one.transfer = random() % 2 == 0;
+        one.from = static_cast<int>(random() % 3);
+        one.to = static_cast<int>((static_cast<unsigned>(one.from) + 1 + random() % 2) % 3);
+        one.amount = 1 + static_cast<int>(random() % 2);
+        const std::string value = "{:from " + std::to_string(one.from) + " :to " + std::to_string(one.to) +
+                                  " :amount " + std::to_string(one.amount) + "}";
+        text += event(p, "invoke", one.transfer ? "transfer" : "read", one.transfer ? value : "");
+        if (one.transfer && random() % 8 >= lies) {
+          state[static_cast<std::size_t>(one.from)] -= one.amount;
+          state[static_cast<std::size_t>(one.to)] += one.amount;
+        }
+        open[p] = all.size();
+        all.push_back(one);
+        continue;
+      }
+      BankOrders::One& one = all[found->second];
+      const bool crashed = one.transfer && random() % 3 == 0;
+      if (!crashed) one.end = event_number;
+      if (!one.transfer) one.seen = state;
+      text += event(p, crashed ? "info" : "ok", one.transfer ? "transfer" : "read",
+                    one.transfer ? "{}"
+                                 : "[" + std::to_string(state[0]) + " " + std::to_string(state[1]) + " " +
+                                       std::to_string(state[2]) + "]");
+      open.erase(found);
+    }
+    const auto result = judged("bank", text);
+    const bool explained = BankOrders(all).exists({50, 50, 50});
+    ASSERT_FALSE(explained && result.verdict == Verdict::invalid) << text << verdict(result);
+    ++seen[explained ? "explained" : result.verdict == Verdict::invalid ? "found" : "missed"];
+    for (const auto& anomaly : result.anomalies) ++seen[anomaly.type];
+  }
+  EXPECT_GT(seen["explained"], 500);
+  EXPECT_GT(seen["unexplained-balances"], 500);
+  // What is not found hides behind two choices for one read.
+  RecordProperty("missed", seen["missed"]);
+  EXPECT_LT(seen["missed"] * 10, seen["found"]) << seen["missed"] << " of " << seen["missed"] + seen["found"];
 }
 
 TEST(Bank, AccountsStay) {
