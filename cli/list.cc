@@ -193,10 +193,10 @@ std::string range(const Value& option) {
   return fmt::format(" [{} to {}]", amount(*least, type), amount(*most, type));
 }
 
-std::string standard_of(const Value& option) {
-  const Value& standard = *option.find("default");
-  if (standard.is_string()) return standard.string();
-  return standard.is_boolean() ? standard.to_json() : amount(standard, option.find("type")->string());
+std::string default_of(const Value& option) {
+  const Value& value = *option.find("default");
+  if (value.is_string()) return value.string();
+  return value.is_boolean() ? value.to_json() : amount(value, option.find("type")->string());
 }
 
 // The parts of a fault's help, each of which says by its first words what it is about.
@@ -229,8 +229,8 @@ std::string block(const Value& one) {
     out += fmt::format("{:{}}{:<{}}{}\n", "", kIndent, label, kLabel, wrapped(words(*text), kIndent + kLabel));
   }
   for (const auto& option : one.find("options")->items()) {
-    out += fmt::format("{:{}}--set {}={}\n{:{}}{}\n", "", kIndent, option.find("key")->string(), standard_of(option),
-                       "", kIndent + 4, wrapped(option.find("help")->string() + range(option), kIndent + 4));
+    out += fmt::format("{:{}}--set {}={}\n{:{}}{}\n", "", kIndent, option.find("key")->string(), default_of(option), "",
+                       kIndent + 4, wrapped(option.find("help")->string() + range(option), kIndent + 4));
   }
   return out;
 }

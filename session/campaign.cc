@@ -13,7 +13,7 @@
 namespace ordeal {
 namespace {
 
-constexpr std::size_t kMostRuns = 100'000;
+constexpr std::size_t kMaxRuns = 100'000;
 
 struct Axis {
   std::string key;
@@ -194,8 +194,8 @@ Result<std::vector<RunRequest>> parse_campaign(const std::string& text, const st
   if (!axes) return fail(axes.error());
   std::vector<RunRequest> runs(1);
   for (const Axis& one : *axes) {
-    if (runs.size() * one.choices.size() > kMostRuns) {
-      return fail(ErrorCode::usage, fmt::format("{}: the matrix has more than {} runs", name, kMostRuns));
+    if (runs.size() * one.choices.size() > kMaxRuns) {
+      return fail(ErrorCode::usage, fmt::format("{}: the matrix has more than {} runs", name, kMaxRuns));
     }
     std::vector<RunRequest> longer;
     longer.reserve(runs.size() * one.choices.size());

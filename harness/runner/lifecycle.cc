@@ -16,7 +16,7 @@ namespace {
 
 // The first node's problem with its code, and what the next ones have to say.
 Result<void> joined_problems(const Cluster& cluster, const std::vector<std::optional<Error>>& problems) {
-  static constexpr int kMostNamed = 3;
+  static constexpr int kMaxNamed = 3;
   std::optional<Error> all;
   int found = 0;
   for (std::size_t i = 0; i < cluster.size(); ++i) {
@@ -25,12 +25,12 @@ Result<void> joined_problems(const Cluster& cluster, const std::vector<std::opti
     const Error here = problems[i]->during(cluster.at(i).name());
     if (!all) {
       all = here;
-    } else if (found <= kMostNamed) {
+    } else if (found <= kMaxNamed) {
       all->message += "\n" + here.message;
     }
   }
   if (!all) return {};
-  if (found > kMostNamed) all->message += fmt::format("\n(and {} more)", found - kMostNamed);
+  if (found > kMaxNamed) all->message += fmt::format("\n(and {} more)", found - kMaxNamed);
   return fail(*all);
 }
 

@@ -115,7 +115,7 @@ Result<void> WorkerPool::open() {
   try {
     const std::lock_guard lock(mutex_);
     for (int w = 0; w < settings_.workers; ++w) {
-      start({w, w, true, nanoseconds(0), settings_.least_rest, "not connected yet"});
+      start({w, w, true, nanoseconds(0), settings_.min_rest, "not connected yet"});
     }
     watchdog_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   } catch (const std::system_error& error) {
@@ -167,7 +167,7 @@ bool WorkerPool::connect(Incarnation& self) {
   });
   if (!mine) return false;
   if (self.client != nullptr) {
-    self.rest = settings_.least_rest;
+    self.rest = settings_.min_rest;
   } else {
     if (problem != self.problem) {
       self.shared->say(RunLog::Level::warn,
@@ -175,7 +175,7 @@ bool WorkerPool::connect(Incarnation& self) {
     }
     self.problem = std::move(problem);
     self.retry_at = steady_clock::now() + self.rest;
-    self.rest = std::min(self.rest * 2, settings_.most_rest);
+    self.rest = std::min(self.rest * 2, settings_.max_rest);
   }
   return true;
 }
@@ -257,15 +257,14 @@ void WorkerPool::play(Incarnation& self) {
     if (!completion) {
       if (self.turn.load(std::memory_order_acquire) == Incarnation::kAbandoned) return;
       // The journal failed: the run is about to end the phase.
-      scheduler_.pause(self.worker, settings_.least_rest);
+      scheduler_.pause(self.worker, settings_.min_rest);
       continue;
     }
     if (completion->type == EventType::info) {
       if (!disconnect(self)) return;
       self.process += settings_.workers;
     } else if (completion->found_nobody()) {
-      const auto rest =
-          self.client == nullptr ? self.retry_at - steady_clock::now() : nanoseconds(settings_.least_rest);
+      const auto rest = self.client == nullptr ? self.retry_at - steady_clock::now() : nanoseconds(settings_.min_rest);
       if (rest.count() > 0) scheduler_.pause(self.worker, rest);
     }
   }
@@ -320,7 +319,7 @@ void WorkerPool::replace(int worker, Incarnation& stuck) {
   shared_->say(RunLog::Level::error,
                fmt::format("worker {}: {} from {}; going on with a new one", worker, problem,
                            stuck.invoked ? "operation " + stuck.operation.f : "opening or closing"));
-  Beginning next{worker, stuck.process, false, nanoseconds(0), settings_.least_rest, problem};
+  Beginning next{worker, stuck.process, false, nanoseconds(0), settings_.min_rest, problem};
   if (stuck.invoked) {
     const auto completion = Completion::unknown("timeout", problem);
     count(worker, EventType::info);
@@ -331,7 +330,7 @@ void WorkerPool::replace(int worker, Incarnation& stuck) {
     // The new thread asks the scheduler before it tries again. A worker that did nothing but connect would never
     // notice the end of a phase, and cost a thread each time.
     next.wait = stuck.rest;
-    next.rest = std::min(stuck.rest * 2, settings_.most_rest);
+    next.rest = std::min(stuck.rest * 2, settings_.max_rest);
   }
   if (stuck.first) {
     const std::lock_guard lock(shared_->mutex);

@@ -45,8 +45,8 @@ class WorkerPool {
     std::size_t nodes = 1;                                         // over which the workers are spread (placement.h)
     std::chrono::nanoseconds op_timeout{std::chrono::seconds(5)};  // also for opening a client
     std::chrono::nanoseconds grace{std::chrono::seconds(1)};
-    std::chrono::nanoseconds least_rest{std::chrono::milliseconds(100)};  // after a failed connection; doubles …
-    std::chrono::nanoseconds most_rest{std::chrono::seconds(1)};          // … up to this
+    std::chrono::nanoseconds min_rest{std::chrono::milliseconds(100)};  // after a failed connection; doubles …
+    std::chrono::nanoseconds max_rest{std::chrono::seconds(1)};         // … up to this
   };
 
   // Borrows scheduler, journal and log until close().

@@ -76,8 +76,8 @@ class RunFixture : public testing::Test {
     setup_.workers.workers = 3;
     setup_.workers.op_timeout = std::chrono::milliseconds(100);
     setup_.workers.grace = std::chrono::milliseconds(50);
-    setup_.workers.least_rest = std::chrono::milliseconds(10);
-    setup_.workers.most_rest = std::chrono::milliseconds(40);
+    setup_.workers.min_rest = std::chrono::milliseconds(10);
+    setup_.workers.max_rest = std::chrono::milliseconds(40);
     setup_.recovery_s = 1;
     setup_.log = &log_;
   }
