@@ -189,6 +189,33 @@ TEST(Run, TheSamePlanIsResolvedFromFlagsAndFromACampaign) {
   EXPECT_EQ(*a, *b);
 }
 
+TEST(Run, TheCommandThatRepeatsARunGivesItsPlan) {
+  const TemporaryDirectory directory;
+  const auto run =
+      run_program(ordeal({"run", "--target", "memory", "--rate", "50", "--poisson", "false", "--recovery", "2500ms",
+                          "--time-limit", "0.2", "--set", "register.keys=3", "--set", "memory.latency=1ms", "--json"}),
+                  seconds(30), {}, directory.path());
+  const auto document = Value::from_json(run.out);
+  ASSERT_TRUE(document) << run.err;
+  const std::string command = document->find("command")->string();
+  const std::string folder = fs::path(ORDEAL_PROGRAM).parent_path().string();
+  const auto again = run_program({"/bin/sh", "-c", "PATH=" + folder + ":$PATH; " + command + " --dry-run"}, seconds(30),
+                                 {}, directory.path());
+  ASSERT_EQ(again.exit_code, 0) << command << again.err;
+  auto repeated = Value::from_json(again.out);
+  auto first = Value::from_json(contents(directory.path() + "/store/latest/plan.json"));
+  ASSERT_TRUE(repeated);
+  ASSERT_TRUE(first);
+  for (auto* plan : {&*repeated, &*first}) {
+    plan->set("origins", Value());
+    for (auto& [key, option] : plan->entries()) {
+      if (key != Value("options")) continue;
+      for (auto& [name, setting] : option.entries()) setting.set("origin", Value());
+    }
+  }
+  EXPECT_EQ(*repeated, *first) << command;
+}
+
 // Waits until `file` contains `text`.
 [[nodiscard]] bool writes(const fs::path& file, const std::string& text) {
   const auto until = std::chrono::steady_clock::now() + seconds(30);
