@@ -3,14 +3,14 @@
 //
 // A model turns operations of a history into small fixed-size Operations, and says from which state an Operation
 // leads to which. States are vectors of 32-bit words whose layout is the model's own; equal states must have equal
-// words, because the searches intern them and remember every transition (transitions.h).
+// words, because the searches intern them and remember every transition (search/space.h).
 //
 //   auto model = make_model("cas-register", history, options);      // error: unknown name, bad --initial
 //   auto op = (*model)->parse({invocation, completion});             // error: an operation the model does not know
 //   (*model)->step((*model)->initial(), **op, successors);
 //
-// A model of one's own is a class like those in register_models.cc and one line in models.cc, or a transition table
-// in a file (table_model.h). Thread-safety: const methods from many threads. A model borrows its History.
+// A model of one's own is a class like those in register_models.cc and a row in models.cc, or a transition table in a
+// file (table_model.cc). Thread-safety: const methods from many threads. A model borrows its History.
 
 #include <cstdint>
 #include <memory>

@@ -13,7 +13,7 @@ inline constexpr std::int64_t kUnknown = -1;
 namespace reg {
 inline constexpr std::uint8_t kRead = 0, kWrite = 1, kCas = 2;
 }
-// versioned-register: a and b as above, version in the upper half of b's (see versioned_register.cc).
+// versioned-register: a = the value read or written, cas: from << 32 | to; b = the version, or kUnknown.
 
 // counter, fetch-add: a = delta, or the number read; fetch-add: a = delta, b = the old number (unknown when crashed:
 // then `crashed` is set and b is 0).

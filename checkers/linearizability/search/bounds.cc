@@ -3,7 +3,7 @@
 // a narrow one: they have so many linearizations that a few configurations suffice, or a contradiction that even their
 // join cannot explain, or one in which only a few of the crashed operations matter (relaxation.h). The width grows
 // without end, so that the series ends where the exact search would.
-// Tested by linearizability_test against the oracle and all other algorithms; it starts with width 1 so that small
+// Tested by lin_search_property_test against the oracle and all other algorithms; it starts with width 1 so that small
 // histories test it too.
 
 #include "checkers/linearizability/search/searches.h"

@@ -16,7 +16,7 @@
 // can do whatever any of them can, so what it does not find does not exist. Either also notes whether it ever had to:
 // if not, it was exact. When a search from below comes to an end, what it lacked was mostly left behind not long
 // before: it goes back a little and tries again with more, and further back with even more, until it has passed the
-// place. Memory: the configurations of one moment. Tested by linearizability_test against the oracle and all other
+// place. Memory: the configurations of one moment. Tested by lin_search_property_test against the oracle and all other
 // algorithms.
 
 #include <algorithm>

@@ -10,7 +10,7 @@
 //
 // This is necessary for linearizability, not sufficient: finding nothing says nothing. It finds the typical stale read
 // however many clients and crashed operations there are, which costs a search most.
-// Tested by linearizability_test as a part of race.
+// Tested by lin_search_property_test as a part of race.
 
 #include <boost/unordered/unordered_flat_map.hpp>
 

@@ -2,7 +2,7 @@
 // other, and go back when one returns that cannot be. The nodes are the same configurations as in jit.cc, so what is
 // remembered of a node follows the concurrency; the memory of all nodes grows with the search. It finds a witness
 // quickly where there are many, and there the breadth of jit would be in the way.
-// Tested by linearizability_test against the oracle and all other algorithms.
+// Tested by lin_search_property_test against the oracle and all other algorithms.
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_set.hpp>

@@ -17,7 +17,7 @@
 // A successful cas from a to b comes right after the cluster of a and begins that of b, so clusters linked by cas form
 // a chain, contiguous as a whole; its parts must be in order, and then the chain is one cluster. Two cas from the same
 // value, or a ring of them, cannot be. A crashed write or cas happened iff somebody saw what it wrote.
-// Tested by linearizability_test against the oracle and the general searches.
+// Tested by lin_search_property_test against the oracle and the general searches.
 
 #include "checkers/linearizability/special/zones.h"
 
