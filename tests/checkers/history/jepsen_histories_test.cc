@@ -65,6 +65,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"bank", "bank", "", "", false, "valid",
              kBank + "{:type :ok, :f :read, :process 3, :time 7, :value {0 97, 4 2, 6 1}, :index 6}\n"
                      "{:type :invoke, :f :read, :process 3, :time 8, :index 7}\n{:type :ok, :f :read, :process 3, "
+                     ":time 9, :value {0 97, 4 2, 6 1}, :index 8}\n"},
+        Case{"bank_move_without_transfer", "bank", "", "", false, "unexplained-balances",
+             kBank + "{:type :ok, :f :read, :process 3, :time 7, :value {0 97, 4 2, 6 1}, :index 6}\n"
+                     "{:type :invoke, :f :read, :process 3, :time 8, :index 7}\n{:type :ok, :f :read, :process 3, "
                      ":time 9, :value {0 96, 4 3, 6 1}, :index 8}\n"},
         Case{"bank_wrong_total", "bank", "", "", false, "wrong-total",
              kBank + "{:type :ok, :f :read, :process 3, :time 7, :value {0 97, 4 2, 6 1}, :index 6}\n"
