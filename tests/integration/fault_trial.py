@@ -31,9 +31,12 @@ import time
 import machines
 from machines import quiet
 
-FAULTS = ["partition", "kill", "pause", "restart", "crash", "slow", "files", "memory", "clock", "latency", "loss", "duplicate",
-          "reorder", "corrupt", "bandwidth", "reset", "slow-close", "dns", "power-loss", "disk", "disk-full",
-          "rolling-restart", "corrupt-files"]
+# What a trial cannot have, and why; all others of `ordeal list faults` are tried.
+EXCLUDED = {
+    "host-clock": "the nodes share their clock with this machine",
+    "membership": "a node that was removed may take longer to join again than a node has to heal",
+    "rolling-upgrade": "needs a second version of the target",
+}
 # After these etcd may rightly refuse to run.
 SPOILING = {"disk", "corrupt-files"}
 WITHIN_S = 5.0  # of the controller's death
@@ -167,6 +170,19 @@ class Node:
         return out
 
 
+def faults_of(ordeal):
+    """The names of the faults to choose from."""
+    listed = quiet([ordeal, "list", "faults", "--json"])
+    if listed.returncode != 0:
+        raise RuntimeError(f"ordeal list faults: {listed.stderr}")
+    # The last entry is the schedule, which has options but is no fault.
+    names = [one["name"] for one in json.loads(listed.stdout) if not one["name"].startswith("(")]
+    unknown = set(EXCLUDED) - set(names)
+    if unknown or not names:
+        raise RuntimeError(f"no faults of these names: {sorted(unknown)} in {names}")
+    return [name for name in names if name not in EXCLUDED]
+
+
 class Local:
     """A local cluster that outlives the controllers that use it."""
 
@@ -235,6 +251,7 @@ class Job:
 
     def __init__(self, number, arguments):
         self.ordeal = os.path.abspath(arguments.ordeal)
+        self.faults = faults_of(self.ordeal)
         self.seconds = arguments.seconds
         self.directory = tempfile.mkdtemp(prefix=f"fault-trial-{number}-")
         self.kind = arguments.nodes.split(",")[number % len(arguments.nodes.split(","))]
@@ -277,7 +294,7 @@ class Job:
     def run(self, seed, faults, killed):
         rng = random.Random(seed)
         store = os.path.join(self.directory, f"store-{seed}")
-        chosen = faults or sorted(rng.sample(FAULTS, rng.randint(1, 3)))
+        chosen = faults or sorted(rng.sample(self.faults, rng.randint(1, 3)))
         words = [
             *self.cluster.prefix, self.ordeal, "run", "--target", "etcd", "--workload", "register", "--nemesis", ",".join(chosen), "--rate", "30",
             "--concurrency", "3", "--nodes", self.cluster.nodes,
