@@ -55,7 +55,7 @@ class Driver final : public Nemesis {
 
  private:
   void play_lane(std::size_t lane, const std::stop_token& stop);
-  bool await_slot(const Slot& slot, const std::stop_token& stop);
+  bool await_slot(const Lane& lane, const Slot& slot, const std::stop_token& stop);
   std::shared_ptr<Life> begin(std::size_t lane, int id);
 
   const DriverOptions options_;
@@ -98,16 +98,17 @@ void Driver::play_lane(std::size_t lane, const std::stop_token& stop) {
       // The final phase is short: what is drawn for the main phase would come too late.
       if (k == 0) slot->at_s = 0;
     }
-    if (!await_slot(*slot, stop)) return;
+    if (!await_slot(lanes_.all[lane], *slot, stop)) return;
     begin(lane, slot->id)->play(*slot, stop);
   }
 }
 
 // Until the slot's time. False: the run was stopped meanwhile, or nothing may be injected any more.
-bool Driver::await_slot(const Slot& slot, const std::stop_token& stop) {
+bool Driver::await_slot(const Lane& lane, const Slot& slot, const std::stop_token& stop) {
   if (!pause_for(slot.at_s >= 0 ? slot.at_s - log_.now_s() : slot.wait_s, stop)) return false;
   const double quiet = lanes_.quiet.wait_s(log_.now_s());
-  return !std::isinf(quiet) && pause_for(quiet, stop);
+  if (std::isinf(quiet) || !pause_for(quiet, stop)) return false;
+  return lane.phase() != RunPhase::main || !lanes_.quiet.too_late(log_.now_s());
 }
 
 std::shared_ptr<Life> Driver::begin(std::size_t lane, int id) {

@@ -55,7 +55,7 @@ Result<Quiet> quiet_of(const DriverOptions& options) {
     return usage(fmt::format("nemesis.quiet-every={} s leaves no time for faults beside nemesis.quiet={} s",
                              options.quiet_every_s, options.quiet_s));
   }
-  Quiet out{options.quiet_every_s, options.quiet_s, -1};
+  Quiet out{options.quiet_every_s, options.quiet_s, -1, options.time_limit_s > 0 ? options.time_limit_s : -1};
   if (options.quiet_end_s > 0 && options.time_limit_s > 0) {
     if (options.quiet_end_s + 1 >= options.time_limit_s) {
       return usage(fmt::format("nemesis.quiet-end={} s leaves no time for faults in a run of {} s", options.quiet_end_s,
@@ -159,6 +159,11 @@ Result<std::vector<ScriptedTimes>> add_timeline(Lanes& lanes, const DriverOption
     if (options.time_limit_s > 0 && entry.at_s >= options.time_limit_s) {
       return usage(fmt::format("nemesis.timeline, entry {} ({}): it begins at {} s, but the run is over after {} s",
                                times.size() + 1, entry.fault, entry.at_s, options.time_limit_s));
+    }
+    if (options.time_limit_s > 0 && entry.when.empty() && entry.at_s + 1 > options.time_limit_s) {
+      return usage(fmt::format(
+          "nemesis.timeline, entry {} ({}): it begins at {} s, but nothing is injected in the last second of {} s",
+          times.size() + 1, entry.fault, entry.at_s, options.time_limit_s));
     }
     auto lane = lane_of(entry, times.size() + 1, context, faults, missing);
     if (!lane) return fail(lane.error());

@@ -26,6 +26,13 @@ tl::unexpected<Error> no_operation(const Lane& lane) {
   return fail(ErrorCode::timeout, fmt::format("no operation {} was under way when all was ready", lane.trigger->what));
 }
 
+// What was made ready takes its time; the clients would not have met it any more.
+tl::unexpected<Error> came_too_late() {
+  return fail(ErrorCode::timeout,
+              "it was not injected: when all was ready, the main phase was over or had less than a "
+              "second left");
+}
+
 std::string meanwhile(const std::vector<std::string>& others) {
   return fmt::format("; meanwhile {} {} in force on these nodes", joined(others), others.size() == 1 ? "was" : "were");
 }
@@ -58,6 +65,11 @@ void Life::play(const Slot& slot, const std::stop_token& stop) {
   if (auto injected = inject(stop); injected) {
     tell(FaultStep::injected);
     const double now_s = around_.log.now_s();
+    // It began in time and took long: what is seen of it now, no client has met.
+    if (lane_.phase() == RunPhase::main && around_.quiet.end_s >= 0 && now_s > around_.quiet.end_s) {
+      tell_evidence(FaultStep::unconfirmed, "the main phase was over when it had been injected");
+      return heal_until_healed(stop);
+    }
     const double stay_s = std::min(slot.duration_s, std::max(0.0, around_.quiet.next_s(now_s) - now_s));
     const Deadline over = Deadline::after_s(stay_s);
     confirm(over, stop);
@@ -71,6 +83,8 @@ void Life::play(const Slot& slot, const std::stop_token& stop) {
 // ---- what it works with
 
 bool Life::awaits_operation() const { return lane_.trigger && lane_.trigger->kind == Trigger::Kind::operation; }
+
+bool Life::too_late() const { return lane_.phase() == RunPhase::main && around_.quiet.too_late(around_.log.now_s()); }
 
 FaultContext Life::context(const std::stop_token& stop) const {
   return {held_ == nullptr ? around_.cluster : held_->cluster(),
@@ -191,7 +205,7 @@ Result<std::unique_ptr<Injection>> Life::admit(const std::mt19937_64& random, co
       around_.roster.withdraw(ticket);
       return planned;
     }
-    const bool quiet = around_.quiet.wait_s(around_.log.now_s()) > 0;
+    const bool quiet = too_late() || around_.quiet.wait_s(around_.log.now_s()) > 0;
     if (around_.roster.join(id_, ticket, (*planned)->impairment(), quiet, stop)) return planned;
   }
   around_.roster.withdraw(ticket);
@@ -217,9 +231,11 @@ Result<void> Life::announce() {
 Result<void> Life::inject(const std::stop_token& stop) {
   if (auto armed = around_.net.arm(undoing_, Deadline::after_s(step_s())); !armed) return armed;
   if (auto ready = injection_->make_ready(Deadline::after_s(step_s())); !ready) return ready;
+  if (too_late()) return came_too_late();
   if (!awaits_operation()) return injection_->inject(Deadline::after_s(step_s()));
   if (injection_->may_be_held()) return inject_held(Deadline::after_s(step_s() + kOperationPatience_s), stop);
   if (!await_trigger(Deadline::after_s(kOperationPatience_s), stop)) return no_operation(lane_);
+  if (too_late()) return came_too_late();
   return injection_->inject(Deadline::after_s(step_s()));
 }
 
@@ -232,9 +248,14 @@ Result<void> Life::inject_held(Deadline deadline, const std::stop_token& stop) {
   std::jthread injecting([&] { injected = injection_->inject(deadline); });
   (void)held_->await_held(undoing_.nodes.empty() ? nodes_.size() : undoing_.nodes.size(),
                           Deadline::after_s(kAllHeld_s));
-  const bool seen = await_trigger(Deadline::after_s(kOperationPatience_s), stop, [this] { held_->release(); });
-  if (!seen) held_->give_up();
+  bool late = false;
+  const bool seen = await_trigger(Deadline::after_s(kOperationPatience_s), stop, [&] {
+    late = too_late();
+    if (!late) held_->release();
+  });
+  if (!seen || late) held_->give_up();
   injecting.join();
+  if (late) return came_too_late();
   return seen ? injected : no_operation(lane_);
 }
 

@@ -57,6 +57,8 @@ class Life {
 
  private:
   [[nodiscard]] bool awaits_operation() const;
+  // Nothing is injected any more: the main phase, for which it is meant, is over, or will be within a second.
+  [[nodiscard]] bool too_late() const;
   [[nodiscard]] bool await_trigger(Deadline deadline, const std::stop_token& stop,
                                    const std::function<void()>& at_once = {});
   [[nodiscard]] FaultContext context(const std::stop_token& stop) const;

@@ -88,12 +88,12 @@ std::optional<Slot> Schedule::slot(std::size_t lane, std::size_t k) const {
 Swarm draw_swarm(std::uint64_t seed, const std::vector<std::string>& faults) {
   Swarm out;
   std::size_t first = 0;  // is chosen when no other is
-  std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t lowest = std::numeric_limits<std::uint64_t>::max();
   for (std::size_t i = 0; i < faults.size(); ++i) {
     std::mt19937_64 random(mixed(mixed(seed) ^ hashed(faults[i])));
     const std::uint64_t lot = random();
-    if (lot < least) {
-      least = lot;
+    if (lot < lowest) {
+      lowest = lot;
       first = i;
     }
     out.chosen.push_back(draw_below(random, 2) == 1);
@@ -128,5 +128,7 @@ double Quiet::wait_s(double t) const {
   }
   return kNever;  // there is hardly a moment between quiet times
 }
+
+bool Quiet::too_late(double t) const { return end_s >= 0 && t + kTooShort > end_s; }
 
 }  // namespace ordeal

@@ -89,11 +89,14 @@ struct Quiet {
   double every_s = 0;   // the cycle whose last part is quiet; 0: there is none
   double length_s = 0;  // of that part
   double from_s = -1;   // quiet from here to the end; -1: never
+  double end_s = -1;    // of the main phase; -1: not known
   // How long after `t` a fault may be injected: 0: at once; infinite: never again. Not in the last second before a
   // quiet time either, in which it could hardly take effect.
   [[nodiscard]] double wait_s(double t) const;
   // When the next quiet time begins, at or after `t`, or `t` when it is quiet then; infinite: never.
   [[nodiscard]] double next_s(double t) const;
+  // Whether `t` is in the last second of the main phase or later: too late for a fault that is meant for it.
+  [[nodiscard]] bool too_late(double t) const;
 };
 
 }  // namespace ordeal

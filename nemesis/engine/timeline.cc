@@ -10,7 +10,7 @@
 namespace ordeal {
 namespace {
 
-constexpr std::size_t kMostEntries = 200;  // each has a thread
+constexpr std::size_t kMaxEntries = 200;  // each has a thread
 
 class EntryReader {
  public:
@@ -110,11 +110,11 @@ Result<std::vector<TimelineEntry>> parse_timeline(std::string_view text) {
   const auto document = Value::from_json(text);
   if (!document) return fail(ErrorCode::usage, "nemesis.timeline: " + document.error().message);
   if (!document->is_list()) return fail(ErrorCode::usage, "nemesis.timeline: a list of entries was expected");
-  if (document->items().size() > kMostEntries) {
+  if (document->items().size() > kMaxEntries) {
     return fail(ErrorCode::usage,
                 fmt::format("nemesis.timeline: {} entries are too many; {} are possible (an entry may "
                             "be repeated by `every`)",
-                            document->items().size(), kMostEntries));
+                            document->items().size(), kMaxEntries));
   }
   for (const Value& table : document->items()) {
     auto entry = EntryReader(out.size() + 1).read(table);

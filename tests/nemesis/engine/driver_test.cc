@@ -1,5 +1,6 @@
 #include "nemesis/engine/driver.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -401,6 +402,9 @@ TEST_F(DriverTest, TheNodesThemselvesKnowWhatToUndoWhenTheLedgerIsLost) {
 struct Scene {
   std::atomic<bool> loud = false;
   std::atomic<int> missing = 0;  // so often there is nothing to act on
+  double ready_s = 0;            // how long a tardy one takes to get ready
+  double inject_s = 0;           // and to be injected
+  std::atomic<int> injections = 0;
 };
 Scene* scene = nullptr;
 
@@ -445,6 +449,21 @@ class Blind final : public Pretended {
   Result<Observation> confirm_healed(Deadline) override { return Observation{!scene->loud, "as far as can be seen"}; }
 };
 
+// Takes its time to get ready, and to be injected.
+class Tardy final : public Pretended {
+ public:
+  using Pretended::Pretended;
+  Result<void> make_ready(Deadline) override {
+    std::this_thread::sleep_for(std::chrono::duration<double>(scene->ready_s));
+    return {};
+  }
+  Result<void> inject(Deadline) override {
+    ++scene->injections;
+    std::this_thread::sleep_for(std::chrono::duration<double>(scene->inject_s));
+    return {};
+  }
+};
+
 template <class Kind>
 FaultFactory pretended(const char* name) {
   FaultFactory out;
@@ -474,6 +493,21 @@ class OverlapTest : public DriverTest {
     run_for(*nemesis, events, seconds);
     for (const FaultRecord& record : nemesis->records()) out[record.fault] = record;
     return out;
+  }
+  // What becomes of a tardy one in a main phase of three seconds.
+  std::vector<std::string> play_tardy(double at_s, double ready_s, double inject_s) {
+    const FaultFactory tardy = pretended<Tardy>("tardy");
+    if (!options_.has("tardy.node")) options_.declare(tardy.options);
+    scene_.ready_s = ready_s;
+    scene_.inject_s = inject_s;
+    scene_.injections = 0;
+    DriverOptions options = quick(1);
+    options.time_limit_s = 3;
+    options.timeline = fmt::format(R"([{{"fault": "tardy", "at": {}}}])", at_s);
+    const auto nemesis = driver(options, {&tardy});
+    Events events;
+    if (nemesis != nullptr) run_for(*nemesis, events, 3);
+    return events.steps(1);
   }
   Scene scene_;
   const FaultFactory loud_ = pretended<Loud>("loud");
@@ -580,6 +614,19 @@ TEST_F(DriverTest, AHeldCommandWaitsOnItsNode) {
     EXPECT_EQ(output->out, released ? "for the command itself" : "");
     EXPECT_EQ(has_run(), released);
   }
+}
+
+// Seen on twenty nodes: injected 0.6 s after the end of the main phase, when no client was there, and called confirmed.
+TEST_F(OverlapTest, NothingIsInjectedInTheLastSecondOfTheMainPhaseNorLater) {
+  EXPECT_THAT(play_tardy(1, 0, 0),
+              ElementsAre("planned", "inject", "injected", "confirmed", "heal", "healed", "recovered"));
+  EXPECT_EQ(scene_.injections, 1);
+  EXPECT_THAT(play_tardy(1.5, 0.8, 0), ElementsAre("planned", "inject", "error", "heal", "healed", "recovered"))
+      << "it was not ready in time";
+  EXPECT_EQ(scene_.injections, 0);
+  EXPECT_THAT(play_tardy(1, 0, 2.2),
+              ElementsAre("planned", "inject", "injected", "unconfirmed", "heal", "healed", "recovered"))
+      << "it began in time and took until after the end";
 }
 
 }  // namespace

@@ -165,6 +165,8 @@ TEST_F(LanesTest, WhatMakesNoSenseIsRefusedWithTheReason) {
   options_.schedule = "auto";
   options_.timeline = R"([{"fault":"kill","at":61}])";
   EXPECT_THAT(problem({"kill"}), HasSubstr("the run is over after 60 s"));
+  options_.timeline = R"([{"fault":"kill","at":59.5}])";
+  EXPECT_THAT(problem({"kill"}), HasSubstr("nothing is injected in the last second of 60 s"));
   options_.timeline = R"([{"fault":"kill","nodes":"n9"}])";
   EXPECT_THAT(problem({"kill"}), HasSubstr("entry 1 (kill): kill.nodes"));
   options_.timeline = R"([{"fault":"kill","noodles":"n1"}])";

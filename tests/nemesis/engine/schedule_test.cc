@@ -166,6 +166,17 @@ TEST(Quiet, FaultsWaitUntilItIsOverAndNoneBeginsJustBefore) {
   EXPECT_TRUE(std::isinf(late.wait_s(29.5)));
 }
 
+TEST(Quiet, TheLastSecondOfTheMainPhaseIsTooLate) {
+  const Quiet unknown;
+  EXPECT_FALSE(unknown.too_late(1e9));
+  const Quiet known{0, 0, -1, 30};
+  EXPECT_FALSE(known.too_late(0));
+  EXPECT_FALSE(known.too_late(29));
+  EXPECT_TRUE(known.too_late(29.001));
+  EXPECT_TRUE(known.too_late(31));
+  EXPECT_TRUE(std::isinf(known.next_s(29.5))) << "what is in force stays so to the end";
+}
+
 TEST(Quorum, ALeaderNeedsAMajorityThatIsUpAndHearsIt) {
   EXPECT_TRUE(leaves_quorum(5, {}));
   EXPECT_TRUE(leaves_quorum(5, {{{0, 1}, {}}}));
