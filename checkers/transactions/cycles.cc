@@ -30,10 +30,10 @@
 namespace ordeal::txn {
 namespace {
 
-constexpr std::size_t kMostComponents = 4;     // of a type, each with a witness
-constexpr std::size_t kMostTries = 24;         // start edges a component
-constexpr std::size_t kMostSteps = 4'000'000;  // of the tries of a component, after which the first cycle is taken
-constexpr std::size_t kLanes = 8;              // words of reachability bits a pass
+constexpr std::size_t kMostComponents = 4;    // of a type, each with a witness
+constexpr std::size_t kMostTries = 24;        // start edges a component
+constexpr std::size_t kMaxSteps = 4'000'000;  // of the tries of a component, after which the first cycle is taken
+constexpr std::size_t kLanes = 8;             // words of reachability bits a pass
 constexpr std::uint32_t kLarge = 200'000;
 constexpr std::size_t kBytesPerNode = 20;  // of a search for components
 
@@ -172,7 +172,7 @@ class Search {
   struct Tries {
     std::size_t count = 0, steps = 0;
     std::vector<Edge> best;
-    bool enough() const { return best.size() == 2 || count >= kMostTries || (!best.empty() && steps > kMostSteps); }
+    bool enough() const { return best.size() == 2 || count >= kMostTries || (!best.empty() && steps > kMaxSteps); }
   };
   void attempt(Tries& tries, const Edge& edge, Way way) {
     limits_.check();
@@ -309,7 +309,7 @@ class Search {
       const std::uint32_t part = pairs.of[2 * edge.from];
       if (tries.size() >= kMostComponents && !tries.contains(part)) continue;
       Tries& mine = tries[part];
-      if (!mine.enough() && mine.steps <= kMostSteps) attempt(mine, edge, {{}, mask});
+      if (!mine.enough() && mine.steps <= kMaxSteps) attempt(mine, edge, {{}, mask});
     }
     const bool found =
         std::any_of(tries.begin(), tries.end(), [](const auto& one) { return !one.second.best.empty(); });

@@ -28,7 +28,7 @@ const std::vector<std::string>& mode_names() {
 }
 
 // So many nodes may be out while the others keep a majority of all.
-std::size_t most_out(std::size_t n) { return n == 0 ? 0 : (n - 1) / 2; }
+std::size_t max_out(std::size_t n) { return n == 0 ? 0 : (n - 1) / 2; }
 
 class MembershipChange final : public Injection {
  public:
@@ -250,14 +250,14 @@ std::string inapplicable(const FaultContext& context) {
   if (n == 0 || context.target.membership() == nullptr) {
     return fmt::format("target {} cannot change the membership of a cluster while it runs", context.target.name());
   }
-  if (most_out(n) == 0) return "a member can only be missed in a cluster of three or more";
+  if (max_out(n) == 0) return "a member can only be missed in a cluster of three or more";
   const std::string text = context.options.string("membership.nodes");
   if (const std::string problem = selector_problem(text, context); !problem.empty())
     return "membership.nodes: " + problem;
   const std::size_t named = 1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), ','));
-  if (text == "all" || text == "majority" || text == "followers" || named > most_out(n)) {
+  if (text == "all" || text == "majority" || text == "followers" || named > max_out(n)) {
     return fmt::format("membership.nodes={} would take the quorum; at most {} of {} members may leave", text,
-                       most_out(n), n);
+                       max_out(n), n);
   }
   return "";
 }
@@ -267,9 +267,9 @@ Result<std::unique_ptr<Injection>> plan(const FaultContext& context, std::mt1993
   auto selection = select_nodes(context.options.string("membership.nodes"), context, random);
   if (!selection) return fail(selection.error());
   // Several lead when the cluster has split; any subset may be too large.
-  if (const std::size_t most = most_out(context.cluster.size()); selection->nodes.size() > most) {
-    selection->nodes.resize(most);
-    selection->note = fmt::format("only the first {} of them, so that a majority is left", most);
+  if (const std::size_t max_nodes = max_out(context.cluster.size()); selection->nodes.size() > max_nodes) {
+    selection->nodes.resize(max_nodes);
+    selection->note = fmt::format("only the first {} of them, so that a majority is left", max_nodes);
   }
   const std::string mode = context.options.string("membership.mode");
   const auto named = std::find(mode_names().begin(), mode_names().end(), mode);

@@ -91,10 +91,11 @@ const std::vector<std::string>& blind_shapes() {
 
 Result<Grudge> make_grudge(std::string_view shape, std::size_t n, CutDirection direction,
                            const std::vector<std::size_t>& primaries, std::mt19937_64& random) {
-  const std::size_t least = shape == "bridge" || shape == "majorities-ring" || shape == "majority" ? 3 : 2;
-  if (n < least) {
-    return fail(ErrorCode::unsupported, "partition.shape=" + std::string(shape) + " needs " + std::to_string(least) +
-                                            " nodes or more; the cluster has " + std::to_string(n));
+  const std::size_t min_nodes = shape == "bridge" || shape == "majorities-ring" || shape == "majority" ? 3 : 2;
+  if (n < min_nodes) {
+    return fail(ErrorCode::unsupported, "partition.shape=" + std::string(shape) + " needs " +
+                                            std::to_string(min_nodes) + " nodes or more; the cluster has " +
+                                            std::to_string(n));
   }
   Grudge grudge;
   if (shape == "halves") {

@@ -16,7 +16,7 @@ namespace ordeal {
 namespace {
 
 constexpr std::size_t kUsualBands = 3;
-// Where the standard queue has what kind of traffic (pfifo_fast), so that everything else leaves as before.
+// Where the default queue has what kind of traffic (pfifo_fast), so that everything else leaves as before.
 constexpr std::string_view kUsualOrder = "1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1";
 
 // device ADDRESS: by which its packets leave. queue_of DEVICE HANDLE: "" or why it must not get a queue of ours.
@@ -65,8 +65,8 @@ std::string netem_probe_script(const NetemBands& bands, std::string_view effect)
   out +=
       "no() { echo \"$1\"; exit 0; }\n"
       "for tool in tc ip sed unshare; do command -v $tool >/dev/null || no \"there is no $tool\"; done\n";
-  if (bands.size() > kMostNetemBands) {
-    return out + fmt::format("no 'it sends to {} nodes, and prio has queues for {}'\n", bands.size(), kMostNetemBands);
+  if (bands.size() > kMaxNetemBands) {
+    return out + fmt::format("no 'it sends to {} nodes, and prio has queues for {}'\n", bands.size(), kMaxNetemBands);
   }
   for (const auto& addresses : bands) {
     for (const auto& address : addresses) {
@@ -87,7 +87,7 @@ echo yes
 }
 
 std::string netem_install_script(std::string_view id, const NetemBands& bands, std::string_view effect) {
-  ORDEAL_CHECK(bands.size() <= kMostNetemBands, "prio has 16 bands");
+  ORDEAL_CHECK(bands.size() <= kMaxNetemBands, "prio has 16 bands");
   std::string out(kScriptHead);
   out += "(\n" + netem_remove_script(id) + "\n) || exit 1\n";
   out += kFunctions;

@@ -20,7 +20,7 @@ namespace {
 
 constexpr double kLookSeconds = 1.2;  // what a look at the links may take
 constexpr int kBucketBytes = 1600;    // of the kernel's token bucket: a frame of Ethernet must fit
-constexpr double kMostMeasured_ms =
+constexpr double kMaxMeasured_ms =
     150;  // each way; with more, the probes would not be back within the second they have
 
 // From where on a link counts as cut, so that a quorum is kept without it (nemesis/engine/quorum.h). TCP hardly makes
@@ -246,7 +246,7 @@ class Latency final : public PacketFault {
 
   // {"rtt_ms":{"n1-n2":103.2}}
   Result<Value> measure(Deadline deadline) override {
-    if (most_ms_ > kMostMeasured_ms) return Value();
+    if (most_ms_ > kMaxMeasured_ms) return Value();
     std::vector<ProbeFlow> once;
     for (const ProbeFlow& flow : flows_) {
       const bool known = std::any_of(once.begin(), once.end(), [&](const ProbeFlow& other) {
@@ -367,9 +367,9 @@ class Share final : public PacketFault {
     if (now.sent == 0) return no_proof(seen);
     const double part = static_cast<double>(hit(now)) / static_cast<double>(now.sent);
     // Held up for a moment, a packet is often not overtaken.
-    const double least = kind_ == Kind::reorder ? share_ / 5 : share_ / 2;
+    const double min_share = kind_ == Kind::reorder ? share_ / 5 : share_ / 2;
     Observation out;
-    out.confirmed = healed ? part < least / 2 : part >= least;
+    out.confirmed = healed ? part < min_share / 2 : part >= min_share;
     out.evidence =
         fmt::format("{} of {} datagrams {}, {} of {} before the injection", std::max<std::int64_t>(hit(now), 0),
                     now.sent, what(), std::max<std::int64_t>(hit(before), 0), before.sent);
@@ -420,8 +420,8 @@ class Bandwidth final : public PacketFault {
 };
 
 // Between the two, all orders of magnitude alike.
-double draw_scale(std::mt19937_64& random, double least, double most) {
-  return least * std::pow(most / least, draw_between(random, 0, 1));
+double draw_scale(std::mt19937_64& random, double min, double max) {
+  return min * std::pow(max / min, draw_between(random, 0, 1));
 }
 
 std::string needs_text() {
@@ -487,13 +487,13 @@ FaultFactory packet_fault(std::string name, std::string what, std::vector<Option
   return out;
 }
 
-OptionSpec percent_option(const char* fault, const char* what, const char* drawn, double most) {
+OptionSpec percent_option(const char* fault, const char* what, const char* drawn, double max) {
   return {fmt::format("{}.percent", fault),
           Type::real,
           0.0,
           fmt::format("of the packets {}; 0: drawn, {}", what, drawn),
           0.0,
-          most};
+          max};
 }
 
 // Draws the links, the seed and then what `draw` draws, always in this order.
@@ -511,11 +511,11 @@ Result<std::unique_ptr<Injection>> plan_fault(const FaultContext& context, const
 }
 
 Result<std::unique_ptr<Injection>> plan_share(const FaultContext& context, const char* fault, std::mt19937_64& random,
-                                              double least, double most, const char* effect_name, Share::Kind kind,
+                                              double min, double max, const char* effect_name, Share::Kind kind,
                                               const std::function<std::string(double)>& netem,
                                               const std::string& more = "", double burst = 1) {
   return plan_fault(context, fault, random, [&](Links links, Effect effect) {
-    const double drawn = draw_between(random, least, most);
+    const double drawn = draw_between(random, min, max);
     const double wanted = context.options.real(fmt::format("{}.percent", fault));
     const double percent = wanted > 0 ? wanted : drawn;
     effect.text = fmt::format("{} {}{}", effect_name, std::llround(percent * 10'000), more);

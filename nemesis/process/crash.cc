@@ -14,12 +14,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kAsked = 5;       // how often a node's clock is read; the quickest answer counts,
-constexpr int kMostAsked = 15;  // and so often while that was not within
+constexpr int kAsked = 5;      // how often a node's clock is read; the quickest answer counts,
+constexpr int kMaxAsked = 15;  // and so often while that was not within
 constexpr std::int64_t kQuickNs = 20'000'000;
 constexpr std::int64_t kLeadNs = 300'000'000;  // from the last reading to the kill, at least: time to tell all nodes
-constexpr std::int64_t kMostLeadNs = 5'000'000'000;  // however slow they are
-constexpr std::int64_t kAtOnceNs = 50'000'000;       // what still counts as one moment
+constexpr std::int64_t kMaxLeadNs = 5'000'000'000;  // however slow they are
+constexpr std::int64_t kAtOnceNs = 50'000'000;      // what still counts as one moment
 constexpr double kNsPerMs = 1e6;
 
 std::int64_t controller_ns() {
@@ -97,7 +97,7 @@ class Crash final : public EndingInjection {
     const std::vector<std::string> words = {"strike", "clock"};
     auto done = install_and_run_agent(cluster_.at(node), id_, words, deadline);
     if (!done) return fail(done.error());
-    for (int i = 0; i < kAsked || (i < kMostAsked && 2 * clocks_[node].error_ns > kQuickNs); ++i) {
+    for (int i = 0; i < kAsked || (i < kMaxAsked && 2 * clocks_[node].error_ns > kQuickNs); ++i) {
       const std::int64_t before = controller_ns();
       auto said = run_agent(cluster_.at(node), id_, words, deadline);
       const std::int64_t after = controller_ns();
@@ -125,7 +125,7 @@ class Crash final : public EndingInjection {
         clocks_[node].error_ns = clocks_[other].error_ns;
       }
     }
-    return std::min(lead, kMostLeadNs);
+    return std::min(lead, kMaxLeadNs);
   }
 
   const std::string id_;

@@ -286,7 +286,7 @@ class CorruptFiles final : public ProcessInjection {
   }
 
   // Of so many files at most is looked for one that changes, so that the script stays short.
-  static constexpr std::size_t kMostCandidates = 100;
+  static constexpr std::size_t kMaxCandidates = 100;
 
   std::vector<Damage> draw(std::size_t node, const std::vector<DataFile>& files) const {
     std::mt19937_64 random(settings_.seed + node);
@@ -310,7 +310,7 @@ class CorruptFiles final : public ProcessInjection {
         if (one.from == one.offset) one.from = one.offset > 0 ? one.offset - one.length : one.length;
       }
       out.push_back(std::move(one));
-      if (out.size() >= std::max(kMostCandidates, settings_.files)) break;
+      if (out.size() >= std::max(kMaxCandidates, settings_.files)) break;
     }
     return out;
   }

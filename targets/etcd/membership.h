@@ -4,7 +4,7 @@
 // Who is a member is asked of another member right after a linearizable read of the same connection, so that a member
 // that lags behind is not believed. Requests are repeated, to one member after the other, until such a look shows what
 // was wanted: a removal names the member's id and an addition its address, and etcd refuses either the second time, so
-// nothing is ever done twice. With etcd's standard --strict-reconfig-check an addition is refused until all members
+// nothing is ever done twice. With etcd's default --strict-reconfig-check an addition is refused until all members
 // have been connected for five seconds; that is waited for.
 //
 // A node that comes back starts with nothing on its disk, --initial-cluster-state=existing and the members of that

@@ -5,7 +5,7 @@
 namespace ordeal::memory {
 namespace {
 
-constexpr std::size_t kMostPolled = 8;
+constexpr std::size_t kMaxPolled = 8;
 
 bool is_send(const Value& micro) {
   return micro.is_list() && micro.items().size() == 3 && micro.items()[0] == Value("send");
@@ -52,7 +52,7 @@ Value LogBroker::poll(Positions& positions, Rng& rng) {
     const auto& log = logs_[key];
     Value::List messages;
     std::size_t at = position;
-    for (; at < log.size() && messages.size() < kMostPolled; ++at) {
+    for (; at < log.size() && messages.size() < kMaxPolled; ++at) {
       if (log[at]) messages.push_back(Value::list({static_cast<std::int64_t>(at), *log[at]}));
     }
     if (!faults_.strikes(Bug::stale_read, rng)) position = at;

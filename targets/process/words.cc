@@ -53,9 +53,9 @@ Result<std::string> find_executable(const std::string& word) {
   return fail(ErrorCode::not_found, fmt::format("there is no program \"{}\" in $PATH", word));
 }
 
-std::string shown(std::string_view bytes, std::size_t most) {
+std::string shown(std::string_view bytes, std::size_t max_bytes) {
   std::string out;
-  for (const char c : bytes.substr(0, most)) {
+  for (const char c : bytes.substr(0, max_bytes)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte < 0x7F) {
       out += c;
@@ -63,7 +63,7 @@ std::string shown(std::string_view bytes, std::size_t most) {
       out += fmt::format("\\x{:02x}", byte);
     }
   }
-  if (bytes.size() > most) out += fmt::format("… ({} bytes)", bytes.size());
+  if (bytes.size() > max_bytes) out += fmt::format("… ({} bytes)", bytes.size());
   return out;
 }
 

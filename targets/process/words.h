@@ -16,7 +16,7 @@ namespace ordeal {
 // The program that `word` names: itself when it contains a slash, else searched in $PATH. Errors: not_found.
 [[nodiscard]] Result<std::string> find_executable(const std::string& word);
 
-// For messages: at most `most` bytes, with everything that is not printable ASCII as \xNN.
-[[nodiscard]] std::string shown(std::string_view bytes, std::size_t most = 200);
+// For messages: at most `max_bytes` bytes, with everything that is not printable ASCII as \xNN.
+[[nodiscard]] std::string shown(std::string_view bytes, std::size_t max_bytes = 200);
 
 }  // namespace ordeal

@@ -108,10 +108,10 @@ TEST(Netem, ActsOnSomeAddressesOnlyEachNodeByItself) {
 }
 
 TEST(Netem, TheLastBandIsTheSixteenth) {
-  const NetemBands bands(kMostNetemBands, {"10.0.0.2"});
+  const NetemBands bands(kMaxNetemBands, {"10.0.0.2"});
   EXPECT_THAT(netem_install_script("ab-1", bands, "netem"), HasSubstr("prio bands 16 "));
   EXPECT_THAT(netem_install_script("ab-1", bands, "netem"), HasSubstr("\nto '10.0.0.2' ip 1 ip 10 || exit 1\n"));
-  EXPECT_THAT(netem_probe_script(NetemBands(kMostNetemBands + 1, {"10.0.0.2"}), "netem"),
+  EXPECT_THAT(netem_probe_script(NetemBands(kMaxNetemBands + 1, {"10.0.0.2"}), "netem"),
               HasSubstr("it sends to 14 nodes"));
 }
 

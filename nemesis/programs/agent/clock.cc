@@ -23,7 +23,7 @@ namespace {
 // A millisecond apart, and on a busy machine no longer than this. In the second half of them what lies on the stacks is
 // not looked at any more: by then it is left over from earlier.
 constexpr int kAttempts = 200;
-constexpr std::int64_t kMostNs = 2'000'000'000;
+constexpr std::int64_t kMaxNs = 2'000'000'000;
 constexpr int kReadings = 5;
 constexpr std::int64_t kQuickNs = 300'000;
 constexpr std::uint64_t kStackBytes = 16'384;
@@ -35,9 +35,9 @@ class Attempts {
   bool more() {
     if (count_ > 0) pause_ns(1'000'000);
     // At least one without the stacks.
-    return count_++ < kAttempts && (count_ < 2 || passed() < kMostNs || !std::exchange(late_, true));
+    return count_++ < kAttempts && (count_ < 2 || passed() < kMaxNs || !std::exchange(late_, true));
   }
-  [[nodiscard]] bool first_half() const { return count_ <= kAttempts / 2 && passed() < kMostNs / 2 && !late_; }
+  [[nodiscard]] bool first_half() const { return count_ <= kAttempts / 2 && passed() < kMaxNs / 2 && !late_; }
 
  private:
   [[nodiscard]] std::int64_t passed() const { return monotonic_ns() - began_ns_; }
@@ -136,7 +136,7 @@ std::uint64_t install(Tracee& tracee, std::uint64_t instruction, std::string_vie
 bool restore(Tracee& tracee, const Patchable& what, std::uint64_t page) {
   for (const auto& one : what.functions) {
     const std::uint64_t target = jump_target(head_at(what.vdso, one.offset));
-    if (target < page || target >= page + kMostCode) continue;
+    if (target < page || target >= page + kMaxCode) continue;
     const Jump original = head_at(own_vdso(), one.offset);
     if (!tracee.write(what.vdso.start + one.offset, original.data(), original.size())) return false;
   }
@@ -186,7 +186,7 @@ std::string reset_once(int process, std::string_view id, bool stacks, bool& busy
   if (busy) return "";
   if (!restore(tracee, what, there.address)) return "its vDSO cannot be written";
   // From now on no thread gets into the page; those that are in it will have left it soon.
-  busy = tracee.uses(there.address, there.address + kMostCode, stacks);
+  busy = tracee.uses(there.address, there.address + kMaxCode, stacks);
   if (busy) return "";
   const long done = tracee.system_call(what.instruction, SYS_munmap, {there.address, 2 * kPartSize, 0, 0, 0, 0});
   return done == 0 ? "" : "its page cannot be unmapped";
@@ -200,7 +200,7 @@ FoundPage find_page(int process) {
   Patchable what;
   if (!look_up(process, what).empty()) return out;
   for (const auto& one : what.functions) {
-    const std::uint64_t address = jump_target(head_at(what.vdso, one.offset)) & ~(kMostCode - 1);
+    const std::uint64_t address = jump_target(head_at(what.vdso, one.offset)) & ~(kMaxCode - 1);
     if (address == 0 || !is_page(process, address, page)) continue;
     return {address, page.id, true};
   }

@@ -35,7 +35,7 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 #else
 #error "the agent does not know this machine"
 #endif
-  return reinterpret_cast<const ClockPage*>((here & ~(kMostCode - 1)) + kPartSize)->parameters;
+  return reinterpret_cast<const ClockPage*>((here & ~(kMaxCode - 1)) + kPartSize)->parameters;
 }
 
 [[gnu::always_inline]] inline long system_call(long number, long first, void* second) {

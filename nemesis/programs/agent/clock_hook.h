@@ -6,7 +6,7 @@
 
 namespace ordeal::agent {
 
-// The machine code, position-independent, at most kMostCode bytes.
+// The machine code, position-independent, at most kMaxCode bytes.
 [[nodiscard]] std::span<const unsigned char> clock_hook_code();
 
 // A function of the vDSO and where in the code its replacement begins.

@@ -10,7 +10,7 @@
 
 namespace ordeal::agent {
 
-inline constexpr std::size_t kMostCode = 4096;  // bytes of code; it begins at a multiple of this
+inline constexpr std::size_t kMaxCode = 4096;  // bytes of code; it begins at a multiple of this
 // The size of either part, and the distance from the code to the ClockPage: whole pages, of whatever size the kernel
 // has them.
 #if defined(__aarch64__)

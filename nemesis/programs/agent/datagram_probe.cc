@@ -20,7 +20,7 @@ constexpr std::int64_t kAgainNs = 20 * kNsPerMs;       // a greeting or a farewe
 constexpr std::int64_t kPatienceNs = 1500 * kNsPerMs;  // for the answer to either
 constexpr std::int64_t kGraceNs = 80 * kNsPerMs;       // for what was overtaken by the farewell
 constexpr int kBurst = 16;                             // datagrams between two looks at what arrives
-constexpr std::size_t kMostSize = 1400;
+constexpr std::size_t kMaxSize = 1400;
 
 enum Kind : std::uint32_t { kHello, kHelloBack, kData, kEcho, kBye, kByeBack };
 
@@ -141,7 +141,7 @@ class DatagramProbe {
   }
 
   std::int64_t send_data(Outgoing& one, std::int64_t now) {
-    const std::size_t size = std::clamp(static_cast<std::size_t>(plan_.size), sizeof(Head), kMostSize);
+    const std::size_t size = std::clamp(static_cast<std::size_t>(plan_.size), sizeof(Head), kMaxSize);
     for (int i = 0; i < (plan_.gap_us > 0 ? 1 : kBurst) && one.sent < plan_.count; ++i) {
       if (!send(one.to.to, kData, one.to.flow, static_cast<std::uint32_t>(one.sent), monotonic_ns(), size)) break;
       ++one.sent;
@@ -157,7 +157,7 @@ class DatagramProbe {
   // False when it should be tried again.
   bool send(const sockaddr_in6& to, Kind kind, int flow, std::uint32_t sequence, std::int64_t sent_ns,
             std::size_t size) {
-    unsigned char bytes[kMostSize];
+    unsigned char bytes[kMaxSize];
     for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<unsigned char>(sequence + i);
     Head head;
     head.nonce = plan_.nonce;

@@ -18,7 +18,7 @@ namespace ordeal::agent {
 namespace {
 
 constexpr std::int64_t kFreezeEveryNs = 2'000'000;
-constexpr std::int64_t kMostSleepNs = 200'000'000;  // so that the end is noticed
+constexpr std::int64_t kMaxSleepNs = 200'000'000;  // so that the end is noticed
 constexpr int kReadOnlyStatus = STA_RONLY;
 constexpr double kFrequencyUnits = 65536e6;  // of timex.freq in one: 2^16 of them are a millionth
 
@@ -33,8 +33,8 @@ struct Truth {
 
   // How much the wall clock gained on the raw one in a second.
   [[nodiscard]] double rate() const {
-    const double standard_tick = 1e6 / static_cast<double>(::sysconf(_SC_CLK_TCK));
-    return static_cast<double>(frequency) / kFrequencyUnits + static_cast<double>(tick_us) / standard_tick - 1;
+    const double nominal_tick = 1e6 / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    return static_cast<double>(frequency) / kFrequencyUnits + static_cast<double>(tick_us) / nominal_tick - 1;
   }
   // The true time, by the raw clock.
   [[nodiscard]] std::int64_t at(std::int64_t raw) const {
@@ -113,8 +113,8 @@ int complain(const char* doing) {
 
 // The rate as it was, and `ppm` more: as many whole ticks as fit, the rest by the frequency.
 bool set_rate(const Truth& before, std::int64_t ppm) {
-  const std::int64_t standard_tick = 1'000'000 / ::sysconf(_SC_CLK_TCK);
-  const std::int64_t tick_ppm = 1'000'000 / standard_tick;  // what one microsecond of the tick is worth
+  const std::int64_t nominal_tick = 1'000'000 / ::sysconf(_SC_CLK_TCK);
+  const std::int64_t tick_ppm = 1'000'000 / nominal_tick;  // what one microsecond of the tick is worth
   const std::int64_t ticks = (ppm + (ppm < 0 ? -tick_ppm : tick_ppm) / 2) / tick_ppm;
   timex change{};
   change.modes = ADJ_TICK | ADJ_FREQUENCY | ADJ_STATUS;
@@ -142,7 +142,7 @@ void keep_wrong(const std::string& folder, const Truth& truth, const HostClockPa
       (void)set_clock_to(truth.at(clock_ns(CLOCK_MONOTONIC_RAW)) +
                          parameters.steps_ns[static_cast<std::size_t>(period % count)]);
     }
-    pause_ns(std::min(kMostSleepNs, parameters.period_ns - passed % parameters.period_ns));
+    pause_ns(std::min(kMaxSleepNs, parameters.period_ns - passed % parameters.period_ns));
   }
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::int64_t kNsPerUs = 1000;
 constexpr std::int64_t kMillion = 1'000'000;
 constexpr std::uint32_t kWhole = 0xffff;
-constexpr std::size_t kMostSenders = 4096;  // remembered; then all are forgotten
+constexpr std::size_t kMaxSenders = 4096;  // remembered; then all are forgotten
 
 class Random {  // splitmix64 (Steele, Lea, Flood 2014)
  public:
@@ -40,7 +40,7 @@ class Random {  // splitmix64 (Steele, Lea, Flood 2014)
 class Senders {
  public:
   std::int64_t& of(PacketBytes bytes) {
-    if (times_.size() >= kMostSenders) times_.clear();
+    if (times_.size() >= kMaxSenders) times_.clear();
     return times_[source_key(bytes)];
   }
 

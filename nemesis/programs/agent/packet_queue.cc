@@ -17,9 +17,9 @@
 namespace ordeal::agent {
 namespace {
 
-constexpr std::size_t kMostBytes = 0xffff;
-constexpr std::uint32_t kMostPackets = 32'768;  // that wait in the kernel
-constexpr int kAtOnce = 64;                     // packets between two looks at the clock
+constexpr std::size_t kMaxBytes = 0xffff;
+constexpr std::uint32_t kMaxPackets = 32'768;  // that wait in the kernel
+constexpr int kAtOnce = 64;                    // packets between two looks at the clock
 
 // A message to the queue's subsystem, built piece by piece.
 class Message {
@@ -123,7 +123,7 @@ int PacketQueue::configure(int attribute, const void* data, std::size_t size) {
 }
 
 std::string PacketQueue::open(std::uint32_t wanted) {
-  buffer_.resize(kMostBytes + 4096);
+  buffer_.resize(kMaxBytes + 4096);
   socket_ = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
   sockaddr_nl own{};
   own.nl_family = AF_NETLINK;
@@ -148,8 +148,8 @@ std::string PacketQueue::open(std::uint32_t wanted) {
     problem = configure(NFQA_CFG_PARAMS, &parameters, sizeof parameters);
   }
   if (problem == 0) {
-    const std::uint32_t most = htonl(kMostPackets);
-    problem = configure(NFQA_CFG_QUEUE_MAXLEN, &most, sizeof most);
+    const std::uint32_t limit = htonl(kMaxPackets);
+    problem = configure(NFQA_CFG_QUEUE_MAXLEN, &limit, sizeof limit);
   }
   if (problem == 0) {
     const std::uint32_t flags = htonl(NFQA_CFG_F_FAIL_OPEN);

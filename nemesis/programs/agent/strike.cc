@@ -15,7 +15,7 @@
 namespace ordeal::agent {
 namespace {
 
-constexpr std::int64_t kMostWaitNs = 10'000'000'000;
+constexpr std::int64_t kMaxWaitNs = 10'000'000'000;
 
 // Ahead of whoever keeps the processors busy, as far as the node allows it.
 void take_precedence() {
@@ -37,7 +37,7 @@ int print_clock() {
 }
 
 int strike_at(std::int64_t monotonic, const std::vector<std::string>& processes) {
-  if (monotonic > monotonic_ns() + kMostWaitNs) {
+  if (monotonic > monotonic_ns() + kMaxWaitNs) {
     std::fputs("the moment is too far away\n", stderr);
     return 1;
   }

@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kStopWithinNs = 3'000'000'000;
 constexpr std::int64_t kRunWithinNs = 2'000'000'000;
 constexpr std::size_t kStackLookBytes = 16'384;
-constexpr int kMostStops = 64;  // of a thread on its way through code of ours
+constexpr int kMaxStops = 64;  // of a thread on its way through code of ours
 
 bool is_event_stop(int status) { return WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP; }
 bool is_system_call_stop(int status) { return WIFSTOPPED(status) && WSTOPSIG(status) == (SIGTRAP | 0x80); }
@@ -161,7 +161,7 @@ bool Tracee::write(std::uint64_t address, const void* bytes, std::size_t size) {
 bool Tracee::park(int thread) const {
   ::ptrace(PTRACE_INTERRUPT, thread, 0, 0);
   int status = 0;
-  for (int i = 0; i < kMostStops; ++i) {
+  for (int i = 0; i < kMaxStops; ++i) {
     if (::ptrace(PTRACE_CONT, thread, 0, stop_signal(status)) != 0 || !await_stop(thread, status)) return false;
     if (is_event_stop(status)) return true;
   }
@@ -182,7 +182,7 @@ bool Tracee::run(Registers registers, std::uint64_t entry, long& result) {
   bool at_entry = false;
   bool good = set_registers(thread, registers);
   int status = 0;
-  for (int i = 0; good && !done && i < kMostStops; ++i) {
+  for (int i = 0; good && !done && i < kMaxStops; ++i) {
     good = ::ptrace(PTRACE_SYSCALL, thread, 0, stop_signal(status)) == 0 && await_stop(thread, status);
     if (!good) break;
     if (is_event_stop(status) || stop_signal(status) != 0) continue;  // somebody stops the process just now

@@ -111,7 +111,7 @@ void Changes::keep(Change change) {
   kept_bytes_ += change.old.size() + kOverhead;
   unsynced_bytes_ += change.length;
   changes_.push_back(std::move(change));
-  while (kept_bytes_ > kMostBytes && changes_.size() > 1) forget_first();
+  while (kept_bytes_ > kMaxBytes && changes_.size() > 1) forget_first();
 }
 
 void Changes::forget_first() {
@@ -147,7 +147,7 @@ int Changes::truncate(int file, std::uint64_t size) {
   if (size == change.old_size) return 0;
   if (change.shrinks()) {
     const std::uint64_t cut = change.old_size - size;
-    if (cut > kMostBytes / 2) {
+    if (cut > kMaxBytes / 2) {
       if (::ftruncate(file, signed_offset(size)) != 0) return errno;
       forget(next());
       return 0;
@@ -167,7 +167,7 @@ int Changes::allocate(int file, int mode, std::uint64_t offset, std::uint64_t le
   if ((mode & FALLOC_FL_PUNCH_HOLE) != 0) {
     if (offset < change.old_size) {
       change.length = std::min(length, change.old_size - offset);
-      if (change.length > kMostBytes / 2) return EOPNOTSUPP;
+      if (change.length > kMaxBytes / 2) return EOPNOTSUPP;
       change.old_length = change.length;
       remember(file, change);
     }

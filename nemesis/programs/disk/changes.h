@@ -12,7 +12,7 @@
 //   as zeros
 //
 // A change of the size may reach the disk at any time, and so may the oldest data: what would need more memory than
-// kMostBytes counts as having been written back. Thread-safety: none; the caller holds the file's lock.
+// kMaxBytes counts as having been written back. Thread-safety: none; the caller holds the file's lock.
 
 #include <sys/types.h>
 
@@ -44,7 +44,7 @@ class Changes {
  public:
   static constexpr std::uint64_t kSector = 512;
   static constexpr std::uint64_t kPage = 4096;
-  static constexpr std::size_t kMostBytes = std::size_t{256} << 20;  // kept for all files together
+  static constexpr std::size_t kMaxBytes = std::size_t{256} << 20;  // kept for all files together
 
   Changes() = default;
   ~Changes() { forget(next()); }

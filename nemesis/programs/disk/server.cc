@@ -30,7 +30,7 @@ constexpr double kTrusted_s = 86400;
 // But for what it reckons itself and tells only in part: the blocks of a file whose pages it gathers.
 constexpr double kTrustedGathering_s = 1;
 constexpr std::int64_t kSettled_ns = 20'000'000;
-constexpr std::int64_t kMostPatience_ns = 2'000'000'000;
+constexpr std::int64_t kMaxPatience_ns = 2'000'000'000;
 constexpr int kListening = 3;
 constexpr int kThreads = 16;  // an fsync that is made slow holds one of them
 
@@ -486,7 +486,7 @@ void Server::gather() {
     // Not every kernel waits until it has arrived.
     const std::int64_t began = agent::monotonic_ns();
     for (std::int64_t now = began;
-         now - std::max(began, last_gathered_ns.load()) < kSettled_ns && now - began < kMostPatience_ns;) {
+         now - std::max(began, last_gathered_ns.load()) < kSettled_ns && now - began < kMaxPatience_ns;) {
       agent::pause_ns(kSettled_ns / 4);
       now = agent::monotonic_ns();
     }

@@ -187,7 +187,7 @@ void Tree::forget(std::uint64_t id, std::uint64_t count) {
 
 void Tree::keep(NameChange change) {
   journal_.push_back(std::move(change));
-  if (journal_.size() > kMostNames) commit(journal_.size() / 2);
+  if (journal_.size() > kMaxNames) commit(journal_.size() / 2);
 }
 
 int Tree::make_node(std::uint64_t parent, const char* name, mode_t mode, dev_t device, Owner owner, Ref& out,

@@ -153,7 +153,7 @@ class Tree {
     Ref victim;               // what was removed or replaced; null: nothing was
     std::uint64_t grave = 0;  // its name in the graveyard
   };
-  static constexpr std::size_t kMostNames = 200'000;
+  static constexpr std::size_t kMaxNames = 200'000;
 
   [[nodiscard]] int find(std::uint64_t parent, const char* name, Ref& out, struct stat& info);  // names_ is held
   [[nodiscard]] Ref at_locked(std::uint64_t id);

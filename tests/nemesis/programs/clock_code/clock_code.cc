@@ -88,13 +88,13 @@ class Hook {
     if (room == MAP_FAILED) std::abort();
     code_ = room + ::sysconf(_SC_PAGESIZE);
     const auto bytes = clock_hook_code();
-    expect(bytes.size() <= kMostCode, "bytes of code", static_cast<std::int64_t>(bytes.size()), kMostCode);
+    expect(bytes.size() <= kMaxCode, "bytes of code", static_cast<std::int64_t>(bytes.size()), kMaxCode);
     std::memcpy(code_, bytes.data(), bytes.size());
     ClockPage page;
     page.parameters = parameters;
     std::memcpy(code_ + kPartSize, &page, sizeof page);
-    if (::mprotect(code_, kMostCode, PROT_READ | PROT_EXEC) != 0) std::abort();
-    Image::flush(code_, kMostCode);
+    if (::mprotect(code_, kMaxCode, PROT_READ | PROT_EXEC) != 0) std::abort();
+    Image::flush(code_, kMaxCode);
   }
   [[nodiscard]] std::uint64_t entry(std::size_t offset) const {
     return reinterpret_cast<std::uintptr_t>(code_) + offset;
