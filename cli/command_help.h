@@ -15,6 +15,7 @@ struct OptionHelp {
   std::vector<std::string> choices;  // the values there are; empty: any
   bool list = false;                 // several of them, separated by commas
   bool file = false;                 // the value is a path
+  bool many = false;                 // it may be said again and again
 };
 
 struct CommandHelp {

@@ -158,6 +158,7 @@ CommandHelp help_of(const CLI::App& app) {
       one.choices = choices_of(name);
       one.list = name == "--nemesis";
       one.file = takes_file(name);
+      one.many = option->get_items_expected_max() > 1;
       out.options.push_back(std::move(one));
     }
   }

@@ -78,11 +78,12 @@ std::string zsh_function(const CommandHelp& command, const std::string& name) {
   std::string out;
   for (const auto& sub : command.commands) out += zsh_function(sub, name + "_" + sub.name);
   out += name + "() {\n  local context state line\n  _arguments -C";
+  int place = 0;
   for (const auto& option : command.options) {
     const std::string message =
         option.placeholder.empty() ? "" : ":" + zsh_text(option.placeholder) + ":" + zsh_values(option);
     if (option.flag.empty()) {
-      out += fmt::format(" \\\n    '{}'", message.empty() ? "" : "*" + message);
+      out += fmt::format(" \\\n    '{}{}'", option.many ? "*" : std::to_string(++place), message);
     } else {
       out += fmt::format(" \\\n    '*{}[{}]{}'", option.flag, zsh_text(option.help), message);
     }

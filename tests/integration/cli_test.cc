@@ -551,7 +551,8 @@ TEST(Completion, BashCompletesCommandsOptionsAndNames) {
 TEST(Completion, ZshNamesEveryCommandAndOption) {
   const auto made = run_program(ordeal({"completion", "zsh"}));
   ASSERT_EQ(made.exit_code, 0) << made.err;
-  for (const char* part : {"#compdef ordeal", "_ordeal_nodes_up()", "--recovery[", "--json["}) {
+  for (const char* part : {"#compdef ordeal", "_ordeal_nodes_up()", "--recovery[", "--json[", "'1:what:(targets",
+                           "'2:name:", "'*:files:_files'"}) {
     EXPECT_THAT(made.out, HasSubstr(part));
   }
   EXPECT_EQ(run_program(ordeal({"completion", "fish"})).exit_code, 64);
