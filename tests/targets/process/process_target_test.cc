@@ -99,6 +99,10 @@ TEST_F(ProcessTargetTest, BorrowsTheDatabaseHalfOfEtcd) {
   ASSERT_TRUE(ready) << ready.error().message;
   ASSERT_NE(target.processes(), nullptr);
   ASSERT_NE(target.roles(), nullptr);
+  EXPECT_NE(target.membership(), nullptr);
+  EXPECT_NE(target.versions(), nullptr);
+  EXPECT_EQ(data_directories(target, node).size(), 1u);
+  EXPECT_TRUE(target.await_node(node, in(5)));
   EXPECT_EQ(target.processes()->pids(node)->size(), 1u);
   auto client = target.client(0);
   ASSERT_TRUE((*client)->open(in(10)));
@@ -145,6 +149,30 @@ TEST_F(ProcessTargetTest, ADatabaseOfShellCommands) {
   EXPECT_EQ(log_files(target, node).size(), 2u);
   EXPECT_TRUE(target.installation()->wipe(node));
   EXPECT_TRUE(target.processes()->pids(node)->empty());
+}
+
+// A roll waits for the node that it has just started, while others may be down.
+TEST_F(ProcessTargetTest, CommandsWaitForOneNodeWhateverTheOthersDo) {
+  set("process.database", "commands");
+  set("process.sudo", "false");
+  set("process.start", "true");
+  set("process.ready", "test $NODE = n1");
+  for (const char* name : {"n1", "n2"})
+    cluster_.nodes.push_back(std::make_unique<testing::ShellNode>(name, "127.0.0.2"));
+  auto made = factory_->make(cluster_, options_);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_TRUE((*made)->await_node(cluster_.at(0), in(5)));
+  EXPECT_FALSE((*made)->await_node(cluster_.at(1), in(1)));
+  EXPECT_FALSE((*made)->await_ready(in(1)));
+}
+
+TEST_F(ProcessTargetTest, WithoutADatabaseThereIsNothingOnNodesToActOn) {
+  auto made = factory_->make(cluster_, options_);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ((*made)->name(), "process");
+  EXPECT_EQ((*made)->installation(), nullptr);
+  EXPECT_EQ((*made)->processes(), nullptr);
+  EXPECT_EQ((*made)->files(), nullptr);
 }
 
 TEST_F(ProcessTargetTest, WrongOptionsAreUsageErrors) {
