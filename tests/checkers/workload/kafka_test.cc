@@ -62,6 +62,49 @@ TEST(Kafka, LostWrites) {
   EXPECT_EQ(count(crashed, "unseen"), 2);
 }
 
+std::string empties(int process, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += ok(process, "poll", "[[:poll]]", "[[:poll {}]]");
+  return out;
+}
+
+TEST(Kafka, ALostTail) {
+  const std::string begun = assign(1) + kThree + poll(1, "[0 1] [1 2]");
+  EXPECT_EQ(verdict(judged("kafka", begun + empties(1, 10))), "lost-write");
+  // Too few polls, in two parts, or before the acknowledgement: the message may still come.
+  EXPECT_EQ(verdict(judged("kafka", begun + empties(1, 9))), "valid");
+  EXPECT_EQ(verdict(judged("kafka", begun + empties(1, 9), with("kafka", {{"kafka.end-polls", "9"}}))), "lost-write");
+  EXPECT_EQ(verdict(judged("kafka", begun + empties(1, 5) + assign(1) + empties(1, 9))), "valid");
+  EXPECT_EQ(
+      verdict(judged("kafka", assign(1) + send(0, "0", "1") + poll(1, "[0 1]") + empties(1, 10) + send(0, "1", "2"))),
+      "valid");
+  // A subscriber may have been moved, and one that never polled may stand anywhere.
+  EXPECT_EQ(verdict(judged("kafka", assign(1, "subscribe") + kThree + poll(1, "[0 1] [1 2]") + empties(1, 20))),
+            "valid");
+  EXPECT_EQ(verdict(judged("kafka", kThree + assign(2) + poll(2, "[0 1] [1 2]") + assign(1) + empties(1, 20))),
+            "valid");
+  // Somebody got it.
+  EXPECT_EQ(verdict(judged("kafka", begun + empties(1, 10) + assign(3) + poll(3, "[0 1] [1 2] [4 3]"))), "valid");
+}
+
+TEST(Kafka, SendsWithoutOffsetsAreLostAllTheSame) {
+  const std::string sent = assign(1) + send(0, "nil", "1") + ok(0, "send", "[[:send :x 2]]");
+  EXPECT_EQ(verdict(judged("kafka", sent + poll(1, "[0 1]") + empties(1, 10))), "lost-write");
+  EXPECT_EQ(verdict(judged("kafka", sent + poll(1, "[0 1] [1 2]") + empties(1, 10))), "valid");
+  EXPECT_EQ(verdict(judged("kafka", assign(1) + send(0, "nil", "1") + send(5, "", "2", "info") + poll(1, "[0 1]") +
+                                        empties(1, 10))),
+            "valid");
+}
+
+TEST(Kafka, ACrashedPollExcusesOnlyWhatItMayHaveTaken) {
+  const std::string crashed = poll(7, "", "info");
+  EXPECT_EQ(verdict(judged("kafka", crashed + assign(1) + kThree + poll(1, "[0 1]") + poll(1, "[4 3]"))),
+            "lost-write poll-skip");
+  EXPECT_EQ(verdict(judged("kafka", crashed + assign(1) + kThree + poll(1, "[0 1] [1 2]") + empties(1, 10))),
+            "lost-write");
+  EXPECT_EQ(verdict(judged("kafka", crashed + kThree + poll(1, "[1 2] [4 3]"))), "valid");
+}
+
 TEST(Kafka, OffsetsAndDuplicates) {
   EXPECT_EQ(verdict(judged("kafka", send(0, "0", "1") + send(0, "1", "2") + poll(1, "[0 2]"))),
             "inconsistent-offsets duplicate-message lost-write");

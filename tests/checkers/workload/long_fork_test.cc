@@ -53,6 +53,34 @@ TEST(LongFork, ValuesThatNobodyWrote) {
   EXPECT_EQ(verdict(judged("long-fork", write(0, "0") + read("7", "nil"))), "unexpected-element");
 }
 
+TEST(LongFork, AcrossGroups) {
+  const std::string three = ok(8, "txn", "[[:r 0 nil] [:r 1 nil] [:r 2 nil]]", "[[:r 0 nil] [:r 1 1] [:r 2 nil]]");
+  EXPECT_EQ(verdict(judged("long-fork", write(0, "0") + write(1, "1") + read("1", "nil") + three + read("1", "1"))),
+            "long-fork");
+  // Three readers of which no two contradict each other.
+  const auto pair = [](std::string_view a, std::string_view b) {
+    const std::string x(a), y(b);
+    return ok(8, "txn", "[[:r " + x + " nil] [:r " + y + " nil]]", "[[:r " + x + " 1] [:r " + y + " nil]]");
+  };
+  const std::string writes = write(0, "0") + write(1, "1") + write(2, "2");
+  EXPECT_EQ(verdict(judged("long-fork", writes + pair("0", "1") + pair("1", "2") + pair("2", "0"))), "long-fork");
+  EXPECT_EQ(verdict(judged("long-fork", writes + pair("0", "1") + pair("1", "2") + pair("0", "2"))), "valid");
+}
+
+TEST(LongFork, LateReadsAreAMatterOfTheLevel) {
+  const std::string late = write(0, "0") + read("nil", "nil") + read("1", "nil");
+  EXPECT_EQ(verdict(judged("long-fork", late)), "valid");
+  EXPECT_EQ(verdict(judged("long-fork", late, at("strict-serializable"))), "stale-read");
+  EXPECT_EQ(
+      verdict(judged("long-fork", read("nil", "nil") + write(0, "0") + read("1", "nil"), at("strict-serializable"))),
+      "valid");
+  EXPECT_EQ(verdict(judged("long-fork", write(0, "0", "info") + read("1", "nil") + read("nil", "nil"),
+                           at("strict-serializable"))),
+            "stale-read");
+  EXPECT_THAT(verdict(judged("long-fork", write(0, "0") + read("nil", "nil") + read("nil", "nil"))),
+              HasSubstr("no read saw a write"));
+}
+
 TEST(LongFork, UnknownWhenNothingWasComparedOrUnderstood) {
   EXPECT_THAT(verdict(judged("long-fork", write(0, "0") + read("1", "nil"))), HasSubstr("nothing was compared"));
   EXPECT_THAT(verdict(judged("long-fork", write(0, "0") + write(1, "0") + read("1", "nil"))),

@@ -179,6 +179,31 @@ TEST(Convergence, CrashedUpdatesMayStillSpread) {
             "wrong-sum");
 }
 
+TEST(Convergence, ReadsBetweenShowWhatWasAsked) {
+  const std::string finals = final_read(1, "[1 2]") + final_read(2, "[1 2]");
+  EXPECT_EQ(verdict(judged("convergence", add("1") + final_read(1, "[1 1]") + add("2") + finals)), "duplicate-element");
+  EXPECT_EQ(verdict(judged("convergence", add("1") + final_read(1, "[9]") + add("2") + finals)), "unexpected-element");
+  EXPECT_EQ(verdict(judged("convergence", add("1") + final_read(1, "[]") + add("2") + finals)), "valid");  // late
+  const std::string sums = final_read(1, "7") + final_read(2, "7");
+  for (const char* late : {"0", "5", "2", "7"})
+    EXPECT_EQ(verdict(judged("convergence", add("5") + add("2") + final_read(3, late) + add("0") + sums)), "valid")
+        << late;
+  for (const char* wild : {"9999", "3", "-1"}) {
+    EXPECT_EQ(verdict(judged("convergence", add("5") + add("2") + final_read(3, wild) + add("0") + sums)),
+              "impossible-sum")
+        << wild;
+  }
+}
+
+TEST(Convergence, UnknownWhenNothingWasEverShown) {
+  const std::string crashed = add("1", "info", 5) + add("2", "info", 6);
+  EXPECT_THAT(verdict(judged("convergence", crashed + final_read(1, "[]") + final_read(2, "[]"))),
+              HasSubstr("no read showed an update"));
+  EXPECT_EQ(verdict(judged("convergence", crashed + final_read(1, "[1]") + final_read(2, "[1]"))), "valid");
+  // Seen by one that was over, it is no longer on its way.
+  EXPECT_EQ(verdict(judged("convergence", crashed + final_read(1, "[1]") + final_read(2, "[]"))), "divergence");
+}
+
 TEST(Convergence, Counters) {
   EXPECT_EQ(verdict(judged("convergence", add("5") + add("-2") + final_read(1, "3") + final_read(2, "3"))), "valid");
   EXPECT_EQ(verdict(judged("convergence", add("5") + add("-2") + final_read(1, "3") + final_read(2, "5"))),

@@ -28,6 +28,15 @@ TEST(Idempotency, ACrashedAttemptAndItsRepetition) {
   EXPECT_EQ(verdict(judged("idempotency", crashed + read("[1 1]"))), "applied-twice");
 }
 
+TEST(Idempotency, WhatWasSeenStays) {
+  const std::string crashed = op(0, "apply", "1", "info", "1") + ok(1, "apply", "2") + ok(1, "apply", "2");
+  EXPECT_EQ(verdict(judged("idempotency", crashed + ok(2, "read", "nil", "[2]"))), "valid");
+  EXPECT_EQ(verdict(judged("idempotency", crashed + ok(2, "read", "nil", "[1 2]") + ok(3, "read", "nil", "[2]"))),
+            "lost-element");
+  EXPECT_EQ(verdict(judged("idempotency", crashed + ok(2, "read", "nil", "[2 2]"))), "applied-twice");
+  EXPECT_THAT(verdict(judged("idempotency", ok(2, "read", "nil", "[]") + crashed)), HasSubstr("no read showed"));
+}
+
 TEST(Idempotency, AnswersAgree) {
   const auto answered = [](std::string_view id, std::string_view result) {
     return ok(0, "apply", "{:id " + std::string(id) + "}", result);
@@ -62,6 +71,22 @@ TEST(RateLimit, NoWindowHoldsMore) {
   // From the first invocation to the last answer it is 100 ms: the grants may be as far apart.
   EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {50, "ok"}, {99, "ok"}}), two)), "valid");
   EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {50, "info"}, {60, "ok"}, {200, "ok"}}), two)), "valid");
+}
+
+TEST(RateLimit, NobodyIsDeniedWithoutNeed) {
+  const CheckOptions two = with("rate-limit", {{"rate-limit.limit", "2"}, {"rate-limit.window", "100ms"}});
+  EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {10, "ok"}, {20, "fail"}, {150, "ok"}}), two)), "valid");
+  EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {50, "fail"}, {150, "ok"}, {300, "ok"}}), two)),
+            "needless-denial");
+  // For ever.
+  EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {10, "ok"}, {500, "fail"}, {900, "fail"}}), two)),
+            "needless-denial needless-denial");
+  // One of unknown outcome may have counted.
+  EXPECT_EQ(
+      verdict(judged("rate-limit", requests({{0, "ok"}, {10, "info"}, {50, "fail"}, {150, "ok"}, {300, "ok"}}), two)),
+      "valid");
+  const CheckOptions fixed = with("rate-limit", {{"rate-limit.limit", "1"}, {"rate-limit.denials", "false"}});
+  EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {500, "fail"}, {900, "ok"}}), fixed)), "valid");
 }
 
 TEST(RateLimit, UnknownWithoutTimesOrPressure) {
