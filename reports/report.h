@@ -45,6 +45,7 @@ struct ReportInput {
   std::string reason;                  // why `unknown`; may be empty otherwise
 
   // What is below may be empty.
+  std::string promise;                    // of the workload: what `valid` claims
   std::string failure;                    // why the run itself failed: then it is not valid
   std::vector<std::string> remarks;       // further sentences on what the run cannot show
   Value plan;                             // Plan::to_value(), or nil

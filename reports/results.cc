@@ -33,6 +33,7 @@ Value results_value(const ReportInput& input) {
   if (!input.reason.empty()) out.set("reason", input.reason);
   if (!input.failure.empty()) out.set("error", input.failure);
   out.set("summary", verdict_sentence(input, facts));
+  if (!input.promise.empty()) out.set("promise", input.promise);
   out.set("title", input.title);
   out.set("started", input.started_utc);
   out.set("duration_s", static_cast<double>(facts.end_ns) / 1e9);

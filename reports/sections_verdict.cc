@@ -168,7 +168,7 @@ std::string verdict_section(const ReportInput& input, const Facts& facts) {
   std::string out = fmt::format(
       "<section id=\"verdict\" class=\"strip {}\" aria-labelledby=\"verdict-word\">\n<div class=\"head\">"
       "<span class=\"seal\" aria-hidden=\"true\">{}</span><div><h1 id=\"verdict-word\">{}</h1>"
-      "<p class=\"sentence\">{}</p></div></div>\n<dl class=\"stats\">\n",
+      "<p class=\"sentence\">{}</p>{}</div></div>\n<dl class=\"stats\">\n",
       name(input.verdict),
       valid     ? "✓"
       : invalid ? "✕"
@@ -176,7 +176,8 @@ std::string verdict_section(const ReportInput& input, const Facts& facts) {
       valid     ? "Valid"
       : invalid ? "Anomaly"
                 : "Unknown",
-      html_text(shortened(verdict_sentence(input, facts), kLongestSentence)));
+      html_text(shortened(verdict_sentence(input, facts), kLongestSentence)),
+      input.promise.empty() ? std::string() : "<p class=\"note\">Promised: " + html_text(input.promise) + "</p>");
   out += levels(input);
   out += stat("Operations", grouped(facts.all.total()),
               shares(facts.all) + outcome_mark(EventType::ok) + " " + grouped(facts.all.ok) + " " +

@@ -213,6 +213,7 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer) {
   input.worker_nodes = environment.worker_nodes(plan->concurrency);
   input.logs = logs.tails;
   input.title = fmt::format("{} {}", plan->target, plan->workload);
+  if (const auto workload = find_workload(plan->workload)) input.promise = promise_of(**workload, plan->options);
 
   JudgedRun out;
   out.directory = run->path;

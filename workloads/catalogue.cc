@@ -1,5 +1,8 @@
 #include "workloads/catalogue.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/names.h"
 #include "workloads/bank_workload.h"
 #include "workloads/causal_reverse_workloads.h"
@@ -36,6 +39,23 @@ std::span<const WorkloadFactory> workloads() {
       unique_ids_workload(),  write_skew_workload(),
   };
   return all;
+}
+
+std::string promise_of(const WorkloadFactory& workload, const Options& options) {
+  // The words by which options say what is claimed.
+  static constexpr std::string_view kClaims[] = {"consistency", "delivery", "guarantee",
+                                                 "ordered",     "denials",  "negative-balances"};
+  std::string changed;
+  for (const OptionSpec& spec : workload.options) {
+    const std::string_view word = std::string_view(spec.key).substr(workload.name.size() + 1);
+    if (std::find(std::begin(kClaims), std::end(kClaims), word) == std::end(kClaims) || !options.has(spec.key))
+      continue;
+    const Value& value = options.value(spec.key);
+    if (value == spec.standard) continue;
+    const std::string text = value.is_string() ? value.string() : value.to_json();
+    changed += " Here " + spec.key + " is " + text + " (" + spec.help + ").";
+  }
+  return changed.empty() ? workload.promise : "By default: " + workload.promise + changed;
 }
 
 Result<const WorkloadFactory*> find_workload(std::string_view name) {

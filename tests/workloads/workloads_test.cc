@@ -154,5 +154,20 @@ TEST(WorkloadsTest, EveryWorkerReadsTheSetInTheEnd) {
   for (const auto& op : log) EXPECT_EQ(op.operation.f, "read");
 }
 
+TEST(Promise, EveryWorkloadHasOneAndOptionsThatChangeItAreNamed) {
+  for (const WorkloadFactory& workload : workloads()) {
+    EXPECT_TRUE(workload.promise.ends_with('.')) << workload.name;
+    EXPECT_EQ(promise_of(workload, Options(workload.options)), workload.promise) << workload.name;
+    for (const OptionSpec& spec : workload.options) {
+      if (!spec.key.ends_with(".consistency")) continue;
+      Options options(workload.options);
+      ASSERT_TRUE(options.set(spec.key, spec.choices.back(), "test"));
+      if (spec.choices.back() == spec.standard.string()) continue;
+      EXPECT_NE(promise_of(workload, options).find(spec.key + " is " + spec.choices.back()), std::string::npos)
+          << promise_of(workload, options);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ordeal
