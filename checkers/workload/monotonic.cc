@@ -28,7 +28,6 @@ namespace {
 // Whole numbers of any length compare by length, then by digits.
 struct Stamp {
   std::string digits;
-  friend bool operator==(const Stamp&, const Stamp&) = default;
   bool operator<(const Stamp& other) const {
     if (digits.size() != other.digits.size()) return digits.size() < other.digits.size();
     return digits < other.digits;
