@@ -1,6 +1,7 @@
 #pragma once
 // Which models there are, at which consistency levels each can be judged, and by which checker; and the names of all
-// anomalies. One line for each in model_catalogue.cc. Thread-safety: immutable.
+// anomalies. Put together from the rows of models.cc, levels.cc, weak.cc and the workloads' checkers, and from what
+// each checker says of its anomalies. Thread-safety: immutable.
 
 #include <memory>
 #include <span>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "checkers/interfaces/anomaly_entry.h"
 #include "checkers/interfaces/checker.h"
 
 namespace ordeal {
@@ -25,10 +27,6 @@ struct ModelEntry {
 // Errors: usage, listing the known models, or the levels of that model.
 [[nodiscard]] Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::string_view consistency);
 
-struct AnomalyEntry {
-  std::string name;
-  std::string help;
-};
 [[nodiscard]] std::span<const AnomalyEntry> anomaly_catalogue();
 
 }  // namespace ordeal

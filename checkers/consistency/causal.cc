@@ -220,4 +220,17 @@ Finding judge_pram(const Execution& execution, const Sources& sources, const Lim
   return {};
 }
 
+std::vector<AnomalyEntry> causal_anomalies() {
+  return {
+      {"CyclicCO", "what processes did and saw puts an operation before itself"},
+      {"WriteCOInitRead", "a read returned the initial value although a write to its key comes before it causally"},
+      {"WriteCORead", "a read returned a value that, as it must have known, was overwritten"},
+      {"CyclicCF", "the reads of different processes agree on no order of the writes"},
+      {"WriteHBInitRead",
+       "a read returned the initial value although, from what its process saw, a write comes before it"},
+      {"CyclicHB", "one process' reads fit no order of the writes that it knows causally"},
+      {"nonpram", "one process' reads fit no order of all writes that keeps the order of each process"},
+  };
+}
+
 }  // namespace ordeal::weak

@@ -21,8 +21,10 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "checkers/consistency/execution.h"
+#include "checkers/interfaces/anomaly_entry.h"
 
 namespace ordeal::weak {
 
@@ -48,5 +50,8 @@ struct Finding {
 [[nodiscard]] Finding judge_ccv(const Execution& execution, const Sources& sources, const Limits& limits);
 [[nodiscard]] Finding judge_cm(const Execution& execution, const Sources& sources, const Limits& limits);
 [[nodiscard]] Finding judge_pram(const Execution& execution, const Sources& sources, const Limits& limits);
+
+// The anomalies that it names.
+[[nodiscard]] std::vector<AnomalyEntry> causal_anomalies();
 
 }  // namespace ordeal::weak

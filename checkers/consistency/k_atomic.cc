@@ -156,4 +156,10 @@ std::shared_ptr<const Checker> k_atomic_checker(std::string_view level) {
   return std::make_shared<KAtomicChecker>(std::string(level), k);
 }
 
+std::vector<AnomalyEntry> k_atomic_anomalies() {
+  return {
+      {"non-k-atomic", "no order of the operations respects real time and lets each read see one of the last N values"},
+  };
+}
+
 }  // namespace ordeal

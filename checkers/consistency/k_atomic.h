@@ -7,12 +7,17 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
+#include "checkers/interfaces/anomaly_entry.h"
 #include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 
 // N is 1 to 16 in "k-atomic-N"; null for anything else.
 [[nodiscard]] std::shared_ptr<const Checker> k_atomic_checker(std::string_view level);
+
+// The anomalies that it names.
+[[nodiscard]] std::vector<AnomalyEntry> k_atomic_anomalies();
 
 }  // namespace ordeal

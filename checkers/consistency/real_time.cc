@@ -232,4 +232,17 @@ std::optional<Staleness> largest_staleness(const Execution& execution) {
   return out;
 }
 
+std::vector<AnomalyEntry> real_time_anomalies() {
+  return {
+      {"read-before-write", "a read returned a value whose write had not begun"},
+      {"divergence", "after all writes of a key had ended, processes went on to read different values"},
+  };
+}
+
+std::vector<AnomalyEntry> regular_anomalies() {
+  return {
+      {"stale-read", "a read misses an element, or returns a value, that was replaced or added before it began"},
+  };
+}
+
 }  // namespace ordeal::weak

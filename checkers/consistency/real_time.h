@@ -13,8 +13,10 @@
 // A crashed write may take effect at any time after its invocation. Cost: n log n. Thread-safety: pure functions.
 
 #include <optional>
+#include <vector>
 
 #include "checkers/consistency/causal.h"
+#include "checkers/interfaces/anomaly_entry.h"
 
 namespace ordeal::weak {
 
@@ -30,5 +32,11 @@ struct Staleness {
 // The largest over all reads, each taken as fresh as its value allows; none when no read was stale, or times are not
 // known.
 [[nodiscard]] std::optional<Staleness> largest_staleness(const Execution& execution);
+
+// The anomalies that it names.
+[[nodiscard]] std::vector<AnomalyEntry> real_time_anomalies();
+
+// Those of regular and safe registers alone.
+[[nodiscard]] std::vector<AnomalyEntry> regular_anomalies();
 
 }  // namespace ordeal::weak

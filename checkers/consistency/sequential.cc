@@ -260,4 +260,10 @@ class SequentialChecker final : public Checker {
 
 std::shared_ptr<const Checker> sequential_checker() { return std::make_shared<SequentialChecker>(); }
 
+std::vector<AnomalyEntry> sequential_anomalies() {
+  return {
+      {"nonsequential", "no order of the operations keeps the order of each process and fits the model"},
+  };
+}
+
 }  // namespace ordeal

@@ -12,11 +12,16 @@
 // stateless.
 
 #include <memory>
+#include <vector>
 
+#include "checkers/interfaces/anomaly_entry.h"
 #include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 
 [[nodiscard]] std::shared_ptr<const Checker> sequential_checker();
+
+// The anomalies that it names.
+[[nodiscard]] std::vector<AnomalyEntry> sequential_anomalies();
 
 }  // namespace ordeal

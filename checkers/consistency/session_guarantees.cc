@@ -200,4 +200,13 @@ Finding judge_writes_follow_reads(const Execution& execution, const Sources& sou
   return versions.judged("write-before-read-version");
 }
 
+std::vector<AnomalyEntry> session_anomalies() {
+  return {
+      {"stale-own-write", "a process did not see what it had written itself, or something newer"},
+      {"non-monotonic-read", "a process saw an older version of a key after a newer one"},
+      {"non-monotonic-write", "a process' writes to a key were seen in another order than it made them"},
+      {"write-before-read-version", "a write was seen before the version that its process had read when it wrote"},
+  };
+}
+
 }  // namespace ordeal::weak

@@ -14,7 +14,10 @@
 // without them monotonic-writes could never be violated. A violation is a cycle. Linear in the accesses.
 // Thread-safety: pure functions.
 
+#include <vector>
+
 #include "checkers/consistency/causal.h"
+#include "checkers/interfaces/anomaly_entry.h"
 
 namespace ordeal::weak {
 
@@ -23,5 +26,8 @@ namespace ordeal::weak {
 [[nodiscard]] Finding judge_monotonic_writes(const Execution& execution, const Sources& sources, const Limits& limits);
 [[nodiscard]] Finding judge_writes_follow_reads(const Execution& execution, const Sources& sources,
                                                 const Limits& limits);
+
+// The anomalies that it names.
+[[nodiscard]] std::vector<AnomalyEntry> session_anomalies();
 
 }  // namespace ordeal::weak

@@ -138,4 +138,10 @@ Choice choose_sources(const Execution& execution, const Judge& judge, const Limi
   return Search(execution, judge, limits).run();
 }
 
+std::vector<AnomalyEntry> source_anomalies() {
+  return {
+      {"ThinAirRead", "a read returned a value that nobody wrote"},
+  };
+}
+
 }  // namespace ordeal::weak

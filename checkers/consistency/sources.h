@@ -6,8 +6,10 @@
 // `unknown` at its limits. With unique written values there is nothing to choose. Thread-safety: pure.
 
 #include <functional>
+#include <vector>
 
 #include "checkers/consistency/causal.h"
+#include "checkers/interfaces/anomaly_entry.h"
 
 namespace ordeal::weak {
 
@@ -21,5 +23,8 @@ struct Choice {
 
 // A read of a value that nobody wrote is invalid under every level this is used for.
 [[nodiscard]] Choice choose_sources(const Execution& execution, const Judge& judge, const Limits& limits);
+
+// The anomalies that it names.
+[[nodiscard]] std::vector<AnomalyEntry> source_anomalies();
 
 }  // namespace ordeal::weak

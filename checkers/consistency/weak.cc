@@ -148,4 +148,13 @@ std::shared_ptr<const Checker> weak_checker(std::string_view level) {
   return k_atomic_checker(level);
 }
 
+std::vector<AnomalyEntry> weak_anomalies() {
+  std::vector<AnomalyEntry> out;
+  for (const auto& some : {source_anomalies(), causal_anomalies(), session_anomalies(), real_time_anomalies(),
+                           k_atomic_anomalies(), regular_anomalies()}) {
+    out.insert(out.end(), some.begin(), some.end());
+  }
+  return out;
+}
+
 }  // namespace ordeal

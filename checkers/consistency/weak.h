@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checkers/interfaces/anomaly_entry.h"
 #include "checkers/interfaces/checker.h"
 
 namespace ordeal {
@@ -25,5 +26,8 @@ struct WeakLevel {
 
 // The checker of one of those, of "k-atomic-N" or "strongest"; null when there is no such level.
 [[nodiscard]] std::shared_ptr<const Checker> weak_checker(std::string_view level);
+
+// The anomalies that they name.
+[[nodiscard]] std::vector<AnomalyEntry> weak_anomalies();
 
 }  // namespace ordeal

@@ -243,4 +243,10 @@ class LinearizableChecker final : public Checker {
 
 std::shared_ptr<const Checker> linearizable_checker() { return std::make_shared<LinearizableChecker>(); }
 
+std::vector<AnomalyEntry> linearizable_anomalies() {
+  return {
+      {"nonlinearizable", "no order of the operations respects real time and the model"},
+  };
+}
+
 }  // namespace ordeal

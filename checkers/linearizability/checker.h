@@ -7,11 +7,16 @@
 // operations the rest is linearizable. Thread-safety: stateless.
 
 #include <memory>
+#include <vector>
 
+#include "checkers/interfaces/anomaly_entry.h"
 #include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 
 [[nodiscard]] std::shared_ptr<const Checker> linearizable_checker();
+
+// The anomalies that it names.
+[[nodiscard]] std::vector<AnomalyEntry> linearizable_anomalies();
 
 }  // namespace ordeal

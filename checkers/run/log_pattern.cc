@@ -150,4 +150,10 @@ class LogPatternChecker final : public Checker {
 
 std::shared_ptr<const Checker> log_pattern_checker() { return std::make_shared<LogPatternChecker>(); }
 
+std::vector<AnomalyEntry> log_pattern_anomalies() {
+  return {
+      {"crash-in-log", "a line in the target's log says that it panicked or gave up"},
+  };
+}
+
 }  // namespace ordeal

@@ -10,11 +10,16 @@
 // the verdict `unknown`, unless a match was found. Thread-safety: stateless; reads the files.
 
 #include <memory>
+#include <vector>
 
+#include "checkers/interfaces/anomaly_entry.h"
 #include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 
 [[nodiscard]] std::shared_ptr<const Checker> log_pattern_checker();
+
+// The anomalies that it names.
+[[nodiscard]] std::vector<AnomalyEntry> log_pattern_anomalies();
 
 }  // namespace ordeal

@@ -257,4 +257,11 @@ class RecoveryChecker final : public Checker {
 
 std::shared_ptr<const Checker> recovery_checker() { return std::make_shared<RecoveryChecker>(); }
 
+std::vector<AnomalyEntry> recovery_anomalies() {
+  return {
+      {"unrecovered", "a node did not serve again after the faults were healed, though it had to survive them"},
+      {"slow-recovery", "after a fault was healed, the clients did not succeed again within the bound that was set"},
+  };
+}
+
 }  // namespace ordeal

@@ -18,11 +18,16 @@
 // Unknown, when there is a bound and no healing could be judged. Thread-safety: stateless.
 
 #include <memory>
+#include <vector>
 
+#include "checkers/interfaces/anomaly_entry.h"
 #include "checkers/interfaces/checker.h"
 
 namespace ordeal {
 
 [[nodiscard]] std::shared_ptr<const Checker> recovery_checker();
+
+// The anomalies that it names, and the run's judgement of a node that does not serve again.
+[[nodiscard]] std::vector<AnomalyEntry> recovery_anomalies();
 
 }  // namespace ordeal

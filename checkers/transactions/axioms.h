@@ -13,10 +13,9 @@
 #include <functional>
 
 #include "checkers/transactions/cycles.h"
+#include "checkers/transactions/levels.h"
 
 namespace ordeal::txn {
-
-enum class Axiom { read_committed, read_atomic, pram, causal };
 
 struct AxiomAnswer {
   bool decided = false;

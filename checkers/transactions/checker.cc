@@ -26,6 +26,7 @@ constexpr std::size_t kMostChoices = 50'000'000;
 constexpr std::size_t kBytesPerOperation = 120;
 constexpr std::size_t kMostChoicesOfAPart = 100'000;
 
+// By Given.
 constexpr unsigned kExtra[] = {0, kProcess, kProcess | kRealtime};
 constexpr const char* kSuffix[] = {"", "-process", "-realtime"};
 
@@ -123,40 +124,18 @@ class Check {
     return std::any_of(found_.begin(), found_.end(), [&](const Finding& one) { return forbids(level, one.type); });
   }
 
-  // Which order a level adds to the dependencies: its place in kExtra.
-  static int order_of(std::string_view name) {
-    if (name.starts_with("strong-session-")) return 1;
-    return name.starts_with("strong-") || name.starts_with("strict-") ? 2 : 0;
-  }
-  static std::string_view base_of(std::string_view name) {
-    for (const std::string_view prefix : {"strong-session-", "strong-", "strict-"}) {
-      if (name.starts_with(prefix)) return name.substr(prefix.size());
-    }
-    return name;
-  }
-
   // Whether the absence of findings proves the level. Asks the searches that the level needs, which may find more.
   bool proven(const Level& level) {
     if (!in_->incomplete.empty() || !cycles_.complete) return false;
-    const std::string_view base = base_of(level.name);
-    const int order = order_of(level.name);
-    const int sessions = std::max(1, order);  // of levels that contain the order of sessions anyway
-    const auto all = [&](std::initializer_list<Axiom> axioms) {
-      return std::all_of(axioms.begin(), axioms.end(), [&](Axiom one) { return axiom(one, sessions); });
-    };
-    if (base == "read-uncommitted" || base == "read-committed") return true;
-    if (base == "monotonic-atomic-view") return axiom(Axiom::read_committed, order);
-    if (base == "read-committed-axiomatic") return axiom(Axiom::read_committed, 0) && axiom(Axiom::read_committed, 1);
-    if (base == "read-atomic") return all({Axiom::read_committed, Axiom::read_atomic});
-    if (base == "pram") return all({Axiom::read_committed, Axiom::read_atomic, Axiom::pram});
-    if (base == "causal") return all({Axiom::read_committed, Axiom::read_atomic, Axiom::pram, Axiom::causal});
-    if (base == "prefix") return possible(OrderKind::prefix, sessions);
-    if (base == "cursor-stability") return possible(OrderKind::information, order);
-    if (base == "snapshot-isolation") return possible(OrderKind::snapshot, order);
-    if (base == "serializable" || base == "repeatable-read") return possible(OrderKind::serial, order);
-    if (base == "update-serializable") return updates(order) && possible(OrderKind::updates, order);
-    return cycles_.single_decided &&
-           possible(OrderKind::single, order);  // consistent-view, parallel-snapshot-isolation
+    const Proof& proof = level.proof;
+    for (const Proof::Holds& one : proof.axioms) {
+      if (!axiom(one.axiom, static_cast<int>(one.given))) return false;
+    }
+    if (!proof.order) return true;
+    const int given = static_cast<int>(proof.order_given);
+    if (*proof.order == OrderKind::updates && !updates(given)) return false;
+    if (*proof.order == OrderKind::single && !cycles_.single_decided) return false;
+    return possible(*proof.order, given);
   }
 
   // Whether some order of the writes nobody knows the order of leaves no cycle that is forbidden.
@@ -262,23 +241,14 @@ class Check {
     const bool holds = proves(level);
     if (ruled_out(level)) return Status::ruled_out;
     if (!holds) return Status::undecided;
+    if (level.proof.covers == Covers::weaker) return Status::holds;
     // A level holds when all that is asked of weaker ones was decided, too.
     for (const Level& weak : levels()) {
-      if (weak.name == level.name || !implies(level, weak) || covers(level)) continue;
+      if (weak.name == level.name || !implies(level, weak)) continue;
       if (!proves(weak)) return ruled_out(level) ? Status::ruled_out : Status::undecided;
     }
     return ruled_out(level) ? Status::ruled_out : Status::holds;
   }
-  // The proof of these levels is one of everything weaker.
-  static bool covers(const Level& level) {
-    const std::string_view base = base_of(level.name);
-    for (const std::string_view one : {"serializable", "snapshot-isolation", "repeatable-read", "prefix", "causal",
-                                       "pram", "read-atomic", "read-committed-axiomatic"}) {
-      if (base == one) return true;
-    }
-    return false;
-  }
-
   // The status with what stronger levels show.
   Status judged(const Level& level) {
     if (std::any_of(holding_.begin(), holding_.end(), [&](const Level* strong) { return implies(*strong, level); }))
@@ -444,10 +414,6 @@ std::vector<std::string> transactional_levels() {
   return out;
 }
 
-std::vector<std::pair<std::string, std::string>> transactional_anomalies() {
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const auto& one : anomaly_names()) out.emplace_back(one.name, one.help);
-  return out;
-}
+std::vector<AnomalyEntry> transactional_anomalies() { return {anomaly_names().begin(), anomaly_names().end()}; }
 
 }  // namespace ordeal

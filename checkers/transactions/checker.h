@@ -9,9 +9,9 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "checkers/interfaces/anomaly_entry.h"
 #include "checkers/interfaces/checker.h"
 
 namespace ordeal {
@@ -21,7 +21,7 @@ namespace ordeal {
 // Names of the levels, the default first, then from the strongest to the weakest, then aliases, then "strongest".
 [[nodiscard]] std::vector<std::string> transactional_levels();
 
-// Names of the anomalies and what they are, a line each.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> transactional_anomalies();
+// The anomalies that it names.
+[[nodiscard]] std::vector<AnomalyEntry> transactional_anomalies();
 
 }  // namespace ordeal

@@ -5,21 +5,11 @@
 #include <functional>
 
 #include "checkers/transactions/inference.h"
+#include "checkers/transactions/levels.h"
 
 namespace ordeal::txn {
 
 enum class Possible { yes, no, undecided };
-
-// Which cycles are forbidden.
-enum class OrderKind {
-  serial,       // all: serializability
-  snapshot,     // those without two anti-dependencies in a row: snapshot isolation
-  prefix,       // those in which each anti-dependency follows a read or a session: prefix consistency
-  information,  // those without anti-dependencies, with every update right after what it read: cursor stability
-  single,       // those with at most one anti-dependency: consistent view, parallel snapshot isolation
-  updates,      // those with at most one transaction that only reads: update serializability; with sessions or time
-                // `single`, too
-};
 
 struct OrderAnswer {
   Possible possible = Possible::undecided;

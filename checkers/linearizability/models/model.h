@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "checkers/history/history.h"
+#include "checkers/history/looks.h"
 #include "checkers/interfaces/checker.h"
 
 namespace ordeal::lin {
@@ -70,23 +71,43 @@ class Model {
   [[nodiscard]] virtual std::string describe(const Operation& op) const = 0;
 };
 
-// True when the model is one register (operations.h, namespace reg), which several special cases are made for.
-[[nodiscard]] inline bool is_one_register(const Model& model) {
-  return model.per_key() &&
-         (model.name() == "register" || model.name() == "cas-register" || model.name() == "multi-register");
-}
 // The value of a register's state when the initial one is not known.
 inline constexpr std::uint32_t kAnyState = 0xFFFFFFFFu;
 
-// The catalogue. `semaphore-N` stands for any N, `table:FILE` for a table in a file.
+class Specification;
+
+// How operations hang together: what a counterexample must not leave out (proof/links.h). Models of one family encode
+// their operations alike (operations.h).
+enum class Family { registers, containers, elements, counters, locks, ids, other };
+
+// Which levels below sequential consistency have a meaning for a model; with cas, those without one for cas are out.
+enum class WeakLevels { none, all, with_cas };
+
+// The catalogue: a row a model, which holds all that is known of it by its name. `semaphore-N` stands for any N,
+// `table:FILE` for a table in a file.
 struct ModelInfo {
   std::string name;
   std::string help;  // one line
+  Result<std::unique_ptr<Model>> (*make)(std::string_view, const History&, const CheckOptions&) = nullptr;
+  Family family = Family::other;
+  WeakLevels weak = WeakLevels::none;
+  // Its second specification, for certificates; nullptr when it has none.
+  std::unique_ptr<Specification> (*specify)(const CheckOptions&, const History&) = nullptr;
+  // Whether a history with these operations leaves no doubt that it is one of this model; nullptr: never.
+  bool (*shown_by)(const Looks&) = nullptr;
 };
 [[nodiscard]] const std::vector<ModelInfo>& models();
 [[nodiscard]] std::vector<std::string> model_names();
-// True when make_model would know the name.
-[[nodiscard]] bool is_model(std::string_view name);
+// The row of a name that make_model would know, else nullptr.
+[[nodiscard]] const ModelInfo* find_model(std::string_view name);
+[[nodiscard]] inline bool is_model(std::string_view name) { return find_model(name) != nullptr; }
+
+// The family of a model; `other` for one that is not in the catalogue.
+[[nodiscard]] Family family_of(const Model& model);
+// True when the model is one register (operations.h, namespace reg), which several special cases are made for.
+[[nodiscard]] inline bool is_one_register(const Model& model) {
+  return model.per_key() && family_of(model) == Family::registers;
+}
 // Uses model, initial, initial_unknown and nil_reads of the options. Error: usage.
 [[nodiscard]] Result<std::unique_ptr<Model>> make_model(const History& history, const CheckOptions& options);
 

@@ -1,65 +1,78 @@
-// The catalogue of models: one line each.
+// The catalogue of models: a row each. Whoever asks something by a model's name asks its row.
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/names.h"
 #include "checkers/linearizability/models/model_base.h"
+#include "checkers/linearizability/models/specification.h"
 
 namespace ordeal::lin {
 namespace {
 
-struct Entry {
-  ModelInfo info;
-  MadeModel (*make)(std::string_view, const History&, const CheckOptions&);
-};
-
-const std::vector<Entry>& entries() {
-  static const std::vector<Entry> all = {
-      {{"register", "read, write"}, make_register},
-      {{"cas-register", "read, write, cas [old, new]"}, make_register},
-      {{"versioned-register", "read, write, cas of [version, value]; every change raises the version"},
-       make_versioned_register},
-      {{"multi-register", "read, write, cas by key, and txn [[\"r\"|\"w\", key, value], ...] over several"},
-       make_multi_register},
-      {{"kv", "get, put, append of strings by key"}, make_kv},
-      {{"counter", "add n, read, fetch-add [delta, number before]"}, make_counter},
-      {{"fetch-add", "fetch-add [delta, number before], read"}, make_counter},
-      {{"set", "add, remove, contains [element, bool], read of all elements"}, make_set},
-      {{"log", "append, read of all elements or from an offset"}, make_log},
-      {{"queue", "enqueue, dequeue in first-in first-out order; nil: it was empty"}, make_queue},
-      {{"unordered-queue", "enqueue, dequeue in any order; nil: it was empty"}, make_queue},
-      {{"stack", "push, pop; nil: it was empty"}, make_queue},
-      {{"priority-queue", "enqueue, dequeue of integers, the least first; nil: it was empty"}, make_queue},
-      {{"mutex", "acquire, release by whomever"}, make_lock},
-      {{"mutex-owner", "acquire, release by the holder"}, make_lock},
-      {{"reentrant-mutex", "acquire, release by the holder, as often as acquired"}, make_lock},
-      {{"fenced-mutex", "acquire returning a growing token, release by the holder"}, make_lock},
-      {{"semaphore-N", "acquire, release of N permits (semaphore-2, ...) by their holders"}, make_lock},
-      {{"unique-ids", "generate, never the same id twice"}, make_unique_ids},
-      {{"table:FILE", "your own: a table of transitions in a JSON file"}, make_table},
-  };
-  return all;
+// What operations show. Each is true of no history that another model, a workload or transactions claim, so that the
+// order in which they are asked does not matter (guess.cc).
+bool looks_like_register(const Looks& looks) {
+  return looks.has("write") && looks.within({"read", "write"}) && !looks.tuples() && !looks.reads(Value::Kind::list) &&
+         !(looks.any_micro("r") && looks.any_micro("w"));
 }
-
-const Entry* find_entry(std::string_view name) {
-  for (const Entry& entry : entries()) {
-    if (entry.info.name == name) return &entry;
-    if (entry.info.name == "table:FILE" && name.starts_with("table:")) return &entry;
-    if (entry.info.name == "semaphore-N" && name.starts_with("semaphore-")) return &entry;
-  }
-  return nullptr;
+bool looks_like_cas_register(const Looks& looks) {
+  return looks.has("cas") && looks.within({"read", "write", "cas"}) && !looks.tuples();
 }
+bool looks_like_kv(const Looks& looks) { return looks.has("get") && looks.within({"get", "put", "append"}); }
+bool looks_like_queue(const Looks& looks) { return looks.has("enqueue") && looks.within({"enqueue", "dequeue"}); }
+bool looks_like_unique_ids(const Looks& looks) { return looks.has("generate") && looks.within({"generate"}); }
 
 }  // namespace
 
 const std::vector<ModelInfo>& models() {
-  static const std::vector<ModelInfo> all = [] {
-    std::vector<ModelInfo> out;
-    for (const Entry& entry : entries()) out.push_back(entry.info);
-    return out;
-  }();
+  static const std::vector<ModelInfo> all = {
+      {"register", "read, write", make_register, Family::registers, WeakLevels::all, specify_register,
+       looks_like_register},
+      {"cas-register", "read, write, cas [old, new]", make_register, Family::registers, WeakLevels::with_cas,
+       specify_register, looks_like_cas_register},
+      {"versioned-register", "read, write, cas of [version, value]; every change raises the version",
+       make_versioned_register, Family::other, WeakLevels::none, specify_versioned_register},
+      {"multi-register", "read, write, cas by key, and txn [[\"r\"|\"w\", key, value], ...] over several",
+       make_multi_register, Family::registers, WeakLevels::all, specify_register},
+      {"kv", "get, put, append of strings by key", make_kv, Family::other, WeakLevels::none, specify_kv, looks_like_kv},
+      {"counter", "add n, read, fetch-add [delta, number before]", make_counter, Family::counters, WeakLevels::none,
+       specify_counter},
+      {"fetch-add", "fetch-add [delta, number before], read", make_counter, Family::counters, WeakLevels::none,
+       specify_counter},
+      {"set", "add, remove, contains [element, bool], read of all elements", make_set, Family::elements,
+       WeakLevels::none, specify_set},
+      {"log", "append, read of all elements or from an offset", make_log, Family::elements, WeakLevels::none,
+       specify_log},
+      {"queue", "enqueue, dequeue in first-in first-out order; nil: it was empty", make_queue, Family::containers,
+       WeakLevels::none, specify_queue, looks_like_queue},
+      {"unordered-queue", "enqueue, dequeue in any order; nil: it was empty", make_queue, Family::containers,
+       WeakLevels::none, specify_queue},
+      {"stack", "push, pop; nil: it was empty", make_queue, Family::containers, WeakLevels::none, specify_queue},
+      {"priority-queue", "enqueue, dequeue of integers, the least first; nil: it was empty", make_queue,
+       Family::containers, WeakLevels::none, specify_queue},
+      {"mutex", "acquire, release by whomever", make_lock, Family::locks, WeakLevels::none, specify_lock},
+      {"mutex-owner", "acquire, release by the holder", make_lock, Family::locks, WeakLevels::none, specify_lock},
+      {"reentrant-mutex", "acquire, release by the holder, as often as acquired", make_lock, Family::locks,
+       WeakLevels::none, specify_lock},
+      {"fenced-mutex", "acquire returning a growing token, release by the holder", make_lock, Family::locks,
+       WeakLevels::none, specify_lock},
+      {"semaphore-N", "acquire, release of N permits (semaphore-2, ...) by their holders", make_lock, Family::locks,
+       WeakLevels::none, specify_lock},
+      {"unique-ids", "generate, never the same id twice", make_unique_ids, Family::ids, WeakLevels::none,
+       specify_unique_ids, looks_like_unique_ids},
+      {"table:FILE", "your own: a table of transitions in a JSON file", make_table, Family::other, WeakLevels::none},
+  };
   return all;
+}
+
+const ModelInfo* find_model(std::string_view name) {
+  for (const ModelInfo& info : models()) {
+    if (info.name == name) return &info;
+    // The name of a family ends in what stands for a parameter: semaphore-N, table:FILE.
+    const std::size_t fixed = info.name.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    if (fixed != std::string::npos && name.starts_with(std::string_view(info.name).substr(0, fixed))) return &info;
+  }
+  return nullptr;
 }
 
 std::vector<std::string> model_names() {
@@ -68,12 +81,15 @@ std::vector<std::string> model_names() {
   return out;
 }
 
-bool is_model(std::string_view name) { return find_entry(name) != nullptr; }
+Family family_of(const Model& model) {
+  const ModelInfo* info = find_model(model.name());
+  return info == nullptr ? Family::other : info->family;
+}
 
 Result<std::unique_ptr<Model>> make_model(const History& history, const CheckOptions& options) {
-  const Entry* entry = find_entry(options.model);
-  if (entry == nullptr) return fail(unknown_name("model", options.model, model_names()));
-  return entry->make(options.model, history, options);
+  const ModelInfo* info = find_model(options.model);
+  if (info == nullptr) return fail(unknown_name("model", options.model, model_names()));
+  return info->make(options.model, history, options);
 }
 
 }  // namespace ordeal::lin

@@ -3,25 +3,10 @@
 #include <algorithm>
 
 namespace ordeal::lin {
-namespace {
-
-enum class Family { registers, containers, elements, counters, locks, other };
-
-Family family(const Model& model) {
-  const std::string_view name = model.name();
-  if (is_one_register(model)) return Family::registers;
-  if (name == "queue" || name == "unordered-queue" || name == "stack" || name == "priority-queue")
-    return Family::containers;
-  if (name == "set" || name == "log") return Family::elements;
-  if (name == "counter" || name == "fetch-add") return Family::counters;
-  if (name.ends_with("mutex") || name == "mutex-owner" || name.starts_with("semaphore-")) return Family::locks;
-  return Family::other;
-}
-
-}  // namespace
 
 Links::Links(const KeyHistory& history)
     : history_(history),
+      family_(family_of(*history.model)),
       is_register_(is_one_register(*history.model)),
       links_(history.calls.size()),
       in_part_(history.calls.size()) {
@@ -47,7 +32,8 @@ Links::Links(const KeyHistory& history)
             [&](CallIndex x, CallIndex y) { return history.calls[x].ret < history.calls[y].ret; });
   provided_ = provided_by(all);
   // Leaving out an element moves those behind it, which a read from an offset would notice.
-  const bool offsets = history.model->name() == "log" &&
+  // Only a log has reads with an offset; in a set's, `b` is 0.
+  const bool offsets = family_ == Family::elements &&
                        std::any_of(history.calls.begin(), history.calls.end(),
                                    [](const Call& call) { return call.op.code == log::kRead && call.op.b != 0; });
   for (CallIndex i = 0; offsets && i < links_.size(); ++i) links_[i].stays = history.calls[i].op.code == log::kAppend;
@@ -69,8 +55,12 @@ void Links::link(CallIndex i, Held& held) {
   const Operation& op = history_.calls[i].op;
   const bool pure = (history_.model->traits(op) & kPure) != 0;
   Link& out = links_[i];
-  switch (family(*history_.model)) {
+  switch (family_) {
     case Family::registers:
+      if (!is_register_) {  // transactions over several
+        out.stays = !pure;
+        break;
+      }
       if (reg::observes(op)) out.needs.push_back(op.a);
       if (reg::writes(op)) out.provides.push_back(reg::written(op));
       break;
@@ -95,8 +85,10 @@ void Links::link(CallIndex i, Held& held) {
       if (op.code == lock::kRelease && !mine.empty()) mine.pop_back();
       break;
     }
+    case Family::ids:
+      break;
     case Family::other:
-      out.stays = !pure && history_.model->name() != "unique-ids";
+      out.stays = !pure;
       break;
   }
 }

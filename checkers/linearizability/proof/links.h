@@ -69,6 +69,7 @@ class Links {
   [[nodiscard]] CallIndex write_before(EventIndex moment, std::int64_t other_than) const;
 
   const KeyHistory& history_;
+  Family family_;
   bool is_register_;
   std::vector<Link> links_;
   Provided provided_;
