@@ -28,6 +28,14 @@ std::size_t utf8_length(std::string_view text, std::size_t i) {
   return 0;
 }
 
+// The half of a surrogate pair that stands at text[i] in three bytes, 0 when there is none.
+unsigned half_pair(std::string_view text, std::size_t i) {
+  if (i + 2 >= text.size()) return 0;
+  const auto byte = [&](std::size_t k) { return static_cast<unsigned>(static_cast<unsigned char>(text[i + k])); };
+  if (byte(0) != 0xED || byte(1) < 0xA0 || byte(1) > 0xBF || byte(2) < 0x80 || byte(2) > 0xBF) return 0;
+  return 0xD000 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
+}
+
 void append_utf8(std::string& out, std::uint32_t code) {
   if (code < 0x80) {
     out += static_cast<char>(code);
@@ -84,6 +92,10 @@ void append_json_string(std::string& out, std::string_view text) {
     } else if (const std::size_t n = utf8_length(text, i); n != 0) {
       out.append(text.substr(i, n));
       i += n;
+    } else if (const unsigned half = half_pair(text, i); half != 0) {
+      out += "\\u";
+      for (int shift = 12; shift >= 0; shift -= 4) out += kHex[half >> shift & 15];
+      i += 3;
     } else {
       out += "\xEF\xBF\xBD";
       ++i;
@@ -236,7 +248,7 @@ bool JsonScanner::escape() {
       at_ = back;
     }
   }
-  if (code >= 0xD800 && code <= 0xDFFF) code = 0xFFFD;  // half a surrogate pair is no character
+  // Half a surrogate pair is no character, but one half differs from another: it is kept as three bytes (WTF-8).
   append_utf8(buffer_, code);
   return true;
 }
@@ -288,31 +300,18 @@ bool JsonScanner::number(Value& out) {
   } else {
     while (digit()) ++at_;
   }
-  bool whole = true;
   if (at_ < text_.size() && text_[at_] == '.') {
-    whole = false;
     ++at_;
     if (!digit()) return complain("a digit was expected after '.'");
     while (digit()) ++at_;
   }
   if (at_ < text_.size() && (text_[at_] == 'e' || text_[at_] == 'E')) {
-    whole = false;
     ++at_;
     if (at_ < text_.size() && (text_[at_] == '+' || text_[at_] == '-')) ++at_;
     if (!digit()) return complain("a digit was expected in the exponent");
     while (digit()) ++at_;
   }
-  const char* begin = text_.data() + start;
-  const char* stop = text_.data() + at_;
-  if (whole) {
-    std::int64_t i = 0;
-    if (const auto [p, e] = std::from_chars(begin, stop, i); e == std::errc() && p == stop) {
-      out = Value(i);
-      return true;
-    }
-  }
-  // from_chars reports results outside the range of a double; strtod gives infinity or zero, which is what we want.
-  out = Value(std::strtod(std::string(begin, stop).c_str(), nullptr));
+  out = Value::number(text_.substr(start, at_ - start));
   return true;
 }
 

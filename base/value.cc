@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <numeric>
+#include <optional>
 #include <utility>
 
 #include "base/json_scanner.h"
@@ -20,8 +22,17 @@ std::int64_t Value::integer() const {
 }
 double Value::real() const {
   if (is_integer()) return static_cast<double>(std::get<std::int64_t>(data_));
+  if (const Exact* exact = std::get_if<Exact>(&data_)) {
+    const std::size_t slash = exact->digits.find('/');
+    const double above = std::strtod(exact->digits.c_str(), nullptr);
+    return slash == std::string::npos ? above : above / std::strtod(exact->digits.c_str() + slash + 1, nullptr);
+  }
   ORDEAL_CHECK(is_real(), "a number was expected, found " + to_json());
   return std::get<double>(data_);
+}
+std::string_view Value::exact_digits() const {
+  const Exact* exact = std::get_if<Exact>(&data_);
+  return exact == nullptr ? std::string_view() : std::string_view(exact->digits);
 }
 const std::string& Value::string() const {
   ORDEAL_CHECK(is_string(), "a string was expected, found " + to_json());
@@ -97,7 +108,8 @@ bool operator<(const Value& a, const Value& b) {
     case Value::Kind::integer:
       return a.integer() < b.integer();
     case Value::Kind::real:
-      return a.real() < b.real();
+      if (a.real() < b.real() || b.real() < a.real()) return a.real() < b.real();
+      return a.exact_digits() < b.exact_digits();
     case Value::Kind::string:
       return a.string() < b.string();
     case Value::Kind::list:
@@ -136,13 +148,24 @@ void Value::append_json(std::string& out) const {
       return;
     }
     case Kind::real: {
+      if (const std::string_view digits = exact_digits(); !digits.empty()) {
+        const bool ratio = digits.find('/') != std::string_view::npos;
+        out += ratio ? "\"" : "";
+        out += digits;
+        out += ratio ? "\"" : "";
+        return;
+      }
       const double d = std::get<double>(data_);
       if (!std::isfinite(d)) {
         out += "null";
         return;
       }
       char buffer[40];
-      const auto end = std::to_chars(buffer, buffer + sizeof buffer, d).ptr;
+      auto end = std::to_chars(buffer, buffer + sizeof buffer, d).ptr;
+      // Large ones without an exponent have digits that are not among the shortest, and would be read as another
+      // number.
+      if (std::abs(d) > 9007199254740992.0)
+        end = std::to_chars(buffer, buffer + sizeof buffer, d, std::chars_format::scientific).ptr;
       const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
       out += text;
       // Keep a real a real when it is read again.
@@ -177,6 +200,144 @@ void Value::append_json(std::string& out) const {
       return;
     }
   }
+}
+
+namespace {
+
+// A decimal in one spelling: its digits without zeros at either end, and the power of ten of the last one.
+struct Decimal {
+  bool negative = false;
+  std::string digits;  // empty: zero
+  std::int64_t exponent = 0;
+  bool known = true;  // false: the exponent itself is out of range
+  friend bool operator==(const Decimal&, const Decimal&) = default;
+};
+
+Decimal decimal_of(std::string_view text) {
+  Decimal out;
+  if (text.starts_with('-') || text.starts_with('+')) {
+    out.negative = text.front() == '-';
+    text.remove_prefix(1);
+  }
+  const std::size_t e = text.find_first_of("eE");
+  std::string_view mantissa = text.substr(0, e);
+  if (e != std::string_view::npos) {
+    std::string_view exponent = text.substr(e + 1);
+    if (exponent.starts_with('+')) exponent.remove_prefix(1);
+    // Exponents so long that adding to them could overflow are kept as they are spelled.
+    constexpr std::size_t kLongest = 15;
+    const auto [end, error] = std::from_chars(exponent.data(), exponent.data() + exponent.size(), out.exponent);
+    out.known = error == std::errc() && end == exponent.data() + exponent.size() && exponent.size() <= kLongest;
+  }
+  const std::size_t point = mantissa.find('.');
+  out.digits = mantissa.substr(0, point);
+  if (point != std::string_view::npos) {
+    out.digits += mantissa.substr(point + 1);
+    out.exponent -= static_cast<std::int64_t>(mantissa.size() - point - 1);
+  }
+  out.digits.erase(0, std::min(out.digits.find_first_not_of('0'), out.digits.size()));
+  while (out.digits.ends_with('0')) {
+    out.digits.pop_back();
+    ++out.exponent;
+  }
+  if (out.digits.empty()) return {};
+  return out;
+}
+
+// As people write it where that is short, else digits and exponent.
+std::string spelled(const Decimal& d) {
+  constexpr std::int64_t kShort = 400;
+  std::string out = d.negative ? "-" : "";
+  const auto length = static_cast<std::int64_t>(d.digits.size());
+  if (d.exponent >= 0 && length + d.exponent <= kShort)
+    return out + d.digits + std::string(static_cast<std::size_t>(d.exponent), '0');
+  if (d.exponent < 0 && d.exponent > -length) {
+    const auto whole = static_cast<std::size_t>(length + d.exponent);
+    return out + d.digits.substr(0, whole) + "." + d.digits.substr(whole);
+  }
+  if (d.exponent < 0 && -d.exponent <= kShort)
+    return out + "0." + std::string(static_cast<std::size_t>(-d.exponent - length), '0') + d.digits;
+  return out + d.digits + "e" + std::to_string(d.exponent);
+}
+
+// What stands for a decimal: a double when it is the shortest text that is read as it, else its digits.
+std::variant<double, std::string> exactly(std::string_view text) {
+  const Decimal wanted = decimal_of(text);
+  if (text.find_first_of(".eE") != std::string_view::npos) {
+    // strtod gives infinity or zero for what is out of range, which no decimal equals.
+    const double nearest = std::strtod(std::string(text).c_str(), nullptr);
+    char buffer[40];
+    const auto last = std::to_chars(buffer, buffer + sizeof buffer, nearest, std::chars_format::scientific).ptr;
+    const std::string_view shortest(buffer, static_cast<std::size_t>(last - buffer));
+    if (wanted.known && std::isfinite(nearest) && decimal_of(shortest) == wanted) return nearest;
+  }
+  return wanted.known ? spelled(wanted) : std::string(text);
+}
+
+// The double that a text was printed from, as far as that can be: with no more digits than any double needs, or with
+// all digits of its integer part.
+std::optional<double> printed_double(std::string_view text) {
+  constexpr std::size_t kPrintedDigits = 17;
+  if (text.find_first_of(".eE") == std::string_view::npos) return std::nullopt;
+  const double nearest = std::strtod(std::string(text).c_str(), nullptr);
+  const Decimal wanted = decimal_of(text);
+  // What is out of range has no nearest double.
+  if (!std::isfinite(nearest) || (nearest == 0) != wanted.digits.empty() || !wanted.known) return std::nullopt;
+  if (wanted.digits.size() <= kPrintedDigits) return nearest;
+  char buffer[40];
+  const auto last = std::to_chars(buffer, buffer + sizeof buffer, nearest).ptr;
+  if (decimal_of({buffer, static_cast<std::size_t>(last - buffer)}) == wanted) return nearest;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Value Value::number(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  std::int64_t i = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), i);
+  if (error == std::errc() && end == text.data() + text.size()) return i;
+  if (const auto printed = printed_double(text)) return *printed;
+  Value out;
+  auto exact = exactly(text);
+  if (const double* real = std::get_if<double>(&exact)) return *real;
+  out.data_ = Exact{std::get<std::string>(std::move(exact))};
+  return out;
+}
+
+Value Value::ratio(std::string_view above, std::string_view below) {
+  if (above.starts_with('+')) above.remove_prefix(1);
+  Value out;
+  if (above.find_first_of(".eE") != std::string_view::npos) {
+    auto decimal = exactly(above);
+    if (const double* real = std::get_if<double>(&decimal)) return *real;
+    out.data_ = Exact{std::get<std::string>(std::move(decimal))};
+    return out;
+  }
+  const auto integer = [](std::string_view text, std::int64_t& to) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
+    return error == std::errc() && end == text.data() + text.size();
+  };
+  std::int64_t a = 0, b = 0;
+  std::string digits = std::string(above) + "/" + std::string(below);
+  if (integer(above, a) && integer(below, b) && b > 0) {
+    const std::int64_t common = std::gcd(a, b);
+    a /= common;
+    b /= common;
+    if (b == 1) return a;
+    // Only twos and fives below: it is a decimal. Each step moves the point by one.
+    std::int64_t rest = b, scaled = a, places = 0;
+    for (bool fits = true; fits && rest != 1 && (rest % 2 == 0 || rest % 5 == 0); ++places) {
+      const std::int64_t factor = std::gcd(rest, std::int64_t{10});
+      fits = !__builtin_mul_overflow(scaled, 10 / factor, &scaled);
+      if (fits) rest /= factor;
+    }
+    auto decimal = exactly(std::to_string(scaled) + "e-" + std::to_string(places));
+    if (rest == 1 && std::holds_alternative<double>(decimal)) return std::get<double>(decimal);
+    digits = rest == 1 ? std::get<std::string>(decimal) : std::to_string(a) + "/" + std::to_string(b);
+  }
+  out.data_ = Exact{std::move(digits)};
+  return out;
 }
 
 Result<Value> Value::from_json(std::string_view text) {

@@ -8,6 +8,7 @@
 #include "checkers/consistency/weak.h"
 #include "checkers/linearizability/checker.h"
 #include "checkers/linearizability/models/model.h"
+#include "checkers/linearizability/search/strategies.h"
 #include "checkers/run/log_pattern.h"
 #include "checkers/run/recovery.h"
 #include "checkers/transactions/checker.h"
@@ -99,6 +100,79 @@ Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::
     if (auto checker = weak_checker(consistency)) return checker;
   }
   return fail(unknown_name("consistency level", consistency, known));
+}
+
+namespace {
+
+tl::unexpected<Error> not_for(const std::string& option, const CheckOptions& options, const std::string& why) {
+  return fail(ErrorCode::usage, option + " is not for the model " + options.model +
+                                    (options.consistency.empty() ? "" : " at " + options.consistency) + ": " + why);
+}
+
+bool has_keys(const History& history, std::string_view function = {}) {
+  for (EventIndex e = 0; e < history.size(); ++e) {
+    if (history.process(e) >= 0 && history.key(e) != kAbsent && (function.empty() || history.f_name(e) == function))
+      return true;
+  }
+  return false;
+}
+
+Result<void> transactions_honour(const History& history, const CheckOptions& options, bool independent) {
+  if (options.initial_unknown || (options.initial && options.model == "list-append"))
+    return not_for("--initial", options,
+                   options.model == "list-append" ? "lists begin empty" : "a register begins with one known value");
+  if (independent || has_keys(history))
+    return not_for("--independent", options,
+                   "transactions name their keys themselves; check the history of each key of the events alone");
+  return {};
+}
+
+Result<void> workload_honours(const WorkloadChecker& workload, const CheckOptions& options, bool independent) {
+  if (options.initial_unknown || (options.initial && !(workload.takes_initial && options.initial->is_integer())))
+    return not_for("--initial", options, workload.takes_initial ? "an integer was expected" : "it begins with nothing");
+  if (options.nil_reads == NilReads::unknown) return not_for("--nil-reads unknown", options, "nil means something");
+  if (independent && !workload.by_key) return not_for("--independent", options, "it has no keys");
+  return {};
+}
+
+Result<void> object_honours(const lin::ModelInfo& info, const History& history, const CheckOptions& options) {
+  const auto model = lin::make_model(history, options);
+  if (!model) return fail(model.error());
+  if (options.nil_reads == NilReads::unknown && info.nil == lin::NilResults::observed)
+    return not_for("--nil-reads unknown", options, "nil means something");
+  const bool linearizable = options.consistency.empty() || options.consistency == "linearizable";
+  if (!linearizable && options.consistency != "sequential" && !lin::is_one_register(**model))
+    return not_for("--consistency " + options.consistency, options,
+                   "it is judged for registers with one key an operation only");
+  if (!(*model)->per_key() && has_keys(history, "txn"))
+    return not_for("--independent", options, "a txn names its keys itself");
+  return {};
+}
+
+}  // namespace
+
+Result<void> honours(const History& history, const CheckOptions& options, bool independent) {
+  const bool object = lin::is_model(options.model);
+  const std::string& level = options.consistency;
+  const bool linearizable = object && (level.empty() || level == "linearizable");
+  const WorkloadChecker* workload = find_workload_checker(options.model);
+  const bool by_workload =
+      workload != nullptr &&
+      (!object || std::find(workload->levels.begin(), workload->levels.end(), level) != workload->levels.end());
+  if (options.algorithm != "auto") {
+    const auto known = lin::strategy_names();
+    if (std::find(known.begin(), known.end(), options.algorithm) == known.end())
+      return fail(unknown_name("algorithm", options.algorithm, known));
+    if (!linearizable || by_workload) return not_for("--algorithm", options, "it chooses among those of linearizable");
+  }
+  if (options.certificate && (by_workload || !(linearizable || (object && level == "sequential"))))
+    return not_for("--certificate", options, "only linearizable and sequential give an order of the operations");
+  if (options.extra.find("transactional.version-orders") != nullptr && options.model != "rw-register")
+    return not_for("--version-orders", options, "only rw-register leaves the order of versions open");
+  if (is_transactional(options.model)) return transactions_honour(history, options, independent);
+  if (by_workload) return workload_honours(*workload, options, independent);
+  if (object) return object_honours(*lin::find_model(options.model), history, options);
+  return {};
 }
 
 std::span<const AnomalyEntry> anomaly_catalogue() {

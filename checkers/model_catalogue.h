@@ -27,6 +27,11 @@ struct ModelEntry {
 // Errors: usage, listing the known models, or the levels of that model.
 [[nodiscard]] Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::string_view consistency);
 
+// Whether the checker of options.model at options.consistency can do all that the options ask for with this history.
+// `independent`: keys were asked for (--independent). Errors: usage, saying which option is not for which model; an
+// option is never ignored.
+[[nodiscard]] Result<void> honours(const History& history, const CheckOptions& options, bool independent);
+
 [[nodiscard]] std::span<const AnomalyEntry> anomaly_catalogue();
 
 }  // namespace ordeal

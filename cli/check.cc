@@ -2,12 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <map>
 
+#include "base/descriptor.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -71,6 +77,30 @@ Result<CheckOptions> check_options(const CheckCommand& command) {
   return options;
 }
 
+// The level that was asked for takes the checker that judges it. Errors: usage, when the workload's model has no such
+// level.
+Result<void> at_level(const std::string& level, ConfiguredChecker& one) {
+  const std::string model = one.options.model.empty() ? std::string(one.checker->name()) : one.options.model;
+  if (!checker_for(model, "")) return {};  // it judges no model
+  auto checker = checker_for(model, level);
+  if (!checker) return fail(checker.error());
+  one.checker = *checker;
+  one.options.model = model;
+  one.options.consistency = level;
+  return {};
+}
+
+// Errors: usage, for an option that one of the checkers would have to ignore.
+Result<std::vector<ConfiguredChecker>> all_honoured(const CheckCommand& command, const History& history,
+                                                    std::vector<ConfiguredChecker> checkers) {
+  for (const ConfiguredChecker& one : checkers) {
+    CheckOptions options = one.options;
+    if (options.model.empty()) options.model = one.checker->name();
+    if (auto honoured = honours(history, options, command.independent); !honoured) return fail(honoured.error());
+  }
+  return checkers;
+}
+
 Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& command, const History& history) {
   auto options = check_options(command);
   if (!options) return fail(options.error());
@@ -88,11 +118,14 @@ Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& comma
       const CheckOptions own = one.options;
       one.options = *options;
       if (one.options.model.empty()) one.options.model = own.model;
-      if (one.options.consistency.empty()) one.options.consistency = own.consistency;
+      one.options.consistency = own.consistency;
+      if (!command.consistency.empty()) {
+        if (auto level = at_level(command.consistency, one); !level) return fail(level.error());
+      }
       if (!one.options.initial && !one.options.initial_unknown) one.options.initial = own.initial;
       one.options.settings = own.settings;
     }
-    return checkers;
+    return all_honoured(command, history, std::move(checkers));
   }
   if (!command.settings.empty()) {
     return fail(ErrorCode::usage, "--set: options belong to a workload; say --workload too");
@@ -105,7 +138,7 @@ Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& comma
   }
   auto checker = checker_for(options->model, options->consistency);
   if (!checker) return fail(checker.error());
-  return std::vector<ConfiguredChecker>{{*checker, *options}};
+  return all_honoured(command, history, {{*checker, *options}});
 }
 
 std::string names_in(const Value* list) {
@@ -216,7 +249,10 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
   read.independent = command.independent;
   read.threads = command.threads;
   const auto transactional = [](std::string_view model) { return model == "list-append" || model == "rw-register"; };
-  read.transactions = command.workload.empty() && (command.model.empty() || transactional(command.model));
+  // An initial list is compared by its number with what was read.
+  const bool initial_list = given->initial && given->initial->is_list();
+  read.transactions =
+      command.workload.empty() && (command.model.empty() || transactional(command.model)) && !initial_list;
   auto found = read_history_file(file, read);
   if (found && found->transactions_apart && command.model.empty()) {
     const auto model = guessed_model(found->history);
@@ -275,36 +311,102 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
   return out;
 }
 
+// What became of one file: its exit code, and its document in JSON.
+struct Told {
+  ExitCode code = kUsage;
+  std::string json;
+};
+
+Told tell(const CheckCommand& command, const std::string& file) {
+  if (!command.json && command.files.size() > 1) std::printf("%s: ", file.c_str());
+  auto judged = judge(command, file);
+  Value document = Value::map();
+  if (command.files.size() > 1) document.set("file", file);
+  Told out;
+  if (!judged) {
+    if (!command.json && command.files.size() > 1) std::puts("");
+    complain(judged.error());
+    out.code = exit_code(judged.error());
+    document.set("verdict", "unknown");
+    document.set("error", judged.error().message);
+    document.set("reason", judged.error().message);
+  } else {
+    out.code = judged->code;
+    for (const auto& [key, value] : judged->document.entries()) document.set(key, value);
+  }
+  std::fflush(stdout);
+  out.json = document.to_json();
+  return out;
+}
+
+std::string read_all(int fd) {
+  std::string out;
+  char buffer[1 << 16];
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return out;
+    out.append(buffer, static_cast<std::size_t>(n));
+  }
+}
+
+void write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+// The same in a process of its own, so that a file on which a checker crashes, or for which the kernel kills it, takes
+// no other file's verdict with it. Such a file is `unknown`.
+Told tell_apart(const CheckCommand& command, const std::string& file) {
+  int ends[2];
+  std::fflush(nullptr);
+  if (::pipe2(ends, O_CLOEXEC) != 0) return tell(command, file);
+  Descriptor from(ends[0]), to(ends[1]);
+  const pid_t child = ::fork();
+  if (child < 0) return tell(command, file);
+  if (child == 0) {
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const Told told = tell(command, file);
+    write_all(to.get(), std::to_string(told.code) + "\n" + told.json);
+    std::fflush(nullptr);
+    ::_exit(0);
+  }
+  to.reset();
+  const std::string answer = read_all(from.get());
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  const std::size_t line = answer.find('\n');
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && line != std::string::npos)
+    return {static_cast<ExitCode>(std::stoi(answer.substr(0, line))), answer.substr(line + 1)};
+  const std::string how = WIFSIGNALED(status) ? fmt::format("was ended by signal {}", WTERMSIG(status))
+                                              : fmt::format("ended with exit code {}", WEXITSTATUS(status));
+  const std::string reason =
+      fmt::format("the check of {} {} before it came to a verdict; please report this", file, how);
+  if (!command.json) std::printf("unknown  %s\n", reason.c_str());
+  Value document = Value::map({{"file", file}, {"verdict", "unknown"}, {"reason", reason}});
+  return {exit_code(Verdict::unknown), document.to_json()};
+}
+
 }  // namespace
 
 int check(const CheckCommand& command) {
   if (!command.report.empty() && command.files.size() > 1) {
     return refuse({ErrorCode::usage, "--report writes one file, so give one history"}, command.json);
   }
+  const bool several = command.files.size() > 1;
   std::vector<ExitCode> codes;
-  Value documents = Value::list();
+  std::string documents;
   for (const auto& file : command.files) {
-    if (!command.json && command.files.size() > 1) std::printf("%s: ", file.c_str());
-    auto judged = judge(command, file);
-    Value document = Value::map();
-    if (command.files.size() > 1) document.set("file", file);
-    if (!judged) {
-      if (!command.json && command.files.size() > 1) std::puts("");
-      complain(judged.error());
-      codes.push_back(exit_code(judged.error()));
-      document.set("verdict", "unknown");
-      document.set("error", judged.error().message);
-      document.set("reason", judged.error().message);
-    } else {
-      codes.push_back(judged->code);
-      for (const auto& [key, value] : judged->document.entries()) document.set(key, value);
-    }
-    documents.items().push_back(std::move(document));
-    std::fflush(stdout);
+    const Told told = several ? tell_apart(command, file) : tell(command, file);
+    codes.push_back(told.code);
+    documents += (documents.empty() ? "" : ",") + told.json;
   }
-  if (command.json) {
-    std::printf("%s\n", (command.files.size() > 1 ? documents : documents.items().front()).to_json().c_str());
-  }
+  if (command.json) std::puts((several ? "[" + documents + "]" : documents).c_str());
   return worst(codes);
 }
 

@@ -110,6 +110,8 @@ bool can_be_judged(const lin::Partition& parts, CheckResult& result) {
   result.keys = parts.keys.size();
   if (parts.ok == 0) {
     result.reason = "no operation succeeded";
+  } else if (std::string nothing = lin::nothing_observed(parts); !nothing.empty()) {
+    result.reason = std::move(nothing);
   } else if (!parts.not_understood.empty()) {
     // An operation of unknown meaning could explain what others saw, or contradict it.
     result.reason = parts.not_understood.front().second.message;

@@ -30,7 +30,7 @@ const std::vector<Arrow>& arrows() {
 }
 
 // For all levels together, when nothing else is said.
-constexpr std::chrono::milliseconds kDefaultTime{120'000};
+constexpr std::chrono::milliseconds kDefaultTime{20'000};
 
 class Lattice {
  public:
@@ -129,9 +129,10 @@ class Lattice {
       out.keys = std::max(out.keys, result.keys);
       if (const Value* stale = result.details.find("largest-staleness")) out.details.set("largest-staleness", *stale);
     }
-    out.verdict = !open.empty() ? Verdict::unknown : strongest.empty() ? Verdict::invalid : Verdict::valid;
-    out.reason = open;
-    if (out.verdict == Verdict::invalid) out.anomalies = asked_.at(standing_.at(levels_.back()).because_of).anomalies;
+    const Standing& top = standing_.at(levels_.front());
+    out.verdict = top.verdict;
+    if (out.verdict == Verdict::unknown) out.reason = open;
+    if (out.verdict == Verdict::invalid) out.anomalies = asked_.at(top.because_of).anomalies;
     out.details.set("strongest", strongest.empty() ? Value() : Value(strongest));
     if (!strongest.empty()) out.details.set("witness", witness(strongest));
     out.details.set("holds", std::move(holds));

@@ -3,9 +3,9 @@
 //
 // Judges all levels with a meaning for the model. A level that implies one that fails has failed, too, and one that is
 // implied by one that holds, holds; so linearizable is asked first, and the long searches (sequential) only when the
-// cheap levels below them hold. All share the time limit (two minutes when there is none). The verdict is valid when
-// there is a strongest level, invalid when even the weakest fails, unknown when a level above the strongest that is
-// known to hold could not be decided. `details`:
+// cheap levels below them hold. All share the time limit (20 seconds when there is none). The verdict, here and for
+// transactions, is that on the strongest level there is: valid when it holds and so everything does, invalid when it is
+// ruled out, unknown when it could not be decided. `details` name the strongest that holds:
 //
 //   {"strongest": "causal-cm", "holds": ["causal-cm", …], "undecided": [{"level": …, "reason": …}],
 //    "ruled_out": [{"level": …, "anomaly": …, "operations": [index…], "explanation": …, "sentences": […], "because_of":

@@ -73,7 +73,7 @@ class WeakChecker final : public Checker {
                       " is judged for registers with one key an operation only, not for " + options.model;
       return;
     }
-    const lin::Partition parts = lin::partition(history, **model);
+    const lin::Partition parts = lin::partition(history, **model, lin::Crashed::all);
     if (!can_be_judged(parts, result)) return;
     const Execution execution = make_execution(history, **model, parts, options);
     if (execution.has_cas && !level_.info.cas) {

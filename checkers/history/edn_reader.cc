@@ -72,6 +72,7 @@ class EdnReader {
     const std::uint64_t line = raw_.line;
     raw_.clear();
     raw_.line = line;
+    seen_ = 0;
     scanner_.step();
     bool closed = false;
     while (scanner_.more()) {
@@ -107,16 +108,10 @@ class EdnReader {
     if (scanner_.peek() != ':' && scanner_.peek() != '"') return scanner_.skip() && value_follows() && scanner_.skip();
     std::string_view name;
     if (!scanner_.name(name)) return false;
-    enum class Field { type, f, process, value, key, time, index, error, other };
-    const auto which = name == "type"      ? Field::type
-                       : name == "f"       ? Field::f
-                       : name == "process" ? Field::process
-                       : name == "value"   ? Field::value
-                       : name == "key"     ? Field::key
-                       : name == "time"    ? Field::time
-                       : name == "index"   ? Field::index
-                       : name == "error"   ? Field::error
-                                           : Field::other;
+    const Field which = field_of(name);
+    const unsigned bit = which == Field::other ? 0 : 1u << static_cast<unsigned>(which);
+    if ((seen_ & bit) != 0) return scanner_.complain("the field :" + std::string(name) + " stands twice in one event");
+    seen_ |= bit;
     if (!value_follows()) return false;
     switch (which) {
       case Field::type:
@@ -193,7 +188,9 @@ class EdnReader {
       if (!scanner_.more())
         return scanner_.complain("a form was expected after #" + std::string(tag) + ", found the end");
     }
-    return scanner_.value(raw_.value);
+    if (!scanner_.value(raw_.value)) return false;
+    sink_.note_plain(raw_.value);
+    return true;
   }
 
   std::string_view text_;
@@ -202,6 +199,7 @@ class EdnReader {
   FastEvent<Notation::edn> fast_;
   LineCounter lines_;
   RawEvent raw_;
+  unsigned seen_ = 0;  // the fields of the event so far, a bit each
   bool torn_ = false;
 };
 

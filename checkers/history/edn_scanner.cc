@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 #include <vector>
 
 namespace ordeal {
@@ -24,11 +25,25 @@ void append_utf8(std::string& out, std::uint32_t code) {
   } else if (code < 0x800) {
     out += static_cast<char>(0xC0 | (code >> 6));
     out += static_cast<char>(0x80 | (code & 0x3F));
-  } else {
+  } else if (code < 0x10000) {
     out += static_cast<char>(0xE0 | (code >> 12));
     out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
     out += static_cast<char>(0x80 | (code & 0x3F));
+  } else {
+    out += static_cast<char>(0xF0 | (code >> 18));
+    out += static_cast<char>(0x80 | ((code >> 12) & 0x3F));
+    out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
+    out += static_cast<char>(0x80 | (code & 0x3F));
   }
+}
+
+// Four hexadecimal digits at the beginning of `text`.
+std::optional<std::uint32_t> hex4(std::string_view text) {
+  std::uint32_t code = 0;
+  if (text.size() < 4 || text.front() == '-') return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + 4, code, 16);
+  if (error != std::errc() || end != text.data() + 4) return std::nullopt;
+  return code;
 }
 
 }  // namespace
@@ -55,8 +70,8 @@ bool EdnScanner::more() {
     } else if (c == ';') {
       const std::size_t newline = text_.find('\n', at_);
       at_ = newline == std::string_view::npos ? text_.size() : newline + 1;
-    } else if (c == '#' && at_ + 1 < text_.size() && text_[at_ + 1] == '_') {
-      at_ += 2;
+    } else if (c == '^' || (c == '#' && at_ + 1 < text_.size() && (text_[at_ + 1] == '_' || text_[at_ + 1] == '^'))) {
+      at_ += c == '^' ? 1 : 2;
       if (++depth_ > kMaxDepth) return complain("nested deeper than " + std::to_string(kMaxDepth));
       const bool skipped = skip();
       --depth_;
@@ -121,17 +136,19 @@ bool EdnScanner::escape() {
       buffer_ += '\f';
       return true;
     case 'u': {
-      std::uint32_t code = 0;
-      const char* begin = text_.data() + at_;
-      if (at_ + 4 <= text_.size()) {
-        const auto [end, error] = std::from_chars(begin, begin + 4, code, 16);
-        if (error == std::errc() && end == begin + 4 && *begin != '-') {
-          at_ += 4;
-          append_utf8(buffer_, code >= 0xD800 && code <= 0xDFFF ? 0xFFFD : code);
-          return true;
+      auto code = hex4(text_.substr(at_));
+      if (!code) return complain("four hexadecimal digits were expected after \\u, found " + found());
+      at_ += 4;
+      if (*code >= 0xD800 && *code <= 0xDBFF && text_.substr(at_, 2) == "\\u") {
+        const auto low = hex4(text_.substr(at_ + 2));
+        if (low && *low >= 0xDC00 && *low <= 0xDFFF) {
+          code = 0x10000 + ((*code - 0xD800) << 10) + (*low - 0xDC00);
+          at_ += 6;
         }
       }
-      return complain("four hexadecimal digits were expected after \\u, found " + found());
+      // Half a surrogate pair stays one, in three bytes, as in JSON.
+      append_utf8(buffer_, *code);
+      return true;
     }
     default:
       buffer_ += c;
@@ -192,8 +209,7 @@ bool EdnScanner::integer_text(std::string_view text, ValueId* out) {
   if (end == digits.data() + digits.size() && error == std::errc()) {
     *out = values_.integer(i);
   } else {
-    // Beyond 64 bits a real would make different numbers equal; the digits do not.
-    *out = values_.string(digits);
+    *out = values_.intern(Value::number(digits));
   }
   return true;
 }
@@ -214,20 +230,10 @@ bool EdnScanner::number(ValueId* out) {
   if (i == body.size()) return integer_text(body, out);
   if (body.substr(i) == "N") return integer_text(body.substr(0, i), out);
   if (body[i] == '/') {
-    std::int64_t above = 0;
-    std::int64_t below = 0;
-    const std::size_t from = body.front() == '+' ? 1 : 0;
-    const auto [p, e] = std::from_chars(body.data() + from, body.data() + i, above);
-    const auto [q, g] = std::from_chars(body.data() + i + 1, body.data() + body.size(), below);
-    if (q != body.data() + body.size() || below < 0 || (g == std::errc() && below == 0)) return wrong();
-    if (out == nullptr) return true;
-    const bool fits = e == std::errc() && g == std::errc() && p == body.data() + i;
-    if (fits && above % below == 0)
-      *out = values_.integer(above / below);
-    else if (fits)
-      *out = values_.real(static_cast<double>(above) / static_cast<double>(below));
-    else
-      *out = values_.string(body);
+    const std::string_view below = body.substr(i + 1);
+    const bool digits = !below.empty() && std::all_of(below.begin(), below.end(), is_digit);
+    if (!digits || below.find_first_not_of('0') == std::string_view::npos) return wrong();
+    if (out != nullptr) *out = values_.intern(Value::ratio(body.substr(0, i), below));
     return true;
   }
   if (i == first + 1 && body[first] == '0' && i < body.size() && (body[i] == 'x' || body[i] == 'X')) {
@@ -237,13 +243,28 @@ bool EdnScanner::number(ValueId* out) {
     if (out != nullptr) *out = values_.integer(first == 1 && body.front() == '-' ? -hex : hex);
     return true;
   }
-  if (body.back() == 'M') body.remove_suffix(1);
-  const std::string text(body.front() == '+' ? body.substr(1) : body);
-  char* end = nullptr;
-  const double real = std::strtod(text.c_str(), &end);
-  if (text.empty() || end != text.c_str() + text.size() || text.find_first_of("xXpPnN") != std::string::npos)
-    return wrong();
-  if (out != nullptr) *out = values_.real(real);
+  const bool decimal = body.back() == 'M';
+  if (decimal) body.remove_suffix(1);
+  // What is left is a decimal: digits, a fraction, an exponent.
+  const auto digits = [&] {
+    while (i < body.size() && is_digit(body[i])) ++i;
+  };
+  if (i < body.size() && body[i] == '.') {
+    ++i;
+    digits();
+  }
+  if (i < body.size() && (body[i] == 'e' || body[i] == 'E')) {
+    i += i + 1 < body.size() && (body[i + 1] == '+' || body[i + 1] == '-') ? 2 : 1;
+    const std::size_t exponent = i;
+    digits();
+    if (i == exponent) return wrong();
+  }
+  if (i != body.size()) return wrong();
+  // A decimal of Java's that is a whole number is another value than the integer, as 1.0 is.
+  if (out == nullptr) return true;
+  // A decimal of Java's is no printed double: all its digits count.
+  const Value value = decimal ? Value::ratio(body, "1") : Value::number(body);
+  *out = value.is_integer() ? values_.real(value.real()) : values_.intern(value);
   return true;
 }
 
@@ -326,9 +347,6 @@ bool EdnScanner::dispatch(ValueId* out) {
     case '=':
       at_ += 2;
       return form(out);
-    case '^':
-      at_ += 2;
-      return skip() && form(out);
     case '#': {
       at_ += 2;
       if (!symbol(word)) return false;
@@ -393,10 +411,6 @@ bool EdnScanner::form(ValueId* out) {
     case '@':
       ++at_;
       read = form(out);
-      break;
-    case '^':
-      ++at_;
-      read = skip() && form(out);
       break;
     case '"':
       read = string();

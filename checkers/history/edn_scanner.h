@@ -2,8 +2,8 @@
 // A scanner of EDN (github.com/edn-format/edn), as Clojure prints it, into a table of values.
 //
 // What EDN has and values have not is mapped: keywords, symbols and characters to strings ("append", "\a" to "a"),
-// sets to sorted lists, vectors and lists to lists, ratios and decimals to reals, integers beyond 64 bits to the string
-// of their digits, tagged literals and records to what they hold. Comments, `#_` forms and metadata are skipped.
+// sets to sorted lists, vectors and lists to lists, ratios, decimals and integers beyond 64 bits to exact reals, tagged
+// literals and records to what they hold. Comments, `#_` forms and metadata are skipped.
 //
 // Every method returns false after a problem, which problem() then describes; the first problem sticks.
 // Thread-safety: one thread at a time.
@@ -27,7 +27,7 @@ class EdnScanner {
   // Reads one form and forgets it.
   bool skip() { return form(nullptr); }
 
-  // Skips white space, commas, comments and `#_` forms. False at the end of the text, or after a problem.
+  // Skips white space, commas, comments, `#_` forms and metadata. False at the end of the text, or after a problem.
   bool more();
   // The next character after more().
   [[nodiscard]] char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }

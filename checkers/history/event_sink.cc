@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <map>
 #include <utility>
 
 namespace ordeal {
@@ -110,6 +111,72 @@ Result<ProcessId> HistorySink::process(const RawEvent& event) {
   return id;
 }
 
+// Keeps what comes before the first invocation, for a file may hold completions alone.
+Result<void> HistorySink::give(const Event& event) {
+  if (!invoked_ && event.type == EventType::invoke) {
+    if (auto came = invocation_came(); !came) return came;
+  }
+  if (!invoked_) {
+    completions_alone_ = completions_alone_ || event.process >= 0;
+    before_.push_back(event);
+    return {};
+  }
+  return HistoryBuilder::add(event);
+}
+
+Result<void> HistorySink::invocation_came() {
+  invoked_ = true;
+  for (const Event& event : before_) {
+    if (auto added = HistoryBuilder::add(event); !added) return added;
+  }
+  before_ = {};
+  return {};
+}
+
+// A history of completions alone, as Elle's examples are written: nobody knows when an operation was invoked, so it is
+// taken for invoked as early as it can have been, right after what its process completed before, and nothing is
+// concluded from real time beyond that. One completion alone that is no transaction is more likely what is left of a
+// larger file.
+Result<void> HistorySink::complete_alone() {
+  const auto add_event = [&](const Event& event) -> Result<void> {
+    if (event.f == kSameFunction) return broken(event.line, 0, "the event has no function (f)");
+    if (auto added = HistoryBuilder::add(event); !added) return broken(event.line, 0, added.error().message);
+    return {};
+  };
+  std::map<ProcessId, std::vector<std::size_t>>
+      left;  // the events of each client that were not invoked, the next one last
+  for (std::size_t i = before_.size(); i-- > 0;) {
+    if (before_[i].process >= 0) left[before_[i].process].push_back(i);
+  }
+  const Event& first = before_[left.begin()->second.back()];
+  const bool transaction = first.value != kAbsent && values().kind(first.value) == Value::Kind::list;
+  if (left.size() == 1 && left.begin()->second.size() == 1 && !transaction) return add_event(first);
+  const auto invoke_next = [&](std::vector<std::size_t>& of_process) -> Result<void> {
+    if (of_process.empty()) return {};
+    Event event = before_[of_process.back()];
+    of_process.pop_back();
+    if (event.type == EventType::ok) event.value = kAbsent;
+    event.type = EventType::invoke;
+    event.time = event.index = -1;
+    event.error.reset();
+    return add_event(event);
+  };
+  for (auto& [process, events] : left) {
+    if (auto added = invoke_next(events); !added) return added;
+  }
+  for (Event& event : before_) {
+    event.index = -1;
+    if (auto added = add_event(event); !added) return added;
+    if (event.process < 0) continue;
+    if (auto added = invoke_next(left[event.process]); !added) return added;
+  }
+  note(
+      "There is no invocation: each operation is taken for one that began when its process' operation before had "
+      "ended, "
+      "and events are numbered anew.");
+  return {};
+}
+
 // Without processes an operation is told by its function and value. Nothing is known of the order of one client's
 // operations then, so each gets a process of its own.
 Result<ProcessId> HistorySink::process_of_nobody(const RawEvent& event) {
@@ -123,6 +190,7 @@ Result<ProcessId> HistorySink::process_of_nobody(const RawEvent& event) {
                             [&](const Nobodys& one) { return of_f(one) && one.value == event.value; });
   if (found == open_.end()) {
     found = std::find_if(open_.begin(), open_.end(), of_f);
+    if (found == open_.end() && !invoked_) return HistoryBuilder::named_client("nobody-" + std::to_string(++nobodys_));
     if (found == open_.end())
       return fail(ErrorCode::input, "the event has no process, and completes nothing that was invoked");
     if (std::find_if(found + 1, open_.end(), of_f) != open_.end()) {
@@ -153,7 +221,7 @@ std::string HistorySink::split_tuple(RawEvent& event) {
 }
 
 Result<void> HistorySink::add(RawEvent& raw) {
-  if (HistoryBuilder::size() % kEventsALook == 0) options_.limits.check();
+  if ((HistoryBuilder::size() + before_.size()) % kEventsALook == 0) options_.limits.check();
   if (!raw.has_type) return broken(raw.line, 0, "the event has no type; invoke, ok, fail or info was expected");
   const auto id = raw.has_process ? process(raw) : process_of_nobody(raw);
   if (!id) return broken(raw.line, 0, id.error().message);
@@ -161,13 +229,15 @@ Result<void> HistorySink::add(RawEvent& raw) {
   if (*id >= 0 && raw.key == kAbsent && (raw.tuple || options_.independent)) {
     if (const std::string problem = split_tuple(raw); !problem.empty()) return broken(raw.line, 0, problem);
   }
-  if (raw.f == kSameFunction && (raw.type == EventType::invoke || *id < 0)) {
+  if (raw.f == kSameFunction && (raw.type == EventType::invoke || *id < 0 || !invoked_)) {
     // Elle's own examples leave `:f :txn` out.
     const bool txn = raw.value != kAbsent && values().kind(raw.value) == Value::Kind::list;
-    if (!txn && *id >= 0) return broken(raw.line, 0, "the event has no function (f)");
-    const auto f = function(*id >= 0 ? "txn" : "nemesis");
-    if (!f) return fail(f.error());
-    raw.f = *f;
+    if (!txn && *id >= 0 && raw.type == EventType::invoke) return broken(raw.line, 0, "the event has no function (f)");
+    if (txn || *id < 0) {
+      const auto f = function(*id >= 0 ? "txn" : "nemesis");
+      if (!f) return fail(f.error());
+      raw.f = *f;
+    }
   }
   Event event;
   event.index = raw.index;
@@ -179,7 +249,7 @@ Result<void> HistorySink::add(RawEvent& raw) {
   event.value = raw.value;
   event.line = raw.line;
   if (raw.has_error) event.error = std::move(raw.error);
-  if (auto added = HistoryBuilder::add(event); !added) {
+  if (auto added = give(event); !added) {
     return fail(ErrorCode::input, name_ + ":" + std::to_string(raw.line) + ": " + added.error().message);
   }
   return {};
@@ -194,10 +264,13 @@ tl::unexpected<Error> EventSink::broken(std::uint64_t line, std::size_t column, 
 }
 
 Result<ReadHistory> HistorySink::finish(HistoryFormat format) {
+  if (auto added = completions_alone_ && !invoked_ ? complete_alone() : invocation_came(); !added)
+    return tl::unexpected<Error>(added.error());
   if (HistoryBuilder::size() == 0) {
     return fail(ErrorCode::input, name_ + ": holds no events (read as " + std::string(ordeal::name(format)) + ")");
   }
   if (nobodys_ > 0) note("Events name no process: each operation is taken for one of another client.");
+  for (std::string& remark : HistoryBuilder::remarks()) note(std::move(remark));
   const bool apart = transactions_ && transactions_->stored();
   return ReadHistory{HistoryBuilder::finish(), format, std::move(notes_), apart};
 }

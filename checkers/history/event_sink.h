@@ -66,6 +66,10 @@ class EventSink {
   static void set_process(RawEvent& event, std::int64_t number);
   // An error as the file holds it, in whatever form.
   static void set_error(RawEvent& event, const Value& error);
+  // Tells the table of transactions of a value that was not read micro-operation by micro-operation.
+  void note_plain(ValueId value) {
+    if (transactions_) transactions_->note_plain(value);
+  }
 
   // Errors: input, with file and line.
   [[nodiscard]] virtual Result<void> add(RawEvent& event) = 0;
@@ -103,6 +107,9 @@ class HistorySink final : private HistoryBuilder, public EventSink {
   Result<ProcessId> process(const RawEvent& event);
   Result<ProcessId> process_of_nobody(const RawEvent& event);
   std::string split_tuple(RawEvent& event);
+  Result<void> give(const Event& event);
+  Result<void> invocation_came();
+  Result<void> complete_alone();
 
   std::unordered_map<std::string, ProcessId> named_;
   // Operations whose events name no process, each of which gets one of its own.
@@ -112,6 +119,10 @@ class HistorySink final : private HistoryBuilder, public EventSink {
     ProcessId process;
   };
   std::vector<Nobodys> open_;  // those not completed
+  // Everything before the first invocation: the nemesis' events, or a history of completions alone.
+  std::vector<Event> before_;
+  bool completions_alone_ = false;  // before_ holds completions of clients
+  bool invoked_ = false;            // an invocation has come
   std::size_t nobodys_ = 0;
 };
 

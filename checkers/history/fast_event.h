@@ -60,10 +60,15 @@ class FastEvent {
     if (!take('{')) return false;
     space();
     std::size_t place = 0;
+    unsigned seen = 0;
     for (bool first = true; !take('}'); first = false) {
       if (!first && !between()) return false;
       Field which = Field::other;
       if (!name(place++, which)) return false;
+      // A field that stands twice is a mistake.
+      const unsigned bit = which == Field::other ? 0 : 1u << static_cast<unsigned>(which);
+      if ((seen & bit) != 0) return false;
+      seen |= bit;
       space();
       if (!field(which, raw)) return false;
       space();
@@ -343,7 +348,10 @@ class FastEvent {
         raw.key = key_;
         return true;
       case Field::value:
-        return (transactions_ != nullptr && p_ != end_ && *p_ == '[' && transaction(raw.value)) || value(raw.value, 0);
+        if (transactions_ != nullptr && p_ != end_ && *p_ == '[' && transaction(raw.value)) return true;
+        if (!value(raw.value, 0)) return false;
+        sink_.note_plain(raw.value);
+        return true;
       case Field::time:
         return integer(raw.time);
       case Field::index:

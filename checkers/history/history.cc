@@ -157,18 +157,6 @@ Result<void> HistoryBuilder::add(const Event& event) {
   if (h.size() >= kNoEvent) return fail(ErrorCode::input, "a history holds at most 4,294,967,295 events");
   const auto e = static_cast<EventIndex>(h.size());
 
-  if (event.time >= 0) {
-    if (event.time < last_time_) {
-      return fail(ErrorCode::input, where(event) + ": time runs backwards: " + std::to_string(event.time) +
-                                        " ns comes after " + std::to_string(last_time_) + " ns of " +
-                                        where(last_timed_) + "; events must stand in the order of their time");
-    }
-  }
-  if (event.index >= 0 && event.index <= last_index_) {
-    return fail(ErrorCode::input,
-                where(event) + ": its index comes after index " + std::to_string(last_index_) + "; indices must grow");
-  }
-
   if (event.index < 0 && last_index_ == std::numeric_limits<std::int64_t>::max()) {
     return fail(ErrorCode::input, where(event) + ": no index is left after " + std::to_string(last_index_));
   }
@@ -221,12 +209,13 @@ Result<void> HistoryBuilder::add(const Event& event) {
   }
 
   if (event.time >= 0) {
+    if (event.time < last_time_ && times_back_++ == 0) first_time_back_ = where(event);
     last_time_ = event.time;
-    last_timed_ = e;
     if (h.time_.empty()) h.time_.resize(h.size(), -1);
   }
   if (event.index >= 0) {
-    last_index_ = event.index;
+    if (event.index <= last_index_ && indices_back_++ == 0) first_index_back_ = where(event);
+    last_index_ = std::max(last_index_, event.index);
     if (h.index_.empty() && event.index != e) {
       for (EventIndex i = 0; i < e; ++i) h.index_.push_back(i);
       h.index_.push_back(event.index);
@@ -258,6 +247,21 @@ Result<void> HistoryBuilder::add(const Event& event) {
   return {};
 }
 
-History HistoryBuilder::finish() { return std::move(history_); }
+std::vector<std::string> HistoryBuilder::remarks() const {
+  std::vector<std::string> out;
+  const auto times = [](std::size_t n) { return n == 1 ? std::string("once") : std::to_string(n) + " times"; };
+  if (times_back_ > 0)
+    out.push_back("The time steps back " + times(times_back_) + ", first at " + first_time_back_ +
+                  "; the order of events is that of the file.");
+  if (indices_back_ > 0)
+    out.push_back("The index does not grow " + times(indices_back_) + ", first at " + first_index_back_ +
+                  "; events are numbered by their place.");
+  return out;
+}
+
+History HistoryBuilder::finish() {
+  if (indices_back_ > 0) history_.index_.clear();
+  return std::move(history_);
+}
 
 }  // namespace ordeal

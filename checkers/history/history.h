@@ -127,9 +127,9 @@ class History {
 };
 
 // Makes a History event by event and refuses what cannot be: a completion without an invocation, a second open
-// operation of a process, a completion of another function or key than was invoked, time running backwards, an index
-// twice.
-// After an `info` completion the same process may invoke again; the crashed operation stays open.
+// operation of a process, a completion of another function or key than was invoked. Their order is the order of the
+// calls: a time that steps back is a remark, and where indices do not grow events are numbered by their place. After an
+// `info` completion the same process may invoke again; the crashed operation stays open.
 class HistoryBuilder {
  public:
   HistoryBuilder();
@@ -148,6 +148,8 @@ class HistoryBuilder {
   [[nodiscard]] Result<void> add(const Event& event);
 
   [[nodiscard]] std::size_t size() const { return history_.size(); }
+  // What people should know of the history, a sentence each; before finish().
+  [[nodiscard]] std::vector<std::string> remarks() const;
   // The history of all events so far. The builder must not be used afterwards.
   [[nodiscard]] History finish();
 
@@ -161,8 +163,10 @@ class HistoryBuilder {
   std::map<ProcessId, EventIndex> open_other_;  // processes of large numbers
   std::map<std::string, ProcessId, std::less<>> client_ids_;
   std::int64_t last_time_ = -1;
-  EventIndex last_timed_ = kNoEvent;
   std::int64_t last_index_ = -1;
+  // Times and indices that are smaller than the one before, or the same index: how many, and where the first is.
+  std::size_t times_back_ = 0, indices_back_ = 0;
+  std::string first_time_back_, first_index_back_;
 };
 
 }  // namespace ordeal

@@ -22,8 +22,17 @@ class SlowEvent {
   bool read(RawEvent& raw) {
     if (!scanner_.open('{')) return false;
     std::string_view name;
+    unsigned seen = 0;
     while (scanner_.next_key(name)) {
-      if (!field(field_of(name), raw)) return false;
+      const Field which = field_of(name);
+      const unsigned bit = which == Field::other ? 0 : 1u << static_cast<unsigned>(which);
+      if ((seen & bit) != 0) {
+        problem_ = "the field \"" + std::string(name) + "\" stands twice in one event";
+        value_at_ = scanner_.offset();
+        return false;
+      }
+      seen |= bit;
+      if (!field(which, raw)) return false;
     }
     return scanner_.ok();
   }
@@ -65,6 +74,7 @@ class SlowEvent {
         return true;
       case Field::value:
         raw.value = sink_.values().intern(value);
+        sink_.note_plain(raw.value);
         return true;
       case Field::time:
         return integer(value, raw.time, "a time in nanoseconds, an integer,");

@@ -59,7 +59,7 @@ std::optional<HistoryFormat> guess(std::string_view text) {
         !list && line.find(":key ") != std::string_view::npos && line.find(":index") == std::string_view::npos;
     return kv ? HistoryFormat::porcupine : HistoryFormat::edn;
   }
-  if (c == '(' || c == '#' || c == ';') return HistoryFormat::edn;
+  if (c == '(' || c == '#' || c == ';' || c == '^') return HistoryFormat::edn;
   if (head.find("jepsen.util") != std::string_view::npos) return HistoryFormat::jepsen_log;
   // A console log may have much to say before the first operation.
   if (text.find("jepsen.util") != std::string_view::npos) return HistoryFormat::jepsen_log;

@@ -33,6 +33,18 @@ ValueId TransactionValues::micro_operation(std::string_view f, ValueId key, Valu
   return values_.fresh_list(std::array{values_.string(f), key, value});
 }
 
+void TransactionValues::note_plain(ValueId value) {
+  if (value == kAbsent || values_.kind(value) != Value::Kind::list) return;
+  for (const ValueId micro : values_.as_list(value)) {
+    if (values_.kind(micro) != Value::Kind::list) continue;
+    const auto parts = values_.as_list(micro);
+    if (parts.size() != 3 || values_.kind(parts[0]) != Value::Kind::string) continue;
+    const std::string_view f = values_.as_string(parts[0]);
+    wrote_ = wrote_ || f == "w" || f == "write";
+    read_lists_ = read_lists_ || ((f == "r" || f == "read") && values_.kind(parts[2]) == Value::Kind::list);
+  }
+}
+
 void TransactionValues::absorb(const TransactionValues& other) {
   if (other.r_ != kAbsent) r_ = values_.string("r");
   if (other.append_ != kAbsent) append_ = values_.string("append");

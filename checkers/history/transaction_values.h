@@ -26,6 +26,10 @@ class TransactionValues {
   // Any other micro-operation. kAbsent when `f` is none of them, and nothing was stored.
   ValueId micro_operation(std::string_view f, ValueId key, ValueId value);
 
+  // Looks at a value that was stored among the others, since it was not read in the usual way: written lists in it are
+  // not to be told from readings of lists by their number.
+  void note_plain(ValueId value);
+
   // Something was stored here.
   [[nodiscard]] bool stored() const { return r_ != kAbsent || append_ != kAbsent || wrote_; }
   [[nodiscard]] bool mixed() const { return read_lists_ && wrote_; }

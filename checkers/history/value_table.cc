@@ -18,8 +18,8 @@ std::uint64_t mix(std::uint64_t h, std::uint64_t w) {
   return h ^ (h >> 32);
 }
 
-// One interned value. Scalars live in `payload`; strings, lists and maps are [payload, payload + length) of the
-// table's bytes or ids.
+// One interned value. Scalars live in `payload`; strings, lists, maps and the digits of reals that no double is equal
+// to are [payload, payload + length) of the table's bytes or ids.
 struct Slot {
   Kind kind = Kind::nil;
   bool fresh = false;  // a list that is not in the table of distinct ones
@@ -79,7 +79,7 @@ struct ValueTable::Impl {
   Candidate candidate(ValueId id) const {
     const Slot& s = slots[id];
     Candidate c{s.kind, 0, {}, {}};
-    if (s.kind == Kind::string) {
+    if (s.kind == Kind::string || (s.kind == Kind::real && s.length > 0)) {
       c.text = {bytes.data() + s.payload, s.length};
     } else if (s.kind == Kind::list || s.kind == Kind::map) {
       c.ids = {parts.data() + s.payload, s.length};
@@ -98,7 +98,7 @@ struct ValueTable::Impl {
   ValueId intern(const Candidate& c) {
     if (const auto found = others.find(c); found != others.end()) return *found;
     Slot slot{c.kind, false, 0, c.scalar};
-    if (c.kind == Kind::string) {
+    if (c.kind == Kind::string || !c.text.empty()) {
       slot = {c.kind, false, static_cast<std::uint32_t>(c.text.size()), bytes.size()};
       bytes.insert(bytes.end(), c.text.begin(), c.text.end());
     } else if (c.kind == Kind::list || c.kind == Kind::map) {
@@ -241,6 +241,7 @@ ValueId ValueTable::intern(const Value& value) {
     case Kind::integer:
       return integer(value.integer());
     case Kind::real:
+      if (!value.exact_digits().empty()) return impl_->intern({Kind::real, 0, value.exact_digits(), {}});
       return real(value.real());
     case Kind::string:
       return string(value.string());
@@ -276,6 +277,7 @@ ValueId ValueTable::find(const Value& value) const {
       return found == impl_->integers.end() ? kAbsent : found->second;
     }
     case Kind::real: {
+      if (!value.exact_digits().empty()) return lookup({Kind::real, 0, value.exact_digits(), {}});
       const double d = value.real() == 0 ? 0 : value.real();
       return lookup({Kind::real, std::bit_cast<std::uint64_t>(d), {}, {}});
     }
@@ -323,6 +325,7 @@ bool ValueTable::as_boolean(ValueId id) const {
 }
 double ValueTable::as_real(ValueId id) const {
   expect(impl_->slots[id], Kind::real);
+  if (impl_->slots[id].length > 0) return to_value(id).real();
   return std::bit_cast<double>(impl_->slots[id].payload);
 }
 std::string_view ValueTable::as_string(ValueId id) const {
@@ -356,8 +359,13 @@ Value ValueTable::to_value(ValueId id) const {
       return as_boolean(id);
     case Kind::integer:
       return as_integer(id);
-    case Kind::real:
-      return as_real(id);
+    case Kind::real: {
+      const std::string_view digits = impl_->candidate(id).text;
+      if (digits.empty()) return as_real(id);
+      const std::size_t slash = digits.find('/');
+      if (slash != std::string_view::npos) return Value::ratio(digits.substr(0, slash), digits.substr(slash + 1));
+      return digits.find_first_of(".e") == std::string_view::npos ? Value::number(digits) : Value::ratio(digits, "1");
+    }
     case Kind::string:
       return as_string(id);
     case Kind::list: {

@@ -156,9 +156,9 @@ class Check {
         result_.reason += " (and " + std::to_string(keys_.not_understood.size() - 1) + " more operations)";
       }
     }
-    if (result_.verdict == Verdict::valid && keys_.ok == 0) {
-      result_.verdict = Verdict::unknown;
-      result_.reason = "no operation succeeded, so nothing was observed";
+    if (result_.verdict == Verdict::valid) {
+      result_.reason = nothing_observed(keys_);
+      if (!result_.reason.empty()) result_.verdict = Verdict::unknown;
     }
     if (result_.verdict == Verdict::invalid) result_.reason.clear();
     result_.details.set("steps", static_cast<std::int64_t>(steps));

@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "checkers/transactions/axioms.h"
 #include "checkers/transactions/cycles.h"
+#include "checkers/transactions/evidence.h"
 #include "checkers/transactions/levels.h"
 #include "checkers/transactions/order_core.h"
 #include "checkers/transactions/update_order.h"
@@ -64,7 +65,7 @@ class Check {
     if (!list && result_.model != "rw-register")
       return unknown(unknown_name("model", result_.model, {"list-append", "rw-register"}).message);
     limits_.need(history_.size() / 2 * kBytesPerOperation);
-    auto txns = transactions_of(history_, list ? MicroKind::append : MicroKind::write, limits_);
+    auto txns = transactions_of(history_, list ? MicroKind::append : MicroKind::write, limits_, options_.nil_reads);
     if (!txns) return unknown(txns.error().message);
     result_.operations = txns->size();
     result_.keys = txns->keys.size();
@@ -73,10 +74,14 @@ class Check {
     if (std::find(txns->outcome.begin(), txns->outcome.end(), Outcome::ok) == txns->outcome.end()) {
       return unknown("no transaction succeeded, so nothing was observed");
     }
+    std::string unseen = txns->unrecorded;
+    if (txns->reads == 0 && unseen.empty())
+      unseen = "nothing of value was observed: no transaction that succeeded read anything";
     if (auto orders = wanted_orders(); !orders) return unknown(orders.error().message);
     phase_ = " while dependencies were inferred";
     max_choices_ = std::min(limits_.room() / 2 / kBytesPerChoice, kMostChoices);
     in_ = std::make_unique<Inference>(infer(std::move(*txns), max_choices_));
+    if (in_->incomplete.empty()) in_->incomplete = unseen;
     phase_ = " while cycles were searched for";
     cycles_ = find_cycles(in_->graph, limits_);
     if (cycles_.complete && !cycles_.acyclic && !in_->open.empty()) choose_open(*in_);
@@ -275,7 +280,9 @@ class Check {
     for (const Finding& finding : found_) {
       if (forbids(level, finding.type)) {
         // A cycle that prefix consistency forbids is mostly one of Adya's, too, and told already.
-        if (!finding.type.starts_with("G-prefix") || !told(finding)) report(finding);
+        // A missed own write is an internal contradiction, too, where the level forbids those.
+        const bool other_name = finding.type.starts_with("G-prefix") || finding.type == kMissedOwnWrite;
+        if (!other_name || !told(finding)) report(finding);
       } else if (named.insert(finding.type).second) {
         others.items().emplace_back(finding.type);
       }
@@ -325,11 +332,14 @@ class Check {
 
   // The same transactions were reported with an anomaly of another name.
   bool told(const Finding& finding) const {
-    std::vector<EventIndex> operations;
-    for (const TxnIndex t : finding.txns) operations.push_back(in_->txns.invocation[t]);
-    std::sort(operations.begin(), operations.end());
-    return std::any_of(result_.anomalies.begin(), result_.anomalies.end(),
-                       [&](const Anomaly& one) { return one.operations == operations; });
+    return std::find(reported_.begin(), reported_.end(), operations_of(finding)) != reported_.end();
+  }
+  std::vector<EventIndex> operations_of(const Finding& finding) const {
+    std::vector<EventIndex> out;
+    for (const TxnIndex t : finding.txns) out.push_back(in_->txns.invocation[t]);
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
   }
 
   std::string why_undecided() const {
@@ -352,12 +362,16 @@ class Check {
     Anomaly anomaly;
     anomaly.type = finding.type;
     if (finding.key != kNone) anomaly.key = history_.values().to_value(in_->txns.keys[finding.key]);
-    for (const TxnIndex t : finding.txns) anomaly.operations.push_back(in_->txns.invocation[t]);
-    std::sort(anomaly.operations.begin(), anomaly.operations.end());
-    anomaly.operations.erase(std::unique(anomaly.operations.begin(), anomaly.operations.end()),
-                             anomaly.operations.end());
+    reported_.push_back(operations_of(finding));
+    anomaly.operations = reported_.back();
     anomaly.explanation = finding.explanation;
     anomaly.sentences = finding.sentences;
+    if (!evidence_) evidence_ = std::make_unique<Evidence>(*in_, history_);
+    for (Evidence::Witness& witness : evidence_->of(finding)) {
+      anomaly.operations.push_back(in_->txns.invocation[witness.txn]);
+      anomaly.sentences.push_back(std::move(witness.sentence));
+    }
+    std::sort(anomaly.operations.begin(), anomaly.operations.end());
     anomaly.graph = finding.graph;
     result_.anomalies.push_back(std::move(anomaly));
   }
@@ -375,6 +389,8 @@ class Check {
   std::string stopped_;  // why something was not decided
   CycleSearch cycles_;
   std::vector<Finding> found_;
+  std::unique_ptr<Evidence> evidence_;             // made for the first finding that is reported
+  std::vector<std::vector<EventIndex>> reported_;  // the operations of each, without the evidence's
   std::map<std::pair<OrderKind, int>, bool> orders_;
   std::map<int, bool> updates_;
   std::vector<const Level*> holding_;

@@ -3,7 +3,8 @@
 //
 // Models (CheckOptions::model): "list-append" and "rw-register"; "" takes the one that the history's micro-operations
 // show. Levels (CheckOptions::consistency): transactional_levels(), or "strongest", which judges all of them and names
-// in the details the strongest ones that nothing observed contradicts, and those ruled out, each with its anomaly.
+// in the details the strongest ones that nothing observed contradicts, and those ruled out, each with its anomaly; its
+// verdict is that on the strongest of all, strict-serializable.
 // Default: strict-serializable. Uses initial, timeout, memory_bytes and stop. Thread-safety: stateless.
 
 #include <memory>

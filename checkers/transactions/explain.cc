@@ -311,6 +311,7 @@ Finding explain(const Cycle& cycle, const Inference& inference, const History& h
   const Words words(inference, history);
   Finding out;
   out.type = cycle.type;
+  out.edges = cycle.edges;
   for (const Edge& edge : cycle.edges) {
     out.txns.push_back(edge.from);
     if (out.key == kNone) out.key = edge.key;
@@ -362,6 +363,8 @@ Finding explain(const Dilemma& dilemma, const Inference& inference, const Histor
   const Words words(inference, history);
   Finding out;
   out.type = dilemma.type;
+  out.edges = dilemma.if_first;
+  out.edges.insert(out.edges.end(), dilemma.if_second.begin(), dilemma.if_second.end());
   out.key = dilemma.key;
   out.txns = dilemma.txns;
   out.explanation =

@@ -21,6 +21,7 @@ struct Finding {
   std::string explanation;
   std::vector<std::string> sentences;
   AnomalyGraph graph;
+  std::vector<Edge> edges = {};  // of the circles that it tells, if any
 };
 
 // Whom a micro-operation read from: a transaction, kNone for the initial state, or this: it is no read of an

@@ -63,6 +63,9 @@ struct Level {
 // True when the anomaly contradicts the level or a weaker one.
 [[nodiscard]] bool forbids(const Level& level, std::string_view anomaly);
 
+// A read of a key that shows something else than what its transaction wrote there last.
+inline constexpr const char* kMissedOwnWrite = "missed-own-write";
+
 [[nodiscard]] std::span<const AnomalyEntry> anomaly_names();
 
 }  // namespace ordeal::txn

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "checkers/transactions/inference.h"
+#include "checkers/transactions/levels.h"
 
 namespace ordeal::txn {
 namespace {
@@ -118,6 +119,7 @@ class Keys {
   // Who is committed must be known before edges are made: an observation on any key shows it.
   void note_observed(KeyIndex k) {
     load(k, shared_.ops(k));
+    if (ambiguous_) return;
     work(shared_.ops(k).size());
     List longest;
     for (const std::uint32_t m : shared_.ops(k)) {
@@ -138,6 +140,11 @@ class Keys {
     const Read* longest = nullptr;
     for (const Read& read : reads_) {
       if (longest == nullptr || read.seen.size() > longest->seen.size()) longest = &read;
+    }
+    if (ambiguous_) {
+      // Whose elements a list shows, nobody knows; only what nobody appended at all is certain to be wrong.
+      for (const Read& read : reads_) from_nowhere(k, read);
+      return;
     }
     whole_ = longest == nullptr ? List() : longest->seen;
     make_order();
@@ -191,6 +198,7 @@ class Keys {
   bool failed(std::uint32_t micro) const { return txns_.outcome[owner_[micro]] == Outcome::fail; }
 
   void load(KeyIndex k, Ops ops) {
+    ambiguous_ = false;
     elements_.clear(ops.size() + 16);
     for (const std::uint32_t m : ops) {
       const MicroOp& op = txns_.micro[m];
@@ -198,6 +206,7 @@ class Keys {
       Element& element = elements_.get(op.value);
       if (element.micro != kNone) {
         if (failed(m)) continue;
+        ambiguous_ = ambiguous_ || !failed(element.micro);
         if (!failed(element.micro) && incomplete.empty()) {
           incomplete = name(owner_[element.micro]) + " and " + name(owner_[m]) + " both append " + text(op.value) +
                        " to key " + key_text(k) +
@@ -245,7 +254,7 @@ class Keys {
           own_.empty() || (seen.size() >= own_.size() &&
                            std::equal(own_.begin(), own_.end(), seen.end() - static_cast<std::ptrdiff_t>(own_.size())));
       const bool as_expected = read_before ? continues(seen, before, List(own_).subspan(own_before)) : ends_with_own;
-      if (!as_expected) {
+      if (!as_expected && !ambiguous_) {
         add_finding(findings, {"internal",
                                k,
                                {t},
@@ -254,7 +263,16 @@ class Keys {
                                {},
                                {}});
       }
-      if (m != ops.back()) future_read(k, t, m, seen, ops);
+      if (!ends_with_own && !ambiguous_) {
+        add_finding(findings, {kMissedOwnWrite,
+                               k,
+                               {t},
+                               name(t) + " read key " + key_text(k) + " as " + text(op.value) +
+                                   ", which does not end with what it had appended itself",
+                               {},
+                               {}});
+      }
+      if (m != ops.back() && !ambiguous_) future_read(k, t, m, seen, ops);
       reads_.push_back({t, m, ends_with_own ? static_cast<std::uint32_t>(own_.size()) : 0, !read_before || !as_expected,
                         false, seen});
       read_before = true;
@@ -349,6 +367,27 @@ class Keys {
     }
   }
 
+  // Of a key whose elements are not unique: what nobody appended, and what is there more often than it was appended.
+  void from_nowhere(KeyIndex k, const Read& read) {
+    for (const ValueId value : read.seen) {
+      const Element* element = elements_.find(value);
+      if (element == nullptr || element->micro == kNone) {
+        garbage(k, read, value);
+        return;
+      }
+    }
+  }
+
+  void garbage(KeyIndex k, const Read& read, ValueId value) {
+    add_finding(findings,
+                {"garbage-read",
+                 k,
+                 {read.txn},
+                 name(read.txn) + " read " + text(value) + " from key " + key_text(k) + ", which nobody appended to it",
+                 {},
+                 {}});
+  }
+
   void walk(KeyIndex k, const Read& read) {
     ++stamp_;
     for (const ValueId value : read.seen) {
@@ -363,15 +402,7 @@ class Keys {
                                {}});
       }
       element.stamp = stamp_;
-      if (element.micro == kNone) {
-        add_finding(findings, {"garbage-read",
-                               k,
-                               {read.txn},
-                               name(read.txn) + " read " + text(value) + " from key " + key_text(k) +
-                                   ", which nobody appended to it",
-                               {},
-                               {}});
-      }
+      if (element.micro == kNone) garbage(k, read, value);
     }
     aborted(k, read, 0);
   }
@@ -434,21 +465,32 @@ class Keys {
     }
     tail_readers_.clear();
     for (const Read& read : reads_) {
-      if (read.external && read.prefix) read_edges(k, read);
+      if (read.external && read.prefix)
+        read_edges(k, read);
+      else if (read.prefix)
+        shared_.source[read.micro] = source_of(read);
     }
     tail_edges();
     if (unobserved_.size() > 1) open.push_back({k, unobserved_});
   }
 
+  // Whose version it is: how far the last known element of others reaches.
+  std::size_t others(const Read& read) const {
+    std::size_t last = read.seen.size() - read.own;
+    while (last > 0 && (order_[last - 1] == kNone || owner_[order_[last - 1]] == read.txn)) --last;
+    return last;
+  }
+  TxnIndex source_of(const Read& read) const {
+    const std::size_t last = others(read);
+    return last > 0 ? owner_[order_[last - 1]] : kNone;
+  }
+
   void read_edges(KeyIndex k, const Read& read) {
     const std::size_t length = read.seen.size() - read.own;
-    // Whose version it is: the last known element of others.
-    std::size_t last = length;
-    while (last > 0 && (order_[last - 1] == kNone || owner_[order_[last - 1]] == read.txn)) --last;
-    const TxnIndex source = last > 0 ? owner_[order_[last - 1]] : kNone;
+    const TxnIndex source = source_of(read);
     shared_.source[read.micro] = source;
     if (source != kNone) {
-      const std::uint32_t m = order_[last - 1];
+      const std::uint32_t m = order_[others(read) - 1];
       found_edges.add(source, read.txn, m, EdgeKind::wr);
       intermediate(k, read, m);
     }
@@ -538,14 +580,15 @@ class Keys {
         open_reader = read.txn;
       }
       if (other == kNone) continue;
-      add_finding(findings,
-                  {"lost-update",
+      Finding lost{"lost-update",
                    k,
                    {other, read.txn},
                    name(read.txn) + " read key " + key_text(k) + " as " + seen_text(read) + " and appended " +
                        text(txns_.micro[update].value) + ", but " + name(other) + " appended to that state, too",
                    {},
-                   {}});
+                   {}};
+      if (next < order_.size()) lost.edges.push_back({other, read.txn, k, txns_.micro[update].value, EdgeKind::ww});
+      add_finding(findings, std::move(lost));
     }
   }
 
@@ -560,6 +603,7 @@ class Keys {
   std::vector<ValueId> own_;                 // scratch of transaction_reads
   List whole_;                               // the longest list
   std::vector<std::uint32_t> order_, next_;  // by place in it
+  bool ambiguous_ = false;                   // an element was appended more than once, perhaps
   std::size_t first_failed_ = 0;             // place of the first element of a failed transaction
   std::vector<std::uint32_t> unobserved_;    // committed appends nobody saw, one a transaction
   std::vector<std::uint32_t> tail_readers_;  // reads of everything that was seen, one a transaction

@@ -10,9 +10,11 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "base/names.h"
 #include "checkers/transactions/inference.h"
+#include "checkers/transactions/levels.h"
 
 namespace ordeal::txn {
 namespace {
@@ -123,14 +125,23 @@ class RwRegister {
     for (std::size_t i = 0; i < ops.size(); ++i) {
       const MicroOp& op = ops[i];
       if (op.kind != MicroKind::read || op.value == kAbsent) continue;
-      ValueId expected = kAbsent;
+      const std::uint32_t m = txns.first[t] + static_cast<std::uint32_t>(i);
+      ValueId expected = kAbsent, written = kAbsent;  // what the last one on the key saw or wrote, and wrote
+      std::uint32_t last = kNone;
       bool wrote = false;
       for (std::size_t j = 0; j < i; ++j) {
         if (ops[j].key != op.key || ops[j].value == kAbsent) continue;
         expected = ops[j].value;
+        last = txns.first[t] + static_cast<std::uint32_t>(j);
         wrote = wrote || ops[j].kind == MicroKind::write;
+        if (ops[j].kind == MicroKind::write) written = ops[j].value;
       }
-      if (expected == op.value) continue;
+      if (expected == op.value) {
+        // A key that is read again shows its writer again: to an axiom it matters when a read was done.
+        if (txns.micro[last].kind == MicroKind::read) out_.source[m] = out_.source[last];
+        if (unclear_.contains(last)) unclear_.insert(m);
+        continue;
+      }
       if (expected != kAbsent) {
         add_finding(out_.findings,
                     {"internal",
@@ -141,7 +152,16 @@ class RwRegister {
                      {},
                      {}});
       }
-      external(t, txns.first[t] + static_cast<std::uint32_t>(i));
+      if (written != kAbsent && written != op.value) {
+        add_finding(out_.findings, {kMissedOwnWrite,
+                                    op.key,
+                                    {t},
+                                    name(t) + " read " + text(op.value) + " from key " + key_text(op.key) +
+                                        " although it had written " + text(written) + " there itself",
+                                    {},
+                                    {}});
+      }
+      external(t, m);
     }
   }
 
@@ -149,7 +169,10 @@ class RwRegister {
     const Transactions& txns = out_.txns;
     const MicroOp& op = txns.micro[m];
     const auto [count, by] = writer_of(op.key, op.value);
-    if (count > 1 || (op.value == initial_ && count > 0)) return;  // `incomplete` says so
+    if (count > 1 || (op.value == initial_ && count > 0)) {  // `incomplete` says so
+      unclear_.insert(m);
+      return;
+    }
     if (op.value == initial_) {
       out_.source[m] = kNone;
       return;
@@ -240,7 +263,7 @@ class RwRegister {
       if (out_.txns.micro[m].kind == MicroKind::write)
         out = !read_again;
       else
-        read_again = read_again || out_.source[m] != kNoSource;
+        read_again = read_again || out_.source[m] != kNoSource || unclear_.contains(m);
     }
     return out;
   }
@@ -438,7 +461,7 @@ class RwRegister {
 
   void choices(KeyIndex k, const std::vector<Version>& versions) {
     std::vector<std::size_t> successor(versions.size(), 0);
-    std::vector<bool> has_predecessor(versions.size(), false);
+    std::vector<bool> has_predecessor(versions.size(), false), on_chain(versions.size(), false);
     for (std::size_t v = 0; v < versions.size(); ++v) {
       if (versions[v].updates.empty() || options_.lost_updates_allowed) continue;
       successor[v] = place_of(k, versions[v].updates.front());
@@ -453,9 +476,19 @@ class RwRegister {
       chains.push_back(chain);
     }
     if (covered != versions.size()) {
-      add_finding(
-          out_.findings,
-          {"cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}});
+      Finding finding{
+          "cyclic-versions", k, {}, "the versions of key " + key_text(k) + " follow each other in a circle", {}, {}};
+      // Those that no chain reaches go round.
+      for (const Chain& chain : chains) {
+        for (std::size_t v = chain.head;; v = successor[v]) {
+          on_chain[v] = true;
+          if (v == chain.tail) break;
+        }
+      }
+      for (std::size_t v = 1; v < versions.size(); ++v) {
+        if (!on_chain[v]) finding.txns.push_back(versions[v].writer);
+      }
+      add_finding(out_.findings, std::move(finding));
       return;
     }
     // Whatever starts with the initial version is known to be first; if that is the initial version alone,
@@ -554,6 +587,7 @@ class RwRegister {
   std::size_t max_choices_;
   std::vector<TxnIndex> owner_;
   std::vector<Write> writes_;
+  std::set<std::uint32_t> unclear_;             // reads of a value that several transactions wrote
   std::vector<std::vector<Version>> versions_;  // by key; empty when nobody wrote it
 };
 

@@ -1,20 +1,24 @@
 #include "checkers/transactions/transactions.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace ordeal::txn {
 namespace {
 
 class Columns {
  public:
-  Columns(const History& history, MicroKind write, const Limits& limits)
+  Columns(const History& history, MicroKind write, const Limits& limits, NilReads nil_reads)
       : limits_(limits),
+        nil_reads_(nil_reads),
         history_(history),
         values_(history.values()),
         write_(write),
         key_index_(values_.size(), kNone) {
-    read_id_ = values_.find(Value("r"));
-    write_id_ = values_.find(Value(write == MicroKind::append ? "append" : "w"));
+    for (const char* name : {"r", "read"}) read_ids_.push_back(values_.find(Value(name)));
+    for (const char* name : {"w", "write"}) write_ids_.push_back(values_.find(Value(name)));
+    if (write == MicroKind::append) write_ids_ = {values_.find(Value("append"))};
+    for (auto* ids : {&read_ids_, &write_ids_}) std::erase(*ids, kAbsent);
     out_.first.push_back(0);
   }
 
@@ -40,21 +44,29 @@ class Columns {
     const Outcome outcome = type == EventType::ok     ? Outcome::ok
                             : type == EventType::fail ? Outcome::fail
                                                       : Outcome::info;
-    const ValueId asked = history_.value(op.invocation);
-    if (asked == kAbsent || values_.kind(asked) != Value::Kind::list) {
-      return problem(op, "expected a transaction, a list of micro-operations [f, key, value]");
-    }
     ValueId seen = kAbsent;
     if (outcome == Outcome::ok && op.completion != kNoEvent) seen = history_.value(op.completion);
     if (seen == kNil) seen = kAbsent;
+    // In a history of completions alone there is nothing but those.
+    const ValueId asked = history_.value(op.invocation) == kAbsent ? seen : history_.value(op.invocation);
+    if (asked == kAbsent || values_.kind(asked) != Value::Kind::list) {
+      return problem(op, "expected a transaction, a list of micro-operations [f, key, value]");
+    }
     if (seen != kAbsent &&
         (values_.kind(seen) != Value::Kind::list || values_.as_list(seen).size() != values_.as_list(asked).size())) {
       return problem(op, "the completion is not a transaction of as many micro-operations as were invoked");
     }
     const auto asked_ops = values_.as_list(asked);
+    const std::size_t before = out_.micro.size();
     for (std::size_t i = 0; i < asked_ops.size(); ++i) {
       const ValueId result = seen == kAbsent ? kAbsent : values_.as_list(seen)[i];
       if (auto added = add_micro(op, asked_ops[i], result); !added) return added;
+    }
+    const bool reads = std::any_of(out_.micro.begin() + static_cast<std::ptrdiff_t>(before), out_.micro.end(),
+                                   [](const MicroOp& one) { return one.kind == MicroKind::read; });
+    if (outcome == Outcome::ok && seen == kAbsent && reads && out_.unrecorded.empty()) {
+      out_.unrecorded = "what the transaction of event " + std::to_string(history_.index(op.invocation)) +
+                        " read was not recorded, so nobody knows whether it is allowed";
     }
     out_.invocation.push_back(op.invocation);
     out_.completion.push_back(outcome == Outcome::ok ? op.completion : kNoEvent);
@@ -67,13 +79,16 @@ class Columns {
   Result<void> add_micro(OperationEvents op, ValueId asked, ValueId result) {
     const bool list = values_.kind(asked) == Value::Kind::list;
     const auto parts = list ? values_.as_list(asked) : std::span<const ValueId>();
-    if (parts.size() != 3 && !(parts.size() == 2 && parts[0] == read_id_)) {
+    const auto among = [](const std::vector<ValueId>& ids, ValueId id) {
+      return std::find(ids.begin(), ids.end(), id) != ids.end();
+    };
+    if (parts.size() != 3 && !(parts.size() == 2 && among(read_ids_, parts[0]))) {
       return problem(op, "expected a micro-operation [f, key, value], found " + values_.to_json(asked));
     }
     MicroOp micro;
-    if (parts[0] == read_id_) {
+    if (among(read_ids_, parts[0])) {
       micro.kind = MicroKind::read;
-    } else if (parts[0] == write_id_) {
+    } else if (among(write_ids_, parts[0])) {
       micro.kind = write_;
     } else {
       return problem(op, "a micro-operation \"" + values_.to_json(parts[0]) +
@@ -89,7 +104,10 @@ class Columns {
           (micro.kind != MicroKind::read && done[2] != parts[2])) {
         return problem(op, "asked for " + values_.to_json(asked) + " and completed as " + values_.to_json(result));
       }
+      out_.reads += micro.kind == MicroKind::read;
       if (micro.kind == MicroKind::read) micro.value = done[2];
+      if (micro.value == kNil && micro.kind == MicroKind::read && nil_reads_ == NilReads::unknown)
+        micro.value = kAbsent;
     }
     if (write_ == MicroKind::append && micro.kind == MicroKind::read && micro.value != kAbsent && micro.value != kNil &&
         values_.kind(micro.value) != Value::Kind::list) {
@@ -109,19 +127,20 @@ class Columns {
 
   static constexpr std::size_t kTransactionsALook = 10'000;
   const Limits& limits_;
+  NilReads nil_reads_;
   const History& history_;
   const ValueTable& values_;
   MicroKind write_;
-  ValueId read_id_ = kAbsent;
-  ValueId write_id_ = kAbsent;
-  std::vector<KeyIndex> key_index_;  // by ValueId
+  std::vector<ValueId> read_ids_, write_ids_;  // the names of micro-operations that occur
+  std::vector<KeyIndex> key_index_;            // by ValueId
   Transactions out_;
 };
 
 }  // namespace
 
-Result<Transactions> transactions_of(const History& history, MicroKind write, const Limits& limits) {
-  return Columns(history, write, limits).run();
+Result<Transactions> transactions_of(const History& history, MicroKind write, const Limits& limits,
+                                     NilReads nil_reads) {
+  return Columns(history, write, limits, nil_reads).run();
 }
 
 std::string guess_model(const History& history) {
@@ -129,7 +148,7 @@ std::string guess_model(const History& history) {
   const ValueId append = values.find(Value("append"));
   if (append == kAbsent) return "rw-register";
   for (const OperationEvents op : history.operations()) {
-    const ValueId value = history.value(op.invocation);
+    const ValueId value = history.operation_value(op);
     if (value == kAbsent || values.kind(value) != Value::Kind::list) continue;
     for (const ValueId micro : values.as_list(value)) {
       if (values.kind(micro) != Value::Kind::list) continue;

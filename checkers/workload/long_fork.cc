@@ -178,8 +178,13 @@ class LongFork {
   void fork(OperationEvents a, OperationEvents b, ValueId x, ValueId y) {
     const std::string kx = in_.shown(x);
     const std::string ky = in_.shown(y);
+    std::vector<EventIndex> operations{a.invocation, b.invocation};
+    for (const ValueId key : {x, y}) {
+      // A value from nowhere has no write; that it was read is an anomaly of its own.
+      if (const auto* write = written_.find(key)) operations.push_back(write->invoked);
+    }
     in_.tell(
-        "long-fork", {a.invocation, b.invocation, written_.find(x)->invoked, written_.find(y)->invoked},
+        "long-fork", operations,
         in_.named(a) + " saw the write of key " + kx + " and not that of " + ky + ", " + in_.named(b) + " the reverse",
         {in_.named(a) + " saw " + kx + " written and " + ky + " not: the write of " + kx + " came first.",
          in_.named(b) + " saw " + ky + " written and " + kx + " not: the write of " + ky + " came first.",

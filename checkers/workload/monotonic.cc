@@ -96,6 +96,8 @@ class Monotonic {
       digits = std::to_string(*in_.integer(stamp));
     else if (in_.is(stamp, Value::Kind::string))
       digits = in_.values().as_string(stamp);
+    else if (in_.is(stamp, Value::Kind::real))
+      digits = in_.values().to_value(stamp).exact_digits();  // a whole number beyond 64 bits
     if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
     return Row{*value, {digits}, {in_.values().member(id, "val"), in_.one_name(stamp)}};
   }

@@ -50,30 +50,39 @@ class Judge final : public Checker {
   const WorkloadChecker& entry_;
 };
 
+WorkloadChecker by_key(WorkloadChecker checker) {
+  checker.by_key = true;
+  return checker;
+}
+WorkloadChecker from_initial(WorkloadChecker checker) {
+  checker.takes_initial = true;
+  return checker;
+}
+
 }  // namespace
 
 std::span<const WorkloadChecker> workload_checkers() {
   static const std::vector<WorkloadChecker> all = {
       work::bank(),
-      work::causal_reverse(),
-      work::convergence(),
-      work::counter(),
-      work::delivery(),
+      by_key(work::causal_reverse()),
+      by_key(work::convergence()),
+      from_initial(by_key(work::counter())),
+      by_key(work::delivery()),
       work::g2(),
-      work::idempotency(),
+      by_key(work::idempotency()),
       work::kafka(),
-      work::leader_election(),
-      work::lock(),
+      by_key(work::leader_election()),
+      by_key(work::lock()),
       work::long_fork(),
-      work::monotonic(),
-      work::queue(),
-      work::rate_limit(),
+      by_key(work::monotonic()),
+      by_key(work::queue()),
+      by_key(work::rate_limit()),
       work::saga(),
       work::sequential(),
-      work::set(),
-      work::set_full(),
+      by_key(work::set()),
+      by_key(work::set_full()),
       work::total_queue(),
-      work::unique_ids(),
+      by_key(work::unique_ids()),
   };
   return all;
 }

@@ -26,7 +26,9 @@ struct WorkloadChecker {
   void (*judge)(work::Judgement& in) = nullptr;
   std::vector<std::pair<std::string, std::string>> anomalies;  // name and help
   std::vector<OptionSpec> options =
-      {};  // what it reads of CheckOptions::settings; the workloads that it judges offer them
+      {};                      // what it reads of CheckOptions::settings; the workloads that it judges offer them
+  bool by_key = false;         // judges the keys of events apart; others must not be given events with keys
+  bool takes_initial = false;  // honours CheckOptions::initial, an integer
 };
 
 [[nodiscard]] std::span<const WorkloadChecker> workload_checkers();

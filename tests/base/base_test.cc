@@ -27,10 +27,53 @@ TEST(Value, JsonRoundTrip) {
   }
 }
 
-TEST(Value, IntegersBeyond64BitsBecomeReals) {
-  const auto value = Value::from_json("18446744073709551616");
-  ASSERT_TRUE(value);
-  EXPECT_TRUE(value->is_real());
+// 2^64 - 1 and 2^64 - 2 were one double, so that a read of one was explained by a write of the other.
+TEST(Value, RegressNumbersKeepTheirExactValue) {
+  EXPECT_NE(*Value::from_json("18446744073709551615"), *Value::from_json("18446744073709551614"));
+  EXPECT_LT(*Value::from_json("18446744073709551614"), *Value::from_json("18446744073709551615"));
+  EXPECT_NE(*Value::from_json("0.1000000000000000000001"), *Value::from_json("0.1"));
+  EXPECT_NE(*Value::from_json("1e400"), *Value::from_json("1e401"));
+  // However it is spelled.
+  EXPECT_EQ(*Value::from_json("184467440737095516150e-1"), *Value::from_json("18446744073709551615"));
+  EXPECT_EQ(*Value::from_json("0.10"), Value(0.1));
+  EXPECT_EQ(*Value::from_json("0.10000000000000001"), Value(0.1));  // printed with 17 digits
+  EXPECT_NE(Value::ratio("0.10000000000000001", "1"), Value(0.1));
+  EXPECT_EQ(Value::ratio("0.10000000000000001", "1"), Value::ratio("10000000000000001", "100000000000000000"));
+  EXPECT_EQ(*Value::from_json("-132819481997769719808.0"), Value(-132819481997769719808.0));
+  EXPECT_EQ(*Value::from_json("1.0e20"), Value(1e20));
+  // Of the integers that are nearest to one double, each is itself.
+  EXPECT_NE(*Value::from_json("18446744073709551616"), *Value::from_json("18446744073709552000"));
+  for (const char* text : {"18446744073709551616", "-18446744073709551615", "0.1000000000000000000001", "1e400",
+                           "-1.0000000000000000000000000000000000001", "1e-400"}) {
+    const auto value = Value::from_json(text);
+    ASSERT_TRUE(value) << text;
+    EXPECT_TRUE(value->is_real()) << text;
+    EXPECT_EQ(value->exact_digits().empty(), false) << text;
+    EXPECT_EQ(*Value::from_json(value->to_json()), *value) << text;
+  }
+  EXPECT_EQ(Value::from_json("18446744073709551616")->to_json(), "18446744073709551616");
+  EXPECT_DOUBLE_EQ(Value::from_json("18446744073709551616")->real(), 18446744073709551616.0);
+  EXPECT_TRUE(Value::number("2.5").exact_digits().empty());
+}
+
+TEST(Value, RatiosAreExact) {
+  EXPECT_EQ(Value::ratio("6", "3"), Value(2));
+  EXPECT_EQ(Value::ratio("1", "8"), Value(0.125));
+  EXPECT_EQ(Value::ratio("1", "10"), Value(0.1));
+  EXPECT_EQ(Value::ratio("-2", "6"), Value::ratio("-1", "3"));
+  EXPECT_NE(Value::ratio("1", "3"), Value(1.0 / 3));
+  EXPECT_EQ(Value::ratio("1", "3").to_json(), "\"1/3\"");
+  EXPECT_NE(Value::ratio("10000000000000000000001", "3"), Value::ratio("10000000000000000000002", "3"));
+}
+
+// Two halves of different surrogate pairs were both read as U+FFFD, so that a read of one was explained by the other.
+TEST(Value, RegressHalfSurrogatePairsAreToldApart) {
+  const auto high = Value::from_json("\"\\ud800\""), low = Value::from_json("\"\\udfff\"");
+  ASSERT_TRUE(high && low);
+  EXPECT_NE(*high, *low);
+  EXPECT_EQ(high->to_json(), "\"\\ud800\"");
+  EXPECT_EQ(*Value::from_json(low->to_json()), *low);
+  EXPECT_EQ(*Value::from_json("\"\\ud83d\\ude00\""), Value("\xF0\x9F\x98\x80"));
 }
 
 TEST(Value, ErrorsNameThePlace) {

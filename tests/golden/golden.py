@@ -5,11 +5,12 @@
     golden.py ORDEAL list               `list --json`: its lists, the keys of their entries, every name of list.json; and that
                                         doc/formats.md has every operation that it names
     golden.py ORDEAL data [FOLDER]      `check --json` over the histories of FOLDER against their expected.tsv
+    golden.py ORDEAL table FOLDER       `check --json` over each row of FOLDER/expected.tsv: model or workload, level, options, verdict
     golden.py ORDEAL cases --update …   writes the expected files anew: look at the difference before it is committed
 
 A case is a folder with `command` (arguments, run in the folder), `stdout` and `status`; where standard error is part of
 the contract, `stderr`. "seconds" are zeroed, nothing else is. The name says what is to be expected: ok-, bad-, unknown-,
-usage-. Exit code 77 (skipped) when FOLDER is not there.
+usage-. Exit code 77 (skipped) when FOLDER is not there; a table's FOLDER lies in ../shared/cases beside the checkout.
 """
 
 import argparse
@@ -137,10 +138,37 @@ def data(ordeal, folder):
     return problems if looked_at else ["no rows: the tables are not where they were"]
 
 
+def table(ordeal, folder):
+    """The head names the columns. `verdict` may name several, with a bar between; 64 is a refusal."""
+    if not os.path.isdir(folder):
+        print(f"SKIPPED: the table is not at {folder} (ORDEAL_SHARED_DATA names the folder beside)")
+        sys.exit(SKIPPED)
+    lines = contents(os.path.join(folder, "expected.tsv")).splitlines()
+    head, problems = lines[0].split("\t"), []
+    for line in lines[1:]:
+        row = dict(zip(head, line.split("\t")))
+        arguments = [row["file"], *shlex.split(row.get("options", ""))]
+        for column, flag in (("model", "--model"), ("workload", "--workload"), ("consistency", "--consistency")):
+            if row.get(column):
+                arguments += [flag, row[column]]
+        status, out, err = run(ordeal, ["check", "--json", *arguments], folder)
+        found = "64"
+        if status != 64:
+            try:
+                found = json.loads(out)["verdict"]
+            except (ValueError, KeyError, TypeError):
+                found = "no verdict"
+        if found not in row["verdict"].split("|") or status != {"valid": 0, "invalid": 1, "unknown": 2, "64": 64}.get(found):
+            problems.append(f"{' '.join(arguments)}: {row['verdict']} was expected ({row['why']}), found {found}, "
+                            f"exit code {status}\n{err}")
+    print(f"{len(lines) - 1} rows of {folder}")
+    return problems if len(lines) > 1 else ["no rows"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ordeal")
-    parser.add_argument("what", choices=["cases", "list", "data"])
+    parser.add_argument("what", choices=["cases", "list", "data", "table"])
     parser.add_argument("names", nargs="*")
     parser.add_argument("--update", action="store_true")
     arguments = parser.parse_args()
@@ -151,6 +179,9 @@ def main():
         problems = listed(ordeal, arguments.update)
     else:
         default = os.environ.get("ORDEAL_SHARED_DATA") or os.path.join(HERE, "..", "..", "..", "shared", "data")
+    if arguments.what == "table":
+        problems = table(ordeal, os.path.normpath(os.path.join(default, "..", "cases", arguments.names[0])))
+    elif arguments.what == "data":
         problems = data(ordeal, os.path.normpath(arguments.names[0] if arguments.names else default))
     for problem in problems:
         print(problem)

@@ -161,7 +161,11 @@ class Clients {
     Line& line = lines_[observed[pick(observed.size())]];
     const Line& other = lines_[observed[pick(observed.size())]];
     if (other.f == line.f && chance(0.6)) {
-      line.value = other.value;
+      // The element that was asked for stays.
+      if (line.f == "contains")
+        line.value.items()[1] = other.value.items()[1];
+      else
+        line.value = other.value;
     } else if (line.f == "dequeue" || line.f == "pop" || line.f == "read") {
       if (line.value.is_list() && !line.value.items().empty() && shape_.model != "versioned-register") {
         line.value.items().pop_back();

@@ -173,14 +173,35 @@ class Definitions {
     reads_.push_back({t, i, key, from, length, updates});
   }
 
+  // The transaction reads a key again and sees the version that it saw before.
+  void read_again(std::size_t t, std::size_t i) {
+    const Read* before = nullptr;
+    const int key = h_[t].ops[i].key;
+    for (const Read& read : reads_) {
+      if (read.txn == t && read.key == key) before = &read;
+    }
+    if (before == nullptr) return;
+    // With what it appended itself since then; a register shows the same value.
+    std::vector<int> wanted = h_[t].ops[before->place].seen;
+    for (std::size_t j = before->place; j < i; ++j) {
+      if (h_[t].ops[j].f == 'a' && h_[t].ops[j].key == key) wanted.push_back(h_[t].ops[j].value);
+    }
+    // What was read in between may have been garbage, or of the transaction itself: that shows no version of others.
+    if (h_[t].ops[i].seen == wanted) repeats_.push_back({t, i, key, before->from, before->length, false});
+  }
+
   void read_register(std::size_t t, std::size_t i) {
     const OracleOp& op = h_[t].ops[i];
     const Before mine = before(t, i);
     std::vector<int> expected = mine.seen;
     if (!mine.since.empty()) expected.assign(1, mine.since.back());
     const bool known = mine.read || !mine.since.empty();
-    if (known && expected == op.seen) return;
+    if (known && expected == op.seen) {
+      if (mine.since.empty()) read_again(t, i);
+      return;
+    }
     internal_ = internal_ || known;
+    missed_own_write_ = missed_own_write_ || (!mine.own.empty() && op.seen != std::vector<int>{mine.own.back()});
     if (op.seen.empty()) return external(t, i, kInitial, 0);
     const Write* by = writer(op.key, op.seen[0]);
     if (by == nullptr) {
@@ -214,6 +235,7 @@ class Definitions {
       expected = op.seen == wanted;
     }
     internal_ = internal_ || !expected;
+    missed_own_write_ = missed_own_write_ || !ends_with_own;
     std::map<int, int> times;
     for (const int value : op.seen) {
       const Write* by = writer(op.key, value);
@@ -223,7 +245,7 @@ class Definitions {
     auto& longest = longest_[op.key];
     if (op.seen.size() > longest.size()) longest = op.seen;
     lists_seen_.push_back(&op);
-    if (mine.read && expected) return;
+    if (mine.read && expected) return read_again(t, i);
     std::size_t length = op.seen.size() - (ends_with_own ? mine.own.size() : 0);
     // The version is that of the last element of others.
     int from = kInitial;
@@ -369,6 +391,7 @@ class Definitions {
       holds(form, "read-committed");
       if (cursors) holds(form, "cursor-stability");
       axioms(form, wr);
+      if (form > 0 && missed_own_write_) continue;  // everything else contains the axiom of read committed
       const Relation single = information * rw;
       if (!internal_ && form > 0 && ((wr | order) | (wr | order) * rw | ww).acyclic()) holds(form, "prefix");
       if (!single.irreflexive()) continue;
@@ -377,7 +400,7 @@ class Definitions {
       if (!internal_ && (information | single).acyclic()) holds(form, "snapshot-isolation");
       const Relation all = ww | wr | rw | order;
       if (updates_serializable(all)) holds(form, "update-serializable");
-      if (!all.acyclic()) continue;
+      if (!all.acyclic() || missed_own_write_) continue;
       holds(form, "repeatable-read");
       if (!internal_) holds(form, "serializable");
     }
@@ -396,8 +419,8 @@ class Definitions {
 
   // Is everyone of whom the reader has to know, and who wrote what it read, before the version that it read?
   template <class Knows>
-  bool axiom(Knows&& knows) const {
-    return std::all_of(reads_.begin(), reads_.end(), [&](const Read& read) {
+  bool axiom(const std::vector<Read>& reads, Knows&& knows) const {
+    return std::all_of(reads.begin(), reads.end(), [&](const Read& read) {
       if (!chosen_.contains(read.key)) return true;
       for (std::size_t t = 0; t < h_.size(); ++t) {
         if (!committed_[t] || t == read.txn || static_cast<int>(t) == read.from || !writes(t, read.key) ||
@@ -411,23 +434,25 @@ class Definitions {
 
   void axioms(std::size_t form, const Relation& wr) {
     const Relation& past = order_[form];
-    const bool read_committed = axiom([&](std::size_t t, const Read& read) {
+    // A read that is done again must know of what was read in between; what it shows is not of its own choosing.
+    const auto known_before = [&](std::size_t t, const Read& read) {
       return std::any_of(reads_.begin(), reads_.end(), [&](const Read& earlier) {
         return earlier.txn == read.txn && earlier.place < read.place && earlier.from == static_cast<int>(t);
       });
-    });
-    if (!read_committed) return;
+    };
+    if (!axiom(reads_, known_before) || !axiom(repeats_, known_before)) return;
+    if (form > 0 && missed_own_write_) return;
     holds(form, form == 1 ? "read-committed-axiomatic" : "monotonic-atomic-view");
     if (form == 0 || internal_) return;
-    if (!axiom([&](std::size_t t, const Read& read) { return (past | wr).has(t, read.txn); })) return;
+    if (!axiom(reads_, [&](std::size_t t, const Read& read) { return (past | wr).has(t, read.txn); })) return;
     holds(form, "read-atomic");
     // Known are the past, and what sessions had done when they wrote what was read, by the transaction or in its past.
     const Relation session_then_read = wr | order_[1] * wr;
     const Relation known = past | session_then_read | session_then_read * past;
-    if (!axiom([&](std::size_t t, const Read& read) { return known.has(t, read.txn); })) return;
+    if (!axiom(reads_, [&](std::size_t t, const Read& read) { return known.has(t, read.txn); })) return;
     holds(form, "pram");
     const Relation causes = (past | wr).closure();
-    if (axiom([&](std::size_t t, const Read& read) { return causes.has(t, read.txn); })) holds(form, "causal");
+    if (axiom(reads_, [&](std::size_t t, const Read& read) { return causes.has(t, read.txn); })) holds(form, "causal");
   }
 
   void holds(std::size_t form, const std::string& base) {
@@ -445,9 +470,11 @@ class Definitions {
   std::map<std::pair<int, int>, Write> writes_;
   std::vector<bool> committed_;
   std::vector<Read> reads_;
+  std::vector<Read> repeats_;  // of versions that the transaction had read before
   std::vector<const OracleOp*> lists_seen_;
   std::map<int, std::vector<int>> longest_;
   bool internal_ = false;          // a read contradicts its own transaction
+  bool missed_own_write_ = false;  // a read does not show the transaction's own last write
   bool garbage_ = false;           // something nobody wrote, or twice
   bool unread_committed_ = false;  // aborted, intermediate or future values
   bool uncomparable_ = false;      // lists of which neither is a prefix of the other

@@ -242,7 +242,7 @@ OracleHistory random_transactions(const TxnShape& shape, std::mt19937_64& chance
       OracleTxn txn;
       txn.process = process;
       txn.begin = clock++;
-      for (int n = 1 + below(3); n > 0; --n) {
+      for (int n = 1 + below(static_cast<int>(shape.operations)); n > 0; --n) {
         OracleOp op;
         op.key = below(shape.keys);
         op.f = happens(0.5) ? 'r' : shape.lists ? 'a' : 'w';
@@ -327,7 +327,7 @@ OracleHistory unread_transactions(const TxnShape& shape, std::mt19937_64& chance
       OracleTxn txn;
       txn.process = process[worker];
       txn.begin = clock++;
-      for (int n = 1 + below(3); n > 0; --n) {
+      for (int n = 1 + below(static_cast<int>(shape.operations)); n > 0; --n) {
         OracleOp op{happens(0.5) ? 'r' : shape.lists ? 'a' : 'w', below(shape.keys), 0, {}};
         if (op.f != 'r') op.value = ++value;
         txn.ops.push_back(op);
@@ -390,10 +390,10 @@ OracleHistory guessed_transactions(const TxnShape& shape, std::mt19937_64& chanc
   return out;
 }
 
-std::string to_jsonl(const OracleHistory& history) {
-  const bool list = std::any_of(history.begin(), history.end(), [](const OracleTxn& t) {
+std::string to_jsonl(const OracleHistory& history, std::optional<bool> lists) {
+  const bool list = lists.value_or(std::any_of(history.begin(), history.end(), [](const OracleTxn& t) {
     return std::any_of(t.ops.begin(), t.ops.end(), [](const OracleOp& o) { return o.f == 'a'; });
-  });
+  }));
   std::vector<std::pair<int, std::string>> events;
   for (const OracleTxn& txn : history) {
     for (const bool done : {false, true}) {

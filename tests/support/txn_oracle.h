@@ -48,6 +48,7 @@ enum class OracleAxiom { monotonic_view, read_committed, read_atomic, pram, caus
 enum class Store { serial, snapshot, committed };
 struct TxnShape {
   std::size_t transactions = 4;
+  std::size_t operations = 3;  // of a transaction, at most
   int keys = 2, processes = 3;
   bool lists = true;
   double crashed = 0.1, failed = 0.05, falsify = 0.3;
@@ -57,6 +58,7 @@ struct TxnShape {
 // Of no store at all: what is read is a guess among what was written, mostly of acknowledged transactions and mostly
 // without contradicting the own one's. Such histories show combinations that no store has.
 [[nodiscard]] OracleHistory guessed_transactions(const TxnShape& shape, std::mt19937_64& chance);
-[[nodiscard]] std::string to_jsonl(const OracleHistory& history);
+// `lists`: reads show lists; unless said, they do when something is appended.
+[[nodiscard]] std::string to_jsonl(const OracleHistory& history, std::optional<bool> lists = std::nullopt);
 
 }  // namespace ordeal::testing_support

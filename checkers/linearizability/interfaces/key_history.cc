@@ -34,7 +34,14 @@ std::vector<KeyEvent> events_of(const std::vector<Call>& calls) {
   return events;
 }
 
-Partition partition(const History& history, const Model& model) {
+std::string nothing_observed(const Partition& parts) {
+  if (parts.ok == 0) return "no operation succeeded, so nothing was observed";
+  if (parts.observed || !parts.not_understood.empty()) return "";
+  return "nothing of value was observed: every operation that succeeded would have succeeded in any state (no read "
+         "returned anything)";
+}
+
+Partition partition(const History& history, const Model& model, Crashed crashed) {
   Partition out;
   const bool per_key = model.per_key();
   constexpr std::uint32_t kNone = 0xFFFFFFFFu;
@@ -76,8 +83,10 @@ Partition partition(const History& history, const Model& model) {
     }
     if (!parsed->has_value()) continue;
     Call call{**parsed, e, outcome == EventType::ok ? events.completion : kNever};
+    const unsigned traits = model.traits(call.op);
+    if (outcome == EventType::ok && (traits & kTotal) == 0) out.observed = true;
     // A crashed read may or may not have happened, and changed nothing either way.
-    if (call.crashed() && (model.traits(call.op) & kPure) != 0) continue;
+    if (crashed == Crashed::with_effect && call.crashed() && (traits & kPure) != 0) continue;
     out.keys[k].calls.push_back(call);
   }
   return out;

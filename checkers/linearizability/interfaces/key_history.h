@@ -47,9 +47,16 @@ struct Partition {
   std::vector<KeyHistory> keys;  // in the order of their first operation
   std::size_t operations = 0;    // of clients, failed ones included
   std::size_t ok = 0;
+  bool observed = false;  // some ok operation would not have been possible in every state
   // Operations that were not understood, by key (index into keys); those are not among the calls.
   std::vector<std::pair<std::size_t, NotUnderstood>> not_understood;
 };
-[[nodiscard]] Partition partition(const History& history, const Model& model);
+// Which crashed operations are among the calls: those that may have had an effect, or all (a cas of a value to itself
+// has none on a state, but where reads are asked whose write they saw it is one that may be seen).
+enum class Crashed { with_effect, all };
+[[nodiscard]] Partition partition(const History& history, const Model& model, Crashed crashed = Crashed::with_effect);
+// Why nothing can be said about a promise from what was seen: nothing succeeded, or nothing that succeeded shows
+// anything of the state, so that no violation could have been seen. Empty: something was observed.
+[[nodiscard]] std::string nothing_observed(const Partition& parts);
 
 }  // namespace ordeal::lin

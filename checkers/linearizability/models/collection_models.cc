@@ -29,7 +29,10 @@ class SetModel final : public ModelBase {
  public:
   SetModel(const History& history, State initial, bool nil_is_unknown)
       : ModelBase("set", history,
-                  {{"add", set::kAdd}, {"read", set::kRead}, {"remove", set::kRemove}, {"contains", set::kContains}}),
+                  {{"add", set::kAdd, Holds::asked},
+                   {"read", set::kRead, Holds::returned},
+                   {"remove", set::kRemove, Holds::asked},
+                   {"contains", set::kContains, Holds::returned}}),
         initial_(std::move(initial)),
         nil_is_unknown_(nil_is_unknown) {
     std::sort(initial_.begin(), initial_.end());
@@ -37,6 +40,7 @@ class SetModel final : public ModelBase {
   }
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    if (auto why = objection(op)) return tl::unexpected<Error>(*std::move(why));
     Operation out;
     out.code = code_of(op);
     out.crashed = !is_ok(op);
@@ -61,6 +65,7 @@ class SetModel final : public ModelBase {
             values().kind(values().as_list(pair)[1]) != Value::Kind::boolean) {
           return malformed(op, "[element, true or false] as the value of contains");
         }
+        if (asked_of_another(op, values().as_list(pair)[0])) return tl::unexpected<Error>(contradiction(op));
         out.a = values().as_list(pair)[0];
         out.b = values().as_boolean(values().as_list(pair)[1]) ? 1 : 0;
         return out;
@@ -126,6 +131,14 @@ class SetModel final : public ModelBase {
   }
 
  private:
+  // The invocation of contains asked for another element: [element, nil] or the element itself.
+  bool asked_of_another(OperationEvents op, ValueId element) const {
+    ValueId asked = history_.value(op.invocation);
+    if (asked == kAbsent || asked == kNil || asked == element) return false;
+    if (values().kind(asked) == Value::Kind::list && values().as_list(asked).size() == 2)
+      asked = values().as_list(asked)[0];
+    return asked != element;
+  }
   State initial_;
   bool nil_is_unknown_;
 };
@@ -144,14 +157,14 @@ std::string list_text(const ValueTable& values, const State& state) {
 class LogModel final : public ModelBase {
  public:
   LogModel(const History& history, State initial, bool nil_is_unknown)
-      : ModelBase("log", history, {{"append", log::kAppend}, {"read", log::kRead}}),
+      : ModelBase("log", history, {{"append", log::kAppend, Holds::asked}, {"read", log::kRead, Holds::returned}}),
         initial_(std::move(initial)),
         nil_is_unknown_(nil_is_unknown) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    if (auto why = objection(op)) return tl::unexpected<Error>(*std::move(why));
     Operation out;
     out.code = code_of(op);
-    if (out.code == kNoCode) return does_not_know(op);
     out.crashed = !is_ok(op);
     if (out.code == log::kAppend) {
       out.a = argument(op);
@@ -205,13 +218,13 @@ class QueueModel final : public ModelBase {
  public:
   QueueModel(std::string_view name, const History& history, QueueKind kind, State initial)
       : ModelBase(std::string(name), history,
-                  kind == QueueKind::stack
-                      ? std::initializer_list<Function>{{"push", queue::kPut}, {"pop", queue::kTake}}
-                      : std::initializer_list<Function>{{"enqueue", queue::kPut},
-                                                        {"dequeue", queue::kTake},
-                                                        {"insert", queue::kPut},
-                                                        {"poll", queue::kTake},
-                                                        {"offer", queue::kPut}}),
+                  kind == QueueKind::stack ? std::initializer_list<Function>{{"push", queue::kPut, Holds::asked},
+                                                                             {"pop", queue::kTake, Holds::returned}}
+                                           : std::initializer_list<Function>{{"enqueue", queue::kPut, Holds::asked},
+                                                                             {"dequeue", queue::kTake, Holds::returned},
+                                                                             {"insert", queue::kPut, Holds::asked},
+                                                                             {"poll", queue::kTake, Holds::returned},
+                                                                             {"offer", queue::kPut, Holds::asked}}),
         kind_(kind),
         initial_(std::move(initial)) {
     if (kind_ == QueueKind::unordered) std::sort(initial_.begin(), initial_.end());
@@ -221,9 +234,9 @@ class QueueModel final : public ModelBase {
   }
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    if (auto why = objection(op)) return tl::unexpected<Error>(*std::move(why));
     Operation out;
     out.code = code_of(op);
-    if (out.code == kNoCode) return does_not_know(op);
     out.crashed = !is_ok(op);
     out.a = out.code == queue::kPut ? argument(op) : out.crashed ? kUnknown : result(op);
     if (out.code == queue::kPut && out.a == kNil) return malformed(op, "an element other than nil (nil means empty)");

@@ -20,13 +20,13 @@ class CounterModel final : public ModelBase {
  public:
   CounterModel(std::string_view name, const History& history, std::optional<std::int64_t> initial, bool nil_is_unknown)
       : ModelBase(std::string(name), history,
-                  {{"read", counter::kRead},
-                   {"get", counter::kRead},
-                   {"add", counter::kAdd},
-                   {"increment", counter::kAdd},
-                   {"inc", counter::kAdd},
-                   {"decrement", kSubtract},
-                   {"dec", kSubtract},
+                  {{"read", counter::kRead, Holds::returned},
+                   {"get", counter::kRead, Holds::returned},
+                   {"add", counter::kAdd, Holds::asked},
+                   {"increment", counter::kAdd, Holds::asked},
+                   {"inc", counter::kAdd, Holds::asked},
+                   {"decrement", kSubtract, Holds::asked},
+                   {"dec", kSubtract, Holds::asked},
                    {"fetch-add", counter::kFetchAdd},
                    {"fetch-and-add", counter::kFetchAdd},
                    {"add-and-get", kAddGet}}),
@@ -34,6 +34,7 @@ class CounterModel final : public ModelBase {
         nil_is_unknown_(nil_is_unknown) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    if (auto why = objection(op)) return tl::unexpected<Error>(*std::move(why));
     Operation out;
     out.code = code_of(op);
     out.crashed = !is_ok(op);
@@ -120,6 +121,10 @@ class CounterModel final : public ModelBase {
     }
     out.a = values().as_integer(values().as_list(value)[0]);
     out.b = values().as_integer(values().as_list(value)[1]);
+    ValueId asked = history_.value(op.invocation);
+    if (asked != kAbsent && values().kind(asked) == Value::Kind::list && !values().as_list(asked).empty())
+      asked = values().as_list(asked)[0];
+    if (is_integer(asked) && values().as_integer(asked) != out.a) return tl::unexpected<Error>(contradiction(op));
     if (new_number) out.b = wrapping_subtract(out.b, out.a);
     return out;
   }
@@ -136,12 +141,13 @@ class CounterModel final : public ModelBase {
 // unique-ids: no id is given out twice. The state is the sorted list of the ids given out. Per key, like the rest.
 class UniqueIds final : public ModelBase {
  public:
-  explicit UniqueIds(const History& history) : ModelBase("unique-ids", history, {{"generate", ids::kGenerate}}) {}
+  explicit UniqueIds(const History& history)
+      : ModelBase("unique-ids", history, {{"generate", ids::kGenerate, Holds::returned}}) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    if (auto why = objection(op)) return tl::unexpected<Error>(*std::move(why));
     Operation out;
     out.code = code_of(op);
-    if (out.code == kNoCode) return does_not_know(op);
     if (!is_ok(op)) return std::nullopt;
     out.a = result(op);
     if (out.a == kNil) return malformed(op, "an id as the result of generate");

@@ -16,13 +16,17 @@ class MultiRegister final : public ModelBase {
  public:
   MultiRegister(const History& history, ValueId initial, bool nil_is_unknown)
       : ModelBase("multi-register", history,
-                  {{"read", reg::kRead}, {"write", reg::kWrite}, {"cas", reg::kCas}, {"txn", kTxn}}),
+                  {{"read", reg::kRead, Holds::returned},
+                   {"write", reg::kWrite, Holds::asked},
+                   {"cas", reg::kCas, Holds::asked},
+                   {"txn", kTxn}}),
         initial_(initial),
         nil_is_unknown_(nil_is_unknown) {}
 
   bool per_key() const override { return false; }
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    if (auto why = objection(op)) return tl::unexpected<Error>(*std::move(why));
     Operation out;
     out.code = code_of(op);
     out.crashed = !is_ok(op);
@@ -50,6 +54,7 @@ class MultiRegister final : public ModelBase {
         out.a = history_.operation_value(op);
         if (!is_txn(static_cast<ValueId>(out.a)))
           return malformed(op, "[[\"r\" or \"w\", key, value], …] as the value of a txn");
+        if (auto why = objection_to_txn(op)) return tl::unexpected<Error>(*std::move(why));
         return out;
       }
       default:
@@ -81,6 +86,7 @@ class MultiRegister final : public ModelBase {
 
   unsigned traits(const Operation& op) const override {
     if (op.code == reg::kRead) return kPure;
+    if (op.code == kTxn) return reads_nothing(static_cast<ValueId>(op.a)) ? kTotal : 0u;
     return op.code == reg::kWrite ? kTotal : 0u;
   }
 
@@ -115,6 +121,27 @@ class MultiRegister final : public ModelBase {
       const ValueId f = values().as_list(micro)[0];
       return values().kind(f) == Value::Kind::string && (values().as_string(f) == "r" || values().as_string(f) == "w");
     });
+  }
+  bool reads_nothing(ValueId list) const {
+    const auto micros = values().as_list(list);
+    return std::none_of(micros.begin(), micros.end(),
+                        [&](ValueId micro) { return values().as_string(values().as_list(micro)[0]) == "r"; });
+  }
+  // An ok txn must repeat what was asked for, with the results of its reads in place.
+  std::optional<Error> objection_to_txn(OperationEvents op) const {
+    const ValueId asked = history_.value(op.invocation);
+    if (!is_ok(op)) return std::nullopt;
+    const ValueId done = history_.value(op.completion);
+    if (done == kAbsent || done == kNil) return reads_nothing(asked) ? std::nullopt : std::optional(not_recorded(op));
+    if (asked == kAbsent || asked == kNil) return std::nullopt;
+    const auto repeats = [&](ValueId x, ValueId y) {
+      const auto a = values().as_list(x), b = values().as_list(y);
+      return a[0] == b[0] && a[1] == b[1] && (a[2] == b[2] || values().as_string(a[0]) == "r");
+    };
+    if (!is_txn(asked)) return contradiction(op);
+    const auto before = values().as_list(asked), after = values().as_list(done);
+    const bool same = std::equal(before.begin(), before.end(), after.begin(), after.end(), repeats);
+    return same ? std::nullopt : std::optional(contradiction(op));
   }
   static std::size_t place(const State& state, ValueId key) {
     std::size_t low = 0, high = state.size() / 2;
@@ -151,13 +178,18 @@ class MultiRegister final : public ModelBase {
 class KvModel final : public ModelBase {
  public:
   KvModel(const History& history, std::string initial)
-      : ModelBase("kv", history, {{"get", kGet}, {"put", kPut}, {"append", kAppend}, {"read", kGet}, {"write", kPut}}),
+      : ModelBase("kv", history,
+                  {{"get", kGet, Holds::returned},
+                   {"put", kPut, Holds::asked},
+                   {"append", kAppend, Holds::asked},
+                   {"read", kGet, Holds::returned},
+                   {"write", kPut, Holds::asked}}),
         initial_(std::move(initial)) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    if (auto why = objection(op)) return tl::unexpected<Error>(*std::move(why));
     Operation out;
     out.code = code_of(op);
-    if (out.code == kNoCode) return does_not_know(op);
     out.crashed = !is_ok(op);
     if (out.crashed && out.code == kGet) return std::nullopt;
     const ValueId value = out.code == kGet ? result(op) : argument(op);

@@ -83,6 +83,10 @@ enum class Family { registers, containers, elements, counters, locks, ids, other
 // Which levels below sequential consistency have a meaning for a model; with cas, those without one for cas are out.
 enum class WeakLevels { none, all, with_cas };
 
+// Whether reads of nil can be taken for "not known" where CheckOptions::nil_reads asks for it, or nil always means
+// something.
+enum class NilResults { observed, as_asked };
+
 // The catalogue: a row a model, which holds all that is known of it by its name. `semaphore-N` stands for any N,
 // `table:FILE` for a table in a file.
 struct ModelInfo {
@@ -91,6 +95,7 @@ struct ModelInfo {
   Result<std::unique_ptr<Model>> (*make)(std::string_view, const History&, const CheckOptions&) = nullptr;
   Family family = Family::other;
   WeakLevels weak = WeakLevels::none;
+  NilResults nil = NilResults::observed;
   // Its second specification, for certificates; nullptr when it has none.
   std::unique_ptr<Specification> (*specify)(const CheckOptions&, const History&) = nullptr;
   // Whether a history with these operations leaves no doubt that it is one of this model; nullptr: never.

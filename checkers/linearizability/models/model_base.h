@@ -3,6 +3,7 @@
 // Thread-safety: as Model.
 
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,9 +18,15 @@ class ModelBase : public Model {
   [[nodiscard]] std::string_view name() const override { return name_; }
 
  protected:
+  // What the values of a function's events mean, as far as every model handles it alike.
+  enum class Holds {
+    asked,    // invocation and ok completion both hold what was asked for, where they hold something
+    returned  // the ok completion holds what was returned, and must hold something, be it nil
+  };
   struct Function {
     std::string_view f;
     std::uint8_t code;
+    std::optional<Holds> holds = std::nullopt;  // none: the model looks at the values itself, or at none
   };
   // `functions` lists what the model knows, with aliases; the first spelling of each code is the one in messages.
   ModelBase(std::string name, const History& history, std::initializer_list<Function> functions);
@@ -28,6 +35,11 @@ class ModelBase : public Model {
   // kNoCode when the model does not know the operation's f.
   [[nodiscard]] std::uint8_t code_of(OperationEvents op) const { return codes_[history_.f(op.invocation)]; }
   [[nodiscard]] tl::unexpected<Error> does_not_know(OperationEvents op) const;
+  // Why an operation of one of the functions proves nothing: it is not known, an ok completion contradicts its
+  // invocation, or what it returned was not recorded. Empty: go on. To be asked first in parse().
+  [[nodiscard]] std::optional<Error> objection(OperationEvents op) const;
+  [[nodiscard]] Error not_recorded(OperationEvents op) const;
+  [[nodiscard]] Error contradiction(OperationEvents op) const;
   // "event 7: the model queue expects …, found …".
   [[nodiscard]] tl::unexpected<Error> malformed(OperationEvents op, std::string_view expected) const;
 
@@ -43,7 +55,8 @@ class ModelBase : public Model {
 
  private:
   std::string name_;
-  std::vector<std::uint8_t> codes_;  // by FunctionId
+  std::vector<std::uint8_t> codes_;          // by FunctionId
+  std::vector<std::optional<Holds>> holds_;  // by FunctionId
   std::string known_;
 };
 

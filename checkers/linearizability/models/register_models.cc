@@ -12,11 +12,12 @@ constexpr std::uint32_t kUnseenState = 0xFFFFFFFEu;  // the initial value occurs
 class RegisterModel final : public ModelBase {
  public:
   RegisterModel(std::string_view name, const History& history, const CheckOptions& options)
-      : ModelBase(
-            std::string(name), history,
-            name == "register"
-                ? std::initializer_list<Function>{{"read", reg::kRead}, {"write", reg::kWrite}}
-                : std::initializer_list<Function>{{"read", reg::kRead}, {"write", reg::kWrite}, {"cas", reg::kCas}}),
+      : ModelBase(std::string(name), history,
+                  name == "register" ? std::initializer_list<Function>{{"read", reg::kRead, Holds::returned},
+                                                                       {"write", reg::kWrite, Holds::asked}}
+                                     : std::initializer_list<Function>{{"read", reg::kRead, Holds::returned},
+                                                                       {"write", reg::kWrite, Holds::asked},
+                                                                       {"cas", reg::kCas, Holds::asked}}),
         nil_is_unknown_(options.nil_reads == NilReads::unknown) {
     if (options.initial_unknown) {
       initial_ = kAnyState;
@@ -28,6 +29,7 @@ class RegisterModel final : public ModelBase {
   }
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    if (auto why = objection(op)) return tl::unexpected<Error>(*std::move(why));
     Operation out;
     out.code = code_of(op);
     // Neither a write nor a cas returns anything, so crashed ones are no class of their own.
@@ -113,15 +115,16 @@ class RegisterModel final : public ModelBase {
 class VersionedRegister final : public ModelBase {
  public:
   VersionedRegister(const History& history, std::int64_t version, ValueId value, bool nil_is_unknown)
-      : ModelBase("versioned-register", history, {{"read", reg::kRead}, {"write", reg::kWrite}, {"cas", reg::kCas}}),
+      : ModelBase("versioned-register", history,
+                  {{"read", reg::kRead, Holds::returned}, {"write", reg::kWrite}, {"cas", reg::kCas}}),
         version_(version),
         value_(value),
         nil_is_unknown_(nil_is_unknown) {}
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
+    if (auto why = objection(op)) return tl::unexpected<Error>(*std::move(why));
     Operation out;
     out.code = code_of(op);
-    if (out.code == kNoCode) return does_not_know(op);
     out.crashed = !is_ok(op);
     if (out.crashed && out.code == reg::kRead) return std::nullopt;
     const ValueId pair = history_.operation_value(op);
@@ -130,6 +133,7 @@ class VersionedRegister final : public ModelBase {
     }
     const ValueId version = values().as_list(pair)[0];
     const ValueId value = values().as_list(pair)[1];
+    if (out.code != reg::kRead && asked_otherwise(op, value)) return tl::unexpected<Error>(contradiction(op));
     out.b = kUnknown;
     if (version != kNil) {
       if (values().kind(version) != Value::Kind::integer) return malformed(op, "an integer or nil as version");
@@ -187,6 +191,14 @@ class VersionedRegister final : public ModelBase {
   }
 
  private:
+  // The invocation of a write or cas asked for another value than was written.
+  bool asked_otherwise(OperationEvents op, ValueId value) const {
+    const ValueId asked = history_.value(op.invocation);
+    if (asked == kAbsent || values().kind(asked) != Value::Kind::list || values().as_list(asked).size() != 2)
+      return false;
+    const ValueId wanted = values().as_list(asked)[1];
+    return wanted != kNil && wanted != value;
+  }
   static State make(std::int64_t version, ValueId value) {
     State out;
     push_number(out, version);

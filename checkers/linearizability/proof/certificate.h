@@ -1,7 +1,7 @@
 #pragma once
 // The verifier of certificates: is this order of operations really a linearization? It shares nothing with the searches
-// but the History and is short enough to be read: real time by one pass, the data type by specifications of its own
-// that work on values instead of interned states. Thread-safety: pure.
+// but the History and is short enough to be read: real time by one pass, the data type by its second specification
+// (models/specification.h), which works on values instead of interned states. Thread-safety: pure.
 
 #include <string>
 

@@ -192,9 +192,8 @@ std::optional<Calls> minimise_culprits(const KeyHistory& history, const Calls& c
 std::chrono::steady_clock::time_point minimising_until(std::chrono::steady_clock::time_point start,
                                                        std::chrono::milliseconds timeout) {
   const auto now = std::chrono::steady_clock::now();
-  const std::chrono::steady_clock::time_point least = now + std::chrono::seconds(1),
-                                              most = now + std::chrono::seconds(10);
-  return timeout.count() > 0 ? std::clamp<std::chrono::steady_clock::time_point>(start + timeout, least, most) : most;
+  const std::chrono::steady_clock::time_point min = now + std::chrono::seconds(1), max = now + std::chrono::seconds(10);
+  return timeout.count() > 0 ? std::clamp<std::chrono::steady_clock::time_point>(start + timeout, min, max) : max;
 }
 
 KeyHistory part_of(const KeyHistory& history, const Calls& calls) {

@@ -116,7 +116,7 @@ TEST_P(EveryModel, CertifiesWhatIsValidAndMinimisesWhatIsNot) {
     const History history = random_history(shape, chance);
     const CheckResult result = check(history, options);
     if (result.verdict == Verdict::unknown) {
-      EXPECT_EQ(result.reason, "no operation succeeded, so nothing was observed");
+      EXPECT_NE(result.reason.find("observed"), std::string::npos) << result.reason;
       continue;
     }
     EXPECT_EQ(result.verdict == Verdict::valid, oracle_linearizable(history, options));
