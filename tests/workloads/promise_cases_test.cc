@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -33,9 +32,6 @@ void take_settings(const std::string& text, Options& options) {
   }
 }
 
-// Judged by the checkers of transactions and registers alone, whose own tests have them.
-const std::set<std::string> kElsewhere = {"v-la-noreads.jsonl", "v-reg-noreads.jsonl"};
-
 TEST(Promises, TheSharedCasesAreJudgedAsExpected) {
   std::ifstream table(cases() / "expected.tsv");
   if (!table) GTEST_SKIP() << "no " << cases() << ": the shared cases were NOT judged";
@@ -51,7 +47,6 @@ TEST(Promises, TheSharedCasesAreJudgedAsExpected) {
     }
     ASSERT_EQ(columns.size(), 5u) << line;
     ++rows;
-    if (kElsewhere.contains(columns[0])) continue;
     const auto read = read_history_file((cases() / columns[0]).string());
     ASSERT_TRUE(read) << read.error().message;
     const auto workload = find_workload(columns[1]);
