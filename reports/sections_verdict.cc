@@ -53,7 +53,9 @@ std::string levels(const ReportInput& input) {
       add(ruled_out, level);
   }
   std::string html;
-  if (!holds.empty()) html += stat("Holds", html_text(holds));
+  // A run whose verdict is unknown may have been cut short: what is there claims nothing of the rest.
+  const char* const held = input.verdict == Verdict::unknown ? "Holds so far" : "Holds";
+  if (!holds.empty()) html += stat(held, html_text(holds));
   if (!ruled_out.empty()) html += stat("Ruled out", html_text(ruled_out));
   return html;
 }

@@ -113,6 +113,17 @@ TEST(HtmlReport, ABareHistoryIsEnough) {
   EXPECT_THAT(html_report(bare), HasSubstr("The history has no operation of a client."));
 }
 
+// A run that was cut short said "Holds linearizable" beside "Unknown": nobody knows of the rest.
+TEST(RegressHtmlReport, AnUnknownRunHoldsNothingButSoFar) {
+  SyntheticOptions options;
+  options.verdict = Verdict::valid;
+  auto run = synthetic_run(options);
+  ASSERT_FALSE(run.input.results.empty());
+  EXPECT_THAT(html_report(run.input), AllOf(HasSubstr(">Holds<"), Not(HasSubstr("Holds so far"))));
+  run.input.verdict = Verdict::unknown;
+  EXPECT_THAT(html_report(run.input), AllOf(HasSubstr("Holds so far"), Not(HasSubstr(">Holds<"))));
+}
+
 TEST(HtmlReport, FilesAreWrittenWhole) {
   Folder folder;
   const auto run = synthetic_run();
