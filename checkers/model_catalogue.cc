@@ -57,8 +57,8 @@ std::vector<AnomalyEntry> all_anomalies() {
   }
   for (const WorkloadChecker& one : workload_checkers()) {
     for (const auto& [name, help] : one.anomalies) {
-      const bool known =
-          std::any_of(out.begin(), out.end(), [&](const AnomalyEntry& entry) { return entry.name == name; });
+      const bool known = std::any_of(out.begin(), out.end(),
+                                     [&wanted = name](const AnomalyEntry& entry) { return entry.name == wanted; });
       if (!known) out.push_back({name, help});
     }
   }
