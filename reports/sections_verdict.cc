@@ -1,4 +1,5 @@
 // The parts of the page that answer "what happened": the verdict, the explanation with its pictures, the checks.
+#include <cmath>
 #include <set>
 
 #include <fmt/format.h>
@@ -200,7 +201,7 @@ std::string verdict_section(const ReportInput& input, const Facts& facts) {
   if (facts.end_ns > 0) {
     const double rate = static_cast<double>(facts.all.total()) / (static_cast<double>(facts.end_ns) / 1e9);
     out += stat("Duration", duration_text(facts.end_ns),
-                fmt::format("{} operations a second", grouped(static_cast<std::uint64_t>(rate + 0.5))));
+                fmt::format("{} operations a second", grouped(static_cast<std::uint64_t>(std::llround(rate)))));
   }
   if (const Value* seed = input.plan.find("seed"))
     out += stat("Seed", "<code>" + html_text(plain_text(*seed)) + "</code>");
