@@ -75,12 +75,11 @@ Result<Value> parse(const OptionSpec& spec, std::string_view text) {
       break;
     }
   }
-  if ((spec.least && number < *spec.least) || (spec.most && number > *spec.most)) {
-    return fail(
-        ErrorCode::usage,
-        fmt::format("option {}: {} is out of range; it must be {}{}", spec.key, text,
-                    spec.least ? fmt::format("at least {}", *spec.least) : std::string(),
-                    spec.most ? fmt::format("{}at most {}", spec.least ? " and " : "", *spec.most) : std::string()));
+  if ((spec.min && number < *spec.min) || (spec.max && number > *spec.max)) {
+    return fail(ErrorCode::usage, fmt::format("option {}: {} is out of range; it must be {}{}", spec.key, text,
+                                              spec.min ? fmt::format("at least {}", *spec.min) : std::string(),
+                                              spec.max ? fmt::format("{}at most {}", spec.min ? " and " : "", *spec.max)
+                                                       : std::string()));
   }
   return value;
 }
@@ -118,7 +117,7 @@ Options::Options(std::vector<OptionSpec> specs) { declare(specs); }
 void Options::declare(const std::vector<OptionSpec>& specs) {
   for (const auto& spec : specs) {
     ORDEAL_CHECK(!settings_.contains(spec.key), "option declared twice: " + spec.key);
-    settings_[spec.key] = Setting{specs_.size(), spec.standard, "default"};
+    settings_[spec.key] = Setting{specs_.size(), spec.default_value, "default"};
     specs_.push_back(spec);
   }
 }

@@ -20,10 +20,10 @@ struct OptionSpec {
   enum class Type { boolean, integer, real, string, duration };  // duration: "1.5s", "200ms", "2m"; kept in seconds
   std::string key;
   Type type = Type::string;
-  Value standard;  // the default
+  Value default_value;
   std::string help;
-  std::optional<double> least = std::nullopt;  // numbers and durations (seconds)
-  std::optional<double> most = std::nullopt;
+  std::optional<double> min = std::nullopt;  // numbers and durations (seconds)
+  std::optional<double> max = std::nullopt;
   std::vector<std::string> choices = {};  // strings; empty: any
 };
 

@@ -43,9 +43,9 @@ Value option_values(const std::vector<OptionSpec>& specs) {
     Value one = Value::map();
     one.set("key", spec.key);
     one.set("type", type_name(spec.type));
-    one.set("default", spec.standard);
-    if (spec.least) one.set("least", *spec.least);
-    if (spec.most) one.set("most", *spec.most);
+    one.set("default", spec.default_value);
+    if (spec.min) one.set("least", *spec.min);
+    if (spec.max) one.set("most", *spec.max);
     if (!spec.choices.empty()) {
       Value choices = Value::list();
       for (const auto& choice : spec.choices) choices.items().emplace_back(choice);

@@ -51,7 +51,7 @@ std::string promise_of(const WorkloadFactory& workload, const Options& options) 
     if (std::find(std::begin(kClaims), std::end(kClaims), word) == std::end(kClaims) || !options.has(spec.key))
       continue;
     const Value& value = options.value(spec.key);
-    if (value == spec.standard) continue;
+    if (value == spec.default_value) continue;
     const std::string text = value.is_string() ? value.string() : value.to_json();
     changed += " Here " + spec.key + " is " + text + " (" + spec.help + ").";
   }

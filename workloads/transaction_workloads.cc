@@ -102,8 +102,8 @@ Result<Workload> make(const WorkloadContext& context, const std::string& name) {
   return workload;
 }
 
-OptionSpec consistency_option(const std::string& name, const char* standard) {
-  return {name + ".consistency", OptionSpec::Type::string, standard, "the level that is claimed", std::nullopt,
+OptionSpec consistency_option(const std::string& name, const char* default_level) {
+  return {name + ".consistency", OptionSpec::Type::string, default_level, "the level that is claimed", std::nullopt,
           std::nullopt,          transactional_levels()};
 }
 

@@ -17,7 +17,7 @@ namespace {
 
 using namespace lin;
 
-constexpr std::size_t kMost = 16;
+constexpr std::size_t kMax = 16;
 
 // The state is the last `k` values, the newest last.
 class LastValues final : public Model {
@@ -152,7 +152,7 @@ std::shared_ptr<const Checker> k_atomic_checker(std::string_view level) {
   const std::string_view digits = level.substr(kPrefix.size());
   std::size_t k = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), k);
-  if (error != std::errc() || end != digits.data() + digits.size() || k < 1 || k > kMost) return nullptr;
+  if (error != std::errc() || end != digits.data() + digits.size() || k < 1 || k > kMax) return nullptr;
   return std::make_shared<KAtomicChecker>(std::string(level), k);
 }
 

@@ -6,8 +6,8 @@ namespace ordeal::weak {
 namespace {
 
 // So many partial choices are judged, and not many more accesses over all of them.
-constexpr std::uint64_t kMostJudged = 20'000;
-constexpr std::uint64_t kMostWork = 200'000'000;
+constexpr std::uint64_t kMaxJudged = 20'000;
+constexpr std::uint64_t kMaxWork = 200'000'000;
 
 class Search {
  public:
@@ -84,7 +84,7 @@ class Search {
 
   std::string exhausted() const {
     if (std::string why = limits_.reached(); !why.empty()) return why;
-    if (out_.judged < kMostJudged && out_.judged * execution_.accesses.size() < kMostWork) return {};
+    if (out_.judged < kMaxJudged && out_.judged * execution_.accesses.size() < kMaxWork) return {};
     return "written values are not unique, and " + std::to_string(out_.judged) +
            " ways to say which write each read saw were not enough to decide";
   }

@@ -26,7 +26,7 @@ struct KeyResult {
 };
 
 // Of more keys than this the counterexamples are not minimised; one that is understood is worth more than a hundred.
-constexpr std::size_t kMostMinimised = 8;
+constexpr std::size_t kMaxMinimised = 8;
 
 class Check {
  public:
@@ -141,7 +141,7 @@ class Check {
     }
     // The simplest explanation first.
     std::stable_sort(result_.anomalies.begin(),
-                     result_.anomalies.begin() + static_cast<std::ptrdiff_t>(std::min(bad, kMostMinimised)),
+                     result_.anomalies.begin() + static_cast<std::ptrdiff_t>(std::min(bad, kMaxMinimised)),
                      [](const Anomaly& a, const Anomaly& b) { return a.operations.size() < b.operations.size(); });
     if (!algorithms.empty()) {
       result_.algorithm.clear();
@@ -176,7 +176,7 @@ class Check {
 
   void report_anomaly(std::size_t k, std::size_t number) {
     const KeyHistory& key = keys_.keys[k];
-    if (number >= kMostMinimised) {
+    if (number >= kMaxMinimised) {
       Anomaly brief;
       brief.type = "nonlinearizable";
       if (key.key != kNil) brief.key = history_.values().to_value(key.key);

@@ -243,11 +243,11 @@ class Axioms {
         });
     if (parts.size.size() == in_.graph.size()) return std::nullopt;
     // Breadth first within the component, from a transaction back to it; the shortest of some.
-    constexpr std::size_t kMostTries = 24, kMaxSteps = 2'000'000;
+    constexpr std::size_t kMaxTries = 24, kMaxSteps = 2'000'000;
     std::uint32_t part = kNone;
     Cycle cycle;
     std::size_t steps = 0, tries = 0;
-    for (std::uint32_t start = 0; start < n_ && tries < kMostTries && (steps < kMaxSteps || cycle.edges.empty());
+    for (std::uint32_t start = 0; start < n_ && tries < kMaxTries && (steps < kMaxSteps || cycle.edges.empty());
          ++start) {
       if (parts.size[parts.of[start]] < 2 || (part != kNone && parts.of[start] != part)) continue;
       part = parts.of[start];

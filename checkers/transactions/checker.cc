@@ -22,10 +22,10 @@ using Clock = std::chrono::steady_clock;
 
 // What a choice takes, in the inference and in the searches.
 constexpr std::size_t kBytesPerChoice = 120;
-constexpr std::size_t kMostChoices = 50'000'000;
+constexpr std::size_t kMaxChoices = 50'000'000;
 // The columns of a transaction and of a micro-operation.
 constexpr std::size_t kBytesPerOperation = 120;
-constexpr std::size_t kMostChoicesOfAPart = 100'000;
+constexpr std::size_t kMaxChoicesOfAPart = 100'000;
 
 // By Given.
 constexpr unsigned kExtra[] = {0, kProcess, kProcess | kRealtime};
@@ -69,8 +69,8 @@ class Check {
     if (!txns) return unknown(txns.error().message);
     result_.operations = txns->size();
     result_.keys = txns->keys.size();
-    if (txns->micro.size() >= EdgeCause::kMostMicroOps)
-      return unknown("more than " + std::to_string(EdgeCause::kMostMicroOps) + " micro-operations");
+    if (txns->micro.size() >= EdgeCause::kMaxMicroOps)
+      return unknown("more than " + std::to_string(EdgeCause::kMaxMicroOps) + " micro-operations");
     if (std::find(txns->outcome.begin(), txns->outcome.end(), Outcome::ok) == txns->outcome.end()) {
       return unknown("no transaction succeeded, so nothing was observed");
     }
@@ -79,7 +79,7 @@ class Check {
       unseen = "nothing of value was observed: no transaction that succeeded read anything";
     if (auto orders = wanted_orders(); !orders) return unknown(orders.error().message);
     phase_ = " while dependencies were inferred";
-    max_choices_ = std::min(limits_.room() / 2 / kBytesPerChoice, kMostChoices);
+    max_choices_ = std::min(limits_.room() / 2 / kBytesPerChoice, kMaxChoices);
     in_ = std::make_unique<Inference>(infer(std::move(*txns), max_choices_));
     if (in_->incomplete.empty()) in_->incomplete = unseen;
     phase_ = " while cycles were searched for";
@@ -208,7 +208,7 @@ class Check {
   }
   // The same for a part of the transactions, with the choices that its cycles need.
   Inference infer_part(Transactions part, OrderKind kind) const {
-    Inference out = infer(std::move(part), kMostChoicesOfAPart, kind);
+    Inference out = infer(std::move(part), kMaxChoicesOfAPart, kind);
     if (!out.open.empty()) choose_open(out);
     return out;
   }

@@ -8,7 +8,7 @@ namespace {
 
 constexpr double kDecay = 0.95;
 constexpr double kLargest = 1e100;
-constexpr std::size_t kMostLiterals = 50'000'000;
+constexpr std::size_t kMaxLiterals = 50'000'000;
 constexpr std::uint64_t kRestart = 128;  // conflicts, times the Luby sequence, and more where answering anew takes long
 
 // 1 1 2 1 1 2 4 1 1 2 … (Luby, Sinclair and Zuckerman, 1993).
@@ -48,7 +48,7 @@ Found ClauseSearch::run(std::uint64_t most_conflicts) {
   Found found = Found::undecided;
   const std::uint64_t unit = kRestart + questions_.size() / 64;
   std::uint64_t conflicts = 0, restarts = 0, next_restart = unit * luby(0);
-  while (conflicts <= most_conflicts && size_ <= kMostLiterals && !theory_.out_of_budget()) {
+  while (conflicts <= most_conflicts && size_ <= kMaxLiterals && !theory_.out_of_budget()) {
     if (!propagate()) {
       ++conflicts;
       if (level() == 0 || !learn()) {

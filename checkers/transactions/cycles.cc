@@ -30,8 +30,8 @@
 namespace ordeal::txn {
 namespace {
 
-constexpr std::size_t kMostComponents = 4;    // of a type, each with a witness
-constexpr std::size_t kMostTries = 24;        // start edges a component
+constexpr std::size_t kMaxComponents = 4;     // of a type, each with a witness
+constexpr std::size_t kMaxTries = 24;         // start edges a component
 constexpr std::size_t kMaxSteps = 4'000'000;  // of the tries of a component, after which the first cycle is taken
 constexpr std::size_t kLanes = 8;             // words of reachability bits a pass
 constexpr std::uint32_t kLarge = 200'000;
@@ -160,10 +160,10 @@ class Search {
       for (std::uint32_t v = 0; v < graph_.size(); ++v) {
         const std::uint32_t part = everything_->of[v];
         if (everything_->size[part] > 1) cyclic_parts_.emplace(part, v);
-        if (cyclic_parts_.size() > kMostComponents) break;
+        if (cyclic_parts_.size() > kMaxComponents) break;
       }
     }
-    return cyclic_parts_.size() <= kMostComponents &&
+    return cyclic_parts_.size() <= kMaxComponents &&
            std::all_of(cyclic_parts_.begin(), cyclic_parts_.end(),
                        [&](const auto& part) { return covered_large(rank, part.second); });
   }
@@ -172,7 +172,7 @@ class Search {
   struct Tries {
     std::size_t count = 0, steps = 0;
     std::vector<Edge> best;
-    bool enough() const { return best.size() == 2 || count >= kMostTries || (!best.empty() && steps > kMaxSteps); }
+    bool enough() const { return best.size() == 2 || count >= kMaxTries || (!best.empty() && steps > kMaxSteps); }
   };
   void attempt(Tries& tries, const Edge& edge, Way way) {
     limits_.check();
@@ -192,7 +192,7 @@ class Search {
       }
       if (!parts.same(from, to)) return;
       const std::uint32_t part = parts.of[from];
-      if ((tries.size() >= kMostComponents && !tries.contains(part)) || known.contains(part) ||
+      if ((tries.size() >= kMaxComponents && !tries.contains(part)) || known.contains(part) ||
           covered_large(rank, edge.from))
         return;
       Tries& mine = tries[part];
@@ -210,7 +210,7 @@ class Search {
     const auto same = std::count_if(found_.begin(), found_.end(),
                                     [&](const Found& one) { return one.rank == rank && one.order == order; });
     found_.push_back({rank, order, edges.front().from});
-    if (static_cast<std::size_t>(same) >= kMostComponents) return;
+    if (static_cast<std::size_t>(same) >= kMaxComponents) return;
     Cycle cycle;
     cycle.type = std::string(kNames[rank]) + (rank == kGPrefix && order == 1 ? "" : kOrders[order]);
     cycle.component = transactions_in(everything_->of[edges.front().from]);
@@ -307,7 +307,7 @@ class Search {
     std::map<std::uint32_t, Tries> tries;
     for (const Edge& edge : open) {
       const std::uint32_t part = pairs.of[2 * edge.from];
-      if (tries.size() >= kMostComponents && !tries.contains(part)) continue;
+      if (tries.size() >= kMaxComponents && !tries.contains(part)) continue;
       Tries& mine = tries[part];
       if (!mine.enough() && mine.steps <= kMaxSteps) attempt(mine, edge, {{}, mask});
     }
@@ -362,7 +362,7 @@ class Search {
   int order_ = 0;
   std::vector<Found> found_;
   std::map<std::uint32_t, std::uint32_t>
-      cyclic_parts_;  // of everything, each with a node; a few more than kMostComponents at most
+      cyclic_parts_;  // of everything, each with a node; a few more than kMaxComponents at most
   std::vector<std::uint32_t> stamp_;
   std::vector<std::pair<Edge, std::uint32_t>> parent_;
   std::uint32_t epoch_ = 0;
@@ -370,8 +370,8 @@ class Search {
 
 // Lets each edge of time lead to the last transaction of the cycle that it can lead to.
 void shorten(const DependencyGraph& graph, std::vector<Edge>& cycle) {
-  constexpr std::size_t kMostEdges = 2000;  // of longer cycles only a part is told
-  if (cycle.size() > kMostEdges) return;
+  constexpr std::size_t kMaxEdges = 2000;  // of longer cycles only a part is told
+  if (cycle.size() > kMaxEdges) return;
   const std::uint32_t begin = cycle.front().from;
   for (std::size_t left = cycle.size(); left > 0; --left) {
     if (cycle[0].kind == EdgeKind::realtime) {

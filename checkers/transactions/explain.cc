@@ -141,9 +141,9 @@ std::string_view edge_name(EdgeKind kind) {
 }
 
 // How many transactions are introduced one by one; longer circles tell of the others in their edges.
-constexpr std::size_t kMostIntroduced = 12;
+constexpr std::size_t kMaxIntroduced = 12;
 // How many edges are told; a circle of thousands is cut in the middle.
-constexpr std::size_t kMostEdges = 40;
+constexpr std::size_t kMaxEdges = 40;
 
 // The keys that matter to each transaction: those of its edges.
 using Keys = std::map<TxnIndex, std::set<KeyIndex>>;
@@ -160,10 +160,10 @@ Keys keys_of(std::initializer_list<const std::vector<Edge>*> cycles) {
 }
 
 void introduce(Finding& out, const Words& words, Keys& keys) {
-  for (std::size_t i = 0; i < std::min(out.txns.size(), kMostIntroduced); ++i)
+  for (std::size_t i = 0; i < std::min(out.txns.size(), kMaxIntroduced); ++i)
     out.sentences.push_back("Let " + words.transaction(out.txns[i], keys[out.txns[i]]) + ".");
-  if (out.txns.size() > kMostIntroduced) {
-    out.sentences.push_back("And " + std::to_string(out.txns.size() - kMostIntroduced) + " more transactions.");
+  if (out.txns.size() > kMaxIntroduced) {
+    out.sentences.push_back("And " + std::to_string(out.txns.size() - kMaxIntroduced) + " more transactions.");
   }
 }
 
@@ -173,8 +173,8 @@ void tell(Finding& out, const Words& words, const std::vector<Edge>& cycle, std:
           const Why& why = {}) {
   for (std::size_t i = 0; i < cycle.size(); ++i) {
     const bool last = i + 1 == cycle.size();
-    if (i == kMostEdges / 2 && cycle.size() > kMostEdges) {
-      const std::size_t skipped = cycle.size() - kMostEdges;
+    if (i == kMaxEdges / 2 && cycle.size() > kMaxEdges) {
+      const std::size_t skipped = cycle.size() - kMaxEdges;
       out.sentences.push_back("And so on over " + std::to_string(skipped) + " more transactions.");
       i += skipped;
     }
@@ -191,11 +191,11 @@ class Neighbours {
  public:
   Neighbours(const Inference& inference, const std::vector<TxnIndex>& nodes)
       : in_(inference), nodes_(nodes.begin(), nodes.end()) {
-    if (nodes.size() > kMostWithNeighbours) return;
+    if (nodes.size() > kMaxWithNeighbours) return;
     for (const TxnIndex t : nodes) {
       std::uint32_t cursor = 0;
       Edge edge;
-      for (std::size_t seen = 0; seen < kMostLookedAt && in_.graph.next(t, kAllData, cursor, edge); ++seen) {
+      for (std::size_t seen = 0; seen < kMaxLookedAt && in_.graph.next(t, kAllData, cursor, edge); ++seen) {
         if (in_.graph.is_transaction(edge.to) && edge.kind != EdgeKind::onward) take(edge);
       }
       for (std::uint32_t m = in_.txns.first[t]; m < in_.txns.first[t + 1]; ++m) {
@@ -212,8 +212,8 @@ class Neighbours {
   std::size_t left_out = 0;
 
  private:
-  static constexpr std::size_t kMostWithNeighbours = 12;  // of longer cycles the picture is large enough
-  static constexpr std::size_t kMost = 6, kMostEdges = 18, kMostLookedAt = 1000;
+  static constexpr std::size_t kMaxWithNeighbours = 12;  // of longer cycles the picture is large enough
+  static constexpr std::size_t kMax = 6, kMaxEdges = 18, kMaxLookedAt = 1000;
 
   // The last that a transaction wrote to a key.
   ValueId written(TxnIndex t, KeyIndex key) const {
@@ -236,14 +236,14 @@ class Neighbours {
     for (const auto& [t, found] : around_) order.emplace_back(SIZE_MAX - found.size(), t);
     std::sort(order.begin(), order.end());
     for (const auto& [rank, t] : order) {
-      if (chosen.size() == kMost || edges.size() >= kMostEdges) {
+      if (chosen.size() == kMax || edges.size() >= kMaxEdges) {
         ++left_out;
         continue;
       }
       chosen.push_back(t);
       edges.insert(edges.end(), around_[t].begin(), around_[t].end());
     }
-    if (edges.size() > kMostEdges) edges.resize(kMostEdges);
+    if (edges.size() > kMaxEdges) edges.resize(kMaxEdges);
   }
 
   const Inference& in_;
@@ -323,8 +323,8 @@ Finding explain(const Cycle& cycle, const Inference& inference, const History& h
   tell(out, words, cycle.edges, "Then ", why);
   out.explanation = "each of these transactions came before the next: ";
   for (std::size_t i = 0; i < out.txns.size(); ++i) {
-    if (i == kMostEdges / 2 && out.txns.size() > kMostEdges) {
-      const std::size_t skipped = out.txns.size() - kMostEdges;
+    if (i == kMaxEdges / 2 && out.txns.size() > kMaxEdges) {
+      const std::size_t skipped = out.txns.size() - kMaxEdges;
       out.explanation += "… " + std::to_string(skipped) + " more … < ";
       i += skipped;
     }

@@ -41,12 +41,12 @@ enum EdgeMask : unsigned {
 // write of `to` (ww, rw), the write of `from` (wr), or any of the key.
 class EdgeCause {
  public:
-  static constexpr std::uint32_t kMostMicroOps = (1u << 29) - 1;
+  static constexpr std::uint32_t kMaxMicroOps = (1u << 29) - 1;
   EdgeCause() = default;
   EdgeCause(std::uint32_t micro, EdgeKind kind)
-      : bits_((micro == kNone ? kMostMicroOps : micro) << 3 | static_cast<std::uint32_t>(kind)) {}
+      : bits_((micro == kNone ? kMaxMicroOps : micro) << 3 | static_cast<std::uint32_t>(kind)) {}
   [[nodiscard]] EdgeKind kind() const { return static_cast<EdgeKind>(bits_ & 7); }
-  [[nodiscard]] std::uint32_t micro() const { return bits_ >> 3 == kMostMicroOps ? kNone : bits_ >> 3; }
+  [[nodiscard]] std::uint32_t micro() const { return bits_ >> 3 == kMaxMicroOps ? kNone : bits_ >> 3; }
 
  private:
   std::uint32_t bits_ = 0;

@@ -7,7 +7,7 @@ namespace ordeal::txn {
 void add_finding(std::vector<Finding>& findings, Finding finding) {
   const auto same =
       std::count_if(findings.begin(), findings.end(), [&](const Finding& one) { return one.type == finding.type; });
-  if (static_cast<std::size_t>(same) < kMostFindings) findings.push_back(std::move(finding));
+  if (static_cast<std::size_t>(same) < kMaxFindings) findings.push_back(std::move(finding));
 }
 
 std::string txn_name(const History& history, const Transactions& txns, TxnIndex t) {
@@ -16,7 +16,7 @@ std::string txn_name(const History& history, const Transactions& txns, TxnIndex 
 
 void choose_open(Inference& in) {
   // More pairs than this are not worth asking about.
-  constexpr std::size_t kMostChoices = 2'000'000;
+  constexpr std::size_t kMaxChoices = 2'000'000;
   const Components parts = components(in.graph, kAllData | kProcess | kRealtime);
   std::vector<TxnIndex> owner(in.txns.micro.size());
   for (TxnIndex t = 0; t < in.txns.size(); ++t) {
@@ -29,7 +29,7 @@ void choose_open(Inference& in) {
     for (std::uint32_t i = base; i < in.stretches.size(); ++i) {
       for (std::uint32_t j = i + 1; j < in.stretches.size(); ++j) {
         if (!parts.same(in.stretches[i].head, in.stretches[j].head)) continue;
-        if (in.choices.size() >= kMostChoices) {
+        if (in.choices.size() >= kMaxChoices) {
           in.open_pairs_dropped = true;
           return;
         }

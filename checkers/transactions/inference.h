@@ -92,7 +92,7 @@ struct Inference {
 void edges_before(const Inference& inference, const Stretch& earlier, const Stretch& later, std::vector<Edge>& out);
 
 // What a finding of each type is kept to, so that a broken store does not make a report of a million lines.
-inline constexpr std::size_t kMostFindings = 10;
+inline constexpr std::size_t kMaxFindings = 10;
 // Adds the finding unless there are enough of that type.
 void add_finding(std::vector<Finding>& findings, Finding finding);
 

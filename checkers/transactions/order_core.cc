@@ -7,8 +7,8 @@
 namespace ordeal::txn {
 namespace {
 
-constexpr std::size_t kMostTransactions = 3'000;  // beyond that only those of the cycles found are tried
-constexpr std::size_t kMostWork = 2'000'000;      // transactions looked at in all tries together
+constexpr std::size_t kMaxTransactions = 3'000;  // beyond that only those of the cycles found are tried
+constexpr std::size_t kMaxWork = 2'000'000;      // transactions looked at in all tries together
 
 // The transactions of `keep` alone, with the keys they touch.
 Transactions part_of(const Transactions& all, const std::vector<TxnIndex>& keep) {
@@ -41,10 +41,10 @@ class Core {
     core_.txns = of_cycles();
     if (core_.txns.empty() || (!impossible(core_.txns) && !impossible(with_sources(core_.txns)))) {
       std::vector<TxnIndex> all;
-      for (TxnIndex t = 0; t < in_.txns.size() && all.size() <= kMostTransactions; ++t) {
+      for (TxnIndex t = 0; t < in_.txns.size() && all.size() <= kMaxTransactions; ++t) {
         if (in_.txns.outcome[t] != Outcome::fail) all.push_back(t);
       }
-      if (all.size() > kMostTransactions || !impossible(all)) return std::move(core_);
+      if (all.size() > kMaxTransactions || !impossible(all)) return std::move(core_);
     }
     minimise();
     return std::move(core_);
@@ -113,7 +113,7 @@ class Core {
     for (std::size_t chunk = std::max<std::size_t>(1, core_.txns.size() / 2); chunk > 0;) {
       bool smaller = false;
       for (std::size_t begin = 0; begin < core_.txns.size();) {
-        if (work_ > kMostWork || late_()) return;
+        if (work_ > kMaxWork || late_()) return;
         auto rest = core_.txns;
         rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(begin),
                    rest.begin() + static_cast<std::ptrdiff_t>(std::min(begin + chunk, rest.size())));

@@ -33,7 +33,7 @@ constexpr std::uint64_t kFirstConflicts = 5'000, kConflictsEach = 1;
 constexpr std::uint64_t kFirstSteps = 20'000'000, kStepsEach = 100;
 constexpr std::uint64_t kCheapRound = 2'000'000'000;  // words of a round of refutation in bits
 constexpr std::size_t kLanes = 8;                     // words a pass
-constexpr std::size_t kMostInvolved = 5'000;
+constexpr std::size_t kMaxInvolved = 5'000;
 constexpr std::uint8_t kOne = 1, kOther = 2;  // the sides of a choice
 
 class OrderSearch final : private Theory {
@@ -110,7 +110,7 @@ class OrderSearch final : private Theory {
   }
 
   void involve() {
-    if (involved_.size() > kMostInvolved) return;
+    if (involved_.size() > kMaxInvolved) return;
     const auto more = order_.transactions();
     involved_.insert(involved_.end(), more.begin(), more.end());
   }

@@ -66,15 +66,15 @@ const Value& Judgement::setting(std::string_view name) const {
   const auto declared = std::find_if(entry_.options.begin(), entry_.options.end(),
                                      [&](const OptionSpec& spec) { return spec.key == name; });
   ORDEAL_CHECK(declared != entry_.options.end(), "option that the checker does not declare: " + std::string(name));
-  return declared->standard;
+  return declared->default_value;
 }
 
-std::int64_t Judgement::initial_integer(std::int64_t standard) const {
-  return options_.initial && options_.initial->is_integer() ? options_.initial->integer() : standard;
+std::int64_t Judgement::initial_integer(std::int64_t fallback) const {
+  return options_.initial && options_.initial->is_integer() ? options_.initial->integer() : fallback;
 }
 
-std::string Judgement::level(std::string_view standard) {
-  if (options_.consistency.empty()) result_.consistency = standard;
+std::string Judgement::level(std::string_view default_level) {
+  if (options_.consistency.empty()) result_.consistency = default_level;
   return result_.consistency;
 }
 

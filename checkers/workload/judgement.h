@@ -85,9 +85,9 @@ class Judgement {
     return static_cast<std::int64_t>(setting(name).real() * 1e9);
   }
   // CheckOptions::initial when it is an integer.
-  [[nodiscard]] std::int64_t initial_integer(std::int64_t standard) const;
+  [[nodiscard]] std::int64_t initial_integer(std::int64_t fallback) const;
   // The level asked for; `standard` when none was.
-  [[nodiscard]] std::string level(std::string_view standard);
+  [[nodiscard]] std::string level(std::string_view default_level);
 
   // ---- words
   [[nodiscard]] std::string shown(ValueId id) const { return values().to_json(id); }

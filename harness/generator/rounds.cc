@@ -18,13 +18,13 @@ Generator* Rounds::round(std::uint64_t number) {
 GeneratorStep Rounds::next(const GeneratorContext& context) {
   // A worker that finds this many new rounds empty in a row is taken to be at the end: cycle() over something that
   // is always done must not spin under the runner's lock.
-  constexpr int kMostEmptyRounds = 1000;
+  constexpr int kMaxEmptyRounds = 1000;
   if (position_.empty()) position_.assign(static_cast<std::size_t>(context.workers), 0);
   auto& position = position_[static_cast<std::size_t>(context.worker)];
   int made = 0;
   bool moved = false;
   while (true) {
-    if (position >= first_ + alive_.size() && ++made > kMostEmptyRounds) return Done{};
+    if (position >= first_ + alive_.size() && ++made > kMaxEmptyRounds) return Done{};
     Generator* current = round(position);
     if (current == nullptr) return Done{};
     GeneratorStep step = current->next(context);

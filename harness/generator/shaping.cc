@@ -45,9 +45,9 @@ class Filter final : public Generator {
       : keep_(std::move(keep)), child_(std::move(child)) {}
   GeneratorStep next(const GeneratorContext& context) override {
     // An endless child of which nothing is ever kept must not hold the runner's lock forever.
-    constexpr int kMostDropped = 10'000;
+    constexpr int kMaxDropped = 10'000;
     constexpr std::int64_t kPauseNs = 1'000'000;
-    for (int i = 0; i < kMostDropped; ++i) {
+    for (int i = 0; i < kMaxDropped; ++i) {
       GeneratorStep step = child_->next(context);
       const auto* operation = std::get_if<Operation>(&step);
       if (operation == nullptr || keep_(*operation)) return step;

@@ -40,14 +40,14 @@ class Rate final : public Generator {
     if (std::holds_alternative<Operation>(step)) {
       // The schedule is kept on its own axis, so that waking late does not lower the rate; but a stall (all workers
       // waiting for a dead node) may be made good only in part.
-      *due_ = std::max(*due_, context.now_ns - kMostLagNs) + gap();
+      *due_ = std::max(*due_, context.now_ns - kMaxLagNs) + gap();
     }
     return step;
   }
   void update(const GeneratorEvent& event) override { child_->update(event); }
 
  private:
-  static constexpr std::int64_t kMostLagNs = 100'000'000;
+  static constexpr std::int64_t kMaxLagNs = 100'000'000;
 
   std::int64_t gap() {
     const double exact = (arrivals_ == Arrivals::poisson ? rng_.exponential(mean_ns_) : mean_ns_) + rest_;

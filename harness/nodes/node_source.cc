@@ -120,7 +120,7 @@ std::vector<OptionSpec> node_options() {
     OptionSpec option;
     option.key = key;
     option.type = OptionSpec::Type::string;
-    option.standard = Value("");
+    option.default_value = Value("");
     option.help = help;
     return option;
   };

@@ -8,7 +8,7 @@
 namespace ordeal {
 
 Result<std::vector<int>> parse_ports(std::string_view text) {
-  constexpr std::size_t kMost = 13;
+  constexpr std::size_t kMax = 13;
   std::vector<int> out;
   while (!text.empty()) {
     const std::string_view word = text.substr(0, text.find(','));
@@ -21,7 +21,7 @@ Result<std::vector<int>> parse_ports(std::string_view text) {
     out.push_back(port);
     text.remove_prefix(std::min(text.size(), word.size() + 1));
   }
-  if (out.size() > kMost) return fail(ErrorCode::usage, fmt::format("at most {} ports", kMost));
+  if (out.size() > kMax) return fail(ErrorCode::usage, fmt::format("at most {} ports", kMax));
   return out;
 }
 

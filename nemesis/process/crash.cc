@@ -153,7 +153,7 @@ FaultFactory crash_fault() {
       "the nodes: root or sudo, a 64-bit Linux on x86_64 or aarch64. Loses nothing that the target handed to "
       "the operating system (a power failure would).";
   OptionSpec nodes = process_nodes_option("crash");
-  nodes.standard = "all";
+  nodes.default_value = "all";
   out.options = {std::move(nodes)};
   out.inapplicable = [](const FaultContext& context) { return process_fault_problem(context, "crash"); };
   out.needs = [](const Options&) { return std::vector{NodeNeed::agent}; };

@@ -413,7 +413,7 @@ FaultFactory corrupt_files_fault() {
       "draws, "
       "unless corrupt-files.nodes says otherwise; a target that notices the damage and refuses to start is left down.";
   OptionSpec nodes = process_nodes_option("corrupt-files");
-  nodes.standard = "minority";
+  nodes.default_value = "minority";
   nodes.help = "minority: of (n - 1) / 2 nodes, the same for the whole run; else as with kill.nodes";
   out.options = {
       nodes,

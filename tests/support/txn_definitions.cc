@@ -7,24 +7,24 @@
 namespace ordeal::testing_support {
 namespace {
 
-constexpr std::size_t kMost = 16;
-constexpr std::size_t kMostOrders = 20'000;
+constexpr std::size_t kMax = 16;
+constexpr std::size_t kMaxOrders = 20'000;
 constexpr int kInitial = -1, kNobody = -2;
 
 // A relation over transactions, a row of bits each.
 struct Relation {
-  std::array<std::uint32_t, kMost> row{};
+  std::array<std::uint32_t, kMax> row{};
   void add(std::size_t a, std::size_t b) { row[a] |= 1u << b; }
   [[nodiscard]] bool has(std::size_t a, std::size_t b) const { return row[a] >> b & 1; }
   friend Relation operator|(Relation a, const Relation& b) {
-    for (std::size_t i = 0; i < kMost; ++i) a.row[i] |= b.row[i];
+    for (std::size_t i = 0; i < kMax; ++i) a.row[i] |= b.row[i];
     return a;
   }
   // a, then b.
   friend Relation operator*(const Relation& a, const Relation& b) {
     Relation out;
-    for (std::size_t i = 0; i < kMost; ++i) {
-      for (std::size_t j = 0; j < kMost; ++j) {
+    for (std::size_t i = 0; i < kMax; ++i) {
+      for (std::size_t j = 0; j < kMax; ++j) {
         if (a.has(i, j)) out.row[i] |= b.row[j];
       }
     }
@@ -32,15 +32,15 @@ struct Relation {
   }
   [[nodiscard]] Relation closure() const {
     Relation out = *this;
-    for (std::size_t k = 0; k < kMost; ++k) {
-      for (std::size_t i = 0; i < kMost; ++i) {
+    for (std::size_t k = 0; k < kMax; ++k) {
+      for (std::size_t i = 0; i < kMax; ++i) {
         if (out.has(i, k)) out.row[i] |= out.row[k];
       }
     }
     return out;
   }
   [[nodiscard]] bool irreflexive() const {
-    for (std::size_t i = 0; i < kMost; ++i) {
+    for (std::size_t i = 0; i < kMax; ++i) {
       if (has(i, i)) return false;
     }
     return true;
@@ -49,7 +49,7 @@ struct Relation {
   // Of these transactions alone.
   [[nodiscard]] Relation within(std::uint32_t kept) const {
     Relation out;
-    for (std::size_t i = 0; i < kMost; ++i) {
+    for (std::size_t i = 0; i < kMax; ++i) {
       if (kept >> i & 1) out.row[i] = row[i] & kept;
     }
     return out;
@@ -308,9 +308,9 @@ class Definitions {
         Order order = first;
         for (const std::size_t g : places) order.insert(order.end(), groups[g].begin(), groups[g].end());
         all.push_back(order);
-      } while (all.size() <= kMostOrders && std::next_permutation(places.begin(), places.end()));
+      } while (all.size() <= kMaxOrders && std::next_permutation(places.begin(), places.end()));
       combinations *= all.size();
-      if (combinations > kMostOrders) return false;
+      if (combinations > kMaxOrders) return false;
       keys_.push_back(key);
     }
     for (const OracleOp* op : lists_seen_) {

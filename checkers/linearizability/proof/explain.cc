@@ -34,16 +34,16 @@ class Explainer {
     out.type = "nonlinearizable";
     if (key_.key != kNil) out.key = h_.values().to_value(key_.key);
     for (const Call& call : key_.calls) out.operations.push_back(call.inv);
-    constexpr std::size_t kMost = 6;
-    for (std::size_t i = 0; i < key_.calls.size() && i < kMost; ++i)
+    constexpr std::size_t kMax = 6;
+    for (std::size_t i = 0; i < key_.calls.size() && i < kMax; ++i)
       out.sentences.push_back(what_happened(key_.calls[i]));
-    if (key_.calls.size() > kMost) {
-      out.sentences.push_back(std::to_string(key_.calls.size() - kMost) +
+    if (key_.calls.size() > kMax) {
+      out.sentences.push_back(std::to_string(key_.calls.size() - kMax) +
                               " more operations belong to it; see the list.");
     }
     walk(out);
     graph(out);
-    if (key_.calls.size() <= kMostWithNeighbours) neighbours(out);
+    if (key_.calls.size() <= kMaxWithNeighbours) neighbours(out);
     return out;
   }
 
@@ -163,9 +163,9 @@ class Explainer {
 
   // Real time where nothing lies between, and who can have read from whom.
   void graph(Anomaly& out) {
-    constexpr std::size_t kMostNodes = 60;
+    constexpr std::size_t kMaxNodes = 60;
     const auto& calls = key_.calls;
-    const std::size_t n = std::min(calls.size(), kMostNodes);
+    const std::size_t n = std::min(calls.size(), kMaxNodes);
     if (calls.size() > n) out.graph.component_size = calls.size();
     for (std::size_t i = 0; i < n; ++i) {
       out.graph.nodes.push_back(
@@ -220,9 +220,9 @@ class Explainer {
   void neighbours(Anomaly& out) const {
     if (guilty_.empty()) return;
     std::vector<Call> near = around();
-    if (near.size() > kMostNeighbours) {
-      out.graph.neighbours_left_out = near.size() - kMostNeighbours;
-      near.resize(kMostNeighbours);
+    if (near.size() > kMaxNeighbours) {
+      out.graph.neighbours_left_out = near.size() - kMaxNeighbours;
+      near.resize(kMaxNeighbours);
     }
     std::vector<Call> all = key_.calls;
     all.insert(all.end(), near.begin(), near.end());
@@ -241,7 +241,7 @@ class Explainer {
     }
   }
 
-  static constexpr std::size_t kMostWithNeighbours = 12, kMostNeighbours = 6;
+  static constexpr std::size_t kMaxWithNeighbours = 12, kMaxNeighbours = 6;
   const History& h_;
   const KeyHistory& key_;
   const KeyHistory& whole_;

@@ -20,7 +20,7 @@ namespace {
 // A candidate that takes longer than this is given up.
 constexpr std::chrono::milliseconds kPerCandidate{500};
 // Parts of a register's history larger than this are not looked for; they are made by leaving out instead.
-constexpr std::size_t kMostGrown = 4000;
+constexpr std::size_t kMaxGrown = 4000;
 
 class Minimiser {
  public:
@@ -100,12 +100,12 @@ class Minimiser {
     part.erase(std::unique(part.begin(), part.end()), part.end());
     if (accept(part)) return true;
     if (!is_register_) return false;
-    Calls grown = links_.completed(std::move(part), crashed_observe_, kMostGrown);
+    Calls grown = links_.completed(std::move(part), crashed_observe_, kMaxGrown);
     return !grown.empty() && accept(std::move(grown));
   }
 
   bool start_from_the_end() {
-    for (std::size_t want = 8; want < kept_.size() && want < kMostGrown; want *= 4) {
+    for (std::size_t want = 8; want < kept_.size() && want < kMaxGrown; want *= 4) {
       if (start_from(Calls(kept_.end() - static_cast<std::ptrdiff_t>(want), kept_.end()))) return true;
     }
     return false;

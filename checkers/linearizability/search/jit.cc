@@ -212,16 +212,16 @@ class Jit {
     std::vector<std::uint32_t> logs;
   };
   static constexpr std::uint32_t kBetweenPlaces = 32;
-  static constexpr std::size_t kMostPlaces = 40, kMostFactor = 256;
+  static constexpr std::size_t kMaxPlaces = 40, kMaxFactor = 256;
 
   void remember_place() {
     if (event_ > furthest_ + 4 * kBetweenPlaces && factor_ > 1) widen(1);
     if (!places_.empty() && places_.back().event >= event_) return;
-    if (places_.size() == kMostPlaces) {
+    if (places_.size() == kMaxPlaces) {
       // The longer ago, the fewer.
       std::size_t kept = 0;
       for (std::size_t i = 0; i < places_.size(); ++i) {
-        if (i % 2 == 0 || i >= kMostPlaces / 2) std::swap(places_[kept++], places_[i]);
+        if (i % 2 == 0 || i >= kMaxPlaces / 2) std::swap(places_[kept++], places_[i]);
       }
       places_.resize(kept);
     }
@@ -240,7 +240,7 @@ class Jit {
 
   // Requires: event_ is a return whose call has been closed, and nothing explains it. False: it is at its wits' end.
   bool go_back() {
-    if (factor_ >= kMostFactor || budget_.out_of_time()) return false;
+    if (factor_ >= kMaxFactor || budget_.out_of_time()) return false;
     furthest_ = std::max(furthest_, event_);
     const std::uint32_t back = static_cast<std::uint32_t>(factor_) * kBetweenPlaces;
     while (places_.size() > 1 && places_.back().event + back > furthest_) places_.pop_back();

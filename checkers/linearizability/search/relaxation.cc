@@ -10,7 +10,7 @@ namespace ordeal::lin {
 namespace {
 
 // Of more values than this only those with the fewest crashed writes are counted one by one.
-constexpr std::size_t kMostValues = 32;
+constexpr std::size_t kMaxValues = 32;
 
 }  // namespace
 
@@ -29,7 +29,7 @@ std::vector<Relaxation> relaxations_of(const KeyHistory& history) {
   std::vector<std::pair<std::size_t, std::int64_t>> fewest;
   for (const auto& [value, count] : crashed) fewest.emplace_back(count, value);
   std::sort(fewest.begin(), fewest.end());
-  fewest.resize(std::min(fewest.size(), kMostValues));
+  fewest.resize(std::min(fewest.size(), kMaxValues));
   std::vector<Relaxation> out{{Relaxation::Kind::count_nothing, 0}};
   for (const auto& [count, value] : fewest) out.push_back({Relaxation::Kind::count_one, value});
   if (crashed.size() > 1) out.push_back({Relaxation::Kind::count_all, 0});
