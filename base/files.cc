@@ -1,6 +1,11 @@
 #include "base/files.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -9,7 +14,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/descriptor.h"
+#include "base/deadline.h"
 
 namespace ordeal {
 namespace {
@@ -18,6 +23,25 @@ namespace {
 std::string temporary_beside(const std::string& path) {
   static std::atomic<unsigned> counter{0};
   return path + ".new-" + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
+}
+
+constexpr std::size_t kMaxFile = std::size_t{1} << 30;
+constexpr double kSilence_s = 60;
+
+// The word for what is no file that ends; null: it is one.
+const char* no_file(const struct stat& status) {
+  if (S_ISDIR(status.st_mode)) return "a directory";
+  if (S_ISSOCK(status.st_mode)) return "a socket";
+  if (S_ISFIFO(status.st_mode)) return "a FIFO";
+  if (S_ISBLK(status.st_mode)) return "a device";
+  if (S_ISCHR(status.st_mode) && status.st_rdev != makedev(1, 3)) return "a device";  // 1, 3: /dev/null
+  return nullptr;
+}
+
+// A pipe of pipe(2), whose other end somebody here holds.
+bool nameless_pipe(const std::string& path) {
+  struct statfs where {};
+  return ::statfs(path.c_str(), &where) == 0 && where.f_type == PIPEFS_MAGIC;
 }
 
 }  // namespace
@@ -29,17 +53,46 @@ Error system_error(std::string_view doing, int error_number) {
   return Error{code, std::string(doing) + ": " + std::generic_category().message(error_number)};
 }
 
+Result<Descriptor> open_to_read(const std::string& path) {
+  // Looked at before it is opened, as opening alone may wait or move something, and after, as it may have been
+  // replaced.
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return fail(system_error("reading " + path, errno));
+  const bool pipe = S_ISFIFO(status.st_mode) && nameless_pipe(path);
+  const char* what = pipe ? nullptr : no_file(status);
+  Descriptor file;
+  if (what == nullptr) {
+    file.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!file || ::fstat(file.get(), &status) != 0) return fail(system_error("reading " + path, errno));
+    if (!pipe) what = no_file(status);
+  }
+  if (what != nullptr) {
+    return fail(ErrorCode::input, path + ": is " + what + "; a regular file was expected" +
+                                      (S_ISFIFO(status.st_mode) ? " (copy what comes out of it to one)" : ""));
+  }
+  return file;
+}
+
 Result<std::string> read_text_file(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return fail(system_error("reading " + path, errno));
+  auto file = open_to_read(path);
+  if (!file) return fail(file.error());
   std::string out;
   char buffer[65536];
+  Deadline silence = Deadline::after_s(kSilence_s);
   while (true) {
-    const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
+    const ssize_t n = ::read(file->get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN && !silence.passed()) {
+      pollfd wait{file->get(), POLLIN, 0};
+      (void)::poll(&wait, 1, silence.poll_ms());
+      continue;
+    }
+    if (n < 0 && errno == EAGAIN) return fail(ErrorCode::timeout, "reading " + path + ": nothing came for a minute");
     if (n < 0) return fail(system_error("reading " + path, errno));
     if (n == 0) return out;
     out.append(buffer, static_cast<std::size_t>(n));
+    if (out.size() > kMaxFile) return fail(ErrorCode::io, "reading " + path + ": is larger than 1 GiB");
+    silence = Deadline::after_s(kSilence_s);
   }
 }
 

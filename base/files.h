@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace ordeal {
@@ -12,8 +13,13 @@ namespace ordeal {
 // "<doing>: <what errno says>", with code not_found, permission or io.
 [[nodiscard]] Error system_error(std::string_view doing, int error_number);
 
-// The whole file, which may be one of /proc or a pipe. Errors: not_found, permission; io, also for what is no file ("is
-// a directory").
+// Opens what a user named, for reading, and waits for nobody: a regular file (also one of /proc), a pipe without a name
+// (a shell's <(command)) or /dev/null. Reads may find nothing yet (EAGAIN). Errors: not_found, permission, io; usage
+// for a directory, a FIFO, a socket or a device, from which one could read for ever.
+[[nodiscard]] Result<Descriptor> open_to_read(const std::string& path);
+
+// The whole file, at most 1 GiB. Errors: those of open_to_read; io, also when it is larger; timeout when a pipe is
+// silent for a minute.
 [[nodiscard]] Result<std::string> read_text_file(const std::string& path);
 
 // Writes all of it, however many calls of write(2) that takes; `path` is for the message. Errors: io, permission.

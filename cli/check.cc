@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,7 +13,9 @@
 #include <csignal>
 #include <cstdio>
 #include <map>
+#include <optional>
 
+#include "base/deadline.h"
 #include "base/descriptor.h"
 #include "base/names.h"
 #include "base/text.h"
@@ -339,13 +342,17 @@ Told tell(const CheckCommand& command, const std::string& file) {
   return out;
 }
 
-std::string read_all(int fd) {
-  std::string out;
+// Until the other end is closed, or the deadline; none: however long it takes. False: the deadline passed.
+bool read_all(int fd, const std::optional<Deadline>& deadline, std::string& out) {
   char buffer[1 << 16];
   for (;;) {
+    pollfd wait{fd, POLLIN, 0};
+    const int ready = ::poll(&wait, 1, deadline ? deadline->poll_ms() : -1);
+    if (ready == 0 && deadline->passed()) return false;
+    if (ready <= 0) continue;
     const ssize_t n = ::read(fd, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return out;
+    if (n <= 0) return true;
     out.append(buffer, static_cast<std::size_t>(n));
   }
 }
@@ -359,8 +366,20 @@ void write_all(int fd, std::string_view text) {
   }
 }
 
-// The same in a process of its own, so that a file on which a checker crashes, or for which the kernel kills it, takes
-// no other file's verdict with it. Such a file is `unknown`.
+// What a check may take beyond --timeout, which its searches keep: for counterexamples, reports, and a busy machine.
+std::chrono::milliseconds margin(std::chrono::milliseconds timeout) { return std::chrono::seconds(10) + timeout / 2; }
+
+Told undecided(const CheckCommand& command, const std::string& file, const std::string& reason) {
+  if (!command.json) std::printf("unknown  %s\n", reason.c_str());
+  Value document = Value::map();
+  if (command.files.size() > 1) document.set("file", file);
+  document.set("verdict", "unknown");
+  document.set("reason", reason);
+  return {exit_code(Verdict::unknown), document.to_json()};
+}
+
+// The same in a process of its own, so that a file on which a checker crashes or never ends, or for which the kernel
+// kills it, neither hangs the command nor takes another file's verdict with it. Such a file is `unknown`.
 Told tell_apart(const CheckCommand& command, const std::string& file) {
   int ends[2];
   std::fflush(nullptr);
@@ -376,20 +395,29 @@ Told tell_apart(const CheckCommand& command, const std::string& file) {
     ::_exit(0);
   }
   to.reset();
-  const std::string answer = read_all(from.get());
+  const auto options = check_options(command);  // when they are wrong the child says so
+  const auto timeout = options ? options->timeout : std::chrono::milliseconds(0);
+  std::optional<Deadline> deadline;
+  if (timeout.count() > 0) deadline = Deadline::after(timeout + margin(timeout));
+  std::string answer;
+  const bool ended = read_all(from.get(), deadline, answer);
+  if (!ended) (void)::kill(child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!ended) {
+    return undecided(command, file,
+                     fmt::format("the check of {} had not ended {:g} s after its time limit and was stopped; please "
+                                 "report this",
+                                 file, std::chrono::duration<double>(margin(timeout)).count()));
   }
   const std::size_t line = answer.find('\n');
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && line != std::string::npos)
     return {static_cast<ExitCode>(std::stoi(answer.substr(0, line))), answer.substr(line + 1)};
   const std::string how = WIFSIGNALED(status) ? fmt::format("was ended by signal {}", WTERMSIG(status))
                                               : fmt::format("ended with exit code {}", WEXITSTATUS(status));
-  const std::string reason =
-      fmt::format("the check of {} {} before it came to a verdict; please report this", file, how);
-  if (!command.json) std::printf("unknown  %s\n", reason.c_str());
-  Value document = Value::map({{"file", file}, {"verdict", "unknown"}, {"reason", reason}});
-  return {exit_code(Verdict::unknown), document.to_json()};
+  return undecided(command, file,
+                   fmt::format("the check of {} {} before it came to a verdict; please report this", file, how));
 }
 
 }  // namespace
@@ -402,7 +430,7 @@ int check(const CheckCommand& command) {
   std::vector<ExitCode> codes;
   std::string documents;
   for (const auto& file : command.files) {
-    const Told told = several ? tell_apart(command, file) : tell(command, file);
+    const Told told = tell_apart(command, file);
     codes.push_back(told.code);
     documents += (documents.empty() ? "" : ",") + told.json;
   }

@@ -101,7 +101,13 @@ void serve_file(const fs::path& store, const std::string& relative, httplib::Res
     response.set_content("There is no such file in the store.\n", "text/plain");
     return;
   }
-  response.set_content(read_text_file(file.string()).value_or(""), std::string(content_type(file)));
+  auto contents = read_text_file(file.string());
+  if (!contents) {
+    response.status = 500;
+    response.set_content(contents.error().message + "\n", "text/plain; charset=utf-8");
+    return;
+  }
+  response.set_content(*std::move(contents), std::string(content_type(file)));
 }
 
 }  // namespace

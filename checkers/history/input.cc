@@ -1,6 +1,6 @@
 #include "checkers/history/input.h"
 
-#include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/descriptor.h"
+#include "base/files.h"
 
 namespace ordeal {
 namespace {
@@ -19,18 +20,8 @@ namespace {
 // A history that unpacks to more than this is taken for a mistake or an attack.
 constexpr std::size_t kUnpackLimit = std::size_t{16} << 30;
 
-ErrorCode code_of(int error) {
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-      return ErrorCode::not_found;
-    case EACCES:
-    case EPERM:
-      return ErrorCode::permission;
-    default:
-      return ErrorCode::io;
-  }
-}
+// How long to wait for bytes before asking the limits again.
+constexpr int kLook_ms = 200;
 
 // Makes room behind the first `used` bytes.
 void make_room(std::string& out, std::size_t used, const Limits& limits) {
@@ -46,9 +37,12 @@ Result<std::string> read_all(int fd, const std::string& path, const Limits& limi
   std::size_t used = 0;
   for (;;) {
     make_room(out, used, limits);
+    // Whoever writes a pipe may never do so.
+    pollfd wait{fd, POLLIN, 0};
+    if (::poll(&wait, 1, kLook_ms) == 0) continue;
     const ssize_t n = ::read(fd, out.data() + used, out.size() - used);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail(code_of(errno), path + ": reading failed: " + std::strerror(errno));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (n < 0) return fail(system_error("reading " + path, errno));
     if (n == 0) break;
     used += static_cast<std::size_t>(n);
   }
@@ -101,12 +95,15 @@ Result<std::string> gunzip(std::string_view packed, std::size_t limit, const Lim
 
 Result<Input> Input::open(const std::string& path, const Limits& limits) {
   const bool standard_input = path == "-";
-  const Descriptor opened(standard_input ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!standard_input && !opened) return fail(code_of(errno), path + ": cannot be opened: " + std::strerror(errno));
+  Descriptor opened;
+  if (!standard_input) {
+    auto file = open_to_read(path);
+    if (!file) return fail(file.error());
+    opened = *std::move(file);
+  }
   const int file = standard_input ? STDIN_FILENO : opened.get();
   struct stat status {};
-  if (::fstat(file, &status) != 0) return fail(code_of(errno), path + ": " + std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) return fail(ErrorCode::input, path + ": is a directory, a history file was expected");
+  if (::fstat(file, &status) != 0) return fail(system_error("reading " + path, errno));
 
   Input input;
   if (!standard_input && S_ISREG(status.st_mode) && status.st_size > 0) {

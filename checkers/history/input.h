@@ -13,7 +13,8 @@ namespace ordeal {
 
 class Input {
  public:
-  // "-" is standard input. Errors: not_found, permission, io; input for a damaged gzip file. Throws OutOfLimits.
+  // "-" is standard input, of whatever kind. Errors: those of open_to_read (base/files.h); input for a damaged gzip
+  // file. Throws OutOfLimits, also while nothing comes.
   [[nodiscard]] static Result<Input> open(const std::string& path, const Limits& limits = {});
 
   Input() = default;

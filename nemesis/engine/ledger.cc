@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <sstream>
 #include <thread>
 #include <tuple>
 
 #include "base/descriptor.h"
+#include "base/files.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
 
@@ -135,9 +135,11 @@ Result<void> Ledger::append(const Value& entry) {
 }
 
 Result<LedgerContents> read_ledger(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
-    return fail(ErrorCode::not_found, path + ": " + std::strerror(errno) + "; no fault was ever announced there");
+  auto contents = read_text_file(path);
+  if (!contents && contents.error().code == ErrorCode::not_found)
+    return fail(ErrorCode::not_found, contents.error().message + "; no fault was ever announced there");
+  if (!contents) return fail(contents.error().during("the ledger"));
+  std::istringstream in(*std::move(contents));
   LedgerContents out;
   std::string line;
   bool headed = false;
@@ -167,7 +169,6 @@ Result<LedgerContents> read_ledger(const std::string& path) {
       std::erase_if(out.open, [&](const LedgerEntry& one) { return one.id == id; });
     }
   }
-  if (in.bad()) return fail(io_error(path, "reading the ledger"));
   if (!headed && lines > (begun ? 1U : 0U)) {
     return fail(ErrorCode::input, path + ": no line of kind \"run\"; this is not a ledger of Ordeal's");
   }

@@ -3,9 +3,14 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
+#include <chrono>
+#include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "base/descriptor.h"
 
@@ -40,9 +45,43 @@ TEST_F(Files, ErrorsNameThePathAndTheReason) {
   EXPECT_THAT(missing.error().message, HasSubstr(file("none") + ": No such file"));
   const auto directory = read_text_file("/tmp");
   ASSERT_FALSE(directory);
-  EXPECT_EQ(directory.error().code, ErrorCode::io);
-  EXPECT_THAT(directory.error().message, HasSubstr("directory"));
+  EXPECT_EQ(directory.error().code, ErrorCode::input);
+  EXPECT_THAT(directory.error().message, HasSubstr("/tmp: is a directory; a regular file was expected"));
   EXPECT_FALSE(replace_file(file("none/f"), "x"));
+}
+
+// A campaign file that was a FIFO hung the command, and /dev/zero took all memory.
+TEST_F(Files, RegressWhatMayNeverEndIsRefused) {
+  ASSERT_EQ(::mkfifo(file("fifo").c_str(), 0600), 0);
+  std::filesystem::create_symlink(file("fifo"), file("link"));
+  const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  sockaddr_un address{AF_UNIX, {}};
+  file("s").copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  for (const auto& [path, what] : {std::pair{file("fifo"), "a FIFO"}, std::pair{file("link"), "a FIFO"},
+                                   std::pair{file("s"), "a socket"}, std::pair{std::string("/dev/zero"), "a device"}}) {
+    const auto read = read_text_file(path);
+    ASSERT_FALSE(read) << path;
+    EXPECT_EQ(read.error().code, ErrorCode::input);
+    EXPECT_THAT(read.error().message, HasSubstr(path + ": is " + what + "; a regular file was expected"));
+  }
+  EXPECT_EQ(read_text_file("/dev/null").value_or("?"), "");
+}
+
+// What a shell makes of <(command).
+TEST_F(Files, ReadsAPipeWithoutAName) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Descriptor from(ends[0]);
+  Descriptor to(ends[1]);
+  std::jthread writer([&] {
+    for (const char* part : {"one ", "two"}) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      (void)!::write(to.get(), part, std::strlen(part));
+    }
+    to.reset();
+  });
+  EXPECT_EQ(read_text_file("/dev/fd/" + std::to_string(from.get())).value_or("?"), "one two");
 }
 
 TEST_F(Files, ReplacingLeavesNothingBesideAndKeepsTheOldOnFailure) {

@@ -121,7 +121,7 @@ TEST_F(LogPattern, UnknownWhenItCannotLook) {
   EXPECT_THAT(look("x", extra).reason, HasSubstr("no POSIX extended regular expression"));
   CheckOptions missing;
   missing.extra.set("log-pattern.files", Value::list({folder_ + "/none"}));
-  EXPECT_THAT(checked(History(), "log-pattern", missing).reason, HasSubstr("none: cannot be opened"));
+  EXPECT_THAT(checked(History(), "log-pattern", missing).reason, HasSubstr("none: No such file"));
 }
 
 // A history in seconds: a fault of some time in force, then what the clients of two workers, on n1 and n2, did.
