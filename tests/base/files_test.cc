@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/descriptor.h"
+#include "tests/support/synced.h"
 
 namespace ordeal {
 namespace {
@@ -34,6 +35,12 @@ TEST_F(Files, WhatIsWrittenIsRead) {
   EXPECT_EQ(*read_text_file(file("f")), bytes);
   ASSERT_TRUE(replace_file(file("f"), ""));
   EXPECT_EQ(*read_text_file(file("f")), "");
+}
+
+TEST_F(Files, WhatReplacesAFileIsOnDiskBeforeItGetsItsName) {
+  testing_support::Synced::clear();
+  ASSERT_TRUE(replace_file(file("f"), "a"));
+  EXPECT_EQ(testing_support::Synced::times(file(""), true), 1u);
 }
 
 TEST_F(Files, ReadsWhatHasNoSize) { EXPECT_THAT(*read_text_file("/proc/self/stat"), HasSubstr(")")); }

@@ -147,17 +147,162 @@ TEST(JUnit, WellFormedWhateverTheDataHolds) {
   }
 }
 
+// The children of the test case of that name, in a suite's XML; "none": there is no such case.
+std::string inside_case(const std::string& xml, const std::string& title) {
+  const std::size_t begin = xml.find("name=\"" + title + "\"");
+  if (begin == std::string::npos) return "none";
+  const std::size_t end = xml.find('>', begin);
+  if (xml[end - 1] == '/') return "";
+  return xml.substr(end + 1, xml.find("</testcase>", end) - end - 1);
+}
+std::size_t occurrences(const std::string& text, const std::string& what) {
+  std::size_t out = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++out;
+  return out;
+}
+
+// The case named "verdict" alone decides for whoever looks at one case; the sums for whoever looks at the suite. That
+// of the checker has what it found, and a checker that found nothing stays green.
 TEST(JUnit, GreenExactlyWhenValid) {
   SyntheticOptions options;
   options.verdict = Verdict::valid;
   const std::string valid = junit_xml(synthetic_run(options).input);
+  EXPECT_EQ(inside_case(valid, "verdict"), "");
+  EXPECT_EQ(inside_case(valid, "linearizable cas-register linearizable"), "");
+  EXPECT_THAT(valid, HasSubstr("failures=\"0\" errors=\"0\""));
   EXPECT_THAT(valid, Not(HasSubstr("<failure")));
   EXPECT_THAT(valid, Not(HasSubstr("<error")));
   EXPECT_THAT(valid, HasSubstr("<skipped type=\"unconfirmed\""));
+
   options.verdict = Verdict::invalid;
-  EXPECT_THAT(junit_xml(synthetic_run(options).input), HasSubstr("<failure type=\"nonlinearizable\""));
+  const std::string invalid = junit_xml(synthetic_run(options).input);
+  EXPECT_THAT(inside_case(invalid, "verdict"), HasSubstr("<failure type=\"invalid\""));
+  EXPECT_THAT(inside_case(invalid, "linearizable cas-register linearizable"),
+              HasSubstr("<failure type=\"nonlinearizable\""));
+  EXPECT_EQ(inside_case(invalid, "stats"), "");
+  EXPECT_EQ(occurrences(invalid, "failures=\"2\" errors=\"0\""), 2u) << "of the suite and of all suites";
+
   options.verdict = Verdict::unknown;
-  EXPECT_THAT(junit_xml(synthetic_run(options).input), HasSubstr("<error type=\"unknown\""));
+  const std::string unknown = junit_xml(synthetic_run(options).input);
+  EXPECT_THAT(inside_case(unknown, "verdict"), HasSubstr("<error type=\"unknown\""));
+  EXPECT_THAT(inside_case(unknown, "linearizable cas-register linearizable"), HasSubstr("<error type=\"unknown\""));
+  EXPECT_EQ(occurrences(unknown, "failures=\"0\" errors=\"2\""), 2u);
+
+  auto failed = synthetic_run(options);
+  failed.input.failure = "n2 is gone";
+  const std::string xml = junit_xml(failed.input);
+  EXPECT_THAT(inside_case(xml, "run"), HasSubstr("<error type=\"failed\" message=\"n2 is gone\""));
+  EXPECT_EQ(occurrences(xml, "errors=\"3\""), 2u);
+}
+
+// The run as a whole is invalid or unknown for a reason that no checker has (a node that did not come back, a run that
+// was cut short): the checkers' cases are green, the verdict's is not.
+TEST(JUnit, TheVerdictIsThatOfTheRun) {
+  SyntheticOptions options;
+  options.verdict = Verdict::valid;
+  auto run = synthetic_run(options);
+  run.input.verdict = Verdict::invalid;
+  EXPECT_THAT(inside_case(junit_xml(run.input), "verdict"), HasSubstr("<failure"));
+  EXPECT_EQ(occurrences(junit_xml(run.input), "failures=\"1\" errors=\"0\""), 2u);
+  run.input.verdict = Verdict::unknown;
+  run.input.reason = "interrupted";
+  EXPECT_THAT(inside_case(junit_xml(run.input), "verdict"),
+              HasSubstr("<error type=\"unknown\" message=\"Interrupted.\""));
+  EXPECT_EQ(occurrences(junit_xml(run.input), "failures=\"0\" errors=\"1\""), 2u);
+}
+
+// Three ok, two failed, four info: each number stands where it belongs, on the page and in the results.
+TEST(Outcomes, AreCountedAsWhatTheyWere) {
+  HistoryBuilder builder;
+  ProcessId process = 0;
+  const auto operation = [&](const char* f, EventType outcome) {
+    for (const EventType type : {EventType::invoke, outcome}) {
+      Event e;
+      e.process = process;
+      e.type = type;
+      e.f = *builder.function(f);
+      ASSERT_TRUE(builder.add(e));
+    }
+    ++process;
+  };
+  for (const auto& [outcome, reads, writes] :
+       {std::tuple{EventType::ok, 1, 2}, {EventType::fail, 2, 0}, {EventType::info, 1, 3}}) {
+    for (int i = 0; i < reads; ++i) operation("read", outcome);
+    for (int i = 0; i < writes; ++i) operation("write", outcome);
+  }
+  Event open;
+  open.process = process;
+  open.f = *builder.function("write");
+  ASSERT_TRUE(builder.add(open));  // never completed: nobody knows, as with info
+  const History history = builder.finish();
+  ReportInput input;
+  input.history = &history;
+  const Facts facts = facts_of(input);
+  EXPECT_EQ(facts.all.ok, 3u);
+  EXPECT_EQ(facts.all.fail, 2u);
+  EXPECT_EQ(facts.all.info, 5u);
+  EXPECT_EQ(facts.all.total(), 10u);
+  ASSERT_EQ(facts.by_function.size(), 2u);
+  EXPECT_EQ(facts.by_function[0].first, "read");
+  EXPECT_EQ(facts.by_function[0].second.ok, 1u);
+  EXPECT_EQ(facts.by_function[0].second.fail, 2u);
+  EXPECT_EQ(facts.by_function[0].second.info, 1u);
+  EXPECT_EQ(facts.by_function[1].first, "write");
+  EXPECT_EQ(facts.by_function[1].second.ok, 2u);
+  EXPECT_EQ(facts.by_function[1].second.fail, 0u);
+  EXPECT_EQ(facts.by_function[1].second.info, 4u);
+  const Value operations = *results_value(input).find("operations");
+  EXPECT_EQ(operations.find("ok")->integer(), 3);
+  EXPECT_EQ(operations.find("fail")->integer(), 2);
+  EXPECT_EQ(operations.find("info")->integer(), 5);
+}
+
+// The value of a number on the page's first strip.
+std::string stat_of(const std::string& page, const std::string& title) {
+  const std::size_t at = page.find("<dt>" + title + "</dt>");
+  return at == std::string::npos ? "none" : page.substr(at, page.find("</div>", at) - at);
+}
+
+// A level stands under "Holds" only when a checker decided it, and under "Ruled out" only when one refuted it.
+TEST(HtmlReport, ALevelHoldsOnlyWhenItWasDecided) {
+  SyntheticOptions options;
+  for (const Verdict verdict : {Verdict::valid, Verdict::invalid, Verdict::unknown}) {
+    options.verdict = verdict;
+    auto run = synthetic_run(options);
+    for (const Verdict whole : {Verdict::valid, Verdict::invalid, Verdict::unknown}) {
+      run.input.verdict = whole;
+      const std::string page = html_report(run.input);
+      const std::string held = whole == Verdict::unknown ? "Holds so far" : "Holds";
+      EXPECT_EQ(stat_of(page, held) != "none", verdict == Verdict::valid) << name(verdict);
+      EXPECT_EQ(stat_of(page, "Ruled out") != "none", verdict == Verdict::invalid) << name(verdict);
+    }
+  }
+}
+
+TEST(HtmlReport, FaultsInjectedAreNotCalledConfirmed) {
+  HistoryBuilder builder;
+  std::int64_t time = 0;
+  const auto step = [&](const char* f, int id, const char* what) {
+    Event e;
+    e.time = time += 10;
+    e.process = kNemesis;
+    e.type = EventType::info;
+    e.f = *builder.function(f);
+    e.value = builder.values().intern(Value::map({{"id", id}, {"step", what}}));
+    ASSERT_TRUE(builder.add(e));
+  };
+  for (int id = 1; id <= 7; ++id) {
+    const char* kind = id <= 3 ? "kill" : "pause";
+    for (const char* what : {"inject", "injected"}) step(kind, id, what);
+    if (id == 1 || id == 4 || id == 5) step(kind, id, "confirmed");
+  }
+  const History history = builder.finish();
+  ReportInput input;
+  input.history = &history;
+  const std::string shown = stat_of(html_report(input), "Faults confirmed");
+  EXPECT_THAT(shown, HasSubstr("3 <span class=\"of\">of 7</span>"));
+  EXPECT_THAT(shown, HasSubstr("kill 1/3"));
+  EXPECT_THAT(shown, HasSubstr("pause 2/4"));
 }
 
 TEST(Results, ReadableAndComplete) {

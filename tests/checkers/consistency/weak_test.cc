@@ -289,6 +289,30 @@ TEST(Eventual, LastReadsDecide) {
   EXPECT_EQ(judged(history_of(writes + crashed + read(0, 1) + read(1, 3)), "eventual").verdict, Verdict::unknown);
 }
 
+// Only what was read when all writes had ended says where the replicas have come to: a read that overlaps the last
+// write, or comes before it has ended, may still see the old value.
+TEST(Eventual, ReadsThatOverlapTheLastWriteSayNothing) {
+  const auto line = [](int process, const std::string& type, const std::string& f, const std::string& value) {
+    return "{:process " + std::to_string(process) + " :type :" + type + " :f :" + f + " :value " + value + "}";
+  };
+  const std::string first = line(0, "invoke", "write", "1") + line(0, "ok", "write", "1");
+  const std::string begins = line(0, "invoke", "write", "2"), ends = line(0, "ok", "write", "2");
+  const auto read = [&](int process, const std::string& value) {
+    return line(process, "invoke", "read", "nil") + line(process, "ok", "read", value);
+  };
+  const auto verdict = [&](const std::string& text) { return judged(history_of(first + text), "eventual").verdict; };
+  // Wholly within the write.
+  EXPECT_EQ(verdict(begins + read(1, "1") + ends + read(2, "2") + read(3, "2")), Verdict::valid);
+  EXPECT_EQ(verdict(begins + read(1, "1") + read(2, "2") + ends), Verdict::unknown) << "no read after the write";
+  // Begun within it, ended after it.
+  EXPECT_EQ(verdict(begins + line(1, "invoke", "read", "nil") + ends + line(1, "ok", "read", "1") + read(2, "2") +
+                    read(3, "2")),
+            Verdict::valid);
+  // The same two reads after it.
+  EXPECT_EQ(verdict(begins + ends + read(1, "1") + read(2, "2")), Verdict::invalid);
+  EXPECT_EQ(verdict(begins + ends + read(1, "2") + read(2, "2")), Verdict::valid);
+}
+
 TEST(Staleness, IsMeasuredFromTheFirstCertainReplacement) {
   const std::string text =
       "{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":1,\"time\":0}\n"

@@ -39,6 +39,23 @@ TEST_F(HistoryTest, PairsInvocationsWithCompletions) {
   EXPECT_EQ(h.process_name(h.process(2)), "nemesis");
 }
 
+// Some tools write the key on the invocation only, some on the completion only.
+TEST_F(HistoryTest, AKeyGivenOnceIsThatOfBothEvents) {
+  for (const bool on_the_invocation : {true, false}) {
+    for (const EventType type : {EventType::invoke, EventType::ok}) {
+      Event event;
+      event.process = on_the_invocation ? 0 : 1;
+      event.type = type;
+      event.f = *builder_.function("write");
+      event.value = builder_.values().integer(1);
+      if ((type == EventType::invoke) == on_the_invocation) event.key = builder_.values().integer(7);
+      ASSERT_TRUE(builder_.add(event));
+    }
+  }
+  const History h = builder_.finish();
+  for (EventIndex e = 0; e < 4; ++e) EXPECT_EQ(h.values().as_integer(h.key(e)), 7) << "event " << e;
+}
+
 TEST_F(HistoryTest, AProcessMayGoOnAfterInfo) {
   ASSERT_TRUE(add(0, EventType::invoke, "write", 1));
   ASSERT_TRUE(add(0, EventType::info, "write", 1));

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/search/searches.h"
 #include "checkers/linearizability/search/strategies.h"
 #include "support/history_generator.h"
 #include "support/oracle.h"
@@ -121,6 +122,116 @@ TEST(UniqueValues, ZonesAgreeWithTheOracleAndTheSearches) {
       EXPECT_GT(seen.invalid, 200u);
     }
   }
+}
+
+// A bounded search that left something out may not say what only a whole one knows: from below nothing is invalid, and
+// from above nothing valid. Where it left nothing out it must be right.
+TEST_P(EveryModel, BoundedSearchesNeverSayWhatTheyDoNotKnow) {
+  CheckOptions options;
+  options.model = GetParam();
+  RandomHistory shape;
+  shape.model = options.model;
+  shape.clients = 6;
+  std::mt19937_64 chance(17);
+  std::size_t narrow = 0, decided = 0;
+  for (int round = 0; round < 400 * times(); ++round) {
+    shape.operations = 4 + chance() % 8;
+    shape.crashed = round % 2 == 0 ? 0.5 : 0.1;
+    shape.falsify = round % 3 == 0 ? 0.6 : 0.1;
+    const History history = random_history(shape, chance);
+    const auto model = make_model(history, options);
+    ASSERT_TRUE(model) << model.error().message;
+    const Partition keys = partition(history, **model);
+    const bool expected = oracle_linearizable(history, options);
+    if (keys.keys.size() != 1) continue;
+    for (const Side side : {Side::below, Side::above}) {
+      for (const std::size_t width : {1u, 2u}) {
+        Budget budget(std::chrono::steady_clock::now() + std::chrono::seconds(20), std::size_t{1} << 30, {});
+        const Decision found = search_within({side, width, {}}, keys.keys[0], budget, false);
+        if (found.verdict == Verdict::unknown) {
+          EXPECT_TRUE(found.too_narrow) << found.reason;
+          ++narrow;
+          continue;
+        }
+        ++decided;
+        ASSERT_EQ(found.verdict == Verdict::valid, expected)
+            << (side == Side::below ? "below" : "above") << " with " << width << ", round " << round << "\n"
+            << text(history);
+      }
+    }
+  }
+  EXPECT_GT(decided, 400u);
+}
+
+// What a search of width one leaves behind is what the history needs: 40 increments that crashed, of amounts whose sums
+// are read later.
+TEST(BoundedSearches, WhatWasLeftBehindIsNotTakenForImpossible) {
+  HistoryBuilder builder;
+  ProcessId process = 0;
+  const auto event = [&](ProcessId by, EventType type, const char* f, Value value) {
+    Event one;
+    one.process = by;
+    one.type = type;
+    one.f = *builder.function(f);
+    one.value = builder.values().intern(value);
+    ASSERT_TRUE(builder.add(one));
+  };
+  std::int64_t sum = 0;
+  std::mt19937_64 chance(3);
+  for (int round = 0; round < 12; ++round) {
+    std::int64_t some = 0;
+    for (int i = 0; i < 5; ++i) {
+      const auto amount = static_cast<std::int64_t>(1 + chance() % 60);
+      event(++process, EventType::invoke, "add", amount);
+      if (chance() % 2 == 0) some += amount;
+    }
+    sum += some;
+    event(0, EventType::invoke, "read", {});
+    event(0, EventType::ok, "read", sum);
+  }
+  const History history = builder.finish();
+  CheckOptions options;
+  options.model = "counter";
+  const auto model = make_model(history, options);
+  ASSERT_TRUE(model);
+  const Partition keys = partition(history, **model);
+  ASSERT_EQ(keys.keys.size(), 1u);
+  for (const std::size_t width : {1u, 2u, 4u}) {
+    Budget budget(std::chrono::steady_clock::now() + std::chrono::seconds(5), std::size_t{1} << 30, {});
+    EXPECT_NE(search_within({Side::below, width, {}}, keys.keys[0], budget, false).verdict, Verdict::invalid) << width;
+  }
+}
+
+TEST(UniqueValues, AnInitialValueThatIsWrittenAgainIsNotForZones) {
+  std::size_t refused = 0, decided = 0;
+  for (const char* model : {"register", "cas-register"}) {
+    for (const std::int64_t initial : {0, 1, 2, 5}) {
+      CheckOptions options;
+      options.model = model;
+      options.initial = Value(initial);
+      RandomHistory shape;
+      shape.model = model;
+      shape.operations = 8;
+      shape.clients = 4;
+      shape.unique_values = true;
+      shape.crashed = 0.15;
+      std::mt19937_64 chance(initial + 1);
+      for (int round = 0; round < 250; ++round) {
+        const History history = random_history(shape, chance);
+        const auto made = make_model(history, options);
+        ASSERT_TRUE(made);
+        const Partition keys = partition(history, **made);
+        const auto found = verdict(*find_strategy("zones"), keys);
+        ++(found ? decided : refused);
+        if (found) {
+          ASSERT_EQ(*found == Verdict::valid, oracle_linearizable(history, options)) << initial << "\n"
+                                                                                     << text(history);
+        }
+      }
+    }
+  }
+  EXPECT_GT(refused, 100u);
+  EXPECT_GT(decided, 100u);
 }
 
 TEST(SeveralKeys, AreIndependent) {

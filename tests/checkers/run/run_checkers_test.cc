@@ -45,6 +45,20 @@ TEST(Catalogue, UnknownNamesListTheKnownOnes) {
   for (const auto& entry : checkers()) EXPECT_EQ(entry.make()->name(), entry.name);
 }
 
+TEST(Verdicts, AreMergedToTheWorst) {
+  using enum Verdict;
+  for (const Verdict one : {valid, invalid, unknown}) {
+    EXPECT_EQ(merged(one, one), one);
+    EXPECT_EQ(merged(one, valid), one) << "valid adds nothing";
+    EXPECT_EQ(merged(valid, one), one);
+    EXPECT_EQ(merged(one, invalid), invalid) << "an anomaly is proven, whatever else is not known";
+    EXPECT_EQ(merged(invalid, one), invalid);
+  }
+  EXPECT_EQ(name(valid), "valid");
+  EXPECT_EQ(name(invalid), "invalid");
+  EXPECT_EQ(name(unknown), "unknown");
+}
+
 const std::string kAdds =
     "{:process 0 :type :invoke :f :add :value 1} {:process 0 :type :ok :f :add :value 1}"
     "{:process 1 :type :invoke :f :add :value 2} {:process 1 :type :info :f :add :value 2}"

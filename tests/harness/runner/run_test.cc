@@ -9,6 +9,7 @@
 
 #include "harness/runner/stuck.h"
 #include "tests/harness/runner/run_fixture.h"
+#include "tests/support/synced.h"
 
 namespace ordeal {
 namespace {
@@ -39,8 +40,12 @@ TEST_F(RunFixture, PlaysTheGeneratorToItsEnd) {
   }
   EXPECT_GT(first_read, last_write);
   EXPECT_GE(outcome->final_begin_ns, outcome->main_end_ns);
+  EXPECT_GE(testing_support::Synced::times(scratch_.file("history.jsonl")), 1u)
+      << "the journal must survive the machine";
 }
 
+// What a machine under load cannot change: the rate is never exceeded, and nothing ends before its time. That no
+// arrival is lost is seen in the simulated time of the generator's tests.
 TEST_F(RunFixture, EndsAtTheTimeLimitAndKeepsTheRate) {
   workload_.generator = gen::repeat({"read", std::nullopt, {}});
   setup_.time_limit_s = 0.5;
@@ -48,24 +53,32 @@ TEST_F(RunFixture, EndsAtTheTimeLimitAndKeepsTheRate) {
   setup_.arrivals = gen::Arrivals::fixed;
   const auto outcome = run();
   ASSERT_TRUE(outcome);
-  EXPECT_NEAR(static_cast<double>(outcome->counts.ok), 200, 30);
-  EXPECT_NEAR(static_cast<double>(outcome->main_end_ns - outcome->main_begin_ns) / 1e9, 0.5, 0.15);
+  EXPECT_GT(outcome->counts.ok, 0u);
+  EXPECT_LE(outcome->counts.ok, 201u);
+  EXPECT_GE(outcome->main_end_ns - outcome->main_begin_ns, 500'000'000);
+  std::int64_t n = 0;
+  for (const auto& e : events_) {
+    if (e.type != "invoke") continue;
+    EXPECT_GE(e.time, outcome->main_begin_ns + n * 2'500'000) << "arrival " << n << " came before its time";
+    ++n;
+  }
 }
 
-// Also at a rate that a single worker could keep: each worker is on a node, and no node shall be left out.
+// Also at a rate that a single worker could keep: each worker is on a node, and no node shall be left out. However slow
+// the machine is, who has waited longest comes next: the shares are counted, not timed.
 TEST_F(RunFixture, EveryWorkerGetsItsShare) {
-  workload_.generator = gen::repeat({"read", std::nullopt, {}});
+  workload_.generator = ops(300, "read");
   setup_.workers.workers = 10;
-  setup_.time_limit_s = 0.5;
-  setup_.rate = 600;
+  setup_.time_limit_s = 60;
+  setup_.rate = 1000;
   ASSERT_TRUE(run());
   std::map<std::int64_t, int> asked;
   for (const auto& e : events_) asked[e.process] += e.type == "invoke" ? 1 : 0;
-  const int all = static_cast<int>(count("invoke"));
+  EXPECT_EQ(count("invoke"), 300u);
   ASSERT_EQ(asked.size(), 10u);
   for (const auto& [process, invoked] : asked) {
-    EXPECT_GT(invoked, all / 20) << "process " << process << " of " << all;
-    EXPECT_LT(invoked, all / 5) << "process " << process << " of " << all;
+    EXPECT_GE(invoked, 3) << "process " << process;
+    EXPECT_LE(invoked, 120) << "process " << process;
   }
 }
 
@@ -393,6 +406,56 @@ TEST_F(RunFixture, TheNemesisSeesWhichOperationsAreUnderWayAndMayPlayTheOtherPha
   EXPECT_TRUE(nemesis.saw_read);
   EXPECT_FALSE(nemesis.late) << "all operations had ended when it was told to stop";
   EXPECT_LE(outcome->healed_ns, outcome->final_begin_ns);
+}
+
+// Ends when it is told to, and cannot heal.
+class Incurable final : public Nemesis {
+ public:
+  void run(RunPhase, std::stop_token stop, NemesisLog&) override {
+    while (!stop.stop_requested()) std::this_thread::sleep_for(milliseconds(1));
+  }
+  Result<void> heal_all(Deadline) override { return fail(ErrorCode::unreachable, "n3: no route to host"); }
+  std::vector<FaultRecord> records() const override { return {}; }
+};
+
+TEST_F(RunFixture, WhatCouldNotBeHealedIsReported) {
+  workload_.generator = ops(5);
+  workload_.final_generator = ops(1, "read");
+  Incurable nemesis;
+  setup_.nemesis = &nemesis;
+  const auto outcome = run();
+  ASSERT_TRUE(outcome);
+  ASSERT_TRUE(outcome->heal_failure);
+  EXPECT_THAT(outcome->heal_failure->message, testing::HasSubstr("n3: no route to host"));
+  EXPECT_THAT(logged_, testing::HasSubstr("n3: no route to host"));
+  EXPECT_THAT(outcome->to_value().to_json(), testing::HasSubstr("\"heal_failure\":\"n3: no route to host"));
+  ASSERT_TRUE(end_);
+  EXPECT_EQ(end_->how, RunEnd::How::failed) << "a run that leaves a fault in force is none";
+  EXPECT_THAT(end_->failure, testing::HasSubstr("n3: no route to host"));
+}
+
+// Takes its time to end; what waits for it (recovery_s and a minute) is made short.
+class Endless final : public Nemesis {
+ public:
+  void run(RunPhase, std::stop_token stop, NemesisLog&) override {
+    while (!stop.stop_requested()) std::this_thread::sleep_for(milliseconds(1));
+    std::this_thread::sleep_for(milliseconds(400));
+  }
+  Result<void> heal_all(Deadline) override { return {}; }
+  std::vector<FaultRecord> records() const override { return {}; }
+};
+
+TEST_F(RunFixture, ANemesisThatDoesNotEndIsReported) {
+  workload_.generator = ops(5);
+  Endless nemesis;
+  setup_.nemesis = &nemesis;
+  setup_.recovery_s = -59.95;
+  const auto outcome = run();
+  ASSERT_TRUE(outcome);
+  ASSERT_TRUE(outcome->heal_failure);
+  EXPECT_THAT(outcome->heal_failure->message, testing::HasSubstr("the nemesis did not end within"));
+  ASSERT_TRUE(end_);
+  EXPECT_EQ(end_->how, RunEnd::How::failed);
 }
 
 TEST_F(RunFixture, ATargetThatDoesNotComeBackIsReported) {

@@ -12,6 +12,7 @@
 
 #include "tests/harness/store/lines.h"
 #include "tests/harness/store/scratch.h"
+#include "tests/support/synced.h"
 
 namespace ordeal {
 namespace {
@@ -66,6 +67,15 @@ TEST(Journal, IsInTheFileWhenTheCallReturns) {
     ASSERT_TRUE(journal->invoke(i, write_op(i)));
     ASSERT_EQ(read_lines(scratch.file("h")).events.size(), static_cast<std::size_t>(i + 1));
   }
+}
+
+TEST(Journal, IsOnDiskWhenItWasSynced) {
+  const Scratch scratch;
+  auto journal = make(scratch.file("h"));
+  testing_support::Synced::clear();
+  ASSERT_TRUE(journal->invoke(0, write_op(1)));
+  ASSERT_TRUE(journal->sync());
+  EXPECT_EQ(testing_support::Synced::times(scratch.file("h")), 1u);
 }
 
 TEST(Journal, RefusesAFileThatIsThere) {

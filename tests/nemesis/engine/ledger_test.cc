@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "tests/nemesis/recording_node.h"
+#include "tests/support/synced.h"
 
 namespace ordeal {
 namespace {
@@ -72,6 +73,21 @@ TEST_F(LedgerTest, WhatIsOpenIsKnownToWhoeverReadsIt) {
   EXPECT_EQ(contents->open[0].id, "ab-2");
   EXPECT_EQ(contents->open[0].undo[1].node, "n2");
   EXPECT_EQ(contents->open[1].undo[0].script, "undo 3");
+}
+
+// After a power loss the ledger must still be there, with every fault that was announced: the file's entry in its
+// folder when it is opened, and each line before the fault is injected.
+TEST_F(LedgerTest, EveryLineIsOnDiskWhenTheCallReturns) {
+  using testing_support::Synced;
+  Synced::clear();
+  Ledger ledger;
+  ASSERT_TRUE(ledger.open(path_, "ab", "local:2", cluster_));
+  EXPECT_EQ(Synced::times(folder_), 1u) << "the folder";
+  EXPECT_EQ(Synced::times(path_), 1u) << "the first line";
+  ASSERT_TRUE(ledger.opened("ab-1", "partition", Value::map(), {{"n1", "undo 1"}}));
+  EXPECT_EQ(Synced::times(path_), 2u);
+  ASSERT_TRUE(ledger.closed("ab-1", "driver"));
+  EXPECT_EQ(Synced::times(path_), 3u);
 }
 
 TEST_F(LedgerTest, HealsTheNewestFirstAndTwiceDoesNothingMore) {

@@ -1,6 +1,10 @@
 // What etcd's errors say about the request, and the pieces of the client that need no server.
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "targets/etcd/api.h"
 #include "targets/etcd/client.h"
@@ -49,6 +53,53 @@ TEST(EtcdErrors, WhatChangesNothingHasFailed) {
   EXPECT_EQ(unanswered(lost, false).type, EventType::fail);
   EXPECT_EQ(unanswered(refused, true).type, EventType::fail);
   EXPECT_EQ(unanswered(refused, true).error->kind, "connection-refused");
+}
+
+// A server that takes connections and never answers: whether the request had an effect nobody knows.
+class SilentServer {
+ public:
+  SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(socket_, 64), 0);
+    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    endpoint_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  ~SilentServer() { ::close(socket_); }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+
+ private:
+  int socket_;
+  std::string endpoint_;
+};
+
+TEST(EtcdErrors, WhatWasNotAnsweredIsInfoWhenItChangesSomething) {
+  const SilentServer server;
+  const auto outcome = [&](const Operation& operation, EtcdClientOptions options = {}) {
+    EtcdClient client(server.endpoint(), options);
+    const Completion completion = client.invoke(operation, Deadline::after(std::chrono::milliseconds(60)));
+    EXPECT_TRUE(completion.error) << operation.f;
+    return completion.type;
+  };
+  const Value txn = *Value::from_json(R"([["r","x",null],["w","y",1]])");
+  EXPECT_EQ(outcome({"write", Value("k"), Value(1)}), EventType::info);
+  EXPECT_EQ(outcome({"write", Value("k"), Value()}), EventType::info) << "which deletes the key";
+  EXPECT_EQ(outcome({"cas", Value("k"), Value::list({1, 2})}), EventType::info);
+  EXPECT_EQ(outcome({"cas", Value("k"), Value::list({Value(), 2})}), EventType::info);
+  EXPECT_EQ(outcome({"generate", std::nullopt, {}}), EventType::info);
+  EXPECT_EQ(outcome({"add", std::nullopt, Value(1)}), EventType::info);
+  EXPECT_EQ(outcome({"txn", std::nullopt, txn}), EventType::info);
+  EXPECT_EQ(outcome({"read", Value("k"), {}}), EventType::fail);
+  EXPECT_EQ(outcome({"read", std::nullopt, {}}), EventType::fail);
+  EXPECT_EQ(outcome({"txn", std::nullopt, *Value::from_json(R"([["r","x",null]])")}), EventType::fail);
+  // The first request of these only reads.
+  EXPECT_EQ(outcome({"add", std::nullopt, Value(1)}, {.set_by_cas = true}), EventType::fail);
+  EXPECT_EQ(outcome({"add", std::nullopt, Value(1)}, {.counter = true}), EventType::fail);
 }
 
 TEST(EtcdPrefix, EndsBehindEveryKeyWithThePrefix) {
