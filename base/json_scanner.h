@@ -65,4 +65,7 @@ class JsonScanner {
   std::string problem_;
 };
 
+// Whether the bytes are UTF-8 (RFC 3629).
+[[nodiscard]] bool is_utf8(std::string_view text);
+
 }  // namespace ordeal

@@ -70,6 +70,7 @@ void print_judged(const JudgedRun& run) {
   out += told_anomalies(run.checks);
   const OutcomeCounts& all = run.facts.all;
   out += fmt::format("operations  {} ok, {} info, {} fail\n", all.ok, all.info, all.fail);
+  for (const std::string& trouble : run.facts.troubles_told) out += fmt::format("adapters    {}\n", trouble);
   out += told_faults(run.facts);
   if (run.facts.recovery.measured) out += fmt::format("recovery    {}\n", run.facts.recovery.summary);
   out += fmt::format("report      {}/report.html\n", run.directory);

@@ -223,7 +223,13 @@ Facts facts_of(const ReportInput& input) {
   for (const OperationEvents op : facts.operations) {
     const EventType outcome = history.outcome(op);
     facts.all.add(outcome);
-    by_id[history.f(op.invocation)].add(outcome);
+    OutcomeCounts& of_function = by_id[history.f(op.invocation)];
+    of_function.add(outcome);
+    const EventError* error = op.completion == kNoEvent ? nullptr : history.error(op.completion);
+    if (error != nullptr && spoils(trouble_in(*error))) {
+      ++facts.all.spoiled;
+      ++of_function.spoiled;
+    }
     const ValueId key = history.key(op.invocation);
     if (key != kAbsent) keys.insert(key);
   }
@@ -232,6 +238,8 @@ Facts facts_of(const ReportInput& input) {
   }
   facts.by_function.assign(functions.begin(), functions.end());
   facts.keys = keys.size();
+  facts.troubles = adapter_troubles(history, facts.operations);
+  for (const AdapterTrouble& one : facts.troubles) facts.troubles_told.push_back(sentence_of(one, history));
   for (EventIndex e = 0; e < history.size(); ++e) {
     if (history.time(e) < 0) continue;
     facts.timed = true;

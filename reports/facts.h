@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "reports/report.h"
+#include "reports/troubles.h"
 
 namespace ordeal {
 
@@ -17,6 +18,7 @@ struct OutcomeCounts {
   std::size_t ok = 0;
   std::size_t fail = 0;
   std::size_t info = 0;
+  std::size_t spoiled = 0;  // of these: by an adapter in trouble (reports/troubles.h)
   [[nodiscard]] std::size_t total() const { return ok + fail + info; }
   void add(EventType outcome) { ++(outcome == EventType::ok ? ok : outcome == EventType::fail ? fail : info); }
 };
@@ -50,6 +52,8 @@ struct Facts {
   std::vector<FaultKindCounts> fault_kinds;                        // by name; also of the plan's that never came
   std::size_t faults_injected = 0;
   std::size_t faults_confirmed = 0;
+  std::vector<AdapterTrouble> troubles;
+  std::vector<std::string> troubles_told;  // a sentence for each of them
   Recovery recovery;
   Value nemesis_plan;  // the nemesis' event "plan"; nil: none
   std::vector<ClockSample> clocks;

@@ -104,6 +104,9 @@ std::string junit_xml(const ReportInput& input) {
   for (const CheckResult& result : input.results) add_check(suite, result, *input.history);
   for (const FaultRecord& fault : facts.faults) add_fault(suite, fault, facts.end_ns);
   const std::string title = xml_text(input.title.empty() ? "ordeal" : input.title);
+  std::string properties;
+  for (const std::string& trouble : facts.troubles_told)
+    properties += fmt::format("      <property name=\"adapters\" value=\"{}\"/>\n", xml_text(trouble));
   // The schema wants a date-time without a zone.
   std::string started = input.started_utc;
   if (!started.empty() && started.back() == 'Z') started.pop_back();
@@ -111,10 +114,11 @@ std::string junit_xml(const ReportInput& input) {
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
       "<testsuites name=\"ordeal\" tests=\"{0}\" failures=\"{1}\" errors=\"{2}\" skipped=\"{3}\" time=\"{4:.3f}\">\n"
       "  <testsuite name=\"{5}\" tests=\"{0}\" failures=\"{1}\" errors=\"{2}\" skipped=\"{3}\" time=\"{4:.3f}\"{6}>\n"
-      "    <properties>\n      <property name=\"command\" value=\"{7}\"/>\n    </properties>\n"
+      "    <properties>\n      <property name=\"command\" value=\"{7}\"/>\n{9}    </properties>\n"
       "{8}  </testsuite>\n</testsuites>\n",
       suite.tests, suite.failures, suite.errors, suite.skipped, duration, title,
-      started.empty() ? "" : " timestamp=\"" + xml_text(started) + "\"", xml_text(input.command), suite.cases);
+      started.empty() ? "" : " timestamp=\"" + xml_text(started) + "\"", xml_text(input.command), suite.cases,
+      properties);
 }
 
 }  // namespace ordeal

@@ -193,6 +193,8 @@ std::vector<std::string> limits_of(const ReportInput& input, const Facts& facts)
   if (input.verdict == Verdict::unknown && !input.reason.empty()) out.push_back("No verdict: " + input.reason);
   for (const std::string& remark : input.remarks) out.push_back(as_sentence(remark));
   about_verdicts(input, facts, out);
+  for (const std::string& trouble : facts.troubles_told)
+    out.push_back("Adapters were in trouble: " + as_sentence(trouble));
   about_operations(input, facts, out);
   about_faults(input, facts, out);
   about_functions_under_faults(input, facts, out);

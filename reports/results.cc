@@ -47,6 +47,16 @@ Value results_value(const ReportInput& input) {
   Value checks = Value::list();
   for (const CheckResult& result : input.results) checks.items().push_back(to_value(result, *input.history));
   out.set("checks", std::move(checks));
+  if (!facts.troubles.empty()) {
+    Value adapters = Value::map();
+    for (const AdapterTrouble& trouble : facts.troubles) {
+      Value one = Value::map({{"count", static_cast<std::int64_t>(trouble.count)}});
+      one.set("operations", trouble.spoils ? static_cast<std::int64_t>(trouble.count) : std::int64_t{0});
+      one.set("first", Value::map({{"index", input.history->index(trouble.first)}, {"message", trouble.message}}));
+      adapters.set(trouble.kind, std::move(one));
+    }
+    out.set("adapters", std::move(adapters));
+  }
   Value kinds = Value::map();
   for (const FaultKindCounts& kind : facts.fault_kinds) {
     Value one = Value::map();

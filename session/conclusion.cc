@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kLogLines = 3;
 constexpr std::size_t kLongestText = 300;
+// When more than one in so many operations was spoiled, nothing is claimed of the rest.
+constexpr std::size_t kSpoiledPart = 4;
 
 // Whether even a sound target may give up under a fault of that name.
 bool may_crash_under(const std::string& name) {
@@ -161,6 +163,25 @@ std::string without_effect(const Plan& plan, const Facts& facts) {
   return join(out, ", ");
 }
 
+// Why what adapters in trouble left is too little to claim anything; empty: it is enough.
+std::string spoiled(const Facts& facts) {
+  std::vector<std::string> kinds;
+  for (const AdapterTrouble& one : facts.troubles) {
+    if (one.spoils) kinds.push_back(fmt::format("{} {}", one.kind, one.count));
+  }
+  const std::string why = join(kinds, ", ");
+  if (facts.all.spoiled * kSpoiledPart > facts.all.total()) {
+    return fmt::format("adapters in trouble spoiled {} of {} operations ({})", facts.all.spoiled, facts.all.total(),
+                       why);
+  }
+  for (const auto& [f, counts] : facts.by_function) {
+    if (counts.spoiled > 0 && counts.spoiled == counts.total()) {
+      return fmt::format("adapters in trouble spoiled every {} ({} of them; {})", f, counts.spoiled, why);
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::optional<RunEnd> end_of(const History& history, const Environment& environment) {
@@ -226,6 +247,7 @@ std::string shortfall(const Plan& plan, const std::optional<RunEnd>& end, const 
                          fault->id, fault->fault, what(node));
     }
   }
+  if (std::string why = spoiled(facts); !why.empty()) return why;
   if (facts.all.ok == 0) return "no operation succeeded, so nothing of value was observed";
   if (plan.nemesis.empty()) return "";
   if (facts.faults_confirmed == 0) {

@@ -20,7 +20,7 @@ struct Operation {
 struct Completion {
   EventType type = EventType::info;  // ok, fail or info
   std::optional<Value> value;        // what was observed; absent: that of the operation
-  std::optional<EventError> error;   // on fail and info: why
+  std::optional<EventError> error;   // on fail and info: why; on ok: what was odd about it
 
   static Completion ok() { return {EventType::ok, std::nullopt, std::nullopt}; }
   static Completion ok(Value seen) { return {EventType::ok, std::move(seen), std::nullopt}; }

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <deque>
 
+#include "base/json_scanner.h"
 #include "targets/process/child_process.h"
 #include "targets/process/words.h"
 
@@ -93,6 +94,7 @@ struct Adapter::Impl {
   void error_line(std::string_view line);
   AdapterFailure give_up(bool sent, std::string kind, std::string message);
   AdapterFailure crashed(bool sent);
+  AdapterFailure silent(bool sent);
   AdapterFailure out_of_turn(bool sent, const std::string& what);
   tl::expected<Value, AdapterFailure> reply(std::string_view line, std::int64_t id);
   std::string last_words() const;
@@ -178,6 +180,12 @@ AdapterFailure Adapter::Impl::crashed(bool sent) {
   return failure;
 }
 
+AdapterFailure Adapter::Impl::silent(bool sent) {
+  std::string message = "the adapter did not answer in time and was killed";
+  if (!output.empty()) message += "; it had written \"" + shown(output) + "\" without an end of line";
+  return give_up(sent, "adapter-timeout", std::move(message));
+}
+
 // A line that is no reply: one mistake, or a flood of them?
 AdapterFailure Adapter::Impl::out_of_turn(bool sent, const std::string& what) {
   const Deadline until = steady_clock::now() + kFloodTime;
@@ -199,9 +207,9 @@ AdapterFailure Adapter::Impl::out_of_turn(bool sent, const std::string& what) {
 
 tl::expected<Value, AdapterFailure> Adapter::Impl::reply(std::string_view line, std::int64_t id) {
   auto document = Value::from_json(line);
-  if (!document || !document->is_map()) {
+  if (!document || !document->is_map() || !is_utf8(line)) {
     return tl::unexpected(
-        out_of_turn(true, fmt::format("a reply as a JSON object was expected, found \"{}\"", shown(line))));
+        out_of_turn(true, fmt::format("a reply as a JSON object in UTF-8 was expected, found \"{}\"", shown(line))));
   }
   const Value* got = document->find("id");
   if (got == nullptr || *got != Value(id)) {
@@ -259,7 +267,7 @@ tl::expected<Value, AdapterFailure> Adapter::ask(Value request, Deadline deadlin
             self.give_up(sent, "adapter-flood",
                          fmt::format("the adapter wrote {} bytes without an end of line", self.output.size())));
       case Impl::Event::deadline:
-        return tl::unexpected(self.give_up(sent, "timeout", "the adapter did not answer in time and was killed"));
+        return tl::unexpected(self.silent(sent));
     }
   }
 }

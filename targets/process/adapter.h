@@ -4,8 +4,8 @@
 //
 // The program is not trusted to behave. Whatever it does, every call returns in time, memory is bounded, and what it
 // did is named: it ended (adapter-crash), said something that is no reply (adapter-protocol), said far too much
-// (adapter-flood) or nothing (timeout). After any of these it is killed with its whole process group and the object
-// answers nothing any more.
+// (adapter-flood) or nothing (adapter-timeout). After any of these it is killed with its whole process group and the
+// object answers nothing any more.
 //
 // Thread-safety: one thread, which must be the one that started it: the kernel kills the program when that thread
 // ends, so that no adapter outlives a controller that was killed.
@@ -43,7 +43,7 @@ struct AdapterSetup {
 
 struct AdapterFailure {
   bool sent = true;  // false: the program certainly never saw the request
-  std::string kind;  // adapter-crash, adapter-protocol, adapter-flood, timeout
+  std::string kind;  // adapter-crash, adapter-protocol, adapter-flood, adapter-timeout
   std::string message;
 };
 

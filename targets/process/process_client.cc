@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "base/text.h"
 #include "targets/process/words.h"
 
 namespace ordeal {
@@ -68,8 +72,15 @@ Completion ProcessClient::invoke(const Operation& operation, Deadline deadline) 
   auto reply = adapter_->ask(std::move(request), deadline + kGrace);
   // info even when the request certainly was not sent: only info makes the worker start a new adapter.
   if (!reply) return Completion::unknown(reply.error().kind, reply.error().message);
-  auto completion = completion_from(*reply);
-  if (completion) return std::move(*completion);
+  auto completion = completion_from(*reply, operation);
+  if (completion) {
+    if (const std::string unknown = unknown_members(*reply);
+        completion->type == EventType::ok && !told_unknown_members_ && !unknown.empty()) {
+      told_unknown_members_ = true;
+      completion->error = EventError{"adapter-unknown-member", "the reply has what was ignored: " + unknown};
+    }
+    return std::move(*completion);
+  }
   adapter_.reset();
   return Completion::unknown("adapter-protocol", completion.error().message);
 }
@@ -82,9 +93,38 @@ void ProcessClient::close() {
   adapter_.reset();
 }
 
-Result<Completion> completion_from(const Value& reply) {
+bool must_return_a_value(const Operation& operation) {
+  static constexpr std::string_view kAnswering[] = {"read", "dequeue", "drain",      "generate", "leader",
+                                                    "poll", "stamp",   "read-chain", "apply"};
+  const bool answers = std::find(std::begin(kAnswering), std::end(kAnswering), operation.f) != std::end(kAnswering);
+  if (operation.f != "txn" || !operation.value.is_list()) return answers;
+  const Value::List& micros = operation.value.items();
+  return std::any_of(micros.begin(), micros.end(), [](const Value& micro) {
+    return micro.is_list() && !micro.items().empty() &&
+           (micro.items().front() == Value("r") || micro.items().front() == Value("poll"));
+  });
+}
+
+std::string unknown_members(const Value& reply) {
+  static constexpr std::string_view kKnown[] = {"id", "type", "value", "error"};
+  std::vector<std::string> out;
+  for (const auto& [key, value] : reply.entries()) {
+    if (!key.is_string() || std::find(std::begin(kKnown), std::end(kKnown), key.string()) == std::end(kKnown))
+      out.push_back(shown(key.to_json(), 60));
+  }
+  return shown(join(out, ", "));
+}
+
+Result<Completion> completion_from(const Value& reply, const Operation& operation) {
   const std::string type = text_in(reply, "type");
   const Value* value = reply.find("value");
+  if (type == "ok" && value == nullptr && must_return_a_value(operation)) {
+    const std::string unknown = unknown_members(reply);
+    return fail(ErrorCode::target,
+                fmt::format("the reply to {} is ok without a \"value\", which would be what it saw (null: nothing is "
+                            "there){}",
+                            shown(operation.f, 40), unknown.empty() ? "" : "; it has " + unknown));
+  }
   if (type == "ok") return value != nullptr ? Completion::ok(*value) : Completion::ok();
   if (type == "fail") return Completion{EventType::fail, std::nullopt, error_in(reply, "failed")};
   if (type == "info") return Completion{EventType::info, std::nullopt, error_in(reply, "unknown")};

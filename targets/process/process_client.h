@@ -26,12 +26,20 @@ class ProcessClient : public Client {
   AdapterSetup setup_;
   Value greeting_;
   std::unique_ptr<Adapter> adapter_;
+  bool told_unknown_members_ = false;
 };
 
 // What `describe` brought: the operations that the adapter knows. Errors: target.
 [[nodiscard]] Result<std::vector<std::string>> adapter_operations(const AdapterSetup& setup, Deadline deadline);
 
-// Reads a reply to `invoke`. Errors: what is wrong with it.
-[[nodiscard]] Result<Completion> completion_from(const Value& reply);
+// Whether an `ok` of the operation says nothing without a value, by doc/formats.md: a read, a dequeue, a generated id.
+[[nodiscard]] bool must_return_a_value(const Operation& operation);
+
+// Reads the reply to the `invoke` of that operation. Errors: what is wrong with it, also an `ok` without the value that
+// the operation must return, which is never taken for nil.
+[[nodiscard]] Result<Completion> completion_from(const Value& reply, const Operation& operation);
+
+// The members of a reply that the protocol does not know, by commas; empty: none.
+[[nodiscard]] std::string unknown_members(const Value& reply);
 
 }  // namespace ordeal

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_scanner.h"
 #include "base/rng.h"
 #include "base/value.h"
 
@@ -97,6 +98,12 @@ TEST(Json, BothRefuseTheSameTexts) {
   }
   EXPECT_GT(refused, 2'000);
   EXPECT_LT(refused, 19'000);
+}
+
+TEST(Utf8, AsRfc3629SaysIt) {
+  for (const char* good : {"", "a", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) EXPECT_TRUE(is_utf8(good)) << good;
+  for (const char* bad : {"\xff", "a\x80", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80"})
+    EXPECT_FALSE(is_utf8(bad));
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Clients with a fault of their own, run through --target process: each must be found by `ordeal run`.
+"""Clients with a fault of their own, run through --target process.
 
-    adapter_cases.py --ordeal ORDEAL [--cases FOLDER]
+    adapter_cases.py --ordeal ORDEAL found [--cases FOLDER]
+    adapter_cases.py --ordeal ORDEAL nasty
 
-They are read from ../shared/cases/adapters beside the checkout, or FOLDER; exit code 77 (skipped) when they are not there.
+`found`: each system that they stand for is wrong, and `ordeal run` must find it. They are read from ../shared/cases/adapters beside the
+checkout, or FOLDER; exit code 77 (skipped) when they are not there.
+`nasty`: adapters/nasty.py misbehaves in every way before a correct register. The run must end, accuse nobody, and name what it met.
 """
 
 import argparse
@@ -40,11 +43,76 @@ def found(ordeal, program, workload, wanted):
         return "" if types & wanted else f"found {sorted(types)}, none of {sorted(wanted)}"
 
 
+# How adapters/nasty.py misbehaves, the kind by which that is named (empty: it is harmless), and what the first example must hold.
+NASTY = [
+    ("buffered", "adapter-timeout", "did not answer in time"),
+    ("half-line", "adapter-timeout", "without an end of line"),
+    ("late", "adapter-timeout", "did not answer in time"),
+    ("long-line", "adapter-flood", "without an end of line"),
+    ("bad-utf8", "adapter-protocol", "\\xff"),
+    ("debug", "adapter-protocol", "DEBUG"),
+    ("exit", "adapter-crash", "status 7"),
+    ("errors", "", ""),
+    ("twice", "adapter-protocol", "before a request"),
+    ("future", "adapter-protocol", "was expected"),
+    ("closes-input", "adapter-crash", "closed"),
+    ("closes-output", "adapter-crash", "closed"),
+    ("leaves-child", "adapter-crash", "status 0"),
+    ("unknown-member", "adapter-unknown-member", "vlaue"),
+    ("no-value", "adapter-protocol", "without a"),
+]
+
+
+def survived(ordeal, how, kind, example, part="0.1"):
+    """What is wrong with the run, and its results; nothing when all is well."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(HERE, "adapters", "nasty.py")
+        done = subprocess.run(
+            [ordeal, "run", "--target", "process", "--workload", "register", "--time-limit", "4", "--rate", "100", "--op-timeout", "2", "--concurrency", "4",
+             "--store", os.path.join(folder, "store"), "--set",
+             f"process.command=env STATE={os.path.join(folder, 'state')} PART={part} {sys.executable} {program} {how}"],
+            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        if done.returncode not in (0, 2):
+            return f"exit code {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}", {}
+        run = os.path.join(folder, "store", "latest")
+        with open(os.path.join(run, "results.json"), encoding="utf-8") as file:
+            results = json.load(file)
+        troubles = results.get("adapters", {})
+        if not kind:
+            return ("" if done.returncode == 0 and not troubles else f"harmless, but {done.returncode}, {troubles}"), results
+        if kind not in troubles or troubles[kind]["count"] < 1 or example not in troubles[kind]["first"]["message"]:
+            return f"{kind} with {example!r} was expected, found {troubles}", results
+        for name in ("junit.xml", "report.html"):
+            with open(os.path.join(run, name), encoding="utf-8") as file:
+                if kind not in file.read():
+                    return f"{name} does not name {kind}", results
+        if f"adapters    {kind}: " not in done.stdout:
+            return f"the console does not name {kind}: {done.stdout}", results
+        return "", results
+
+
+def nasty(ordeal):
+    failed = 0
+    for how, kind, example in NASTY:
+        why, results = survived(ordeal, how, kind, example)
+        print(f"{how}: {why or 'survived and named'}; {results.get('verdict')}, {results.get('adapters')}", flush=True)
+        failed |= bool(why)
+    # When it is too much, nothing is claimed of the rest.
+    why, results = survived(ordeal, "no-value", "adapter-protocol", "without a", part="1")
+    if not why and not (results["verdict"] == "unknown" and "adapters in trouble spoiled" in results["reason"]):
+        why = f"every answer is void, but {results['verdict']}: {results.get('reason')}"
+    print(f"no value at all: {why or 'unknown'}")
+    return failed | bool(why)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ordeal", required=True)
+    parser.add_argument("which", choices=["found", "nasty"])
     parser.add_argument("--cases", default=os.path.join(HERE, "..", "..", "..", "shared", "cases", "adapters"))
     arguments = parser.parse_args()
+    if arguments.which == "nasty":
+        return nasty(arguments.ordeal)
     if not os.path.isdir(arguments.cases):
         print(f"no {arguments.cases}: the adapters were NOT tried")
         return SKIPPED

@@ -149,7 +149,46 @@ TEST_F(AdapterTest, SilenceEndsAtTheDeadline) {
   const auto took = steady_clock::now() - before;
   EXPECT_GE(took, milliseconds(300));
   EXPECT_LT(took, milliseconds(1500));
-  expect_info(silent, "timeout");
+  expect_info(silent, "adapter-timeout");
+}
+
+TEST_F(AdapterTest, HalfALineIsQuoted) {
+  expect_info(run("half-line", {}, 300), "adapter-timeout", "it had written \"half a rep\"");
+}
+
+// A read that was ok without a value was taken for a read of nil, which accuses a correct system.
+TEST_F(AdapterTest, RegressAReadWithoutAValueIsNoReadOfNil) {
+  expect_info(run("read", "nothing"), "adapter-protocol", "the reply to read is ok without a \"value\"");
+}
+
+TEST_F(AdapterTest, AReadOfNilSaysSo) {
+  const Completion nil = run("read", "nil");
+  EXPECT_EQ(nil.type, EventType::ok);
+  EXPECT_EQ(nil.value, Value());
+}
+
+TEST_F(AdapterTest, UnknownMembersAreToldOnce) {
+  const Completion first = run("misspelt");
+  EXPECT_EQ(first.type, EventType::ok);
+  ASSERT_TRUE(first.error);
+  EXPECT_EQ(first.error->kind, "adapter-unknown-member");
+  EXPECT_NE(first.error->message.find("vlaue"), std::string::npos) << first.error->message;
+  EXPECT_FALSE(run("misspelt").error);
+  expect_info(run("read", "misspelt"), "adapter-protocol", "it has \"vlaue\"");
+}
+
+TEST(Replies, WhichMustHaveAValue) {
+  const auto txn = [](std::vector<Value> micros) {
+    Value value = Value::list();
+    for (Value& micro : micros) value.items().push_back(std::move(micro));
+    return Operation{"txn", std::nullopt, std::move(value)};
+  };
+  for (const char* f : {"read", "dequeue", "drain", "generate", "leader", "poll", "stamp", "read-chain", "apply"})
+    EXPECT_TRUE(must_return_a_value({f, std::nullopt, {}})) << f;
+  for (const char* f : {"write", "cas", "add", "enqueue", "acquire", "release", "campaign", "transfer", "send"})
+    EXPECT_FALSE(must_return_a_value({f, std::nullopt, {}})) << f;
+  EXPECT_TRUE(must_return_a_value(txn({Value::list({"append", 1, 2}), Value::list({"r", 1, Value()})})));
+  EXPECT_FALSE(must_return_a_value(txn({Value::list({"append", 1, 2}), Value::list({"w", 1, 2})})));
 }
 
 TEST_F(AdapterTest, AFloodWithoutAnEndOfLine) { expect_info(run("flood-bytes"), "adapter-flood"); }

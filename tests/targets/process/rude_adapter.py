@@ -22,7 +22,16 @@ for line in sys.stdin:
             reply(type="ok")
         continue
     what, value = request["op"]["f"], request["op"]["value"]
-    if what == "echo":
+    if value == "nothing":
+        reply(type="ok")
+    elif value == "nil":
+        reply(type="ok", value=None)
+    elif what == "misspelt" or value == "misspelt":
+        reply(type="ok", vlaue=3)
+    elif what == "half-line":
+        os.write(1, b"half a rep")
+        time.sleep(60)
+    elif what == "echo":
         reply(type="ok", value=value)
     elif what == "pid":
         reply(type="ok", value=os.getpid())
