@@ -30,5 +30,7 @@ struct Bounds {
 [[nodiscard]] std::unique_ptr<Strategy> wgl_strategy();
 // All at once under one budget; the first to decide wins.
 [[nodiscard]] std::unique_ptr<Strategy> race_strategy();
+// A set without reads of everything, element by element. See by_element.cc.
+[[nodiscard]] std::unique_ptr<Strategy> by_element_strategy();
 
 }  // namespace ordeal::lin

@@ -14,6 +14,7 @@ std::span<const std::unique_ptr<Strategy>> strategies() {
     std::vector<std::unique_ptr<Strategy>> out;
     out.push_back(zones_strategy());
     for (auto& special : special_cases()) out.push_back(std::move(special));
+    out.push_back(by_element_strategy());
     out.push_back(race_strategy());
     out.push_back(jit_strategy());
     out.push_back(wgl_strategy());

@@ -11,12 +11,11 @@
 
 namespace ordeal::lin {
 
-[[nodiscard]] std::unique_ptr<Strategy> log_prefix_strategy();      // log: full reads, distinct elements
-[[nodiscard]] std::unique_ptr<Strategy> set_chain_strategy();       // set: add and full reads, distinct elements
-[[nodiscard]] std::unique_ptr<Strategy> set_elements_strategy();    // set: add, remove, contains; once each. No order.
-[[nodiscard]] std::unique_ptr<Strategy> queue_order_strategy();     // queue: distinct elements. No order.
-[[nodiscard]] std::unique_ptr<Strategy> stack_gaps_strategy();      // stack: distinct elements. No order.
-[[nodiscard]] std::unique_ptr<Strategy> priority_cover_strategy();  // priority-queue: distinct elements. No order.
+[[nodiscard]] std::unique_ptr<Strategy> log_prefix_strategy();         // log: full reads, distinct elements
+[[nodiscard]] std::unique_ptr<Strategy> set_chain_strategy();          // set: add and full reads, distinct elements
+[[nodiscard]] std::unique_ptr<Strategy> queue_order_strategy();        // queue: distinct elements. No order.
+[[nodiscard]] std::unique_ptr<Strategy> stack_gaps_strategy();         // stack: distinct elements. No order.
+[[nodiscard]] std::unique_ptr<Strategy> priority_cover_strategy();     // priority-queue: distinct elements. No order.
 [[nodiscard]] std::unique_ptr<Strategy> counter_deadlines_strategy();  // counter: one delta, exact reads
 [[nodiscard]] std::unique_ptr<Strategy> fetch_add_places_strategy();   // fetch-add of one delta
 [[nodiscard]] std::unique_ptr<Strategy> unique_ids_strategy();         // unique-ids

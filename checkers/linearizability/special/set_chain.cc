@@ -1,14 +1,8 @@
-// set-chain and set-elements: two kinds of sets that need no search.
-//
-// set-chain: elements are added at most once each, never removed, and reads return everything. All that was read must
-// then form a chain of inclusions S1 ⊂ S2 ⊂ …, which puts the operations into groups of known order:
+// set-chain: a set that needs no search. Elements are added at most once each, never removed, and reads return
+// everything. All that was read must then form a chain of inclusions S1 ⊂ S2 ⊂ …, which puts the operations into groups
+// of known order:
 //   adds of S1 · reads of S1 · adds of S2 \ S1 · reads of S2 · … · acknowledged adds nobody saw
 // and the sweep of log_prefix.cc decides.
-//
-// set-elements: add, remove and contains but no reads of everything. Elements are then independent of one another
-// (Horn and Kroening's P-compositionality), and an element that is added once and removed at most once has but one
-// interval of presence. Where that begins and ends can be pushed: as late as the first `contains: yes` allows, and as
-// early as the last one does; what `contains: no` then does not fit never will.
 //
 // Cost: O(n log n + length of all reads). Tested by tests/checkers/linearizability/special_cases_test.cc.
 
@@ -127,98 +121,8 @@ class SetChain final : public Strategy {
   }
 };
 
-// All operations on one element.
-struct ElementCalls {
-  CallIndex add = kNoCall;
-  CallIndex remove = kNoCall;
-  std::vector<CallIndex> yes;  // contains: it was there
-  std::vector<CallIndex> no;
-};
-
-class SetElements final : public Strategy {
- public:
-  [[nodiscard]] std::string_view name() const override { return "set-elements"; }
-
-  [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    if (history.model->name() != "set") return "it decides sets only";
-    if (!starts_empty(history)) return "the set does not start empty";
-    std::vector<std::uint8_t> used(history.history->values().size());
-    for (const Call& call : history.calls) {
-      if (call.op.code == set::kRead) return "there are reads of all elements";
-      if (call.op.code == set::kContains) continue;
-      const std::uint8_t bit = call.op.code == set::kAdd ? 1 : 2;
-      std::uint8_t& bits = used[static_cast<std::size_t>(call.op.a)];
-      if ((bits & bit) != 0) return bit == 1 ? "an element is added twice" : "an element is removed twice";
-      bits |= bit;
-    }
-    return {};
-  }
-
-  [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool) const override {
-    const std::vector<Call>& calls = history.calls;
-    std::vector<std::uint32_t> place(history.history->values().size(), kNoCall);
-    std::vector<ElementCalls> all;
-    for (CallIndex i = 0; i < calls.size(); ++i) {
-      std::uint32_t& at = place[static_cast<std::size_t>(calls[i].op.a)];
-      if (at == kNoCall) {
-        at = static_cast<std::uint32_t>(all.size());
-        all.emplace_back();
-      }
-      ElementCalls& element = all[at];
-      switch (calls[i].op.code) {
-        case set::kAdd:
-          element.add = i;
-          break;
-        case set::kRemove:
-          element.remove = i;
-          break;
-        default:
-          (calls[i].op.b != 0 ? element.yes : element.no).push_back(i);
-      }
-    }
-    for (ElementCalls& element : all) {
-      if (fits(calls, element)) continue;
-      std::vector<CallIndex> culprits = element.yes;
-      culprits.insert(culprits.end(), element.no.begin(), element.no.end());
-      if (element.add != kNoCall) culprits.push_back(element.add);
-      if (element.remove != kNoCall) culprits.push_back(element.remove);
-      return refuted(std::move(culprits));
-    }
-    return explained({}, false);
-  }
-
- private:
-  static bool fits(const std::vector<Call>& calls, const ElementCalls& element) {
-    const bool may_be_absent_always = element.add == kNoCall || calls[element.add].crashed();
-    if (element.yes.empty() && may_be_absent_always) return true;
-    if (element.add == kNoCall) return false;
-    EventIndex first_yes = kNever;  // it must be present before this
-    EventIndex last_yes = 0;        // and after this
-    for (const CallIndex call : element.yes) {
-      first_yes = std::min(first_yes, calls[call].ret);
-      last_yes = std::max(last_yes, calls[call].inv);
-    }
-    const Call& add = calls[element.add];
-    const EventIndex begin = std::min(add.ret, first_yes);  // the latest that the add can take effect
-    if (begin < add.inv) return false;
-    const auto nothing_after = [&] {
-      return std::all_of(element.no.begin(), element.no.end(), [&](CallIndex call) { return calls[call].inv < begin; });
-    };
-    if (element.remove == kNoCall) return nothing_after();
-    const Call& remove = calls[element.remove];
-    // The remove came first and removed nothing, or crashed and never happened.
-    if ((remove.inv < begin || remove.crashed()) && nothing_after()) return true;
-    const EventIndex end = std::max(remove.inv, last_yes);  // the earliest that the remove can take effect
-    if (end > remove.ret || add.inv > remove.ret) return false;
-    if (begin > end) return true;  // presence can be a single moment, within all that saw it
-    return std::all_of(element.no.begin(), element.no.end(),
-                       [&](CallIndex call) { return calls[call].inv < begin || calls[call].ret > end; });
-  }
-};
-
 }  // namespace
 
 std::unique_ptr<Strategy> set_chain_strategy() { return std::make_unique<SetChain>(); }
-std::unique_ptr<Strategy> set_elements_strategy() { return std::make_unique<SetElements>(); }
 
 }  // namespace ordeal::lin
