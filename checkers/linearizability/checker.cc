@@ -116,6 +116,7 @@ class Check {
     Decision searched = find_strategy("race")->decide(key, budget_, true);
     if (searched.verdict == Verdict::valid) {
       out.decision.order = std::move(searched.order);
+      if (out.decision.order.empty()) out.without_order = "it is valid by " + out.algorithm + ", which gives no order";
     } else if (searched.verdict == Verdict::invalid) {
       // One of the two is wrong, so nothing has been proved.
       out.decision = {};

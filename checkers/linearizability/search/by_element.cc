@@ -7,7 +7,8 @@
 // latest invocation among those ordered up to it, which lies within its own interval, since the order respects real
 // time; such moments of different elements are never equal, so sorting by them keeps every element's order and real
 // time.
-// Tested by tests/checkers/linearizability/special_cases_test.cc against plain enumeration, and by lin_search_property_test.
+// Tested by tests/checkers/linearizability/special_cases_test.cc against plain enumeration, and by
+// lin_search_property_test.
 
 #include <algorithm>
 

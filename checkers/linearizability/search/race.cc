@@ -1,12 +1,13 @@
 // race: jit alone for as long as most keys need; then the searches from both sides (bounds.cc), the exact one and wgl
 // in threads under one budget, and whoever decides first stops the others. None is best on all histories: bounded
 // searches decide those with many linearizations or a plain contradiction, jit invalid ones in little memory, and wgl
-// finds a witness in the depth. Their verdicts agree, so who wins does not matter to the answer.
+// finds a witness in the depth. For containers matching.cc runs as well, and has a start of its own: most of what it
+// decides at all it decides at once. Their verdicts agree, so who wins does not matter to the answer.
 
-#include <array>
 #include <functional>
 #include <new>
 #include <thread>
+#include <vector>
 
 #include "checkers/linearizability/search/searches.h"
 
@@ -23,6 +24,12 @@ class RaceStrategy final : public Strategy {
 
   Decision decide(const KeyHistory& history, Budget& budget, bool want_order) const override {
     if (auto found = find_unexplained(history)) return std::move(*found);
+    const bool container = matching_->objection(history).empty();
+    if (container && !want_order) {
+      Budget head_start(budget, std::chrono::steady_clock::now() + kAlone, {});
+      Decision alone = matching_->decide(history, head_start, false);
+      if (alone.verdict != Verdict::unknown || budget.out_of_time()) return alone;
+    }
     {
       Budget head_start(budget, std::chrono::steady_clock::now() + kAlone, {});
       Decision alone = jit_->decide(history, head_start, want_order);
@@ -34,12 +41,13 @@ class RaceStrategy final : public Strategy {
         if (!found.too_narrow) return found;
       }
     };
-    const std::array<std::function<Decision(Budget&)>, 4> runners{
+    std::vector<std::function<Decision(Budget&)>> runners{
         [&](Budget& part) { return close_in_from_above(kFirstWidth, history, part, want_order); }, from_below,
         [&](Budget& part) { return jit_->decide(history, part, want_order); },
         [&](Budget& part) { return wgl_->decide(history, part, want_order); }};
+    if (container) runners.emplace_back([&](Budget& part) { return matching_->decide(history, part, want_order); });
     std::stop_source stop;
-    std::array<Decision, runners.size()> found;
+    std::vector<Decision> found(runners.size());
     const auto run = [&](std::size_t i) {
       Budget part(budget, std::chrono::steady_clock::time_point::max(), stop.get_token());
       try {
@@ -48,7 +56,8 @@ class RaceStrategy final : public Strategy {
         found[i] = {};
         found[i].reason = "the machine's memory was exhausted";
       }
-      if (found[i].verdict != Verdict::unknown) stop.request_stop();
+      const bool lacks_order = want_order && found[i].verdict == Verdict::valid && found[i].order.empty();
+      if (found[i].verdict != Verdict::unknown && !lacks_order) stop.request_stop();
     };
     {
       std::vector<std::jthread> others;
@@ -62,7 +71,7 @@ class RaceStrategy final : public Strategy {
   }
 
  private:
-  std::unique_ptr<Strategy> jit_ = jit_strategy(), wgl_ = wgl_strategy();
+  std::unique_ptr<Strategy> jit_ = jit_strategy(), wgl_ = wgl_strategy(), matching_ = matching_strategy();
 };
 
 }  // namespace

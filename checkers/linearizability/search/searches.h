@@ -28,6 +28,8 @@ struct Bounds {
 [[nodiscard]] std::unique_ptr<Strategy> jit_strategy();
 [[nodiscard]] std::unique_ptr<Strategy> bounds_strategy();
 [[nodiscard]] std::unique_ptr<Strategy> wgl_strategy();
+// Queues, stacks and priority queues: a search over which put each take took. See matching.cc.
+[[nodiscard]] std::unique_ptr<Strategy> matching_strategy();
 // All at once under one budget; the first to decide wins.
 [[nodiscard]] std::unique_ptr<Strategy> race_strategy();
 // A set without reads of everything, element by element. See by_element.cc.

@@ -19,6 +19,7 @@ std::span<const std::unique_ptr<Strategy>> strategies() {
     out.push_back(jit_strategy());
     out.push_back(wgl_strategy());
     out.push_back(bounds_strategy());
+    out.push_back(matching_strategy());
     return out;
   }();
   return all;

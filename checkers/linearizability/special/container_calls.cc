@@ -5,6 +5,19 @@
 #include "checkers/linearizability/models/operations.h"
 
 namespace ordeal::lin {
+namespace {
+
+ContainedElement element_of(const std::vector<Call>& calls, CallIndex put, CallIndex take) {
+  ContainedElement element{put, take, calls[put].inv, calls[put].ret, kNever, kNever};
+  if (take != kNoCall) {
+    element.take_ret = calls[take].ret;
+    element.put_ret = std::min(calls[put].ret, element.take_ret);
+    element.take_inv = std::max(calls[take].inv, calls[put].inv);
+  }
+  return element;
+}
+
+}  // namespace
 
 std::string container_objection(const KeyHistory& history) {
   if (!history.model->initial().empty()) return "it does not start empty";
@@ -47,14 +60,23 @@ ContainerCalls container_calls(const KeyHistory& history) {
     const CallIndex take = take_of[static_cast<std::size_t>(calls[i].op.a)];
     if (!out.contradiction.empty() && calls[out.contradiction[0]].op.a == calls[i].op.a) out.contradiction.push_back(i);
     if (take == kNoCall && calls[i].crashed()) continue;
-    ContainedElement element{i, take, calls[i].inv, calls[i].ret, kNever, kNever};
-    if (take != kNoCall) {
-      element.take_ret = calls[take].ret;
-      element.put_ret = std::min(calls[i].ret, element.take_ret);
-      element.take_inv = std::max(calls[take].inv, calls[i].inv);
-      if (element.take_ret < element.put_inv && out.contradiction.empty()) out.contradiction = {i, take};
-    }
+    const ContainedElement element = element_of(calls, i, take);
+    if (element.take_ret < element.put_inv && out.contradiction.empty()) out.contradiction = {i, take};
     out.elements.push_back(element);
+  }
+  return out;
+}
+
+ContainerCalls container_calls(const std::vector<Call>& calls, const std::vector<CallIndex>& take_of_put) {
+  ContainerCalls out;
+  for (CallIndex i = 0; i < calls.size(); ++i) {
+    if (calls[i].op.code == queue::kTake) {
+      if (!calls[i].crashed() && calls[i].op.a == kNil) out.empties.push_back(i);
+      continue;
+    }
+    const CallIndex take = take_of_put[i];
+    if (take == kNoCall && calls[i].crashed()) continue;
+    out.elements.push_back(element_of(calls, i, take));
   }
   return out;
 }
@@ -73,6 +95,11 @@ std::vector<CallIndex> covered_empty(const std::vector<Call>& calls, const Conta
     return found;
   }
   return {};
+}
+
+Decision decide_unordered_queue(const KeyHistory& history, const ContainerCalls& container, Budget&) {
+  std::vector<CallIndex> wrong = covered_empty(history.calls, container);
+  return wrong.empty() ? explained({}, false) : refuted(std::move(wrong));
 }
 
 void Cover::add(EventIndex begin, EventIndex end) {

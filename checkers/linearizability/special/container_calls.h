@@ -35,9 +35,24 @@ struct ContainerCalls {
 // REQUIRES: container_objection is empty.
 [[nodiscard]] ContainerCalls container_calls(const KeyHistory& history);
 
+// The same where it is given which call took each put (by put, kNoCall: none), whatever the values: an element is a put
+// and its take. A take that crashed counts as one that returns some time. REQUIRES: a take returns after its put was
+// invoked. crashed_takes and contradiction stay empty.
+[[nodiscard]] ContainerCalls container_calls(const std::vector<Call>& calls, const std::vector<CallIndex>& take_of_put);
+
 // A take that found nothing although at every moment of it some element was certainly inside, with the calls of the
 // elements that show it; empty when there is none.
 [[nodiscard]] std::vector<CallIndex> covered_empty(const std::vector<Call>& calls, const ContainerCalls& container);
+
+// The decisions of the special cases about elements that can be told apart. REQUIRES: no contradiction. Of crashed
+// takes only decide_queue knows what to do with them. Unknown: the budget is out.
+[[nodiscard]] Decision decide_queue(const KeyHistory& history, const ContainerCalls& container, Budget& budget);
+[[nodiscard]] Decision decide_stack(const KeyHistory& history, const ContainerCalls& container, Budget& budget);
+[[nodiscard]] Decision decide_priority_queue(const KeyHistory& history, const ContainerCalls& container,
+                                             Budget& budget);
+// Any element may be taken at any time: only takes that found nothing can be wrong.
+[[nodiscard]] Decision decide_unordered_queue(const KeyHistory& history, const ContainerCalls& container,
+                                              Budget& budget);
 
 // A union of intervals of time, each from one event to another. Adding n of them costs O(n log n).
 class Cover {

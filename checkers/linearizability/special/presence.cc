@@ -1,6 +1,6 @@
-// An element that is added once and removed once at most has but one interval of presence. Where that begins and ends can
-// be pushed: as late as the first `contains: yes` allows, and as early as the last one does; what `contains: no` then
-// does not fit never will. Tested by tests/checkers/linearizability/special_cases_test.cc as a part of by-element.
+// An element that is added once and removed once at most has but one interval of presence. Where that begins and ends
+// can be pushed: as late as the first `contains: yes` allows, and as early as the last one does; what `contains: no`
+// then does not fit never will. Tested by tests/checkers/linearizability/special_cases_test.cc as a part of by-element.
 
 #include "checkers/linearizability/special/presence.h"
 

@@ -31,44 +31,48 @@ class PriorityCover final : public Strategy {
     return container_objection(history);
   }
 
-  [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool) const override {
-    const std::vector<Call>& calls = history.calls;
+  [[nodiscard]] Decision decide(const KeyHistory& history, Budget& budget, bool) const override {
     ContainerCalls container = container_calls(history);
     if (!container.contradiction.empty()) return refuted(std::move(container.contradiction));
-    std::vector<ContainedElement>& elements = container.elements;
-    const ValueTable& values = history.history->values();
-    const auto number = [&](const ContainedElement& e) {
-      return values.as_integer(static_cast<ValueId>(calls[e.put].op.a));
-    };
-    std::sort(elements.begin(), elements.end(),
-              [&](const ContainedElement& x, const ContainedElement& y) { return number(x) < number(y); });
-    Cover inside;
-    // What covers an interval of time among the first `count` elements.
-    const auto culprits = [&](std::size_t count, EventIndex begin, EventIndex end, std::vector<CallIndex> found) {
-      for (std::size_t i = 0; i < count; ++i) {
-        if (elements[i].put_ret > end || elements[i].take_inv < begin) continue;
-        found.push_back(elements[i].put);
-        if (elements[i].take != kNoCall) found.push_back(elements[i].take);
-      }
-      return refuted(std::move(found));
-    };
-    for (std::size_t i = 0; i < elements.size(); ++i) {
-      const ContainedElement& v = elements[i];
-      if (v.take != kNoCall && inside.covers(v.take_inv, v.take_ret)) {
-        return culprits(i, v.take_inv, v.take_ret, {v.put, v.take});
-      }
-      inside.add(v.put_ret, v.take_inv);
-    }
-    for (const CallIndex empty : container.empties) {
-      if (inside.covers(calls[empty].inv, calls[empty].ret)) {
-        return culprits(elements.size(), calls[empty].inv, calls[empty].ret, {empty});
-      }
-    }
-    return explained({}, false);
+    return decide_priority_queue(history, container, budget);
   }
 };
 
 }  // namespace
+
+Decision decide_priority_queue(const KeyHistory& history, const ContainerCalls& container, Budget&) {
+  const std::vector<Call>& calls = history.calls;
+  std::vector<ContainedElement> elements = container.elements;
+  const ValueTable& values = history.history->values();
+  const auto number = [&](const ContainedElement& e) {
+    return values.as_integer(static_cast<ValueId>(calls[e.put].op.a));
+  };
+  std::sort(elements.begin(), elements.end(),
+            [&](const ContainedElement& x, const ContainedElement& y) { return number(x) < number(y); });
+  Cover inside;
+  // What covers an interval of time among the first `count` elements.
+  const auto culprits = [&](std::size_t count, EventIndex begin, EventIndex end, std::vector<CallIndex> found) {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (elements[i].put_ret > end || elements[i].take_inv < begin) continue;
+      found.push_back(elements[i].put);
+      if (elements[i].take != kNoCall) found.push_back(elements[i].take);
+    }
+    return refuted(std::move(found));
+  };
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const ContainedElement& v = elements[i];
+    if (v.take != kNoCall && inside.covers(v.take_inv, v.take_ret)) {
+      return culprits(i, v.take_inv, v.take_ret, {v.put, v.take});
+    }
+    inside.add(v.put_ret, v.take_inv);
+  }
+  for (const CallIndex empty : container.empties) {
+    if (inside.covers(calls[empty].inv, calls[empty].ret)) {
+      return culprits(elements.size(), calls[empty].inv, calls[empty].ret, {empty});
+    }
+  }
+  return explained({}, false);
+}
 
 std::unique_ptr<Strategy> priority_cover_strategy() { return std::make_unique<PriorityCover>(); }
 

@@ -42,47 +42,50 @@ class QueueOrder final : public Strategy {
     return crashed && empty ? "there are crashed dequeues and dequeues that found it empty" : "";
   }
 
-  [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool) const override {
-    const std::vector<Call>& calls = history.calls;
+  [[nodiscard]] Decision decide(const KeyHistory& history, Budget& budget, bool) const override {
     ContainerCalls container = container_calls(history);
     if (!container.contradiction.empty()) return refuted(std::move(container.contradiction));
-    std::vector<ContainedElement>& elements = container.elements;  // by put_inv already: calls are sorted by inv
-
-    // earliest[i]: the element whose take returns first among elements i, i + 1, …
-    std::vector<std::size_t> earliest(elements.size());
-    for (std::size_t i = elements.size(); i-- > 0;) {
-      const bool own = i + 1 == elements.size() || elements[i].take_ret < elements[earliest[i + 1]].take_ret;
-      earliest[i] = own ? i : earliest[i + 1];
-    }
-    struct Deadline {
-      EventIndex at;
-      CallIndex put;
-    };
-    std::vector<Deadline> deadlines;
-    for (const ContainedElement& a : elements) {
-      const auto later = std::partition_point(elements.begin(), elements.end(),
-                                              [&](const ContainedElement& b) { return b.put_inv < a.put_ret; });
-      if (later == elements.end()) continue;
-      const ContainedElement& b = elements[earliest[static_cast<std::size_t>(later - elements.begin())]];
-      if (a.take != kNoCall && b.take_ret < a.take_inv) return refuted({a.put, a.take, b.put, b.take});
-      if (a.take == kNoCall && b.take_ret != kNever) {
-        if (container.crashed_takes.empty()) return refuted({a.put, b.put, b.take});
-        deadlines.push_back({b.take_ret, a.put});
-      }
-    }
-    std::sort(deadlines.begin(), deadlines.end(), [](const Deadline& x, const Deadline& y) { return x.at < y.at; });
-    for (std::size_t i = 0; i < deadlines.size(); ++i) {
-      const auto& takes = container.crashed_takes;  // by invocation
-      if (i >= takes.size() || calls[takes[i]].inv > deadlines[i].at) return refuted({});
-    }
-
-    if (std::vector<CallIndex> wrong = covered_empty(calls, container); !wrong.empty())
-      return refuted(std::move(wrong));
-    return explained({}, false);
+    return decide_queue(history, container, budget);
   }
 };
 
 }  // namespace
+
+Decision decide_queue(const KeyHistory& history, const ContainerCalls& container, Budget&) {
+  const std::vector<Call>& calls = history.calls;
+  const std::vector<ContainedElement>& elements = container.elements;  // by put_inv already: calls are sorted by inv
+
+  // earliest[i]: the element whose take returns first among elements i, i + 1, …
+  std::vector<std::size_t> earliest(elements.size());
+  for (std::size_t i = elements.size(); i-- > 0;) {
+    const bool own = i + 1 == elements.size() || elements[i].take_ret < elements[earliest[i + 1]].take_ret;
+    earliest[i] = own ? i : earliest[i + 1];
+  }
+  struct Deadline {
+    EventIndex at;
+    CallIndex put;
+  };
+  std::vector<Deadline> deadlines;
+  for (const ContainedElement& a : elements) {
+    const auto later = std::partition_point(elements.begin(), elements.end(),
+                                            [&](const ContainedElement& b) { return b.put_inv < a.put_ret; });
+    if (later == elements.end()) continue;
+    const ContainedElement& b = elements[earliest[static_cast<std::size_t>(later - elements.begin())]];
+    if (a.take != kNoCall && b.take_ret < a.take_inv) return refuted({a.put, a.take, b.put, b.take});
+    if (a.take == kNoCall && b.take_ret != kNever) {
+      if (container.crashed_takes.empty()) return refuted({a.put, b.put, b.take});
+      deadlines.push_back({b.take_ret, a.put});
+    }
+  }
+  std::sort(deadlines.begin(), deadlines.end(), [](const Deadline& x, const Deadline& y) { return x.at < y.at; });
+  for (std::size_t i = 0; i < deadlines.size(); ++i) {
+    const auto& takes = container.crashed_takes;  // by invocation
+    if (i >= takes.size() || calls[takes[i]].inv > deadlines[i].at) return refuted({});
+  }
+
+  if (std::vector<CallIndex> wrong = covered_empty(calls, container); !wrong.empty()) return refuted(std::move(wrong));
+  return explained({}, false);
+}
 
 std::unique_ptr<Strategy> queue_order_strategy() { return std::make_unique<QueueOrder>(); }
 

@@ -102,6 +102,130 @@ class OpenTree {
   std::vector<std::size_t> close_;
 };
 
+// Gap g lies between the events g - 1 and g of `events_`.
+class Fixpoint {
+ public:
+  Fixpoint(const std::vector<Call>& calls, ContainerCalls container)
+      : calls_(calls),
+        container_(std::move(container)),
+        events_(all_events()),
+        gaps_(events_.size() + 1),
+        cores_(gaps_),
+        open_(gaps_),
+        op_at_(gaps_ + 1) {
+    const auto& elements = container_.elements;
+    ops_.resize(2 * elements.size());
+    left_.resize(elements.size());
+    held_.resize(elements.size());
+    for (std::size_t v = 0; v < elements.size(); ++v) {
+      const ContainedElement& e = elements[v];
+      if (e.put_ret >= e.take_inv) continue;
+      cores_.add(gap_after(e.put_ret), gap_before(e.take_inv) + 1, 1, static_cast<std::int64_t>(v) + 1);
+      open(v, 2 * v, e.put_inv, e.put_ret);
+      if (e.take != kNoCall) open(v, 2 * v + 1, e.take_inv, e.take_ret);
+    }
+  }
+
+  Decision run(Budget& budget) {
+    std::uint64_t steps = 0;
+    while (remaining_ > 0) {
+      if (++steps % 1024 == 0 && budget.out_of_time()) {
+        Decision out;
+        out.reason = budget.reason();
+        return out;
+      }
+      const GapTree::Found found = cores_.least();
+      if (found.cores == 0)
+        free_gap(found.gap);
+      else if (found.cores == 1)
+        gap_of(static_cast<std::size_t>(found.names) - 1, found.gap);
+      else
+        return stuck();
+    }
+    Decision out = explained({}, false);
+    out.steps = steps;
+    return out;
+  }
+
+ private:
+  struct Op {
+    bool here = false;
+    std::size_t opens = 0;
+    std::size_t closes = 0;
+  };
+
+  std::vector<EventIndex> all_events() const {
+    std::vector<EventIndex> events;
+    for (const Call& call : calls_) {
+      events.push_back(call.inv);
+      if (!call.crashed()) events.push_back(call.ret);
+    }
+    std::sort(events.begin(), events.end());
+    return events;
+  }
+  std::size_t place(EventIndex event) const {
+    return static_cast<std::size_t>(std::lower_bound(events_.begin(), events_.end(), event) - events_.begin());
+  }
+  std::size_t gap_after(EventIndex event) const { return event == kNever ? gaps_ : place(event) + 1; }
+  std::size_t gap_before(EventIndex event) const { return event == kNever ? gaps_ - 1 : place(event); }
+
+  void open(std::size_t v, std::size_t op, EventIndex inv, EventIndex ret) {
+    ops_[op] = {true, gap_after(inv), gap_before(ret) + 1};
+    op_at_[ops_[op].opens] = op;
+    open_.set(ops_[op].opens, ops_[op].closes);
+    ++left_[v];
+    ++remaining_;
+  }
+
+  void forget(std::size_t op) {
+    ops_[op].here = false;
+    --remaining_;
+    open_.set(ops_[op].opens, 0);
+    const std::size_t v = op / 2;
+    if (--left_[v] > 0) return;
+    const ContainedElement& e = container_.elements[v];
+    cores_.add(gap_after(e.put_ret), gap_before(e.take_inv) + 1, -1, -(static_cast<std::int64_t>(v) + 1));
+    for (const std::size_t gap : held_[v]) cores_.add(gap, gap + 1, -GapTree::kFinished, 0);  // now they are free
+    held_[v].clear();
+  }
+
+  void free_gap(std::size_t gap) {
+    for (std::size_t at = open_.around(gap); at != OpenTree::npos; at = open_.around(gap)) forget(op_at_[at]);
+    cores_.add(gap, gap + 1, GapTree::kFinished, 0);
+  }
+
+  void gap_of(std::size_t v, std::size_t gap) {
+    cores_.add(gap, gap + 1, GapTree::kFinished, 0);
+    held_[v].push_back(gap);
+    for (const std::size_t op : {2 * v, 2 * v + 1}) {
+      if (ops_[op].here && ops_[op].opens <= gap && gap < ops_[op].closes) forget(op);
+    }
+  }
+
+  Decision stuck() const {
+    std::vector<CallIndex> culprits;
+    for (std::size_t op = 0; op < ops_.size(); ++op) {
+      if (!ops_[op].here) continue;
+      const ContainedElement& e = container_.elements[op / 2];
+      culprits.push_back(e.put);
+      if (e.take != kNoCall) culprits.push_back(e.take);
+    }
+    return refuted(std::move(culprits));
+  }
+
+  const std::vector<Call>& calls_;
+  ContainerCalls container_;
+  std::vector<EventIndex> events_;
+  std::size_t gaps_;
+  GapTree cores_;
+  OpenTree open_;
+  std::vector<std::size_t> op_at_;              // by gap: the operation that OpenTree knows
+  std::vector<Op> ops_;                         // 2v: push of v, 2v + 1: pop of v
+  std::vector<int> left_;                       // by element: operations not yet forgotten
+  std::vector<std::vector<std::size_t>> held_;  // by element: gaps looked at while its core alone covered them
+  std::size_t remaining_ = 0;
+};
+
 class StackGaps final : public Strategy {
  public:
   [[nodiscard]] std::string_view name() const override { return "stack-gaps"; }
@@ -117,138 +241,17 @@ class StackGaps final : public Strategy {
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget& budget, bool) const override {
     ContainerCalls container = container_calls(history);
     if (!container.contradiction.empty()) return refuted(std::move(container.contradiction));
-    if (std::vector<CallIndex> wrong = covered_empty(history.calls, container); !wrong.empty())
-      return refuted(std::move(wrong));
-    return Fixpoint(history.calls, std::move(container)).run(budget);
+    return decide_stack(history, container, budget);
   }
-
- private:
-  // Gap g lies between the events g - 1 and g of `events_`.
-  class Fixpoint {
-   public:
-    Fixpoint(const std::vector<Call>& calls, ContainerCalls container)
-        : calls_(calls),
-          container_(std::move(container)),
-          events_(all_events()),
-          gaps_(events_.size() + 1),
-          cores_(gaps_),
-          open_(gaps_),
-          op_at_(gaps_ + 1) {
-      const auto& elements = container_.elements;
-      ops_.resize(2 * elements.size());
-      left_.resize(elements.size());
-      held_.resize(elements.size());
-      for (std::size_t v = 0; v < elements.size(); ++v) {
-        const ContainedElement& e = elements[v];
-        if (e.put_ret >= e.take_inv) continue;
-        cores_.add(gap_after(e.put_ret), gap_before(e.take_inv) + 1, 1, static_cast<std::int64_t>(v) + 1);
-        open(v, 2 * v, e.put_inv, e.put_ret);
-        if (e.take != kNoCall) open(v, 2 * v + 1, e.take_inv, e.take_ret);
-      }
-    }
-
-    Decision run(Budget& budget) {
-      std::uint64_t steps = 0;
-      while (remaining_ > 0) {
-        if (++steps % 1024 == 0 && budget.out_of_time()) {
-          Decision out;
-          out.reason = budget.reason();
-          return out;
-        }
-        const GapTree::Found found = cores_.least();
-        if (found.cores == 0)
-          free_gap(found.gap);
-        else if (found.cores == 1)
-          gap_of(static_cast<std::size_t>(found.names) - 1, found.gap);
-        else
-          return stuck();
-      }
-      Decision out = explained({}, false);
-      out.steps = steps;
-      return out;
-    }
-
-   private:
-    struct Op {
-      bool here = false;
-      std::size_t opens = 0;
-      std::size_t closes = 0;
-    };
-
-    std::vector<EventIndex> all_events() const {
-      std::vector<EventIndex> events;
-      for (const Call& call : calls_) {
-        events.push_back(call.inv);
-        if (!call.crashed()) events.push_back(call.ret);
-      }
-      std::sort(events.begin(), events.end());
-      return events;
-    }
-    std::size_t place(EventIndex event) const {
-      return static_cast<std::size_t>(std::lower_bound(events_.begin(), events_.end(), event) - events_.begin());
-    }
-    std::size_t gap_after(EventIndex event) const { return event == kNever ? gaps_ : place(event) + 1; }
-    std::size_t gap_before(EventIndex event) const { return event == kNever ? gaps_ - 1 : place(event); }
-
-    void open(std::size_t v, std::size_t op, EventIndex inv, EventIndex ret) {
-      ops_[op] = {true, gap_after(inv), gap_before(ret) + 1};
-      op_at_[ops_[op].opens] = op;
-      open_.set(ops_[op].opens, ops_[op].closes);
-      ++left_[v];
-      ++remaining_;
-    }
-
-    void forget(std::size_t op) {
-      ops_[op].here = false;
-      --remaining_;
-      open_.set(ops_[op].opens, 0);
-      const std::size_t v = op / 2;
-      if (--left_[v] > 0) return;
-      const ContainedElement& e = container_.elements[v];
-      cores_.add(gap_after(e.put_ret), gap_before(e.take_inv) + 1, -1, -(static_cast<std::int64_t>(v) + 1));
-      for (const std::size_t gap : held_[v]) cores_.add(gap, gap + 1, -GapTree::kFinished, 0);  // now they are free
-      held_[v].clear();
-    }
-
-    void free_gap(std::size_t gap) {
-      for (std::size_t at = open_.around(gap); at != OpenTree::npos; at = open_.around(gap)) forget(op_at_[at]);
-      cores_.add(gap, gap + 1, GapTree::kFinished, 0);
-    }
-
-    void gap_of(std::size_t v, std::size_t gap) {
-      cores_.add(gap, gap + 1, GapTree::kFinished, 0);
-      held_[v].push_back(gap);
-      for (const std::size_t op : {2 * v, 2 * v + 1}) {
-        if (ops_[op].here && ops_[op].opens <= gap && gap < ops_[op].closes) forget(op);
-      }
-    }
-
-    Decision stuck() const {
-      std::vector<CallIndex> culprits;
-      for (std::size_t op = 0; op < ops_.size(); ++op) {
-        if (!ops_[op].here) continue;
-        const ContainedElement& e = container_.elements[op / 2];
-        culprits.push_back(e.put);
-        if (e.take != kNoCall) culprits.push_back(e.take);
-      }
-      return refuted(std::move(culprits));
-    }
-
-    const std::vector<Call>& calls_;
-    ContainerCalls container_;
-    std::vector<EventIndex> events_;
-    std::size_t gaps_;
-    GapTree cores_;
-    OpenTree open_;
-    std::vector<std::size_t> op_at_;              // by gap: the operation that OpenTree knows
-    std::vector<Op> ops_;                         // 2v: push of v, 2v + 1: pop of v
-    std::vector<int> left_;                       // by element: operations not yet forgotten
-    std::vector<std::vector<std::size_t>> held_;  // by element: gaps looked at while its core alone covered them
-    std::size_t remaining_ = 0;
-  };
 };
 
 }  // namespace
+
+Decision decide_stack(const KeyHistory& history, const ContainerCalls& container, Budget& budget) {
+  if (std::vector<CallIndex> wrong = covered_empty(history.calls, container); !wrong.empty())
+    return refuted(std::move(wrong));
+  return Fixpoint(history.calls, container).run(budget);
+}
 
 std::unique_ptr<Strategy> stack_gaps_strategy() { return std::make_unique<StackGaps>(); }
 

@@ -309,9 +309,10 @@ struct ElementSet final : Object {
 
 // Queue, stack and priority queue, with or without takes of nothing.
 struct Container final : Object {
-  enum Kind { fifo, stack, priority };
-  Container(Kind k, Random& random) : kind(k), order(8) {
-    for (int i = 0; i < 8; ++i) order[static_cast<std::size_t>(i)] = i + 1;
+  enum Kind { fifo, stack, priority, unordered };
+  // `distinct`: after so many values they are repeated.
+  Container(Kind k, Random& random, int distinct) : kind(k), order(8) {
+    for (int i = 0; i < 8; ++i) order[static_cast<std::size_t>(i)] = i % distinct + 1;
     if (kind == priority) std::shuffle(order.begin(), order.end(), random);
     takes = 1 + below(random, 2);
   }
@@ -334,6 +335,7 @@ struct Container final : Object {
     auto at = inside.begin();
     if (kind == stack) at = inside.end() - 1;
     if (kind == priority) at = std::min_element(inside.begin(), inside.end());
+    if (kind == unordered) at += static_cast<std::ptrdiff_t>(next % inside.size());
     const int e = *at;
     inside.erase(at);
     return e;
@@ -422,8 +424,8 @@ template <class T, class... Args>
 std::function<std::unique_ptr<Object>(Random&)> always(Args... args) {
   return [=](Random&) { return std::make_unique<T>(args...); };
 }
-std::function<std::unique_ptr<Object>(Random&)> container(Container::Kind kind) {
-  return [=](Random& random) { return std::make_unique<Container>(kind, random); };
+std::function<std::unique_ptr<Object>(Random&)> container(Container::Kind kind, int distinct = 8) {
+  return [=](Random& random) { return std::make_unique<Container>(kind, random, distinct); };
 }
 
 TEST(SpecialCases, LogPrefix) { compare(*log_prefix_strategy(), "log", always<Log>(), true); }
@@ -436,6 +438,16 @@ TEST(SpecialCases, QueueOrder) { compare(*queue_order_strategy(), "queue", conta
 TEST(SpecialCases, StackGaps) { compare(*stack_gaps_strategy(), "stack", container(Container::stack), false, 12'000); }
 TEST(SpecialCases, PriorityCover) {
   compare(*priority_cover_strategy(), "priority-queue", container(Container::priority), false, 12'000);
+}
+TEST(SpecialCases, Matching) {
+  const std::vector<std::pair<std::string, Container::Kind>> kinds = {{"queue", Container::fifo},
+                                                                      {"stack", Container::stack},
+                                                                      {"priority-queue", Container::priority},
+                                                                      {"unordered-queue", Container::unordered}};
+  for (const auto& [model, kind] : kinds) {
+    for (const int distinct : {1, 2, 3, 8})
+      compare(*matching_strategy(), model, container(kind, distinct), false, 4000);
+  }
 }
 TEST(SpecialCases, CounterDeadlines) {
   for (const int delta : {1, -3}) {
