@@ -174,7 +174,10 @@ class MultiRegister final : public ModelBase {
   bool nil_is_unknown_;
 };
 
-// A state is the string itself: its length in bytes, then four bytes a word.
+// A state is the string itself: its length in bytes, then four bytes a word. A string that is not the beginning of
+// anything that a get returned will never be returned whatever is appended, so all those are one state (kUnseen): where
+// the appended strings are unique, each get so shows the order of the appends before it, and no search has to try
+// others.
 class KvModel final : public ModelBase {
  public:
   KvModel(const History& history, std::string initial)
@@ -184,7 +187,9 @@ class KvModel final : public ModelBase {
                    {"append", kAppend, Holds::asked},
                    {"read", kGet, Holds::returned},
                    {"write", kPut, Holds::asked}}),
-        initial_(std::move(initial)) {}
+        initial_(std::move(initial)) {
+    collect_gets();
+  }
 
   Result<std::optional<Operation>> parse(OperationEvents op) const override {
     if (auto why = objection(op)) return tl::unexpected<Error>(*std::move(why));
@@ -208,10 +213,17 @@ class KvModel final : public ModelBase {
     if (op.code == kPut) {
       successors.push_back(pack(value));
     } else if (op.code == kAppend) {
-      successors.push_back(pack(unpack(state) + std::string(value)));
+      successors.push_back(state == State{kUnseen} ? state : pack(unpack(state) + std::string(value)));
     } else if (state == pack(value)) {
       successors.push_back(state);
     }
+  }
+
+  State canonical(State state) const override {
+    if (state == State{kUnseen}) return state;
+    const std::string text = unpack(state);
+    const auto first = std::lower_bound(gets_.begin(), gets_.end(), text);
+    return first != gets_.end() && first->starts_with(text) ? state : State{kUnseen};
   }
 
   unsigned traits(const Operation& op) const override {
@@ -221,6 +233,7 @@ class KvModel final : public ModelBase {
   }
 
   std::string describe(const State& state) const override {
+    if (state == State{kUnseen}) return "a string that no get returned";
     std::string out;
     append_json_string(out, unpack(state));
     return out;
@@ -231,6 +244,19 @@ class KvModel final : public ModelBase {
 
  private:
   static constexpr std::uint8_t kGet = 0, kPut = 1, kAppend = 2;
+  static constexpr std::uint32_t kUnseen = 0xFFFFFFFFu;
+
+  // What was returned as the value of a get, of whatever key.
+  void collect_gets() {
+    for (EventIndex e = 0; e < history_.size(); ++e) {
+      const ValueId value = history_.value(e);
+      if (history_.type(e) != EventType::ok || value == kAbsent || code_of({e, e}) != kGet) continue;
+      if (value == kNil) gets_.emplace_back();
+      if (value != kNil && values().kind(value) == Value::Kind::string) gets_.push_back(values().as_string(value));
+    }
+    std::sort(gets_.begin(), gets_.end());
+    gets_.erase(std::unique(gets_.begin(), gets_.end()), gets_.end());
+  }
 
   std::string_view string_of(std::int64_t id) const {
     return id == kNil ? std::string_view() : values().as_string(static_cast<ValueId>(id));
@@ -249,6 +275,7 @@ class KvModel final : public ModelBase {
     return out;
   }
   std::string initial_;
+  std::vector<std::string_view> gets_;  // what the gets returned, sorted
 };
 
 bool has_clients_function(const History& history, std::string_view name) {

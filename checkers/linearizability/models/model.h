@@ -59,6 +59,9 @@ class Model {
   // Appends every state that `op` may lead to from `state`: none when it is not legal there. Crashed operations have
   // no known result, so they fit whenever some result would.
   virtual void step(const State& state, const Operation& op, std::vector<State>& successors) const = 0;
+  // One for all states from which the operations of the history lead to the same answers: what nobody can tell apart
+  // need not be told apart by a search. The result takes part in step() as any other state.
+  [[nodiscard]] virtual State canonical(State state) const { return state; }
   [[nodiscard]] virtual unsigned traits(const Operation&) const { return 0; }
   // True when `strong` may stand wherever `weak` may, with the same effect (a write of b for a cas from a to b).
   [[nodiscard]] virtual bool covers(const Operation& strong, const Operation& weak) const {

@@ -4,8 +4,8 @@
 // known which put each take took, the elements could be told apart, and the special cases of containers would decide
 // the history without a search (special/container_calls.h). So the search is over that alone: a take that returned is
 // matched with a put of its value, a crashed take with any put or with none. The history is linearizable exactly when
-// some matching makes it so. The number of matchings does not depend on the length or on how many are concurrent, but on
-// how many takes have a choice (compare "fixed-parameter-tractable monitoring", arXiv 2509.05586).
+// some matching makes it so. The number of matchings does not depend on the length or on how many are concurrent, but
+// on how many takes have a choice (compare "fixed-parameter-tractable monitoring", arXiv 2509.05586).
 //
 //   - Leaving out an element, its put and its take, keeps an explained history explained. So those that are matched so
 //     far are judged alone, and a contradiction among them ends the branch.
@@ -38,6 +38,40 @@ Core core_of(const Model& model) {
   if (model.name() == "unordered-queue") return decide_unordered_queue;
   return nullptr;
 }
+
+// Whether an element that no take returned cannot stay inside: a container was found empty after it was put in, or what
+// is taken after it was. A guess that the search begins with; it need not be right.
+class MustGo {
+ public:
+  MustGo(const KeyHistory& history, const std::vector<CallIndex>& take_of) : stack_(history.model->name() == "stack") {
+    const bool ordered = stack_ || history.model->name() == "queue";
+    for (CallIndex i = 0; i < history.calls.size(); ++i) {
+      const Call& call = history.calls[i];
+      const bool found_empty = call.op.code == queue::kTake && !call.crashed() && call.op.a == kNil;
+      if (found_empty) last_empty_ = std::max(last_empty_, call.inv);
+      if (!ordered || call.op.code != queue::kPut || take_of[i] == kNoCall) continue;
+      last_put_ = std::max(last_put_, call.inv);
+      below_.emplace_back(std::min(call.ret, history.calls[take_of[i]].ret), history.calls[take_of[i]].inv);
+    }
+    std::sort(below_.begin(), below_.end());
+    for (std::size_t i = 1; i < below_.size(); ++i) {
+      below_[i].second = std::max(below_[i].second, below_[i - 1].second);
+    }
+  }
+
+  bool operator()(const Call& put) const {
+    if (last_empty_ > put.ret) return true;
+    if (!stack_) return last_put_ > put.ret;
+    const auto before = std::partition_point(below_.begin(), below_.end(), [&](auto& e) { return e.first < put.inv; });
+    return before != below_.begin() && std::prev(before)->second > put.ret;
+  }
+
+ private:
+  bool stack_;
+  EventIndex last_empty_ = 0, last_put_ = 0;
+  // Of elements that were taken: when they had been put in, and the last invocation of a take of those up to it.
+  std::vector<std::pair<EventIndex, EventIndex>> below_;
+};
 
 class Matcher {
  public:
@@ -149,17 +183,18 @@ class Matcher {
     choices_.push_back({take, std::move(puts), 0, {}});
   }
 
-  // A crashed take of an element whose put crashed might as well have happened together with it or not at all.
+  // A crashed take of an element whose put crashed might as well have happened together with it or not at all. First
+  // what must go for what others returned, in the order of the puts; then nothing; then what may stay.
   void add_crashed(const std::vector<CallIndex>& crashed) {
-    std::vector<CallIndex> puts;
+    std::vector<CallIndex> puts, optional;
+    const MustGo must_go(history_, take_of_);
     for (CallIndex i = 0; i < calls_.size(); ++i) {
-      if (is_put(i) && !calls_[i].crashed() && take_of_[i] == kNoCall) puts.push_back(i);
+      if (!is_put(i) || calls_[i].crashed() || take_of_[i] != kNoCall) continue;
+      (must_go(calls_[i]) ? puts : optional).push_back(i);
     }
-    for (const CallIndex take : crashed) {
-      Choice choice{take, {kNoCall}, 0, {}};
-      choice.puts.insert(choice.puts.end(), puts.begin(), puts.end());
-      choices_.push_back(std::move(choice));
-    }
+    puts.push_back(kNoCall);
+    puts.insert(puts.end(), optional.begin(), optional.end());
+    for (const CallIndex take : crashed) choices_.push_back({take, puts, 0, {}});
   }
 
   void find_who_may_take() {

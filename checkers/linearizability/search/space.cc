@@ -38,6 +38,7 @@ void Transitions::charge(std::size_t bytes) {
 }
 
 StateId Transitions::intern(State state) {
+  state = model_.canonical(std::move(state));
   const auto [place, added] = ids_.try_emplace(state, static_cast<StateId>(states_.size()));
   if (added) {
     std::size_t bytes = 2 * (state.size() * 4 + 64) + 32;
