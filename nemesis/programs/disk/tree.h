@@ -114,6 +114,8 @@ class Tree {
   void close(const Ref& file);
   [[nodiscard]] int write(const Ref& file, const char* data, std::size_t size, std::uint64_t offset);
   [[nodiscard]] int truncate(const Ref& file, std::uint64_t size);
+  // Makes the file end no earlier than at `end`, whatever room there is: the new part is a hole.
+  void extend(const Ref& file, std::uint64_t end);
   [[nodiscard]] int allocate(const Ref& file, int mode, std::uint64_t offset, std::uint64_t length);
   [[nodiscard]] int sync(const Ref& file);
   [[nodiscard]] int sync_directory(const Ref& directory);
