@@ -49,15 +49,17 @@ mkdir -p /var/lib/ordeal /mnt/foreign
 echo mine >/var/lib/ordeal/foreign
 mount -t tmpfs foreign /mnt/foreign
 setsid sleep 86391 </dev/null >/dev/null 2>&1 &
+until grep -q sleep /proc/$!/comm; do sleep 0.01; done
 setsid sleep 86392 </dev/null >/dev/null 2>&1 &
 until grep -q sleep /proc/$!/comm; do sleep 0.01; done
 kill -STOP $!
+until grep -q '^State:.T' /proc/$!/status; do sleep 0.01; done
 """
 LOOK_FOREIGN = """iptables -S | grep -e 192.0.2.77 -e 'N FOREIGN'
 cat /var/lib/ordeal/foreign
 grep -c ' /mnt/foreign ' /proc/mounts
 for one in /proc/[0-9]*; do
-  case $(tr '\\0' ' ' 2>/dev/null <$one/cmdline) in "sleep 8639"*) sed -n 's/^State:.\\(.\\).*/\\1/p' $one/status ;; esac
+  case $(tr '\\0' ' ' 2>/dev/null <$one/cmdline) in "sleep 8639"*) sed -n 's/^State:.\\(.\\).*/\\1/p' $one/status | tr RD SS ;; esac
 done | sort
 """
 
