@@ -13,8 +13,11 @@
 //     search goes back to the last of them at once, not to the choice before (conflict-directed backjumping: Prosser,
 //     "Hybrid algorithms for the constraint satisfaction problem", 1993). A contradiction behind which there is no
 //     choice refutes the history.
-//   - Crashed takes can stand for each other: an earlier one for a later, since neither has an end. So those that take
-//     effect are the first ones.
+//   - What crashed takes took is asked the other way round, of each element that nobody returned: that it stayed inside
+//     is what contradicts, and then the next thing to try is a crashed take of it.
+//   - A long history is judged only when all is matched. After going back, a choice begins with what it was before:
+//   most
+//     contradictions are mended by one choice, and the others need not be found again.
 //
 // Gives no order. Tested by tests/checkers/linearizability/special_cases_test.cc against plain enumeration.
 
@@ -73,6 +76,53 @@ class MustGo {
   std::vector<std::pair<EventIndex, EventIndex>> below_;
 };
 
+// Takes out of the elements of a contradiction what it does not need; stops when the budget is out.
+class Kernel {
+ public:
+  Kernel(const KeyHistory& history, Core core, Budget& budget) : history_(history), core_(core), budget_(budget) {}
+
+  // REQUIRES: the core refutes the container by these culprits.
+  std::vector<CallIndex> of(const ContainerCalls& container, const std::vector<CallIndex>& culprits) {
+    const auto named = [&](CallIndex call) { return std::binary_search(culprits.begin(), culprits.end(), call); };
+    kept_ = {};
+    for (const ContainedElement& element : container.elements) {
+      if (named(element.put)) kept_.elements.push_back(element);
+    }
+    for (const CallIndex empty : container.empties) {
+      if (named(empty)) kept_.empties.push_back(empty);
+    }
+    if (kept_.elements.size() <= kSmall || !refutes(kept_)) return culprits;
+    for (std::size_t chunk = kept_.elements.size() / 2; chunk > 0; chunk /= 2) {
+      for (std::size_t first = 0; first < kept_.elements.size() && !budget_.out_of_time();) {
+        ContainerCalls less = kept_;
+        const auto at = less.elements.begin() + static_cast<std::ptrdiff_t>(first);
+        less.elements.erase(at, at + static_cast<std::ptrdiff_t>(std::min(chunk, less.elements.size() - first)));
+        if (refutes(less))
+          kept_ = std::move(less);
+        else
+          first += chunk;
+      }
+    }
+    std::vector<CallIndex> out = kept_.empties;
+    for (const ContainedElement& element : kept_.elements) {
+      out.push_back(element.put);
+      if (element.take != kNoCall) out.push_back(element.take);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+ private:
+  static constexpr std::size_t kSmall = 3;
+  bool refutes(const ContainerCalls& container) const {
+    return core_(history_, container, budget_).verdict == Verdict::invalid;
+  }
+  const KeyHistory& history_;
+  Core core_;
+  Budget& budget_;
+  ContainerCalls kept_;
+};
+
 class Matcher {
  public:
   Matcher(const KeyHistory& history, Budget& budget)
@@ -80,7 +130,9 @@ class Matcher {
         calls_(history.calls),
         core_(core_of(*history.model)),
         budget_(budget),
-        take_of_(calls_.size(), kNoCall) {}
+        take_of_(calls_.size(), kNoCall),
+        chosen_by_(calls_.size(), kFree),
+        who_may_take_(calls_.size()) {}
 
   Decision run() {
     collect();
@@ -89,12 +141,10 @@ class Matcher {
     if (auto conflict = judge(0)) return finish(Verdict::invalid, conflict->culprits);
     std::size_t depth = 0;
     while (depth < choices_.size()) {
-      ++steps_;
-      if (budget_.out_of_time()) return give_up(budget_.reason());
-      Choice& choice = choices_[depth];
+      if (++steps_ % 64 == 0 && budget_.out_of_time()) return give_up();
       if (!advance(depth)) {
         // All was tried: the choices that stood in the way of each are to blame.
-        const std::set<std::size_t> blamed = std::move(choice.blamed);
+        const std::set<std::size_t> blamed = std::move(choices_[depth].blamed);
         if (blamed.empty()) return finish(Verdict::invalid, {});
         depth = back_to(*blamed.rbegin(), depth, blamed);
         continue;
@@ -104,18 +154,20 @@ class Matcher {
         depth = back_to(*conflict->choices.rbegin(), depth, conflict->choices);
         continue;
       }
-      if (undecided_) return give_up(budget_.reason());
+      if (undecided_) return give_up();
       ++depth;
     }
     return finish(Verdict::valid, {});
   }
 
  private:
-  // A take and the puts that it may have taken, in the order in which they are tried.
+  // Of a take that returned: the puts that it may have taken. Of a put: the crashed takes that may have taken it, or
+  // none.
   struct Choice {
-    CallIndex take = 0;
-    std::vector<CallIndex> puts;  // kNoCall: none (a crashed take)
-    std::size_t next = 0;         // the place of the one to try next; the present one is before it
+    CallIndex subject = 0;
+    std::vector<CallIndex> candidates;  // in the order in which they are tried; kNoCall: none
+    std::size_t next = 0;               // the place of the one to try next
+    CallIndex present = kNoCall;
     std::set<std::size_t> blamed;
   };
   struct Conflict {
@@ -152,10 +204,11 @@ class Matcher {
       if (wrong_) return;
     }
     std::sort(choices_.begin(), choices_.end(),
-              [&](const Choice& x, const Choice& y) { return calls_[x.take].ret < calls_[y.take].ret; });
-    crashed_from_ = choices_.size();
-    add_crashed(crashed);
-    find_who_may_take();
+              [&](const Choice& x, const Choice& y) { return calls_[x.subject].ret < calls_[y.subject].ret; });
+    for (std::size_t c = 0; c < choices_.size(); ++c) {
+      for (const CallIndex put : choices_[c].candidates) who_may_take_[put].push_back(static_cast<std::uint32_t>(c));
+    }
+    if (!crashed.empty()) add_crashed(crashed);
   }
 
   void choose_for(CallIndex take, const std::vector<CallIndex>& all) {
@@ -180,71 +233,67 @@ class Matcher {
         return before_x != before_y ? before_x : calls_[x].inv > calls_[y].inv;
       });
     }
-    choices_.push_back({take, std::move(puts), 0, {}});
+    choices_.push_back({take, std::move(puts), 0, kNoCall, {}});
   }
 
   // A crashed take of an element whose put crashed might as well have happened together with it or not at all. First
-  // what must go for what others returned, in the order of the puts; then nothing; then what may stay.
+  // comes what must go for what others returned.
   void add_crashed(const std::vector<CallIndex>& crashed) {
-    std::vector<CallIndex> puts, optional;
+    std::vector<CallIndex> gone, stays{kNoCall};
+    stays.insert(stays.end(), crashed.begin(), crashed.end());
+    gone = crashed;
+    gone.push_back(kNoCall);
     const MustGo must_go(history_, take_of_);
-    for (CallIndex i = 0; i < calls_.size(); ++i) {
-      if (!is_put(i) || calls_[i].crashed() || take_of_[i] != kNoCall) continue;
-      (must_go(calls_[i]) ? puts : optional).push_back(i);
-    }
-    puts.push_back(kNoCall);
-    puts.insert(puts.end(), optional.begin(), optional.end());
-    for (const CallIndex take : crashed) choices_.push_back({take, puts, 0, {}});
-  }
-
-  void find_who_may_take() {
-    who_may_take_.resize(calls_.size());
-    for (std::size_t c = 0; c < choices_.size(); ++c) {
-      for (const CallIndex put : choices_[c].puts) {
-        if (put != kNoCall) who_may_take_[put].push_back(static_cast<std::uint32_t>(c));
+    for (const bool must : {true, false}) {
+      for (CallIndex i = 0; i < calls_.size(); ++i) {
+        if (!is_put(i) || calls_[i].crashed() || take_of_[i] != kNoCall || must_go(calls_[i]) != must) continue;
+        who_may_take_[i].push_back(static_cast<std::uint32_t>(choices_.size()));
+        choices_.push_back({i, must ? gone : stays, 0, kNoCall, {}});
       }
     }
-    chosen_by_.assign(calls_.size(), kFree);
-    stride_ = std::max<std::size_t>(1, calls_.size() / 256);
   }
 
-  // Gives the choice its next put that is free. False: there is none left.
+  // Gives the choice its next candidate that is free. False: there is none left.
   bool advance(std::size_t depth) {
     Choice& choice = choices_[depth];
     release(choice);
-    while (choice.next < choice.puts.size()) {
-      const CallIndex put = choice.puts[choice.next++];
-      if (put == kNoCall) return true;
-      if (depth > crashed_from_ && present(choices_[depth - 1]) == kNoCall) {
-        choice.blamed.insert(depth - 1);
+    while (choice.next < choice.candidates.size()) {
+      const CallIndex candidate = choice.candidates[choice.next++];
+      if (candidate == kNoCall) return true;
+      const CallIndex put = is_put(choice.subject) ? choice.subject : candidate;
+      const CallIndex take = is_put(choice.subject) ? candidate : choice.subject;
+      const std::size_t in_the_way = chosen_by_[put] != kFree ? chosen_by_[put] : chosen_by_[take];
+      if (in_the_way != kFree) {
+        choice.blamed.insert(in_the_way);
         continue;
       }
-      if (chosen_by_[put] != kFree) {
-        choice.blamed.insert(chosen_by_[put]);
-        continue;
-      }
-      chosen_by_[put] = depth;
-      take_of_[put] = choice.take;
+      chosen_by_[put] = chosen_by_[take] = depth;
+      take_of_[put] = take;
+      choice.present = candidate;
       return true;
     }
     return false;
   }
 
-  CallIndex present(const Choice& choice) const { return choice.next == 0 ? kNoCall : choice.puts[choice.next - 1]; }
-
   void release(Choice& choice) {
-    const CallIndex put = present(choice);
-    if (put == kNoCall || take_of_[put] != choice.take) return;
+    if (choice.present == kNoCall) return;
+    const CallIndex put = is_put(choice.subject) ? choice.subject : choice.present;
+    chosen_by_[choice.subject] = chosen_by_[choice.present] = kFree;
     take_of_[put] = kNoCall;
-    chosen_by_[put] = kFree;
+    choice.present = kNoCall;
   }
 
   // Undoes the choices after `to`, down from `from`; the others in `blamed` are to blame for what `to` cannot be.
   std::size_t back_to(std::size_t to, std::size_t from, const std::set<std::size_t>& blamed) {
     for (std::size_t d = to + 1; d <= from; ++d) {
-      release(choices_[d]);
-      choices_[d].next = 0;
-      choices_[d].blamed.clear();
+      Choice& choice = choices_[d];
+      if (choice.next > 1 && choice.next <= choice.candidates.size() && d < from) {
+        const auto now = choice.candidates.begin() + static_cast<std::ptrdiff_t>(choice.next - 1);
+        std::rotate(choice.candidates.begin(), now, now + 1);
+      }
+      release(choice);
+      choice.next = 0;
+      choice.blamed.clear();
     }
     for (const std::size_t choice : blamed) {
       if (choice < to) choices_[to].blamed.insert(choice);
@@ -256,7 +305,7 @@ class Matcher {
   std::optional<Conflict> judge(std::size_t depth) {
     undecided_ = false;
     const bool all = depth == choices_.size();
-    if (!all && depth % stride_ != 0) return std::nullopt;
+    if (!all && depth > 0 && calls_.size() > kShort) return std::nullopt;
     ContainerCalls container = container_calls(calls_, take_of_);
     if (!all) {
       std::erase_if(container.elements, [](const ContainedElement& element) { return element.take == kNoCall; });
@@ -265,16 +314,13 @@ class Matcher {
     if (found.verdict == Verdict::unknown) undecided_ = true;
     if (found.verdict != Verdict::invalid) return std::nullopt;
     Conflict out;
-    out.culprits = found.culprits;
-    const auto blame = [&](CallIndex put) {
-      if (chosen_by_[put] != kFree) {
-        out.choices.insert(chosen_by_[put]);
-      } else if (take_of_[put] == kNoCall) {
-        out.choices.insert(who_may_take_[put].begin(), who_may_take_[put].end());
-      }
-    };
-    for (const CallIndex call : found.culprits) {
-      if (is_put(call)) blame(call);
+    out.culprits = Kernel(history_, core_, budget_).of(container, found.culprits);
+    for (const CallIndex call : out.culprits) {
+      if (!is_put(call)) continue;
+      if (chosen_by_[call] != kFree)
+        out.choices.insert(chosen_by_[call]);
+      else if (take_of_[call] == kNoCall)
+        out.choices.insert(who_may_take_[call].begin(), who_may_take_[call].end());
     }
     return out;
   }
@@ -287,25 +333,25 @@ class Matcher {
     return out;
   }
 
-  Decision give_up(std::string why) const {
+  Decision give_up() const {
     Decision out;
-    out.reason = std::move(why);
+    out.reason = budget_.reason();
     out.steps = steps_;
     return out;
   }
 
   static constexpr std::size_t kFree = static_cast<std::size_t>(-1);
+  static constexpr std::size_t kShort = 200;
   const KeyHistory& history_;
   const std::vector<Call>& calls_;
   Core core_;
   Budget& budget_;
   std::uint64_t steps_ = 0;
-  std::vector<CallIndex> take_of_;  // by put
-  std::vector<Choice> choices_;     // of takes that returned, by return; then of crashed ones, by invocation
-  std::size_t crashed_from_ = 0;
-  std::vector<std::size_t> chosen_by_;                    // by put: the choice that took it, or kFree
-  std::vector<std::vector<std::uint32_t>> who_may_take_;  // by put
-  std::size_t stride_ = 1;                                // of long histories not every choice is judged by itself
+  std::vector<CallIndex> take_of_;      // by put
+  std::vector<std::size_t> chosen_by_;  // by put or take: the choice that matched it, or kFree
+  // By put: the choices that decide whether it was taken.
+  std::vector<std::vector<std::uint32_t>> who_may_take_;
+  std::vector<Choice> choices_;  // of takes, by return; then of puts
   bool undecided_ = false;
   std::optional<Decision> wrong_;
 };

@@ -105,9 +105,8 @@ class OpenTree {
 // Gap g lies between the events g - 1 and g of `events_`.
 class Fixpoint {
  public:
-  Fixpoint(const std::vector<Call>& calls, ContainerCalls container)
-      : calls_(calls),
-        container_(std::move(container)),
+  explicit Fixpoint(ContainerCalls container)
+      : container_(std::move(container)),
         events_(all_events()),
         gaps_(events_.size() + 1),
         cores_(gaps_),
@@ -154,13 +153,16 @@ class Fixpoint {
     std::size_t closes = 0;
   };
 
+  // Nothing begins or ends between them.
   std::vector<EventIndex> all_events() const {
     std::vector<EventIndex> events;
-    for (const Call& call : calls_) {
-      events.push_back(call.inv);
-      if (!call.crashed()) events.push_back(call.ret);
+    for (const ContainedElement& e : container_.elements) {
+      for (const EventIndex event : {e.put_inv, e.put_ret, e.take_inv, e.take_ret}) {
+        if (event != kNever) events.push_back(event);
+      }
     }
     std::sort(events.begin(), events.end());
+    events.erase(std::unique(events.begin(), events.end()), events.end());
     return events;
   }
   std::size_t place(EventIndex event) const {
@@ -213,7 +215,6 @@ class Fixpoint {
     return refuted(std::move(culprits));
   }
 
-  const std::vector<Call>& calls_;
   ContainerCalls container_;
   std::vector<EventIndex> events_;
   std::size_t gaps_;
@@ -250,7 +251,7 @@ class StackGaps final : public Strategy {
 Decision decide_stack(const KeyHistory& history, const ContainerCalls& container, Budget& budget) {
   if (std::vector<CallIndex> wrong = covered_empty(history.calls, container); !wrong.empty())
     return refuted(std::move(wrong));
-  return Fixpoint(history.calls, container).run(budget);
+  return Fixpoint(container).run(budget);
 }
 
 std::unique_ptr<Strategy> stack_gaps_strategy() { return std::make_unique<StackGaps>(); }

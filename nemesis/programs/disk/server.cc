@@ -270,7 +270,8 @@ void do_write(fuse_req_t request, fuse_ino_t id, const char* data, std::size_t s
   int error = meet(request, gathered ? Operation::write_back : Operation::write, id);
   if (error == 0) error = server.tree.write(inode, data, size, static_cast<std::uint64_t>(offset));
   if (gathered) server.last_gathered_ns = agent::monotonic_ns();
-  // Where the kernel gathers, the file has had this size since the program wrote, and keeps it though the bytes are lost.
+  // Where the kernel gathers, the file has had this size since the program wrote, and keeps it though the bytes are
+  // lost.
   if (gathered && error != 0 && error != ESTALE) server.tree.extend(inode, static_cast<std::uint64_t>(offset) + size);
   if (gathered && error == ESTALE) {  // nobody is there any more to be told
     server.late_bytes += size;

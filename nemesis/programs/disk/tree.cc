@@ -415,9 +415,8 @@ int Tree::write(const Ref& file, const char* data, std::size_t size, std::uint64
 }
 
 void Tree::extend(const Ref& file, std::uint64_t end) {
-  (void)change(file, 0, [&](Inode& inode) {
-    return size_of(inode.data) >= end ? 0 : inode.changes.truncate(inode.data, end);
-  });
+  (void)change(file, 0,
+               [&](Inode& inode) { return size_of(inode.data) >= end ? 0 : inode.changes.truncate(inode.data, end); });
 }
 
 int Tree::truncate(const Ref& file, std::uint64_t size) {

@@ -118,5 +118,84 @@ TEST(RegressInitial, ThatOccursNowhereIsDescribed) {
   EXPECT_EQ(judged("log", one(":read", "nil", "[2]"), "[1]").verdict, Verdict::invalid);
 }
 
+// All puts are concurrent, then all takes: there are as many states as orders of the puts, and 20 to 50 operations
+// stayed undecided for minutes. One value is repeated, or the process of one take crashed.
+std::string crowd(const std::string& put, const std::string& take, int elements, const std::vector<int>& taken,
+                  bool crashed_take) {
+  const auto event = [](int process, const char* type, const std::string& f, const std::string& value) {
+    return "{:process " + std::to_string(process) + " :type " + type + " :f " + f + " :value " + value + "}\n";
+  };
+  std::string out;
+  const auto all = [&](const char* type, const std::string& f, const auto& value) {
+    for (int i = 0; i < elements; ++i) out += event(i, type, f, value(i));
+  };
+  const auto element = [&](int i) { return std::to_string(crashed_take ? i : i % (elements - 1)); };
+  all(":invoke", put, element);
+  all(":ok", put, element);
+  if (crashed_take) out += event(elements, ":invoke", take, "nil") + event(elements, ":info", take, "nil");
+  const int takes = static_cast<int>(taken.size());
+  for (int i = 0; i < takes; ++i) out += event(i, ":invoke", take, "nil");
+  for (int i = 0; i < takes; ++i) out += event(i, ":ok", take, std::to_string(taken[static_cast<std::size_t>(i)]));
+  return out;
+}
+
+TEST(RegressContainers, CrowdsWithARepeatedValueOrACrashedTakeAreDecided) {
+  const std::vector<std::array<std::string, 3>> models = {{"queue", ":enqueue", ":dequeue"},
+                                                          {"unordered-queue", ":enqueue", ":dequeue"},
+                                                          {"priority-queue", ":enqueue", ":dequeue"},
+                                                          {"stack", ":push", ":pop"}};
+  constexpr int kElements = 14;
+  for (const auto& [model, put, take] : models) {
+    for (const bool crashed : {false, true}) {
+      std::vector<int> taken;
+      for (int i = kElements - 1; i > (crashed ? 0 : -1); --i) taken.push_back(crashed ? i : i % (kElements - 1));
+      EXPECT_EQ(judged(model, crowd(put, take, kElements, taken, crashed)).verdict, Verdict::valid) << model << crashed;
+      taken.back() = taken[1];  // which is once too often
+      const CheckResult wrong = judged(model, crowd(put, take, kElements, taken, crashed));
+      EXPECT_EQ(wrong.verdict, Verdict::invalid) << model << crashed;
+    }
+  }
+}
+
+// A set was searched as a whole, so that crashed adds of twenty elements that others re-added left it undecided.
+TEST(RegressSets, ElementsThatAreAddedAgainAreDecidedOneByOne) {
+  std::string events;
+  for (int e = 0; e < 20; ++e) {
+    const std::string value = std::to_string(e);
+    events += "{:process " + std::to_string(100 + e) + " :type :invoke :f :add :value " + value + "}\n";
+    events += "{:process " + std::to_string(100 + e) + " :type :info :f :add :value " + value + "}\n";
+  }
+  for (int e = 0; e < 20; ++e) {
+    const std::string value = std::to_string(e);
+    for (const char* f : {":add", ":remove", ":add"}) events += one(f, value, value);
+    events += one(":contains", "[" + value + " nil]", "[" + value + " true]");
+  }
+  EXPECT_EQ(judged("set", events).verdict, Verdict::valid);
+  const CheckResult wrong = judged("set", events + one(":contains", "[7 nil]", "[7 false]"));
+  EXPECT_EQ(wrong.verdict, Verdict::invalid);
+  EXPECT_EQ(wrong.algorithm, "by-element");
+}
+
+// Fifty clients append to one key: every order of the open appends was a state, though each get shows the order.
+TEST(RegressKv, GetsShowTheOrderOfAppends) {
+  constexpr int kClients = 30;
+  std::string events, text;
+  const auto event = [](int process, const char* type, const char* f, const std::string& value) {
+    return "{:process " + std::to_string(process) + " :type " + type + " :f " + f + " :key 0 :value " + value + "}\n";
+  };
+  const auto token = [](int i) { return "x" + std::to_string(i) + "y"; };
+  for (int i = 0; i < kClients; ++i) events += event(i, ":invoke", ":append", '"' + token(i) + '"');
+  for (int i = 0; i < kClients; ++i) {
+    text += token(kClients - 1 - i);
+    events += event(100, ":invoke", ":get", "nil") + event(100, ":ok", ":get", '"' + text + '"');
+  }
+  for (int i = 0; i < kClients; ++i) events += event(i, ":ok", ":append", '"' + token(i) + '"');
+  EXPECT_EQ(judged("kv", events).verdict, Verdict::valid);
+  const std::string wrong = text.substr(0, text.size() - token(0).size()) + "x99y";
+  EXPECT_EQ(judged("kv", events + event(100, ":invoke", ":get", "nil") + event(100, ":ok", ":get", '"' + wrong + '"'))
+                .verdict,
+            Verdict::invalid);
+}
+
 }  // namespace
 }  // namespace ordeal
