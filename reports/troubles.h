@@ -13,11 +13,11 @@
 namespace ordeal {
 
 struct AdapterTrouble {
-  std::string kind;        // adapter-crash, adapter-flood, adapter-protocol, adapter-timeout, adapter-unknown-member
-  std::size_t count = 0;   // of operations in which it showed
-  EventIndex first = 0;    // the completion of the first of them
-  std::string message;     // of the first
-  bool spoils = false;     // nothing was learned from these operations
+  std::string kind;       // adapter-crash, adapter-flood, adapter-protocol, adapter-timeout, adapter-unknown-member
+  std::size_t count = 0;  // of operations in which it showed
+  EventIndex first = 0;   // the completion of the first of them
+  std::string message;    // of the first
+  bool spoils = false;    // nothing was learned from these operations
 };
 
 // The trouble of which an operation's error tells, also of a client that could not be opened; empty: none.

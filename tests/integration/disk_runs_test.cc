@@ -93,8 +93,10 @@ cd /
 setsid setpriv --reuid=postgres --regid=postgres --clear-groups $bin/postgres -D $home/data -k /tmp -c 'listen_addresses=*' \
   -c jit=off -c fsync=)sh" + fsync +
                             " </dev/null >>/var/log/ordeal-pg.log 2>&1 &";
-  std::vector<std::string> words = {"--target",   "process", "--nodes",      "local:1",
-                                    "--workload", "set",     "--time-limit", "6"};
+  std::vector<std::string> words = {"--target", "process", "--nodes", "local:1", "--workload", "set", "--time-limit",
+                                    "6",
+                                    // Each operation is a process of its own, which takes its time on a busy machine.
+                                    "--concurrency", "4", "--rate", "50", "--op-timeout", "20"};
   for (const std::string& setting :
        {std::string("database=commands"), "command=python3 " + std::string(ORDEAL_EXAMPLE_POSTGRES), "start=" + start,
         std::string("install=mkdir -p /var/lib/ordeal-pg"), std::string("stop=pkill -INT -x postgres; exit 0"),

@@ -1,7 +1,7 @@
 #pragma once
-// Which files this program has synced to disk, in order: fdatasync() and fsync() of the C library are replaced by ones that
-// write it down. What a machine that loses its power would forget can be seen no other way. To be included by one source
-// of a program only.
+// Which files this program has synced to disk, in order: fdatasync() and fsync() of the C library are replaced by ones
+// that write it down. What a machine that loses its power would forget can be seen no other way. To be included by one
+// source of a program only.
 
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-// What the driver says of healing when the nodes refuse: an undo that failed is never taken for one that worked. The nodes
-// are made up, so nothing has to be broken for it.
+// What the driver says of healing when the nodes refuse: an undo that failed is never taken for one that worked. The
+// nodes are made up, so nothing has to be broken for it.
 
 #include <gmock/gmock.h>
 
@@ -62,9 +62,8 @@ class DriverHealTest : public ::testing::Test {
     std::string pattern = (std::filesystem::temp_directory_path() / "ordeal-heal-XXXXXX").string();
     folder_ = ::mkdtemp(pattern.data());
     for (const char* name : {"n1", "n2", "n3"}) {
-      auto node = std::make_unique<RecordingNode>(name, "10.0.0.1", [this, name](const std::string& script) {
-        return answer(name, script);
-      });
+      auto node = std::make_unique<RecordingNode>(
+          name, "10.0.0.1", [this, name](const std::string& script) { return answer(name, script); });
       cluster_.nodes.push_back(std::move(node));
     }
     fault_.name = "pretended";
@@ -76,7 +75,8 @@ class DriverHealTest : public ::testing::Test {
     options.heal_timeout_s = 0.5;
     options.ledger_path = folder_ / "ledger.jsonl";
     options.run = "ab";
-    auto made = make_driver(options, {cluster_, target_, settings_}, {&fault_}, [](const auto&, Deadline) { return std::string(); });
+    auto made = make_driver(options, {cluster_, target_, settings_}, {&fault_},
+                            [](const auto&, Deadline) { return std::string(); });
     EXPECT_TRUE(made) << made.error().message;
     nemesis_ = *std::move(made);
   }
