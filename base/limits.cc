@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <limits>
+#include <optional>
+#include <string>
 
 namespace ordeal {
 namespace {
@@ -22,16 +25,39 @@ std::size_t own_memory() {
   return (resident - std::min(resident, shared)) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
+// A number in a file of a control group; nothing for "max", or when there is no such file.
+std::optional<std::size_t> group_number(const std::string& path) {
+  std::ifstream in(path);
+  std::size_t number = 0;
+  return in >> number ? std::optional(number) : std::nullopt;
+}
+
+// What the control groups (version 2) around this process leave it: a container's limit is none of the machine's.
+std::size_t free_in_groups() {
+  std::size_t least = std::numeric_limits<std::size_t>::max();
+  std::ifstream in("/proc/self/cgroup");
+  std::string line;
+  while (std::getline(in, line)) {
+    if (!line.starts_with("0::/")) continue;
+    for (std::string group = line.substr(3); !group.empty(); group.resize(group.find_last_of('/'))) {
+      const std::string folder = "/sys/fs/cgroup" + (group == "/" ? "" : group);
+      const auto max = group_number(folder + "/memory.max"), now = group_number(folder + "/memory.current");
+      if (max && now) least = std::min(least, *max - std::min(*max, *now));
+    }
+  }
+  return least;
+}
+
 }  // namespace
 
 std::size_t usable_memory() {
   std::ifstream in("/proc/meminfo");
   std::string word;
-  std::size_t kilobytes = 0;
-  while (in >> word) {
-    if (word == "MemAvailable:" && in >> kilobytes) return kilobytes / 4 * 3 * 1024;
+  std::size_t free = std::size_t{4} << 30;
+  for (std::size_t kilobytes = 0; in >> word;) {
+    if (word == "MemAvailable:" && in >> kilobytes) free = kilobytes * 1024;
   }
-  return std::size_t{2} << 30;
+  return std::min(free, free_in_groups()) / 2;
 }
 
 Limits::Limits(std::chrono::milliseconds timeout, std::size_t memory_bytes, std::stop_token stop)

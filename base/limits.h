@@ -33,7 +33,7 @@ class Limits {
  public:
   // None: nothing ever exceeds them.
   Limits() = default;
-  // `timeout` counts from now, 0: no limit. `memory_bytes`: 0: three quarters of what the machine has free.
+  // `timeout` counts from now, 0: no limit. `memory_bytes`: 0: half of what is free.
   Limits(std::chrono::milliseconds timeout, std::size_t memory_bytes, std::stop_token stop = {});
 
   // Why to stop now; empty: go on. About a microsecond.
@@ -55,7 +55,8 @@ class Limits {
   std::stop_token stop_;
 };
 
-// Three quarters of the memory that the machine has free, in bytes.
+// Half of the memory that is free, in bytes: the machine's, or that of the control groups around this process when they
+// leave less.
 [[nodiscard]] std::size_t usable_memory();
 
 }  // namespace ordeal

@@ -40,7 +40,7 @@ void add_check(CLI::App& app, CheckCommand& command) {
       ->type_name("ALGORITHM")
       ->capture_default_str();
   app.add_option("--timeout", command.timeout, "seconds or 90s, 5m; 0: none")->type_name("TIME")->capture_default_str();
-  app.add_option("--memory", command.memory, "the search's budget, e.g. 4G; three quarters of what is free by default")
+  app.add_option("--memory", command.memory, "the search's budget, e.g. 4G; half of what is free by default")
       ->type_name("SIZE");
   app.add_option("--threads", command.threads, "0: all cores")->type_name("N")->capture_default_str();
   app.add_option("--version-orders", command.version_orders,

@@ -22,7 +22,7 @@ struct CheckCommand {
   std::string version_orders;  // what orders the versions of rw-register, by names and commas
   std::string algorithm = "auto";
   std::string timeout = "600";  // seconds, or 90s, 5m; 0: none
-  std::string memory;           // "4G"; empty: three quarters of what is free
+  std::string memory;           // "4G"; empty: half of what is free
   unsigned threads = 0;
   std::vector<std::string> settings;  // KEY=VALUE
   bool json = false;

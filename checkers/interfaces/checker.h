@@ -70,7 +70,7 @@ struct CheckOptions {
   bool initial_unknown = false;  // any initial value is possible
   NilReads nil_reads = NilReads::observe;
   std::chrono::milliseconds timeout{0};  // 0: no limit
-  std::size_t memory_bytes = 0;          // budget of the search; 0: three quarters of the machine's free memory
+  std::size_t memory_bytes = 0;          // budget of the search; 0: half of the memory that is free
   unsigned threads = 0;                  // 0: all cores
   bool certificate = false;              // ask for a linearization (CheckResult::certificate)
   std::stop_token stop;

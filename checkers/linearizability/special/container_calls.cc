@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/special/by_value.h"
 
 namespace ordeal::lin {
 namespace {
@@ -21,12 +22,12 @@ ContainedElement element_of(const std::vector<Call>& calls, CallIndex put, CallI
 
 std::string container_objection(const KeyHistory& history) {
   if (!history.model->initial().empty()) return "it does not start empty";
-  std::vector<bool> put(history.history->values().size());
+  ByValue<std::uint8_t> put(history);
   for (const Call& call : history.calls) {
     if (call.op.code != queue::kPut) continue;
     const auto element = static_cast<std::size_t>(call.op.a);
-    if (put[element]) return "an element is put in twice";
-    put[element] = true;
+    if (put[element] != 0) return "an element is put in twice";
+    put[element] = 1;
   }
   return {};
 }
@@ -34,13 +35,12 @@ std::string container_objection(const KeyHistory& history) {
 ContainerCalls container_calls(const KeyHistory& history) {
   const std::vector<Call>& calls = history.calls;
   ContainerCalls out;
-  const std::size_t values = history.history->values().size();
-  std::vector<CallIndex> take_of(values, kNoCall);
-  std::vector<bool> put(values);
+  ByValue<CallIndex> take_of(history, kNoCall);
+  ByValue<std::uint8_t> put(history);
   for (CallIndex i = 0; i < calls.size(); ++i) {
     const Operation& op = calls[i].op;
     if (op.code == queue::kPut) {
-      put[static_cast<std::size_t>(op.a)] = true;
+      put[static_cast<std::size_t>(op.a)] = 1;
     } else if (calls[i].crashed()) {
       out.crashed_takes.push_back(i);
     } else if (op.a == kNil) {
@@ -54,7 +54,8 @@ ContainerCalls container_calls(const KeyHistory& history) {
   for (CallIndex i = 0; i < calls.size(); ++i) {
     if (calls[i].op.code == queue::kTake) {
       const bool known = !calls[i].crashed() && calls[i].op.a != kNil;
-      if (known && !put[static_cast<std::size_t>(calls[i].op.a)] && out.contradiction.empty()) out.contradiction = {i};
+      if (known && put[static_cast<std::size_t>(calls[i].op.a)] == 0 && out.contradiction.empty())
+        out.contradiction = {i};
       continue;
     }
     const CallIndex take = take_of[static_cast<std::size_t>(calls[i].op.a)];

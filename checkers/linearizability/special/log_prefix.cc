@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/special/by_value.h"
 #include "checkers/linearizability/special/special_case_base.h"
 #include "checkers/linearizability/special/special_cases.h"
 
@@ -26,20 +27,20 @@ class LogPrefix final : public Strategy {
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
     if (history.model->name() != "log") return "it decides logs only";
     if (!starts_empty(history)) return "the log does not start empty";
-    std::vector<bool> appended(history.history->values().size());
+    ByValue<std::uint8_t> appended(history);
     for (const Call& call : history.calls) {
       if (call.op.code == log::kRead && call.op.b != 0) return "some reads begin at an offset";
       if (call.op.code != log::kAppend) continue;
       const auto element = static_cast<std::size_t>(call.op.a);
-      if (appended[element]) return "an element is appended twice";
-      appended[element] = true;
+      if (appended[element] != 0) return "an element is appended twice";
+      appended[element] = 1;
     }
     return {};
   }
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {
     const std::vector<Call>& calls = history.calls;
-    std::vector<CallIndex> append_of(history.history->values().size(), kNoCall);
+    ByValue<CallIndex> append_of(history, kNoCall);
     std::span<const ValueId> longest;
     CallIndex longest_read = kNoCall;
     for (CallIndex i = 0; i < calls.size(); ++i) {
@@ -54,20 +55,20 @@ class LogPrefix final : public Strategy {
       return refuted_with_elements(history, std::move(culprits), append_of);
     };
 
-    std::vector<bool> seen(append_of.size());
+    ByValue<std::uint8_t> seen(history);
     for (const ValueId element : longest) {
-      if (append_of[element] == kNoCall || seen[element]) return with_appends({longest_read});
-      seen[element] = true;
+      if (append_of[element] == kNoCall || seen[element] != 0) return with_appends({longest_read});
+      seen[element] = 1;
     }
     // Group 2k + 1: reads of length k; group 2k: the append that made the length k.
     std::vector<std::vector<CallIndex>> reads(longest.size() + 1);
-    std::vector<bool> is_prefix(append_of.size());  // lists that were compared already
+    ByValue<std::uint8_t> is_prefix(history);  // lists that were compared already
     for (CallIndex i = 0; i < calls.size(); ++i) {
       if (calls[i].op.code != log::kRead) continue;
       const auto list = elements_read(history, calls[i].op);
-      if (calls[i].op.a != kNil && !is_prefix[static_cast<std::size_t>(calls[i].op.a)]) {
+      if (calls[i].op.a != kNil && is_prefix[static_cast<std::size_t>(calls[i].op.a)] == 0) {
         if (!std::equal(list.begin(), list.end(), longest.begin())) return with_appends({i, longest_read});
-        is_prefix[static_cast<std::size_t>(calls[i].op.a)] = true;
+        is_prefix[static_cast<std::size_t>(calls[i].op.a)] = 1;
       }
       reads[list.size()].push_back(i);
     }
@@ -80,7 +81,8 @@ class LogPrefix final : public Strategy {
     if (!wrong) {
       std::vector<CallIndex> unread;
       for (CallIndex i = 0; i < calls.size(); ++i) {
-        if (calls[i].op.code == log::kAppend && !calls[i].crashed() && !seen[static_cast<std::size_t>(calls[i].op.a)]) {
+        if (calls[i].op.code == log::kAppend && !calls[i].crashed() &&
+            seen[static_cast<std::size_t>(calls[i].op.a)] == 0) {
           unread.push_back(i);
         }
       }

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/special/by_value.h"
 #include "checkers/linearizability/special/special_case_base.h"
 #include "checkers/linearizability/special/special_cases.h"
 
@@ -22,20 +23,20 @@ class SetChain final : public Strategy {
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
     if (history.model->name() != "set") return "it decides sets only";
     if (!starts_empty(history)) return "the set does not start empty";
-    std::vector<bool> added(history.history->values().size());
+    ByValue<std::uint8_t> added(history);
     for (const Call& call : history.calls) {
       if (call.op.code == set::kRead) continue;
       if (call.op.code != set::kAdd) return "there are other operations than add and read";
       const auto element = static_cast<std::size_t>(call.op.a);
-      if (added[element]) return "an element is added twice";
-      added[element] = true;
+      if (added[element] != 0) return "an element is added twice";
+      added[element] = 1;
     }
     return {};
   }
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {
     const std::vector<Call>& calls = history.calls;
-    std::vector<CallIndex> add_of(history.history->values().size(), kNoCall);
+    ByValue<CallIndex> add_of(history, kNoCall);
     std::vector<CallIndex> reads;
     for (CallIndex i = 0; i < calls.size(); ++i) {
       if (calls[i].op.code == set::kAdd)
@@ -51,7 +52,7 @@ class SetChain final : public Strategy {
     });
 
     // `stamp` holds, for the elements of the set that was read last, its number.
-    std::vector<std::uint32_t> stamp(add_of.size(), 0);
+    ByValue<std::uint32_t> stamp(history);
     std::uint32_t number = 0;
     CallIndex last = kNoCall;
     GroupSweep sweep(calls);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/special/by_value.h"
 
 namespace ordeal::lin {
 
@@ -41,7 +42,7 @@ class GroupSweep {
 // element, kNoCall where there is none.
 inline constexpr CallIndex kNoCall = 0xFFFFFFFFu;
 [[nodiscard]] Decision refuted_with_elements(const KeyHistory& history, std::vector<CallIndex> culprits,
-                                             const std::vector<CallIndex>& put_in);
+                                             const ByValue<CallIndex>& put_in);
 
 // Whether the model starts in its empty state.
 [[nodiscard]] inline bool starts_empty(const KeyHistory& history) { return history.model->initial().empty(); }

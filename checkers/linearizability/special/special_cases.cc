@@ -44,7 +44,7 @@ std::span<const ValueId> elements_read(const KeyHistory& history, const Operatio
 }
 
 Decision refuted_with_elements(const KeyHistory& history, std::vector<CallIndex> culprits,
-                               const std::vector<CallIndex>& put_in) {
+                               const ByValue<CallIndex>& put_in) {
   static_assert(set::kRead == log::kRead);
   const std::size_t given = culprits.size();
   for (std::size_t c = 0; c < given; ++c) {

@@ -24,6 +24,7 @@
 #include <algorithm>
 
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/special/by_value.h"
 
 namespace ordeal::lin {
 namespace {
@@ -50,9 +51,9 @@ class Zones {
   Zones(const KeyHistory& history, Budget& budget)
       : calls_(history.calls),
         initial_(history.model->initial()[0]),
-        clusters_(std::max<std::size_t>(history.history->values().size(), 1)),
+        clusters_(history),
         budget_(budget),
-        bytes_(clusters_.size() * sizeof(Cluster)) {
+        bytes_(ByValue<Cluster>::bytes_for(history)) {
     within_memory_ = budget_.charge(static_cast<std::ptrdiff_t>(bytes_));
   }
   ~Zones() { budget_.give_back(bytes_); }
@@ -77,8 +78,8 @@ class Zones {
 
  private:
   bool happened(CallIndex i) const { return !calls_[i].crashed() || happened_crashed_[i]; }
-  Cluster& cluster(ValueId v) { return v < clusters_.size() ? clusters_[v] : unseen_; }
-  const Cluster& cluster(ValueId v) const { return v < clusters_.size() ? clusters_[v] : unseen_; }
+  Cluster& cluster(ValueId v) { return clusters_[v]; }
+  const Cluster& cluster(ValueId v) const { return clusters_[v]; }
 
   bool find_writers(Decision&) {
     for (CallIndex i = 0; i < calls_.size(); ++i) {
@@ -261,22 +262,21 @@ class Zones {
       places.emplace_back(at, zones_[i].head);
     }
     std::sort(places.begin(), places.end());
-    // Reads by value, in the order of invocation: counted first, then laid out in one array.
-    std::vector<std::uint32_t> start(clusters_.size() + 2);
-    const auto slot = [&](ValueId v) { return std::min<std::size_t>(v, clusters_.size()); };
-    for (const Call& call : calls_) start[slot(seen_value(call.op)) + 1] += call.op.code == reg::kRead;
-    for (std::size_t v = 1; v < start.size(); ++v) start[v] += start[v - 1];
-    std::vector<CallIndex> reads(start.back());
-    std::vector<std::uint32_t> fill(start.begin(), start.end() - 1);
+    // Reads by value, in the order of invocation.
+    std::vector<std::pair<ValueId, CallIndex>> reads;
     for (CallIndex i = 0; i < calls_.size(); ++i) {
-      if (calls_[i].op.code == reg::kRead) reads[fill[slot(seen_value(calls_[i].op))]++] = i;
+      if (calls_[i].op.code == reg::kRead) reads.emplace_back(seen_value(calls_[i].op), i);
     }
+    std::sort(reads.begin(), reads.end());
+    const auto first_read = [&](ValueId v) {
+      return std::lower_bound(reads.begin(), reads.end(), std::pair(v, CallIndex{0}));
+    };
     std::vector<CallIndex> out;
     for (const auto& [at, head] : places) {
       for (ValueId v = head;;) {
         const Cluster& c = cluster(v);
         if (v != initial_ && v == head) out.push_back(c.writer);
-        for (std::uint32_t r = start[slot(v)]; r < start[slot(v) + 1]; ++r) out.push_back(reads[r]);
+        for (auto read = first_read(v); read != reads.end() && read->first == v; ++read) out.push_back(read->second);
         if (c.consumer == kNone) break;
         out.push_back(c.consumer);
         v = made_value(calls_[c.consumer].op);
@@ -287,8 +287,7 @@ class Zones {
 
   const std::vector<Call>& calls_;
   std::uint32_t initial_;
-  std::vector<Cluster> clusters_;  // by value
-  Cluster unseen_;                 // of an initial value that occurs nowhere
+  ByValue<Cluster> clusters_;
   Budget& budget_;
   std::size_t bytes_;
   bool within_memory_ = true;
@@ -306,15 +305,15 @@ class ZonesStrategy final : public Strategy {
     if (!is_one_register(*history.model)) return "zones decides registers and cas-registers only";
     const std::uint32_t initial = history.model->initial()[0];
     if (initial == kAnyState) return "zones needs a known initial value";
-    std::vector<bool> written(history.history->values().size(), false);
+    ByValue<std::uint8_t> written(history);
     for (const Call& call : history.calls) {
       if (call.op.code == reg::kRead) continue;
       const ValueId v = made_value(call.op);
-      if (v == initial || written[v])
+      if (v == initial || written[v] != 0)
         return "zones needs written values that are unique and differ from the initial one";
       if (call.op.code == reg::kCas && call.op.a == call.op.b)
         return "zones cannot decide a cas from a value to itself";
-      written[v] = true;
+      written[v] = 1;
     }
     return "";
   }

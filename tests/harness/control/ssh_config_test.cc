@@ -136,7 +136,7 @@ TEST(SshConfig, FilesThatIncludeEachOtherAreAnError) {
 
 TEST(SshConfig, AMissingFileIsEmpty) {
   // A directory can be opened, but not read.
-  EXPECT_EQ(SshConfig::load("/", "/").error().code, ErrorCode::io);
+  EXPECT_EQ(SshConfig::load("/", "/").error().code, ErrorCode::input);
   const auto config = SshConfig::load("/nonexistent/config", "/");
   ASSERT_TRUE(config);
   EXPECT_THAT(config->lookup("x").value().identity_files, IsEmpty());
