@@ -38,6 +38,18 @@ constexpr Shown kShown[] = {
      [](const Looks& looks) {
        return looks.within({"read", "write"}) && looks.has("read") && looks.any_micro("r") && looks.any_micro("w");
      }},
+    {"cas-by-version",
+     [](const Looks& looks) {
+       return looks.has("cas-version") && looks.within({"cas-version", "read"});
+     }},
+    {"read-model",
+     [](const Looks& looks) {
+       return (looks.has("read-at") || looks.has("replay")) && looks.within({"append", "read", "read-at", "replay"});
+     }},
+    {"lww-map",
+     [](const Looks& looks) {
+       return looks.has("put") && looks.has("read") && looks.within({"put", "read", "remove"}) && !looks.tuples();
+     }},
     {"bank",
      [](const Looks& looks) {
        return looks.has("transfer") && looks.within({"transfer", "read"});

@@ -5,6 +5,7 @@
 
 #include "base/names.h"
 #include "workloads/bank_workload.h"
+#include "workloads/cas_by_version_workload.h"
 #include "workloads/causal_reverse_workloads.h"
 #include "workloads/counter_workload.h"
 #include "workloads/crdt_workloads.h"
@@ -13,9 +14,12 @@
 #include "workloads/lock_workloads.h"
 #include "workloads/long_fork_workload.h"
 #include "workloads/order_workloads.h"
+#include "workloads/ordered_ids_workload.h"
 #include "workloads/promise_workloads.h"
 #include "workloads/queue_workloads.h"
+#include "workloads/read_model_workload.h"
 #include "workloads/register_workload.h"
+#include "workloads/replicated_workloads.h"
 #include "workloads/set_workload.h"
 #include "workloads/transaction_workloads.h"
 #include "workloads/unique_ids_workload.h"
@@ -24,19 +28,17 @@ namespace ordeal {
 
 std::span<const WorkloadFactory> workloads() {
   static const std::vector<WorkloadFactory> all = {
-      bank_workload(),        causal_reverse_workload(),
-      comments_workload(),    counter_workload(),
-      delivery_workload(),    g2_workload(),
-      g_set_workload(),       idempotency_workload(),
-      kafka_workload(),       leader_election_workload(),
-      list_append_workload(), lock_workload(),
-      long_fork_workload(),   monotonic_workload(),
-      pn_counter_workload(),  queue_workload(),
-      rate_limit_workload(),  register_workload(),
-      rw_register_workload(), saga_workload(),
-      sequential_workload(),  set_workload(),
-      set_full_workload(),    total_queue_workload(),
-      unique_ids_workload(),  write_skew_workload(),
+      bank_workload(),       cas_by_version_workload(),  causal_reverse_workload(),
+      comments_workload(),   counter_workload(),         delivery_workload(),
+      g2_workload(),         g_set_workload(),           idempotency_workload(),
+      kafka_workload(),      leader_election_workload(), list_append_workload(),
+      lock_workload(),       long_fork_workload(),       lww_map_workload(),
+      monotonic_workload(),  or_set_workload(),          ordered_ids_workload(),
+      pn_counter_workload(), queue_workload(),           rate_limit_workload(),
+      read_model_workload(), register_workload(),        rw_register_workload(),
+      saga_workload(),       sequential_workload(),      set_workload(),
+      set_full_workload(),   total_queue_workload(),     unique_ids_workload(),
+      write_skew_workload(),
   };
   return all;
 }

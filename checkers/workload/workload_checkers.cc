@@ -64,6 +64,7 @@ WorkloadChecker from_initial(WorkloadChecker checker) {
 std::span<const WorkloadChecker> workload_checkers() {
   static const std::vector<WorkloadChecker> all = {
       work::bank(),
+      by_key(work::cas_by_version()),
       by_key(work::causal_reverse()),
       by_key(work::convergence()),
       from_initial(by_key(work::counter())),
@@ -74,9 +75,13 @@ std::span<const WorkloadChecker> workload_checkers() {
       by_key(work::leader_election()),
       by_key(work::lock()),
       work::long_fork(),
+      by_key(work::lww_map()),
       by_key(work::monotonic()),
+      by_key(work::or_set()),
+      by_key(work::ordered_ids()),
       by_key(work::queue()),
       by_key(work::rate_limit()),
+      by_key(work::read_model()),
       work::saga(),
       work::sequential(),
       by_key(work::set()),

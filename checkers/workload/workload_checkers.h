@@ -41,6 +41,7 @@ namespace work {
 
 // One line for each file.
 [[nodiscard]] WorkloadChecker bank();
+[[nodiscard]] WorkloadChecker cas_by_version();
 [[nodiscard]] WorkloadChecker causal_reverse();
 [[nodiscard]] WorkloadChecker convergence();
 [[nodiscard]] WorkloadChecker counter();
@@ -51,9 +52,13 @@ namespace work {
 [[nodiscard]] WorkloadChecker leader_election();
 [[nodiscard]] WorkloadChecker lock();
 [[nodiscard]] WorkloadChecker long_fork();
+[[nodiscard]] WorkloadChecker lww_map();
 [[nodiscard]] WorkloadChecker monotonic();
+[[nodiscard]] WorkloadChecker or_set();
+[[nodiscard]] WorkloadChecker ordered_ids();
 [[nodiscard]] WorkloadChecker queue();
 [[nodiscard]] WorkloadChecker rate_limit();
+[[nodiscard]] WorkloadChecker read_model();
 [[nodiscard]] WorkloadChecker saga();
 [[nodiscard]] WorkloadChecker sequential();
 [[nodiscard]] WorkloadChecker set();

@@ -35,6 +35,11 @@ const std::vector<Row>& table() {
       {"idempotency", {"stale-read", "lost-write", "duplicate"}},
       {"rate-limit", {"stale-read", "lost-write"}},
       {"saga", {"stale-read", "lost-write", "duplicate", "write-skew"}},
+      {"event-log", {"stale-read", "lost-write", "duplicate", "reorder"}},
+      {"lww-map", {"stale-read", "lost-write", "write-skew", "reorder"}},
+      {"or-set", {"stale-read", "lost-write", "duplicate", "write-skew"}},
+      {"ordered-ids", {"stale-read", "duplicate"}},
+      {"versioned", {"stale-read", "lost-write", "duplicate", "write-skew"}},
       {"kafka", {"stale-read", "lost-write", "duplicate", "reorder"}},
   };
   return rows;

@@ -106,10 +106,11 @@ TargetFactory memory_target() {
   return {
       .name = "memory",
       .help = "a linearizable store inside Ordeal itself, without nodes; wrong on request (memory.bug)",
-      .operations = {"read",    "write",       "cas",        "add",      "txn",      "append",   "enqueue",
-                     "dequeue", "drain",       "acquire",    "release",  "generate", "transfer", "insert",
-                     "stamp",   "write-chain", "read-chain", "campaign", "resign",   "leader",   "apply",
-                     "request", "saga",        "send",       "poll",     "assign",   "subscribe"},
+      .operations = {"read",    "write",       "cas",        "add",      "txn",      "append",    "enqueue",
+                     "dequeue", "drain",       "acquire",    "release",  "generate", "transfer",  "insert",
+                     "stamp",   "write-chain", "read-chain", "campaign", "resign",   "leader",    "apply",
+                     "request", "saga",        "send",       "poll",     "assign",   "subscribe", "cas-version",
+                     "put",     "read-at",     "remove",     "replay"},
       .options =
           {
               {.key = "memory.bug",

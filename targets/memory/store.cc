@@ -28,6 +28,10 @@ MemoryStore::MemoryStore(Settings settings, std::function<std::chrono::nanosecon
       now_(std::move(now)),
       services_(settings.faults, now_),
       broker_(settings.faults),
+      event_log_(settings.faults, now_),
+      replicas_(settings.faults, now_),
+      ordered_ids_(settings.faults, now_),
+      versioned_(settings.faults),
       balances_(static_cast<std::size_t>(settings.bank_accounts), settings.bank_balance),
       balances_before_(balances_) {}
 
@@ -70,9 +74,19 @@ void MemoryStore::changing(Cell& cell) const {
   cell.items_before = cell.items.size();
 }
 
-Completion MemoryStore::apply(std::string_view data_type, const Operation& operation, std::uint64_t client, Rng& rng) {
+std::optional<Completion> MemoryStore::of_its_own(std::string_view data_type, const Operation& operation,
+                                                  std::uint64_t client, Rng& rng) {
   if (data_type == "kafka") return broker_.apply(operation, client, rng);
-  if (auto done = services_.apply(data_type, operation, client, rng)) return *std::move(done);
+  if (data_type == "event-log") return event_log_.apply(operation, rng);
+  if (data_type == "lww-map") return replicas_.map(operation, client, rng);
+  if (data_type == "or-set") return replicas_.set(operation, client, rng);
+  if (data_type == "ordered-ids") return ordered_ids_.apply(client, rng);
+  if (data_type == "versioned") return versioned_.apply(operation, rng);
+  return services_.apply(data_type, operation, client, rng);
+}
+
+Completion MemoryStore::apply(std::string_view data_type, const Operation& operation, std::uint64_t client, Rng& rng) {
+  if (auto done = of_its_own(data_type, operation, client, rng)) return *std::move(done);
   if (operation.f == "txn") return transaction(operation, rng);
   if (operation.f == "generate") return generate_id(rng);
   if (operation.f == "transfer" || data_type == "bank") return bank_op(operation, rng);

@@ -32,8 +32,11 @@
 
 #include "checkers/history/operation.h"
 #include "targets/memory/bugs.h"
+#include "targets/memory/event_log.h"
 #include "targets/memory/log_broker.h"
+#include "targets/memory/replicas.h"
 #include "targets/memory/services.h"
+#include "targets/memory/versioned.h"
 
 namespace ordeal::memory {
 
@@ -98,6 +101,9 @@ class MemoryStore {
   void changing(Cell& cell) const;
   [[nodiscard]] std::int64_t partition_now() const;
 
+  // What has a class of its own. Nothing: the operation is on none of these.
+  std::optional<Completion> of_its_own(std::string_view data_type, const Operation& operation, std::uint64_t client,
+                                       Rng& rng);
   Completion register_op(Cell& cell, const Operation& operation, Rng& rng);
   void write(Cell& cell, const Value& value, Rng& rng);
   Completion set_op(Cell& cell, const Operation& operation, Rng& rng);
@@ -121,6 +127,10 @@ class MemoryStore {
   std::array<Stripe, kStripes> stripes_;
   Services services_;
   LogBroker broker_;
+  EventLog event_log_;
+  Replicas replicas_;
+  TimeOrderedIds ordered_ids_;
+  VersionedRegisters versioned_;
 
   std::mutex ids_mutex_;  // guards next_id_
   std::int64_t next_id_ = 0;

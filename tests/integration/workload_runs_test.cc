@@ -66,11 +66,37 @@ const std::vector<Case>& cases() {
       {"saga", "write-skew", "0.3", {"uncompensated-saga"}},
       {"saga", "stale-read", "0.5", {"ledger-mismatch"}},
       {"unique-ids", "duplicate", "0.05", {"duplicate-id"}},
+      {"cas-by-version", "write-skew", "0.5", {"aba"}},
+      {"cas-by-version", "lost-write", "0.05", {"version-reused", "lost-update"}},
+      {"cas-by-version", "stale-read", "0.05", {"stale-read"}},
+      {"cas-by-version", "duplicate", "0.05", {"unexpected-version"}},
+      {"ordered-ids", "stale-read", "0.05", {"id-went-back"}},
+      {"ordered-ids", "duplicate", "0.05", {"duplicate-id"}},
+      {"read-model", "stale-read", "0.1", {"stale-token"}},
+      {"read-model", "lost-write", "0.05", {"duplicate-position"}},
+      {"read-model", "duplicate", "0.05", {"duplicate-element"}},
+      {"read-model", "reorder", "0.1", {"different-states", "divergent-states"}},
+      {"or-set", "lost-write", "0.1", {"lost-element", "kept-element", "resurrected-element"}},
+      {"or-set", "stale-read", "0.3", {"divergence", "lost-element"}},
+      {"or-set", "duplicate", "0.05", {"duplicate-element"}},
+      {"or-set", "write-skew", "0.8", {"lost-element"}},
+      {"lww-map", "lost-write", "0.1", {"wrong-winner", "resurrected-element", "value-went-back"}},
+      {"lww-map", "stale-read", "0.3", {"divergence", "wrong-winner", "value-went-back"}},
+      {"lww-map", "reorder", "0.5", {"wrong-winner", "value-went-back", "resurrected-element"}},
+      {"lww-map", "write-skew", "0.5", {"resurrected-element", "value-went-back"}},
       {"set-full", "stale-read", "0.2", {"stale-read", "revived-element"}},
       {"set-full", "lost-write", "0.05", {"lost-element"}},
       {"set-full", "duplicate", "0.05", {"duplicate-element"}},
   };
   return all;
+}
+
+// Bounds and settling times that fit runs of a fraction of a second.
+Settings short_times(std::string_view workload) {
+  if (workload == "ordered-ids") return {{"ordered-ids.tolerance", "10ms"}};
+  if (workload == "read-model") return {{"read-model.lag", "20ms"}, {"read-model.operations-per-key", "100"}};
+  if (workload == "or-set" || workload == "lww-map") return {{std::string(workload) + ".settle", "20ms"}};
+  return {};
 }
 
 class BuggyStore : public testing::TestWithParam<Case> {};
@@ -79,6 +105,7 @@ TEST_P(BuggyStore, IsFound) {
   const Case& one = GetParam();
   Settings settings = one.settings;
   if (std::string_view(one.workload) == "saga") settings.emplace_back("saga.settle", "1ms");
+  for (const auto& more : short_times(one.workload)) settings.push_back(more);
   settings.insert(settings.end(),
                   {{"memory.bug", one.bug}, {"memory.bug-probability", one.probability}, {"memory.latency", "200us"}});
   const auto judged = judged_run(one.workload, settings, 1, 0.3, 3000);
@@ -108,6 +135,7 @@ Settings quick(const std::string& workload) {
   Settings settings = {{"memory.latency", "200us"}};
   if (workload == "g-set" || workload == "pn-counter" || workload == "saga")
     settings.emplace_back(workload + ".settle", "1ms");
+  for (const auto& more : short_times(workload)) settings.push_back(more);
   return settings;
 }
 
