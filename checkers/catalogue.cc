@@ -6,6 +6,7 @@
 #include "checkers/consistency/sequential.h"
 #include "checkers/linearizability/checker.h"
 #include "checkers/run/log_pattern.h"
+#include "checkers/run/minority.h"
 #include "checkers/run/recovery.h"
 #include "checkers/run/stats.h"
 #include "checkers/run/unhandled_errors.h"
@@ -24,6 +25,7 @@ std::vector<CheckerEntry> all_checkers() {
       {"stats", "operations by function and outcome; unknown when a function never succeeded", &stats_checker},
       {"unhandled-errors", "the errors clients met, by kind, with examples", &unhandled_errors_checker},
       {"recovery", "the time to recover after each healing of a fault, against a bound", &recovery_checker},
+      {"minority", "changes that nodes cut off from a majority acknowledged, later than a bound", &minority_checker},
       {"log-pattern", "panics and crashes in the target's logs", &log_pattern_checker},
   };
   for (const WorkloadChecker& one : workload_checkers()) {

@@ -10,6 +10,7 @@
 #include "checkers/linearizability/models/model.h"
 #include "checkers/linearizability/search/strategies.h"
 #include "checkers/run/log_pattern.h"
+#include "checkers/run/minority.h"
 #include "checkers/run/recovery.h"
 #include "checkers/transactions/checker.h"
 #include "checkers/workload/workload_checkers.h"
@@ -52,7 +53,7 @@ bool is_transactional(std::string_view model) { return model == "list-append" ||
 std::vector<AnomalyEntry> all_anomalies() {
   std::vector<AnomalyEntry> out;
   for (const auto& some : {linearizable_anomalies(), sequential_anomalies(), weak_anomalies(), recovery_anomalies(),
-                           log_pattern_anomalies(), transactional_anomalies()}) {
+                           minority_anomalies(), log_pattern_anomalies(), transactional_anomalies()}) {
     out.insert(out.end(), some.begin(), some.end());
   }
   for (const WorkloadChecker& one : workload_checkers()) {

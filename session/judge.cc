@@ -85,15 +85,19 @@ Result<std::vector<ConfiguredChecker>> general_checkers(const Plan& plan, const 
     out.push_back({*checker, {}});
   }
   if (!plan.nemesis.empty()) {
-    auto checker = find_checker("recovery");
-    if (!checker) return fail(checker.error());
-    ConfiguredChecker recovery{*checker, {}};
-    const char* bound = "nemesis.recovery-bound";
-    if (plan.options.has(bound)) recovery.options.extra.set("recovery.bound_s", plan.options.seconds(bound));
     Value nodes = Value::list();
     for (const auto& node : environment.worker_nodes(plan.concurrency)) nodes.items().emplace_back(node);
-    if (!nodes.items().empty()) recovery.options.extra.set("recovery.worker_nodes", std::move(nodes));
-    out.push_back(std::move(recovery));
+    for (const std::string name : {"recovery", "minority"}) {
+      const std::string bound = "nemesis." + name + "-bound";
+      const double bound_s = plan.options.has(bound) ? plan.options.seconds(bound) : 0;
+      if (name == "minority" && bound_s <= 0) continue;  // it has nothing to measure
+      auto checker = find_checker(name);
+      if (!checker) return fail(checker.error());
+      ConfiguredChecker one{*checker, {}};
+      one.options.extra.set(name + ".bound_s", bound_s);
+      if (!nodes.items().empty()) one.options.extra.set(name + ".worker_nodes", nodes);
+      out.push_back(std::move(one));
+    }
   }
   // A killed controller took its local nodes, and the logs on them, along; the history can be judged all the same.
   if (!environment.log_pattern.empty() && !log_files.empty()) {

@@ -73,7 +73,8 @@ WorkloadFactory cas_by_version_workload() {
   factory.name = "cas-by-version";
   factory.help = "compare-and-set on the version that was read; never on the value, which may be the same again (ABA)";
   factory.promise =
-      "Each key is a linearizable register with a version: a compare-and-set succeeds only against the current version, "
+      "Each key is a linearizable register with a version: a compare-and-set succeeds only against the current "
+      "version, "
       "also when the value is the same again, and makes a version greater than all before it; no version ever stands "
       "for two values.";
   factory.data_type = "versioned";
@@ -81,8 +82,8 @@ WorkloadFactory cas_by_version_workload() {
   factory.options = {
       {"cas-by-version.operations-per-key", Type::integer, 100, "operations on a key before the next one", 1, 1e9},
       {"cas-by-version.reads", Type::real, 0.4, "which part of the operations are reads", 0.01, 0.99},
-      {"cas-by-version.outdated", Type::real, 0.3, "which part of the compare-and-sets expect a version seen before the last",
-       0, 1},
+      {"cas-by-version.outdated", Type::real, 0.3,
+       "which part of the compare-and-sets expect a version seen before the last", 0, 1},
       {"cas-by-version.values", Type::integer, 3, "how many different values are written", 1, 1e9},
   };
   factory.make = make;

@@ -9,6 +9,7 @@
 #include "workloads/causal_reverse_workloads.h"
 #include "workloads/counter_workload.h"
 #include "workloads/crdt_workloads.h"
+#include "workloads/durability_workload.h"
 #include "workloads/g2_workload.h"
 #include "workloads/kafka_workload.h"
 #include "workloads/lock_workloads.h"
@@ -28,17 +29,14 @@ namespace ordeal {
 
 std::span<const WorkloadFactory> workloads() {
   static const std::vector<WorkloadFactory> all = {
-      bank_workload(),       cas_by_version_workload(),  causal_reverse_workload(),
-      comments_workload(),   counter_workload(),         delivery_workload(),
-      g2_workload(),         g_set_workload(),           idempotency_workload(),
-      kafka_workload(),      leader_election_workload(), list_append_workload(),
-      lock_workload(),       long_fork_workload(),       lww_map_workload(),
-      monotonic_workload(),  or_set_workload(),          ordered_ids_workload(),
-      pn_counter_workload(), queue_workload(),           rate_limit_workload(),
-      read_model_workload(), register_workload(),        rw_register_workload(),
-      saga_workload(),       sequential_workload(),      set_workload(),
-      set_full_workload(),   total_queue_workload(),     unique_ids_workload(),
-      write_skew_workload(),
+      bank_workload(),        cas_by_version_workload(), causal_reverse_workload(), comments_workload(),
+      counter_workload(),     delivery_workload(),       durability_workload(),     g2_workload(),
+      g_set_workload(),       idempotency_workload(),    kafka_workload(),          leader_election_workload(),
+      list_append_workload(), lock_workload(),           long_fork_workload(),      lww_map_workload(),
+      monotonic_workload(),   or_set_workload(),         ordered_ids_workload(),    pn_counter_workload(),
+      queue_workload(),       rate_limit_workload(),     read_model_workload(),     register_workload(),
+      rw_register_workload(), saga_workload(),           sequential_workload(),     set_workload(),
+      set_full_workload(),    total_queue_workload(),    unique_ids_workload(),     write_skew_workload(),
   };
   return all;
 }

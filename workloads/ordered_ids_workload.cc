@@ -21,7 +21,8 @@ Result<Workload> make(const WorkloadContext& context) {
 WorkloadFactory ordered_ids_workload() {
   WorkloadFactory factory;
   factory.name = "ordered-ids";
-  factory.help = "ids that are roughly ordered by time (Snowflake, UUIDv7, ULID); none twice, none less than an old one";
+  factory.help =
+      "ids that are roughly ordered by time (Snowflake, UUIDv7, ULID); none twice, none less than an old one";
   factory.promise =
       "No id is generated twice, and each is greater than every id that had been returned more than "
       "ordered-ids.tolerance before it was asked for.";

@@ -58,7 +58,8 @@ GeneratorPtr look_again(std::shared_ptr<const LastKeys> keys, double patience_s)
       [keys, patience_s](std::uint64_t) {
         gen::GeneratorList all;
         for (const auto& [group, key] : *keys) {
-          for (const char* f : {"read", "replay"}) all.push_back(each_worker_until_ok({f, gen::key_name(key), {}}, patience_s));
+          for (const char* f : {"read", "replay"})
+            all.push_back(each_worker_until_ok({f, gen::key_name(key), {}}, patience_s));
         }
         return gen::sequence(std::move(all));
       },
@@ -81,8 +82,8 @@ Result<Workload> make(const WorkloadContext& context) {
         return std::make_unique<OneLog>(appends, rng.split(key));
       });
   const auto pause = static_cast<std::int64_t>(options.seconds("read-model.lag") * 1.1e9);
-  workload.final_generator = gen::phases(gen::list_of(
-      gen::sleep(pause), look_again(std::move(last), options.seconds("read-model.final-read-time"))));
+  workload.final_generator = gen::phases(
+      gen::list_of(gen::sleep(pause), look_again(std::move(last), options.seconds("read-model.final-read-time"))));
   workload.checkers = judges(options);
   return workload;
 }

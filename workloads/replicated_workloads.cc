@@ -42,7 +42,9 @@ class Adding final : public Generator {
  private:
   static constexpr std::int64_t kRecent = 8;
 
-  std::int64_t recent() { return rng_.between(std::max<std::int64_t>(0, *next_ - kRecent), std::max<std::int64_t>(0, *next_ - 1)); }
+  std::int64_t recent() {
+    return rng_.between(std::max<std::int64_t>(0, *next_ - kRecent), std::max<std::int64_t>(0, *next_ - 1));
+  }
   Value to_remove() {
     if (seen_.empty() || rng_.chance(0.3)) return Value(recent());
     Value oldest = seen_.front();
@@ -71,8 +73,8 @@ Result<Workload> make_or_set(const WorkloadContext& context) {
   return workload;
 }
 
-// Puts, removes and reads over the keys. Timestamps go about as the operations do, but not in their order, and some come
-// twice.
+// Puts, removes and reads over the keys. Timestamps go about as the operations do, but not in their order, and some
+// come twice.
 class Writing {
  public:
   Writing(std::int64_t keys, double reads, double removes, std::int64_t disorder)
@@ -132,8 +134,10 @@ WorkloadFactory or_set_workload() {
   factory.name = "or-set";
   factory.help = "a replicated set with removes: they remove what they had observed, and an add at the same time stays";
   factory.promise =
-      "Strong eventual consistency of an observed-remove set: after the last update and the time to settle all replicas "
-      "return the same elements: each with an add that no remove can have observed, and none whose adds removes had all "
+      "Strong eventual consistency of an observed-remove set: after the last update and the time to settle all "
+      "replicas "
+      "return the same elements: each with an add that no remove can have observed, and none whose adds removes had "
+      "all "
       "observed; at no time one that nobody added, or one twice, and a client that removed an element reads it again "
       "only when it was added again.";
   factory.data_type = "or-set";
@@ -158,7 +162,8 @@ WorkloadFactory lww_map_workload() {
   factory.help = "a replicated map in which the greatest timestamp wins; removed values do not come back";
   factory.promise =
       "Strong eventual consistency of last-writer-wins registers: after the last write and the time to settle all "
-      "replicas return for each key what was written, or removed, with the greatest timestamp, one of equal ones; at no "
+      "replicas return for each key what was written, or removed, with the greatest timestamp, one of equal ones; at "
+      "no "
       "time a value that nobody put, and for no client one with an older timestamp than it had written or read.";
   factory.data_type = "lww-map";
   factory.operations = {"put", "read", "remove"};

@@ -57,9 +57,7 @@ struct Group {
 
 class VersionedRegister {
  public:
-  VersionedRegister(Judgement& in, ValueId key) : in_(in), key_(key) {
-    groups_[0].value = kNil;
-  }
+  VersionedRegister(Judgement& in, ValueId key) : in_(in), key_(key) { groups_[0].value = kNil; }
 
   void cas(Cas one) { changes_.push_back(one); }
   void read(OperationEvents op, std::int64_t version, ValueId value) { reads_.push_back({op, version, value}); }
@@ -168,8 +166,8 @@ class VersionedRegister {
       if (group.maker == nullptr) {
         tell("unexpected-version", explained_by(group.first, before.version),
              in_.named(group.first) + " shows " + shown(group.version) + (group.value == kAbsent ? "" : " with ") +
-                 (group.value == kAbsent ? "" : in_.shown(group.value)) +
-                 ", which no compare-and-set that expected " + shown(before.version) + ", the one before, can have made");
+                 (group.value == kAbsent ? "" : in_.shown(group.value)) + ", which no compare-and-set that expected " +
+                 shown(before.version) + ", the one before, can have made");
       } else if (group.maker->ok && group.maker->expected != before.version) {
         outdated(*group.maker, group, before);
       }
@@ -218,7 +216,8 @@ class VersionedRegister {
       if (first != nullptr) operations.push_back(first->op.invocation);
       if (first == nullptr && maker != nullptr) operations.push_back(maker->op.invocation);
       tell("lost-update", std::move(operations),
-           in_.named(one->op) + " succeeded against " + shown(version) + ", but what it wrote did not follow that version" +
+           in_.named(one->op) + " succeeded against " + shown(version) +
+               ", but what it wrote did not follow that version" +
                (first == nullptr ? "" : ": " + in_.named(first->op) + " succeeded against the same version"));
     }
   }
@@ -236,17 +235,23 @@ class VersionedRegister {
     if (last_ != nullptr) take(last_->op, groups_.rbegin()->first + 1);
     for (auto at = groups_.rbegin(); at != groups_.rend(); ++at) {
       const Group& group = at->second;
-      const auto late = [&](OperationEvents op) { return known.completion != kNoEvent && known.completion < op.invocation; };
-      const std::string after = known.completion == kNoEvent
-                                    ? ""
-                                    : ", after " + in_.named(known) + " had shown a later one (" + in_.event(known.completion) + ")";
+      const auto late = [&](OperationEvents op) {
+        return known.completion != kNoEvent && known.completion < op.invocation;
+      };
+      const std::string after =
+          known.completion == kNoEvent
+              ? ""
+              : ", after " + in_.named(known) + " had shown a later one (" + in_.event(known.completion) + ")";
       for (const OperationEvents op : group.readers) {
         in_.work();
         if (late(op)) {
-          tell("stale-read", {op.invocation, known.invocation}, in_.named(op) + " shows " + shown(group.version) + after);
-        } else if (group.maker != nullptr && h.outcome(op) == EventType::ok && op.completion < group.maker->op.invocation) {
+          tell("stale-read", {op.invocation, known.invocation},
+               in_.named(op) + " shows " + shown(group.version) + after);
+        } else if (group.maker != nullptr && h.outcome(op) == EventType::ok &&
+                   op.completion < group.maker->op.invocation) {
           tell("unexpected-version", {op.invocation, group.maker->op.invocation},
-               in_.named(op) + " shows " + shown(group.version) + ", which was made later, by " + in_.named(group.maker->op));
+               in_.named(op) + " shows " + shown(group.version) + ", which was made later, by " +
+                   in_.named(group.maker->op));
         }
       }
       if (group.maker != nullptr && late(group.maker->op)) {
@@ -271,7 +276,8 @@ class VersionedRegister {
     std::int64_t newest = 0;
     std::size_t at = 0;
     for (const Cas& one : changes_) {  // by invocation
-      for (; at < known.size() && known[at].first < one.op.invocation; ++at) newest = std::max(newest, known[at].second);
+      for (; at < known.size() && known[at].first < one.op.invocation; ++at)
+        newest = std::max(newest, known[at].second);
       if (newest > one.expected) ++in_.counter("outdated-tries");
     }
   }
@@ -287,7 +293,8 @@ class VersionedRegister {
 };
 
 // [version, value] with a version that is no negative number, or, where `unknown` allows it, nil.
-std::optional<std::pair<std::optional<std::int64_t>, ValueId>> versioned(const Judgement& in, ValueId pair, bool unknown) {
+std::optional<std::pair<std::optional<std::int64_t>, ValueId>> versioned(const Judgement& in, ValueId pair,
+                                                                         bool unknown) {
   const auto parts = in.items(pair);
   if (parts.size() != 2) return std::nullopt;
   const auto version = in.integer(parts[0]);

@@ -10,16 +10,17 @@
 //   wrong-winner         a final read shows a value of which every write has a timestamp below that of another write,
 //                        which was acknowledged or had been seen
 //   resurrected-element  the same, and the other write is a remove
-//   divergence           two final reads differ, also where timestamps are equal, and no write of unknown outcome is why
-//   value-went-back      a client reads a value of which every write has a timestamp below one that its replica had: of
+//   divergence           two final reads differ, also where timestamps are equal, and no write of unknown outcome is
+//   why value-went-back      a client reads a value of which every write has a timestamp below one that its replica
+//   had: of
 //                        its own write, or of what it had read
 //   unexpected-element   any read has a value that nobody had put, or whose puts failed
 //
 // Timestamps alone decide, so a value stands for its writes: what was read has at least the least of their timestamps,
 // and can have the greatest. Nil stands for removes, and for nothing written. Between equal timestamps either may win,
-// everywhere the same. A write of unknown outcome may happen at any time, or never, and reach the replicas between their
-// final reads, unless it was seen before the last write ended. Cost: O(n log n), and for each key
-// the writes of unknown outcome times the final reads.
+// everywhere the same. A write of unknown outcome may happen at any time, or never, and reach the replicas between
+// their final reads, unless it was seen before the last write ended. Cost: O(n log n), and for each key the writes of
+// unknown outcome times the final reads.
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -138,7 +139,8 @@ class LwwRegister {
     if (found == writes_.end()) return false;
     in_.work(found->second.size());
     return std::any_of(found->second.begin(), found->second.end(), [&](const Write& one) {
-      const bool may_win = one.timestamp > winner_.timestamp || (one.timestamp == winner_.timestamp && !winning_.contains(value));
+      const bool may_win =
+          one.timestamp > winner_.timestamp || (one.timestamp == winner_.timestamp && !winning_.contains(value));
       return !in_.ok(one.op) && one.op.invocation < read.completion && may_win;
     });
   }
@@ -154,8 +156,8 @@ class LwwRegister {
 
   void diverge(OperationEvents a, OperationEvents b) {
     in_.tell("divergence", {a.invocation, b.invocation},
-             "the final reads of " + in_.event(a.invocation) + " and " + in_.event(b.invocation) + " differ: " +
-                 in_.shown(in_.seen(a)) + " and " + in_.shown(in_.seen(b)),
+             "the final reads of " + in_.event(a.invocation) + " and " + in_.event(b.invocation) +
+                 " differ: " + in_.shown(in_.seen(a)) + " and " + in_.shown(in_.seen(b)),
              {}, key_);
   }
 

@@ -9,17 +9,18 @@
 //
 //   divergence            two final reads differ in an element, and no update of unknown outcome can be why
 //   lost-element          a final read lacks an element, though one of its adds was acknowledged, or must have happened
-//                         for a client to see it, and every remove that may have happened was over before that add began
+//                         for a client to see it, and every remove that may have happened was over before that add
+//                         began
 //   kept-element          a final read has an element of which every add had been observed by a remove
 //   resurrected-element   a client removed an element and reads it again though nobody can have added it again
 //   unexpected-element    any read has an element that nobody had added, or whose adds failed
 //   duplicate-element     any read has an element twice
 //
-// What a client of one replica removes is all that this replica shows: its own adds, and for every time that it read the
-// element since its last remove one add of somebody else, which no earlier time can account for. An add survives unless
-// it is one of those. Elements are judged apart. An update of unknown outcome may happen at any time, or never, and reach
-// the replicas between their final reads, unless its effect was seen before the last update ended.
-// Reads before the last update may be late: eventual consistency demands no more of them than the above. Cost: for each
+// What a client of one replica removes is all that this replica shows: its own adds, and for every time that it read
+// the element since its last remove one add of somebody else, which no earlier time can account for. An add survives
+// unless it is one of those. Elements are judged apart. An update of unknown outcome may happen at any time, or never,
+// and reach the replicas between their final reads, unless its effect was seen before the last update ended. Reads
+// before the last update may be late: eventual consistency demands no more of them than the above. Cost: for each
 // element the square of its adds times its reads.
 #include <algorithm>
 #include <map>
@@ -80,7 +81,8 @@ class Element {
   }
   // Whether an add may be seen at `until`, and survive.
   [[nodiscard]] bool may_be_there(EventIndex until) const {
-    return std::any_of(adds_.begin(), adds_.end(), [&](auto add) { return add.invocation < until && may_survive(add); });
+    return std::any_of(adds_.begin(), adds_.end(),
+                       [&](auto add) { return add.invocation < until && may_survive(add); });
   }
   // … and be still on its way to the replica of that reader: it is of unknown outcome, and neither what was read by the
   // last update nor what this reader read needs it.
@@ -90,8 +92,9 @@ class Element {
     });
   }
 
-  // The operation that shows an add which no remove can have observed, and which the reader's replica must have: the add,
-  // or a read of it. Nothing: all that had happened by the last update, or was seen by this reader, may have been removed.
+  // The operation that shows an add which no remove can have observed, and which the reader's replica must have: the
+  // add, or a read of it. Nothing: all that had happened by the last update, or was seen by this reader, may have been
+  // removed.
   [[nodiscard]] std::optional<OperationEvents> must_be_there(EventIndex last_update, ProcessId reader) const {
     for (const OperationEvents add : adds_) {
       if (in_.ok(add) && !may_be_removed(add, nullptr)) return add;
@@ -171,8 +174,8 @@ class Element {
     });
   }
 
-  // Whether what the client read after its last remove may be an add that others removed, or one of unknown outcome that
-  // it read after `arrived`, when it need not have arrived everywhere.
+  // Whether what the client read after its last remove may be an add that others removed, or one of unknown outcome
+  // that it read after `arrived`, when it need not have arrived everywhere.
   bool explained_by_removed(ProcessId client, const std::vector<Epoch>& epochs, EventIndex arrived) const {
     for (const OperationEvents add : adds_) {
       if (!of_other(add, client) || add.invocation > epochs.back().read.completion) continue;
@@ -273,8 +276,9 @@ class ObservedRemoveSet {
         std::vector<EventIndex> operations = updates(element);
         operations.push_back(op.invocation);
         return tell("kept-element", std::move(operations),
-                    "the final " + in_.named(op).substr(4) + " has the " + name + ", though removes that succeeded had "
-                    "observed each of its adds");
+                    "the final " + in_.named(op).substr(4) + " has the " + name +
+                        ", though removes that succeeded had "
+                        "observed each of its adds");
       }
       in_.counter("elements-removed") += !has && !element.adds().empty() ? 1 : 0;
     }
@@ -345,18 +349,19 @@ void judge_or_set(Judgement& in) {
 }  // namespace
 
 WorkloadChecker or_set() {
-  return {"or-set",
-          "a replicated set: an add survives the removes that did not observe it, and no others; replicas agree in the end",
-          {"strong-eventual"},
-          judge_or_set,
-          {{"divergence", "after all writes of a key had ended, processes went on to read different values"},
-           {"lost-element", "an element is gone that no remove can have observed"},
-           {"kept-element", "an element is there though removes had observed each of its adds"},
-           {"resurrected-element", "what was removed is there again though nobody added it again"},
-           {"duplicate-element", "a read holds an element more often than it was added"},
-           {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}},
-          {{"or-set.sticky", OptionSpec::Type::boolean, true,
-            "whether a client stays with one replica, so that it removes what it had added or read itself"}}};
+  return {
+      "or-set",
+      "a replicated set: an add survives the removes that did not observe it, and no others; replicas agree in the end",
+      {"strong-eventual"},
+      judge_or_set,
+      {{"divergence", "after all writes of a key had ended, processes went on to read different values"},
+       {"lost-element", "an element is gone that no remove can have observed"},
+       {"kept-element", "an element is there though removes had observed each of its adds"},
+       {"resurrected-element", "what was removed is there again though nobody added it again"},
+       {"duplicate-element", "a read holds an element more often than it was added"},
+       {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}},
+      {{"or-set.sticky", OptionSpec::Type::boolean, true,
+        "whether a client stays with one replica, so that it removes what it had added or read itself"}}};
 }
 
 }  // namespace ordeal::work

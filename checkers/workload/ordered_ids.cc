@@ -1,10 +1,11 @@
 // The checker "ordered-ids": ids that are unique and roughly ordered by time, as those of Snowflake, UUID version 7
 // (RFC 9562), ULID or KSUID are.
 //
-// Operations: `generate`, whose ok value is the id. Ids are whole numbers, or texts of one length, which compare byte by
-// byte, as the text of a UUID, ULID or KSUID does. Keys, if any, are spaces of their own. Options: ordered-ids.tolerance
-// (T), by how much the clocks of the generators may differ, and one unit of the time in the ids; ordered-ids.per-client,
-// whether the ids that one client gets grow (its requests go to one generator, which promises it).
+// Operations: `generate`, whose ok value is the id. Ids are whole numbers, or texts of one length, which compare byte
+// by byte, as the text of a UUID, ULID or KSUID does. Keys, if any, are spaces of their own. Options:
+// ordered-ids.tolerance (T), by how much the clocks of the generators may differ, and one unit of the time in the ids;
+// ordered-ids.per-client, whether the ids that one client gets grow (its requests go to one generator, which promises
+// it).
 //
 //   duplicate-id   two calls returned the same id
 //   id-went-back   an id is smaller than one that had been returned more than T before the call began; or, per client,
@@ -91,9 +92,10 @@ class Ids {
 
   void went_back(OperationEvents before, OperationEvents op, const std::string& which) {
     if (!told_.insert(op.invocation).second) return;
-    in_.tell("id-went-back", {before.invocation, op.invocation},
-             in_.named(op) + " returned " + in_.shown(in_.seen(op)) + ", less than " + in_.shown(in_.seen(before)) + which,
-             {}, key_);
+    in_.tell(
+        "id-went-back", {before.invocation, op.invocation},
+        in_.named(op) + " returned " + in_.shown(in_.seen(op)) + ", less than " + in_.shown(in_.seen(before)) + which,
+        {}, key_);
   }
 
   Judgement& in_;
@@ -116,7 +118,8 @@ void judge_ordered_ids(Judgement& in) {
     numbers = number;
     if (!number) {
       const std::size_t size = in.values().as_string(id).size();
-      if (length.value_or(size) != size) return in.refuse(op, "a text as long as the others, which alone compare byte by byte,");
+      if (length.value_or(size) != size)
+        return in.refuse(op, "a text as long as the others, which alone compare byte by byte,");
       length = size;
     }
     if (in.history().time(op.invocation) < 0 || in.history().time(op.completion) < 0)
@@ -142,7 +145,8 @@ WorkloadChecker ordered_ids() {
           {{"duplicate-id", "an id was generated twice"},
            {"id-went-back", "an id is smaller than one that had been returned long enough before"}},
           {{"ordered-ids.tolerance", OptionSpec::Type::duration, 1.0,
-            "by how much the generators' clocks may differ, and a unit of the time in ids; 0: ids grow in real time", 0, 86400},
+            "by how much the generators' clocks may differ, and a unit of the time in ids; 0: ids grow in real time", 0,
+            86400},
            {"ordered-ids.per-client", OptionSpec::Type::boolean, false,
             "whether the ids that one client gets must grow, as those of one generator do"}}};
 }

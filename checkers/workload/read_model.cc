@@ -1,8 +1,8 @@
 // The checker "read-model": a log of events and the state that is built from it elsewhere (event sourcing, CQRS):
 // reads that must show what a token stands for, reads of the past, replays, and how far the state may lag.
 //
-// Operations, by key: `append` event, each once, ok with [position, event], the token; `read` nil or a token, `read-at` a
-// position, `replay` nil, all three ok with [position, list of the events until then, in their order]. Positions are
+// Operations, by key: `append` event, each once, ok with [position, event], the token; `read` nil or a token, `read-at`
+// a position, `replay` nil, all three ok with [position, list of the events until then, in their order]. Positions are
 // whole numbers above 0 that grow from event to event, not necessarily by one; at 0 there are no events. The state at a
 // position is the list of all events up to it, for ever: a read may show an old position, never another state of it.
 // Option read-model.lag (T).
@@ -10,14 +10,14 @@
 //   stale-token         a read shows a position before the token that it was given
 //   wrong-position      a read-at shows another position than it asked for
 //   different-states    one position was shown with two states: reads of the past that changed, replays that differ
-//   divergent-states    two states of which neither begins the other, or of which the one of the later position is shorter
-//   lost-event          an event was acknowledged at a position, and a state of that or a later position lacks it
-//   early-event         a state has an event that was acknowledged at a later position
-//   reordered-events    a state has two events against the order of their positions
-//   duplicate-position  two events with one position, or one for which none is left between two others
-//   position-went-back  an event has a position not above that of one that was acknowledged before its append began
-//   read-model-lag      a read or replay lacks an event that had been acknowledged more than T before it began
-//   duplicate-element, unexpected-element   a state has an event twice; one that nobody had appended, or whose append
+//   divergent-states    two states of which neither begins the other, or of which the one of the later position is
+//   shorter lost-event          an event was acknowledged at a position, and a state of that or a later position lacks
+//   it early-event         a state has an event that was acknowledged at a later position reordered-events    a state
+//   has two events against the order of their positions duplicate-position  two events with one position, or one for
+//   which none is left between two others position-went-back  an event has a position not above that of one that was
+//   acknowledged before its append began read-model-lag      a read or replay lacks an event that had been acknowledged
+//   more than T before it began duplicate-element, unexpected-element   a state has an event twice; one that nobody had
+//   appended, or whose append
 //                       failed
 //
 // The states are then the beginnings of one list. The events of unknown outcome among them get the least positions that
@@ -93,7 +93,8 @@ class Stream {
     for (const State& one : states_) {  // by invocation
       const std::string_view f = in_.f(one.op);
       if (f == "read-at" && in_.integer(in_.asked(one.op)) != one.position)
-        tell("wrong-position", {one.op.invocation}, in_.named(one.op) + " of " + in_.shown(in_.asked(one.op)) + " shows " + at(one.position));
+        tell("wrong-position", {one.op.invocation},
+             in_.named(one.op) + " of " + in_.shown(in_.asked(one.op)) + " shows " + at(one.position));
       if (const auto token = in_.integer(in_.asked(one.op)); f == "read" && token && *token > one.position)
         tell("stale-token", {one.op.invocation},
              in_.named(one.op) + " with the token " + std::to_string(*token) + " shows " + at(one.position));
@@ -106,7 +107,8 @@ class Stream {
       if (newest->position <= one.position) continue;
       in_.tell("read-model-lag", {newest->op.invocation, one.op.invocation},
                in_.named(one.op) + " shows " + at(one.position) + ", although " + at(newest->position) +
-                   " had been acknowledged " + std::to_string((h.time(one.op.invocation) - h.time(newest->op.completion)) / 1'000'000) +
+                   " had been acknowledged " +
+                   std::to_string((h.time(one.op.invocation) - h.time(newest->op.completion)) / 1'000'000) +
                    " ms before it began",
                {}, key_);
     }
@@ -121,7 +123,8 @@ class Stream {
       const auto [other, alone] = by_position.try_emplace(one.position, &one);
       if (!alone)
         tell("duplicate-position", {other->second->op.invocation, one.op.invocation},
-             in_.named(other->second->op) + " and " + in_.named(one.op) + " were both acknowledged at " + at(one.position));
+             in_.named(other->second->op) + " and " + in_.named(one.op) + " were both acknowledged at " +
+                 at(one.position));
       begun.push_back(&one);
     }
     over = begun;
@@ -151,7 +154,8 @@ class Stream {
       for (const ValueId event : one.events) {
         if (!tried_.explained(in_, "unexpected-element", "event", event, one.op, key_)) whole_ = false;
         if (seen.insert(event).second) continue;
-        tell("duplicate-element", {one.op.invocation}, in_.named(one.op) + " has the event " + in_.shown(event) + " twice");
+        tell("duplicate-element", {one.op.invocation},
+             in_.named(one.op) + " has the event " + in_.shown(event) + " twice");
         break;
       }
     }
@@ -167,10 +171,12 @@ class Stream {
     for (const State& one : by_length_) {
       in_.work(one.events.size());
       const auto [other, first] = by_position.try_emplace(one.position, &one);
-      if (!first && !std::equal(one.events.begin(), one.events.end(), other->second->events.begin(), other->second->events.end())) {
+      if (!first && !std::equal(one.events.begin(), one.events.end(), other->second->events.begin(),
+                                other->second->events.end())) {
         tell("different-states", {other->second->op.invocation, one.op.invocation},
              in_.named(other->second->op) + " and " + in_.named(one.op) + " show " + at(one.position) + " with " +
-                 std::to_string(other->second->events.size()) + " and " + std::to_string(one.events.size()) + " events, not the same");
+                 std::to_string(other->second->events.size()) + " and " + std::to_string(one.events.size()) +
+                 " events, not the same");
         continue;
       }
       if (!first) ++in_.counter("positions-again");
@@ -180,13 +186,14 @@ class Stream {
     const State* furthest = nullptr;  // of the greatest position among the shorter ones
     for (const State& one : by_length_) {
       if (before != nullptr && !std::equal(before->events.begin(), before->events.end(), one.events.begin())) {
-        return tell("divergent-states", {before->op.invocation, one.op.invocation},
-                    in_.named(before->op) + " and " + in_.named(one.op) + " show states of which neither begins the other");
+        return tell(
+            "divergent-states", {before->op.invocation, one.op.invocation},
+            in_.named(before->op) + " and " + in_.named(one.op) + " show states of which neither begins the other");
       }
       if (furthest != nullptr && furthest->events.size() < one.events.size() && furthest->position > one.position) {
         return tell("divergent-states", {furthest->op.invocation, one.op.invocation},
-                    in_.named(furthest->op) + " shows fewer events at " + at(furthest->position) + " than " + in_.named(one.op) +
-                        " at " + at(one.position));
+                    in_.named(furthest->op) + " shows fewer events at " + at(furthest->position) + " than " +
+                        in_.named(one.op) + " at " + at(one.position));
       }
       before = &one;
       if (furthest == nullptr || one.position > furthest->position) furthest = &one;
@@ -205,10 +212,12 @@ class Stream {
       if (with_[size] == nullptr || one.position < with_[size]->position) with_[size] = &one;
     }
     for (std::size_t i = 1; i <= length; ++i) {
-      if (without_[i - 1] != nullptr && (without_[i] == nullptr || without_[i - 1]->position > without_[i]->position)) without_[i] = without_[i - 1];
+      if (without_[i - 1] != nullptr && (without_[i] == nullptr || without_[i - 1]->position > without_[i]->position))
+        without_[i] = without_[i - 1];
     }
     for (std::size_t i = length; i-- > 0;) {
-      if (with_[i + 1] != nullptr && (with_[i] == nullptr || with_[i + 1]->position < with_[i]->position)) with_[i] = with_[i + 1];
+      if (with_[i + 1] != nullptr && (with_[i] == nullptr || with_[i + 1]->position < with_[i]->position))
+        with_[i] = with_[i + 1];
     }
   }
 
@@ -225,11 +234,12 @@ class Stream {
       if (without_[i] != nullptr && without_[i]->position >= one.position) lost(list[i], one, *without_[i]);
       if (with_[i + 1]->position < one.position)
         tell("early-event", {one.op.invocation, with_[i + 1]->op.invocation},
-             in_.named(with_[i + 1]->op) + " of " + at(with_[i + 1]->position) + " has the event " + in_.shown(list[i]) +
-                 ", which was acknowledged at " + at(one.position));
+             in_.named(with_[i + 1]->op) + " of " + at(with_[i + 1]->position) + " has the event " +
+                 in_.shown(list[i]) + ", which was acknowledged at " + at(one.position));
       if (before != nullptr && before->position >= one.position)
         tell("reordered-events", {before->op.invocation, one.op.invocation, by_length_.back().op.invocation},
-             in_.named(by_length_.back().op) + " has the event of " + at(before->position) + " before that of " + at(one.position));
+             in_.named(by_length_.back().op) + " has the event of " + at(before->position) + " before that of " +
+                 at(one.position));
       before = &one;
     }
     for (const auto& [event, one] : appends_) {
@@ -266,11 +276,14 @@ class Stream {
       }
       std::int64_t least = last + 1;
       if (without_[i] != nullptr) least = std::max(least, without_[i]->position + 1);
-      const auto known = std::partition_point(over.begin(), over.end(), [&](auto* a) { return a->op.completion < one.op.invocation; });
-      const Append* before = known == over.begin() ? nullptr : greatest[static_cast<std::size_t>(known - over.begin()) - 1];
+      const auto known =
+          std::partition_point(over.begin(), over.end(), [&](auto* a) { return a->op.completion < one.op.invocation; });
+      const Append* before =
+          known == over.begin() ? nullptr : greatest[static_cast<std::size_t>(known - over.begin()) - 1];
       const State& with = *with_[i + 1];
       if (before != nullptr && before->position >= with.position)
-        return went_back(one, *before, " is in the state of " + at(with.position) + " (" + in_.event(with.op.invocation) + ")");
+        return went_back(one, *before,
+                         " is in the state of " + at(with.position) + " (" + in_.event(with.op.invocation) + ")");
       if (before != nullptr) least = std::max(least, before->position + 1);
       if (least > with.position) return no_room(list[i]);
       last = least;
@@ -298,7 +311,8 @@ class Stream {
 // [position, list of events].
 std::optional<State> state_of(const Judgement& in, OperationEvents op) {
   const auto parts = in.items(in.seen(op));
-  if (parts.size() != 2 || !in.integer(parts[0]) || *in.integer(parts[0]) < 0 || !in.is_list(parts[1])) return std::nullopt;
+  if (parts.size() != 2 || !in.integer(parts[0]) || *in.integer(parts[0]) < 0 || !in.is_list(parts[1]))
+    return std::nullopt;
   return State{op, *in.integer(parts[0]), in.items(parts[1])};
 }
 
@@ -342,24 +356,25 @@ void judge_read_model(Judgement& in) {
 }  // namespace
 
 WorkloadChecker read_model() {
-  return {"read-model",
-          "a log of events and the state built from it: tokens, reads of the past, replays, and how far it may lag",
-          {"bounded-staleness"},
-          judge_read_model,
-          {{"stale-token", "a read shows a position before the token that it was given"},
-           {"wrong-position", "a read of the past shows another position than it asked for"},
-           {"different-states", "one position of a log was shown with two states"},
-           {"divergent-states", "two states of one log of which neither begins the other"},
-           {"lost-event", "an acknowledged event is missing from a state that must have it"},
-           {"early-event", "a state has an event of a later position"},
-           {"reordered-events", "a state has events against the order of their positions"},
-           {"duplicate-position", "two events of a log have one position"},
-           {"position-went-back", "an event has a position before that of one acknowledged before it began"},
-           {"read-model-lag", "a read lacks an event that had been acknowledged longer ago than the bound"},
-           {"duplicate-element", "a read holds an element more often than it was added"},
-           {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}},
-          {{"read-model.lag", OptionSpec::Type::duration, 1.0,
-            "how long after its acknowledgement an event may be missing from reads and replays; 0: for ever", 0, 86400}}};
+  return {
+      "read-model",
+      "a log of events and the state built from it: tokens, reads of the past, replays, and how far it may lag",
+      {"bounded-staleness"},
+      judge_read_model,
+      {{"stale-token", "a read shows a position before the token that it was given"},
+       {"wrong-position", "a read of the past shows another position than it asked for"},
+       {"different-states", "one position of a log was shown with two states"},
+       {"divergent-states", "two states of one log of which neither begins the other"},
+       {"lost-event", "an acknowledged event is missing from a state that must have it"},
+       {"early-event", "a state has an event of a later position"},
+       {"reordered-events", "a state has events against the order of their positions"},
+       {"duplicate-position", "two events of a log have one position"},
+       {"position-went-back", "an event has a position before that of one acknowledged before it began"},
+       {"read-model-lag", "a read lacks an event that had been acknowledged longer ago than the bound"},
+       {"duplicate-element", "a read holds an element more often than it was added"},
+       {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}},
+      {{"read-model.lag", OptionSpec::Type::duration, 1.0,
+        "how long after its acknowledgement an event may be missing from reads and replays; 0: for ever", 0, 86400}}};
 }
 
 }  // namespace ordeal::work

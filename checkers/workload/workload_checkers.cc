@@ -69,6 +69,7 @@ std::span<const WorkloadChecker> workload_checkers() {
       by_key(work::convergence()),
       from_initial(by_key(work::counter())),
       by_key(work::delivery()),
+      by_key(work::durability()),
       work::g2(),
       by_key(work::idempotency()),
       work::kafka(),

@@ -46,6 +46,7 @@ namespace work {
 [[nodiscard]] WorkloadChecker convergence();
 [[nodiscard]] WorkloadChecker counter();
 [[nodiscard]] WorkloadChecker delivery();
+[[nodiscard]] WorkloadChecker durability();
 [[nodiscard]] WorkloadChecker g2();
 [[nodiscard]] WorkloadChecker idempotency();
 [[nodiscard]] WorkloadChecker kafka();

@@ -91,6 +91,12 @@ std::vector<Row> safety_rows() {
         "anomaly slow-recovery. 0: it is measured, not judged. Shorter than the operations' time-out is mostly unfair: "
         "a client that waits for an answer that was lost waits until then",
         0.0, 1e6}},
+      // Read by the judgement (checkers/run/minority.h).
+      {{"nemesis.minority-bound", Type::duration, 0.0,
+        "how long after a partition was confirmed a node that it cuts off from a majority may still acknowledge "
+        "changes; "
+        "later ones are the anomaly minority-write. 0: not judged",
+        0.0, 1e6}},
       {{"nemesis.inapplicable",
         Type::string,
         "refuse",

@@ -29,14 +29,16 @@ Completion EventLog::append(Log& log, const Value& event, Rng& rng) {
 
 Completion EventLog::read(const Log& log, const Operation& operation, Rng& rng) {
   const auto end = static_cast<std::int64_t>(log.size());
-  if (operation.f == "read-at" ? !operation.value.is_integer() : !operation.value.is_nil() && !operation.value.is_integer())
+  if (operation.f == "read-at" ? !operation.value.is_integer()
+                               : !operation.value.is_nil() && !operation.value.is_integer())
     return malformed(operation, operation.f == "read-at" ? "a position" : "a token or nothing");
   const std::int64_t asked = operation.value.is_integer() ? operation.value.integer() : 0;
   if (asked < 0 || asked > end) return Completion::failed("no-such-position", "the log ends at " + std::to_string(end));
   std::int64_t position = end;
   if (operation.f == "read-at") position = asked;
   if (operation.f == "read") {
-    const auto built = std::find_if(log.begin(), log.end(), [&](const Event& one) { return one.appended + kLag > now_(); });
+    const auto built =
+        std::find_if(log.begin(), log.end(), [&](const Event& one) { return one.appended + kLag > now_(); });
     position = built - log.begin();
     if (position > 0 && faults_.strikes(Bug::stale_read, rng))
       --position;

@@ -2,10 +2,10 @@
 // EventLog: logs of events in the memory target, and the state built from each a few milliseconds later.
 //
 //   event-log    `append` {key, event}: [position, event]; `read` {key, token or nil}: [position, events] of the read
-//                model, caught up with the log when it is behind the token; `read-at` {key, position}; `replay` {key}: of
-//                the log itself. stale-read: a token is ignored, and the last event of the model is not there yet;
-//                lost-write: an event is acknowledged and not kept; duplicate: the model has an event twice; reorder: it
-//                has the last two events in the wrong order
+//                model, caught up with the log when it is behind the token; `read-at` {key, position}; `replay` {key}:
+//                of the log itself. stale-read: a token is ignored, and the last event of the model is not there yet;
+//                lost-write: an event is acknowledged and not kept; duplicate: the model has an event twice; reorder:
+//                it has the last two events in the wrong order
 //
 // Thread-safety: all methods from any thread.
 

@@ -30,7 +30,8 @@ Completion Replicas::set(const Operation& operation, std::uint64_t client, Rng& 
   if (operation.f == "add") {
     Tag tag{here, {}};
     const auto greedy = greedy_.find({key, operation.value});
-    if (greedy != greedy_.end() && !greedy->second.arrived(here.replica, here.at)) tag.removals.push_back(greedy->second);
+    if (greedy != greedy_.end() && !greedy->second.arrived(here.replica, here.at))
+      tag.removals.push_back(greedy->second);
     of_element.push_back(std::move(tag));
     return Completion::ok();
   }
@@ -100,7 +101,8 @@ Completion Replicas::write(std::vector<Write>& writes, Write one, Rng& rng) cons
   writes.push_back(std::move(one));
   if (faults_.bug == Bug::reorder) return Completion::ok();
   // Of those that have arrived everywhere one will do.
-  const auto settled = std::partition(writes.begin(), writes.end(), [&](const Write& w) { return !w.arrived(kReplicas, now); });
+  const auto settled =
+      std::partition(writes.begin(), writes.end(), [&](const Write& w) { return !w.arrived(kReplicas, now); });
   const auto best = std::max_element(settled, writes.end(), [](const Write& a, const Write& b) {
     return a.timestamp != b.timestamp ? a.timestamp < b.timestamp : a.value < b.value;
   });
@@ -119,7 +121,8 @@ Value Replicas::winner(const std::vector<Write>& writes, Done here, bool only_ow
   std::stable_sort(arrived.begin(), arrived.end(), [&](auto* a, auto* b) { return when(a) < when(b); });
   const Write* best = nullptr;
   for (const Write* one : arrived) {
-    const bool greater = best != nullptr && (one->timestamp != best->timestamp ? one->timestamp > best->timestamp : best->value < one->value);
+    const bool greater = best != nullptr && (one->timestamp != best->timestamp ? one->timestamp > best->timestamp
+                                                                               : best->value < one->value);
     if (best == nullptr || greater || one->by_arrival) best = one;
   }
   return best == nullptr ? Value() : best->value;

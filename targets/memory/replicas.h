@@ -54,10 +54,10 @@ class Replicas {
 
   const Faultiness faults_;
   const std::function<Moment()> now_;
-  std::mutex mutex_;                                    // guards all below
-  std::map<Value, Tags> sets_;                          // by key
-  std::map<std::pair<Value, Value>, Done> greedy_;      // write-skew: the last remove of a key's element
-  std::map<Value, std::vector<Write>> maps_;            // by key
+  std::mutex mutex_;                                // guards all below
+  std::map<Value, Tags> sets_;                      // by key
+  std::map<std::pair<Value, Value>, Done> greedy_;  // write-skew: the last remove of a key's element
+  std::map<Value, std::vector<Write>> maps_;        // by key
 };
 
 }  // namespace ordeal::memory

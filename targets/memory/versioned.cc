@@ -6,7 +6,8 @@ namespace ordeal::memory {
 
 Completion VersionedRegisters::apply(const Operation& operation, Rng& rng) {
   const std::lock_guard lock(mutex_);
-  std::vector<Value>& values = versions_.try_emplace(operation.key.value_or(Value()), std::vector<Value>{Value()}).first->second;
+  std::vector<Value>& values =
+      versions_.try_emplace(operation.key.value_or(Value()), std::vector<Value>{Value()}).first->second;
   const auto current = static_cast<std::int64_t>(values.size()) - 1;
   if (operation.f == "read") {
     const std::int64_t shown = current > 0 && faults_.strikes(Bug::stale_read, rng) ? current - 1 : current;
@@ -18,7 +19,8 @@ Completion VersionedRegisters::apply(const Operation& operation, Rng& rng) {
   }
   const std::int64_t expected = operation.value.items()[0].integer();
   const Value& value = operation.value.items()[1];
-  const bool same_again = expected >= 0 && expected < current && values[static_cast<std::size_t>(expected)] == values.back();
+  const bool same_again =
+      expected >= 0 && expected < current && values[static_cast<std::size_t>(expected)] == values.back();
   if (expected != current && !(same_again && faults_.strikes(Bug::write_skew, rng))) {
     return Completion::failed("conflict", "the version is " + std::to_string(current));
   }
@@ -37,8 +39,12 @@ Completion TimeOrderedIds::apply(std::uint64_t client, Rng& rng) {
   std::int64_t& last = last_[generator];
   const bool again = last > 0 && faults_.strikes(Bug::duplicate, rng);
   // A clock that is behind is waited for by counting on, but not with the bug.
-  if (!again) last = faults_.bug == Bug::stale_read ? ms * kCounters + (last + 1) % kCounters : std::max(last + 1, ms * kCounters);
-  return Completion::ok(Value((last / kCounters * static_cast<std::int64_t>(kGenerators) + static_cast<std::int64_t>(generator)) * kCounters + last % kCounters));
+  if (!again)
+    last =
+        faults_.bug == Bug::stale_read ? ms * kCounters + (last + 1) % kCounters : std::max(last + 1, ms * kCounters);
+  return Completion::ok(Value(
+      (last / kCounters * static_cast<std::int64_t>(kGenerators) + static_cast<std::int64_t>(generator)) * kCounters +
+      last % kCounters));
 }
 
 }  // namespace ordeal::memory

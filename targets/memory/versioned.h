@@ -43,7 +43,7 @@ class TimeOrderedIds {
 
   const Faultiness faults_;
   const std::function<std::chrono::nanoseconds()> now_;
-  std::mutex mutex_;                         // guards the one below
+  std::mutex mutex_;                            // guards the one below
   std::int64_t last_[kGenerators] = {0, 0, 0};  // time and counter of the last id
 };
 

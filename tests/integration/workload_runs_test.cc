@@ -70,6 +70,12 @@ const std::vector<Case>& cases() {
       {"cas-by-version", "lost-write", "0.05", {"version-reused", "lost-update"}},
       {"cas-by-version", "stale-read", "0.05", {"stale-read"}},
       {"cas-by-version", "duplicate", "0.05", {"unexpected-version"}},
+      {"durability", "lost-write", "0.05", {"lost-element"}},
+      {"durability",
+       "lost-update",
+       "1",
+       {"lost-element"},
+       {{"memory.partition-every", "40ms"}, {"memory.partition-for", "40ms"}}},
       {"ordered-ids", "stale-read", "0.05", {"id-went-back"}},
       {"ordered-ids", "duplicate", "0.05", {"duplicate-id"}},
       {"read-model", "stale-read", "0.1", {"stale-token"}},
@@ -95,7 +101,8 @@ const std::vector<Case>& cases() {
 Settings short_times(std::string_view workload) {
   if (workload == "ordered-ids") return {{"ordered-ids.tolerance", "10ms"}};
   if (workload == "read-model") return {{"read-model.lag", "20ms"}, {"read-model.operations-per-key", "100"}};
-  if (workload == "or-set" || workload == "lww-map") return {{std::string(workload) + ".settle", "20ms"}};
+  if (workload == "durability" || workload == "or-set" || workload == "lww-map")
+    return {{std::string(workload) + ".settle", "20ms"}};
   return {};
 }
 
@@ -147,6 +154,8 @@ struct Allowed {
 };
 const std::vector<Allowed>& allowed() {
   static const std::vector<Allowed> all = {
+      {"durability", "stale-read", "a read may be late; what another final read shows is not lost"},
+      {"durability", "duplicate", "how often an element is there is not promised"},
       {"total-queue", "reorder", "no order is promised"},
       {"long-fork", "lost-write", "a read may be late for ever; the level strict-serializable finds it"},
       {"long-fork", "lost-update", "a read may be late for ever; the level strict-serializable finds it"},

@@ -114,7 +114,8 @@ TEST(LwwMapWorkload, TimestampsAreOutOfOrderAndSometimesEqual) {
     if (op.operation.f == "put") {
       EXPECT_TRUE(values.insert(op.operation.value.items()[1]).second);
     }
-    const std::int64_t timestamp = op.operation.f == "put" ? op.operation.value.items()[0].integer() : op.operation.value.integer();
+    const std::int64_t timestamp =
+        op.operation.f == "put" ? op.operation.value.items()[0].integer() : op.operation.value.integer();
     const auto [before, first] = last.try_emplace(*op.operation.key, timestamp);
     out_of_order += !first && timestamp < before->second;
     equal += !first && timestamp == before->second;

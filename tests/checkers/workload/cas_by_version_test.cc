@@ -143,7 +143,8 @@ class Random {
         call.begin = at++;
         call.expected = below(3) == 0 ? cell.version - 1 + below(3) : cell.version;
         call.value = 1 + below(2);
-        text += event(p, "invoke", call.is_read ? "read" : "cas-version", call.is_read ? "nil" : pair(call.expected, call.value));
+        text += event(p, "invoke", call.is_read ? "read" : "cas-version",
+                      call.is_read ? "nil" : pair(call.expected, call.value));
         open[p] = calls.size();
         calls.push_back(call);
         continue;
@@ -172,7 +173,8 @@ class Random {
       } else {
         const bool told = below(4) != 0;
         if (told) call.version = happens ? cell.version : call.expected + below(3);
-        text += event(p, "ok", "cas-version", told ? pair(*call.version, call.value) : "[nil " + std::to_string(call.value) + "]");
+        text += event(p, "ok", "cas-version",
+                      told ? pair(*call.version, call.value) : "[nil " + std::to_string(call.value) + "]");
         if (told && *call.version == call.expected) call.version.reset();  // that repeats what was asked
       }
     }
@@ -182,8 +184,9 @@ class Random {
 
  private:
   // Makes version 2 known, and then tries version 0.
-  inline static const std::string kOutdated = ok(8, "cas-version", "[0 1]", "[1 1]") + ok(8, "cas-version", "[1 2]", "[2 2]") +
-                                              ok(8, "read", "nil", "[2 2]") + op(8, "cas-version", "[0 1]", "fail", "[0 1]");
+  inline static const std::string kOutdated = ok(8, "cas-version", "[0 1]", "[1 1]") +
+                                              ok(8, "cas-version", "[1 2]", "[2 2]") + ok(8, "read", "nil", "[2 2]") +
+                                              op(8, "cas-version", "[0 1]", "fail", "[0 1]");
   unsigned below(unsigned n) { return static_cast<unsigned>(random_() % n); }
   static std::string pair(std::int64_t version, std::int64_t value) {
     return "[" + std::to_string(version) + " " + std::to_string(value) + "]";

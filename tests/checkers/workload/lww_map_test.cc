@@ -10,7 +10,9 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string put(int process, std::string_view write, std::string_view type = "ok") { return op(process, "put", write, type, write); }
+std::string put(int process, std::string_view write, std::string_view type = "ok") {
+  return op(process, "put", write, type, write);
+}
 std::string remove(int process, std::string_view timestamp, std::string_view type = "ok") {
   return op(process, "remove", timestamp, type, timestamp);
 }
@@ -27,7 +29,8 @@ TEST(LwwMap, TheGreatestTimestampWins) {
   EXPECT_EQ(verdict(judged("lww-map", kBegun + finals("nil"))), "wrong-winner wrong-winner");
   EXPECT_EQ(verdict(judged("lww-map", kBegun + remove(0, "45") + finals("1"))), "valid");
   EXPECT_EQ(verdict(judged("lww-map", kBegun + remove(0, "60") + finals("nil"))), "valid");
-  EXPECT_EQ(verdict(judged("lww-map", kBegun + remove(0, "60") + finals("1"))), "resurrected-element resurrected-element");
+  EXPECT_EQ(verdict(judged("lww-map", kBegun + remove(0, "60") + finals("1"))),
+            "resurrected-element resurrected-element");
   EXPECT_EQ(verdict(judged("lww-map", kBegun + finals("3"))), "unexpected-element");
   EXPECT_EQ(verdict(judged("lww-map", kBegun + put(0, "[60 3]", "fail") + finals("3"))), "unexpected-element");
 }
@@ -44,26 +47,32 @@ TEST(LwwMap, OneOfUnknownOutcome) {
   for (const char* end : {"1", "3"}) EXPECT_EQ(verdict(judged("lww-map", crashed + finals(end))), "valid") << end;
   EXPECT_EQ(verdict(judged("lww-map", crashed + read(7, "3") + read(8, "1"))), "valid");  // it arrives
   EXPECT_EQ(verdict(judged("lww-map", crashed + read(4, "3") + put(5, "[45 4]") + finals("3"))), "valid");
-  EXPECT_EQ(verdict(judged("lww-map", crashed + read(4, "3") + put(5, "[45 4]") + finals("1"))), "wrong-winner wrong-winner");
+  EXPECT_EQ(verdict(judged("lww-map", crashed + read(4, "3") + put(5, "[45 4]") + finals("1"))),
+            "wrong-winner wrong-winner");
   EXPECT_EQ(verdict(judged("lww-map", kBegun + put(2, "[45 3]", "info") + finals("3"))), "wrong-winner wrong-winner");
 }
 
 TEST(LwwMap, AReplicaDoesNotGoBack) {
   const std::string later = put(5, "[10 9]");
   EXPECT_EQ(verdict(judged("lww-map", kBegun + read(0, "2") + later + finals("1"))), "value-went-back");
-  EXPECT_EQ(verdict(judged("lww-map", kBegun + read(1, "2") + read(1, "1") + read(1, "2") + later + finals("1"))), "value-went-back");
+  EXPECT_EQ(verdict(judged("lww-map", kBegun + read(1, "2") + read(1, "1") + read(1, "2") + later + finals("1"))),
+            "value-went-back");
   EXPECT_EQ(verdict(judged("lww-map", kBegun + read(0, "nil") + later + finals("1"))), "value-went-back");
   EXPECT_EQ(verdict(judged("lww-map", kBegun + read(2, "nil") + later + finals("1"))), "valid");
-  EXPECT_EQ(verdict(judged("lww-map", kBegun + read(0, "2") + later + finals("1"), with("lww-map", {{"lww-map.sticky", "false"}}))), "valid");
+  EXPECT_EQ(verdict(judged("lww-map", kBegun + read(0, "2") + later + finals("1"),
+                           with("lww-map", {{"lww-map.sticky", "false"}}))),
+            "valid");
 }
 
 TEST(LwwMap, UnknownWhenNothingWasPutToTheTest) {
   EXPECT_THAT(verdict(judged("lww-map", kBegun + read(7, "1"))), HasSubstr("by two processes"));
   EXPECT_THAT(verdict(judged("lww-map", finals("nil"))), HasSubstr("no write succeeded"));
-  EXPECT_THAT(verdict(judged("lww-map", put(0, "[40 1]") + put(1, "[50 2]") + finals("2"))), HasSubstr("the last one wins anyhow"));
+  EXPECT_THAT(verdict(judged("lww-map", put(0, "[40 1]") + put(1, "[50 2]") + finals("2"))),
+              HasSubstr("the last one wins anyhow"));
   EXPECT_THAT(verdict(judged("lww-map", put(0, "1"))), HasSubstr("[timestamp, value] was expected"));
   EXPECT_THAT(verdict(judged("lww-map", remove(0, "nil"))), HasSubstr("a timestamp was expected"));
-  EXPECT_THAT(verdict(judged("lww-map", kBegun + event(7, "invoke", "read", "nil") + event(7, "ok", "read", ""))), HasSubstr("without a value"));
+  EXPECT_THAT(verdict(judged("lww-map", kBegun + event(7, "invoke", "read", "nil") + event(7, "ok", "read", ""))),
+              HasSubstr("without a value"));
 }
 
 // ---- against all that replicas, one for each client, may hold
@@ -110,7 +119,8 @@ class Executions {
     if (step.value == 0 && known[step.process] == 0 && reads(next + 1, known, forced)) return true;
     for (std::size_t i = 0; i < steps_.size(); ++i) {
       const Step& write = steps_[i];
-      if (write.is_read || write.value != step.value || write.begin > step.end || write.timestamp < known[step.process]) continue;
+      if (write.is_read || write.value != step.value || write.begin > step.end || write.timestamp < known[step.process])
+        continue;
       Known more = known;
       more[step.process] = write.timestamp;
       std::set<std::size_t> arrived = forced;
@@ -208,8 +218,14 @@ TEST(LwwMap, InvalidExactlyWhenNoReplicasExplainIt) {
       }
     }
     for (int p = 0; p < 2; ++p) {
-      const Step last{true, p == 0 ? processes[static_cast<std::size_t>(below(3))] : 5, index, index + 1, true, 0,
-                      below(3) == 0 ? below(4) : current, false};
+      const Step last{true,
+                      p == 0 ? processes[static_cast<std::size_t>(below(3))] : 5,
+                      index,
+                      index + 1,
+                      true,
+                      0,
+                      below(3) == 0 ? below(4) : current,
+                      false};
       index += 2;
       text += event(last.process, "invoke", "read", "nil") + event(last.process, "ok", "read", shown(last.value));
       steps.push_back(last);
@@ -223,7 +239,8 @@ TEST(LwwMap, InvalidExactlyWhenNoReplicasExplainIt) {
   }
   EXPECT_GT(valid, 1000u);
   EXPECT_GT(invalid, 1000u);
-  for (const char* type : {"wrong-winner", "resurrected-element", "divergence", "value-went-back", "unexpected-element"})
+  for (const char* type :
+       {"wrong-winner", "resurrected-element", "divergence", "value-went-back", "unexpected-element"})
     EXPECT_GT(types[type], 20) << type;
 }
 

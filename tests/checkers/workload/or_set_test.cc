@@ -9,7 +9,9 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string add(int process, std::string_view element, std::string_view type = "ok") { return op(process, "add", element, type, element); }
+std::string add(int process, std::string_view element, std::string_view type = "ok") {
+  return op(process, "add", element, type, element);
+}
 std::string remove(int process, std::string_view element, std::string_view type = "ok") {
   return op(process, "remove", element, type, element);
 }
@@ -28,13 +30,18 @@ TEST(OrSet, AnAddStaysUnlessItWasObserved) {
     EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1") + remove(1, "1") + finals(end))), "valid") << end;
   // Its own client's has, and so has one that had read it.
   EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1") + remove(0, "1") + finals("[1]"))), "kept-element");
-  EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1") + read(1, "[1]") + remove(1, "1") + finals("[1]"))), "kept-element");
+  EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1") + read(1, "[1]") + remove(1, "1") + finals("[1]"))),
+            "kept-element");
   // Of two adds the remove need not have observed the second; the one before it was over it cannot have.
-  EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1") + add(2, "1") + read(1, "[1]") + remove(1, "1") + finals("[1]"))), "valid");
-  EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1") + remove(0, "1") + add(2, "1") + finals("[]"))), "lost-element");
+  EXPECT_EQ(
+      verdict(judged("or-set", kBegun + add(0, "1") + add(2, "1") + read(1, "[1]") + remove(1, "1") + finals("[1]"))),
+      "valid");
+  EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1") + remove(0, "1") + add(2, "1") + finals("[]"))),
+            "lost-element");
   // At the same time, the add wins or was observed.
   for (const char* end : {"[]", "[1]"})
-    EXPECT_EQ(verdict(judged("or-set", kBegun + event(0, "invoke", "add", "1") + remove(1, "1") + event(0, "ok", "add", "1") + finals(end))),
+    EXPECT_EQ(verdict(judged("or-set", kBegun + event(0, "invoke", "add", "1") + remove(1, "1") +
+                                           event(0, "ok", "add", "1") + finals(end))),
               "valid");
 }
 
@@ -42,10 +49,13 @@ TEST(OrSet, RemovedElementsDoNotComeBack) {
   const std::string removed = kBegun + add(0, "1") + read(1, "[1]") + remove(1, "1");
   const std::string later = add(5, "9") + remove(5, "9");
   EXPECT_EQ(verdict(judged("or-set", removed + read(1, "[1]") + later + finals("[]"))), "resurrected-element");
-  EXPECT_EQ(verdict(judged("or-set", removed + read(2, "[1]") + later + finals("[]"))), "valid");  // another replica is late
+  EXPECT_EQ(verdict(judged("or-set", removed + read(2, "[1]") + later + finals("[]"))),
+            "valid");  // another replica is late
   EXPECT_EQ(verdict(judged("or-set", removed + add(0, "1") + read(1, "[1]") + finals("[1]"))), "valid");
   // A client that meets any replica learns nothing from what it did.
-  EXPECT_EQ(verdict(judged("or-set", removed + read(1, "[1]") + later + finals("[]"), with("or-set", {{"or-set.sticky", "false"}}))), "valid");
+  EXPECT_EQ(verdict(judged("or-set", removed + read(1, "[1]") + later + finals("[]"),
+                           with("or-set", {{"or-set.sticky", "false"}}))),
+            "valid");
   EXPECT_EQ(verdict(judged("or-set", removed + finals("[1]"), with("or-set", {{"or-set.sticky", "false"}}))), "valid");
 }
 
@@ -54,11 +64,14 @@ TEST(OrSet, ReplicasAgree) {
   EXPECT_EQ(verdict(judged("or-set", maybe + read(7, "[]") + read(8, "[1]"))), "divergence");
   EXPECT_EQ(verdict(judged("or-set", maybe + read(7, "[]") + read(8, "[1]") + read(8, "[]"))), "valid");
   EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1", "info") + read(7, "[]") + read(8, "[1]"))), "valid");
-  EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1") + remove(1, "1", "info") + read(7, "[1]") + read(8, "[]"))), "valid");
+  EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1") + remove(1, "1", "info") + read(7, "[1]") + read(8, "[]"))),
+            "valid");
   // What was seen of it before the last update has arrived everywhere.
-  EXPECT_EQ(verdict(judged("or-set", add(0, "1", "info") + read(1, "[1]") + kBegun + read(7, "[]") + read(8, "[1]"))), "lost-element");
+  EXPECT_EQ(verdict(judged("or-set", add(0, "1", "info") + read(1, "[1]") + kBegun + read(7, "[]") + read(8, "[1]"))),
+            "lost-element");
   // A client's own replica had it.
-  EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1", "info") + read(7, "[1]") + read(7, "[]") + read(8, "[]"))), "lost-element");
+  EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1", "info") + read(7, "[1]") + read(7, "[]") + read(8, "[]"))),
+            "lost-element");
   EXPECT_EQ(verdict(judged("or-set", kBegun + finals("[1]"))), "unexpected-element");
   EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1", "fail") + finals("[1]"))), "unexpected-element");
   EXPECT_EQ(verdict(judged("or-set", kBegun + add(0, "1") + finals("[1 1]"))), "duplicate-element duplicate-element");
@@ -93,11 +106,11 @@ class Executions {
 
  private:
   struct World {
-    unsigned tags = 0;              // how many adds took effect
-    std::vector<unsigned> removed;  // by removal: the tags it observed, bits
+    unsigned tags = 0;                                   // how many adds took effect
+    std::vector<unsigned> removed;                       // by removal: the tags it observed, bits
     std::map<int, std::pair<unsigned, unsigned>> known;  // by process: tags and removals, bits
     unsigned forced_tags = 0, forced_removals = 0;       // that have arrived everywhere at the end
-    EventIndex earliest = 0;  // no step after this one may be over by then
+    EventIndex earliest = 0;                             // no step after this one may be over by then
     std::vector<std::pair<bool, unsigned>> crashed;      // is it a removal, its bit: not known yet to be forced
   };
 
@@ -206,7 +219,13 @@ TEST(OrSet, InvalidExactlyWhenNoReplicasExplainIt) {
         step.ok = fate > 1;
         const bool is_read = step.f == 's';
         if (is_read && fate <= 2) step.f = 'l';
-        text += event(p, is_read || fate > 1 ? "ok" : fate == 0 ? "info" : "fail", is_read ? "read" : step.f == 'a' ? "add" : "remove",
+        text += event(p,
+                      is_read || fate > 1 ? "ok"
+                      : fate == 0         ? "info"
+                                          : "fail",
+                      is_read         ? "read"
+                      : step.f == 'a' ? "add"
+                                      : "remove",
                       is_read ? (step.f == 's' ? "[1]" : "[]") : "1");
         if (is_read) step.ok = true;
         if (!is_read && fate == 1) step.f = 'f';
@@ -220,13 +239,23 @@ TEST(OrSet, InvalidExactlyWhenNoReplicasExplainIt) {
         step.begin = index++;
         open[p] = steps.size();
         steps.push_back(step);
-        text += event(p, "invoke", step.f == 's' ? "read" : step.f == 'a' ? "add" : "remove", step.f == 's' ? "nil" : "1");
+        text += event(p, "invoke",
+                      step.f == 's'   ? "read"
+                      : step.f == 'a' ? "add"
+                                      : "remove",
+                      step.f == 's' ? "nil" : "1");
       }
     }
     for (int p = 0; p < 2; ++p) {
-      const Step last{below(2) == 0 ? 's' : 'l', p == 0 ? processes[static_cast<std::size_t>(below(3))] : 5, index, index + 1, true, false};
+      const Step last{below(2) == 0 ? 's' : 'l',
+                      p == 0 ? processes[static_cast<std::size_t>(below(3))] : 5,
+                      index,
+                      index + 1,
+                      true,
+                      false};
       index += 2;
-      text += event(last.process, "invoke", "read", "nil") + event(last.process, "ok", "read", last.f == 's' ? "[1]" : "[]");
+      text += event(last.process, "invoke", "read", "nil") +
+              event(last.process, "ok", "read", last.f == 's' ? "[1]" : "[]");
       steps.push_back(last);
     }
     std::erase_if(steps, [](const Step& step) { return step.f == 'f'; });

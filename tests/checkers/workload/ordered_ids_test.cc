@@ -20,7 +20,8 @@ std::string history(std::vector<Call> calls) {
   for (const Call& one : calls) {
     const std::string head = "{:process " + std::to_string(one.process) + " :f :generate :time ";
     events.emplace_back(one.begin_ms * 2, head + std::to_string(one.begin_ms) + "000000 :type :invoke}\n");
-    events.emplace_back(one.end_ms * 2 + 1, head + std::to_string(one.end_ms) + "000000 :type :" + one.type + " :value " + one.id + "}\n");
+    events.emplace_back(one.end_ms * 2 + 1,
+                        head + std::to_string(one.end_ms) + "000000 :type :" + one.type + " :value " + one.id + "}\n");
   }
   std::stable_sort(events.begin(), events.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::string out;
@@ -36,35 +37,46 @@ TEST(OrderedIds, GreaterThanThoseOfLongAgo) {
   EXPECT_EQ(verdict(back), "id-went-back");
   EXPECT_THAT(back.anomalies[0].operations, ElementsAre(0, 2));
   // As far apart as clocks may be.
-  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "5"}, {1, 11, 12, "4"}, {2, 30, 31, "7"}}), kTen)), "valid");
+  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "5"}, {1, 11, 12, "4"}, {2, 30, 31, "7"}}), kTen)),
+            "valid");
   // One that was under way in between took place at any moment.
-  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 20, "5"}, {1, 25, 26, "4"}, {2, 40, 41, "7"}}), kTen)), "valid");
-  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "5"}, {1, 2, 40, "4"}, {2, 40, 41, "7"}}), kTen)), "valid");
-  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "5", "info"}, {1, 20, 21, "4"}, {2, 40, 41, "7"}}), kTen)), "valid");
+  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 20, "5"}, {1, 25, 26, "4"}, {2, 40, 41, "7"}}), kTen)),
+            "valid");
+  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "5"}, {1, 2, 40, "4"}, {2, 40, 41, "7"}}), kTen)),
+            "valid");
+  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "5", "info"}, {1, 20, 21, "4"}, {2, 40, 41, "7"}}), kTen)),
+            "valid");
 }
 
 TEST(OrderedIds, NoneTwice) {
-  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "5"}, {1, 2, 3, "5"}, {2, 40, 41, "7"}}), kTen)), "duplicate-id");
+  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "5"}, {1, 2, 3, "5"}, {2, 40, 41, "7"}}), kTen)),
+            "duplicate-id");
   EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "5"}, {1, 40, 41, "5"}}), kTen)), "duplicate-id");
 }
 
 TEST(OrderedIds, OfOneClient) {
   const std::string history_of_two = history({{0, 0, 1, "5"}, {0, 2, 3, "4"}, {1, 40, 41, "7"}});
   EXPECT_EQ(verdict(judged("ordered-ids", history_of_two, kTen)), "valid");
-  const CheckOptions each = with("ordered-ids", {{"ordered-ids.tolerance", "10ms"}, {"ordered-ids.per-client", "true"}});
+  const CheckOptions each =
+      with("ordered-ids", {{"ordered-ids.tolerance", "10ms"}, {"ordered-ids.per-client", "true"}});
   EXPECT_EQ(verdict(judged("ordered-ids", history_of_two, each)), "id-went-back");
 }
 
 TEST(OrderedIds, TextsOfOneLength) {
-  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "\"018f-a\""}, {1, 40, 41, "\"018f-b\""}}), kTen)), "valid");
-  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "\"018f-b\""}, {1, 40, 41, "\"018f-a\""}}), kTen)), "id-went-back");
-  EXPECT_THAT(verdict(judged("ordered-ids", history({{0, 0, 1, "\"9\""}, {1, 40, 41, "\"10\""}}), kTen)), HasSubstr("as long as the others"));
-  EXPECT_THAT(verdict(judged("ordered-ids", history({{0, 0, 1, "\"9\""}, {1, 40, 41, "10"}}), kTen)), HasSubstr("was expected"));
+  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "\"018f-a\""}, {1, 40, 41, "\"018f-b\""}}), kTen)),
+            "valid");
+  EXPECT_EQ(verdict(judged("ordered-ids", history({{0, 0, 1, "\"018f-b\""}, {1, 40, 41, "\"018f-a\""}}), kTen)),
+            "id-went-back");
+  EXPECT_THAT(verdict(judged("ordered-ids", history({{0, 0, 1, "\"9\""}, {1, 40, 41, "\"10\""}}), kTen)),
+              HasSubstr("as long as the others"));
+  EXPECT_THAT(verdict(judged("ordered-ids", history({{0, 0, 1, "\"9\""}, {1, 40, 41, "10"}}), kTen)),
+              HasSubstr("was expected"));
   EXPECT_THAT(verdict(judged("ordered-ids", history({{0, 0, 1, "nil"}}), kTen)), HasSubstr("was expected"));
 }
 
 TEST(OrderedIds, UnknownWhenNothingWasPutToTheTest) {
-  EXPECT_THAT(verdict(judged("ordered-ids", history({{0, 0, 1, "5"}, {1, 5, 6, "6"}}), kTen)), HasSubstr("further apart"));
+  EXPECT_THAT(verdict(judged("ordered-ids", history({{0, 0, 1, "5"}, {1, 5, 6, "6"}}), kTen)),
+              HasSubstr("further apart"));
   EXPECT_THAT(verdict(judged("ordered-ids", ok(0, "generate", "nil", "1"), kTen)), HasSubstr("no times"));
 }
 
@@ -77,7 +89,9 @@ TEST(OrderedIds, AgreeWithTheDefinition) {
     for (int p = 0; p < 6; ++p) {
       const std::int64_t begin = below(60);
       const std::int64_t end = begin + 1 + below(15);
-      calls.push_back({p, begin, end, std::to_string((begin + below(below(2) == 0 ? 5 : 28)) * 10 + (below(8) == 0 ? 0 : p)), below(8) == 0 ? "info" : "ok"});
+      calls.push_back({p, begin, end,
+                       std::to_string((begin + below(below(2) == 0 ? 5 : 28)) * 10 + (below(8) == 0 ? 0 : p)),
+                       below(8) == 0 ? "info" : "ok"});
     }
     bool broken = false, compared = false;
     for (const Call& a : calls) {

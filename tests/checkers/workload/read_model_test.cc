@@ -35,7 +35,8 @@ TEST(ReadModel, EveryPositionHasOneState) {
   EXPECT_EQ(verdict(timeless(kBegun + see("read", "nil", "[1 [1 2 3]]"))), "divergent-states");
   EXPECT_EQ(verdict(timeless(kBegun + see("replay", "nil", "[5 [1 2]]"))), "lost-event");
   EXPECT_EQ(verdict(timeless(kBegun + see("read", "nil", "[4 [1 2 3]]"))), "early-event");
-  EXPECT_EQ(verdict(timeless(append("1", "1") + append("2", "2") + see("read", "2", "[2 [2 1]]") + see("read", "nil", "[2 [2 1]]"))),
+  EXPECT_EQ(verdict(timeless(append("1", "1") + append("2", "2") + see("read", "2", "[2 [2 1]]") +
+                             see("read", "nil", "[2 [2 1]]"))),
             "reordered-events");
 }
 
@@ -43,7 +44,8 @@ TEST(ReadModel, TokensAndElements) {
   EXPECT_EQ(verdict(timeless(kBegun + see("read", "5", "[2 [1 2]]"))), "stale-token");
   EXPECT_EQ(verdict(timeless(kBegun + see("read", "5", "[5 [1 2 3 3]]"))), "duplicate-element");
   EXPECT_EQ(verdict(timeless(kBegun + see("read", "5", "[5 [1 2 3 4]]"))), "unexpected-element");
-  EXPECT_EQ(verdict(timeless(kBegun + op(0, "append", "4", "fail", "4") + see("read", "5", "[6 [1 2 3 4]]"))), "unexpected-element");
+  EXPECT_EQ(verdict(timeless(kBegun + op(0, "append", "4", "fail", "4") + see("read", "5", "[6 [1 2 3 4]]"))),
+            "unexpected-element");
 }
 
 TEST(ReadModel, Positions) {
@@ -65,7 +67,8 @@ TEST(ReadModel, OneOfUnknownOutcomeGetsAPositionThatFits) {
   EXPECT_EQ(verdict(timeless(append("1", "3") + op(1, "append", "4", "info", "4") + see("read", "3", "[3 [1]]") +
                              see("read", "nil", "[3 [1 4]]"))),
             "different-states");
-  EXPECT_EQ(verdict(timeless(append("1", "3") + op(1, "append", "4", "info", "4") + see("read", "1", "[2 [4]]") + see("read", "1", "[2 [4]]"))),
+  EXPECT_EQ(verdict(timeless(append("1", "3") + op(1, "append", "4", "info", "4") + see("read", "1", "[2 [4]]") +
+                             see("read", "1", "[2 [4]]"))),
             "position-went-back");
 }
 
@@ -78,8 +81,9 @@ TEST(ReadModel, LagsNoLongerThanAgreed) {
   const CheckOptions ten = with("read-model", {{"read-model.lag", "10ms"}});
   const auto run = [](std::int64_t begin_ms, std::string_view seen) {
     return at(1, 0, "invoke", "append", "1") + at(2, 0, "ok", "append", "[1 1]") + at(3, 1, "invoke", "read", "1") +
-           at(4, 1, "ok", "read", "[1 [1]]") + at(5, 1, "invoke", "replay", "nil") + at(6, 1, "ok", "replay", "[1 [1]]") +
-           at(begin_ms, 2, "invoke", "read", "nil") + at(100, 2, "ok", "read", seen);
+           at(4, 1, "ok", "read", "[1 [1]]") + at(5, 1, "invoke", "replay", "nil") +
+           at(6, 1, "ok", "replay", "[1 [1]]") + at(begin_ms, 2, "invoke", "read", "nil") +
+           at(100, 2, "ok", "read", seen);
   };
   EXPECT_EQ(verdict(judged("read-model", run(50, "[1 [1]]"), ten)), "valid");
   const auto late = judged("read-model", run(50, "[0 []]"), ten);
@@ -93,7 +97,8 @@ TEST(ReadModel, UnknownWhenNothingWasPutToTheTest) {
   EXPECT_THAT(verdict(timeless(see("read", "nil", "[0 []]"))), HasSubstr("no append succeeded"));
   EXPECT_THAT(verdict(timeless(append("1", "1") + see("read", "nil", "[0 []]"))), HasSubstr("no state with an event"));
   EXPECT_THAT(verdict(timeless(append("1", "1") + see("read", "nil", "[1 [1]]"))), HasSubstr("no read with a token"));
-  EXPECT_THAT(verdict(timeless(append("1", "1") + see("read", "1", "[1 [1]]"))), HasSubstr("no position was read twice"));
+  EXPECT_THAT(verdict(timeless(append("1", "1") + see("read", "1", "[1 [1]]"))),
+              HasSubstr("no position was read twice"));
   EXPECT_THAT(verdict(timeless(ok(0, "append", "1", "1"))), HasSubstr("[position, event] was expected"));
   EXPECT_THAT(verdict(timeless(append("1", "1") + append("1", "2"))), HasSubstr("not appended before"));
   EXPECT_THAT(verdict(timeless(see("read", "nil", "[1]"))), HasSubstr("list of events"));
@@ -147,7 +152,8 @@ struct Log {
       }
     }
     for (const State& state : states) {
-      if (state.f == "read-at" ? state.position != state.asked : state.f == "read" && state.position < state.asked) return false;
+      if (state.f == "read-at" ? state.position != state.asked : state.f == "read" && state.position < state.asked)
+        return false;
       std::vector<int> until;
       for (const auto& [position, event] : events) {
         if (position <= state.position) until.push_back(event);

@@ -15,7 +15,9 @@ std::string text(const Completion& done) {
   if (done.value) out += " " + done.value->to_json();
   return out;
 }
-Operation asked(std::string f, std::string_view value = "null") { return {std::move(f), Value("k"), *Value::from_json(value)}; }
+Operation asked(std::string f, std::string_view value = "null") {
+  return {std::move(f), Value("k"), *Value::from_json(value)};
+}
 
 class DataTypes : public testing::Test {
  protected:
@@ -44,7 +46,8 @@ TEST_F(DataTypes, VersionsWithBugs) {
   const auto run = [&](Bug bug) {
     VersionedRegisters registers({bug, 1});
     std::string out;
-    for (const char* change : {"[0,7]", "[1,8]", "[2,7]", "[1,9]"}) out += text(registers.apply(asked("cas-version", change), rng_)) + " ";
+    for (const char* change : {"[0,7]", "[1,8]", "[2,7]", "[1,9]"})
+      out += text(registers.apply(asked("cas-version", change), rng_)) + " ";
     return out + text(registers.apply(asked("read"), rng_));
   };
   EXPECT_EQ(run(Bug::none), "ok [1,7] ok [2,8] ok [3,7] fail conflict ok [3,7]");
@@ -60,9 +63,10 @@ TEST_F(DataTypes, IdsGrowWithTimeUpToTheClocks) {
   const std::int64_t first = id(ids, 0);
   EXPECT_GT(id(ids, 0), first);
   EXPECT_GT(id(ids, 2), first);
-  EXPECT_LT(id(ids, 1), id(ids, 2));  // whose clock is ahead
+  const std::int64_t ahead = id(ids, 2);
+  EXPECT_LT(id(ids, 1), ahead);  // whose clock is behind that of the third
   pass(3);
-  EXPECT_GT(id(ids, 0), id(ids, 2) - (1 << 14));
+  EXPECT_GT(id(ids, 0), ahead);
   TimeOrderedIds same({Bug::duplicate, 1}, clock());
   EXPECT_EQ(id(same, 0), id(same, 0));
   TimeOrderedIds back({Bug::stale_read, 1}, clock());
@@ -89,7 +93,8 @@ TEST_F(DataTypes, EventsWithBugs) {
     EventLog log({bug, 1}, clock());
     for (const char* event : {"7", "8"}) (void)log.apply(asked("append", event), rng_);
     pass(10);
-    return text(log.apply(asked("read", bug == Bug::lost_write ? "0" : "2"), rng_)) + " " + text(log.apply(asked("replay"), rng_));
+    return text(log.apply(asked("read", bug == Bug::lost_write ? "0" : "2"), rng_)) + " " +
+           text(log.apply(asked("replay"), rng_));
   };
   EXPECT_EQ(run(Bug::stale_read), "ok [1,[7]] ok [2,[7,8]]");
   EXPECT_EQ(run(Bug::lost_write), "ok [0,[]] ok [0,[]]");
@@ -99,10 +104,12 @@ TEST_F(DataTypes, EventsWithBugs) {
 
 TEST_F(DataTypes, RemovesTakeWhatTheyObserved) {
   Replicas replicas({}, clock());
-  const auto apply = [&](std::uint64_t client, auto... words) { return text(replicas.set(asked(words...), client, rng_)); };
+  const auto apply = [&](std::uint64_t client, auto... words) {
+    return text(replicas.set(asked(words...), client, rng_));
+  };
   EXPECT_EQ(apply(0, "add", "7"), "ok");
   EXPECT_EQ(apply(0, "read"), "ok [7]");
-  EXPECT_EQ(apply(1, "read"), "ok []");  // on its way
+  EXPECT_EQ(apply(1, "read"), "ok []");      // on its way
   EXPECT_EQ(apply(1, "remove", "7"), "ok");  // observes nothing
   pass(10);
   EXPECT_EQ(apply(1, "read"), "ok [7]");

@@ -1,0 +1,47 @@
+#include "workloads/durability_workload.h"
+
+#include "workloads/generators.h"
+#include "workloads/judges.h"
+
+namespace ordeal {
+namespace {
+
+std::vector<ConfiguredChecker> judges(const Options& options) { return {judge("durability", options)}; }
+
+Result<Workload> make(const WorkloadContext& context) {
+  const Options& options = context.options;
+  Workload workload;
+  workload.name = "durability";
+  workload.generator = mixed(Rng(context.seed).split("durability"), counting("add"), options.real("durability.reads"),
+                             gen::repeat(plain("read")));
+  workload.final_generator = settled(options, "durability",
+                                     each_worker_until_ok(plain("read"), options.seconds("durability.final-read-time")));
+  workload.checkers = judges(options);
+  return workload;
+}
+
+}  // namespace
+
+WorkloadFactory durability_workload() {
+  using Type = OptionSpec::Type;
+  WorkloadFactory factory;
+  factory.name = "durability";
+  factory.help = "what was acknowledged before crashes is there after them, or lost within bounds (RPO, RTO)";
+  factory.promise =
+      "Every element that was acknowledged is in a final read; with durability.rpo but for those acknowledged at most so "
+      "long before a crash, and no more of them for a crash than durability.max-lost; with durability.rto an operation "
+      "succeeds that soon after every crash that no other fault followed.";
+  factory.data_type = "set";
+  factory.operations = {"add", "read"};
+  factory.options = {
+      {"durability.reads", Type::real, 0.02, "which part of the operations are reads", 0, 0.99},
+      settle_option("durability", "how long the system has before the final reads"),
+      {"durability.final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
+  };
+  offer_checker_options(factory, "durability");
+  factory.make = make;
+  factory.checkers = judges;
+  return factory;
+}
+
+}  // namespace ordeal
