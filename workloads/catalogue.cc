@@ -43,8 +43,9 @@ std::span<const WorkloadFactory> workloads() {
 
 std::string promise_of(const WorkloadFactory& workload, const Options& options) {
   // The words by which options say what is claimed.
-  static constexpr std::string_view kClaims[] = {"consistency", "delivery", "guarantee",
-                                                 "ordered",     "denials",  "negative-balances"};
+  static constexpr std::string_view kClaims[] = {
+      "consistency", "delivery",   "guarantee", "ordered", "denials", "negative-balances", "lag",
+      "max-lost",    "per-client", "rpo",       "rto",     "sticky",  "tolerance"};
   std::string changed;
   for (const OptionSpec& spec : workload.options) {
     const std::string_view word = std::string_view(spec.key).substr(workload.name.size() + 1);

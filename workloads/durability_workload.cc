@@ -14,8 +14,8 @@ Result<Workload> make(const WorkloadContext& context) {
   workload.name = "durability";
   workload.generator = mixed(Rng(context.seed).split("durability"), counting("add"), options.real("durability.reads"),
                              gen::repeat(plain("read")));
-  workload.final_generator = settled(options, "durability",
-                                     each_worker_until_ok(plain("read"), options.seconds("durability.final-read-time")));
+  workload.final_generator = settled(
+      options, "durability", each_worker_until_ok(plain("read"), options.seconds("durability.final-read-time")));
   workload.checkers = judges(options);
   return workload;
 }
@@ -28,7 +28,8 @@ WorkloadFactory durability_workload() {
   factory.name = "durability";
   factory.help = "what was acknowledged before crashes is there after them, or lost within bounds (RPO, RTO)";
   factory.promise =
-      "Every element that was acknowledged is in a final read; with durability.rpo but for those acknowledged at most so "
+      "Every element that was acknowledged is in a final read; with durability.rpo but for those acknowledged at most "
+      "so "
       "long before a crash, and no more of them for a crash than durability.max-lost; with durability.rto an operation "
       "succeeds that soon after every crash that no other fault followed.";
   factory.data_type = "set";

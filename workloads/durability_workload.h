@@ -1,7 +1,7 @@
 #pragma once
 // durability: elements are added while nodes crash, and read when all is well again. What it finds: acknowledged writes
-// that are lost, or more of them than a recovery point objective allows, and crashes that last longer than a recovery time
-// objective.
+// that are lost, or more of them than a recovery point objective allows, and crashes that last longer than a recovery
+// time objective.
 
 #include "harness/interfaces/workload.h"
 

@@ -41,7 +41,8 @@ std::map<std::string, Names> drops_of(const FaultRecord& record) {
   std::map<std::string, Names> out;
   const Value* drops = record.description.find("drops");
   if (drops == nullptr || !drops->is_map()) return out;
-  for (const auto& [node, others] : drops->entries()) out[node.is_string() ? node.string() : node.to_json()] = texts(others);
+  for (const auto& [node, others] : drops->entries())
+    out[node.is_string() ? node.string() : node.to_json()] = texts(others);
   return out;
 }
 
@@ -96,7 +97,8 @@ bool changes_something(const History& history, OperationEvents op) {
   return std::any_of(list.begin(), list.end(), [&](ValueId micro) {
     if (values.kind(micro) != Value::Kind::list || values.as_list(micro).empty()) return false;
     const ValueId what = values.as_list(micro)[0];
-    return values.kind(what) == Value::Kind::string && values.as_string(what) != "r" && values.as_string(what) != "poll";
+    return values.kind(what) == Value::Kind::string && values.as_string(what) != "r" &&
+           values.as_string(what) != "poll";
   });
 }
 
@@ -107,11 +109,13 @@ struct Settings {
 
 Settings settings_of(const Value& extra) {
   Settings out;
-  if (const Value* bound = extra.find("minority.bound_s"); bound != nullptr && (bound->is_real() || bound->is_integer()))
+  if (const Value* bound = extra.find("minority.bound_s");
+      bound != nullptr && (bound->is_real() || bound->is_integer()))
     out.bound_ns = static_cast<std::int64_t>(std::clamp(bound->real(), 0.0, 1e9) * 1e9);
   const Value* names = extra.find("minority.worker_nodes");
   if (names == nullptr || !names->is_list()) return out;
-  for (const Value& name : names->items()) out.worker_nodes.push_back(name.is_string() ? name.string() : name.to_json());
+  for (const Value& name : names->items())
+    out.worker_nodes.push_back(name.is_string() ? name.string() : name.to_json());
   return out;
 }
 
@@ -121,8 +125,8 @@ void accuse(const History& history, OperationEvents op, const std::string& node,
   anomaly.type = "minority-write";
   anomaly.operations = {op.invocation};
   anomaly.explanation = "the " + std::string(history.f_name(op.invocation)) + " of event " +
-                        std::to_string(history.index(op.invocation)) + " was acknowledged by " + node + ", which fault " +
-                        std::to_string(cut.fault) + " (partition) had cut off from a majority for " +
+                        std::to_string(history.index(op.invocation)) + " was acknowledged by " + node +
+                        ", which fault " + std::to_string(cut.fault) + " (partition) had cut off from a majority for " +
                         std::to_string((history.time(op.invocation) - cut.from) / 1'000'000) + " ms";
 }
 

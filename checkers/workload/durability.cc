@@ -1,23 +1,24 @@
-// The checker "durability": what was acknowledged is there in the end, but for what a crash may cost (the recovery point
-// objective, RPO), and after a crash the system serves again in time (the recovery time objective, RTO).
+// The checker "durability": what was acknowledged is there in the end, but for what a crash may cost (the recovery
+// point objective, RPO), and after a crash the system serves again in time (the recovery time objective, RTO).
 //
 // Operations: `add` element, each once; `read`, a list of all elements. Keys, if any, are sets of their own, lost
-// together with them. The *final reads* are the ok reads that began after every add of the key had ended (one of unknown
-// outcome: had begun); an element is *lost* when it was acknowledged and none of them has it. *Crashes* are the
+// together with them. The *final reads* are the ok reads that began after every add of the key had ended (one of
+// unknown outcome: had begun); an element is *lost* when it was acknowledged and none of them has it. *Crashes* are the
 // injections of kill, crash and power-loss that the nemesis recorded; one takes place between "inject" and "injected".
 // Options durability.rpo (P), .max-lost (N), .rto (R).
 //
 //   lost-element        a lost element, and no crash came after its add had begun; with P = 0, any lost element
 //   rpo-exceeded        a lost element that was acknowledged more than P before every crash that came after
 //   too-many-lost       more elements were lost than N for each crash that can have cost them
-//   rto-exceeded        after a crash no operation that was begun then succeeded within R, though clients tried, the last
+//   rto-exceeded        after a crash no operation that was begun then succeeded within R, though clients tried, the
+//   last
 //                       of them in the last quarter of that time, and no other fault was in force
 //   unexpected-element  a read has an element that nobody had added, or whose add failed
 //
 // A write is acknowledged between its two events and lost by a crash that came at most P after that: the add must have
 // ended at most P before the crash began, and have begun before the crash was over. Lost elements are given to crashes
-// that can have cost them, N to each, in the order of their last one: if that does not do, nothing does. Cost: O(n log n),
-// and for each lost element the crashes.
+// that can have cost them, N to each, in the order of their last one: if that does not do, nothing does. Cost: O(n log
+// n), and for each lost element the crashes.
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -63,7 +64,8 @@ class Durability {
       faults_.push_back(one);
     }
     std::sort(faults_.begin(), faults_.end(), [](const Fault& a, const Fault& b) { return a.begin < b.begin; });
-    std::copy_if(faults_.begin(), faults_.end(), std::back_inserter(crashes_), [](const Fault& one) { return one.crash; });
+    std::copy_if(faults_.begin(), faults_.end(), std::back_inserter(crashes_),
+                 [](const Fault& one) { return one.crash; });
   }
 
   void judge() {
@@ -156,7 +158,8 @@ class Durability {
         ++cost[crash];
         continue;
       }
-      tell("too-many-lost", one, "; as many others, durability.max-lost, were lost by each crash that can have cost it");
+      tell("too-many-lost", one,
+           "; as many others, durability.max-lost, were lost by each crash that can have cost it");
     }
   }
 
@@ -193,8 +196,9 @@ class Durability {
       if (served || !late || disturbed || end < until) continue;
       ++in_.counter("recoveries-judged");
       in_.tell("rto-exceeded", tries,
-               "after fault " + std::to_string(crash.id) + " (" + crash.name + ") no operation that was begun then succeeded within " +
-                   std::to_string(rto_ / 1'000'000) + " ms; the first tries are " + in_.event(tries.front()) + " and after");
+               "after fault " + std::to_string(crash.id) + " (" + crash.name +
+                   ") no operation that was begun then succeeded within " + std::to_string(rto_ / 1'000'000) +
+                   " ms; the first tries are " + in_.event(tries.front()) + " and after");
     }
   }
 
@@ -213,9 +217,11 @@ void judge_durability(Judgement& in) {
     if (in.f(op) == "read" && in.ok(op) && !in.takes_elements(op)) return;
     if (in.f(op) == "add" && !in.failed(op) && !added.emplace(in.key(op), in.asked(op)).second)
       return in.refuse(op, "an element that was not added before");
-    const bool untimed = in.history().time(op.invocation) < 0 || (op.completion != kNoEvent && in.history().time(op.completion) < 0);
+    const bool untimed =
+        in.history().time(op.invocation) < 0 || (op.completion != kNoEvent && in.history().time(op.completion) < 0);
     if (timed && untimed)
-      return in.refuse("the history has no times (" + in.event(op.invocation) + "), which durability.rpo and .rto need");
+      return in.refuse("the history has no times (" + in.event(op.invocation) +
+                       "), which durability.rpo and .rto need");
   }
   Durability(in).judge();
   if (in.counter("sets-read-in-the-end") == 0) in.inconclusive("no read succeeded after the last add");
@@ -228,21 +234,22 @@ void judge_durability(Judgement& in) {
 }  // namespace
 
 WorkloadChecker durability() {
-  return {"durability",
-          "what was acknowledged is there in the end, but for what crashes may cost (RPO), and they are over in time (RTO)",
-          {"recovery-point"},
-          judge_durability,
-          {{"lost-element", "an acknowledged element is missing from every later read"},
-           {"rpo-exceeded", "a crash cost an element that had been acknowledged longer before than the bound"},
-           {"too-many-lost", "crashes cost more acknowledged elements than the bound"},
-           {"rto-exceeded", "after a crash no operation succeeded within the bound"},
-           {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}},
-          {{"durability.rpo", OptionSpec::Type::duration, 0.0,
-            "how long before a crash what it may cost was acknowledged; 0: nothing is ever lost", 0, 86400},
-           {"durability.max-lost", OptionSpec::Type::integer, 0,
-            "how many elements one crash may cost, of those that durability.rpo allows; 0: any number", 0, 1e9},
-           {"durability.rto", OptionSpec::Type::duration, 0.0,
-            "how soon after a crash an operation must succeed, whether or not it was healed; 0: not judged", 0, 86400}}};
+  return {
+      "durability",
+      "what was acknowledged is there in the end, but for what crashes may cost (RPO), and they are over in time (RTO)",
+      {"recovery-point"},
+      judge_durability,
+      {{"lost-element", "an acknowledged element is missing from every later read"},
+       {"rpo-exceeded", "a crash cost an element that had been acknowledged longer before than the bound"},
+       {"too-many-lost", "crashes cost more acknowledged elements than the bound"},
+       {"rto-exceeded", "after a crash no operation succeeded within the bound"},
+       {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}},
+      {{"durability.rpo", OptionSpec::Type::duration, 0.0,
+        "how long before a crash what it may cost was acknowledged; 0: nothing is ever lost", 0, 86400},
+       {"durability.max-lost", OptionSpec::Type::integer, 0,
+        "how many elements one crash may cost, of those that durability.rpo allows; 0: any number", 0, 1e9},
+       {"durability.rto", OptionSpec::Type::duration, 0.0,
+        "how soon after a crash an operation must succeed, whether or not it was healed; 0: not judged", 0, 86400}}};
 }
 
 }  // namespace ordeal::work

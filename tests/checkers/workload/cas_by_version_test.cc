@@ -4,6 +4,7 @@
 #include <random>
 
 #include "tests/checkers/workload/histories.h"
+#include "tests/checkers/workload/seed.h"
 
 namespace ordeal::work {
 namespace {
@@ -195,7 +196,7 @@ class Random {
 };
 
 TEST(CasByVersion, InvalidExactlyWhenNoOrderExplainsIt) {
-  Random random(5);
+  Random random(seed_or(5));
   std::size_t invalid = 0, valid = 0;
   for (int round = 0; round < 20'000; ++round) {
     std::vector<Call> calls;

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "tests/checkers/workload/histories.h"
+#include "tests/checkers/workload/seed.h"
 
 namespace ordeal::work {
 namespace {
@@ -21,11 +22,13 @@ std::string read(std::int64_t ms, std::string_view elements, int process = 9) {
   return at(ms, process, "invoke", "read", "nil") + at(ms + 1, process, "ok", "read", elements);
 }
 std::string step(std::int64_t ms, int id, std::string_view fault, std::string_view what) {
-  return "{:time " + std::to_string(ms) + "000000 :process :nemesis :type :info :f :" + std::string(fault) + " :value {:id " +
-         std::to_string(id) + " :step \"" + std::string(what) + "\"}}\n";
+  return "{:time " + std::to_string(ms) + "000000 :process :nemesis :type :info :f :" + std::string(fault) +
+         " :value {:id " + std::to_string(id) + " :step \"" + std::string(what) + "\"}}\n";
 }
-std::string kill(std::int64_t ms, int id = 1) { return step(ms, id, "kill", "inject") + step(ms + 2, id, "kill", "injected"); }
-std::string healed(std::int64_t ms, int id = 1) { return step(ms, id, "kill", "healed"); }
+std::string kill(std::int64_t ms, int id = 1) {
+  return step(ms, id, "kill", "inject") + step(ms + 2, id, "kill", "injected");
+}
+std::string healed(std::int64_t ms) { return step(ms, 1, "kill", "healed"); }
 
 TEST(Durability, NothingIsLostWithoutABound) {
   EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(3, "2") + read(9, "[1 2]"))), "valid");
@@ -47,14 +50,20 @@ TEST(Durability, ACrashMayCostWhatCameShortlyBefore) {
   EXPECT_EQ(verdict(judged("durability", run + read(30, "[2 3]"), kFive)), "rpo-exceeded");
   EXPECT_EQ(verdict(judged("durability", run + read(30, "[1 2]"), kFive)), "lost-element");
   EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(9, "2") + kill(15) + read(30, "[1]"), kFive)), "valid");
-  EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(8, "2") + kill(15) + read(30, "[1]"), kFive)), "rpo-exceeded");
+  EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(8, "2") + kill(15) + read(30, "[1]"), kFive)),
+            "rpo-exceeded");
   // Acknowledged while it crashed.
-  EXPECT_EQ(verdict(judged("durability", add(1, "1") + step(15, 1, "kill", "inject") + add(16, "2") + step(18, 1, "kill", "injected") +
-                                             read(30, "[1]"), kFive)),
+  EXPECT_EQ(verdict(judged("durability",
+                           add(1, "1") + step(15, 1, "kill", "inject") + add(16, "2") +
+                               step(18, 1, "kill", "injected") + read(30, "[1]"),
+                           kFive)),
             "valid");
   // Another fault is no crash.
-  EXPECT_THAT(verdict(judged("durability", add(1, "1") + step(3, 1, "pause", "inject") + step(4, 1, "pause", "injected") + read(9, "[1]"), kFive)),
-              HasSubstr("no crash was injected"));
+  EXPECT_THAT(
+      verdict(judged("durability",
+                     add(1, "1") + step(3, 1, "pause", "inject") + step(4, 1, "pause", "injected") + read(9, "[1]"),
+                     kFive)),
+      HasSubstr("no crash was injected"));
 }
 
 TEST(Durability, ACrashMayCostSoMany) {
@@ -74,14 +83,21 @@ TEST(Durability, ServesAgainInTime) {
   const auto late = judged("durability", begun + tries + add(25, "4") + read(50, "[1 4]"), ten);
   EXPECT_EQ(verdict(late), "rto-exceeded");
   EXPECT_THAT(late.anomalies[0].operations, ElementsAre(4, 6));
+  EXPECT_EQ(verdict(judged("durability", begun + healed(12) + tries + add(25, "4") + read(50, "[1 4]"), ten)),
+            "rto-exceeded");
   // Nobody tried at the end of that time, something else was in the way, or the run was over before.
-  EXPECT_THAT(verdict(judged("durability", begun + add(13, "2", "info", 1) + add(25, "4") + read(50, "[1 4]"), ten)), HasSubstr("at work"));
-  EXPECT_THAT(verdict(judged("durability", begun + step(16, 2, "pause", "inject") + tries + add(25, "4") + read(50, "[1 4]"), ten)),
+  EXPECT_THAT(verdict(judged("durability", begun + add(13, "2", "info", 1) + add(25, "4") + read(50, "[1 4]"), ten)),
               HasSubstr("at work"));
-  EXPECT_THAT(verdict(judged("durability", begun + add(13, "2", "info", 1) + add(18, "3", "info", 2), ten)), HasSubstr("after the last add"));
+  EXPECT_THAT(verdict(judged("durability",
+                             begun + step(16, 2, "pause", "inject") + tries + add(25, "4") + read(50, "[1 4]"), ten)),
+              HasSubstr("at work"));
+  EXPECT_THAT(verdict(judged("durability", begun + add(13, "2", "info", 1) + add(18, "3", "info", 2), ten)),
+              HasSubstr("after the last add"));
   // One that began before the crash does not show that it was over.
-  EXPECT_EQ(verdict(judged("durability", add(1, "1") + at(9, 5, "invoke", "add", "5") + kill(10) + at(13, 5, "ok", "add", "5") + tries +
-                                             add(25, "4") + read(50, "[1 4 5]"), ten)),
+  EXPECT_EQ(verdict(judged("durability",
+                           add(1, "1") + at(9, 5, "invoke", "add", "5") + kill(10) + at(13, 5, "ok", "add", "5") +
+                               tries + add(25, "4") + read(50, "[1 4 5]"),
+                           ten)),
             "rto-exceeded");
   EXPECT_THAT(verdict(judged("durability", add(1, "1") + read(50, "[1]"), ten)), HasSubstr("no crash was injected"));
 }
@@ -90,7 +106,8 @@ TEST(Durability, UnknownWhenNothingWasPutToTheTest) {
   EXPECT_THAT(verdict(judged("durability", read(1, "[]") + add(3, "1"))), HasSubstr("after the last add"));
   EXPECT_THAT(verdict(judged("durability", add(1, "1", "info") + read(3, "[1]"))), HasSubstr("no add succeeded"));
   EXPECT_THAT(verdict(judged("durability", add(1, "1") + add(2, "1") + read(5, "[1]"))), HasSubstr("not added before"));
-  EXPECT_THAT(verdict(judged("durability", ok(0, "add", "1") + ok(9, "read", "nil", "[1]"), kFive)), HasSubstr("no times"));
+  EXPECT_THAT(verdict(judged("durability", ok(0, "add", "1") + ok(9, "read", "nil", "[1]"), kFive)),
+              HasSubstr("no times"));
   EXPECT_THAT(verdict(judged("durability", add(1, "1") + read(5, "1"))), HasSubstr("a list of elements"));
 }
 
@@ -109,7 +126,7 @@ bool affordable(const std::vector<std::vector<int>>& costly, std::size_t next, s
 }
 
 TEST(Durability, AgreesWithTheDefinition) {
-  std::mt19937 random(23);
+  std::mt19937 random(seed_or(23));
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   std::size_t valid = 0, invalid = 0;
   for (int round = 0; round < 6000; ++round) {
@@ -118,8 +135,10 @@ TEST(Durability, AgreesWithTheDefinition) {
     std::vector<int> crashes = {5 + below(20), 30 + below(20), 55 + below(20)};
     for (int id = 0; id < 3; ++id) {
       const std::string name = id == 2 ? "power-loss" : "kill";
-      events.emplace_back(crashes[static_cast<std::size_t>(id)], step(crashes[static_cast<std::size_t>(id)], id, name, "inject"));
-      events.emplace_back(crashes[static_cast<std::size_t>(id)] + 2, step(crashes[static_cast<std::size_t>(id)] + 2, id, name, "injected"));
+      events.emplace_back(crashes[static_cast<std::size_t>(id)],
+                          step(crashes[static_cast<std::size_t>(id)], id, name, "inject"));
+      events.emplace_back(crashes[static_cast<std::size_t>(id)] + 2,
+                          step(crashes[static_cast<std::size_t>(id)] + 2, id, name, "injected"));
     }
     std::vector<std::vector<int>> costly;
     bool explained = true;
@@ -147,7 +166,8 @@ TEST(Durability, AgreesWithTheDefinition) {
     std::vector<int> cost(3);
     explained = explained && affordable(costly, 0, cost, most);
     const std::string bound = std::to_string(most);
-    const auto result = judged("durability", text, with("durability", {{"durability.rpo", "15ms"}, {"durability.max-lost", bound.c_str()}}));
+    const auto result = judged(
+        "durability", text, with("durability", {{"durability.rpo", "15ms"}, {"durability.max-lost", bound.c_str()}}));
     ASSERT_EQ(result.verdict == Verdict::invalid, !explained) << text << verdict(result);
     (explained ? valid : invalid) += 1;
   }

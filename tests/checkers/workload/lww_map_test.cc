@@ -4,6 +4,7 @@
 #include <set>
 
 #include "tests/checkers/workload/histories.h"
+#include "tests/checkers/workload/seed.h"
 
 namespace ordeal::work {
 namespace {
@@ -172,7 +173,7 @@ void mark_final(std::vector<Step>& steps) {
 std::string shown(int value) { return value == 0 ? "nil" : std::to_string(value); }
 
 TEST(LwwMap, InvalidExactlyWhenNoReplicasExplainIt) {
-  std::mt19937 random(17);
+  std::mt19937 random(seed_or(17));
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   std::size_t valid = 0, invalid = 0;
   std::map<std::string, int> types;

@@ -1,6 +1,7 @@
 #include <random>
 
 #include "tests/checkers/workload/histories.h"
+#include "tests/checkers/workload/seed.h"
 
 namespace ordeal::work {
 namespace {
@@ -81,7 +82,7 @@ TEST(OrderedIds, UnknownWhenNothingWasPutToTheTest) {
 }
 
 TEST(OrderedIds, AgreeWithTheDefinition) {
-  std::mt19937 random(3);
+  std::mt19937 random(seed_or(3));
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   std::size_t invalid = 0, valid = 0;
   for (int round = 0; round < 5000; ++round) {
