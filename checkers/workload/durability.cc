@@ -11,8 +11,7 @@
 //   rpo-exceeded        a lost element that was acknowledged more than P before every crash that came after
 //   too-many-lost       more elements were lost than N for each crash that can have cost them
 //   rto-exceeded        after a crash no operation that was begun then succeeded within R, though clients tried, the
-//   last
-//                       of them in the last quarter of that time, and no other fault was in force
+//                       last of them in the last quarter of that time, and no other fault was in force
 //   unexpected-element  a read has an element that nobody had added, or whose add failed
 //
 // A write is acknowledged between its two events and lost by a crash that came at most P after that: the add must have

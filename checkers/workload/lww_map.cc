@@ -10,10 +10,10 @@
 //   wrong-winner         a final read shows a value of which every write has a timestamp below that of another write,
 //                        which was acknowledged or had been seen
 //   resurrected-element  the same, and the other write is a remove
-//   divergence           two final reads differ, also where timestamps are equal, and no write of unknown outcome is
-//   why value-went-back      a client reads a value of which every write has a timestamp below one that its replica
-//   had: of
-//                        its own write, or of what it had read
+//   divergence           two final reads differ, also where timestamps are equal, and no write of unknown outcome
+//                        explains it
+//   value-went-back      a client reads a value of which every write has a timestamp below one that its replica had:
+//                        that of its own write, or of what it had read
 //   unexpected-element   any read has a value that nobody had put, or whose puts failed
 //
 // Timestamps alone decide, so a value stands for its writes: what was read has at least the least of their timestamps,

@@ -10,15 +10,15 @@
 //   stale-token         a read shows a position before the token that it was given
 //   wrong-position      a read-at shows another position than it asked for
 //   different-states    one position was shown with two states: reads of the past that changed, replays that differ
-//   divergent-states    two states of which neither begins the other, or of which the one of the later position is
-//   shorter lost-event          an event was acknowledged at a position, and a state of that or a later position lacks
-//   it early-event         a state has an event that was acknowledged at a later position reordered-events    a state
-//   has two events against the order of their positions duplicate-position  two events with one position, or one for
-//   which none is left between two others position-went-back  an event has a position not above that of one that was
-//   acknowledged before its append began read-model-lag      a read or replay lacks an event that had been acknowledged
-//   more than T before it began duplicate-element, unexpected-element   a state has an event twice; one that nobody had
-//   appended, or whose append
-//                       failed
+//   divergent-states    two states of which neither begins the other, or the one of the later position is shorter
+//   lost-event          an event was acknowledged at a position, and a state of that or a later position lacks it
+//   early-event         a state has an event that was acknowledged at a later position
+//   reordered-events    a state has two events against the order of their positions
+//   duplicate-position  two events with one position, or one for which none is left between two others
+//   position-went-back  an event has a position not above that of one acknowledged before its append began
+//   read-model-lag      a read or replay lacks an event that had been acknowledged more than T before it began
+//   duplicate-element   a state has an event twice
+//   unexpected-element  a state has an event that nobody had appended, or whose append failed
 //
 // The states are then the beginnings of one list. The events of unknown outcome among them get the least positions that
 // fit (after the event before, after all states without them, after all events acknowledged before they began): if

@@ -1,6 +1,6 @@
 #pragma once
-// ByValue: something of each value that occurs in one key's history. An array where the key has a good part of the whole
-// history's values, a map where it has few of them: many small keys must not each pay for all values there are.
+// ByValue: something of each value that occurs in one key's history. An array where the key has a good part of the
+// whole history's values, a map where it has few of them: many small keys must not each pay for all values there are.
 // Thread-safety: a value.
 
 #include <cstddef>
