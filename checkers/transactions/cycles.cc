@@ -3,9 +3,11 @@
 //
 //   G0             an edge ww within a component of ww
 //   G1c            an edge wr within a component of ww and wr
-//   G-single       an edge rw from u to v, and a way back without rw: bit-parallel reachability in the acyclic graph of
-//   ww and wr G-nonadjacent  an edge rw within a component of the pairs (node, last edge was rw?), where two rw never
-//   follow each other G2-item        an edge rw within a component of everything
+//   G-single       an edge rw from u to v, and a way back without rw: bit-parallel reachability in the acyclic graph
+//                  of ww and wr
+//   G-nonadjacent  an edge rw within a component of the pairs (node, last edge was rw?), where two rw never follow each
+//                  other
+//   G2-item        an edge rw within a component of everything
 //
 // (a cycle of ww with a crashed transaction in it is G1c, not G0: seen by others, it committed or G1a is shown, but at
 // read uncommitted it may have been rolled back), each without session and time edges, then with sessions, then with

@@ -9,8 +9,10 @@
 //   aborted-read           a polled value whose send certainly failed
 //   unexpected-element     a polled value that nobody sent, or only later
 //   precommitted-read      an operation polled what it sent itself
-//   lost-write             acknowledged and never polled, although a consumer went past it, or reached the end of its
-//   log int-nonmonotonic-poll, int-poll-skip      within one operation polls of a key go back, or leave out a message
+//   lost-write             acknowledged and never polled, although a consumer went past it, or reached the end of
+//                          its log
+//   int-nonmonotonic-poll  within one operation polls of a key go back
+//   int-poll-skip          or leave out a message
 //   nonmonotonic-poll, poll-skip              the same between consecutive polls of a process
 //   int-nonmonotonic-send, nonmonotonic-send  the offsets of a process' sends to a key go back
 //
@@ -21,14 +23,12 @@
 //
 // A message is lost when nobody polled it and
 //   - a higher offset was polled, by anybody if no poll crashed: a consumer that did may have been given the message,
-//   and
-//     the group's position moved. Otherwise by a consumer that polled a lower offset before, and kept the key assigned
-//     meanwhile;
+//     and the group's position moved. Otherwise by a consumer that polled a lower offset before, and kept the key
+//     assigned meanwhile;
 //   - or a consumer reached the end of the log: since an `assign` it got nothing of the key from kafka.end-polls polls
-//   in a
-//     row, all invoked after the acknowledgement, and what it had last polled of the key has a lower offset (or the
-//     message's is not known). A consumer that never got anything of the key counts when it is not known to have been
-//     moved: nobody polled anything of that log.
+//     in a row, all invoked after the acknowledgement, and what it had last polled of the key has a lower offset (or
+//     the message's is not known). A consumer that never got anything of the key counts when it is not known to have
+//     been moved: nobody polled anything of that log.
 // So a crashed poll excuses no message that others should have met.
 #include <algorithm>
 #include <map>

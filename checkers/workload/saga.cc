@@ -5,15 +5,15 @@
 // `read`, whose ok value is {"balances" {account n, …}, "events" [[i account n], …]}, one snapshot of both.
 //
 //   ledger-mismatch      balances less the sums of events differ between two reads, or a read shows events of an
-//   account
-//                        and no balance: one of them does not add up
+//                        account and no balance: one of them does not add up
 //   missing-account      an account that a read showed is not in one that began later
 //   negative-balance     a balance below zero, unless saga.negative-balances
-//   incomplete-saga      acknowledged before a read began; in that read its events do not add up to -n for a and +n for
-//   b uncompensated-saga   failed before a read began; in that read its events do not add up to nothing half-saga of
-//   unknown outcome, and half done in the final read impossible-step      events of one saga that no step of it can
-//   have made lost-event           events of a saga that a read showed are not in one that began later unexpected-event
-//   of a saga that nobody began, or only after the read
+//   incomplete-saga      acknowledged before a read began; in that read its events do not add up to -n for a, +n for b
+//   uncompensated-saga   failed before a read began; in that read its events do not add up to nothing
+//   half-saga            of unknown outcome, and half done in the final read
+//   impossible-step      events of one saga that no step of it can have made
+//   lost-event           events of a saga that a read showed are not in one that began later
+//   unexpected-event     of a saga that nobody began, or only after the read
 //
 // A saga under way, or of unknown outcome, may show how far it has come: nothing, the first step, or both; also that
 // of a compensation. The final read is the last one, if it was invoked after every saga had ended in whatever way: the
