@@ -11,11 +11,15 @@
 #include "workloads/crdt_workloads.h"
 #include "workloads/durability_workload.h"
 #include "workloads/g2_workload.h"
+#include "workloads/idempotency_keys_workload.h"
 #include "workloads/kafka_workload.h"
+#include "workloads/limit_workloads.h"
 #include "workloads/lock_workloads.h"
 #include "workloads/long_fork_workload.h"
+#include "workloads/message_workloads.h"
 #include "workloads/order_workloads.h"
 #include "workloads/ordered_ids_workload.h"
+#include "workloads/overdraft_workload.h"
 #include "workloads/promise_workloads.h"
 #include "workloads/queue_workloads.h"
 #include "workloads/read_model_workload.h"
@@ -29,14 +33,44 @@ namespace ordeal {
 
 std::span<const WorkloadFactory> workloads() {
   static const std::vector<WorkloadFactory> all = {
-      bank_workload(),        cas_by_version_workload(), causal_reverse_workload(), comments_workload(),
-      counter_workload(),     delivery_workload(),       durability_workload(),     g2_workload(),
-      g_set_workload(),       idempotency_workload(),    kafka_workload(),          leader_election_workload(),
-      list_append_workload(), lock_workload(),           long_fork_workload(),      lww_map_workload(),
-      monotonic_workload(),   or_set_workload(),         ordered_ids_workload(),    pn_counter_workload(),
-      queue_workload(),       rate_limit_workload(),     read_model_workload(),     register_workload(),
-      rw_register_workload(), saga_workload(),           sequential_workload(),     set_workload(),
-      set_full_workload(),    total_queue_workload(),    unique_ids_workload(),     write_skew_workload(),
+      bank_workload(),
+      cas_by_version_workload(),
+      causal_reverse_workload(),
+      comments_workload(),
+      concurrency_limit_workload(),
+      counter_workload(),
+      dead_letter_workload(),
+      delivery_workload(),
+      durability_workload(),
+      g2_workload(),
+      g_set_workload(),
+      idempotency_workload(),
+      idempotency_keys_workload(),
+      kafka_workload(),
+      leader_election_workload(),
+      list_append_workload(),
+      lock_workload(),
+      long_fork_workload(),
+      lww_map_workload(),
+      monotonic_workload(),
+      or_set_workload(),
+      ordered_ids_workload(),
+      outbox_workload(),
+      overdraft_workload(),
+      pn_counter_workload(),
+      queue_workload(),
+      rate_limit_workload(),
+      read_model_workload(),
+      register_workload(),
+      rw_register_workload(),
+      saga_workload(),
+      sequential_workload(),
+      set_workload(),
+      set_full_workload(),
+      token_bucket_workload(),
+      total_queue_workload(),
+      unique_ids_workload(),
+      write_skew_workload(),
   };
   return all;
 }
@@ -44,8 +78,9 @@ std::span<const WorkloadFactory> workloads() {
 std::string promise_of(const WorkloadFactory& workload, const Options& options) {
   // The words by which options say what is claimed.
   static constexpr std::string_view kClaims[] = {
-      "consistency", "delivery",   "guarantee", "ordered", "denials", "negative-balances", "lag",
-      "max-lost",    "per-client", "rpo",       "rto",     "sticky",  "tolerance"};
+      "consistency", "delivery",   "guarantee", "ordered", "denials",      "negative-balances", "lag",
+      "max-lost",    "per-client", "rpo",       "rto",     "sticky",       "tolerance",         "burst",
+      "rate",        "limit",      "ttl",       "rule",    "max-attempts", "redelivery",        "empty-receives"};
   std::string changed;
   for (const OptionSpec& spec : workload.options) {
     const std::string_view word = std::string_view(spec.key).substr(workload.name.size() + 1);

@@ -84,6 +84,8 @@ class Judgement {
   [[nodiscard]] std::int64_t option_ns(std::string_view name) const {  // of a duration
     return static_cast<std::int64_t>(setting(name).real() * 1e9);
   }
+  [[nodiscard]] double option_real(std::string_view name) const { return setting(name).real(); }
+  [[nodiscard]] std::string option_text(std::string_view name) const { return setting(name).string(); }
   // CheckOptions::initial when it is an integer.
   [[nodiscard]] std::int64_t initial_integer(std::int64_t fallback) const;
   // The level asked for; `standard` when none was.

@@ -121,7 +121,7 @@ WorkloadChecker rate_limit() {
           {"sliding-window"},
           judge_rate_limit,
           {{"too-many-grants", "more requests were granted within a window of time than the limit"},
-           {"needless-denial", "a request was denied although the window of time before it had room"}},
+           {"needless-denial", "a request was denied although the limit allowed it"}},
           {{"rate-limit.limit", OptionSpec::Type::integer, 10, "how many grants a window may hold", 1, 1e9},
            {"rate-limit.window", OptionSpec::Type::duration, 0.1, "how long a window is", 0.001, 86400},
            {"rate-limit.denials", OptionSpec::Type::boolean, true,

@@ -43,12 +43,15 @@ namespace work {
 [[nodiscard]] WorkloadChecker bank();
 [[nodiscard]] WorkloadChecker cas_by_version();
 [[nodiscard]] WorkloadChecker causal_reverse();
+[[nodiscard]] WorkloadChecker concurrency_limit();
 [[nodiscard]] WorkloadChecker convergence();
 [[nodiscard]] WorkloadChecker counter();
+[[nodiscard]] WorkloadChecker dead_letter();
 [[nodiscard]] WorkloadChecker delivery();
 [[nodiscard]] WorkloadChecker durability();
 [[nodiscard]] WorkloadChecker g2();
 [[nodiscard]] WorkloadChecker idempotency();
+[[nodiscard]] WorkloadChecker idempotency_keys();
 [[nodiscard]] WorkloadChecker kafka();
 [[nodiscard]] WorkloadChecker leader_election();
 [[nodiscard]] WorkloadChecker lock();
@@ -57,6 +60,8 @@ namespace work {
 [[nodiscard]] WorkloadChecker monotonic();
 [[nodiscard]] WorkloadChecker or_set();
 [[nodiscard]] WorkloadChecker ordered_ids();
+[[nodiscard]] WorkloadChecker outbox();
+[[nodiscard]] WorkloadChecker overdraft();
 [[nodiscard]] WorkloadChecker queue();
 [[nodiscard]] WorkloadChecker rate_limit();
 [[nodiscard]] WorkloadChecker read_model();
@@ -64,6 +69,7 @@ namespace work {
 [[nodiscard]] WorkloadChecker sequential();
 [[nodiscard]] WorkloadChecker set();
 [[nodiscard]] WorkloadChecker set_full();
+[[nodiscard]] WorkloadChecker token_bucket();
 [[nodiscard]] WorkloadChecker total_queue();
 [[nodiscard]] WorkloadChecker unique_ids();
 

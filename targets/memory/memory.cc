@@ -47,7 +47,8 @@ class MemoryClient final : public Client {
   }
 
   void close() override {
-    if (memory_->data_type == "lock" || memory_->data_type == "election" || memory_->data_type.empty())
+    if (memory_->data_type == "lock" || memory_->data_type == "election" || memory_->data_type == "semaphore" ||
+        memory_->data_type == "dead-letter" || memory_->data_type.empty())
       memory_->store.forget(number_);
   }
 
@@ -88,6 +89,7 @@ Result<std::unique_ptr<Target>> make(Cluster&, const Options& options) {
   settings.partitions.lasting = from_seconds(options.seconds("memory.partition-for"));
   settings.bank_accounts = options.integer("memory.bank-accounts");
   settings.bank_balance = options.integer("memory.bank-balance");
+  settings.key_ttl = from_seconds(options.seconds("memory.key-ttl"));
   auto clock = [start = steady_clock::now()] { return nanoseconds(steady_clock::now() - start); };
   auto shared =
       std::shared_ptr<Memory>(new Memory{.store = {settings, clock},
@@ -106,11 +108,13 @@ TargetFactory memory_target() {
   return {
       .name = "memory",
       .help = "a linearizable store inside Ordeal itself, without nodes; wrong on request (memory.bug)",
-      .operations = {"read",    "write",       "cas",        "add",      "txn",      "append",    "enqueue",
-                     "dequeue", "drain",       "acquire",    "release",  "generate", "transfer",  "insert",
-                     "stamp",   "write-chain", "read-chain", "campaign", "resign",   "leader",    "apply",
-                     "request", "saga",        "send",       "poll",     "assign",   "subscribe", "cas-version",
-                     "put",     "read-at",     "remove",     "replay"},
+      .operations =
+          {"read",           "write",       "cas",         "add",      "txn",      "append",    "enqueue",
+           "dequeue",        "drain",       "acquire",     "release",  "generate", "transfer",  "insert",
+           "stamp",          "write-chain", "read-chain",  "campaign", "resign",   "leader",    "apply",
+           "request",        "saga",        "send",        "poll",     "assign",   "subscribe", "acquire-permit",
+           "release-permit", "deposit",     "withdraw",    "receive",  "ack",      "reject",    "drain-dead",
+           "change",         "messages",    "cas-version", "put",      "read-at",  "remove",    "replay"},
       .options =
           {
               {.key = "memory.bug",
@@ -164,6 +168,11 @@ TargetFactory memory_target() {
                .type = Type::integer,
                .default_value = 10,
                .help = "what each of them begins with",
+               .min = 0},
+              {.key = "memory.key-ttl",
+               .type = Type::duration,
+               .default_value = 0.0,
+               .help = "how long an idempotency key is taken; 0: for ever",
                .min = 0},
               {.key = "memory.seed",
                .type = Type::integer,

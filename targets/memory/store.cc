@@ -27,6 +27,9 @@ MemoryStore::MemoryStore(Settings settings, std::function<std::chrono::nanosecon
     : settings_(settings),
       now_(std::move(now)),
       services_(settings.faults, now_),
+      limits_(settings.faults, now_),
+      ledgers_(settings.faults, settings.key_ttl, now_),
+      queues_(settings.faults),
       broker_(settings.faults),
       event_log_(settings.faults, now_),
       replicas_(settings.faults, now_),
@@ -82,6 +85,10 @@ std::optional<Completion> MemoryStore::of_its_own(std::string_view data_type, co
   if (data_type == "or-set") return replicas_.set(operation, client, rng);
   if (data_type == "ordered-ids") return ordered_ids_.apply(client, rng);
   if (data_type == "versioned") return versioned_.apply(operation, rng);
+  for (auto done : {limits_.apply(data_type, operation, client, rng), ledgers_.apply(data_type, operation, rng),
+                    queues_.apply(data_type, operation, client, rng)}) {
+    if (done) return done;
+  }
   return services_.apply(data_type, operation, client, rng);
 }
 
@@ -335,6 +342,8 @@ Completion MemoryStore::bank_op(const Operation& operation, Rng& rng) {
 
 void MemoryStore::forget(std::uint64_t client) {
   services_.forget(client);
+  limits_.forget(client);
+  queues_.forget(client);
   for (auto& stripe : stripes_) {
     const std::lock_guard lock(stripe.mutex);
     for (auto& [key, cell] : stripe.cells) {

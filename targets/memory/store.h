@@ -33,7 +33,10 @@
 #include "checkers/history/operation.h"
 #include "targets/memory/bugs.h"
 #include "targets/memory/event_log.h"
+#include "targets/memory/ledgers.h"
+#include "targets/memory/limits.h"
 #include "targets/memory/log_broker.h"
+#include "targets/memory/messages.h"
 #include "targets/memory/replicas.h"
 #include "targets/memory/services.h"
 #include "targets/memory/versioned.h"
@@ -53,6 +56,7 @@ class MemoryStore {
     Partitions partitions;
     std::int64_t bank_accounts = 8;
     std::int64_t bank_balance = 10;
+    std::chrono::nanoseconds key_ttl{0};
   };
   // `now` is the clock of the partitions, from 0.
   MemoryStore(Settings settings, std::function<std::chrono::nanoseconds()> now);
@@ -126,6 +130,9 @@ class MemoryStore {
   const std::function<std::chrono::nanoseconds()> now_;
   std::array<Stripe, kStripes> stripes_;
   Services services_;
+  Limits limits_;
+  Ledgers ledgers_;
+  Messages queues_;
   LogBroker broker_;
   EventLog event_log_;
   Replicas replicas_;

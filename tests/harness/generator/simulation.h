@@ -24,6 +24,8 @@ struct Simulation {
   // How long an operation takes, and how it ends.
   std::function<std::int64_t(const Issued&)> latency = [](const Issued&) { return std::int64_t{1'000'000}; };
   std::function<EventType(const Issued&)> outcome = [](const Issued&) { return EventType::ok; };
+  // What it returns.
+  std::function<std::optional<Value>(const Issued&)> answer = [](const Issued&) { return std::nullopt; };
   // True when the generator said done to every worker.
   bool finished = false;
   std::int64_t end_ns = 0;
@@ -56,7 +58,7 @@ struct Simulation {
       };
       if (next->open) {
         const Issued& op = log[next->issued];
-        const Completion completion{outcome(op), std::nullopt, std::nullopt};
+        const Completion completion{outcome(op), answer(op), std::nullopt};
         next->open = false;
         generator.update({now, w, w, completion.type, &op.operation, &completion});
         wake();

@@ -1,0 +1,221 @@
+#include <random>
+
+#include "tests/checkers/workload/histories.h"
+
+namespace ordeal::work {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string money(int account, int amount) {
+  return "{:account " + std::to_string(account) + " :amount " + std::to_string(amount) + "}";
+}
+std::string deposit(int process, int account, int amount, std::string_view type = "ok") {
+  return op(process, "deposit", money(account, amount), type, money(account, amount));
+}
+std::string withdraw(int process, int account, int amount, std::string_view type = "ok") {
+  return op(process, "withdraw", money(account, amount), type, money(account, amount));
+}
+std::string completed(int process, std::string_view f, std::string_view type, std::string_view value) {
+  if (type != "insufficient") return event(process, type, f, value);
+  return "{:process " + std::to_string(process) + " :type :fail :f :" + std::string(f) +
+         " :error {:kind \"insufficient\" :message \"\"}}\n";
+}
+std::string refused(int process, int account, int amount) {
+  return event(process, "invoke", "withdraw", money(account, amount)) +
+         completed(process, "withdraw", "insufficient", "");
+}
+std::string read(std::string_view balances) { return ok(9, "read", "nil", balances); }
+std::string judge(const std::string& edn) { return verdict(judged("overdraft", edn)); }
+
+// Ten on each account, and a refusal, without which the rule is not put to the test.
+const std::string kBegun = deposit(0, 0, 10) + deposit(0, 1, 10) + refused(0, 0, 21);
+
+TEST(Overdraft, TheSumIsNeverBelowNothing) {
+  EXPECT_EQ(judge(kBegun + withdraw(1, 0, 15) + read("[-5 10]") + withdraw(1, 1, 5) + read("[-5 5]")), "valid");
+  const auto more = judged("overdraft", kBegun + withdraw(1, 0, 15) + withdraw(2, 1, 6) + read("[-5 4]"));
+  EXPECT_EQ(verdict(more), "overdraft overdraft");
+  EXPECT_THAT(more.anomalies[1].operations, ElementsAre(0, 2, 6, 8));
+  EXPECT_THAT(more.anomalies[1].explanation, HasSubstr("withdrawals of 21 had been, and only 20 had been paid in"));
+  EXPECT_THAT(more.anomalies[1].sentences[0], HasSubstr("not up to date"));
+  EXPECT_EQ(judge(kBegun + withdraw(1, 0, 15, "info") + withdraw(2, 1, 6) + read("[10 4]")), "valid");
+  EXPECT_EQ(judge(kBegun + withdraw(1, 0, 15, "info") + withdraw(2, 1, 6) + read("[-5 4]")), "overdraft");
+}
+
+TEST(Overdraft, WriteSkewAndLostUpdatesAreCalledThat) {
+  const auto skew = [](int account) {
+    return judged("overdraft", kBegun + event(1, "invoke", "withdraw", money(0, 15)) +
+                                   event(2, "invoke", "withdraw", money(account, 15)) +
+                                   event(1, "ok", "withdraw", "nil") + event(2, "ok", "withdraw", "nil"));
+  };
+  ASSERT_EQ(verdict(skew(1)), "overdraft");
+  EXPECT_THAT(skew(1).anomalies[0].sentences, ElementsAre(HasSubstr("(write skew)")));
+  ASSERT_EQ(verdict(skew(0)), "overdraft");
+  EXPECT_THAT(skew(0).anomalies[0].sentences, ElementsAre(HasSubstr("(a lost update)")));
+}
+
+TEST(Overdraft, OfEachAccountByItself) {
+  const CheckOptions each = with("overdraft", {{"overdraft.rule", "each"}});
+  const std::string begun = deposit(0, 0, 10) + deposit(0, 1, 10) + refused(0, 0, 11);
+  EXPECT_EQ(judge(begun + read("[10 10]") + withdraw(1, 1, 5)), "needless-refusal");
+  EXPECT_EQ(verdict(judged("overdraft", begun + read("[10 10]") + withdraw(1, 1, 5), each)), "valid");
+  EXPECT_EQ(verdict(judged("overdraft", begun + read("[10 10]") + withdraw(1, 0, 11), each)), "overdraft");
+  EXPECT_EQ(verdict(judged("overdraft", begun + withdraw(1, 0, 5) + read("[-1 10]"), each)), "overdraft");
+}
+
+TEST(Overdraft, NobodyIsRefusedWhatIsThere) {
+  EXPECT_EQ(judge(kBegun + refused(1, 0, 20) + withdraw(1, 0, 1) + read("[9 10]")), "needless-refusal");
+  // One under way may have taken it; a deposit under way may not be there yet.
+  EXPECT_EQ(judge(kBegun + event(1, "invoke", "withdraw", money(0, 1)) + refused(2, 0, 20) +
+                  event(1, "ok", "withdraw", "nil") + read("[9 10]")),
+            "valid");
+  EXPECT_EQ(judge(kBegun + withdraw(0, 0, 1) + event(1, "invoke", "deposit", money(0, 1)) + refused(2, 0, 20) +
+                  event(1, "ok", "deposit", "nil") + read("[10 10]")),
+            "valid");
+  EXPECT_EQ(judge(kBegun + withdraw(1, 0, 5, "info") + refused(2, 0, 20) + withdraw(3, 0, 1) + read("[4 10]")),
+            "valid");
+  // It was taken, as the refusal shows, but a later read does not know of it.
+  EXPECT_EQ(judge(kBegun + withdraw(1, 0, 5, "info") + refused(2, 0, 20) + withdraw(3, 0, 1) + read("[9 10]")),
+            "unexplained-balances");
+}
+
+TEST(Overdraft, EveryBalanceIsExplained) {
+  EXPECT_EQ(judge(kBegun + withdraw(1, 0, 5) + read("[10 10]")), "unexplained-balances");
+  EXPECT_EQ(judge(kBegun + withdraw(1, 0, 5) + read("[5 11]")), "unexplained-balances");
+  EXPECT_EQ(judge(kBegun + withdraw(1, 0, 5, "fail") + withdraw(1, 0, 1) + read("[4 10]")), "unexplained-balances");
+  const auto late = judged("overdraft", kBegun + withdraw(1, 0, 5) + read("[5 10]") + read("[10 10]") + read("[5 10]"));
+  EXPECT_EQ(verdict(late), "unexplained-balances");
+  EXPECT_THAT(late.anomalies[0].operations, ElementsAre(0, 2, 6, 10));
+  EXPECT_EQ(verdict(judged("overdraft", kBegun + withdraw(1, 0, 5) + read("[10 10]"), at("no-overdraft"))), "valid");
+  EXPECT_EQ(verdict(judged("overdraft", kBegun + withdraw(1, 0, 21) + read("[10 10]"), at("no-overdraft"))),
+            "overdraft");
+}
+
+TEST(Overdraft, UnknownWhenNotPutToTheTest) {
+  EXPECT_THAT(judge(deposit(0, 0, 10) + refused(1, 0, 11) + read("[10 0]")), HasSubstr("of no customer"));
+  EXPECT_THAT(judge(deposit(0, 0, 10) + withdraw(0, 0, 1)), HasSubstr("of no customer"));
+  EXPECT_THAT(judge(deposit(0, 0, 10) + withdraw(0, 0, 1) + read("[9 0]")), HasSubstr("refused"));
+  // A failure of another kind is no refusal.
+  EXPECT_THAT(judge(deposit(0, 0, 10) + withdraw(0, 0, 1) + withdraw(0, 0, 1, "fail") + read("[9 0]")),
+              HasSubstr("refused"));
+  EXPECT_THAT(judge(deposit(0, 2, 10)), HasSubstr("was expected"));
+  EXPECT_THAT(judge(deposit(0, 0, 0)), HasSubstr("was expected"));
+  EXPECT_THAT(judge(kBegun + read("7")), HasSubstr("both balances"));
+  EXPECT_THAT(judge(ok(0, "transfer", "1")), HasSubstr("not transfer"));
+  std::string crashed = kBegun;
+  for (int i = 0; i < 70; ++i) crashed += withdraw(20 + i, i % 2, 1, "info");
+  EXPECT_THAT(judge(crashed + withdraw(1, 0, 1) + read("[8 9]")), HasSubstr("too many operations"));
+}
+
+// ---- against trying all orders
+
+struct One {
+  int begin = 0, end = 1000;  // 1000: it may not have happened
+  std::string f, type;
+  int account = 0, amount = 0;
+  std::pair<int, int> seen;
+};
+
+bool some_order(const std::vector<One>& all, std::vector<bool>& done, int first, int second) {
+  int first_end = 1000;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!done[i]) first_end = std::min(first_end, all[i].end);
+  }
+  if (first_end == 1000) return true;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const One& one = all[i];
+    if (done[i] || one.begin > first_end) continue;
+    int a = first, b = second;
+    if (one.f == "read") {
+      if (one.seen != std::pair(a, b)) continue;
+    } else {
+      (one.account == 0 ? a : b) += one.f == "deposit" ? one.amount : -one.amount;
+      const bool broken = one.f == "withdraw" && a + b < 0;
+      if (broken != (one.type == "insufficient")) continue;
+      if (broken) {
+        a = first;
+        b = second;
+      }
+    }
+    done[i] = true;
+    const bool found = some_order(all, done, a, b);
+    done[i] = false;
+    if (found) return true;
+  }
+  return false;
+}
+
+TEST(Overdraft, AgreesWithTryingAllOrders) {
+  std::mt19937 random(9);
+  const auto draw = [&](int from, int to) { return std::uniform_int_distribution<int>(from, to)(random); };
+  std::map<std::string, int> seen;
+  for (int round = 0; round < 6000; ++round) {
+    std::pair<int, int> state;
+    std::vector<One> all;
+    std::map<int, std::size_t> open;
+    std::string text;
+    const int lies = draw(0, 2);
+    int events = 0;
+    for (int step = 0; step < 18 || !open.empty(); ++step) {
+      const int p = draw(0, 3);
+      const auto found = open.find(p);
+      if (found == open.end()) {
+        if (step >= 18) continue;
+        One one;
+        one.begin = events++;
+        const int kind = draw(0, 9);
+        one.f = kind < 3 ? "deposit" : kind < 7 ? "withdraw" : "read";
+        one.account = draw(0, 1);
+        one.amount = draw(1, 3);
+        text += event(p, "invoke", one.f, one.f == "read" ? "nil" : money(one.account, one.amount));
+        // It takes effect, or not as it should, while it is open.
+        open[p] = all.size();
+        all.push_back(one);
+        continue;
+      }
+      One& one = all[found->second];
+      const int rest = state.first + state.second;
+      const bool lie = draw(0, 9) < lies;
+      one.seen = state;
+      one.type = one.f == "withdraw" && (rest < one.amount) != lie ? "insufficient" : "ok";
+      if (one.f == "read" && lie) one.seen.first += draw(-1, 1);
+      const bool crashed = one.f != "read" && one.type == "ok" && draw(0, 4) == 0;
+      if (one.f != "read" && one.type == "ok" && (!crashed || draw(0, 1) == 0))
+        (one.account == 0 ? state.first : state.second) += one.f == "deposit" ? one.amount : -one.amount;
+      if (crashed) one.type = "info";
+      if (!crashed) one.end = events++;
+      text +=
+          completed(p, one.f, one.type,
+                    one.f == "read" ? "[" + std::to_string(one.seen.first) + " " + std::to_string(one.seen.second) + "]"
+                                    : money(one.account, one.amount));
+      open.erase(found);
+    }
+    std::vector<bool> done(all.size());
+    const bool explained = some_order(all, done, 0, 0);
+    const auto result = judged("overdraft", text);
+    ASSERT_EQ(result.verdict == Verdict::invalid, !explained) << text << verdict(result);
+    ++seen[explained ? "explained" : "not"];
+    for (const auto& anomaly : result.anomalies) ++seen[anomaly.type];
+    if (explained) continue;
+    // What it names is a proof by itself.
+    const History history = history_of(text);
+    for (const auto& anomaly : result.anomalies) {
+      std::vector<One> named;
+      for (const EventIndex e : anomaly.operations) {
+        std::size_t number = 0;
+        for (EventIndex before = 0; before < e; ++before) number += history.type(before) == EventType::invoke ? 1 : 0;
+        named.push_back(all[number]);
+      }
+      std::vector<bool> none(named.size());
+      EXPECT_FALSE(some_order(named, none, 0, 0)) << anomaly.type << "\n" << text << anomaly.explanation;
+    }
+  }
+  EXPECT_GT(seen["explained"], 1000);
+  EXPECT_GT(seen["overdraft"], 300);
+  EXPECT_GT(seen["needless-refusal"], 300);
+  EXPECT_GT(seen["unexplained-balances"], 300);
+}
+
+}  // namespace
+}  // namespace ordeal::work
