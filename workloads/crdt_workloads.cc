@@ -1,12 +1,22 @@
 #include "workloads/crdt_workloads.h"
 
+#include "checkers/workload/workload_checkers.h"
 #include "workloads/generators.h"
 #include "workloads/judges.h"
 
 namespace ordeal {
 namespace {
 
-std::vector<ConfiguredChecker> judges(const Options&) { return {judge("convergence")}; }
+// What the workload of that name waits before its final reads, the checker takes for the time to converge.
+std::vector<ConfiguredChecker> judges(const Options& options, const std::string& name) {
+  CheckOptions how;
+  how.settings = Options(find_workload_checker("convergence")->options);
+  const auto set = how.settings.set("convergence.settle", std::to_string(options.seconds(name + ".settle")), name);
+  ORDEAL_CHECK(set.has_value(), set ? std::string() : set.error().message);
+  return {judge("convergence", std::move(how))};
+}
+std::vector<ConfiguredChecker> set_judges(const Options& options) { return judges(options, "g-set"); }
+std::vector<ConfiguredChecker> counter_judges(const Options& options) { return judges(options, "pn-counter"); }
 
 // Time to converge, then a read by everybody.
 GeneratorPtr final_reads(const Options& options, const std::string& name) {
@@ -19,7 +29,7 @@ Result<Workload> make_set(const WorkloadContext& context) {
   workload.generator = mixed(Rng(context.seed).split("g-set"), counting("add"), context.options.real("g-set.reads"),
                              gen::repeat(plain("read")));
   workload.final_generator = final_reads(context.options, "g-set");
-  workload.checkers = judges(context.options);
+  workload.checkers = set_judges(context.options);
   return workload;
 }
 
@@ -35,7 +45,7 @@ Result<Workload> make_counter(const WorkloadContext& context) {
   workload.generator =
       mixed(rng, std::move(adds), context.options.real("pn-counter.reads"), gen::repeat(plain("read")));
   workload.final_generator = final_reads(context.options, "pn-counter");
-  workload.checkers = judges(context.options);
+  workload.checkers = counter_judges(context.options);
   return workload;
 }
 
@@ -61,7 +71,7 @@ WorkloadFactory g_set_workload() {
   factory.operations = {"add", "read"};
   factory.options = options_of("g-set");
   factory.make = make_set;
-  factory.checkers = judges;
+  factory.checkers = set_judges;
   return factory;
 }
 
@@ -76,7 +86,7 @@ WorkloadFactory pn_counter_workload() {
   factory.operations = {"add", "read"};
   factory.options = options_of("pn-counter");
   factory.make = make_counter;
-  factory.checkers = judges;
+  factory.checkers = counter_judges;
   return factory;
 }
 

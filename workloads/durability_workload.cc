@@ -36,7 +36,6 @@ WorkloadFactory durability_workload() {
   factory.operations = {"add", "read"};
   factory.options = {
       {"durability.reads", Type::real, 0.02, "which part of the operations are reads", 0, 0.99},
-      settle_option("durability", "how long the system has before the final reads"),
       {"durability.final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
   };
   offer_checker_options(factory, "durability");

@@ -146,7 +146,6 @@ WorkloadFactory or_set_workload() {
       {"or-set.reads", Type::real, 0.2, "which part of the operations are reads", 0.001, 0.99},
       {"or-set.removes", Type::real, 0.5, "which part of the updates are removes", 0.001, 0.99},
       {"or-set.again", Type::real, 0.3, "which part of the adds are of elements added lately", 0, 0.99},
-      settle_option("or-set", "how long replicas have to converge before the final reads"),
       {"or-set.final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
   };
   offer_checker_options(factory, "or-set");
@@ -172,7 +171,6 @@ WorkloadFactory lww_map_workload() {
       {"lww-map.reads", Type::real, 0.3, "which part of the operations are reads", 0, 0.99},
       {"lww-map.removes", Type::real, 0.2, "which part of the writes are removes", 0.001, 0.99},
       {"lww-map.disorder", Type::integer, 50, "how many writes a timestamp may be ahead or behind", 1, 1e9},
-      settle_option("lww-map", "how long replicas have to converge before the final reads"),
       {"lww-map.final-read-time", Type::duration, 10.0, "how long a worker tries to read a key at the end", 0, 3600},
   };
   offer_checker_options(factory, "lww-map");

@@ -3,9 +3,9 @@
 //
 // Operations: `add` element, each once; `read`, a list of all elements. Keys, if any, are sets of their own, lost
 // together with them. The *final reads* are the ok reads that began after every add of the key had ended (one of
-// unknown outcome: had begun); an element is *lost* when it was acknowledged and none of them has it. *Crashes* are the
-// injections of kill, crash and power-loss that the nemesis recorded; one takes place between "inject" and "injected".
-// Options durability.rpo (P), .max-lost (N), .rto (R).
+// unknown outcome: had begun), where times are known at least durability.settle later; an element is *lost* when it was
+// acknowledged and none of them has it. *Crashes* are the injections of kill, crash and power-loss that the nemesis
+// recorded; one takes place between "inject" and "injected". Options durability.rpo (P), .max-lost (N), .rto (R).
 //
 //   lost-element        a lost element, and no crash came after its add had begun; with P = 0, any lost element
 //   rpo-exceeded        a lost element that was acknowledged more than P before every crash that came after
@@ -97,12 +97,18 @@ class Durability {
   std::int64_t begun(OperationEvents op) const { return in_.history().time(op.invocation); }
   std::int64_t ended(OperationEvents op) const { return in_.history().time(op.completion); }
 
+  // Whether the system had time to recover before it. Without times the workload is trusted to have waited.
+  bool settled(OperationEvents op, EventIndex last_add) const {
+    const std::int64_t begin = in_.history().time(op.invocation);
+    return begin < 0 || begin - in_.history().time(last_add) >= in_.option_ns("durability.settle");
+  }
+
   // Finds what was lost of one set.
   void look(ValueId key, Set& set) {
     std::set<ValueId> kept;
     bool looked = false;
     for (const OperationEvents op : set.reads) {
-      const bool final = op.invocation > set.last_add;
+      const bool final = op.invocation > set.last_add && settled(op, set.last_add);
       for (const ValueId element : in_.items(in_.seen(op))) {
         (void)set.tried.explained(in_, "unexpected-element", "element", element, op, key);
         if (final) kept.insert(element);
@@ -245,6 +251,8 @@ WorkloadChecker durability() {
        {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}},
       {{"durability.rpo", OptionSpec::Type::duration, 0.0,
         "how long before a crash what it may cost was acknowledged; 0: nothing is ever lost", 0, 86400},
+       {"durability.settle", OptionSpec::Type::duration, 2.0, "how long the system has before the final reads", 0,
+        3600},
        {"durability.max-lost", OptionSpec::Type::integer, 0,
         "how many elements one crash may cost, of those that durability.rpo allows; 0: any number", 0, 1e9},
        {"durability.rto", OptionSpec::Type::duration, 0.0,

@@ -4,8 +4,8 @@
 // Operations, by key: `put` [timestamp, value], `remove` timestamp, both with a whole number that the client chose;
 // `read`, ok with the value, nil when there is none. A process is a client of one replica, or with lww-map.sticky=false
 // of any. The *final read* of a process and key is its last ok read of it, if it was invoked after every write of the
-// key had ended (one of unknown outcome: was invoked). The workload waits before final reads; that this is long enough
-// to converge is part of the claim.
+// key had ended (one of unknown outcome: was invoked), where times are known at least lww-map.settle later: the time in
+// which replicas converge is part of the claim.
 //
 //   wrong-winner         a final read shows a value of which every write has a timestamp below that of another write,
 //                        which was acknowledged or had been seen
@@ -79,7 +79,7 @@ class LwwRegister {
     for (const OperationEvents op : reads_) {
       if (in_.seen(op) != kNil && !put_.explained(in_, "unexpected-element", "value", in_.seen(op), op, key_)) continue;
       learn(op);
-      if (op.invocation > last_write_) last[in_.history().process(op.invocation)] = op;
+      if (op.invocation > last_write_ && settled(op)) last[in_.history().process(op.invocation)] = op;
     }
     in_.counter("final-reads") += static_cast<std::int64_t>(last.size());
     compared_ = last.size() > 1;
@@ -102,6 +102,12 @@ class LwwRegister {
   [[nodiscard]] bool compared() const { return compared_; }
 
  private:
+  // Whether the replicas had time to converge before it. Without times the workload is trusted to have waited.
+  bool settled(OperationEvents op) const {
+    const std::int64_t begin = in_.history().time(op.invocation);
+    return begin < 0 || begin - in_.history().time(last_write_) >= in_.option_ns("lww-map.settle");
+  }
+
   // The least timestamp, from `from` on, with which something of that value can have been written before `until`.
   // Nothing: there is none.
   std::optional<std::int64_t> least(ValueId value, EventIndex until, std::int64_t from) const {
@@ -230,7 +236,9 @@ WorkloadChecker lww_map() {
            {"divergence", "after all writes of a key had ended, processes went on to read different values"},
            {"value-went-back", "a client of one replica read a value with an older timestamp than before"},
            {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}},
-          {{"lww-map.sticky", OptionSpec::Type::boolean, true,
+          {{"lww-map.settle", OptionSpec::Type::duration, 2.0,
+            "how long replicas have to converge before the final reads", 0, 3600},
+           {"lww-map.sticky", OptionSpec::Type::boolean, true,
             "whether a client stays with one replica, so that the timestamps of what it reads never go back"}}};
 }
 

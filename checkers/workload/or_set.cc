@@ -4,8 +4,8 @@
 //
 // Operations: `add` and `remove`, an element each; `read`, a list of elements. Keys, if any, are sets of their own. A
 // process is a client of one replica, or with or-set.sticky=false of any. The *final read* of a process is its last ok
-// read, if it was invoked after every update of the key had ended (one of unknown outcome: was invoked). The workload
-// waits before final reads; that this is long enough to converge is part of the claim.
+// read, if it was invoked after every update of the key had ended (one of unknown outcome: was invoked), where times
+// are known at least or-set.settle later: the time in which replicas converge is part of the claim.
 //
 //   divergence            two final reads differ in an element, and no update of unknown outcome can be why
 //   lost-element          a final read lacks an element, though one of its adds was acknowledged, or must have happened
@@ -226,7 +226,7 @@ class ObservedRemoveSet {
     std::map<ProcessId, OperationEvents> last;
     for (const OperationEvents op : reads_) {
       look(op);
-      if (op.invocation > last_update_) last[in_.history().process(op.invocation)] = op;
+      if (op.invocation > last_update_ && settled(op)) last[in_.history().process(op.invocation)] = op;
     }
     for (const auto& [process, op] : last) {
       const auto list = in_.items(in_.seen(op));
@@ -238,6 +238,12 @@ class ObservedRemoveSet {
   [[nodiscard]] bool compared() const { return finals_.size() > 1; }
 
  private:
+  // Whether the replicas had time to converge before it. Without times the workload is trusted to have waited.
+  bool settled(OperationEvents op) const {
+    const std::int64_t begin = in_.history().time(op.invocation);
+    return begin < 0 || begin - in_.history().time(last_update_) >= in_.option_ns("or-set.settle");
+  }
+
   // What any read must keep to.
   void look(OperationEvents op) {
     std::set<ValueId> seen, twice;
@@ -360,7 +366,9 @@ WorkloadChecker or_set() {
        {"resurrected-element", "what was removed is there again though nobody added it again"},
        {"duplicate-element", "a read holds an element more often than it was added"},
        {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}},
-      {{"or-set.sticky", OptionSpec::Type::boolean, true,
+      {{"or-set.settle", OptionSpec::Type::duration, 2.0, "how long replicas have to converge before the final reads",
+        0, 3600},
+       {"or-set.sticky", OptionSpec::Type::boolean, true,
         "whether a client stays with one replica, so that it removes what it had added or read itself"}}};
 }
 

@@ -30,18 +30,22 @@ std::string kill(std::int64_t ms, int id = 1) {
 }
 std::string healed(std::int64_t ms) { return step(ms, 1, "kill", "healed"); }
 
+const CheckOptions kNoBound = with("durability", {{"durability.settle", "0"}});
+
 TEST(Durability, NothingIsLostWithoutABound) {
-  EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(3, "2") + read(9, "[1 2]"))), "valid");
-  EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(3, "2") + read(9, "[1]"))), "lost-element");
-  EXPECT_EQ(verdict(judged("durability", add(1, "1") + kill(3) + add(7, "2") + read(9, "[2]"))), "lost-element");
+  EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(3, "2") + read(9, "[1 2]"), kNoBound)), "valid");
+  EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(3, "2") + read(9, "[1]"), kNoBound)), "lost-element");
+  EXPECT_EQ(verdict(judged("durability", add(1, "1") + kill(3) + add(7, "2") + read(9, "[2]"), kNoBound)),
+            "lost-element");
   // One of the final reads is late; the loss is what none of them shows.
-  EXPECT_EQ(verdict(judged("durability", add(1, "1") + read(5, "[]") + read(9, "[1]"))), "valid");
-  EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(3, "2", "info") + read(9, "[1]"))), "valid");
-  EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(3, "2", "fail") + read(9, "[1 2]"))), "unexpected-element");
-  EXPECT_EQ(verdict(judged("durability", add(1, "1") + read(9, "[1 3]"))), "unexpected-element");
+  EXPECT_EQ(verdict(judged("durability", add(1, "1") + read(5, "[]") + read(9, "[1]"), kNoBound)), "valid");
+  EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(3, "2", "info") + read(9, "[1]"), kNoBound)), "valid");
+  EXPECT_EQ(verdict(judged("durability", add(1, "1") + add(3, "2", "fail") + read(9, "[1 2]"), kNoBound)),
+            "unexpected-element");
+  EXPECT_EQ(verdict(judged("durability", add(1, "1") + read(9, "[1 3]"), kNoBound)), "unexpected-element");
 }
 
-const CheckOptions kFive = with("durability", {{"durability.rpo", "5ms"}});
+const CheckOptions kFive = with("durability", {{"durability.settle", "0"}, {"durability.rpo", "5ms"}});
 
 TEST(Durability, ACrashMayCostWhatCameShortlyBefore) {
   const std::string run = add(1, "1") + add(11, "2") + kill(15) + add(20, "3");
@@ -67,7 +71,8 @@ TEST(Durability, ACrashMayCostWhatCameShortlyBefore) {
 }
 
 TEST(Durability, ACrashMayCostSoMany) {
-  const CheckOptions two = with("durability", {{"durability.rpo", "20ms"}, {"durability.max-lost", "2"}});
+  const CheckOptions two =
+      with("durability", {{"durability.settle", "0"}, {"durability.rpo", "20ms"}, {"durability.max-lost", "2"}});
   const std::string run = add(1, "1") + add(3, "2") + add(5, "3") + kill(10);
   EXPECT_EQ(verdict(judged("durability", run + read(30, "[1]"), two)), "valid");
   EXPECT_EQ(verdict(judged("durability", run + read(30, "[]"), two)), "too-many-lost");
@@ -76,7 +81,7 @@ TEST(Durability, ACrashMayCostSoMany) {
 }
 
 TEST(Durability, ServesAgainInTime) {
-  const CheckOptions ten = with("durability", {{"durability.rto", "10ms"}});
+  const CheckOptions ten = with("durability", {{"durability.settle", "0"}, {"durability.rto", "10ms"}});
   const std::string begun = add(1, "1") + kill(10);
   const auto tries = add(13, "2", "info", 1) + add(20, "3", "fail", 2);
   EXPECT_EQ(verdict(judged("durability", begun + add(15, "2") + read(50, "[1 2]"), ten)), "valid");
@@ -103,12 +108,14 @@ TEST(Durability, ServesAgainInTime) {
 }
 
 TEST(Durability, UnknownWhenNothingWasPutToTheTest) {
-  EXPECT_THAT(verdict(judged("durability", read(1, "[]") + add(3, "1"))), HasSubstr("after the last add"));
-  EXPECT_THAT(verdict(judged("durability", add(1, "1", "info") + read(3, "[1]"))), HasSubstr("no add succeeded"));
-  EXPECT_THAT(verdict(judged("durability", add(1, "1") + add(2, "1") + read(5, "[1]"))), HasSubstr("not added before"));
+  EXPECT_THAT(verdict(judged("durability", read(1, "[]") + add(3, "1"), kNoBound)), HasSubstr("after the last add"));
+  EXPECT_THAT(verdict(judged("durability", add(1, "1", "info") + read(3, "[1]"), kNoBound)),
+              HasSubstr("no add succeeded"));
+  EXPECT_THAT(verdict(judged("durability", add(1, "1") + add(2, "1") + read(5, "[1]"), kNoBound)),
+              HasSubstr("not added before"));
   EXPECT_THAT(verdict(judged("durability", ok(0, "add", "1") + ok(9, "read", "nil", "[1]"), kFive)),
               HasSubstr("no times"));
-  EXPECT_THAT(verdict(judged("durability", add(1, "1") + read(5, "1"))), HasSubstr("a list of elements"));
+  EXPECT_THAT(verdict(judged("durability", add(1, "1") + read(5, "1"), kNoBound)), HasSubstr("a list of elements"));
 }
 
 // Every way to give lost elements to crashes, by the definition.
@@ -166,8 +173,10 @@ TEST(Durability, AgreesWithTheDefinition) {
     std::vector<int> cost(3);
     explained = explained && affordable(costly, 0, cost, most);
     const std::string bound = std::to_string(most);
-    const auto result = judged(
-        "durability", text, with("durability", {{"durability.rpo", "15ms"}, {"durability.max-lost", bound.c_str()}}));
+    const auto result =
+        judged("durability", text,
+               with("durability",
+                    {{"durability.settle", "0"}, {"durability.rpo", "15ms"}, {"durability.max-lost", bound.c_str()}}));
     ASSERT_EQ(result.verdict == Verdict::invalid, !explained) << text << verdict(result);
     (explained ? valid : invalid) += 1;
   }
