@@ -21,6 +21,8 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "checkers/workload/judgement.h"
@@ -33,11 +35,11 @@ namespace {
 struct View {
   OperationEvents op;
   std::vector<std::pair<ValueId, ValueId>> all;  // key and id, in order
-  std::set<ValueId> ids;
+  std::vector<ValueId> ids;                      // sorted, each once
 };
 
 // The view that showed an id, and ended first.
-using FirstShown = std::map<ValueId, OperationEvents>;
+using FirstShown = std::unordered_map<ValueId, OperationEvents>;
 
 class Outbox {
  public:
@@ -51,12 +53,14 @@ class Outbox {
     for (const OperationEvents op : in_.operations()) {
       if (in_.f(op) != "change" && in_.ok(op) && !view(op)) return;
     }
+    for (auto* views : {&states_, &messages_}) {
+      std::stable_sort(views->begin(), views->end(),
+                       [](const View& a, const View& b) { return a.op.completion < b.op.completion; });
+    }
     for (auto* shown : {&in_state_, &in_messages_}) {
       for (const View& one : shown == &in_state_ ? states_ : messages_) {
-        for (const ValueId id : one.ids) {
-          const auto [place, fresh] = shown->try_emplace(id, one.op);
-          if (!fresh && one.op.completion < place->second.completion) place->second = one.op;
-        }
+        in_.work(one.ids.size());
+        for (const ValueId id : one.ids) shown->try_emplace(id, one.op);
       }
     }
     for (const View& one : states_) state(one);
@@ -91,12 +95,14 @@ class Outbox {
       pairs = pairs && parts.size() == 2;
       if (!pairs) break;
       one.all.emplace_back(parts[0], parts[1]);
-      one.ids.insert(parts[1]);
+      one.ids.push_back(parts[1]);
     }
     if (!pairs) {
       in_.refuse(op, "a list of [key id]");
       return false;
     }
+    std::sort(one.ids.begin(), one.ids.end());
+    one.ids.erase(std::unique(one.ids.begin(), one.ids.end()), one.ids.end());
     (in_.f(op) == "read" ? states_ : messages_).push_back(std::move(one));
     return true;
   }
@@ -104,21 +110,29 @@ class Outbox {
   [[nodiscard]] std::string change_of(ValueId id) const { return "the change " + in_.shown(id); }
 
   void state(const View& read) {
-    std::set<ValueId> seen;
     for (const auto& [key, id] : read.all) {
+      if (fine_in_state_.contains(id) && fine_in_state_.at(id) == key) continue;
       if (!made_.explained(in_, "unexpected-element", "change", id, read.op)) continue;
       if (keys_.at(id) != key) {
         in_.tell("unexpected-element", {made_.find(id)->invoked, read.op.invocation},
                  in_.named(read.op) + " shows " + change_of(id) + " under key " + in_.shown(key) + "; it is of key " +
                      in_.shown(keys_.at(id)));
+        continue;
       }
-      if (seen.insert(id).second) continue;
+      fine_in_state_.emplace(id, key);
+    }
+    std::set<ValueId> seen;
+    for (const auto& [key, id] : read.all) {
+      if (read.ids.size() == read.all.size()) break;
+      if (seen.insert(id).second || made_.find(id) == nullptr) continue;
       in_.tell("duplicate-element", {made_.find(id)->invoked, read.op.invocation},
                in_.named(read.op) + " shows " + change_of(id) + " more than once");
     }
     in_.work(made_.all().size());
+    auto next = read.ids.begin();  // both are in the order of ids
     for (const auto& [id, tries] : made_.all()) {
-      if (seen.contains(id)) continue;
+      while (next != read.ids.end() && *next < id) ++next;
+      if (next != read.ids.end() && *next == id) continue;
       const auto shown = in_state_.find(id);
       if (tries.acknowledged < read.op.invocation) {
         in_.tell("lost-element", {tries.acknowledged_by, read.op.invocation},
@@ -146,22 +160,30 @@ class Outbox {
 
   void published(const View& messages) {
     for (const auto& [key, id] : messages.all) {
+      if (fine_in_messages_.contains(id) && fine_in_messages_.at(id) == key) continue;
       if (!made_.explained(in_, "message-without-change", "message", id, messages.op)) continue;
-      if (keys_.at(id) == key) continue;
+      if (keys_.at(id) == key) {
+        fine_in_messages_.emplace(id, key);
+        continue;
+      }
       in_.tell("message-without-change", {made_.find(id)->invoked, messages.op.invocation},
                in_.named(messages.op) + " shows a message of " + change_of(id) + " under key " + in_.shown(key) +
                    "; it is of key " + in_.shown(keys_.at(id)));
     }
     in_.work(made_.all().size());
+    auto next = messages.ids.begin();  // both are in the order of ids
     for (const auto& [id, tries] : made_.all()) {
       if (tries.possible == 0) continue;  // its message is told elsewhere, and so is that the state shows it
+      while (next != messages.ids.end() && *next < id) ++next;
+      const bool there = next != messages.ids.end() && *next == id;
+      due_ += due(tries.acknowledged, messages.op) ? 1 : 0;
+      if (there) continue;
       const auto shown = in_state_.find(id);
       const auto sent = in_messages_.find(id);
       const bool acknowledged = due(tries.acknowledged, messages.op);
       const bool seen = shown != in_state_.end() && due(shown->second.completion, messages.op);
       const bool was_there = sent != in_messages_.end() && in_.before(sent->second, messages.op);
-      due_ += acknowledged || seen ? 1 : 0;
-      if (messages.ids.contains(id) || !(acknowledged || seen || was_there)) continue;
+      if (!(acknowledged || seen || was_there)) continue;
       const EventIndex by = acknowledged ? tries.acknowledged_by
                             : seen       ? shown->second.invocation
                                          : sent->second.invocation;
@@ -179,11 +201,11 @@ class Outbox {
     const auto most = std::max_element(states_.begin(), states_.end(),
                                        [](const View& a, const View& b) { return a.ids.size() < b.ids.size(); });
     if (most == states_.end()) return;
-    std::map<ValueId, std::size_t> place;
+    std::unordered_map<ValueId, std::size_t> place;
     for (std::size_t i = 0; i < most->all.size(); ++i) place.try_emplace(most->all[i].second, i);
     for (const View& messages : messages_) {
       std::map<ValueId, ValueId> last;  // by key: the first message so far that is latest in the state
-      std::set<ValueId> seen;
+      std::unordered_set<ValueId> seen;
       for (const auto& [key, id] : messages.all) {
         in_.work();
         const auto at = place.find(id);
@@ -219,6 +241,8 @@ class Outbox {
   std::map<ValueId, ValueId> keys_;  // of changes, by id
   std::vector<View> states_, messages_;
   FirstShown in_state_, in_messages_;
+  // Ids that a view showed which ended before, with the key, and nothing was wrong with that.
+  std::unordered_map<ValueId, ValueId> fine_in_state_, fine_in_messages_;
   std::int64_t due_ = 0;  // messages that had to be there, over all reads
 };
 
