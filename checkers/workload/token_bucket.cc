@@ -173,7 +173,7 @@ class Bucket {
   }
 
   static std::string ms(std::int64_t time) {
-    std::string text = std::to_string(static_cast<double>(time / kParts) / 1e6);
+    std::string text = std::to_string(static_cast<double>(time) / static_cast<double>(kParts) / 1e6);
     return text.substr(0, text.find('.') + 3) + " ms";
   }
 
