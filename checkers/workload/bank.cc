@@ -13,6 +13,7 @@
 //   unexplained-balances   (strict-serializable) no part of the transfers that may have happened until a read ended,
 //   with
 //                          all that were acknowledged before it began, leads from the initial balances to what it shows
+//                          … or one choice alone does, and lacks a transfer that was over before one of it began
 //   incomparable-reads     (strict-serializable) of two reads each shows a transfer that the other one lacks
 //
 // "snapshot-isolation" is Jepsen's promise: every read shows whole transfers, however late; which of them does not

@@ -286,7 +286,7 @@ std::size_t BankMoves::explain(const Balances& initial, bool tell) {
     if (found != Found::one) continue;
     for (const std::size_t t : choice) transfers_[t].shown = std::min(transfers_[t].shown, read.op.completion);
     choice.insert(choice.end(), shown.begin(), shown.end());
-    if (tell) compare({&read, {choice.begin(), choice.end()}, std::move(left), std::move(open)});
+    if (!compare({&read, {choice.begin(), choice.end()}, std::move(left), std::move(open)}, tell) && !tell) return r;
   }
   return reads_.size();
 }
@@ -309,7 +309,7 @@ bool BankMoves::certainly_without(const Known& known, std::size_t transfer) cons
 }
 
 // Of two reads that overlap one shows all that the other one does.
-void BankMoves::compare(Known known) {
+bool BankMoves::compare(Known known, bool tell) {
   const auto shows = [&](const Known& one, std::size_t t) {
     return one.shows.contains(t) || in_.before(transfers_[t].op, one.read->op);
   };
@@ -323,11 +323,14 @@ void BankMoves::compare(Known known) {
     }
     return transfers_.size();
   };
+  bool agree = ordered(known, tell);
   std::erase_if(known_, [&](const Known& one) { return one.read->op.completion < known.read->op.invocation; });
   for (const Known& other : known_) {
     const std::size_t a = lacks(other, known);
     const std::size_t b = a == transfers_.size() ? a : lacks(known, other);
     if (b == transfers_.size()) continue;
+    agree = false;
+    if (!tell) break;
     const OperationEvents mine = known.read->op, theirs = other.read->op;
     in_.tell("incomparable-reads",
              {theirs.invocation, mine.invocation, transfers_[a].op.invocation, transfers_[b].op.invocation},
@@ -335,6 +338,26 @@ void BankMoves::compare(Known known) {
                  ", " + in_.named(theirs) + " the reverse");
   }
   known_.push_back(std::move(known));
+  return agree;
+}
+
+// Who sees a transfer sees those that were over before it began.
+bool BankMoves::ordered(const Known& known, bool tell) {
+  for (const std::size_t earlier : known.open) {
+    const Transfer& missed = transfers_[earlier];
+    if (!in_.ok(missed.op) || missed.amount == 0 || known.shows.contains(earlier)) continue;
+    for (const std::size_t later : known.shows) {
+      in_.work();
+      if (!in_.before(missed.op, transfers_[later].op) || !certainly_without(known, earlier)) continue;
+      if (!tell) return false;
+      in_.tell("unexplained-balances",
+               {known.read->op.invocation, missed.op.invocation, transfers_[later].op.invocation},
+               in_.named(known.read->op) + " shows " + in_.named(transfers_[later].op) + " and not " +
+                   in_.named(missed.op) + ", which was over before that began");
+      return false;
+    }
+  }
+  return true;
 }
 
 void BankMoves::unexplained(const Read& read, const Balances& initial) {

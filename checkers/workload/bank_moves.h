@@ -71,7 +71,9 @@ class BankMoves {
     Balances left;                  // what the transfers of `open` had to make up
     std::vector<std::size_t> open;  // without those that an earlier read showed
   };
-  void compare(Known known);
+  // False: contradicted, which is told if it is to be.
+  bool compare(Known known, bool tell);
+  [[nodiscard]] bool ordered(const Known& known, bool tell);
   [[nodiscard]] bool certainly_without(const Known& known, std::size_t transfer) const;
   void unexplained(const Read& read, const Balances& initial);
 

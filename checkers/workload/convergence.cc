@@ -113,22 +113,24 @@ class Replicated {
       (amount > 0 ? greatest : least) += amount;
       if (amounts.size() <= kCounted) amounts.push_back(amount);
     }
-    bool reached = least <= sum && sum <= greatest;
-    if (reached && amounts.size() <= kCounted) {
-      std::set<std::int64_t> sums = {0};
-      for (const std::int64_t amount : amounts) {
-        const std::vector<std::int64_t> before(sums.begin(), sums.end());
-        for (const std::int64_t one : before) sums.insert(one + amount);
-        in_.work(before.size());
-      }
-      reached = sums.contains(sum);
-    }
-    if (reached) return;
+    if (least <= sum && sum <= greatest && made_up(sum, amounts)) return;
     in_.tell("impossible-sum", {op.invocation},
              in_.named(op) + " returned " + std::to_string(sum) +
                  ", which no part of the adds until its end makes up; " + "they reach from " + std::to_string(least) +
                  " to " + std::to_string(greatest),
              {}, key_);
+  }
+
+  // Whether some of the amounts add up to `sum`; yes when there are too many to count.
+  bool made_up(std::int64_t sum, const std::vector<std::int64_t>& amounts) {
+    if (amounts.size() > kCounted) return true;
+    std::set<std::int64_t> sums = {0};
+    for (const std::int64_t amount : amounts) {
+      const std::vector<std::int64_t> before(sums.begin(), sums.end());
+      for (const std::int64_t one : before) sums.insert(one + amount);
+      in_.work(before.size());
+    }
+    return sums.contains(sum);
   }
 
   void complete(OperationEvents op) {
@@ -145,7 +147,11 @@ class Replicated {
 
   void bounded(OperationEvents op) {
     const std::int64_t sum = *in_.integer(in_.seen(op));
-    if (certain_ + down_ <= sum && sum <= certain_ + up_) return;
+    std::vector<std::int64_t> unknown;
+    for (const auto& [add, amount] : amounts_) {
+      if (!in_.ok(add) && unknown.size() <= kCounted) unknown.push_back(amount);
+    }
+    if (certain_ + down_ <= sum && sum <= certain_ + up_ && made_up(sum - certain_, unknown)) return;
     in_.tell("wrong-sum", {op.invocation},
              "the final " + in_.named(op).substr(4) + " returned " + std::to_string(sum) + "; acknowledged adds make " +
                  std::to_string(certain_) + ", and those of unknown outcome from " + std::to_string(down_) + " to " +

@@ -192,9 +192,9 @@ class Leaders {
     stood_.add(in_, in_.asked(op), op);
     const auto term = in_.integer(in_.seen(op));
     if (in_.ok(op) && term && in_.seen(op) != in_.asked(op)) {
-      terms_.insert({in_.asked(op), *term});
+      terms_.try_emplace({in_.asked(op), *term}, op.invocation);
     } else if (!in_.failed(op)) {
-      any_term_.insert(in_.asked(op));  // in a term that is not known
+      any_term_.try_emplace(in_.asked(op), op.invocation);  // in a term that is not known
     }
   }
   void see(OperationEvents op, std::optional<std::int64_t> term, ValueId leader) {
@@ -204,10 +204,10 @@ class Leaders {
   void judge(const std::vector<Hold>& holds) {
     for (const Sight& one : seen_) {
       if (!stood_.explained(in_, "unexpected-leader", "leader", one.leader, one.op, key_)) continue;
-      if (one.term && !terms_.contains({one.leader, *one.term}) && !any_term_.contains(one.leader)) {
+      if (one.term && !elected(one)) {
         in_.tell("unexpected-leader", {one.op.invocation},
                  in_.named(one.op) + " returned the leader " + in_.shown(one.leader) + " in term " +
-                     std::to_string(*one.term) + ", in which it was never elected",
+                     std::to_string(*one.term) + ", in which it was never elected until then",
                  {}, key_);
       } else {
         stale(one, holds);
@@ -221,6 +221,14 @@ class Leaders {
     std::optional<std::int64_t> term;
     ValueId leader = kNil;
   };
+
+  // By an attempt that had begun before the operation that saw it was over.
+  bool elected(const Sight& one) const {
+    const auto in_term = terms_.find({one.leader, *one.term});
+    const auto in_any = any_term_.find(one.leader);
+    return (in_term != terms_.end() && in_term->second < one.op.completion) ||
+           (in_any != any_term_.end() && in_any->second < one.op.completion);
+  }
 
   void stale(const Sight& one, const std::vector<Hold>& holds) {
     // The last hold that began before the operation: earlier ones that still last are told as two holders.
@@ -240,8 +248,9 @@ class Leaders {
   Judgement& in_;
   ValueId key_;
   AttemptTable stood_;
-  std::set<std::pair<ValueId, std::int64_t>> terms_;  // of each candidate
-  std::set<ValueId> any_term_;
+  // Of each candidate: when its first attempt that got the term began; and that of which nobody knows the term.
+  std::map<std::pair<ValueId, std::int64_t>, EventIndex> terms_;
+  std::map<ValueId, EventIndex> any_term_;
   std::vector<Sight> seen_;
 };
 

@@ -177,6 +177,41 @@ class Monotonic {
     }
   }
 
+  // Of the stamps that returned a greater value the one that was over first.
+  const Stamped* first_over_above(std::int64_t value) {
+    if (first_over_.empty()) {
+      for (const auto& [name, all] : stamped_) {
+        for (const Stamped& one : all) first_over_.emplace(one.row.value, &one);
+      }
+      const Stamped* first = nullptr;
+      for (auto place = first_over_.rbegin(); place != first_over_.rend(); ++place) {
+        if (first == nullptr || place->second->op.completion < first->op.completion) first = place->second;
+        place->second = first;
+      }
+    }
+    const auto found = first_over_.upper_bound(value);
+    return found == first_over_.end() ? nullptr : found->second;
+  }
+
+  // Whether a row that no stamp had returned can be from none of unknown outcome, which is told: a stamp that began
+  // later returned it, or one that was over before the first of unknown outcome began returned a greater value.
+  bool too_early(const RowName& name, OperationEvents read) {
+    if (const auto found = stamped_.find(name); found != stamped_.end()) {
+      const OperationEvents later = found->second.front().op;
+      in_.tell("unexpected-element", {read.invocation, later.invocation},
+               in_.named(read) + " returned row " + shown(name) + ", which " + in_.named(later) +
+                   " inserted, and that had not begun");
+      return true;
+    }
+    const Stamped* later = first_over_above(*in_.integer(name.first));
+    if (later == nullptr || crashed_.empty() || crashed_.front() < later->op.completion) return false;
+    in_.tell("value-reorder", {later->op.invocation, read.invocation},
+             in_.named(read) + " returned row " + shown(name) + ", which no stamp had returned; " +
+                 in_.named(later->op) + " inserted a greater value, and was over before the first stamp of unknown " +
+                 "outcome began");
+    return true;
+  }
+
   // Rows that no stamp returned come from stamps of unknown outcome. Adds do not say which row is theirs.
   void ghosts(OperationEvents read) {
     observed_ = observed_ || !seen_.empty();
@@ -186,6 +221,8 @@ class Monotonic {
       const auto found = stamped_.find(name);
       if (found == stamped_.end() || found->second.front().op.invocation > read.completion) unknown.push_back(name);
     }
+    std::erase_if(unknown, [&](const RowName& name) { return too_early(name, read); });
+    if (unknown.empty()) return;
     const auto possible =
         std::count_if(crashed_.begin(), crashed_.end(), [&](EventIndex e) { return e < read.completion; });
     if (static_cast<std::ptrdiff_t>(unknown.size()) <= possible) return;
@@ -232,11 +269,12 @@ class Monotonic {
   Judgement& in_;
   std::unordered_map<ValueId, std::optional<Row>> rows_;
   std::vector<OperationEvents> reads_;
-  std::map<RowName, OperationEvents> known_;         // since its completion, by the operation that returned it
-  std::map<RowName, std::vector<Stamped>> stamped_;  // what stamps returned
-  std::vector<EventIndex> crashed_;                  // invocations of those of unknown outcome
-  std::set<RowName> seen_;                           // by the read at hand
-  bool adds_ = false;                                // operations that do not return their own row
+  std::map<RowName, OperationEvents> known_;           // since its completion, by the operation that returned it
+  std::map<RowName, std::vector<Stamped>> stamped_;    // what stamps returned
+  std::map<std::int64_t, const Stamped*> first_over_;  // by value: of those from it on the one that was over first
+  std::vector<EventIndex> crashed_;                    // invocations of those of unknown outcome
+  std::set<RowName> seen_;                             // by the read at hand
+  bool adds_ = false;                                  // operations that do not return their own row
   bool observed_ = false;
 };
 

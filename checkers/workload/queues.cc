@@ -268,10 +268,10 @@ class Queue {
     for (const auto& [id, tries] : sent_.all()) {
       if (tries.possible != 1 || tries.certain != 1) continue;
       const auto out = first.find(id);
-      // One that never came out is there to the end, unless an operation of unknown outcome took it.
-      const bool taken = out == first.end() && crashed_dequeues_ + crashed_drains_ > 0;
-      const EventIndex until = out == first.end() ? kNoEvent : out->second.invocation;
-      if (!taken && tries.acknowledged < until) stays.push_back({tries.acknowledged, until, id});
+      // One that never came out is there to the end, or until the first operation of unknown outcome that may have had
+      // it began.
+      const EventIndex until = out == first.end() ? first_crashed_ : out->second.invocation;
+      if (tries.acknowledged < until) stays.push_back({tries.acknowledged, until, id});
     }
     std::sort(stays.begin(), stays.end(), [](const Stay& a, const Stay& b) { return a.from < b.from; });
     std::sort(found_empty_.begin(), found_empty_.end(), [](auto a, auto b) { return a.invocation < b.invocation; });
@@ -297,13 +297,16 @@ class Queue {
         continue;
       }
       const auto out = first.find(chain.id);
-      if (out == first.end()) continue;  // acknowledged before: told as lost
-      in_.tell("false-empty", {op.invocation, sent_.find(chain.id)->invoked, out->second.invocation},
+      if (out == first.end() && first_crashed_ == kNoEvent) continue;  // acknowledged before: told as lost
+      const EventIndex taken = out == first.end() ? first_crashed_ : out->second.invocation;
+      in_.tell("false-empty", {op.invocation, sent_.find(chain.id)->invoked, taken},
                in_.named(op) + " found the queue empty, although message " + in_.shown(chain.id) +
                    (chain.until > op.completion ? " was" : " and then others were") + " in it all the while",
                {"Message " + in_.shown(chain.id) + " had been acknowledged at " +
                     in_.event(sent_.find(chain.id)->acknowledged) + ".",
-                "It came out by " + in_.named(out->second) + "."},
+                out == first.end() ? "It never came out, and the first operation that may have had it began at " +
+                                         in_.event(first_crashed_) + "."
+                                   : "It came out by " + in_.named(out->second) + "."},
                key_);
     }
   }

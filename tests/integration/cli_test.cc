@@ -409,9 +409,11 @@ TEST_F(EtcdRun, APortInUseIsNamedWithWhatToDo) {
   const auto hostnames = run_program(ordeal({"nodes", "exec", "--", "hostname"}), seconds(60), environment);
   EXPECT_THAT(hostnames.out, AllOf(HasSubstr("n1"), HasSubstr("n2")));
   const auto taken = run_program(
-      ordeal({"nodes", "exec", "n1", "--", "setsid /usr/sbin/sshd -p 2379 </dev/null >/dev/null 2>&1 & sleep 1"}),
+      ordeal({"nodes", "exec", "n1", "--",
+              "setsid /usr/sbin/sshd -p 2379 </dev/null >/dev/null 2>&1 & "
+              "for i in $(seq 300); do ss -Hltn 'sport = :2379' | grep -q . && exit 0; sleep 0.1; done; exit 1"}),
       seconds(60), environment);
-  EXPECT_EQ(taken.exit_code, 0) << taken.err;
+  EXPECT_EQ(taken.exit_code, 0) << "sshd does not listen: " << taken.err;
   const auto result =
       run_program(ordeal({"run", "--target", "etcd", "--workload", "register", "--nodes",
                           "ssh:" + runtime_ + "/default/inventory", "--time-limit", "3", "--store", store()}),

@@ -9,8 +9,10 @@
 
 namespace ordeal {
 
-Judged judged_run(const std::string& workload_name, const Settings& settings, std::uint64_t seed, double seconds,
-                  double rate) {
+namespace {
+
+Judged run_once(const std::string& workload_name, const Settings& settings, std::uint64_t seed, double seconds,
+                double rate) {
   const Scratch scratch;
   RunRequest request;
   request.flags = {{"target", {"memory", "test"}},
@@ -38,6 +40,17 @@ Judged judged_run(const std::string& workload_name, const Settings& settings, st
       out.anomalies.push_back(anomaly.type);
       out.text += "  " + anomaly.type + ": " + anomaly.explanation + "\n";
     }
+  }
+  return out;
+}
+
+}  // namespace
+
+Judged judged_run(const std::string& workload, const Settings& settings, std::uint64_t seed, double seconds,
+                  double rate, std::size_t wanted) {
+  Judged out = run_once(workload, settings, seed, seconds, rate);
+  for (int more = 0; more < 6 && out.ok < wanted; ++more) {
+    out = run_once(workload, settings, seed, seconds *= 2, rate);
   }
   return out;
 }

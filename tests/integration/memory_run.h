@@ -20,8 +20,9 @@ struct Judged {
 
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-// Ten workers for `seconds` at `rate` operations a second. Aborts when the run cannot be set up.
+// Ten workers for `seconds` at `rate` operations a second; on a machine so busy that fewer than `wanted` of them
+// succeed, again for twice as long, and so on. Aborts when the run cannot be set up.
 [[nodiscard]] Judged judged_run(const std::string& workload, const Settings& settings, std::uint64_t seed,
-                                double seconds, double rate);
+                                double seconds, double rate, std::size_t wanted = 0);
 
 }  // namespace ordeal

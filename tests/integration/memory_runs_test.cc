@@ -55,7 +55,7 @@ TEST(CorrectStore, IsNeverAccused) {
                                               : Settings{{"memory.latency", "100us"},
                                                          {"memory.info-probability", "0.01"},
                                                          {"memory.fail-probability", "0.05"}};
-      const auto judged = judged_run(workload, settings, seed, 0.08, 3000);
+      const auto judged = judged_run(workload, settings, seed, 0.08, 3000, 21);
       EXPECT_EQ(judged.verdict, Verdict::valid) << workload << ", seed " << seed << "\n" << judged.text;
       EXPECT_GT(judged.ok, 20u);
     }

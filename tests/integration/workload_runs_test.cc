@@ -248,7 +248,7 @@ TEST_P(CorrectStore, IsNeverAccused) {
     }
     // A rate limit shows when its window is over.
     const auto judged = judged_run(GetParam(), settings, seed,
-                                   GetParam() == "rate-limit" || GetParam() == "token-bucket" ? 0.25 : 0.06, 3000);
+                                   GetParam() == "rate-limit" || GetParam() == "token-bucket" ? 0.25 : 0.06, 3000, 11);
     EXPECT_EQ(judged.verdict, Verdict::valid) << "seed " << seed << "\n" << judged.text;
     EXPECT_GT(judged.ok, 10u);
   }

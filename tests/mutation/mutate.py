@@ -127,13 +127,21 @@ class Session:
                 found += some
             if options.kinds:
                 found = [m for m in found if re.search(options.kinds, m.kind)]
-            if options.sample is not None and options.sample < len(found):
-                chosen = random.Random(options.seed).sample(range(len(found)), options.sample)
-                found = [found[at] for at in sorted(chosen)]
+            if options.sample is not None:
+                groups = {}
+                for mutant in found:
+                    groups.setdefault(os.path.dirname(mutant.file) if options.each_folder else "", []).append(mutant)
+                found = [m for _, group in sorted(groups.items()) for m in self.sampled(group)]
         for number, mutant in enumerate(found, 1):
             mutant.number = number
             self.sources.setdefault(mutant.file, self.tree.read(mutant.file))
         self.mutants = found
+
+    def sampled(self, mutants):
+        if self.options.sample >= len(mutants):
+            return mutants
+        chosen = random.Random(self.options.seed).sample(range(len(mutants)), self.options.sample)
+        return [mutants[at] for at in sorted(chosen)]
 
     # --- building ---
     def build_all(self, programs):
@@ -184,7 +192,7 @@ class Session:
         folders = {"tests/" + os.path.dirname(file) for file in self.sources}
         near = [p for p, f in wanted.items() if any(f.startswith(x) or x.startswith(f + "/") for x in folders)]
         rest = [p for p in wanted if p not in near]
-        return [stage for stage in (near, rest) if stage]
+        return [stage for stage in ((near or rest,) if self.options.near else (near, rest)) if stage]
 
     def labels(self):
         found = {}
@@ -261,7 +269,7 @@ class Session:
         source = self.sources[mutant.file]
         if mutant.prefix and mutant.number not in self.trial.reaching:
             mutant.by = "no test reaches it"
-        elif self.tree.same_code(mutant, source):
+        elif not self.options.quick and self.tree.same_code(mutant, source):
             mutant.state, mutant.by = "equivalent", "the compiler makes the same object of it"
             return
         mutant.state = "survived"
@@ -301,9 +309,12 @@ def parse():
     parser.add_argument("--edits", metavar="FILE")
     parser.add_argument("--sample", type=int, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
+    parser.add_argument("--each-folder", action="store_true", help="--sample is meant for each folder of the files")
     parser.add_argument("--kinds", metavar="REGEX", help="only these rules: negate, compare, drop, …")
     parser.add_argument("--tests", metavar="REGEX")
     parser.add_argument("--programs", metavar="REGEX")
+    parser.add_argument("--near", action="store_true", help="only tests whose folder mirrors a file's: quicker, and stricter")
+    parser.add_argument("--quick", action="store_true", help="do not compile survivors alone to see whether they are equivalent")
     parser.add_argument("--integration", action="store_true")
     parser.add_argument("--rebuilds", type=int, default=20, metavar="N")
     parser.add_argument("--list", action="store_true")

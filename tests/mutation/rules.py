@@ -215,7 +215,9 @@ class Finder:
         return (start + between.index(sign), sign) if sign else None
 
     def condition(self, children):
-        at = next((i for i, child in enumerate(children) if child.kind.is_expression()), None)
+        # What comes before it (an initialiser) ends in a semicolon.
+        closed = lambda child: self.source[child.extent.end.offset:].lstrip()[:1] in (b")", b"?")  # noqa: E731
+        at = next((i for i, child in enumerate(children) if child.kind.is_expression() and closed(child)), None)
         if at is None:
             return
         start, end = self.span(children[at])

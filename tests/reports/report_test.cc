@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/base64.h"
 #include "reports/columns.h"
 #include "reports/facts.h"
 #include "tests/reports/synthetic.h"
@@ -276,6 +278,133 @@ TEST(HtmlReport, ALevelHoldsOnlyWhenItWasDecided) {
       EXPECT_EQ(stat_of(page, held) != "none", verdict == Verdict::valid) << name(verdict);
       EXPECT_EQ(stat_of(page, "Ruled out") != "none", verdict == Verdict::invalid) << name(verdict);
     }
+  }
+}
+
+// What the page carries, unpacked as the page unpacks it.
+struct Packed {
+  Value header;
+  std::string bytes;
+
+  explicit Packed(const std::string& text) {
+    const auto compressed = base64_decode(text);
+    EXPECT_TRUE(compressed);
+    std::string raw(1 << 20, '\0');
+    z_stream stream{};
+    EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
+    std::string input = *compressed;
+    stream.next_in = reinterpret_cast<Bytef*>(input.data());
+    stream.avail_in = static_cast<uInt>(input.size());
+    stream.next_out = reinterpret_cast<Bytef*>(raw.data());
+    stream.avail_out = static_cast<uInt>(raw.size());
+    EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
+    raw.resize(stream.total_out);
+    inflateEnd(&stream);
+    std::size_t length = 0;
+    for (std::size_t i = 4; i-- > 0;) length = length << 8 | static_cast<unsigned char>(raw[i]);
+    header = *Value::from_json(raw.substr(4, length));
+    bytes = raw.substr(4 + length);
+  }
+  [[nodiscard]] std::string column(const char* name) const {
+    const Value& place = *header.find("columns")->find(name);
+    return bytes.substr(static_cast<std::size_t>(place.items()[0].integer()),
+                        static_cast<std::size_t>(place.items()[1].integer()));
+  }
+};
+
+TEST(Columns, CarryEachOperationAsItWas) {
+  HistoryBuilder builder;
+  std::int64_t time = 0;
+  const auto add = [&](ProcessId process, EventType type, const char* f, const Value& value) {
+    Event e;
+    e.process = process;
+    e.type = type;
+    e.f = *builder.function(f);
+    e.value = builder.values().intern(value);
+    e.time = time += 5;
+    if (type == EventType::fail) e.error = EventError{"refused", "no"};
+    ASSERT_TRUE(builder.add(e));
+  };
+  add(0, EventType::invoke, "write", 7);
+  add(0, EventType::ok, "write", 7);
+  add(1, EventType::invoke, "read", Value());
+  add(1, EventType::fail, "read", Value());
+  add(2, EventType::invoke, "read", Value());
+  add(2, EventType::info, "read", Value());
+  add(3, EventType::invoke, "write", std::string(100'000, 'x'));
+  const History history = builder.finish();
+  ReportInput input;
+  input.history = &history;
+  CheckResult result;
+  Anomaly anomaly;
+  anomaly.type = "stale-read";
+  anomaly.operations = {0, 2};
+  result.anomalies = {anomaly};
+  input.results = {result};
+  const Packed packed(packed_operations(input, facts_of(input)));
+  EXPECT_EQ(packed.header.find("operations")->integer(), 4);
+  EXPECT_EQ(packed.header.find("functions")->to_json(), R"(["write","read"])");
+  EXPECT_EQ(packed.header.find("anomalies")->to_json(), R"([{"type":"stale-read","events":[0,2]}])");
+  EXPECT_EQ(packed.header.find("cut")->integer(), 1);
+  EXPECT_EQ(packed.column("outcome"), std::string({0, 1, 2, 2})) << "ok, fail, info, and one that never ended";
+  EXPECT_EQ(packed.column("function"), std::string({0, 1, 1, 0}));
+  EXPECT_EQ(packed.column("process"), std::string({0, 2, 4, 6})) << "zigzag";
+  EXPECT_EQ(packed.column("time"), std::string({5, 10, 10, 10})) << "since the one before";
+  EXPECT_EQ(packed.column("duration"), std::string({6, 6, 6, 0})) << "one more than it took; 0: it never ended";
+  EXPECT_EQ(packed.column("completion"), std::string({1, 1, 1, 0}));
+  EXPECT_EQ(packed.column("place"), std::string({0, 2, 2, 2}));
+  EXPECT_EQ(packed.column("error"), std::string({0, 1, 0, 0}));
+  EXPECT_EQ(packed.column("error_bytes"), "refused: no");
+  EXPECT_THAT(packed.column("value_bytes"), HasSubstr("7"));
+  EXPECT_THAT(packed.column("value_bytes"), HasSubstr("(100,002 bytes)"));
+}
+
+// Of several checkers the one that could not decide is named in the sentence.
+TEST(HtmlReport, AnUnknownRunSaysWhichCheckerCouldNotDecide) {
+  SyntheticOptions options;
+  options.verdict = Verdict::unknown;
+  auto run = synthetic_run(options);
+  run.input.reason.clear();
+  run.input.results[0].reason = "out of time";
+  EXPECT_EQ(verdict_sentence(run.input, facts_of(run.input)), "Linearizable: out of time.");
+  run.input.results[0].reason.clear();
+  EXPECT_EQ(verdict_sentence(run.input, facts_of(run.input)), "No checker could decide.");
+}
+
+// "No reads while partitioned" is said of confirmed faults only.
+TEST(Limits, WhatNeverSucceededUnderAFaultIsNamed) {
+  for (const bool confirmed : {true, false}) {
+    HistoryBuilder builder;
+    std::int64_t time = 0;
+    const auto add = [&](ProcessId process, EventType type, const char* f, const Value& value) {
+      Event e;
+      e.process = process;
+      e.type = type;
+      e.f = *builder.function(f);
+      e.value = builder.values().intern(value);
+      e.time = time += 10;
+      ASSERT_TRUE(builder.add(e));
+    };
+    const auto step = [&](const char* what) {
+      add(kNemesis, EventType::info, "kill", Value::map({{"id", 1}, {"step", what}}));
+    };
+    add(0, EventType::invoke, "read", Value());
+    add(0, EventType::ok, "read", 1);
+    step("inject");
+    step("injected");
+    if (confirmed) step("confirmed");
+    add(1, EventType::invoke, "write", 1);
+    add(1, EventType::ok, "write", 1);
+    step("heal");
+    step("healed");
+    step("recovered");
+    const History history = builder.finish();
+    ReportInput input;
+    input.history = &history;
+    const auto limits = limits_of(input, facts_of(input));
+    EXPECT_EQ(std::count(limits.begin(), limits.end(), "No read succeeded while a kill was in force."),
+              confirmed ? 1 : 0);
+    EXPECT_EQ(std::count(limits.begin(), limits.end(), "No write succeeded while a kill was in force."), 0);
   }
 }
 

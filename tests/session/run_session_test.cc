@@ -174,7 +174,7 @@ TEST_F(Session, ARunOfAnOlderVersionIsJudgedByItsOutcome) {
 class Unrecovered : public Session {
  protected:
   // A run whose journal says that n2 did not serve again, after a fault of that name.
-  JudgedRun lost_after(const std::string& fault, bool healed = true) {
+  JudgedRun lost_after(const std::string& fault, bool healed = true, const std::string& then_on_n1 = "") {
     const auto run = judged(plan({}));
     fs::create_directories(run.directory + "/nodes/n2");
     std::ofstream(run.directory + "/nodes/n2/server.log") << "started\nFATAL: cannot read the transaction log\n";
@@ -195,6 +195,14 @@ class Unrecovered : public Session {
         out.push_back(event("confirmed", R"(,"evidence":"gone")"));
         out.push_back(event("heal", ""));
         if (healed) out.push_back(event("healed", ""));
+      }
+      if (!then_on_n1.empty()) {
+        for (const char* step : {"inject", "injected", "confirmed", "heal", "healed", "recovered"}) {
+          std::string later = event(step, std::string(step) == "inject" ? R"(,"nodes":["n1"])" : "");
+          later.replace(later.find("\"id\":1"), 6, "\"id\":2");
+          later.replace(later.find("\"f\":\"" + fault), 5 + fault.size(), "\"f\":\"" + then_on_n1);
+          out.push_back(later);
+        }
       }
       out.push_back(end);
       for (std::size_t i = 0; i < out.size(); ++i) out[i] = numbered(out[i], i);
@@ -229,6 +237,14 @@ TEST_F(Unrecovered, IsAnAnomalyThatNamesNodeFaultAndLog) {
   EXPECT_THAT(check.anomalies.front().sentences.back(), HasSubstr("FATAL: cannot read the transaction log"));
   EXPECT_THAT(junit(run), HasSubstr("<failure type=\"unrecovered\""));
   EXPECT_THAT(page(run), HasSubstr("unrecovered"));
+}
+
+// The fault of the node itself, though another node was struck later.
+TEST_F(Unrecovered, IsToldWithTheFaultOfItsOwnNode) {
+  const auto run = lost_after("power-loss", true, "pause");
+  EXPECT_EQ(run.verdict, Verdict::invalid) << run.reason;
+  EXPECT_THAT(serves_again(run).anomalies.front().explanation,
+              HasSubstr("node n2 did not serve again after fault 1 (power-loss)"));
 }
 
 // To heal a power loss is to start the target; one that refuses to start is not healed, and that is its own failure.

@@ -59,6 +59,49 @@ TEST(Verdicts, AreMergedToTheWorst) {
   EXPECT_EQ(name(unknown), "unknown");
 }
 
+// What goes into results.json and `check --json`: every part, events by their index in the file.
+TEST(Results, OfACheckAreCompleteAsAValue) {
+  const auto history = history_of(
+      "{:index 10 :process 0 :type :invoke :f :write :value 1} {:index 11 :process 0 :type :ok :f :write :value 1}"
+      "{:index 12 :process 1 :type :invoke :f :read} {:index 13 :process 1 :type :ok :f :read :value 2}");
+  CheckResult result;
+  result.verdict = Verdict::invalid;
+  result.checker = "linearizable";
+  result.model = "register";
+  result.consistency = "linearizable";
+  result.algorithm = "jit";
+  result.operations = 2;
+  result.keys = 1;
+  result.reason = "none";
+  result.details = Value::map({{"states", 3}});
+  Anomaly anomaly;
+  anomaly.type = "nonlinearizable";
+  anomaly.key = Value("k");
+  anomaly.operations = {0, 2};
+  anomaly.explanation = "2 was never written";
+  anomaly.sentences = {"One.", "Two."};
+  result.anomalies = {anomaly};
+  result.certificate = {{Value("k"), {2, 0}}};
+  const Value value = to_value(result, history);
+  const auto json = [&](const char* key) { return value.find(key) == nullptr ? "none" : value.find(key)->to_json(); };
+  EXPECT_EQ(json("verdict"), "\"invalid\"");
+  EXPECT_EQ(json("checker"), "\"linearizable\"");
+  EXPECT_EQ(json("operations"), "2");
+  EXPECT_EQ(json("keys"), "1");
+  EXPECT_EQ(json("reason"), "\"none\"");
+  EXPECT_EQ(json("details"), R"({"states":3})");
+  EXPECT_EQ(json("certificate"), R"([{"key":"k","operations":[12,10]}])");
+  const Value& told = value.find("anomalies")->items().at(0);
+  EXPECT_EQ(told.find("type")->string(), "nonlinearizable");
+  EXPECT_EQ(told.find("key")->string(), "k");
+  EXPECT_EQ(told.find("operations")->to_json(), "[10,12]");
+  EXPECT_EQ(told.find("explanation")->string(), "2 was never written");
+  EXPECT_EQ(told.find("sentences")->to_json(), R"(["One.","Two."])");
+  const Value least = to_value(CheckResult(), history);
+  for (const char* key : {"checker", "reason", "details", "certificate"}) EXPECT_EQ(least.find(key), nullptr) << key;
+  EXPECT_EQ(least.find("verdict")->string(), "unknown") << "a check that says nothing has decided nothing";
+}
+
 const std::string kAdds =
     "{:process 0 :type :invoke :f :add :value 1} {:process 0 :type :ok :f :add :value 1}"
     "{:process 1 :type :invoke :f :add :value 2} {:process 1 :type :info :f :add :value 2}"

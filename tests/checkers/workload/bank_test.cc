@@ -86,6 +86,43 @@ TEST(Bank, TransfersHaveTheirEffect) {
   EXPECT_THAT(twice.anomalies[0].explanation, HasSubstr("account 0 has 2 too little, account 1 has 2 too much"));
 }
 
+// Which transfers a read shows was looked at one by one: that one of them began when another was over, which it lacks,
+// was not seen. A false valid.
+TEST(RegressBank, WhoSeesATransferSeesThoseOverBefore) {
+  const auto history = [](const std::string& seen) {
+    return read("{0 10, 1 10, 2 10}") + event(9, "invoke", "read", "") + transfer(0, 0, 1, 5) + transfer(1, 0, 2, 4) +
+           event(9, "ok", "read", seen) + read("{0 1, 1 15, 2 14}");
+  };
+  for (const char* seen : {"{0 10, 1 10, 2 10}", "{0 5, 1 15, 2 10}", "{0 1, 1 15, 2 14}"})
+    EXPECT_EQ(verdict(judged("bank", history(seen))), "valid") << seen;
+  EXPECT_EQ(verdict(judged("bank", history("{0 6, 1 10, 2 14}"))), "unexplained-balances");
+  EXPECT_EQ(verdict(judged("bank", history("{0 6, 1 10, 2 14}"), at("snapshot-isolation"))), "valid");
+}
+
+// The balances before all transfers are not told, and several may be possible: what contradicts itself under one of
+// them is no proof while another explains all.
+TEST(RegressBank, OtherInitialBalancesMayExplainWhatTheseDoNot) {
+  const std::string history = event(2, "invoke", "transfer", "{:from 1 :to 0 :amount 1}") +
+                              event(0, "invoke", "read", "") + event(2, "ok", "transfer", "{:from 1 :to 0 :amount 1}") +
+                              event(2, "invoke", "transfer", "{:from 0 :to 1 :amount 1}") +
+                              event(7, "invoke", "transfer", "{:from 1 :to 0 :amount 3}") +
+                              event(3, "invoke", "read", "") + event(3, "ok", "read", "{0 14, 1 6}") +
+                              event(2, "ok", "transfer", "{:from 0 :to 1 :amount 1}") + transfer(2, 0, 1, 3) +
+                              event(0, "ok", "read", "{0 11, 1 9}") + transfer(2, 1, 0, 4) + read("{0 14, 1 6}");
+  EXPECT_EQ(verdict(judged("bank", history)), "valid");
+}
+
+// To oneself, or of nothing: they show nowhere, whatever became of them.
+TEST(Bank, TransfersThatMoveNothing) {
+  const std::string idle = transfer(0, 0, 0, 7) + transfer(1, 1, 1, 3, "info") + transfer(2, 0, 1, 0, "info") +
+                           transfer(3, 0, 1, 0) + transfer(4, 1, 1, 9, "fail");
+  EXPECT_EQ(verdict(judged("bank", read("{0 10, 1 10}") + idle + transfer(5, 0, 1, 2, "info") + read("{0 10, 1 10}") +
+                                       read("{0 8, 1 12}"))),
+            "valid");
+  EXPECT_EQ(verdict(judged("bank", read("{0 10, 1 10}") + idle + transfer(5, 0, 1, 2, "info") + read("{0 9, 1 11}"))),
+            "unexplained-balances");
+}
+
 TEST(Bank, TransfersUnderWayAndOfUnknownOutcome) {
   const std::string begun = read("{0 10, 1 10, 2 10}") + transfer(0, 0, 1, 1);
   const std::string crashed = begun + transfer(2, 0, 1, 2, "info") + transfer(3, 1, 2, 3, "info");

@@ -83,6 +83,25 @@ TEST(UniqueIds, NoneTwice) {
   EXPECT_THAT(verdict(judged("unique-ids", generate("nil"))), HasSubstr("an id"));
 }
 
+// By the same process and by another, at once and much later, of every kind of id; each twice is told once.
+TEST(UniqueIds, WhateverTheyAreAndWhoeverGotThem) {
+  const auto by = [](int process, std::string_view id) { return ok(process, "generate", "nil", id); };
+  for (const std::string id : {"7", "-7", "\"id\"", "[1 2]", "{:epoch 3 :n 4}", "9223372036854775807"}) {
+    EXPECT_EQ(verdict(judged("unique-ids", by(0, id) + by(0, id))), "duplicate-id") << id;
+    EXPECT_EQ(verdict(judged("unique-ids", by(0, id) + by(1, "0") + by(2, "\"\"") + by(3, id))), "duplicate-id") << id;
+    const std::string open = event(4, "invoke", "generate", "nil");
+    EXPECT_EQ(verdict(judged("unique-ids", open + by(5, id) + event(4, "ok", "generate", id))), "duplicate-id")
+        << id << ", got at the same time";
+  }
+  const auto thrice = judged("unique-ids", by(0, "1") + by(1, "2") + by(2, "1") + by(3, "1"));
+  EXPECT_EQ(thrice.verdict, Verdict::invalid);
+  EXPECT_THAT(thrice.anomalies[0].explanation, HasSubstr("1"));
+  EXPECT_EQ(verdict(judged("unique-ids", by(0, "1") + by(1, "1") + by(2, "2") + by(3, "2"))),
+            "duplicate-id duplicate-id");
+  EXPECT_EQ(verdict(judged("unique-ids", by(0, "1") + op(1, "generate", "nil", "info", "1") + by(2, "2"))), "valid")
+      << "what a crashed call would have returned nobody got";
+}
+
 TEST(CausalReverse, WhoSeesAWriteSeesThoseBeforeIt) {
   const auto write = [](int p, std::string_view v, std::string_view type = "ok") { return op(p, "write", v, type, v); };
   const auto see = [](std::string_view v) { return ok(9, "read", "nil", v); };

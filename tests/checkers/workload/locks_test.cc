@@ -113,6 +113,16 @@ TEST(LeaderElection, LeadersThatNeverStood) {
       "valid");
 }
 
+// A leader was taken for elected in a term that it got only after it had been seen: a false valid.
+TEST(RegressLeaderElection, NobodyLeadsInATermToCome) {
+  const std::string first = win(0, ":a", "1") + resign(0) + win(1, ":b", "2") + resign(1);
+  EXPECT_EQ(verdict(judged("leader-election", first + win(0, ":a", "3") + look("3", ":a") + resign(0))), "valid");
+  EXPECT_EQ(verdict(judged("leader-election", first + look("3", ":a") + win(0, ":a", "4") + resign(0))),
+            "unexpected-leader");
+  EXPECT_THAT(verdict(judged("leader-election", first + look("3", ":a") + win(0, ":a", "3") + resign(0))),
+              HasSubstr("unexpected-leader"));
+}
+
 TEST(LeaderElection, WithoutTerms) {
   const auto elected = [](int process, std::string_view name) { return ok(process, "campaign", name); };
   const auto who = [](std::string_view name) { return ok(9, "leader", "nil", name); };

@@ -101,6 +101,25 @@ TEST(G2, OneInsertAKey) {
   EXPECT_EQ(*both.anomalies[0].key, Value(7));
 }
 
+TEST(G2, TwoOfAKeyAreTooManyHoweverTheyCame) {
+  const std::string a = "[7 [1 nil]]", b = "[7 [nil 2]]", c = "[7 [nil 3]]", d = "[8 [4 nil]]";
+  // At the same time, both into one table, by one process, with a failed or crashed one before.
+  EXPECT_EQ(verdict(judged("g2", event(0, "invoke", "insert", a) + event(1, "invoke", "insert", b) +
+                                     event(1, "ok", "insert", b) + event(0, "ok", "insert", a))),
+            "G2-predicate");
+  EXPECT_EQ(verdict(judged("g2", ok(0, "insert", b) + ok(1, "insert", c))), "G2-predicate");
+  EXPECT_EQ(verdict(judged("g2", ok(0, "insert", a) + ok(0, "insert", b))), "G2-predicate");
+  EXPECT_EQ(verdict(judged("g2", op(0, "insert", a, "fail", a) + ok(1, "insert", b) + ok(2, "insert", c))),
+            "G2-predicate");
+  EXPECT_EQ(verdict(judged("g2", op(0, "insert", a, "info", a) + ok(1, "insert", b) + ok(2, "insert", c))),
+            "G2-predicate");
+  // One key among others.
+  const auto one = judged("g2", ok(0, "insert", d) + ok(1, "insert", a) + ok(2, "insert", b) + ok(3, "insert", c));
+  EXPECT_EQ(verdict(one), "G2-predicate");
+  EXPECT_EQ(*one.anomalies[0].key, Value(7));
+  EXPECT_THAT(one.anomalies[0].explanation, HasSubstr("3 inserts"));
+}
+
 TEST(G2, TakesTuplesApartAsTheReaderDoes) {
   const std::string history = ok(0, "insert", "[7 [1 nil]]") + ok(1, "insert", "[7 [nil 2]]");
   EXPECT_EQ(verdict(judged("g2", history_of(history, true))), "G2-predicate");

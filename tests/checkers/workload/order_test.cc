@@ -39,6 +39,15 @@ TEST(Monotonic, StampsInRealTime) {
             "duplicate-element lost-element");
 }
 
+// The row of a stamp of unknown outcome was taken for possible whatever its value, also one that must have been there
+// before that stamp began: a false valid.
+TEST(RegressMonotonic, TheRowOfACrashedStampIsNoOlderThanTheStamp) {
+  const std::string all = rows(row("0", "10") + row("1", "20"));
+  EXPECT_EQ(verdict(judged("monotonic", stamp("1", "20") + kCrashed + all)), "value-reorder");
+  EXPECT_EQ(verdict(judged("monotonic", kCrashed + stamp("1", "20") + all)), "valid");
+  EXPECT_EQ(verdict(judged("monotonic", stamp("0", "10") + kCrashed + all)), "valid");
+}
+
 TEST(Monotonic, TimestampsBeyond64Bits) {
   const std::string early = "99999999999999999999", late = "100000000000000000000";
   EXPECT_EQ(verdict(judged("monotonic", kCrashed + stamp("0", early) + rows(row("0", early) + row("1", late)))),
@@ -202,6 +211,18 @@ TEST(Convergence, UnknownWhenNothingWasEverShown) {
   EXPECT_EQ(verdict(judged("convergence", crashed + final_read(1, "[1]") + final_read(2, "[1]"))), "valid");
   // Seen by one that was over, it is no longer on its way.
   EXPECT_EQ(verdict(judged("convergence", crashed + final_read(1, "[1]") + final_read(2, "[]"))), "divergence");
+}
+
+// What adds of unknown outcome can make up was a range, so that a sum between its ends passed: a false valid.
+TEST(RegressConvergence, AFinalSumIsOneThatTheAddsMakeUp) {
+  const std::string crashed = add("5") + add("2", "info", 5) + add("-4", "info", 6);
+  for (const int sum : {1, 2, 3, 4, 5, 6, 7}) {
+    const bool possible = sum == 5 || sum == 7 || sum == 1 || sum == 3;
+    const std::string seen = std::to_string(sum);
+    EXPECT_EQ(verdict(judged("convergence", crashed + final_read(1, seen) + final_read(2, seen))),
+              possible ? "valid" : "wrong-sum wrong-sum")
+        << sum;
+  }
 }
 
 TEST(Convergence, Counters) {

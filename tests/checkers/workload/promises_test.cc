@@ -118,6 +118,11 @@ TEST(Saga, GivenUpSagasAreCompensated) {
   EXPECT_EQ(verdict(judged("saga", failed + ledger("{0 6}", "[[7 0 -4]]"))), "uncompensated-saga");
 }
 
+TEST(Saga, AGivenUpSagaThatHappenedAllTheSameIsNotCompensated) {
+  EXPECT_EQ(verdict(judged("saga", saga("7", "fail") + ledger("{0 6 1 14}", "[[7 0 -4] [7 1 4]]"))),
+            "uncompensated-saga");
+}
+
 TEST(Saga, WhatIsUnderWayOrUnknownMayShowAnyPart) {
   const std::string half = ledger("{0 2 1 14}", "[[6 0 -4] [6 1 4] [7 0 -4]]");
   const std::string whole = ledger("{0 2 1 18}", "[[6 0 -4] [6 1 4] [7 0 -4] [7 1 4]]");

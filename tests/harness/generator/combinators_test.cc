@@ -132,6 +132,23 @@ TEST(Generators, UntilOkRepeatsUntilOneSucceeds) {
   EXPECT_TRUE(sim.finished);
 }
 
+// What wraps a generator passes on what becomes of its operations: else until_ok() would never hear of an ok.
+TEST(Generators, WhatWrapsAGeneratorPassesItsEventsOn) {
+  const auto inner = [] { return until_ok(counting("w")); };
+  const auto issued = [](GeneratorPtr g) {
+    Simulation sim;
+    sim.most = 50;
+    sim.outcome = [](const Issued& i) { return i.operation.value.integer() < 4 ? EventType::info : EventType::ok; };
+    return sim.play(*g).size();
+  };
+  EXPECT_EQ(issued(map([](Operation o) { return o; }, inner())), 5u);
+  EXPECT_EQ(issued(filter([](const Operation&) { return true; }, inner())), 5u);
+  EXPECT_EQ(issued(limit(20, inner())), 5u);
+  EXPECT_EQ(issued(limit(3, inner())), 3u);
+  EXPECT_EQ(issued(rate(Arrivals::fixed, 1000, Rng(1), inner())), 5u);
+  EXPECT_EQ(issued(time_limit(std::int64_t{1'000'000'000}, inner())), 5u);
+}
+
 TEST(Generators, EventsGoToTheChildOfTheOperationOnly) {
   // Were the ok of "a" shown to the second child, "b" would never be issued.
   auto g = mix(Rng(3), list_of(repeat(op("a"), 20), until_ok(repeat(op("b")))));

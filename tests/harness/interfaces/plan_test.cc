@@ -46,6 +46,23 @@ TEST(PlanSettings, EachIsSetFromTextAndSurvivesPlanJson) {
   for (const auto& setting : plan_settings()) EXPECT_EQ(setting.text(*read), other_text(setting)) << setting.name;
 }
 
+// Of the options only those that somebody set are taken from a stored plan: defaults are those of the present program.
+TEST(PlanSettings, OptionsOfPlanJsonKeepWhoSetThem) {
+  const auto declared = [](int by_default) {
+    return Options({{"x.count", OptionSpec::Type::integer, by_default, "how many"},
+                    {"x.name", OptionSpec::Type::string, "none", "what"}});
+  };
+  Plan plan;
+  plan.options = declared(3);
+  ASSERT_TRUE(plan.options.set("x.name", "some", "--set"));
+  const auto read = Plan::from_value(plan.to_value(), declared(4));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->options.integer("x.count"), 4);
+  EXPECT_EQ(read->options.origin("x.count"), "default");
+  EXPECT_EQ(read->options.string("x.name"), "some");
+  EXPECT_EQ(read->options.origin("x.name"), "--set");
+}
+
 TEST(PlanSettings, EveryMemberOfPlanJsonIsLookedAt) {
   for (const auto& setting : plan_settings()) {
     Value spoiled = Plan{}.to_value();

@@ -87,6 +87,17 @@ INSTANTIATE_TEST_SUITE_P(
                       Broken{"network-namespace=/a b\nn1", "hosts:1: expected nothing after"},
                       Broken{"network-namespace=/a\nnetwork-namespace=/b\nn1", "hosts:2: a second network-namespace"}));
 
+TEST(Inventory, HomeIsWhatTheEnvironmentSays) {
+  const char* before = std::getenv("HOME");
+  const std::string kept = before == nullptr ? "" : before;
+  ::setenv("HOME", "/home/somebody", 1);
+  const auto inventory = parse_inventory("n1 identity=~/.ssh/key identity=~other/key identity=./key", "/etc/hosts.txt");
+  ASSERT_TRUE(inventory) << inventory.error().message;
+  EXPECT_THAT(inventory->hosts[0].identity_files,
+              ElementsAre("/home/somebody/.ssh/key", "/etc/~other/key", "/etc/key"));
+  before == nullptr ? ::unsetenv("HOME") : ::setenv("HOME", kept.c_str(), 1);
+}
+
 TEST(Inventory, SaysThatTheFileIsMissing) {
   const auto inventory = read_inventory("/nonexistent/hosts");
   ASSERT_FALSE(inventory);

@@ -47,6 +47,21 @@ TEST(RunDirectory, RunsOfOneMomentAreDistinct) {
   EXPECT_EQ(std::distance(fs::directory_iterator(scratch.file("a")), fs::directory_iterator()), 9);
 }
 
+TEST(RunDirectory, RunsAreListedNewestFirstWhateverTheirNames) {
+  const Scratch scratch;
+  for (const auto& [name, later] : {std::pair{"b", 1}, {"a", 2}, {"c", 0}, {"a", 3}}) {
+    const auto run = RunDirectory::create(scratch.path(), name, kMoment + std::chrono::seconds(later));
+    ASSERT_TRUE(run);
+    std::ofstream(run->file("plan.json")) << "{}";
+  }
+  const auto listed = list_runs(scratch.path());
+  ASSERT_TRUE(listed) << listed.error().message;
+  std::vector<std::string> families;
+  for (const std::string& path : *listed) families.push_back(fs::path(path).parent_path().filename());
+  EXPECT_EQ(families, (std::vector<std::string>{"a", "a", "b", "c"}));
+  EXPECT_GT(fs::path((*listed)[0]).filename(), fs::path((*listed)[1]).filename());
+}
+
 TEST(RunDirectory, RefusesNamesThatAreNoDirectoryNames) {
   const Scratch scratch;
   for (const char* bad : {"", ".", "..", "a/b", "latest", "a\nb"}) {

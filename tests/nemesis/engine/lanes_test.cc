@@ -99,6 +99,8 @@ TEST(Timeline, SaysWhichEntryIsWrongAndWhy) {
   EXPECT_THAT(message(R"([{"fault":"kill","after":2}])"), HasSubstr("`after` needs a trigger"));
   EXPECT_THAT(message(R"([{"fault":"kill","pause.nodes":"n1"}])"), HasSubstr("`pause.nodes` is no option of kill"));
   EXPECT_THAT(message(R"([{"fault":"kill","nodes":["n1"]}])"), HasSubstr("`nodes` must be a text"));
+  EXPECT_THAT(message(R"([{"fault":"kill","kill":{"nodes":["n1"]}}])"), HasSubstr("`nodes` must be a text"));
+  EXPECT_THAT(message(R"([{"fault":"kill","kill":{"pause.nodes":"n1"}}])"), HasSubstr("no option of kill"));
 }
 
 TEST(Triggers, AreReadAndRefused) {

@@ -64,6 +64,19 @@ TEST_F(SelectorTest, SizesAreWhatTheNamesSay) {
   EXPECT_EQ(subset_sizes, (std::set<std::size_t>{1, 2, 3, 4, 5}));
 }
 
+// Two of three are a majority: of few nodes a minority is one.
+TEST_F(SelectorTest, AMinorityOfFewNodesIsOne) {
+  for (const std::size_t nodes : {3u, 2u, 1u}) {
+    cluster_.nodes.resize(nodes);
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      EXPECT_EQ(select("minority", seed).nodes.size(), 1U) << nodes;
+      const std::size_t most = select("majority", seed).nodes.size();
+      EXPECT_GT(2 * most, nodes);
+      EXPECT_LE(most, nodes);
+    }
+  }
+}
+
 TEST_F(SelectorTest, FollowersAreAllThatDoNotLead) {
   EXPECT_THAT(select("followers", 1).nodes, ElementsAre(0, 1, 2, 4));
   const std::uint64_t draw = next_draw_;

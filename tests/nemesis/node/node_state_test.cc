@@ -1,0 +1,94 @@
+// The scripts that a node keeps of a fault, run here by sh in a folder of the test's own.
+
+#include "nemesis/node/node_state.h"
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+namespace ordeal {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class NodeStateTest : public ::testing::Test {
+ protected:
+  NodeStateTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "ordeal-state-XXXXXX").string();
+    root_ = ::mkdtemp(pattern.data());
+    std::filesystem::create_directories(here(fault_folder("ab-1")));
+  }
+  ~NodeStateTest() override { std::filesystem::remove_all(root_); }
+
+  // With the test's folder in place of the node's.
+  [[nodiscard]] std::string here(std::string text) const {
+    for (std::size_t at = text.find(kNodeStateRoot); at != std::string::npos; at = text.find(kNodeStateRoot, at)) {
+      text.replace(at, kNodeStateRoot.size(), root_);
+      at += root_.size();
+    }
+    return text;
+  }
+  struct Done {
+    int status = -1;
+    std::string out;
+  };
+  [[nodiscard]] Done run(const std::string& script) const {
+    const std::string file = root_ + "/script";
+    std::ofstream(file) << here(script);
+    Done done;
+    FILE* pipe = ::popen(("sh " + file + " 2>/dev/null").c_str(), "r");
+    EXPECT_NE(pipe, nullptr);
+    if (pipe == nullptr) return done;
+    std::array<char, 256> buffer{};
+    while (std::fgets(buffer.data(), buffer.size(), pipe) != nullptr) done.out += buffer.data();
+    done.status = WEXITSTATUS(::pclose(pipe));
+    return done;
+  }
+  [[nodiscard]] bool in_force() const { return std::filesystem::exists(here(fault_folder("ab-1"))); }
+  void arm(const std::string& undo) const { std::ofstream(here(fault_folder("ab-1") + "/undo.sh")) << here(undo); }
+
+  std::string root_;
+};
+
+TEST_F(NodeStateTest, AnUndoThatWorkedSaysSoOnce) {
+  const std::string undo = undo_script("ab-1", "kill", "touch " + root_ + "/ran");
+  Done done = run(undo);
+  EXPECT_EQ(done.status, 0);
+  EXPECT_EQ(done.out, "undone\n");
+  EXPECT_TRUE(std::filesystem::exists(root_ + "/ran"));
+  EXPECT_FALSE(in_force());
+  std::filesystem::create_directories(root_);
+  done = run(undo);
+  EXPECT_EQ(done.status, 0) << "any number of times";
+  EXPECT_EQ(done.out, "gone\n");
+}
+
+TEST_F(NodeStateTest, AnUndoWhoseBodyFailedStaysInForce) {
+  for (const char* body : {"false", "exit 7", "echo half; false", "cd /nowhere/at/all"}) {
+    const Done done = run(undo_script("ab-1", "kill", body));
+    EXPECT_NE(done.status, 0) << body;
+    EXPECT_THAT(done.out, Not(HasSubstr("undone"))) << body;
+    EXPECT_TRUE(in_force()) << body << ": whoever comes next must find it";
+  }
+}
+
+TEST_F(NodeStateTest, UndoingEverythingTellsWhatFailed) {
+  arm(undo_script("ab-1", "kill", "false"));
+  EXPECT_EQ(run(undo_everything_script()).out, "failed ab-1\n");
+  EXPECT_TRUE(in_force());
+  arm("");
+  EXPECT_EQ(run(undo_everything_script()).out, "failed ab-1\n") << "an empty one, from a crash, undoes nothing";
+  EXPECT_TRUE(in_force());
+  arm(undo_script("ab-1", "kill", "true"));
+  EXPECT_EQ(run(undo_everything_script()).out, "undone ab-1\n");
+  EXPECT_FALSE(in_force());
+  EXPECT_EQ(run(undo_everything_script()).out, "");
+}
+
+}  // namespace
+}  // namespace ordeal

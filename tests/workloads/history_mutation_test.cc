@@ -1,0 +1,425 @@
+// Histories of the correct memory store, in which one completion was changed, dropped, doubled or moved: whatever brute
+// force over the promise calls broken the workload's checker must call invalid, and nothing else. Over all workloads of
+// the catalogue; one line each is printed. ORDEAL_HEAVY=N multiplies the histories; ORDEAL_WORKLOAD=NAME tries one.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iomanip>
+#include <iostream>
+#include <random>
+#include <set>
+
+#include "support/promise_oracle.h"
+#include "targets/memory/store.h"
+#include "tests/workloads/play.h"
+
+namespace ordeal {
+namespace {
+
+using testing_support::keeps_promise;
+using Dice = std::mt19937_64;
+
+struct Record {
+  ProcessId process = 0;
+  EventType type = EventType::invoke;
+  std::string f;
+  std::optional<Value> key;
+  Value value;
+  std::int64_t time = 0;
+  std::size_t operation = 0;
+};
+using Records = std::vector<Record>;
+
+// What makes small histories dense.
+struct Shape {
+  int workers = 3;
+  std::size_t operations = 8;
+  WorkloadSettings settings = {};
+  double crashed = 0.08;
+};
+Shape shape_of(const std::string& workload) {
+  static const std::map<std::string, Shape> all = {
+      {"register", {3, 9, {{"register.keys", "1"}, {"register.workers-per-key", "3"}}}},
+      {"bank", {3, 7, {{"bank.accounts", "2"}}}},
+      {"list-append", {3, 7, {{"list-append.keys", "2"}}}},
+      {"rw-register", {3, 7, {{"rw-register.keys", "2"}}}},
+      {"sequential", {3, 6, {}, 0.05}},
+      {"rate-limit", {4, 26, {}, 0.03}},
+      {"unique-ids", {3, 10, {}}},
+      {"g2", {4, 10, {}}},
+      {"lock", {3, 12, {}}},
+      {"leader-election", {3, 12, {}}},
+      {"saga", {3, 7, {}}},
+      {"delivery", {3, 7, {}, 0.04}},
+      {"total-queue", {3, 8, {}, 0.05}},
+  };
+  const auto found = all.find(workload);
+  return found == all.end() ? Shape() : found->second;
+}
+
+// Plays the workload on the store, one step at a time: operations take effect at one instant between their events, some
+// crash before it or after.
+class Player {
+ public:
+  Player(const WorkloadFactory& factory, const Shape& shape, std::uint64_t seed)
+      : factory_(factory), shape_(shape), dice_(seed), rng_(seed), store_({}, [this] {
+          return std::chrono::nanoseconds(now_);
+        }) {}
+
+  Records play() {
+    WorkloadSettings settings;
+    const Options known(factory_.options);
+    for (const auto& [key, value] : shape_.settings) {
+      if (known.has(key)) settings[key] = value;
+    }
+    auto workload = make_workload(factory_.name, settings, shape_.workers, dice_());
+    EXPECT_TRUE(workload) << workload.error().message;
+    if (!workload) return {};
+    workers_.assign(static_cast<std::size_t>(shape_.workers), {});
+    for (std::size_t w = 0; w < workers_.size(); ++w) workers_[w].process = static_cast<ProcessId>(w);
+    run(*workload->generator, shape_.operations, shape_.crashed);
+    now_ += 20'000'000'000;  // whatever is to settle has settled
+    if (workload->final_generator) run(*workload->final_generator, 6, 0);
+    return std::move(records_);
+  }
+
+ private:
+  struct Worker {
+    ProcessId process = 0;
+    bool open = false, done = false;
+    Operation operation;
+    std::optional<Completion> effect;
+    std::size_t number = 0;
+  };
+
+  void run(Generator& generator, std::size_t most, double crashed) {
+    std::size_t issued = 0;
+    for (Worker& worker : workers_) worker.done = false;
+    for (int step = 0; step < 3000; ++step) {
+      now_ += 1'000'000 + static_cast<std::int64_t>(dice_() % 3'000'000);
+      const std::size_t w = dice_() % workers_.size();
+      Worker& worker = workers_[w];
+      if (worker.open) {
+        if (!worker.effect && dice_() % 3 == 0) {
+          worker.effect =
+              store_.apply(factory_.data_type, worker.operation, static_cast<std::uint64_t>(worker.process), rng_);
+        } else {
+          complete(generator, w, crashed);
+        }
+      } else if (!worker.done && issued < most) {
+        auto next = generator.next({now_, static_cast<int>(w), worker.process, shape_.workers});
+        if (auto* operation = std::get_if<Operation>(&next)) {
+          ++issued;
+          begin(generator, w, std::move(*operation));
+        } else if (const auto* wait = std::get_if<Wait>(&next)) {
+          if (!wait->on_update) now_ = std::max(now_, wait->until_ns);
+        } else {
+          worker.done = true;
+        }
+      }
+      const auto idle = [&](const Worker& one) { return !one.open && (one.done || issued >= most); };
+      if (std::all_of(workers_.begin(), workers_.end(), idle)) return;
+    }
+  }
+  void begin(Generator& generator, std::size_t w, Operation operation) {
+    Worker& worker = workers_[w];
+    worker.open = true;
+    worker.operation = std::move(operation);
+    worker.effect.reset();
+    worker.number = count_++;
+    records_.push_back({worker.process, EventType::invoke, worker.operation.f, worker.operation.key,
+                        worker.operation.value, now_, worker.number});
+    generator.update({now_, static_cast<int>(w), worker.process, EventType::invoke, &worker.operation, nullptr});
+  }
+  void complete(Generator& generator, std::size_t w, double crashed) {
+    Worker& worker = workers_[w];
+    const bool crashes = static_cast<double>(dice_() % 1000) < crashed * 1000;
+    const bool happens = !crashes || dice_() % 2 == 0;
+    if (!worker.effect && happens) {
+      worker.effect =
+          store_.apply(factory_.data_type, worker.operation, static_cast<std::uint64_t>(worker.process), rng_);
+    }
+    const Completion completion = crashes ? Completion::unknown("timeout", "no answer") : *worker.effect;
+    const Record record{worker.process,
+                        completion.type,
+                        worker.operation.f,
+                        worker.operation.key,
+                        completion.value ? *completion.value : worker.operation.value,
+                        now_,
+                        worker.number};
+    records_.push_back(record);
+    generator.update({now_, static_cast<int>(w), worker.process, completion.type, &worker.operation, &completion});
+    worker.open = false;
+    if (!crashes) return;
+    store_.forget(static_cast<std::uint64_t>(worker.process));
+    worker.process += shape_.workers;
+  }
+
+  const WorkloadFactory& factory_;
+  const Shape shape_;
+  Dice dice_;
+  Rng rng_;
+  std::int64_t now_ = 0;
+  memory::MemoryStore store_;
+  std::vector<Worker> workers_;
+  Records records_;
+  std::size_t count_ = 0;
+};
+
+History history_of(const Records& records) {
+  HistoryBuilder builder;
+  for (const Record& record : records) {
+    Event event;
+    event.process = record.process;
+    event.type = record.type;
+    event.f = *builder.function(record.f);
+    if (record.key) event.key = builder.values().intern(*record.key);
+    event.value = builder.values().intern(record.value);
+    event.time = record.time;
+    if (record.type == EventType::fail) event.error = EventError{"limited", ""};
+    const auto added = builder.add(event);
+    EXPECT_TRUE(added) << added.error().message;
+  }
+  return builder.finish();
+}
+
+std::string text_of(const Records& records) {
+  std::string out;
+  for (const Record& record : records) {
+    out += std::to_string(record.time / 1000) + " us  " + std::to_string(record.process) + " " +
+           std::string(name(record.type)) + " " + record.f + " " + (record.key ? record.key->to_json() : "") + " " +
+           record.value.to_json() + "\n";
+  }
+  return out;
+}
+
+// ---- one change
+
+Value changed(const Value& value, const std::vector<Value>& others, Dice& dice) {
+  if (dice() % 3 == 0 && !others.empty()) return others[dice() % others.size()];
+  if (value.is_integer())
+    return Value(value.integer() + (dice() % 2 == 0 ? 1 : -1) * static_cast<std::int64_t>(1 + dice() % 3));
+  if (value.is_list() && !value.items().empty()) {
+    Value::List items = value.items();
+    const std::size_t at = dice() % items.size();
+    switch (dice() % 4) {
+      case 0:
+        items.erase(items.begin() + static_cast<std::ptrdiff_t>(at));
+        break;
+      case 1:
+        items.push_back(items[at]);
+        break;
+      case 2:
+        std::swap(items[at], items[dice() % items.size()]);
+        break;
+      default:
+        items[at] = changed(items[at], {}, dice);
+    }
+    return Value(std::move(items));
+  }
+  if (value.is_map() && !value.entries().empty()) {
+    Value out = value;
+    Value& one = out.entries()[dice() % out.entries().size()].second;
+    one = changed(one, {}, dice);
+    return out;
+  }
+  if (value.is_nil() && !others.empty()) return others[dice() % others.size()];
+  return value;
+}
+
+// What a chain of subkeys was read as: one of them is missing, or is there.
+Value changed_chain(const Value& seen, Dice& dice) {
+  Value out = seen;
+  Value::List& subkeys = out.items()[1].items();
+  const std::size_t at = dice() % subkeys.size();
+  subkeys[at] =
+      subkeys[at].is_nil() ? Value(out.items()[0].to_json() + "_" + std::to_string(subkeys.size() - 1 - at)) : Value();
+  return out;
+}
+
+// A transaction keeps its micro-operations; only what its reads saw changes.
+Value changed_reads(const Value& micros, const std::vector<Value>& others, Dice& dice) {
+  Value out = micros;
+  std::vector<std::size_t> reads;
+  for (std::size_t i = 0; i < out.items().size(); ++i) {
+    if (out.items()[i].items()[0].string() == "r") reads.push_back(i);
+  }
+  if (reads.empty()) return out;
+  Value& micro = out.items()[reads[dice() % reads.size()]];
+  std::vector<Value> same;
+  for (const Value& other : others) {
+    for (const Value& one : other.items()) {
+      if (one.items()[1] == micro.items()[1])
+        same.push_back(one.items()[2].is_list() == micro.items()[2].is_list() ? one.items()[2] : Value());
+    }
+  }
+  micro.items()[2] = dice() % 2 == 0 ? changed(micro.items()[2], same, dice) : Value();
+  return out;
+}
+
+bool same_process_between(const Records& records, std::size_t from, std::size_t to, ProcessId process) {
+  for (std::size_t i = from; i < to; ++i) {
+    if (records[i].process == process) return true;
+  }
+  return false;
+}
+
+// One change of one operation that was completed; nothing when it is none.
+std::optional<Records> mutated(const Records& records, bool times_matter, Dice& dice) {
+  std::vector<std::size_t> completions;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (records[i].type == EventType::ok || records[i].type == EventType::fail) completions.push_back(i);
+  }
+  if (completions.empty()) return std::nullopt;
+  const std::size_t at = completions[dice() % completions.size()];
+  const Record record = records[at];
+  const auto invoked = static_cast<std::size_t>(
+      std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.operation == record.operation; }) -
+      records.begin());
+  Records out = records;
+  const auto place = [](std::size_t i) { return static_cast<std::ptrdiff_t>(i); };
+  std::vector<std::int64_t> times;
+  for (const Record& r : records) times.push_back(r.time);
+  ProcessId fresh = 0;
+  for (const Record& r : records) fresh = std::max(fresh, r.process + 1);
+  switch (dice() % 8) {
+    case 0:
+    case 1:
+    case 2: {  // another value
+      if (record.type != EventType::ok) return std::nullopt;
+      std::vector<Value> others;
+      for (const Record& r : records) {
+        if (r.type == EventType::ok && r.f == record.f) others.push_back(r.value);
+      }
+      if (record.f == "write-chain") return std::nullopt;
+      if (record.f == "read-chain") {
+        out[at].value = changed_chain(record.value, dice);
+        return out;
+      }
+      out[at].value =
+          record.f == "txn" ? changed_reads(record.value, others, dice) : changed(record.value, others, dice);
+      // What only repeats the argument is no observation.
+      if (record.f != "read" && record.f != "txn" && record.value == records[invoked].value) return std::nullopt;
+      if (out[at].value == record.value) return std::nullopt;
+      return out;
+    }
+    case 3:  // another outcome
+      out[at].type = record.type == EventType::ok ? EventType::fail : EventType::ok;
+      if (out[at].type == EventType::ok && (record.f == "read" || record.f == "txn")) return std::nullopt;
+      return out;
+    case 4:  // never heard of again: its process is another one from there on
+      out.erase(out.begin() + place(at));
+      for (std::size_t i = at; i < out.size(); ++i) {
+        if (out[i].process == record.process) out[i].process = fresh;
+      }
+      return out;
+    case 5: {  // once more; what gives each message, saga or subkey once is not asked for twice
+      if (record.f == "enqueue" || record.f == "saga" || record.f == "write-chain" || record.f == "txn")
+        return std::nullopt;
+      Record again = records[invoked], end = record;
+      again.process = end.process = fresh;
+      again.operation = end.operation = records.size();
+      again.time = end.time = record.time;
+      out.insert(out.begin() + place(at + 1), {again, end});
+      return out;
+    }
+    case 6: {  // its completion earlier or later
+      const std::size_t to = invoked + 1 + dice() % (records.size() - invoked - 1);
+      if (to == at || (to > at && same_process_between(records, at + 1, to + 1, record.process))) return std::nullopt;
+      out.erase(out.begin() + place(at));
+      out.insert(out.begin() + place(to), record);
+      break;
+    }
+    default: {  // the whole of it elsewhere, by a process of its own
+      out.erase(out.begin() + place(at));
+      out.erase(out.begin() + place(invoked));
+      Record begin = records[invoked], end = record;
+      begin.process = end.process = fresh;
+      const std::size_t to = dice() % (out.size() + 1);
+      out.insert(out.begin() + place(to), {begin, end});
+    }
+  }
+  if (times_matter || out.size() == times.size()) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i].time = times[i];
+  }
+  return out;
+}
+
+struct Tally {
+  int broken = 0, found = 0, undecided = 0, missed = 0;  // by brute force; by the checker
+  int kept = 0, accused = 0;
+};
+
+int times() {
+  const char* heavy = std::getenv("ORDEAL_HEAVY");
+  return heavy == nullptr ? 1 : std::max(1, std::atoi(heavy));
+}
+
+Verdict judged(const WorkloadFactory& factory, const History& history, std::string& why) {
+  Options options(factory.options);
+  Verdict out = Verdict::valid;
+  why.clear();
+  for (const auto& [checker, check_options] : factory.checkers(options)) {
+    const CheckResult result = checker->check(history, check_options);
+    out = merged(out, result.verdict);
+    why += result.checker + ": " + std::string(name(result.verdict)) + " " + result.reason;
+    for (const Anomaly& anomaly : result.anomalies) why += " " + anomaly.type + ": " + anomaly.explanation;
+    why += "\n";
+  }
+  return out;
+}
+
+void look_at(const WorkloadFactory& factory, const Records& records, Tally& tally) {
+  const History history = history_of(records);
+  const bool kept = *keeps_promise(factory.name, history);
+  std::string why;
+  const Verdict verdict = judged(factory, history, why);
+  if (kept) {
+    ++tally.kept;
+    if (verdict != Verdict::invalid) return;
+    if (++tally.accused <= 2)
+      ADD_FAILURE() << factory.name << " accuses what keeps the promise:\n" << text_of(records) << why;
+    return;
+  }
+  ++tally.broken;
+  if (verdict == Verdict::invalid) ++tally.found;
+  if (verdict == Verdict::unknown) ++tally.undecided;
+  if (verdict != Verdict::valid) return;
+  if (++tally.missed <= 2)
+    ADD_FAILURE() << factory.name << " does not see what is broken:\n" << text_of(records) << why;
+}
+
+TEST(HistoryMutation, WhateverBreaksAPromiseIsFoundAndNothingElse) {
+  const char* only = std::getenv("ORDEAL_WORKLOAD");
+  std::cout << "workload          broken   found  undecided  missed |    kept  accused\n";
+  for (const WorkloadFactory& factory : workloads()) {
+    if (only != nullptr && factory.name != only) continue;
+    if (!keeps_promise(factory.name, History())) {
+      std::cout << factory.name
+                << ": NO BRUTE FORCE over its promise is written down; see tests/support/promise_oracle.h\n";
+      continue;
+    }
+    Tally tally;
+    Dice dice(4711);
+    for (int round = 0; round < 60 * times(); ++round) {
+      const Records records = Player(factory, shape_of(factory.name), dice()).play();
+      Tally plain;
+      look_at(factory, records, plain);
+      EXPECT_EQ(plain.broken, 0) << factory.name << ": brute force refuses the correct store\n" << text_of(records);
+      if (plain.broken != 0) break;
+      for (int change = 0; change < 6; ++change) {
+        if (const auto other = mutated(records, factory.name == "rate-limit", dice)) look_at(factory, *other, tally);
+      }
+    }
+    std::cout << std::left << std::setw(16) << factory.name << std::right << std::setw(8) << tally.broken
+              << std::setw(8) << tally.found << std::setw(11) << tally.undecided << std::setw(8) << tally.missed << " |"
+              << std::setw(8) << tally.kept << std::setw(9) << tally.accused << "\n";
+    EXPECT_GT(tally.broken, 10) << factory.name << ": nothing was put to the test";
+    EXPECT_GE(tally.found, tally.broken / 2) << factory.name;
+  }
+}
+
+}  // namespace
+}  // namespace ordeal
