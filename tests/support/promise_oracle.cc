@@ -342,6 +342,9 @@ bool keeps_bank(const std::vector<Call>& calls) {
   return false;
 }
 
+// The default of g-set.settle and pn-counter.settle.
+constexpr std::int64_t kSettle_ns = 2'000'000'000;
+
 const std::map<std::string, Rule>& rules() {
   static const auto first = [](const Value&, std::size_t i) { return i == 0; };
   static const auto any = [](const Value&, std::size_t) { return true; };
@@ -376,8 +379,8 @@ const std::map<std::string, Rule>& rules() {
       {"unique-ids", keeps_unique_ids},
       {"lock", keeps_lock},
       {"leader-election", keeps_election},
-      {"g-set", [](const auto& calls) { return keeps_convergence(calls, false); }},
-      {"pn-counter", [](const auto& calls) { return keeps_convergence(calls, true); }},
+      {"g-set", [](const auto& calls) { return keeps_convergence(calls, false, kSettle_ns); }},
+      {"pn-counter", [](const auto& calls) { return keeps_convergence(calls, true, kSettle_ns); }},
       {"idempotency", keeps_idempotency},
       {"rate-limit", [](const auto& calls) { return keeps_rate_limit(calls, 10, 100'000'000); }},
       {"saga", keeps_saga},

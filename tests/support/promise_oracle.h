@@ -46,7 +46,7 @@ using Step = std::function<std::vector<Value>(const Value& state, const Call& ca
 [[nodiscard]] bool keeps_unique_ids(const std::vector<Call>& calls);
 [[nodiscard]] bool keeps_lock(const std::vector<Call>& calls);
 [[nodiscard]] bool keeps_election(const std::vector<Call>& calls);
-[[nodiscard]] bool keeps_convergence(const std::vector<Call>& calls, bool counter);
+[[nodiscard]] bool keeps_convergence(const std::vector<Call>& calls, bool counter, std::int64_t settle_ns);
 [[nodiscard]] bool keeps_idempotency(const std::vector<Call>& calls);
 [[nodiscard]] bool keeps_rate_limit(const std::vector<Call>& calls, std::size_t limit, std::int64_t window_ns);
 [[nodiscard]] bool keeps_saga(const std::vector<Call>& calls);

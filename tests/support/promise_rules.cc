@@ -118,18 +118,22 @@ bool keeps_election(const std::vector<Call>& calls) {
   return true;
 }
 
-bool keeps_convergence(const std::vector<Call>& calls, bool counter) {
-  std::int64_t quiet = -1;  // when every update had ended, those of unknown outcome had begun
+bool keeps_convergence(const std::vector<Call>& calls, bool counter, std::int64_t settle_ns) {
+  std::int64_t quiet = -1, quiet_ns = 0;  // when every update had ended, those of unknown outcome had begun
   for (const Call& call : calls) {
-    if (call.f == "add") quiet = std::max(quiet, call.until == Call::kForever ? call.from : call.until);
+    if (call.f != "add") continue;
+    const bool open = call.until == Call::kForever;
+    quiet = std::max(quiet, open ? call.from : call.until);
+    quiet_ns = std::max(quiet_ns, open ? call.from_ns : call.until_ns);
   }
   std::map<std::int64_t, const Call*> last;
   for (const Call& call : calls) {
-    if (call.f == "read" && call.ok()) last[call.process] = &call;
+    const bool settled = call.from > quiet && call.from_ns - quiet_ns >= settle_ns;
+    if (call.f == "read" && call.ok() && settled) last[call.process] = &call;
   }
   std::vector<const Call*> finals;
   for (const auto& [process, call] : last) {
-    if (call->from > quiet) finals.push_back(call);
+    finals.push_back(call);
   }
   std::vector<const Call*> sure, unsure;
   for (const Call& call : calls) {
