@@ -9,6 +9,7 @@
 #include "harness/store/journal.h"
 #include "harness/store/run_directory.h"
 #include "harness/store/run_log.h"
+#include "nemesis/catalogue.h"
 #include "nemesis/make_nemesis.h"
 #include "session/environment.h"
 #include "session/turns.h"
@@ -119,7 +120,13 @@ Result<void> RunSession::Parts::make_nemesis() {
   if (!made) return fail(made.error());
   nemesis_ = *std::move(made);
   if (!nemesis_) return {};
-  if (const std::string remark = turns_remark(plan_, nemesis_->kinds(), nodes_.cluster.size()); !remark.empty()) {
+  const auto slow = std::count_if(plan_.nemesis.begin(), plan_.nemesis.end(), [](const std::string& name) {
+    const auto fault = find_fault(name);
+    return fault && (*fault)->node_by_node;
+  });
+  const std::string remark =
+      turns_remark(plan_, nemesis_->kinds(), static_cast<std::size_t>(slow), nodes_.cluster.size());
+  if (!remark.empty()) {
     observer_.remark(remark);
     log_->write(RunLog::Level::info, remark);
   }

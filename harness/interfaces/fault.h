@@ -141,6 +141,8 @@ struct FaultFactory {
   // It ends the target's processes, and its healing is that they are started: that they do not run then is the target's
   // failure. Of other faults a healing that nobody saw may be what keeps a node from serving.
   bool starts_again = false;
+  // It goes over the nodes one after the other while hardly another fault may be in force: it takes seconds for each.
+  bool node_by_node = false;
   // Touches no node. Empty when it applies to this target; else why it does not ("target memory has no processes to
   // kill").
   std::string (*inapplicable)(const FaultContext& context) = nullptr;

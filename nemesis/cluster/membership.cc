@@ -284,6 +284,7 @@ FaultFactory membership_fault() {
   using Type = OptionSpec::Type;
   FaultFactory out;
   out.name = "membership";
+  out.node_by_node = true;
   out.help =
       "Changes who belongs to the cluster while it works, one member after the other: members leave, come back, are "
       "replaced, new ones are announced. Never takes the quorum by itself. Healed by adding and starting what is "

@@ -341,6 +341,7 @@ constexpr const char* kUpgrade = "rolling-upgrade";
 FaultFactory rolling_restart_fault() {
   FaultFactory out;
   out.name = kRestart;
+  out.node_by_node = true;
   out.starts_again = true;
   out.help =
       "Ends and starts the target on one node after the other; the next one's turn comes when the last one serves "
@@ -366,6 +367,7 @@ FaultFactory rolling_restart_fault() {
 FaultFactory rolling_upgrade_fault() {
   FaultFactory out;
   out.name = kUpgrade;
+  out.node_by_node = true;
   out.help =
       "Brings one node after the other to a second version of the target, another program or other options (for etcd: "
       "etcd.upgrade-binary, etcd.upgrade-flags), each when the last one serves again, and back to the first version "
