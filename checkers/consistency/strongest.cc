@@ -29,8 +29,14 @@ const std::vector<Arrow>& arrows() {
   return all;
 }
 
-// For all levels together, when nothing else is said.
+// For the verdict, when nothing else is said.
 constexpr std::chrono::milliseconds kDefaultTime{20'000};
+// For all levels below it together: seconds. Who wants one of them decided for certain asks for it alone.
+std::chrono::milliseconds survey_time(const History& history) {
+  return std::chrono::milliseconds(3000 + history.size() / 20);
+}
+// What each gets in a first round: what is easy spares others their search.
+constexpr std::chrono::milliseconds kFirstRound{100};
 
 class Lattice {
  public:
@@ -48,12 +54,15 @@ class Lattice {
   CheckResult run() {
     // What is linearizable keeps everything but `eventual`, and most are. Then the cheap levels, so that the other
     // searches are asked only when nothing below them has failed.
-    ask("linearizable");
-    for (const std::string& level : levels_) {
-      if (level != "sequential" && level != "k-atomic-2") ask(level);
-    }
-    for (const char* level : {"sequential", "k-atomic-2"}) {
-      if (std::find(levels_.begin(), levels_.end(), level) != levels_.end()) ask(level);
+    ask("linearizable", left() / 4);
+    deadline_ = std::min(deadline_, std::chrono::steady_clock::now() + survey_time(history_));
+    for (const bool first : {true, false}) {
+      for (const std::string& level : levels_) {
+        if (level != "linearizable" && level != "sequential" && level != "k-atomic-2") ask_below(level, first);
+      }
+      for (const char* level : {"sequential", "k-atomic-2"}) {
+        if (std::find(levels_.begin(), levels_.end(), level) != levels_.end()) ask_below(level, first);
+      }
     }
     return report();
   }
@@ -64,16 +73,26 @@ class Lattice {
     std::string because_of;  // the level that was asked in its place
   };
 
-  void ask(const std::string& level) {
+  [[nodiscard]] std::chrono::milliseconds left() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+  }
+
+  // Each search gets a part of what is left of the time, so that one that is out of luck does not hide what the others
+  // know.
+  void ask_below(const std::string& level, bool first_round) {
     if (settled(level)) return;
+    const auto part = left() / 4;
+    if (first_round) return ask(level, std::min(part, kFirstRound));
+    // What came to an end in the first round and is unknown would come to the same again.
+    const bool out_of_time = asked_.at(level).seconds * 1000 >= static_cast<double>(kFirstRound.count());
+    if (out_of_time && part > kFirstRound) ask(level, part);
+  }
+
+  void ask(const std::string& level, std::chrono::milliseconds time) {
     CheckOptions options = options_;
     options.consistency = level;
     options.algorithm = "auto";
-    // Each search gets a part of what is left of the time, so that one that is out of luck does not hide what the
-    // others know.
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
-    options.timeout = std::max(left / 4, std::chrono::milliseconds(1));
+    options.timeout = std::max(time, std::chrono::milliseconds(1));
     const auto checker = level == "linearizable" ? linearizable_checker()
                          : level == "sequential" ? sequential_checker()
                                                  : weak_checker(level);
