@@ -103,6 +103,27 @@ Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::
   return fail(unknown_name("consistency level", consistency, known));
 }
 
+std::string meaning_of(std::string_view model, std::string_view level) {
+  if (is_transactional(model)) {
+    if (level == "strongest")
+      return "no anomaly at all, which is strict-serializable; the strongest level that holds is named";
+    return "nothing that the clients saw is an anomaly which this level forbids";
+  }
+  if (level == "linearizable") return "one order of all operations, within real time, explains every result";
+  if (level == "strongest") return "linearizable; the strongest level that holds is named";
+  if (level == "sequential")
+    return "one order of all operations that keeps the order of each process explains every result";
+  if (level.starts_with("k-atomic-")) {
+    return "one order of all operations, within real time, in which every read returns one of the last " +
+           std::string(level.substr(std::string_view("k-atomic-").size())) + " values written";
+  }
+  for (const WeakLevel& one : weak_levels()) {
+    if (one.name == level) return one.help;
+  }
+  const WorkloadChecker* own = find_workload_checker(model);
+  return own == nullptr ? std::string(level) : own->help;
+}
+
 namespace {
 
 tl::unexpected<Error> not_for(const std::string& option, const CheckOptions& options, const std::string& why) {

@@ -27,6 +27,9 @@ struct ModelEntry {
 // Errors: usage, listing the known models, or the levels of that model.
 [[nodiscard]] Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::string_view consistency);
 
+// What a `valid` of that model at that level says, in words without a full stop. Requires: the model has the level.
+[[nodiscard]] std::string meaning_of(std::string_view model, std::string_view level);
+
 // Whether the checker of options.model at options.consistency can do all that the options ask for with this history.
 // `independent`: keys were asked for (--independent). Errors: usage, saying which option is not for which model; an
 // option is never ignored.

@@ -27,9 +27,11 @@
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "cli/print_run.h"
 #include "reports/report.h"
 #include "session/resolve_plan.h"
 #include "workloads/catalogue.h"
+#include "workloads/levels.h"
 
 namespace ordeal::cli {
 namespace {
@@ -80,19 +82,6 @@ Result<CheckOptions> check_options(const CheckCommand& command) {
   return options;
 }
 
-// The level that was asked for takes the checker that judges it. Errors: usage, when the workload's model has no such
-// level.
-Result<void> at_level(const std::string& level, ConfiguredChecker& one) {
-  const std::string model = one.options.model.empty() ? std::string(one.checker->name()) : one.options.model;
-  if (!checker_for(model, "")) return {};  // it judges no model
-  auto checker = checker_for(model, level);
-  if (!checker) return fail(checker.error());
-  one.checker = *checker;
-  one.options.model = model;
-  one.options.consistency = level;
-  return {};
-}
-
 // Errors: usage, for an option that one of the checkers would have to ignore.
 Result<std::vector<ConfiguredChecker>> all_honoured(const CheckCommand& command, const History& history,
                                                     std::vector<ConfiguredChecker> checkers) {
@@ -116,15 +105,16 @@ Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& comma
       if (!pair) return fail(pair.error());
       if (auto set = settings.set(pair->first, pair->second, "--set"); !set) return fail(set.error().during("--set"));
     }
+    if (!command.consistency.empty()) {
+      auto level = set_level(**workload, command.consistency, "--consistency", settings);
+      if (!level) return fail(level.error());
+    }
     auto checkers = (*workload)->checkers(settings);
     for (auto& one : checkers) {
       const CheckOptions own = one.options;
       one.options = *options;
       if (one.options.model.empty()) one.options.model = own.model;
       one.options.consistency = own.consistency;
-      if (!command.consistency.empty()) {
-        if (auto level = at_level(command.consistency, one); !level) return fail(level.error());
-      }
       if (!one.options.initial && !one.options.initial_unknown) one.options.initial = own.initial;
       one.options.settings = own.settings;
     }
@@ -144,38 +134,6 @@ Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& comma
   return all_honoured(command, history, {{*checker, *options}});
 }
 
-std::string names_in(const Value* list) {
-  std::vector<std::string> names;
-  if (list != nullptr && list->is_string()) return list->string();
-  if (list != nullptr && list->is_list()) {
-    for (const auto& one : list->items()) {
-      if (one.is_string()) names.push_back(one.string());
-    }
-  }
-  return names.empty() ? std::string() : joined(names);
-}
-
-// What `--consistency strongest` found.
-void print_levels(const Value& details) {
-  if (const std::string names = names_in(details.find("strongest")); !names.empty()) {
-    std::printf("  strongest level that holds: %s\n", names.c_str());
-  }
-  const Value* ruled_out = details.find("ruled_out");
-  if (ruled_out == nullptr) ruled_out = details.find("ruled-out");
-  if (ruled_out != nullptr && ruled_out->is_list()) {
-    for (const auto& one : ruled_out->items()) {
-      const Value* level = one.find("level");
-      const Value* why = one.find("explanation");
-      if (why == nullptr) why = one.find("anomaly");
-      if (level == nullptr || !level->is_string()) continue;
-      std::printf("  ruled out: %s%s\n", level->string().c_str(),
-                  why != nullptr && why->is_string() ? (" (" + why->string() + ")").c_str() : "");
-    }
-  }
-  if (const std::string names = names_in(details.find("undecided")); !names.empty())
-    std::printf("  undecided: %s\n", names.c_str());
-}
-
 void print_result(const CheckResult& result, const History& history) {
   std::string head = fmt::format("{}  {} {} {}", banner(result.verdict, STDOUT_FILENO), result.checker, result.model,
                                  result.consistency);
@@ -185,7 +143,7 @@ void print_result(const CheckResult& result, const History& history) {
   if (!result.algorithm.empty()) head += fmt::format(" ({})", result.algorithm);
   std::puts(head.c_str());
   if (!result.reason.empty()) std::printf("  %s\n", result.reason.c_str());
-  print_levels(result.details);
+  std::fputs(told_levels(result.details, "  ").c_str(), stdout);
   static constexpr std::size_t kShown = 10;
   for (std::size_t i = 0; i < result.anomalies.size() && i < kShown; ++i) {
     const Anomaly& anomaly = result.anomalies[i];

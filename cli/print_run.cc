@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/names.h"
 #include "cli/console.h"
 
 namespace ordeal::cli {
@@ -49,6 +50,33 @@ std::string told_faults(const Facts& facts) {
   return out;
 }
 
+std::string names_in(const Value* list) {
+  std::vector<std::string> names;
+  if (list != nullptr && list->is_string()) return list->string();
+  if (list != nullptr && list->is_list()) {
+    for (const auto& one : list->items()) {
+      const Value* level = one.is_map() ? one.find("level") : &one;
+      if (level != nullptr && level->is_string()) names.push_back(level->string());
+    }
+  }
+  return names.empty() ? std::string() : joined(names);
+}
+
+// "levels      strongest that holds: serializable; not: strict-serializable", where the levels were looked at.
+std::string told_strongest(const std::vector<CheckResult>& checks) {
+  std::string out;
+  for (const CheckResult& check : checks) {
+    const Value* strongest = check.details.find("strongest");
+    if (strongest == nullptr) continue;
+    const std::string holds = names_in(strongest);
+    const std::string open = names_in(check.details.find("undecided"));
+    out += "levels      strongest that holds: " + (!holds.empty() ? holds : open.empty() ? "none" : "not known");
+    if (!open.empty()) out += "; undecided in the time there was: " + open;
+    out += "\n";
+  }
+  return out;
+}
+
 Colour colour_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::valid:
@@ -63,11 +91,33 @@ Colour colour_of(Verdict verdict) {
 
 }  // namespace
 
+std::string told_levels(const Value& details, const std::string& indent) {
+  std::string out;
+  if (const std::string names = names_in(details.find("strongest")); !names.empty())
+    out += indent + "strongest level that holds: " + names + "\n";
+  const Value* ruled_out = details.find("ruled_out");
+  if (ruled_out == nullptr) ruled_out = details.find("ruled-out");
+  if (ruled_out != nullptr && ruled_out->is_list()) {
+    for (const auto& one : ruled_out->items()) {
+      const Value* level = one.find("level");
+      const Value* why = one.find("explanation");
+      if (why == nullptr) why = one.find("anomaly");
+      if (level == nullptr || !level->is_string()) continue;
+      out += indent + "ruled out: " + level->string();
+      out += why != nullptr && why->is_string() ? " (" + why->string() + ")\n" : "\n";
+    }
+  }
+  if (const std::string names = names_in(details.find("undecided")); !names.empty())
+    out += indent + "undecided: " + names + "\n";
+  return out;
+}
+
 void print_judged(const JudgedRun& run) {
   std::string out =
       fmt::format("{}  {}\n", coloured(name(run.verdict), colour_of(run.verdict), STDOUT_FILENO), run.summary);
   if (!run.reason.empty()) out += fmt::format("reason      {}\n", run.reason);
   out += told_anomalies(run.checks);
+  out += told_strongest(run.checks);
   const OutcomeCounts& all = run.facts.all;
   out += fmt::format("operations  {} ok, {} info, {} fail\n", all.ok, all.info, all.fail);
   for (const std::string& trouble : run.facts.troubles_told) out += fmt::format("adapters    {}\n", trouble);

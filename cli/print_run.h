@@ -6,6 +6,10 @@
 
 namespace ordeal::cli {
 
+// What the details of the level `strongest` say: which level holds, which are ruled out and why, which are undecided; a
+// line each, behind `indent`. Empty: nothing.
+[[nodiscard]] std::string told_levels(const Value& details, const std::string& indent);
+
 // The verdict, the reason, the first anomalies, the counts, the faults and the report's path, on standard output.
 void print_judged(const JudgedRun& run);
 

@@ -11,12 +11,15 @@
 #include "base/files.h"
 #include "checkers/catalogue.h"
 #include "checkers/history/reader.h"
+#include "checkers/model_catalogue.h"
 #include "harness/store/run_directory.h"
 #include "reports/report.h"
+#include "reports/text.h"
 #include "session/conclusion.h"
 #include "session/environment.h"
 #include "session/resolve_plan.h"
 #include "workloads/catalogue.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
@@ -24,6 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kLogTail = 64 * 1024;
+// What each checker may take, as `ordeal check` gives it.
+constexpr std::chrono::minutes kCheckTime{10};
 
 Result<Plan> plan_of(const StoredRun& run) {
   const auto text = [&](const char* key) -> std::string {
@@ -131,6 +136,45 @@ Result<ReadHistory> read_history(const StoredRun& run, RunObserver& observer) {
   return found;
 }
 
+// Of a list of levels, by name or with more about each, those that the run brings what it takes to judge.
+Value offered(const Value& list, const std::vector<std::string>& levels) {
+  if (!list.is_list()) return list;
+  Value out = Value::list();
+  for (const Value& one : list.items()) {
+    const Value* level = one.is_map() ? one.find("level") : &one;
+    if (level != nullptr && std::find(levels.begin(), levels.end(), plain_text(*level)) != levels.end())
+      out.items().push_back(one);
+  }
+  return out;
+}
+
+// Into the details of what was judged at one level: the strongest that holds, as `ordeal check --consistency strongest`
+// names it, for the models that have it. In bounded time: what was not decided by then is named as undecided.
+void name_strongest(const History& history, const ConfiguredChecker& judged, const std::vector<std::string>& levels,
+                    CheckResult& result) {
+  constexpr std::chrono::seconds kTime{10};
+  const CheckOptions& options = judged.options;
+  if (options.model.empty() || options.consistency.empty() || options.consistency == "strongest") return;
+  const auto strongest = checker_for(options.model, "strongest");
+  if (!strongest) return;
+  const auto& models = model_catalogue();
+  const auto model =
+      std::find_if(models.begin(), models.end(), [&](const ModelEntry& one) { return one.name == options.model; });
+  if (result.verdict == Verdict::valid && model != models.end() && model->consistency.front() == options.consistency) {
+    result.details.set("strongest", options.consistency);
+    return;
+  }
+  CheckOptions all = options;
+  all.consistency = "strongest";
+  all.timeout = kTime;
+  const CheckResult found = (*strongest)->check(history, all);
+  for (const char* key : {"strongest", "holds", "ruled_out", "ruled-out", "undecided"}) {
+    if (const Value* said = found.details.find(key)) result.details.set(key, offered(*said, levels));
+  }
+  if (found.verdict == Verdict::unknown && found.details.find("strongest") == nullptr)
+    result.details.set("undecided", Value::list({"strongest: " + found.reason}));
+}
+
 // What the checkers say of the history.
 Result<std::vector<CheckResult>> checked(const Plan& plan, const Environment& environment, const History& history,
                                          const std::vector<std::string>& log_files) {
@@ -141,10 +185,12 @@ Result<std::vector<CheckResult>> checked(const Plan& plan, const Environment& en
   if (!general) return fail(general.error());
   checkers.insert(checkers.end(), general->begin(), general->end());
   std::vector<CheckResult> out;
-  for (const auto& one : checkers) {
+  for (auto& one : checkers) {
     const auto began = std::chrono::steady_clock::now();
+    if (one.options.timeout.count() == 0) one.options.timeout = kCheckTime;
     out.push_back(one.checker->check(history, one.options));
     out.back().seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    name_strongest(history, one, levels_of(**workload), out.back());
   }
   return out;
 }

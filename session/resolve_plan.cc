@@ -14,6 +14,7 @@
 #include "nemesis/fault_names.h"
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
@@ -98,6 +99,19 @@ Result<void> check_options(const Plan& plan, const TargetFactory& target, const 
   return {};
 }
 
+// The flag --consistency sets the option of the workload that says the level. Errors: usage.
+Result<void> resolve_level(const RunRequest& request, const WorkloadFactory& workload, Plan& plan) {
+  const auto flag = request.flags.find("consistency");
+  if (flag == request.flags.end()) return {};
+  const auto setting = request.settings.find(workload.level_option);
+  if (setting != request.settings.end() && setting->second.text != plan.consistency) {
+    return fail(ErrorCode::usage,
+                fmt::format("{} says {}, and {} says {}={}; say one of them", flag->second.origin, plan.consistency,
+                            setting->second.origin, workload.level_option, setting->second.text));
+  }
+  return set_level(workload, plan.consistency, flag->second.origin, plan.options);
+}
+
 }  // namespace
 
 Result<Options> declared_options(const std::string& target, const std::string& workload,
@@ -123,7 +137,7 @@ Result<Options> declared_options(const std::string& target, const std::string& w
 Result<Plan> resolve(const RunRequest& request) {
   Plan plan;
   Resolver resolver(request, plan);
-  for (const char* name : {"target", "workload", "nodes", "store", "name"}) {
+  for (const char* name : {"target", "workload", "consistency", "nodes", "store", "name"}) {
     if (auto read = resolver.read(plan_setting(name)); !read) return fail(read.error());
   }
   if (auto known = nodes::check_nodes(plan.nodes); !known) return fail(known.error());
@@ -154,6 +168,7 @@ Result<Plan> resolve(const RunRequest& request) {
   if (!options) return fail(options.error());
   plan.options = *std::move(options);
   if (wanted->only_applicable) (void)plan.options.set("nemesis.inapplicable", "skip", "--nemesis all");
+  if (auto level = resolve_level(request, *workload, plan); !level) return fail(level.error());
   for (const auto& [key, given] : request.settings) {
     // A campaign of runs with and without faults says how the faults come for all of them.
     if (plan.nemesis.empty() && key.starts_with("nemesis.")) continue;

@@ -2,6 +2,7 @@
 
 #include "workloads/generators.h"
 #include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
@@ -21,7 +22,9 @@ GeneratorPtr transfers(Rng rng, std::int64_t accounts, std::int64_t largest) {
   });
 }
 
-std::vector<ConfiguredChecker> judges(const Options& options) { return {judge("bank", options)}; }
+std::vector<ConfiguredChecker> judges(const Options& options) {
+  return {judge_at({"bank"}, options.string("bank.consistency"), options)};
+}
 
 Result<Workload> make(const WorkloadContext& context) {
   const Options& options = context.options;
@@ -58,6 +61,10 @@ WorkloadFactory bank_workload() {
        3600},
   };
   factory.options.insert(factory.options.end(), own.begin(), own.end());
+  offer_levels(factory, {"bank.consistency",
+                         {"bank"},
+                         "strict-serializable",
+                         {{"snapshot-isolation", "every read shows whole transfers, however late"}}});
   factory.make = make;
   factory.checkers = judges;
   return factory;

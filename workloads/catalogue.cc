@@ -13,6 +13,7 @@
 #include "workloads/g2_workload.h"
 #include "workloads/idempotency_keys_workload.h"
 #include "workloads/kafka_workload.h"
+#include "workloads/levels.h"
 #include "workloads/limit_workloads.h"
 #include "workloads/lock_workloads.h"
 #include "workloads/long_fork_workload.h"
@@ -76,11 +77,10 @@ std::span<const WorkloadFactory> workloads() {
 }
 
 std::string promise_of(const WorkloadFactory& workload, const Options& options) {
-  // The words by which options say what is claimed.
+  // The words by which options say what is claimed beside the level.
   static constexpr std::string_view kClaims[] = {
-      "consistency", "delivery",   "guarantee", "ordered", "denials",      "negative-balances", "lag",
-      "max-lost",    "per-client", "rpo",       "rto",     "sticky",       "tolerance",         "burst",
-      "rate",        "limit",      "ttl",       "rule",    "max-attempts", "redelivery",        "empty-receives"};
+      "ordered", "denials",  "negative-balances", "lag",  "max-lost",     "per-client", "rpo",           "rto", "sticky",
+      "tolerance", "burst", "rate",             "limit", "ttl", "rule", "max-attempts", "redelivery", "empty-receives"};
   std::string changed;
   for (const OptionSpec& spec : workload.options) {
     const std::string_view word = std::string_view(spec.key).substr(workload.name.size() + 1);
@@ -91,7 +91,9 @@ std::string promise_of(const WorkloadFactory& workload, const Options& options) 
     const std::string text = value.is_string() ? value.string() : value.to_json();
     changed += " Here " + spec.key + " is " + text + " (" + spec.help + ").";
   }
-  return changed.empty() ? workload.promise : "By default: " + workload.promise + changed;
+  const bool chosen = !workload.level_option.empty() && options.has(workload.level_option);
+  const std::string promise = chosen ? promise_at(workload, options.string(workload.level_option)) : workload.promise;
+  return changed.empty() || promise != workload.promise ? promise + changed : "By default: " + promise + changed;
 }
 
 Result<const WorkloadFactory*> find_workload(std::string_view name) {

@@ -1,12 +1,22 @@
 #include "workloads/causal_reverse_workloads.h"
 
 #include "workloads/generators.h"
-#include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
 
-std::vector<ConfiguredChecker> judges(const Options&) { return {judge("causal-reverse")}; }
+const std::vector<std::string>& models() {
+  static const std::vector<std::string> all = {"causal-reverse", "set-full", "set"};
+  return all;
+}
+
+std::vector<ConfiguredChecker> causal_reverse_judges(const Options& options) {
+  return {judge_at(models(), options.string("causal-reverse.consistency"), options)};
+}
+std::vector<ConfiguredChecker> comments_judges(const Options& options) {
+  return {judge_at(models(), options.string("comments.consistency"), options)};
+}
 
 // Elements of one set, so that every target with sets can carry it out.
 Result<Workload> make(const WorkloadContext& context, const std::string& name) {
@@ -14,7 +24,7 @@ Result<Workload> make(const WorkloadContext& context, const std::string& name) {
   workload.name = name;
   workload.generator = mixed(Rng(context.seed).split(name), counting("add"), context.options.real(name + ".reads"),
                              gen::repeat(plain("read")));
-  workload.checkers = judges(context.options);
+  workload.checkers = name == "comments" ? comments_judges(context.options) : causal_reverse_judges(context.options);
   return workload;
 }
 
@@ -29,7 +39,9 @@ WorkloadFactory factory_of(const std::string& name) {
   factory.operations = {"add", "read"};
   factory.options = {
       {name + ".reads", OptionSpec::Type::real, 0.1, "which part of the operations are reads", 0.001, 0.99}};
-  factory.checkers = judges;
+  factory.checkers = name == "comments" ? comments_judges : causal_reverse_judges;
+  // There are no reads after everything has spread.
+  offer_levels(factory, {name + ".consistency", models(), "strict-serializable", {}, {"eventual", "final"}});
   return factory;
 }
 

@@ -1,16 +1,13 @@
 #include "workloads/counter_workload.h"
 
 #include "workloads/generators.h"
-#include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
 
 std::vector<ConfiguredChecker> judges(const Options& options) {
-  if (options.string("counter.consistency") == "bounds") return {judge("counter")};
-  CheckOptions how;
-  how.model = "counter";
-  return {judge("linearizable", std::move(how))};
+  return {judge_at({"counter"}, options.string("counter.consistency"), options)};
 }
 
 Result<Workload> make(const WorkloadContext& context) {
@@ -47,14 +44,12 @@ WorkloadFactory counter_workload() {
       {"counter.decrements", Type::boolean, false, "whether half of the adds are negative"},
       {"counter.final-read-time", Type::duration, 10.0, "how long a worker tries to read the counter at the end", 0,
        3600},
-      {"counter.consistency",
-       Type::string,
-       "linearizable",
-       "what is claimed; bounds, of each read alone: at least what was acknowledged, at most what was tried",
-       std::nullopt,
-       std::nullopt,
-       {"linearizable", "bounds"}},
   };
+  offer_levels(factory,
+               {"counter.consistency",
+                {"counter"},
+                "linearizable",
+                {{"bounds", "each read alone shows at least what was acknowledged and at most what was tried"}}});
   factory.make = make;
   factory.checkers = judges;
   return factory;

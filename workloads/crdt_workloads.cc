@@ -2,21 +2,32 @@
 
 #include "checkers/workload/workload_checkers.h"
 #include "workloads/generators.h"
-#include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
 
-// What the workload of that name waits before its final reads, the checker takes for the time to converge.
-std::vector<ConfiguredChecker> judges(const Options& options, const std::string& name) {
-  CheckOptions how;
-  how.settings = Options(find_workload_checker("convergence")->options);
-  const auto set = how.settings.set("convergence.settle", std::to_string(options.seconds(name + ".settle")), name);
-  ORDEAL_CHECK(set.has_value(), set ? std::string() : set.error().message);
-  return {judge("convergence", std::move(how))};
+const std::vector<std::string>& set_models() {
+  static const std::vector<std::string> all = {"convergence", "set-full", "set"};
+  return all;
 }
-std::vector<ConfiguredChecker> set_judges(const Options& options) { return judges(options, "g-set"); }
-std::vector<ConfiguredChecker> counter_judges(const Options& options) { return judges(options, "pn-counter"); }
+const std::vector<std::string>& counter_models() {
+  static const std::vector<std::string> all = {"convergence", "counter"};
+  return all;
+}
+
+// What the workload of that name waits before its final reads, the checker takes for the time to converge.
+std::vector<ConfiguredChecker> judges(const Options& options, const std::string& name,
+                                      const std::vector<std::string>& models) {
+  Options settings(find_workload_checker("convergence")->options);
+  const auto set = settings.set("convergence.settle", std::to_string(options.seconds(name + ".settle")), name);
+  ORDEAL_CHECK(set.has_value(), set ? std::string() : set.error().message);
+  return {judge_at(models, options.string(name + ".consistency"), settings)};
+}
+std::vector<ConfiguredChecker> set_judges(const Options& options) { return judges(options, "g-set", set_models()); }
+std::vector<ConfiguredChecker> counter_judges(const Options& options) {
+  return judges(options, "pn-counter", counter_models());
+}
 
 // Time to converge, then a read by everybody.
 GeneratorPtr final_reads(const Options& options, const std::string& name) {
@@ -72,6 +83,11 @@ WorkloadFactory g_set_workload() {
   factory.options = options_of("g-set");
   factory.make = make_set;
   factory.checkers = set_judges;
+  offer_levels(factory, {"g-set.consistency",
+                         set_models(),
+                         "strong-eventual",
+                         {{"eventual", "reads may be late, but nothing acknowledged is lost in the end"},
+                          {"final", "only the last read counts, which shows all that was acknowledged"}}});
   return factory;
 }
 
@@ -87,6 +103,11 @@ WorkloadFactory pn_counter_workload() {
   factory.options = options_of("pn-counter");
   factory.make = make_counter;
   factory.checkers = counter_judges;
+  offer_levels(factory,
+               {"pn-counter.consistency",
+                counter_models(),
+                "strong-eventual",
+                {{"bounds", "each read alone shows at least what was acknowledged and at most what was tried"}}});
   return factory;
 }
 

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "harness/generator/combinators.h"
-#include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
@@ -43,10 +43,13 @@ class Transactions {
   std::map<int, std::int64_t> written_;  // by worker: the key it has written and not yet read
 };
 
+const std::vector<std::string>& models() {
+  static const std::vector<std::string> all = {"long-fork", "rw-register"};
+  return all;
+}
+
 std::vector<ConfiguredChecker> judges(const Options& options) {
-  CheckOptions how;
-  how.consistency = options.string("long-fork.consistency");
-  return {judge("long-fork", std::move(how))};
+  return {judge_at(models(), options.string("long-fork.consistency"), options)};
 }
 
 Result<Workload> make(const WorkloadContext& context) {
@@ -71,14 +74,13 @@ WorkloadFactory long_fork_workload() {
       "Snapshot isolation of single writes: one order of all writes of which every read sees a prefix, however late.";
   factory.data_type = "rw-register";
   factory.operations = {"txn"};
-  factory.options = {{"long-fork.group", OptionSpec::Type::integer, 2, "how many keys are read together", 2, 100},
-                     {"long-fork.consistency",
-                      OptionSpec::Type::string,
-                      "snapshot-isolation",
-                      "what is claimed; strict-serializable: no read is late either",
-                      std::nullopt,
-                      std::nullopt,
-                      {"snapshot-isolation", "strict-serializable"}}};
+  factory.options = {{"long-fork.group", OptionSpec::Type::integer, 2, "how many keys are read together", 2, 100}};
+  offer_levels(factory, {"long-fork.consistency",
+                         models(),
+                         "snapshot-isolation",
+                         {{"strict-serializable",
+                           "one order of all writes of which every read sees a prefix, and no "
+                           "read is late"}}});
   factory.make = make;
   factory.checkers = judges;
   return factory;

@@ -2,25 +2,19 @@
 
 #include "workloads/generators.h"
 #include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
 
 std::vector<ConfiguredChecker> queue_judges(const Options& options) {
-  CheckOptions how;
-  how.consistency = options.string("queue.consistency");
-  return {judge("queue", std::move(how))};
+  return {judge_at({"queue"}, options.string("queue.consistency"), options)};
 }
 std::vector<ConfiguredChecker> total_queue_judges(const Options& options) {
-  CheckOptions how;
-  how.consistency = options.string("total-queue.delivery");
-  return {judge("total-queue", std::move(how))};
+  return {judge_at({"total-queue"}, options.string("total-queue.delivery"), options)};
 }
 std::vector<ConfiguredChecker> delivery_judges(const Options& options) {
-  CheckOptions how;
-  how.consistency = options.string("delivery.guarantee");
-  how.settings = options;
-  return {judge("delivery", std::move(how))};
+  return {judge_at({"delivery"}, options.string("delivery.guarantee"), options)};
 }
 
 // [key number], the numbers of each key counting up.
@@ -87,14 +81,13 @@ WorkloadFactory queue_workload() {
   factory.help = "messages go into a queue and come out; none from nowhere, none twice, first in first out";
   factory.data_type = "queue";
   factory.operations = {"enqueue", "dequeue"};
-  factory.options = {dequeues("queue"),
-                     {"queue.consistency",
-                      OptionSpec::Type::string,
-                      "fifo",
-                      "what is claimed; at-most-once: no order, and empty may be said too early",
-                      std::nullopt,
-                      std::nullopt,
-                      {"fifo", "at-most-once"}}};
+  factory.options = {dequeues("queue")};
+  offer_levels(
+      factory,
+      {"queue.consistency",
+       {"queue"},
+       "fifo",
+       {{"at-most-once", "no message comes out twice or from nowhere; in no order, and empty may be said too early"}}});
   factory.make = make_queue;
   factory.checkers = queue_judges;
   return factory;
@@ -109,15 +102,13 @@ WorkloadFactory total_queue_workload() {
   factory.help = "a queue that is drained in the end; every acknowledged message comes out";
   factory.data_type = "queue";
   factory.operations = {"enqueue", "dequeue", "drain"};
-  factory.options = {dequeues("total-queue"),
-                     drain_time("total-queue"),
-                     {"total-queue.delivery",
-                      OptionSpec::Type::string,
-                      "exactly-once",
-                      "what is claimed; at-least-once: duplicates are counted only, and empty may be said too early",
-                      std::nullopt,
-                      std::nullopt,
-                      {"exactly-once", "at-least-once"}}};
+  factory.options = {dequeues("total-queue"), drain_time("total-queue")};
+  offer_levels(factory, {"total-queue.delivery",
+                         {"total-queue"},
+                         "exactly-once",
+                         {{"at-least-once",
+                           "every acknowledged message comes out; duplicates are counted only, and empty may be said "
+                           "too early"}}});
   factory.make = make_total_queue;
   factory.checkers = total_queue_judges;
   return factory;
@@ -135,14 +126,12 @@ WorkloadFactory delivery_workload() {
   factory.operations = {"enqueue", "dequeue", "drain"};
   factory.options = {dequeues("delivery"),
                      drain_time("delivery"),
-                     {"delivery.keys", Type::integer, 5, "how many keys there are", 1, 1e6},
-                     {"delivery.guarantee",
-                      Type::string,
-                      "exactly-once",
-                      "what is claimed",
-                      std::nullopt,
-                      std::nullopt,
-                      {"exactly-once", "at-least-once", "at-most-once"}}};
+                     {"delivery.keys", Type::integer, 5, "how many keys there are", 1, 1e6}};
+  offer_levels(factory, {"delivery.guarantee",
+                         {"delivery"},
+                         "exactly-once",
+                         {{"at-least-once", "every acknowledged message is delivered, perhaps more than once"},
+                          {"at-most-once", "no message is delivered twice or from nowhere, and some may be lost"}}});
   offer_checker_options(factory, "delivery");
   factory.make = make_delivery;
   factory.checkers = delivery_judges;

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "harness/generator/combinators.h"
-#include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
@@ -65,10 +65,14 @@ GeneratorPtr operations_of_key(const Shape& shape, Rng rng) {
                        });
 }
 
-std::vector<ConfiguredChecker> judges(const Options&) {
-  CheckOptions options;
-  options.model = "cas-register";
-  return {judge("linearizable", std::move(options))};
+// Some levels have no meaning for a cas, and only the plain register has them.
+const std::vector<std::string>& models() {
+  static const std::vector<std::string> all = {"cas-register", "register"};
+  return all;
+}
+
+std::vector<ConfiguredChecker> judges(const Options& options) {
+  return {judge_at(models(), options.string("register.consistency"), options)};
 }
 
 // How many workers share a key. Errors: usage, when the plan's numbers do not fit together.
@@ -106,10 +110,17 @@ Result<Workload> make(const WorkloadContext& context) {
   shape.read = options.real("register.reads");
   shape.write = options.real("register.writes");
   shape.cas = options.real("register.cas");
-  shape.unique = options.string("register.values") == "unique";
+  const std::string values = options.string("register.values");
+  const std::string level = options.string("register.consistency");
+  shape.unique = values == "unique" || (values == "auto" && level != "linearizable");
   shape.range = options.integer("register.range");
   if (!(shape.read + shape.write + shape.cas > 0)) {
     return fail(ErrorCode::usage, "workload register: register.reads, register.writes and register.cas are all 0");
+  }
+  if (shape.cas > 0 && judges(options).front().options.model == "register") {
+    return fail(ErrorCode::usage, fmt::format("workload register: a cas has no meaning at the level {}; set "
+                                              "register.cas=0, or choose another level",
+                                              level));
   }
   gen::EachKey how;
   how.workers_per_key = *per_key;
@@ -144,14 +155,16 @@ WorkloadFactory register_workload() {
       {"register.cas", Type::real, 1.0, "weight of compare-and-sets", 0, 1e6},
       {"register.values",
        Type::string,
-       "small",
+       "auto",
        "small: whole numbers below register.range, which repeat; unique: every written value is new on its key, which "
-       "is faster to check",
+       "is faster to check; auto: small at the level linearizable, unique at others",
        std::nullopt,
        std::nullopt,
-       {"small", "unique"}},
+       {"auto", "small", "unique"}},
       {"register.range", Type::integer, 5, "how many different small values there are", 1, 1e9},
   };
+  // `eventual` takes reads of each key by everybody after its last write has spread.
+  offer_levels(factory, {"register.consistency", models(), "linearizable", {}, {"eventual"}});
   factory.make = make;
   factory.checkers = judges;
   return factory;

@@ -1,21 +1,22 @@
 #include "workloads/set_workload.h"
 
 #include "workloads/generators.h"
-#include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
 
-std::vector<ConfiguredChecker> at_level(const std::string& level) {
-  CheckOptions how;
-  how.consistency = level;
-  return {judge(level == "final" ? "set" : "set-full", std::move(how))};
+// The models of sets, with the checker that finds more of what is wrong first.
+const std::vector<std::string>& set_models() {
+  static const std::vector<std::string> all = {"set-full", "set"};
+  return all;
 }
+
 std::vector<ConfiguredChecker> set_judges(const Options& options) {
-  return at_level(options.string("set.consistency"));
+  return {judge_at(set_models(), options.string("set.consistency"), options)};
 }
 std::vector<ConfiguredChecker> set_full_judges(const Options& options) {
-  return at_level(options.string("set-full.consistency"));
+  return {judge_at(set_models(), options.string("set-full.consistency"), options)};
 }
 
 Result<Workload> make(const WorkloadContext& context, const std::string& name) {
@@ -25,12 +26,24 @@ Result<Workload> make(const WorkloadContext& context, const std::string& name) {
   workload.name = name;
   workload.generator = mixed(rng, counting("add"), reads, gen::repeat(plain("read")));
   workload.final_generator = each_worker_until_ok(plain("read"), context.options.seconds(name + ".final-read-time"));
+  // Where reads may be late, the last ones count, and what was added last needs time to spread.
+  const std::string level = context.options.string(name + ".consistency");
+  if (level == "eventual" || level == "final")
+    workload.final_generator = settled(context.options, name, std::move(workload.final_generator));
   workload.checkers = name == "set" ? set_judges(context.options) : set_full_judges(context.options);
   return workload;
 }
 
-OptionSpec level_option(const char* key, std::vector<std::string> levels, const char* help) {
-  return {key, OptionSpec::Type::string, "linearizable", help, std::nullopt, std::nullopt, std::move(levels)};
+void offer_set_levels(WorkloadFactory& factory) {
+  factory.options.push_back(
+      settle_option(factory.name,
+                    "at the levels eventual and final: how long elements have to spread before the last "
+                    "reads"));
+  offer_levels(factory, {factory.name + ".consistency",
+                         set_models(),
+                         "linearizable",
+                         {{"eventual", "reads may be late, but nothing acknowledged is lost in the end"},
+                          {"final", "only the last read counts, which shows all that was acknowledged"}}});
 }
 
 }  // namespace
@@ -49,11 +62,8 @@ WorkloadFactory set_workload() {
       // A read carries the whole set: many reads of a large set make large histories.
       {"set.reads", Type::real, 0.05, "which part of the operations are reads", 0, 0.99},
       {"set.final-read-time", Type::duration, 10.0, "how long a worker tries to read the set at the end", 0, 3600},
-      level_option(
-          "set.consistency", {"linearizable", "eventual", "final"},
-          "what is claimed: linearizable; eventual: reads may be late, but nothing is lost in the end; final: only the "
-          "last read counts"),
   };
+  offer_set_levels(factory);
   factory.make = [](const WorkloadContext& context) { return make(context, "set"); };
   factory.checkers = set_judges;
   return factory;
@@ -72,9 +82,8 @@ WorkloadFactory set_full_workload() {
   factory.options = {
       {"set-full.reads", Type::real, 0.05, "which part of the operations are reads", 0.001, 0.99},
       {"set-full.final-read-time", Type::duration, 10.0, "how long a worker tries to read the set at the end", 0, 3600},
-      level_option("set-full.consistency", {"linearizable", "eventual"},
-                   "what is claimed: linearizable; eventual: reads may be late, but nothing is lost in the end"),
   };
+  offer_set_levels(factory);
   factory.make = [](const WorkloadContext& context) { return make(context, "set-full"); };
   factory.checkers = set_full_judges;
   return factory;

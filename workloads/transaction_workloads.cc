@@ -4,9 +4,8 @@
 #include <cmath>
 #include <set>
 
-#include "checkers/transactions/checker.h"
 #include "harness/generator/combinators.h"
-#include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
@@ -70,13 +69,6 @@ Operation transaction(const Shape& shape, RotatingKeys& keys, Rng& rng) {
   return {"txn", std::nullopt, std::move(txn)};
 }
 
-std::vector<ConfiguredChecker> transactional(const std::string& model, const std::string& level) {
-  CheckOptions how;
-  how.model = model;
-  how.consistency = level;
-  return {judge("transactional", std::move(how))};
-}
-
 Result<Workload> make(const WorkloadContext& context, const std::string& name) {
   const Options& options = context.options;
   Shape shape;
@@ -98,13 +90,8 @@ Result<Workload> make(const WorkloadContext& context, const std::string& name) {
                                          const GeneratorContext&, Rng& rng) mutable -> std::optional<Operation> {
                                        return transaction(shape, keys, rng);
                                      });
-  workload.checkers = transactional(name, options.string(name + ".consistency"));
+  workload.checkers = {judge_at({name}, options.string(name + ".consistency"), options)};
   return workload;
-}
-
-OptionSpec consistency_option(const std::string& name, const char* default_level) {
-  return {name + ".consistency", OptionSpec::Type::string, default_level, "the level that is claimed", std::nullopt,
-          std::nullopt,          transactional_levels()};
 }
 
 std::vector<OptionSpec> shape_options(const std::string& name) {
@@ -115,18 +102,17 @@ std::vector<OptionSpec> shape_options(const std::string& name) {
       {name + ".min-length", Type::integer, 1, "micro-operations of the shortest transactions", 1, 1000},
       {name + ".max-length", Type::integer, 4, "micro-operations of the longest transactions", 1, 1000},
       {name + ".reads", Type::real, 0.5, "which part of the micro-operations are reads", 0, 0.99},
-      consistency_option(name, "strict-serializable"),
   };
 }
 
 std::vector<ConfiguredChecker> list_append_judges(const Options& options) {
-  return transactional("list-append", options.string("list-append.consistency"));
+  return {judge_at({"list-append"}, options.string("list-append.consistency"), options)};
 }
 std::vector<ConfiguredChecker> rw_register_judges(const Options& options) {
-  return transactional("rw-register", options.string("rw-register.consistency"));
+  return {judge_at({"rw-register"}, options.string("rw-register.consistency"), options)};
 }
 std::vector<ConfiguredChecker> write_skew_judges(const Options& options) {
-  return transactional("rw-register", options.string("write-skew.consistency"));
+  return {judge_at({"rw-register"}, options.string("write-skew.consistency"), options)};
 }
 
 // Of one pair of keys at a time; a few pairs are in use at once.
@@ -159,6 +145,7 @@ WorkloadFactory list_append_workload() {
   factory.data_type = "list-append";
   factory.operations = {"txn"};
   factory.options = shape_options("list-append");
+  offer_levels(factory, {"list-append.consistency", {"list-append"}, "strict-serializable"});
   factory.make = [](const WorkloadContext& context) { return make(context, "list-append"); };
   factory.checkers = list_append_judges;
   return factory;
@@ -172,6 +159,7 @@ WorkloadFactory rw_register_workload() {
   factory.data_type = "rw-register";
   factory.operations = {"txn"};
   factory.options = shape_options("rw-register");
+  offer_levels(factory, {"rw-register.consistency", {"rw-register"}, "strict-serializable"});
   factory.options.push_back(
       {"rw-register.read-first", OptionSpec::Type::boolean, true,
        "read a key before it is written: the order of versions is then known, and the check fast"});
@@ -192,8 +180,8 @@ WorkloadFactory write_skew_workload() {
       {"write-skew.pairs", Type::integer, 2, "how many pairs of keys are in use at a time", 1, 10'000},
       {"write-skew.transactions-per-pair", Type::integer, 16, "transactions on a pair before a new one takes its place",
        1, 1e9},
-      consistency_option("write-skew", "serializable"),
   };
+  offer_levels(factory, {"write-skew.consistency", {"rw-register"}, "serializable"});
   factory.make = make_write_skew;
   factory.checkers = write_skew_judges;
   return factory;

@@ -1,12 +1,14 @@
 #include "workloads/unique_ids_workload.h"
 
 #include "workloads/generators.h"
-#include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
 
-std::vector<ConfiguredChecker> judges(const Options&) { return {judge("unique-ids")}; }
+std::vector<ConfiguredChecker> judges(const Options& options) {
+  return {judge_at({"unique-ids"}, options.string("unique-ids.consistency"), options)};
+}
 
 Result<Workload> make(const WorkloadContext& context) {
   Workload workload;
@@ -25,6 +27,7 @@ WorkloadFactory unique_ids_workload() {
   factory.promise = "No id is generated twice.";
   factory.data_type = "unique-ids";
   factory.operations = {"generate"};
+  offer_levels(factory, {"unique-ids.consistency", {"unique-ids"}, "unique"});
   factory.make = make;
   factory.checkers = judges;
   return factory;

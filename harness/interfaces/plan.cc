@@ -21,6 +21,9 @@ const std::vector<PlanSetting>& plan_settings() {
        "the system under test (ordeal list targets)"},
       {"workload", "workload", Type::text, &Plan::workload, Repeat::always, "WORKLOAD",
        "what the clients do (ordeal list workloads)"},
+      {"consistency", "consistency", Type::text, &Plan::consistency, Repeat::never, "LEVEL",
+       "the level that is claimed, one of the workload's (ordeal list workloads NAME)", 0,
+       std::numeric_limits<double>::infinity(), true},
       {"nemesis", "nemesis", Type::words, &Plan::nemesis, Repeat::when_changed, "FAULTS",
        "faults, separated by commas (ordeal list faults), all, or none; none when absent"},
       {"nodes", "nodes", Type::text, &Plan::nodes, Repeat::always, "NODES", "local:N, docker:N, ssh:FILE or h1,h2,…"},
@@ -226,6 +229,7 @@ Result<Plan> Plan::from_value(const Value& value, Options declared) {
   Plan plan;
   for (const PlanSetting& setting : plan_settings()) {
     const Value* found = value.find(setting.key);
+    if (found == nullptr && setting.later) continue;
     if (found == nullptr) return missing(setting.key);
     if (!std::visit([&](auto of) { return FromValue{plan, *found}(of); }, setting.member)) return missing(setting.key);
   }

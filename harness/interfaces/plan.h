@@ -23,6 +23,7 @@ struct Plan {
   std::string name;  // names the run's folder in the store; "<target>-<workload>" by default
   std::string target;
   std::string workload = "register";
+  std::string consistency;           // the level that the workload is judged at, an option of it; empty: as that says
   std::vector<std::string> nemesis;  // names of faults; empty: none
   std::string nodes = "local:5";
   double time_limit_s = 60;
@@ -74,6 +75,7 @@ struct PlanSetting {
   const char* help;
   double min = 0;  // of durations and integers
   double max = std::numeric_limits<double>::infinity();
+  bool later = false;  // a plan.json may lack it: the first versions wrote none
 
   // Parses `text` into `plan`. Errors: usage, saying what was found and what is allowed.
   [[nodiscard]] Result<void> set(Plan& plan, std::string_view text) const;

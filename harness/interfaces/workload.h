@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/options.h"
@@ -42,6 +43,11 @@ struct WorkloadFactory {
   std::string data_type;                // "register", "set", "counter", …: what Target::use() is told
   std::vector<std::string> operations;  // the f's it issues; a target must support them all
   std::vector<OptionSpec> options;      // keys begin with "<name>."
+  // Where the level that is claimed can be chosen (workloads/levels.h): by which option, among the levels of which
+  // models, and what those levels claim that the models' catalogue has no words for. Else empty.
+  std::string level_option;
+  std::vector<std::string> models;
+  std::vector<std::pair<std::string, std::string>> meanings;
   // Errors: usage (more workers than keys, …).
   Result<Workload> (*make)(const WorkloadContext& context) = nullptr;
   // Only the checkers, for `ordeal check --workload` and `ordeal report`.

@@ -90,6 +90,8 @@ Result<std::unique_ptr<Target>> make(Cluster&, const Options& options) {
   settings.bank_accounts = options.integer("memory.bank-accounts");
   settings.bank_balance = options.integer("memory.bank-balance");
   settings.key_ttl = from_seconds(options.seconds("memory.key-ttl"));
+  settings.replication = memory::replication_named(options.string("memory.replication"));
+  settings.lag = from_seconds(options.seconds("memory.lag"));
   auto clock = [start = steady_clock::now()] { return nanoseconds(steady_clock::now() - start); };
   auto shared =
       std::shared_ptr<Memory>(new Memory{.store = {settings, clock},
@@ -142,6 +144,18 @@ TargetFactory memory_target() {
                .default_value = 0.2,
                .help = "how long each of them lasts",
                .min = 0.001},
+              {.key = "memory.replication",
+               .type = Type::string,
+               .default_value = "none",
+               .help = "a weaker store, and no bug where no more is claimed; sequential: reads may lag behind, but no "
+                       "client "
+                       "goes back or misses its own changes; eventual: each read may lag behind by itself",
+               .choices = {"none", "sequential", "eventual"}},
+              {.key = "memory.lag",
+               .type = Type::duration,
+               .default_value = 0.02,
+               .help = "after which time everybody sees a change, with memory.replication",
+               .min = 0},
               {.key = "memory.latency",
                .type = Type::duration,
                .default_value = 0.0,
@@ -181,10 +195,10 @@ TargetFactory memory_target() {
                .min = 0},
           },
       .make = make,
-      .check_options =
-          [](const Options& options, const std::string& data_type) {
-            return memory::check_bug(options.string("memory.bug"), data_type);
-          },
+      .check_options = [](const Options& options, const std::string& data_type) -> Result<void> {
+        if (auto bug = memory::check_bug(options.string("memory.bug"), data_type); !bug) return bug;
+        return memory::check_replication(options.string("memory.replication"), data_type);
+      },
       .needs_nodes = [](const Options&) { return false; },
   };
 }

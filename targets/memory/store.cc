@@ -36,7 +36,10 @@ MemoryStore::MemoryStore(Settings settings, std::function<std::chrono::nanosecon
       ordered_ids_(settings.faults, now_),
       versioned_(settings.faults),
       balances_(static_cast<std::size_t>(settings.bank_accounts), settings.bank_balance),
-      balances_before_(balances_) {}
+      balances_before_(balances_) {
+  if (settings.replication != Replication::none)
+    lagging_ = std::make_unique<LaggingReads>(settings.replication, settings.lag, now_);
+}
 
 std::size_t MemoryStore::stripe_of(const std::string& key) const { return std::hash<std::string>{}(key) % kStripes; }
 
@@ -100,6 +103,12 @@ Completion MemoryStore::apply(std::string_view data_type, const Operation& opera
   const std::string key = operation.key ? key_text(*operation.key) : std::string("\x02");
   const std::lock_guard lock(stripes_[stripe_of(key)].mutex);
   Cell& found = cell(key);
+  Completion done = on_cell(data_type, found, operation, client, rng);
+  return lagging_ == nullptr ? done : replicated(data_type, key, found, operation, std::move(done), client, rng);
+}
+
+Completion MemoryStore::on_cell(std::string_view data_type, Cell& found, const Operation& operation,
+                                std::uint64_t client, Rng& rng) {
   if (operation.f == "write" || operation.f == "cas") return register_op(found, operation, rng);
   if (operation.f == "enqueue" || operation.f == "dequeue" || operation.f == "drain") {
     return queue_op(found, operation, rng);
@@ -113,6 +122,25 @@ Completion MemoryStore::apply(std::string_view data_type, const Operation& opera
     return operation.f == "read" && operation.key ? register_op(found, operation, rng) : set_op(found, operation, rng);
   }
   return unsupported(data_type, operation);
+}
+
+Completion MemoryStore::replicated(std::string_view data_type, const std::string& key, Cell& cell,
+                                   const Operation& operation, Completion done, std::uint64_t client, Rng& rng) {
+  if (done.type != EventType::ok) return done;
+  const bool grows = data_type == "set" || data_type == "log";  // known by its length
+  if (operation.f != "read") {
+    lagging_->changed(key,
+                      grows                    ? Value(static_cast<std::int64_t>(cell.items.size()))
+                      : data_type == "counter" ? Value(cell.number)
+                                               : cell.value,
+                      client);
+    return done;
+  }
+  Value state = lagging_->seen(key, data_type == "register" ? Value() : Value(0), client, rng);
+  if (!grows) return Completion::ok(std::move(state));
+  const auto from = static_cast<std::ptrdiff_t>(cell.items.size() - done.value->items().size());
+  const std::ptrdiff_t until = std::max<std::ptrdiff_t>(from, state.integer());
+  return Completion::ok(Value(Value::List(cell.items.begin() + from, cell.items.begin() + until)));
 }
 
 void MemoryStore::write(Cell& cell, const Value& value, Rng& rng) {

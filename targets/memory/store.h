@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -35,6 +36,7 @@
 #include "targets/memory/event_log.h"
 #include "targets/memory/ledgers.h"
 #include "targets/memory/limits.h"
+#include "targets/memory/lagging_reads.h"
 #include "targets/memory/log_broker.h"
 #include "targets/memory/messages.h"
 #include "targets/memory/replicas.h"
@@ -57,6 +59,8 @@ class MemoryStore {
     std::int64_t bank_accounts = 8;
     std::int64_t bank_balance = 10;
     std::chrono::nanoseconds key_ttl{0};
+    Replication replication = Replication::none;
+    std::chrono::nanoseconds lag{std::chrono::milliseconds(20)};
   };
   // `now` is the clock of the partitions, from 0.
   MemoryStore(Settings settings, std::function<std::chrono::nanoseconds()> now);
@@ -108,6 +112,12 @@ class MemoryStore {
   // What has a class of its own. Nothing: the operation is on none of these.
   std::optional<Completion> of_its_own(std::string_view data_type, const Operation& operation, std::uint64_t client,
                                        Rng& rng);
+  // On what the key holds. Requires: the stripe's lock.
+  Completion on_cell(std::string_view data_type, Cell& found, const Operation& operation, std::uint64_t client,
+                     Rng& rng);
+  // `done` with what a read sees of replicas that lag behind. Requires: the stripe's lock; can_be_replicated().
+  Completion replicated(std::string_view data_type, const std::string& key, Cell& cell, const Operation& operation,
+                        Completion done, std::uint64_t client, Rng& rng);
   Completion register_op(Cell& cell, const Operation& operation, Rng& rng);
   void write(Cell& cell, const Value& value, Rng& rng);
   Completion set_op(Cell& cell, const Operation& operation, Rng& rng);
@@ -138,6 +148,7 @@ class MemoryStore {
   Replicas replicas_;
   TimeOrderedIds ordered_ids_;
   VersionedRegisters versioned_;
+  std::unique_ptr<LaggingReads> lagging_;  // null: reads are fresh
 
   std::mutex ids_mutex_;  // guards next_id_
   std::int64_t next_id_ = 0;

@@ -9,10 +9,8 @@
 
 namespace ordeal {
 
-namespace {
-
-Judged run_once(const std::string& workload_name, const Settings& settings, std::uint64_t seed, double seconds,
-                double rate) {
+Recorded recorded_run(const std::string& workload_name, const Settings& settings, std::uint64_t seed, double seconds,
+                      double rate) {
   const Scratch scratch;
   RunRequest request;
   request.flags = {{"target", {"memory", "test"}},
@@ -28,12 +26,20 @@ Judged run_once(const std::string& workload_name, const Settings& settings, std:
   RunSession session(*plan, observer, {});
   const auto played = session.play();
   ORDEAL_CHECK(played.has_value(), played ? "" : played.error().message);
-  const auto read = read_history_file(session.directory() + "/history.jsonl");
+  auto read = read_history_file(session.directory() + "/history.jsonl");
   ORDEAL_CHECK(read.has_value(), read ? "" : read.error().message);
+  return {std::move(read->history), plan->options};
+}
+
+namespace {
+
+Judged run_once(const std::string& workload_name, const Settings& settings, std::uint64_t seed, double seconds,
+                double rate) {
+  const Recorded run = recorded_run(workload_name, settings, seed, seconds, rate);
   Judged out;
-  for (const OperationEvents op : read->history.operations()) out.ok += read->history.outcome(op) == EventType::ok;
-  for (const auto& [checker, check_options] : (*find_workload(workload_name))->checkers(plan->options)) {
-    const auto result = checker->check(read->history, check_options);
+  for (const OperationEvents op : run.history.operations()) out.ok += run.history.outcome(op) == EventType::ok;
+  for (const auto& [checker, check_options] : (*find_workload(workload_name))->checkers(run.options)) {
+    const auto result = checker->check(run.history, check_options);
     out.verdict = merged(out.verdict, result.verdict);
     out.text += result.checker + ": " + std::string(name(result.verdict)) + " " + result.reason + "\n";
     for (const auto& anomaly : result.anomalies) {

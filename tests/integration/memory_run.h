@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/options.h"
+#include "checkers/history/history.h"
 #include "checkers/interfaces/checker.h"
 
 namespace ordeal {
@@ -20,7 +22,16 @@ struct Judged {
 
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-// Ten workers for `seconds` at `rate` operations a second; on a machine so busy that fewer than `wanted` of them
+// What a run on the memory target left: its history, and the options of its plan.
+struct Recorded {
+  History history;
+  Options options;
+};
+// Ten workers for `seconds` at `rate` operations a second. Aborts when the run cannot be set up.
+[[nodiscard]] Recorded recorded_run(const std::string& workload, const Settings& settings, std::uint64_t seed,
+                                    double seconds, double rate);
+
+// The same, judged; ten workers for `seconds` at `rate` operations a second; on a machine so busy that fewer than `wanted` of them
 // succeed, again for twice as long, and so on. Aborts when the run cannot be set up.
 [[nodiscard]] Judged judged_run(const std::string& workload, const Settings& settings, std::uint64_t seed,
                                 double seconds, double rate, std::size_t wanted = 0);

@@ -254,25 +254,6 @@ TEST_P(CorrectStore, IsNeverAccused) {
   }
 }
 
-// Of every level that a workload can be judged at.
-TEST_P(CorrectStore, IsNotAccusedAtAnyLevel) {
-  const auto workload = find_workload(GetParam());
-  ASSERT_TRUE(workload);
-  for (const OptionSpec& option : (*workload)->options) {
-    if (option.key != GetParam() + ".consistency" && option.key != GetParam() + ".guarantee" &&
-        option.key != GetParam() + ".delivery")
-      continue;
-    if ((*workload)->operations == std::vector<std::string>{"txn"} && option.choices.size() > 8)
-      continue;  // its own tests
-    for (const std::string& level : option.choices) {
-      Settings settings = quick(GetParam());
-      settings.insert(settings.end(), {{option.key, level}, {"memory.info-probability", "0.01"}});
-      const auto judged = judged_run(GetParam(), settings, 7, 0.06, 3000);
-      EXPECT_NE(judged.verdict, Verdict::invalid) << level << "\n" << judged.text;
-    }
-  }
-}
-
 INSTANTIATE_TEST_SUITE_P(All, CorrectStore, testing::ValuesIn(names()),
                          [](const auto& one) { return words(one.param); });
 

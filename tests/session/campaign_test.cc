@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "session/resolve_plan.h"
+
 namespace ordeal {
 namespace {
 
@@ -26,6 +28,17 @@ TEST(Campaign, ListsMultiplyInTheOrderOfTheFile) {
   EXPECT_EQ((*runs)[1].flags.at("seed").text, "2");
   EXPECT_EQ((*runs)[3].flags.at("workload").text, "set");
   EXPECT_EQ((*runs)[3].flags.at("seed").text, "1");
+}
+
+TEST(Campaign, LevelsAreAnAxis) {
+  const auto runs = parse_campaign(
+      "target = \"memory\"\nworkload = \"set\"\nconsistency = [\"linearizable\", \"sequential\"]\n", "c.toml");
+  ASSERT_TRUE(runs);
+  ASSERT_EQ(runs->size(), 2u);
+  const auto plan = resolve((*runs)[1]);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->options.string("set.consistency"), "sequential");
+  EXPECT_EQ(plan->options.origin("set.consistency"), "c.toml:3");
 }
 
 TEST(Campaign, ATimelineIsOneSettingAndTheNemesisMayBeATable) {

@@ -371,6 +371,75 @@ TEST_F(Session, ABugThatStrikesNothingIsAUsageError) {
 
 // ---- what is written down
 
+// A run whose clients crashed all the time was green.
+TEST_F(Session, RegressAdaptersInTroubleAreNamedAndTooManyLeaveNoVerdict) {
+  const auto crashed = [](std::string history) {
+    for (std::size_t at; (at = history.find(R"("kind":"simulated")")) != std::string::npos;)
+      history.replace(at, 18, R"("kind":"adapter-crash")");
+    return history;
+  };
+  auto some = judged(plan({{"time-limit", "0.5"}}, {{"memory.info-probability", "0.05"}}));
+  some = again(some, "history.jsonl", crashed);
+  EXPECT_EQ(some.verdict, Verdict::valid) << some.reason;
+  ASSERT_EQ(some.facts.troubles.size(), 1u);
+  EXPECT_GT(some.facts.troubles.front().count, 0u);
+  EXPECT_EQ(some.results.find("adapters")->find("adapter-crash")->find("count")->integer(),
+            static_cast<std::int64_t>(some.facts.troubles.front().count));
+  EXPECT_THAT(junit(some), HasSubstr("name=\"adapters\" value=\"adapter-crash: "));
+  EXPECT_THAT(page(some), HasSubstr("Adapters were in trouble: Adapter-crash: "));
+  auto many = judged(plan({{"time-limit", "0.5"}}, {{"memory.info-probability", "0.6"}}));
+  many = again(many, "history.jsonl", crashed);
+  expect_unknown(many, "adapters in trouble spoiled");
+}
+
+TEST_F(Session, TheLevelIsAFlagAndAnOptionAndIsPromised) {
+  const auto run = judged(plan({{"consistency", "sequential"}}, {{"memory.replication", "sequential"}}));
+  EXPECT_EQ(run.verdict, Verdict::valid) << run.reason;
+  EXPECT_THAT(run.results.find("promise")->string(), HasSubstr("at the level sequential, and no more is claimed"));
+  EXPECT_EQ(run.checks.front().consistency, "sequential");
+  EXPECT_EQ(again(run).checks.front().consistency, "sequential");
+  EXPECT_EQ(judged(plan({}, {{"register.consistency", "pram"}})).checks.front().consistency, "pram");
+  // A plan.json of a version that knew no such flag.
+  const auto old = again(run, "plan.json", [](std::string text) {
+    const auto at = text.find(R"("consistency":"sequential",)");
+    ORDEAL_CHECK(at != std::string::npos, text);
+    return text.erase(at, 27);
+  });
+  EXPECT_EQ(old.checks.front().consistency, "sequential");
+}
+
+TEST_F(Session, ALevelThatTheWorkloadDoesNotHaveIsAUsageError) {
+  const auto error_of = [](std::map<std::string, std::string> flags, std::map<std::string, std::string> settings) {
+    RunRequest request;
+    for (const auto& [name, text] : flags) request.flags[name] = {text, "--" + name};
+    for (const auto& [key, text] : settings) request.settings[key] = {text, "--set"};
+    const auto resolved = resolve(request);
+    EXPECT_FALSE(resolved);
+    return resolved ? Error{} : resolved.error();
+  };
+  const Error unknown = error_of({{"target", "memory"}, {"workload", "set"}, {"consistency", "regular"}}, {});
+  EXPECT_EQ(unknown.code, ErrorCode::usage);
+  EXPECT_THAT(unknown.message, HasSubstr("Known: linearizable, eventual, sequential and final"));
+  const Error only = error_of({{"target", "memory"}, {"workload", "kafka"}, {"consistency", "linearizable"}}, {});
+  EXPECT_THAT(only.message, HasSubstr("Known: read-committed"));
+  const Error twice = error_of({{"target", "memory"}, {"workload", "set"}, {"consistency", "final"}},
+                               {{"set.consistency", "eventual"}});
+  EXPECT_THAT(twice.message, HasSubstr("say one of them"));
+}
+
+TEST_F(Session, TransactionsNameTheStrongestLevelThatHolds) {
+  const auto run =
+      judged(plan({{"workload", "list-append"}, {"rate", "3000"}, {"time-limit", "0.5"}},
+                  {{"memory.bug", "write-skew"}, {"memory.bug-probability", "0.5"}, {"memory.latency", "200us"}}));
+  EXPECT_EQ(run.verdict, Verdict::invalid);
+  const Value* strongest = run.checks.front().details.find("strongest");
+  ASSERT_NE(strongest, nullptr);
+  EXPECT_THAT(strongest->to_json(), HasSubstr("snapshot-isolation"));
+  EXPECT_THAT(page(run), HasSubstr("snapshot-isolation"));
+  const auto good = judged(plan({{"workload", "list-append"}}));
+  EXPECT_EQ(good.checks.front().details.find("strongest")->string(), "strict-serializable");
+}
+
 TEST(EnvironmentFile, KeepsItsBytes) {
   const std::string text =
       R"({"started":"2026-11-21T10:00:00Z","command":"ordeal run","log_pattern":"panic","nodes":["n1","n2","n3"],)"

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include "tests/workloads/play.h"
+#include "workloads/catalogue.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
@@ -155,17 +158,79 @@ TEST(WorkloadsTest, EveryWorkerReadsTheSetInTheEnd) {
   for (const auto& op : log) EXPECT_EQ(op.operation.f, "read");
 }
 
-TEST(Promise, EveryWorkloadHasOneAndOptionsThatChangeItAreNamed) {
+TEST(Promise, ChangesWithTheLevelAndClaimsNoMore) {
+  std::size_t seen = 0;
   for (const WorkloadFactory& workload : workloads()) {
     EXPECT_TRUE(workload.promise.ends_with('.')) << workload.name;
     EXPECT_EQ(promise_of(workload, Options(workload.options)), workload.promise) << workload.name;
-    for (const OptionSpec& spec : workload.options) {
-      if (!spec.key.ends_with(".consistency")) continue;
+    const auto levels = levels_of(workload);
+    ASSERT_FALSE(levels.empty()) << workload.name;
+    for (const std::string& level : levels) {
       Options options(workload.options);
-      ASSERT_TRUE(options.set(spec.key, spec.choices.back(), "test"));
-      if (spec.choices.back() == spec.default_value.string()) continue;
-      EXPECT_NE(promise_of(workload, options).find(spec.key + " is " + spec.choices.back()), std::string::npos)
-          << promise_of(workload, options);
+      ASSERT_TRUE(set_level(workload, level, "test", options)) << workload.name << " " << level;
+      const std::string promise = promise_of(workload, options);
+      if (level == levels.front()) {
+        EXPECT_EQ(promise, workload.promise) << workload.name;
+        continue;
+      }
+      ++seen;
+      EXPECT_NE(promise.find(" at the level " + level + ", and no more"), std::string::npos) << promise;
+      EXPECT_EQ(promise.find(workload.promise), std::string::npos) << promise;
+      EXPECT_TRUE(promise.ends_with('.')) << promise;
+      // The checker judges just that level.
+      const auto checkers = workload.checkers(options);
+      ASSERT_EQ(checkers.size(), 1u);
+      EXPECT_EQ(checkers.front().options.consistency, level);
+    }
+  }
+  EXPECT_GT(seen, 100u);
+}
+
+TEST(Promise, OptionsThatChangeItAreNamed) {
+  const auto bank = find_workload("bank");
+  ASSERT_TRUE(bank);
+  Options options((*bank)->options);
+  ASSERT_TRUE(options.set("bank.negative-balances", "true", "test"));
+  const std::string promise = promise_of(**bank, options);
+  EXPECT_TRUE(promise.starts_with("By default: " + (*bank)->promise)) << promise;
+  EXPECT_NE(promise.find("bank.negative-balances is true"), std::string::npos) << promise;
+}
+
+TEST(Levels, AreThoseOfTheCatalogueOfModels) {
+  const auto has = [](const char* workload, const std::string& level) {
+    const auto levels = levels_of(**find_workload(workload));
+    return std::find(levels.begin(), levels.end(), level) != levels.end();
+  };
+  for (const char* level :
+       {"linearizable", "sequential", "causal-cm", "pram", "monotonic-reads", "regular", "k-atomic-3"})
+    EXPECT_TRUE(has("register", level)) << level;
+  EXPECT_FALSE(has("register", "eventual"));
+  for (const char* workload :
+       {"set", "set-full", "counter", "queue", "g-set", "pn-counter", "causal-reverse", "unique-ids"})
+    EXPECT_TRUE(has(workload, "sequential")) << workload;
+  EXPECT_TRUE(has("bank", "snapshot-isolation"));
+  EXPECT_TRUE(has("long-fork", "causal"));
+  EXPECT_EQ(levels_of(**find_workload("kafka")), (std::vector<std::string>{"read-committed"}));
+  Options options((*find_workload("set"))->options);
+  const auto wrong = set_level(**find_workload("set"), "regular", "--consistency", options);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::usage);
+  EXPECT_NE(wrong.error().message.find("linearizable, eventual, sequential and final"), std::string::npos)
+      << wrong.error().message;
+}
+
+// A cas is not judged at levels at which it has no meaning.
+TEST(Levels, RegularRegistersAreAskedForWithoutCas) {
+  const WorkloadFactory& workload = **find_workload("register");
+  for (const char* cas : {"1", "0"}) {
+    Options options(workload.options);
+    ASSERT_TRUE(options.set("register.cas", cas, "test"));
+    ASSERT_TRUE(set_level(workload, "regular", "test", options));
+    const auto made = workload.make({options, 10, 1, 1});
+    EXPECT_EQ(made.has_value(), *cas == '0');
+    if (!made) {
+      EXPECT_EQ(made.error().code, ErrorCode::usage);
+      EXPECT_NE(made.error().message.find("register.cas=0"), std::string::npos) << made.error().message;
     }
   }
 }
