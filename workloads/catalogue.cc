@@ -79,8 +79,9 @@ std::span<const WorkloadFactory> workloads() {
 std::string promise_of(const WorkloadFactory& workload, const Options& options) {
   // The words by which options say what is claimed beside the level.
   static constexpr std::string_view kClaims[] = {
-      "ordered", "denials",  "negative-balances", "lag",  "max-lost",     "per-client", "rpo",           "rto", "sticky",
-      "tolerance", "burst", "rate",             "limit", "ttl", "rule", "max-attempts", "redelivery", "empty-receives"};
+      "ordered", "denials",      "negative-balances", "lag",           "max-lost", "per-client", "rpo",
+      "rto",     "sticky",       "tolerance",         "burst",         "rate",     "limit",      "ttl",
+      "rule",    "max-attempts", "redelivery",        "empty-receives"};
   std::string changed;
   for (const OptionSpec& spec : workload.options) {
     const std::string_view word = std::string_view(spec.key).substr(workload.name.size() + 1);

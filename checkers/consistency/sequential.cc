@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "checkers/consistency/execution.h"
+#include "checkers/consistency/value_watch.h"
 #include "checkers/consistency/weak.h"
 #include "checkers/linearizability/checker.h"
 #include "checkers/linearizability/interfaces/key_history.h"
@@ -24,6 +25,7 @@ struct Step {
   std::uint32_t key = 0;
   bool crashed = false;
   bool pure = false;
+  ValueWatch::Watched watched = {};
 };
 
 // The operations of all processes in their order, and the search over them.
@@ -34,7 +36,8 @@ class SequentialSearch {
       : history_(history),
         model_(model),
         memory_(options.memory_bytes != 0 ? options.memory_bytes : std::size_t{4} << 30),
-        stop_(options.stop) {
+        stop_(options.stop),
+        watches_(lin::is_one_register(model) && model.initial().size() == 1 && !options.initial_unknown) {
     if (options.timeout.count() > 0) deadline_ = std::chrono::steady_clock::now() + options.timeout;
     std::vector<std::pair<EventIndex, Step>> all;
     for (std::uint32_t k = 0; k < parts.keys.size(); ++k) {
@@ -49,10 +52,13 @@ class SequentialSearch {
       const auto [found, fresh] = session_of.try_emplace(process, sessions_.size());
       if (fresh) sessions_.emplace_back();
       if (!step.crashed) ++must_;
+      if (watches_)
+        step.watched = watch_.add(step.key, static_cast<std::uint32_t>(found->second), step.op, step.crashed);
       sessions_[found->second].push_back(step);
       if (step.crashed) session_of.erase(found);  // what comes after is not ordered after it
     }
     states_.assign(parts.keys.size(), model.initial());
+    if (watches_) watch_.begin(static_cast<std::uint32_t>(parts.keys.size()), model.initial().front());
     at_.assign(sessions_.size(), 0);
   }
 
@@ -117,6 +123,7 @@ class SequentialSearch {
     for (std::size_t s = 0; s < sessions_.size(); ++s) {
       if (at_[s] == sessions_[s].size()) continue;
       const Step& step = sessions_[s][at_[s]];
+      if (watches_ && !watch_.may_come(step.key, states_[step.key].front(), step.watched)) continue;
       next.clear();
       model_.step(states_[step.key], step.op, next);
       for (State& state : next) {
@@ -140,6 +147,7 @@ class SequentialSearch {
     const Step& step = sessions_[session][at_[session]++];
     State before = std::exchange(states_[step.key], after);
     if (!step.crashed) ++done_;
+    watch_.performed(step.watched, !step.crashed);
     order_.push_back(step.invocation);
     return before;
   }
@@ -147,6 +155,7 @@ class SequentialSearch {
     const Step& step = sessions_[session][--at_[session]];
     states_[step.key] = before;
     if (!step.crashed) --done_;
+    watch_.undone(step.watched, !step.crashed);
     order_.pop_back();
   }
 
@@ -167,6 +176,8 @@ class SequentialSearch {
   std::size_t memory_;
   std::stop_token stop_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;
+  const bool watches_;
+  ValueWatch watch_;  // of registers
   std::vector<std::vector<Step>> sessions_;
   std::vector<std::size_t> at_;  // by session: how many were performed
   std::vector<State> states_;    // by key
