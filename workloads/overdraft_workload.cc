@@ -4,15 +4,13 @@
 
 #include "workloads/generators.h"
 #include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
 
 std::vector<ConfiguredChecker> judges(const Options& options) {
-  CheckOptions how;
-  how.consistency = options.string("overdraft.consistency");
-  how.settings = options;
-  return {judge("overdraft", std::move(how))};
+  return {judge_at({"overdraft"}, options.string("overdraft.consistency"), options)};
 }
 
 // The n-th customer's key.
@@ -62,19 +60,16 @@ WorkloadFactory overdraft_workload() {
   factory.data_type = "accounts";
   factory.operations = {"deposit", "read", "withdraw"};
   factory.options = {
-      {"overdraft.consistency",
-       Type::string,
-       "strict-serializable",
-       "what is claimed: strict-serializable; no-overdraft: the rule alone, reads may be late",
-       std::nullopt,
-       std::nullopt,
-       {"strict-serializable", "no-overdraft"}},
       {"overdraft.customers", Type::integer, 2, "how many customers are worked on at a time", 1, 1e6},
       {"overdraft.operations-per-customer", Type::integer, 40, "after so many operations others follow", 1, 1e6},
       {"overdraft.reads", Type::real, 0.2, "which part of the operations are reads", 0.01, 0.99},
       settle_option("overdraft", "how long operations of unknown outcome have before the final reads"),
   };
   offer_checker_options(factory, "overdraft");
+  offer_levels(factory, {"overdraft.consistency",
+                         {"overdraft"},
+                         "strict-serializable",
+                         {{"no-overdraft", "the rule over the accounts holds; reads may be late"}}});
   factory.make = make;
   factory.checkers = judges;
   return factory;

@@ -126,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(All, AtEveryLevel, testing::ValuesIn(names()),
 Verdicts lagging(const std::string& workload, const std::string& replication, bool cas = false) {
   Settings settings = settings_for(workload, cas);
   settings.insert(settings.end(), {{"memory.replication", replication}, {"memory.lag", "20ms"}});
-  const Recorded run = recorded_run(workload, settings, 3, 0.4, 400);
+  const Recorded run = recorded_run(workload, settings, 3, 0.4, 2000);
   const Verdicts out = judged_at_all(**find_workload(workload), run);
   expect_ordered(workload, out);
   return out;
