@@ -31,8 +31,8 @@ struct Recorded {
 [[nodiscard]] Recorded recorded_run(const std::string& workload, const Settings& settings, std::uint64_t seed,
                                     double seconds, double rate);
 
-// The same, judged; ten workers for `seconds` at `rate` operations a second; on a machine so busy that fewer than `wanted` of them
-// succeed, again for twice as long, and so on. Aborts when the run cannot be set up.
+// The same, judged; ten workers for `seconds` at `rate` operations a second; on a machine so busy that fewer than
+// `wanted` of them succeed, again for twice as long, and so on. Aborts when the run cannot be set up.
 [[nodiscard]] Judged judged_run(const std::string& workload, const Settings& settings, std::uint64_t seed,
                                 double seconds, double rate, std::size_t wanted = 0);
 
