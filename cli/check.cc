@@ -21,12 +21,14 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "checkers/catalogue.h"
+#include "checkers/circumstances.h"
 #include "checkers/guess.h"
 #include "checkers/history/reader.h"
 #include "checkers/model_catalogue.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "cli/print_anomalies.h"
 #include "cli/print_run.h"
 #include "reports/report.h"
 #include "session/resolve_plan.h"
@@ -144,17 +146,7 @@ void print_result(const CheckResult& result, const History& history) {
   std::puts(head.c_str());
   if (!result.reason.empty()) std::printf("  %s\n", result.reason.c_str());
   std::fputs(told_levels(result.details, "  ").c_str(), stdout);
-  static constexpr std::size_t kShown = 10;
-  for (std::size_t i = 0; i < result.anomalies.size() && i < kShown; ++i) {
-    const Anomaly& anomaly = result.anomalies[i];
-    std::printf("  %s%s: %s\n", coloured(anomaly.type, Colour::bold, STDOUT_FILENO).c_str(),
-                anomaly.key ? fmt::format(" (key {})", anomaly.key->to_json()).c_str() : "",
-                anomaly.explanation.c_str());
-    for (std::size_t s = 0; s < anomaly.sentences.size(); ++s) {
-      std::printf("    %zu. %s\n", s + 1, anomaly.sentences[s].c_str());
-    }
-  }
-  if (result.anomalies.size() > kShown) std::printf("  … and %zu more anomalies\n", result.anomalies.size() - kShown);
+  std::fputs(told_anomalies({&result, 1}, STDOUT_FILENO).c_str(), stdout);
   for (const auto& [key, order] : result.certificate) {
     if (!key.is_nil()) std::printf("  key %s:\n", key.to_json().c_str());
     for (const EventIndex e : order) {
@@ -242,6 +234,7 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
     if (one.options.timeout.count() > 0) one.options.timeout = limits.time_left();
     if (one.options.memory_bytes > 0) one.options.memory_bytes = std::max<std::size_t>(1, limits.room());
     CheckResult result = one.checker->check(history, one.options);
+    add_circumstances(history, result);
     if (result.verdict == Verdict::unknown && reason.empty()) reason = result.reason;
     verdict = merged(verdict, result.verdict);
     if (!command.json) print_result(result, history);

@@ -9,29 +9,10 @@
 
 #include "base/names.h"
 #include "cli/console.h"
+#include "cli/print_anomalies.h"
 
 namespace ordeal::cli {
 namespace {
-
-// The first anomalies with their sentences, one line each for some more, and how many there are beyond: a screenful.
-std::string told_anomalies(const std::vector<CheckResult>& checks) {
-  static constexpr std::size_t kExplained = 3;
-  static constexpr std::size_t kNamed = 10;
-  std::string out;
-  std::size_t found = 0;
-  for (const CheckResult& check : checks) {
-    for (const Anomaly& anomaly : check.anomalies) {
-      if (++found > kNamed) continue;
-      out += fmt::format("anomaly     {}: {}\n", anomaly.type, anomaly.explanation);
-      if (found > kExplained) continue;
-      for (std::size_t i = 0; i < anomaly.sentences.size(); ++i) {
-        out += fmt::format("            {}. {}\n", i + 1, anomaly.sentences[i]);
-      }
-    }
-  }
-  if (found > kNamed) out += fmt::format("            and {} more; all are in the report\n", found - kNamed);
-  return out;
-}
 
 // One line for each family of faults.
 std::string told_faults(const Facts& facts) {
@@ -77,6 +58,14 @@ std::string told_strongest(const std::vector<CheckResult>& checks) {
   return out;
 }
 
+// The sentence of the verdict; that of an anomaly which is told below anyway is not said twice.
+std::string headline(const JudgedRun& run) {
+  std::size_t found = 0;
+  for (const CheckResult& check : run.checks) found += count_of_anomalies(check);
+  if (run.verdict != Verdict::invalid || found == 0) return on_a_screen(run.summary);
+  return fmt::format("{} {} found in what the clients saw", found, found == 1 ? "anomaly was" : "anomalies were");
+}
+
 Colour colour_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::valid:
@@ -114,9 +103,9 @@ std::string told_levels(const Value& details, const std::string& indent) {
 
 void print_judged(const JudgedRun& run) {
   std::string out =
-      fmt::format("{}  {}\n", coloured(name(run.verdict), colour_of(run.verdict), STDOUT_FILENO), run.summary);
+      fmt::format("{}  {}\n", coloured(name(run.verdict), colour_of(run.verdict), STDOUT_FILENO), headline(run));
   if (!run.reason.empty()) out += fmt::format("reason      {}\n", run.reason);
-  out += told_anomalies(run.checks);
+  out += told_anomalies(run.checks, STDOUT_FILENO);
   out += told_strongest(run.checks);
   const OutcomeCounts& all = run.facts.all;
   out += fmt::format("operations  {} ok, {} info, {} fail\n", all.ok, all.info, all.fail);

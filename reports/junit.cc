@@ -34,6 +34,7 @@ std::string child(const char* element, const std::string& type, const std::strin
 
 std::string anomaly_body(const Anomaly& anomaly, const History& history) {
   std::string body = anomaly.explanation + "\n";
+  if (!anomaly.meaning.empty()) body += anomaly.type + ": " + anomaly.meaning + "\n";
   for (std::size_t i = 0; i < anomaly.sentences.size(); ++i) {
     body += fmt::format("{}. {}\n", i + 1, anomaly.sentences[i]);
   }
@@ -47,7 +48,8 @@ void add_check(Suite& suite, const CheckResult& result, const History& history) 
   std::string inside;
   if (result.verdict == Verdict::invalid) {
     // JUnit readers show the first failure of a test case; the others go into its text.
-    std::string body;
+    const std::size_t found = count_of_anomalies(result);
+    std::string body = found > 1 ? grouped(found) + " anomalies were found, the simplest first.\n" : "";
     for (const Anomaly& anomaly : result.anomalies) {
       body += anomaly.type + (anomaly.key ? " on key " + plain_text(*anomaly.key) : "") + ": " +
               anomaly_body(anomaly, history);

@@ -16,6 +16,12 @@ constexpr std::size_t kAnomaliesUnfolded = 3;
 constexpr std::size_t kLongestSentence = 1500;
 constexpr std::size_t kOperationsInTable = 40;
 
+// A sentence of a checker: its values cut where they would fill the page, results.json has them whole.
+std::string told(const std::string& sentence) {
+  constexpr std::size_t kLongestValue = 160;
+  return shortened(as_sentence(with_short_values(sentence, kLongestValue)), kLongestSentence);
+}
+
 std::string stat(std::string_view label, const std::string& html, const std::string& small = "") {
   return fmt::format("<div class=\"stat\"><dt>{}</dt><dd>{}{}</dd></div>\n", label, html,
                      small.empty() ? "" : "<small>" + small + "</small>");
@@ -124,13 +130,13 @@ std::string anomaly_html(const History& history, const CheckResult& result, cons
                                html_text(result.checker) + "</span></h3>\n"
                          : "<details class=\"anomaly folded\"><summary>" + head + " <span>" +
                                html_text(shortened(as_sentence(anomaly.explanation), 160)) + "</span></summary>\n";
-  if (!anomaly.explanation.empty())
-    out += "<p class=\"lead\">" + html_text(shortened(as_sentence(anomaly.explanation), kLongestSentence)) + "</p>\n";
+  if (!anomaly.explanation.empty()) out += "<p class=\"lead\">" + html_text(told(anomaly.explanation)) + "</p>\n";
+  if (!anomaly.meaning.empty())
+    out += "<p class=\"note\">" + html_text(anomaly.type) + ": " + html_text(anomaly.meaning) + ".</p>\n";
   // A single step would only say the explanation again.
   if (anomaly.sentences.size() > 1) {
     out += "<ol class=\"steps\">\n";
-    for (const auto& sentence : anomaly.sentences)
-      out += "<li>" + html_text(shortened(as_sentence(sentence), kLongestSentence)) + "</li>\n";
+    for (const auto& sentence : anomaly.sentences) out += "<li>" + html_text(told(sentence)) + "</li>\n";
     out += "</ol>\n";
   }
   std::vector<EventIndex> guilty;
@@ -179,7 +185,7 @@ std::string verdict_section(const ReportInput& input, const Facts& facts) {
       valid     ? "Valid"
       : invalid ? "Anomaly"
                 : "Unknown",
-      html_text(shortened(verdict_sentence(input, facts), kLongestSentence)),
+      html_text(told(verdict_sentence(input, facts))),
       input.promise.empty() ? std::string() : "<p class=\"note\">Promised: " + html_text(input.promise) + "</p>");
   out += levels(input);
   out += stat("Operations", grouped(facts.all.total()),
@@ -210,10 +216,20 @@ std::string verdict_section(const ReportInput& input, const Facts& facts) {
 
 std::string explanation_section(const ReportInput& input, const Facts&, const Drawings& drawings) {
   std::size_t total = 0;
-  for (const CheckResult& result : input.results) total += result.anomalies.size();
+  std::size_t found = 0;
+  for (const CheckResult& result : input.results) {
+    total += result.anomalies.size();
+    found += count_of_anomalies(result);
+  }
   if (total == 0) return "";
   std::string out = "<section id=\"explanation\"><h2>What went wrong</h2>\n";
-  if (total > 1) out += "<p class=\"note\">" + grouped(total) + " anomalies were found.</p>\n";
+  if (found > 1) {
+    out += "<p class=\"note\">" + grouped(found) + " anomalies were found" +
+           (found > total
+                ? "; the " + grouped(total) + " that are told here, each checker's simplest first, stand for them"
+                : ", each checker's simplest first") +
+           ".</p>\n";
+  }
   std::size_t number = 0;
   std::set<std::string> open;  // the first of each type stands open
   for (const CheckResult& result : input.results) {

@@ -145,6 +145,63 @@ std::string shortened(std::string_view text, std::size_t limit) {
   return out + "…";
 }
 
+namespace {
+
+// Where the JSON value that begins at text[at] with a quote, a bracket or a brace ends; npos: it does not.
+std::size_t end_of_value(std::string_view text, std::size_t at) {
+  std::size_t depth = 0;
+  bool quoted = false;
+  for (std::size_t i = at; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      if (c == '"') quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      ++depth;
+    } else if (c == ']' || c == '}') {
+      if (depth == 0) return std::string_view::npos;
+      --depth;
+    }
+    if (!quoted && depth == 0) return i + 1;
+  }
+  return std::string_view::npos;
+}
+
+// `count` bytes from the end, or a few less: never a part of a character.
+std::string_view last_part(std::string_view text, std::size_t count) {
+  std::size_t at = text.size() - std::min(text.size(), count);
+  while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
+  return text.substr(at);
+}
+
+}  // namespace
+
+std::string with_short_values(std::string_view text, std::size_t limit) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    const std::size_t end = c == '"' || c == '[' || c == '{' ? end_of_value(text, at) : std::string_view::npos;
+    if (end == std::string_view::npos) {
+      out += c;
+      ++at;
+      continue;
+    }
+    const std::string_view value = text.substr(at, end - at);
+    if (columns(value) <= limit) {
+      out += value;
+    } else {
+      const std::size_t tail = limit / 3;
+      out += shortened(value, limit - tail);
+      out += ' ';
+      out += last_part(value, tail);
+    }
+    at = end;
+  }
+  return out;
+}
+
 std::string as_sentence(std::string_view text) {
   std::string out(text);
   if (out.empty()) return out;

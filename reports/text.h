@@ -31,6 +31,10 @@ void append_utf8(std::string& out, char32_t code_point);
 // At most `limit` columns, with an ellipsis when something was cut off.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t limit);
 
+// The text with each quoted or bracketed value of more than `limit` columns cut in its middle: "[1,2,3 … 97,98,99]".
+// What stands around the values stays whole.
+[[nodiscard]] std::string with_short_values(std::string_view text, std::size_t limit);
+
 // With a capital letter and a full stop; messages of checkers have neither.
 [[nodiscard]] std::string as_sentence(std::string_view text);
 

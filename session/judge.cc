@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "checkers/catalogue.h"
+#include "checkers/circumstances.h"
 #include "checkers/history/reader.h"
 #include "checkers/model_catalogue.h"
 #include "harness/store/run_directory.h"
@@ -189,6 +190,7 @@ Result<std::vector<CheckResult>> checked(const Plan& plan, const Environment& en
     const auto began = std::chrono::steady_clock::now();
     if (one.options.timeout.count() == 0) one.options.timeout = kCheckTime;
     out.push_back(one.checker->check(history, one.options));
+    add_circumstances(history, out.back());
     out.back().seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     name_strongest(history, one, levels_of(**workload), out.back());
   }
@@ -234,6 +236,7 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer) {
     auto read = read_history(*run, observer);
     if (!read) return fail(read.error());
     found = *std::move(read);
+    found.history.place_workers(environment.worker_nodes(plan->concurrency));
   }
   const CollectedLogs logs = collected_logs(run->path);
   const auto end = end_of(found.history, environment);

@@ -34,7 +34,9 @@ class Patterns {
     Violation out;
     out.type = std::move(type);
     out.guilty = reader;
+    out.others = {write};
     out.edges = order.path(write, reader);
+    out.known = order.known(out.edges);
     out.explanation = execution_.describe(reader) + " returned the initial value although " +
                       execution_.describe(write) + " comes before it";
     out.sentences = {out.explanation + "."};
@@ -46,8 +48,10 @@ class Patterns {
     Violation out;
     out.type = std::move(type);
     out.guilty = reader;
+    out.others = {source, newer};
     out.edges = order.path(source, newer);
     append(out.edges, order.path(newer, reader));
+    out.known = order.known(out.edges);
     out.explanation = execution_.describe(reader) + " returned the value of " + execution_.describe(source) +
                       " although " + execution_.describe(newer) + " comes in between";
     out.sentences = {out.explanation + "."};
@@ -187,7 +191,9 @@ Finding judge_ccv(const Execution& execution, const Sources& sources, const Limi
     }
   }
   if (auto cycle = find_cycle(graph); !cycle.empty()) {
-    return Finding::invalid(patterns.cyclic("CyclicCF", std::move(cycle), "causal order and the order of versions"));
+    Violation out = patterns.cyclic("CyclicCF", std::move(cycle), "causal order and the order of versions");
+    out.known = order.known(out.edges);
+    return Finding::invalid(std::move(out));
   }
   return {};
 }

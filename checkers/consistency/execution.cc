@@ -89,12 +89,15 @@ class CandidateFinder {
   std::map<std::uint32_t, std::int64_t> revealed_;          // by key
 };
 
-// Where an argument follows one process step by step, its first and last step say as much.
-std::vector<Violation::Edge> without_detours(const std::vector<Violation::Edge>& edges) {
+// Where an argument follows one process step by step, its first and last step say as much; unless it is about a step in
+// between.
+std::vector<Violation::Edge> without_detours(const std::vector<Violation::Edge>& edges,
+                                             const std::vector<AccessId>& about) {
   std::vector<Violation::Edge> out;
   for (const Violation::Edge& edge : edges) {
     const bool goes_on = !out.empty() && out.back().because == Violation::Because::session &&
-                         edge.because == Violation::Because::session && out.back().to == edge.from;
+                         edge.because == Violation::Because::session && out.back().to == edge.from &&
+                         std::find(about.begin(), about.end(), edge.from) == about.end();
     if (goes_on)
       out.back().to = edge.to;
     else
@@ -119,6 +122,24 @@ bool can_be_judged(const lin::Partition& parts, CheckResult& result) {
   return result.reason.empty();
 }
 
+std::string failed_writer(const Execution& execution, AccessId read) {
+  const History& h = *execution.history;
+  const Access& a = execution.accesses[read];
+  for (EventIndex e = 0; e < h.size(); ++e) {
+    if (h.type(e) != EventType::fail || h.process(e) < 0 || h.partner(e) == kNoEvent) continue;
+    const EventIndex inv = h.partner(e);
+    const ValueId key = h.key(inv) == kAbsent ? kNil : h.key(inv), value = h.value(inv);
+    if (key != execution.keys[a.key] || value == kAbsent) continue;
+    const bool write = h.f_name(inv) == "write" && value == a.read;
+    const bool cas = h.f_name(inv) == "cas" && h.values().kind(value) == Value::Kind::list &&
+                     h.values().as_list(value).size() == 2 && h.values().as_list(value)[1] == a.read;
+    if (write || cas)
+      return ", which " + h.client(h.process(inv)) + " had tried to write, and been told that it failed (event " +
+             std::to_string(h.index(inv)) + ")";
+  }
+  return {};
+}
+
 std::string Execution::describe_key(std::uint32_t key) const {
   if (keys[key] == kNil) return "the register";
   const ValueTable& values = history->values();
@@ -130,12 +151,12 @@ std::string Execution::describe(AccessId access) const {
   const Access& a = accesses[access];
   const auto text = [&](std::int64_t value) { return history->values().to_json(static_cast<ValueId>(value)); };
   const std::string key = keys[a.key] == kNil ? "" : describe_key(a.key) + " = ";
-  std::string out = "process " + history->process_name(history->process(a.inv)) + "'s ";
+  std::string out = "the ";
   if (a.reads && a.writes)
     out += "cas of " + key + text(a.read) + " to " + text(a.written);
   else
     out += (a.writes ? "write of " : "read of ") + key + text(a.writes ? a.written : a.read);
-  return out + " (" + std::to_string(history->index(a.inv)) + ")";
+  return out + " by " + history->client(history->process(a.inv)) + " (" + std::to_string(history->index(a.inv)) + ")";
 }
 
 Execution make_execution(const History& history, const lin::Model& model, const lin::Partition& parts,
@@ -198,58 +219,129 @@ std::vector<char> happened(const Execution& execution, const Sources& sources) {
   return out;
 }
 
-Anomaly to_anomaly(const Execution& execution, const Violation& violation) {
-  Anomaly out;
-  out.type = violation.type;
-  out.explanation = violation.explanation;
-  std::vector<AccessId> named = violation.others;
-  named.push_back(violation.guilty);
-  const std::vector<Violation::Edge> edges = without_detours(violation.edges);
-  for (const Violation::Edge& edge : edges) {
-    named.push_back(edge.from);
-    named.push_back(edge.to);
-    if (edge.because >= Violation::Because::version_order) named.push_back(edge.seen_by);
+namespace {
+
+class AnomalyTeller {
+ public:
+  AnomalyTeller(const Execution& execution, const Violation& violation, const Sources& sources)
+      : execution_(execution),
+        violation_(violation),
+        sources_(sources),
+        edges_(without_detours(violation.edges, violation.others)) {}
+
+  Anomaly run() {
+    out_.type = violation_.type;
+    out_.explanation = violation_.explanation;
+    name_all();
+    bool one_key = true;
+    for (const AccessId access : named_) {
+      const Access& a = execution_.accesses[access];
+      out_.operations.push_back(a.inv);
+      out_.graph.nodes.push_back({a.inv, execution_.describe(access), access == violation_.guilty});
+      one_key = one_key && a.key == execution_.accesses[named_[0]].key;
+    }
+    const ValueId key = execution_.keys[execution_.accesses[named_[0]].key];
+    if (one_key && key != kNil) out_.key = execution_.history->values().to_value(key);
+    for (const Violation::Edge& edge : edges_) tell(edge, "");
+    for (const auto& path : known_) {
+      out_.sentences.push_back(execution_.describe(path.back().to) + " knew of " +
+                               execution_.describe(path.front().from) + ":");
+      for (const Violation::Edge& edge : path) tell(edge, "- ");
+    }
+    out_.sentences.insert(out_.sentences.end(), happened_.begin(), happened_.end());
+    out_.sentences.insert(out_.sentences.end(), violation_.sentences.begin(), violation_.sentences.end());
+    return std::move(out_);
   }
-  std::sort(named.begin(), named.end());
-  named.erase(std::unique(named.begin(), named.end()), named.end());
-  const auto node_of = [&](AccessId access) {
-    return static_cast<std::size_t>(std::lower_bound(named.begin(), named.end(), access) - named.begin());
-  };
-  bool one_key = true;
-  for (const AccessId access : named) {
-    out.operations.push_back(execution.accesses[access].inv);
-    out.graph.nodes.push_back({execution.accesses[access].inv, execution.describe(access), access == violation.guilty});
-    if (execution.accesses[access].key != execution.accesses[named[0]].key) one_key = false;
+
+ private:
+  void name_edge(const Violation::Edge& edge) {
+    named_.push_back(edge.from);
+    named_.push_back(edge.to);
+    if (edge.because >= Violation::Because::version_order) named_.push_back(edge.seen_by);
+    if (edge.because == Violation::Because::monotonic_reads) named_.push_back(edge.before);
   }
-  const ValueId key = execution.keys[execution.accesses[named[0]].key];
-  if (one_key && key != kNil) out.key = execution.history->values().to_value(key);
-  for (const Violation::Edge& edge : edges) {
-    std::string because;
+
+  void name_all() {
+    named_ = violation_.others;
+    named_.push_back(violation_.guilty);
+    for (const Violation::Edge& edge : edges_) name_edge(edge);
+    for (const auto& path : violation_.known) {
+      known_.push_back(without_detours(path, violation_.others));
+      for (const Violation::Edge& edge : known_.back()) name_edge(edge);
+    }
+    // A crashed operation has happened when somebody saw what it wrote; that one may have crashed, too.
+    for (std::size_t i = 0; i < named_.size(); ++i) {
+      if (!execution_.accesses[named_[i]].crashed()) continue;
+      const AccessId reader = reader_of(named_[i]);
+      if (reader == named_[i] || std::find(named_.begin(), named_.end(), reader) != named_.end()) continue;
+      named_.push_back(reader);
+      happened_.push_back(execution_.describe(reader) + " saw what " + execution_.describe(named_[i]) +
+                          " wrote, so that one took effect although nobody was told.");
+    }
+    std::sort(named_.begin(), named_.end());
+    named_.erase(std::unique(named_.begin(), named_.end()), named_.end());
+  }
+
+  // One that saw what a crashed operation wrote, preferably one of those named, and one that was acknowledged; the
+  // operation itself when nobody did.
+  AccessId reader_of(AccessId writer) const {
+    AccessId out = writer;
+    int best = -1;
+    const std::vector<char> alive = happened(execution_, sources_);
+    for (AccessId r = 0; r < sources_.size(); ++r) {
+      if (alive[r] == 0 || sources_[r] != writer || !execution_.accesses[r].reads) continue;
+      const bool is_named = std::find(named_.begin(), named_.end(), r) != named_.end();
+      const int rank = (execution_.accesses[r].crashed() ? 0 : 2) + (is_named ? 1 : 0);
+      if (rank <= best) continue;
+      best = rank;
+      out = r;
+    }
+    return out;
+  }
+
+  void tell(const Violation::Edge& edge, const std::string& indent) {
+    const std::string because = why(edge);
+    out_.sentences.push_back(indent + execution_.describe(edge.from) + " comes before " + execution_.describe(edge.to) +
+                             ": " + because + ".");
+    const auto node_of = [&](AccessId access) {
+      return static_cast<std::size_t>(std::lower_bound(named_.begin(), named_.end(), access) - named_.begin());
+    };
+    out_.graph.edges.push_back({node_of(edge.from), node_of(edge.to), std::string(name(edge.because)), because});
+  }
+
+  std::string why(const Violation::Edge& edge) const {
     switch (edge.because) {
       case Violation::Because::session:
-        because = "the same process did it first";
-        break;
+        return "the same process did it first";
       case Violation::Because::reads_from:
-        because = "its value is the one that was read";
-        break;
+        return "its value is the one that was read";
       case Violation::Because::version_order:
-        because = execution.describe(edge.seen_by) + " knew of both and saw the latter";
-        break;
+        return execution_.describe(edge.seen_by) + " knew of both and saw the latter";
       case Violation::Because::read_your_writes:
-        because = "its process wrote it before " + execution.describe(edge.seen_by) + ", which saw the latter";
-        break;
+        return "its process wrote it before " + execution_.describe(edge.seen_by) + ", which saw the latter";
       case Violation::Because::monotonic_reads:
-        because = "a process saw it before " + execution.describe(edge.seen_by) + ", which saw the latter";
-        break;
+        return execution_.describe(edge.before) + " saw it before " + execution_.describe(edge.seen_by) +
+               " of the same process, which saw the latter";
       case Violation::Because::writes_follow_reads:
-        because = execution.describe(edge.seen_by) + " saw the former, and the same process then wrote the latter";
+        return execution_.describe(edge.seen_by) + " saw the former, and the same process then wrote the latter";
     }
-    out.sentences.push_back(execution.describe(edge.from) + " comes before " + execution.describe(edge.to) + ": " +
-                            because + ".");
-    out.graph.edges.push_back({node_of(edge.from), node_of(edge.to), std::string(name(edge.because)), because});
+    return {};
   }
-  out.sentences.insert(out.sentences.end(), violation.sentences.begin(), violation.sentences.end());
-  return out;
+
+  const Execution& execution_;
+  const Violation& violation_;
+  const Sources& sources_;
+  std::vector<Violation::Edge> edges_;
+  std::vector<std::vector<Violation::Edge>> known_;
+  std::vector<AccessId> named_;
+  std::vector<std::string> happened_;
+  Anomaly out_;
+};
+
+}  // namespace
+
+Anomaly to_anomaly(const Execution& execution, const Violation& violation, const Sources& sources) {
+  return AnomalyTeller(execution, violation, sources).run();
 }
 
 }  // namespace ordeal::weak

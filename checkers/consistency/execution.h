@@ -57,10 +57,14 @@ struct Execution {
   bool has_cas = false;
   bool unique = true;  // no access has more than one candidate
 
-  // "process 2 read x = 1 (3)"; the number is the file's index of the invocation.
+  // "the read of x = 1 by process 2 (3)"; the number is the file's index of the invocation.
   [[nodiscard]] std::string describe(AccessId access) const;
   [[nodiscard]] std::string describe_key(std::uint32_t key) const;
 };
+
+// ", which process 3 had tried to write, and been told that it failed (event 5)", of a read that nothing explains, or
+// "".
+[[nodiscard]] std::string failed_writer(const Execution& execution, AccessId read);
 
 // By access; kUndecided for what reads nothing.
 using Sources = std::vector<Source>;
@@ -90,16 +94,21 @@ struct Violation {
     AccessId from = 0, to = 0;
     Because because = Because::session;
     AccessId seen_by = 0;  // from version_order on: the read that forces it
+    AccessId before = 0;   // monotonic_reads: the read of the same process that had seen `from`
+    // version_order: how many edges of this kind had been added before, all that this one can rest on.
+    std::uint32_t number = 0;
   };
   std::string type;
   std::string explanation;
-  std::vector<Edge> edges;       // a cycle, or the paths that show it
-  std::vector<AccessId> others;  // accesses that the edges do not mention
+  std::vector<Edge> edges;               // a cycle, or the paths that show it
+  std::vector<std::vector<Edge>> known;  // how the reads of edges of version_order came to know of what they overwrite
+  std::vector<AccessId> others;          // accesses that it is about, whether the edges mention them or not
   AccessId guilty = 0;
   std::vector<std::string> sentences;  // to close the argument, after those of the edges
 };
 
-// With the sentences of its edges and the picture.
-[[nodiscard]] Anomaly to_anomaly(const Execution& execution, const Violation& violation);
+// With the sentences of its edges and the picture. It names who shows that the crashed operations among them took
+// effect.
+[[nodiscard]] Anomaly to_anomaly(const Execution& execution, const Violation& violation, const Sources& sources);
 
 }  // namespace ordeal::weak

@@ -1,6 +1,7 @@
 #include "checkers/consistency/order.h"
 
 #include <algorithm>
+#include <set>
 
 namespace ordeal::weak {
 namespace {
@@ -9,12 +10,13 @@ using Edge = Violation::Edge;
 using Edges = std::vector<std::vector<Edge>>;
 
 // A shortest chain from `a` to `b` of at least one edge, over the accesses that `within` admits; empty: there is none.
-std::vector<Edge> shortest(const Edges& out, AccessId a, AccessId b, const std::function<bool(AccessId)>& within) {
+std::vector<Edge> shortest(const Edges& out, AccessId a, AccessId b, const std::function<bool(AccessId)>& within,
+                           std::uint32_t added = 0xFFFFFFFFu) {
   std::vector<const Edge*> by(out.size(), nullptr);
   std::vector<AccessId> queue{a};
   for (std::size_t i = 0; i < queue.size(); ++i) {
     for (const Edge& edge : out[queue[i]]) {
-      if (by[edge.to] != nullptr || !within(edge.to)) continue;
+      if (by[edge.to] != nullptr || edge.number > added || !within(edge.to)) continue;
       by[edge.to] = &edge;
       if (edge.to == b) {
         std::vector<Edge> path;
@@ -156,6 +158,7 @@ bool Order::absorb(AccessId from, AccessId to) {
 
 void Order::add(const Edge& edge, const std::function<void(AccessId)>& changed) {
   out_[edge.from].push_back(edge);
+  out_[edge.from].back().number = ++added_;
   if (!absorb(edge.from, edge.to)) return;
   std::vector<AccessId> pending{edge.to};
   changed(edge.to);
@@ -170,8 +173,24 @@ void Order::add(const Edge& edge, const std::function<void(AccessId)>& changed) 
   }
 }
 
-std::vector<Edge> Order::path(AccessId a, AccessId b) const {
-  return shortest(out_, a, b, [&](AccessId at) { return at == b || before(at, b); });
+std::vector<Edge> Order::path(AccessId a, AccessId b, std::uint32_t added) const {
+  return shortest(
+      out_, a, b, [&](AccessId at) { return at == b || before(at, b); }, added);
+}
+
+std::vector<std::vector<Edge>> Order::known(const std::vector<Edge>& edges) const {
+  std::vector<std::vector<Edge>> out;
+  std::vector<Edge> pending = edges;
+  std::set<std::pair<AccessId, AccessId>> told;
+  for (std::size_t i = 0; i < pending.size(); ++i) {
+    const Edge edge = pending[i];
+    if (edge.because != Violation::Because::version_order || !told.emplace(edge.from, edge.seen_by).second) continue;
+    // Those that are not of this order rest on all of it.
+    std::vector<Edge> chain = path(edge.from, edge.seen_by, edge.number == 0 ? added_ : edge.number - 1);
+    pending.insert(pending.end(), chain.begin(), chain.end());
+    if (!chain.empty()) out.push_back(std::move(chain));
+  }
+  return out;
 }
 
 std::optional<AccessId> Order::last_write(AccessId reader, std::uint32_t session) const {

@@ -34,7 +34,12 @@ class Order {
   // Requires: not before(edge.to, edge.from). Calls `changed` for every access whose clock grew.
   void add(const Violation::Edge& edge, const std::function<void(AccessId)>& changed);
   // A shortest chain of edges. Requires: before(a, b).
-  [[nodiscard]] std::vector<Violation::Edge> path(AccessId a, AccessId b) const;
+  [[nodiscard]] std::vector<Violation::Edge> path(AccessId a, AccessId b) const { return path(a, b, added_); }
+  // The same among the edges that were there when so many had been added.
+  [[nodiscard]] std::vector<Violation::Edge> path(AccessId a, AccessId b, std::uint32_t added) const;
+  // How the reads that force some of these edges (version_order) came to know of what they overwrite, and how those
+  // that force edges of such a chain did.
+  [[nodiscard]] std::vector<std::vector<Violation::Edge>> known(const std::vector<Violation::Edge>& edges) const;
 
   // The last write to the key of `reader` in `session` that happened and comes before it.
   [[nodiscard]] std::optional<AccessId> last_write(AccessId reader, std::uint32_t session) const;
@@ -51,6 +56,7 @@ class Order {
   std::size_t sessions_;
   std::vector<std::vector<Violation::Edge>> out_;  // by access
   std::vector<std::uint32_t> clocks_;
+  std::uint32_t added_ = 0;  // edges beyond those of the beginning
   std::vector<Violation::Edge> cycle_;
   std::vector<std::vector<std::uint32_t>> writer_sessions_;  // by key
   std::vector<std::vector<std::vector<AccessId>>> writes_;   // by key, parallel to writer_sessions_

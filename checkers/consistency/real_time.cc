@@ -83,7 +83,8 @@ Violation never_written(const Execution& execution, AccessId r) {
   Violation out;
   out.type = "ThinAirRead";
   out.guilty = r;
-  out.explanation = execution.describe(r) + " returned a value that nobody wrote";
+  const std::string failed = failed_writer(execution, r);
+  out.explanation = execution.describe(r) + " returned a value" + (failed.empty() ? " that nobody wrote" : failed);
   out.sentences = {out.explanation + "."};
   return out;
 }

@@ -35,7 +35,7 @@ class Versions {
           went_back("non-monotonic-read", r,
                     {{from, before, Because::reads_from, 0}, {before, r, Because::session, 0}});
         else
-          add(from, to, Because::monotonic_reads, r);
+          add(from, to, Because::monotonic_reads, r, before);
       }
     });
   }
@@ -116,8 +116,8 @@ class Versions {
   [[nodiscard]] bool has_source(AccessId a) const {
     return alive_[a] != 0 && execution_.accesses[a].reads && sources_[a] != kUndecided;
   }
-  void add(AccessId from, AccessId to, Because because, AccessId seen_by) {
-    out_[from].push_back({from, to, because, seen_by});
+  void add(AccessId from, AccessId to, Because because, AccessId seen_by, AccessId before = 0) {
+    out_[from].push_back({from, to, because, seen_by, before});
   }
 
   void demand_own_writes(AccessId r, std::vector<Own>& own) {
@@ -160,7 +160,8 @@ class Versions {
       if (is_write(edge))
         out.push_back(edge);
       else
-        out.back().to = edge.to, out.back().because = edge.because, out.back().seen_by = edge.seen_by;
+        out.back().to = edge.to, out.back().because = edge.because, out.back().seen_by = edge.seen_by,
+        out.back().before = edge.before;
     }
     return out;
   }

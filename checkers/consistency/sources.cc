@@ -39,7 +39,8 @@ class Search {
       Violation out;
       out.type = "ThinAirRead";
       out.guilty = r;
-      out.explanation = execution_.describe(r) + " returned a value that nobody wrote";
+      const std::string failed = failed_writer(execution_, r);
+      out.explanation = execution_.describe(r) + " returned a value" + (failed.empty() ? " that nobody wrote" : failed);
       out.sentences = {out.explanation + "."};
       return out;
     }

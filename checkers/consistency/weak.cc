@@ -86,16 +86,19 @@ class WeakChecker final : public Checker {
     if (options.memory_bytes > 0) limits.memory_bytes = options.memory_bytes;
     limits.stop = options.stop;
     Finding finding;
+    Sources sources(execution.accesses.size(), kUndecided);
     if (level_.directly != nullptr) {
       result.algorithm = "real-time";
       finding = level_.directly(execution, limits);
     } else {
       if (!execution.unique) result.algorithm += "+search";
-      finding = choose_sources(execution, level_.judge, limits).finding;
+      Choice choice = choose_sources(execution, level_.judge, limits);
+      finding = std::move(choice.finding);
+      sources = std::move(choice.sources);
     }
     result.verdict = finding.verdict;
     result.reason = finding.reason;
-    if (finding.violation) result.anomalies.push_back(to_anomaly(execution, *finding.violation));
+    if (finding.violation) result.anomalies.push_back(to_anomaly(execution, *finding.violation, sources));
     result.details.set("sessions", static_cast<std::int64_t>(execution.sessions.size()));
     measure_staleness(execution, result);
   }

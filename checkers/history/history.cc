@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "checkers/history/placement.h"
+
 namespace ordeal {
 
 std::string_view name(EventType type) {
@@ -81,6 +83,16 @@ std::string History::process_name(ProcessId process) const {
   }
   if (process == kNemesis) return "nemesis";
   return process_names_[static_cast<std::size_t>(-2 - process)];
+}
+
+std::string History::node_of(ProcessId process) const {
+  if (process < 0 || process >= kFirstNamedClient || worker_nodes_.empty()) return {};
+  return worker_nodes_[worker_of(process, worker_nodes_.size())];
+}
+
+std::string History::client(ProcessId process) const {
+  const std::string node = node_of(process);
+  return "process " + process_name(process) + (node.empty() ? "" : " on " + node);
 }
 
 std::string History::describe(OperationEvents op) const {

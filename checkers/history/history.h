@@ -106,6 +106,13 @@ class History {
   // The name of a process: its number, "nemesis", or what the file called it (clients may have names, too).
   [[nodiscard]] std::string process_name(ProcessId process) const;
 
+  // Who a run says its workers talked to: the node of worker i. It says nothing of clients that have names.
+  void place_workers(std::vector<std::string> nodes) { worker_nodes_ = std::move(nodes); }
+  // The node that a client talked to (placement.h); empty when it is not known.
+  [[nodiscard]] std::string node_of(ProcessId process) const;
+  // For people: "process 6 on n4", "process 6".
+  [[nodiscard]] std::string client(ProcessId process) const;
+
   // One line for people: `3 cas k7 [1,2] -> ok [1,2]`.
   [[nodiscard]] std::string describe(OperationEvents op) const;
 
@@ -123,6 +130,7 @@ class History {
   std::vector<std::string> functions_;
   std::vector<std::string> process_names_;  // of the processes -2, -3, …
   std::map<ProcessId, std::string> client_names_;
+  std::vector<std::string> worker_nodes_;
   ValueTable values_;
 };
 

@@ -39,6 +39,7 @@ Value to_value(const CheckResult& result, const History& history) {
     for (const EventIndex e : anomaly.operations) operations.items().emplace_back(history.index(e));
     a.set("operations", std::move(operations));
     a.set("explanation", anomaly.explanation);
+    if (!anomaly.meaning.empty()) a.set("meaning", anomaly.meaning);
     if (!anomaly.sentences.empty()) {
       Value sentences = Value::list();
       for (const auto& sentence : anomaly.sentences) sentences.items().emplace_back(sentence);
@@ -47,6 +48,8 @@ Value to_value(const CheckResult& result, const History& history) {
     anomalies.items().push_back(std::move(a));
   }
   out.set("anomalies", std::move(anomalies));
+  if (count_of_anomalies(result) > result.anomalies.size())
+    out.set("anomalies_found", static_cast<std::int64_t>(count_of_anomalies(result)));
   if (!result.reason.empty()) out.set("reason", result.reason);
   if (!result.details.entries().empty()) out.set("details", result.details);
   if (!result.certificate.empty()) {

@@ -6,6 +6,7 @@
 //
 // Thread-safety: checkers are stateless; check() may run on many histories at once.
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -54,7 +55,8 @@ struct Anomaly {
   std::string type;                    // the field's name: "nonlinearizable", "lost-element", "G1c", …
   std::optional<Value> key;            // when it concerns one key
   std::vector<EventIndex> operations;  // invocations of the minimal counterexample, in history order
-  std::string explanation;             // one sentence
+  std::string explanation;             // one sentence, in words that need no knowledge of `type`
+  std::string meaning = {};            // what `type` means, from the catalogue (circumstances.h); may be empty
   std::vector<std::string> sentences;  // the same step by step, 3–8 of them
   AnomalyGraph graph;                  // may be empty
 };
@@ -91,6 +93,8 @@ struct CheckResult {
   std::size_t keys = 0;
   double seconds = 0;
   std::vector<Anomaly> anomalies;
+  // How many there are, where a checker counts more than it tells; 0: as many as it tells.
+  std::size_t anomalies_found = 0;
   std::string reason;  // why `unknown`
   // Whatever else the checker counted or measured, for results.json and the report.
   Value details = Value::map();
@@ -98,6 +102,11 @@ struct CheckResult {
   // Crashed operations that did not happen are left out.
   std::vector<std::pair<Value, std::vector<EventIndex>>> certificate;
 };
+
+// How many anomalies were found, told one by one or not.
+[[nodiscard]] inline std::size_t count_of_anomalies(const CheckResult& result) {
+  return std::max(result.anomalies_found, result.anomalies.size());
+}
 
 class Checker {
  public:

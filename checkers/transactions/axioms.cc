@@ -121,6 +121,7 @@ class Axioms {
       out.txns = {knows, read.txn};
       out.explanation = name(read.txn) + " read the initial state of key " + key_text(read.key) +
                         " although it had to know of " + name(knows) + ", which wrote it";
+      tell_way(knows, read.txn, out);
       missed_initial_ = std::move(out);
       return;
     }
@@ -271,17 +272,72 @@ class Axioms {
     cycle.type = type;
     cycle.component = parts.size[part];
     cycle.edges = between_transactions(in_.graph, cycle.edges);
-    std::vector<TxnIndex> readers;
+    std::vector<std::pair<TxnIndex, TxnIndex>> forced;  // who had to be known, by whom
     Finding out = explain(cycle, in_, history_, [&](const Edge& edge) -> std::string {
       const auto because = because_.find(pair_key(edge.from, edge.to));
       if (because == because_.end() || edge.kind != EdgeKind::ww || edge.value != kAbsent) return {};
-      readers.push_back(because->second);
+      forced.emplace_back(edge.from, because->second);
       return name(because->second) + " had to know of " + name(edge.from) + ", which wrote key " + key_text(edge.key) +
              ", but read what " + name(edge.to) + " wrote there, so " + name(edge.from) + " came before " +
              name(edge.to);
     });
-    for (const TxnIndex reader : readers) {
+    for (const auto& [knows, reader] : forced) {
       if (std::find(out.txns.begin(), out.txns.end(), reader) == out.txns.end()) out.txns.push_back(reader);
+      tell_way(knows, reader, out);
+    }
+    return out;
+  }
+
+  // How `reader` came to know of `knows`, for the axioms in which that takes more than one step: adds who stands in
+  // between, and the ways.
+  void tell_way(TxnIndex knows, TxnIndex reader, Finding& out) const {
+    if (axiom_ != Axiom::pram && axiom_ != Axiom::causal) return;
+    const std::vector<Edge> way = way_to(knows, reader);
+    if (way.size() < 2) return;
+    std::string sentence = name(reader) + " had to know of " + name(knows) + ": ";
+    for (const Edge& edge : way) {
+      const std::string a = name(edge.from), b = name(edge.to);
+      sentence += (edge.from == knows ? "" : "; ") +
+                  (edge.kind == EdgeKind::wr        ? b + " observed what " + a + " wrote to key " + key_text(edge.key)
+                   : edge.kind == EdgeKind::process ? a + " and " + b + " were done by one process, " + a + " first"
+                                                    : a + " had ended before " + b + " began");
+      if (std::find(out.txns.begin(), out.txns.end(), edge.to) == out.txns.end()) out.txns.push_back(edge.to);
+    }
+    out.ways.push_back(sentence + ".");
+  }
+
+  // A shortest way by which what `knows` did came to `reader`: along sessions, reads and perhaps time; for PRAM, along
+  // what a session had done up to a write that was read, and from there on along sessions.
+  std::vector<Edge> way_to(TxnIndex knows, TxnIndex reader) const {
+    const bool pram = axiom_ == Axiom::pram;
+    // A state is a node and whether a read was followed already, which PRAM allows once, and not after a step in time.
+    const auto number = [&](std::uint32_t v, bool followed) { return std::uint64_t{v} * 2 + (followed ? 1 : 0); };
+    std::unordered_map<std::uint64_t, std::pair<std::uint64_t, Edge>> parent;
+    std::vector<std::uint64_t> queue{number(knows, false)};
+    for (std::size_t i = 0; i < queue.size(); ++i) {
+      const auto v = static_cast<std::uint32_t>(queue[i] / 2);
+      const bool followed = queue[i] % 2 == 1;
+      if (v == reader) return walked(parent, queue[i], queue[0]);
+      Edge edge;
+      for (std::uint32_t cursor = 0; in_.graph.next(v, kWR | extra_, cursor, edge);) {
+        if (pram && edge.kind == EdgeKind::wr && followed) continue;
+        const std::uint64_t next = number(edge.to, followed || (pram && edge.kind != EdgeKind::process));
+        if (next != queue[0] && parent.try_emplace(next, queue[i], edge).second) queue.push_back(next);
+      }
+    }
+    return {};
+  }
+
+  // The way, with one step where it leads over points in time.
+  template <class Parents>
+  std::vector<Edge> walked(const Parents& parent, std::uint64_t at, std::uint64_t start) const {
+    std::vector<Edge> steps, out;
+    for (; at != start; at = parent.at(at).first) steps.push_back(parent.at(at).second);
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+      if (!out.empty() && !in_.graph.is_transaction(out.back().to))
+        out.back().to = step->to;
+      else
+        out.push_back(*step);
     }
     return out;
   }

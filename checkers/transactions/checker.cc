@@ -366,6 +366,7 @@ class Check {
     anomaly.operations = reported_.back();
     anomaly.explanation = finding.explanation;
     anomaly.sentences = finding.sentences;
+    anomaly.sentences.insert(anomaly.sentences.end(), finding.ways.begin(), finding.ways.end());
     if (!evidence_) evidence_ = std::make_unique<Evidence>(*in_, history_);
     for (Evidence::Witness& witness : evidence_->of(finding)) {
       anomaly.operations.push_back(in_->txns.invocation[witness.txn]);
@@ -374,6 +375,7 @@ class Check {
     std::sort(anomaly.operations.begin(), anomaly.operations.end());
     anomaly.graph = finding.graph;
     result_.anomalies.push_back(std::move(anomaly));
+    result_.anomalies_found += 1 + finding.more;
   }
 
   const History& history_;

@@ -20,8 +20,7 @@ class Words {
     const std::string a = name(edge.from), b = name(edge.to);
     const std::string so = ", so " + a + " came before " + b;
     if (edge.kind == EdgeKind::process)
-      return a + " and " + b + " were done by process " + history_.process_name(txns_.process[edge.from]) + ", " + a +
-             " first" + so;
+      return a + " and " + b + " were done by " + history_.client(txns_.process[edge.from]) + ", " + a + " first" + so;
     if (edge.kind == EdgeKind::realtime)
       return a + " had completed (event " + std::to_string(index(txns_.completion[edge.from])) + ") before " + b +
              " was invoked (event " + std::to_string(index(txns_.invocation[edge.to])) + ")" + gap(edge) + so;
@@ -91,7 +90,7 @@ class Words {
   std::string node(TxnIndex t, const std::set<KeyIndex>& keys) const { return name(t) + "\n" + seen(t, keys); }
 
   std::string transaction(TxnIndex t, const std::set<KeyIndex>& keys) const {
-    std::string out = name(t) + " = " + seen(t, keys) + " by process " + history_.process_name(txns_.process[t]);
+    std::string out = name(t) + " = " + seen(t, keys) + " by " + history_.client(txns_.process[t]);
     const std::int64_t from = history_.time(txns_.invocation[t]);
     if (txns_.completion[t] == kNoEvent)
       return out + ", whose end is not known" + (from < 0 ? std::string() : " (begun at " + milliseconds(from) + ")");
@@ -293,7 +292,7 @@ void picture(Finding& out, const Words& words, Keys& keys, const Inference& infe
 }  // namespace
 
 void complete(Finding& finding, const Inference& inference, const History& history) {
-  if (!finding.sentences.empty() || finding.txns.empty()) return;
+  if (!finding.sentences.empty() || finding.txns.empty()) return;  // told already
   const Words words(inference, history);
   Keys keys;
   for (const TxnIndex t : finding.txns) {

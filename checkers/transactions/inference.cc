@@ -5,9 +5,17 @@
 namespace ordeal::txn {
 
 void add_finding(std::vector<Finding>& findings, Finding finding) {
-  const auto same =
-      std::count_if(findings.begin(), findings.end(), [&](const Finding& one) { return one.type == finding.type; });
-  if (static_cast<std::size_t>(same) < kMaxFindings) findings.push_back(std::move(finding));
+  std::size_t kept = 0;
+  Finding* last = nullptr;
+  for (Finding& one : findings) {
+    if (one.type != finding.type) continue;
+    ++kept;
+    last = &one;
+  }
+  if (kept < kMaxFindings)
+    findings.push_back(std::move(finding));
+  else
+    ++last->more;
 }
 
 std::string txn_name(const History& history, const Transactions& txns, TxnIndex t) {

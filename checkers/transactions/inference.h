@@ -21,7 +21,9 @@ struct Finding {
   std::string explanation;
   std::vector<std::string> sentences;
   AnomalyGraph graph;
-  std::vector<Edge> edges = {};  // of the circles that it tells, if any
+  std::vector<Edge> edges = {};        // of the circles that it tells, if any
+  std::vector<std::string> ways = {};  // sentences that come last: how transactions came to know of others
+  std::size_t more = 0;                // of its type that were found and not kept, with the last that was
 };
 
 // Whom a micro-operation read from: a transaction, kNone for the initial state, or this: it is no read of an

@@ -134,7 +134,7 @@ class Bank {
                  in_.named(op) + " returned balances that add up to " + std::to_string(sum) + " instead of " +
                      std::to_string(total_),
                  {"Transfers move money and keep the total of " + std::to_string(total_) + ".",
-                  "The read by process " + in_.history().process_name(in_.history().process(op.invocation)) + " saw " +
+                  "The read by " + in_.history().client(in_.history().process(op.invocation)) + " saw " +
                       in_.shown(in_.seen(op)) + ", " + std::to_string(sum) + " in all."});
       }
       return;

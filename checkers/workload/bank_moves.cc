@@ -8,6 +8,10 @@ namespace {
 // Steps of the search for what one read shows: to know whether a choice is the only one, and to find one at all.
 constexpr std::size_t kFewSteps = 3'000;
 constexpr std::size_t kSteps = 200'000;
+// Steps of the search for one order of all.
+constexpr std::size_t kOrderSteps = 2'000'000;
+// Reads that are looked at, again and again, to name as few as show that there is none.
+constexpr std::size_t kMaxLooked = 3'000'000;
 // Transfers under way until the first read ended, of which every subset is tried.
 constexpr std::size_t kMaxUnderWay = 10;
 
@@ -48,6 +52,10 @@ void BankMoves::judge() {
     in_.inconclusive("too many transfers were under way until the first read ended to know the initial balances");
     return;
   }
+  std::vector<std::size_t> all(reads_.size());
+  for (std::size_t r = 0; r < all.size(); ++r) all[r] = r;
+  const BankAnswer exact = ordered(all, candidates, kOrderSteps);
+  if (exact == BankAnswer::yes) return;
   // The initial balances that explain most; those that explain all, if there are any.
   std::size_t best = 0, farthest = 0;
   for (std::size_t i = 0; i < candidates.size() && farthest < reads_.size(); ++i) {
@@ -56,6 +64,75 @@ void BankMoves::judge() {
     farthest = std::max(farthest, explained);
   }
   (void)explain(candidates[best], true);
+  if (in_.accused()) return;
+  if (exact == BankAnswer::no)
+    together(candidates);
+  else
+    in_.inconclusive("too many choices of transfers explain the reads to tell whether one order explains all of them");
+}
+
+BankAnswer BankMoves::ordered(const std::vector<std::size_t>& reads, const std::vector<Balances>& initials,
+                              std::size_t steps) const {
+  const std::size_t all_steps = steps;
+  std::vector<BankTransfer> transfers;
+  for (const Transfer& one : transfers_) {
+    const EventIndex end = in_.ok(one.op) ? one.op.completion : kNoEvent;
+    transfers.push_back({one.op.invocation, end, one.from, one.to, one.amount});
+  }
+  std::vector<BankRead> some;
+  for (const std::size_t r : reads)
+    some.push_back({reads_[r].op.invocation, reads_[r].op.completion, reads_[r].seen, reads_[r].open});
+  bool gave_up = false;
+  for (const Balances& initial : initials) {
+    const BankAnswer answer = order_explains(transfers, some, initial, steps);
+    in_.work((all_steps - steps) / 10 + some.size());
+    if (answer == BankAnswer::yes) return answer;
+    gave_up = gave_up || answer == BankAnswer::gave_up;
+  }
+  return gave_up ? BankAnswer::gave_up : BankAnswer::no;
+}
+
+// Each read can be explained, and all of them cannot: as few as show it are named. Any part of the reads that has no
+// order shows that all of them have none.
+void BankMoves::together(const std::vector<Balances>& initials) {
+  std::vector<std::size_t> kept(reads_.size());
+  for (std::size_t r = 0; r < kept.size(); ++r) kept[r] = r;
+  std::size_t looked = 0;
+  for (std::size_t chunk = std::max<std::size_t>(1, kept.size() / 2);; chunk /= 2) {
+    for (std::size_t at = 1; at < kept.size() && looked < kMaxLooked; looked += kept.size()) {
+      std::vector<std::size_t> fewer = kept;
+      const auto from = fewer.begin() + static_cast<std::ptrdiff_t>(at);
+      fewer.erase(from, from + static_cast<std::ptrdiff_t>(std::min(chunk, fewer.size() - at)));
+      if (ordered(fewer, initials, kOrderSteps / 10) == BankAnswer::no)
+        kept = std::move(fewer);
+      else
+        at += chunk;
+    }
+    if (chunk == 1) break;
+  }
+  EventIndex from = kNoEvent, until = 0;
+  std::vector<EventIndex> operations;
+  std::string names;
+  for (const std::size_t r : kept) {
+    const OperationEvents op = reads_[r].op;
+    from = std::min(from, op.invocation);
+    until = std::max(until, op.completion);
+    operations.push_back(op.invocation);
+    if (operations.size() <= 4) names += (names.empty() ? "" : ", ") + in_.named(op);
+  }
+  if (kept.size() > 4) names += " and " + std::to_string(kept.size() - 4) + " more";
+  std::size_t moves = 0;
+  for (const Transfer& one : transfers_) {
+    const bool before = in_.ok(one.op) && one.op.completion < from;
+    if (before || one.op.invocation > until) continue;
+    operations.push_back(one.op.invocation);
+    ++moves;
+  }
+  in_.tell("unexplained-balances", std::move(operations),
+           "no one order of the transfers explains together what these " + std::to_string(kept.size()) +
+               " reads returned: " + names,
+           {std::to_string(moves) + " transfers may have taken effect between the first and the last of them.",
+            "Each of the reads alone is explained by some choice of these, but no choices agree on one order."});
 }
 
 // What each read shows in any case, and what it may show: one walk through the events.

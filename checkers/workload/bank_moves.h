@@ -10,8 +10,9 @@
 // A transfer that some read shows for certain (no other choice explains it) is shown by every read that began after
 // that one had ended; and of two reads for which the choice is certain one shows all that the other one does.
 //
-// Where a choice is ambiguous, what it would mean for other reads is not followed up. The search for one read gives up
-// after a number of steps (many transfers of unknown outcome): then nothing is told, and the verdict is `unknown`.
+// That finds most of what is wrong, and says it best. Whether all is right is decided by bank_order.h, which follows up
+// every choice; what only that one sees is told by the reads that no order explains together. Where either gives up
+// after a number of steps (many transfers of unknown outcome) and nothing was found, the verdict is `unknown`.
 //
 // Thread-safety: one thread; it belongs to one check.
 
@@ -20,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "checkers/workload/bank_order.h"
 #include "checkers/workload/judgement.h"
 
 namespace ordeal::work {
@@ -76,6 +78,10 @@ class BankMoves {
   [[nodiscard]] bool ordered(const Known& known, bool tell);
   [[nodiscard]] bool certainly_without(const Known& known, std::size_t transfer) const;
   void unexplained(const Read& read, const Balances& initial);
+  // Whether one order explains these reads (places in reads_, the first of all among them) from one of the balances.
+  [[nodiscard]] BankAnswer ordered(const std::vector<std::size_t>& reads, const std::vector<Balances>& initials,
+                                   std::size_t steps) const;
+  void together(const std::vector<Balances>& initials);
 
   Judgement& in_;
   std::map<std::string, std::size_t> accounts_;

@@ -260,9 +260,8 @@ class SetOfKey {
                   : "A read (" + event(e.known_by) + ") saw " + shown(e.id) + " and ended at " + event(e.known) + ".";
   }
   std::string lacked(const Element& e, const Read& read) const {
-    return "The read of " + event(read.op.invocation) + " by process " +
-           h_.process_name(h_.process(read.op.invocation)) + " was invoked later and returned " +
-           std::to_string(read.elements.size()) + " elements without " + shown(e.id) + ".";
+    return in_.named(read.op) + " was invoked later and returned " + std::to_string(read.elements.size()) +
+           " elements without " + shown(e.id) + ".";
   }
 
   void lost(const Element& e, const Read& absent, const Read* present) {
@@ -270,12 +269,12 @@ class SetOfKey {
     measure(e, present == nullptr ? e.known : present->op.completion, lost_);
     const bool acknowledged = e.acknowledged != kNoEvent;
     std::vector<std::string> sentences = {how_known(e), lacked(e, absent)};
-    sentences.push_back(present == nullptr ? "No read ever returned it."
-                                           : "The last read that returned it (" + event(present->op.invocation) +
-                                                 ") had ended before.");
+    sentences.push_back(present == nullptr
+                            ? "No read ever returned it."
+                            : "The last that returned it, " + in_.named(present->op) + ", had ended before.");
     in_.tell("lost-element", {e.first_add, e.known_by, absent.op.invocation},
              "element " + shown(e.id) + " was " + (acknowledged ? "acknowledged" : "seen") +
-                 " and is lost: the read of " + event(absent.op.invocation) + " and all reads after it are without it",
+                 " and is lost: " + in_.named(absent.op) + " and all reads after it are without it",
              std::move(sentences), key_);
   }
 
@@ -285,11 +284,10 @@ class SetOfKey {
     if (present != nullptr) measure(e, absent.op.invocation, stable_);
     if (eventual_) return;
     std::vector<std::string> sentences = {how_known(e), lacked(e, absent)};
-    if (present != nullptr)
-      sentences.push_back("It was not lost: the read of " + event(present->op.invocation) + " returned it.");
+    if (present != nullptr) sentences.push_back("It was not lost: " + in_.named(present->op) + " returned it.");
     in_.tell(
         revived ? "revived-element" : "stale-read", {e.first_add, e.known_by, absent.op.invocation},
-        "the read of " + event(absent.op.invocation) +
+        in_.named(absent.op) +
             (revived ? " lacks element " + shown(e.id) + ", which reads before it and after it returned"
                      : " is stale: it lacks element " + shown(e.id) + ", which was known before the read was invoked"),
         std::move(sentences), key_);

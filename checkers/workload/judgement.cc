@@ -79,7 +79,8 @@ std::string Judgement::level(std::string_view default_level) {
 }
 
 std::string Judgement::named(OperationEvents op) const {
-  return "the " + std::string(f(op)) + " of " + event(op.invocation);
+  return "the " + std::string(f(op)) + " by " + h_.client(h_.process(op.invocation)) + " (" + event(op.invocation) +
+         ")";
 }
 
 bool Judgement::understands(std::initializer_list<std::string_view> known) {
@@ -142,6 +143,7 @@ void Judgement::finish() {
     result_.anomalies.clear();
     result_.reason = refusal_;
   } else if (!result_.anomalies.empty()) {
+    for (const auto& [type, count] : told_) result_.anomalies_found += static_cast<std::size_t>(count);
     result_.verdict = Verdict::invalid;
   } else if (!inconclusive_.empty()) {
     result_.reason = inconclusive_;

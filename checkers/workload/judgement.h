@@ -95,7 +95,7 @@ class Judgement {
   [[nodiscard]] std::string shown(ValueId id) const { return values().to_json(id); }
   // "event 12": an event as people know it.
   [[nodiscard]] std::string event(EventIndex e) const { return "event " + std::to_string(h_.index(e)); }
-  // "the read of event 12": an operation by its invocation.
+  // "the read by process 3 on n1 (event 12)": an operation by its invocation.
   [[nodiscard]] std::string named(OperationEvents op) const;
 
   // ---- what was found

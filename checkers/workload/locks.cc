@@ -97,9 +97,7 @@ class Lock {
   [[nodiscard]] const std::vector<Hold>& holds() const { return holds_; }
 
  private:
-  std::string process(OperationEvents op) const {
-    return "process " + in_.history().process_name(in_.history().process(op.invocation));
-  }
+  std::string process(OperationEvents op) const { return in_.history().client(in_.history().process(op.invocation)); }
 
   void overlap(const Hold& first, const Hold& second) {
     in_.tell(words_.too_many, {first.acquire.invocation, second.acquire.invocation, first.until},

@@ -175,9 +175,7 @@ class Chains {
                                                            : ", which sees its write."));
     }
     in_.tell(own ? "stale-own-write" : "nonsequential", std::move(operations),
-             own ? in_.named(cycle.back()) + " by process " +
-                       in_.history().process_name(in_.history().process(cycle.front().invocation)) +
-                       " does not fit what that process itself wrote and read before"
+             own ? in_.named(cycle.back()) + " does not fit what that process itself wrote and read before"
                  : "no order of the operations keeps the order of each process and explains what they saw",
              std::move(sentences));
   }

@@ -1,6 +1,7 @@
 #include "support/oracle.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace ordeal::testing_support {
@@ -138,7 +139,7 @@ namespace {
 
 class Search {
  public:
-  Search(const History& history, const CheckOptions& options) : options_(options) {
+  Search(const History& history, const CheckOptions& options, bool realtime) : options_(options), realtime_(realtime) {
     const ValueTable& values = history.values();
     for (const OperationEvents op : history.operations()) {
       const EventType outcome = history.outcome(op);
@@ -152,6 +153,8 @@ class Search {
       one.ok = outcome == EventType::ok;
       one.ret = one.ok ? op.completion : 0xFFFFFFFFu;
       if (one.ok) one.result = values.to_value(history.value(op.completion));
+      one.session = one.process + 1000 * crashes_[one.process];
+      if (!one.ok) ++crashes_[one.process];
       ops_.push_back(std::move(one));
     }
   }
@@ -163,6 +166,7 @@ class Search {
     std::string f;
     Value key, argument, result;
     std::int64_t process = 0;
+    std::int64_t session = 0;  // of what one process did up to its next crash
     EventIndex inv = 0, ret = 0;
     bool ok = false;
   };
@@ -186,6 +190,15 @@ class Search {
     return op.result == result;
   }
 
+  // Whether an operation that has not been done must come before.
+  bool waits(std::uint64_t done, std::size_t i, EventIndex deadline) const {
+    if (realtime_) return ops_[i].inv > deadline;
+    for (std::size_t j = 0; j < i; ++j) {
+      if ((done >> j & 1) == 0 && ops_[j].session == ops_[i].session) return true;
+    }
+    return false;
+  }
+
   bool from(std::uint64_t done, const Value& state) {
     bool all = true;
     EventIndex deadline = 0xFFFFFFFFu;
@@ -198,7 +211,7 @@ class Search {
     if (!seen_.insert({done, state.to_json()}).second) return false;
     for (std::size_t i = 0; i < ops_.size(); ++i) {
       const One& op = ops_[i];
-      if ((done >> i & 1) != 0 || op.inv > deadline) continue;
+      if ((done >> i & 1) != 0 || waits(done, i, deadline)) continue;
       const Value* part = state.find(op.key);
       const Value before = part != nullptr ? *part : initial_state(options_.model, options_);
       const Value* seen = op.ok && sees_result(op) ? &op.result : nullptr;
@@ -214,12 +227,20 @@ class Search {
   }
 
   const CheckOptions& options_;
+  bool realtime_;
+  std::map<std::int64_t, std::int64_t> crashes_;  // by process
   std::vector<One> ops_;
   std::set<std::pair<std::uint64_t, std::string>> seen_;
 };
 
 }  // namespace
 
-bool oracle_linearizable(const History& history, const CheckOptions& options) { return Search(history, options).run(); }
+bool oracle_linearizable(const History& history, const CheckOptions& options) {
+  return Search(history, options, true).run();
+}
+
+bool oracle_sequential(const History& history, const CheckOptions& options) {
+  return Search(history, options, false).run();
+}
 
 }  // namespace ordeal::testing_support

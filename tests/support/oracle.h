@@ -26,5 +26,8 @@ Value initial_state(const std::string& model, const CheckOptions& options);
 // True when some order of the operations (ok ones all, crashed ones as liked) respects real time and the model.
 // Keys are parts of one state. Uses model, initial and nil_reads of the options.
 bool oracle_linearizable(const History& history, const CheckOptions& options);
+// The same with the order of each process in place of real time. What a process does after a crashed operation is not
+// ordered after it.
+bool oracle_sequential(const History& history, const CheckOptions& options);
 
 }  // namespace ordeal::testing_support

@@ -1,26 +1,15 @@
 #pragma once
 // What the tests of the transactional checker share.
 
-#include <algorithm>
-#include <cstdint>
-#include <cstdlib>
 #include <set>
 #include <stdexcept>
 #include <string>
 
 #include "checkers/history/reader.h"
 #include "checkers/transactions/checker.h"
+#include "support/environment.h"
 
 namespace ordeal::testing_support {
-
-inline std::uint64_t environment_number(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-// How many times as much is tried: ORDEAL_HEAVY.
-inline std::size_t heavy() {
-  return static_cast<std::size_t>(std::max<std::uint64_t>(1, environment_number("ORDEAL_HEAVY", 1)));
-}
 
 // Throws when the text is no history.
 inline CheckResult check_transactions(const std::string& jsonl, bool lists, const std::string& level) {

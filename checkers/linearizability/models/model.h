@@ -83,6 +83,24 @@ class Specification;
 // their operations alike (operations.h).
 enum class Family { registers, containers, elements, counters, locks, ids, other };
 
+// What a model is, for the special cases and the words that are made for one data type; `other`: none are.
+enum class DataType {
+  other,
+  counter,
+  set,
+  log,
+  fifo_queue,
+  unordered_queue,
+  stack,
+  priority_queue,
+  mutex,  // released by whomever
+  owned_mutex,
+  reentrant_mutex,
+  fenced_mutex,
+  semaphore,
+  unique_ids
+};
+
 // Which levels below sequential consistency have a meaning for a model; with cas, those without one for cas are out.
 enum class WeakLevels { none, all, with_cas };
 
@@ -97,6 +115,7 @@ struct ModelInfo {
   std::string help;  // one line
   Result<std::unique_ptr<Model>> (*make)(std::string_view, const History&, const CheckOptions&) = nullptr;
   Family family = Family::other;
+  DataType type = DataType::other;
   WeakLevels weak = WeakLevels::none;
   NilResults nil = NilResults::observed;
   // Its second specification, for certificates; nullptr when it has none.
@@ -112,6 +131,10 @@ struct ModelInfo {
 
 // The family of a model; `other` for one that is not in the catalogue.
 [[nodiscard]] Family family_of(const Model& model);
+// The data type of a model; `other` for one that is not in the catalogue.
+[[nodiscard]] DataType type_of(const Model& model);
+// How many may hold a lock of holders at once: N of a semaphore-N, 1 of a mutex of owners, 0 of all else.
+[[nodiscard]] std::size_t permits_of(const Model& model);
 // True when the model is one register (operations.h, namespace reg), which several special cases are made for.
 [[nodiscard]] inline bool is_one_register(const Model& model) {
   return model.per_key() && family_of(model) == Family::registers;

@@ -1,6 +1,7 @@
 // The catalogue of models: a row each. Whoever asks something by a model's name asks its row.
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/names.h"
 #include "checkers/linearizability/models/model_base.h"
@@ -26,46 +27,48 @@ bool looks_like_unique_ids(const Looks& looks) { return looks.has("generate") &&
 
 const std::vector<ModelInfo>& models() {
   static const std::vector<ModelInfo> all = {
-      {"register", "read, write", make_register, Family::registers, WeakLevels::all, NilResults::as_asked,
-       specify_register, looks_like_register},
-      {"cas-register", "read, write, cas [old, new]", make_register, Family::registers, WeakLevels::with_cas,
-       NilResults::as_asked, specify_register, looks_like_cas_register},
+      {"register", "read, write", make_register, Family::registers, DataType::other, WeakLevels::all,
+       NilResults::as_asked, specify_register, looks_like_register},
+      {"cas-register", "read, write, cas [old, new]", make_register, Family::registers, DataType::other,
+       WeakLevels::with_cas, NilResults::as_asked, specify_register, looks_like_cas_register},
       {"versioned-register", "read, write, cas of [version, value]; every change raises the version",
-       make_versioned_register, Family::other, WeakLevels::none, NilResults::as_asked, specify_versioned_register},
+       make_versioned_register, Family::other, DataType::other, WeakLevels::none, NilResults::as_asked,
+       specify_versioned_register},
       {"multi-register", "read, write, cas by key, and txn [[\"r\"|\"w\", key, value], ...] over several",
-       make_multi_register, Family::registers, WeakLevels::all, NilResults::as_asked, specify_register},
-      {"kv", "get, put, append of strings by key", make_kv, Family::other, WeakLevels::none, NilResults::observed,
-       specify_kv, looks_like_kv},
-      {"counter", "add n, read, fetch-add [delta, number before]", make_counter, Family::counters, WeakLevels::none,
-       NilResults::as_asked, specify_counter},
-      {"fetch-add", "fetch-add [delta, number before], read", make_counter, Family::counters, WeakLevels::none,
-       NilResults::as_asked, specify_counter},
-      {"set", "add, remove, contains [element, bool], read of all elements", make_set, Family::elements,
+       make_multi_register, Family::registers, DataType::other, WeakLevels::all, NilResults::as_asked,
+       specify_register},
+      {"kv", "get, put, append of strings by key", make_kv, Family::other, DataType::other, WeakLevels::none,
+       NilResults::observed, specify_kv, looks_like_kv},
+      {"counter", "add n, read, fetch-add [delta, number before]", make_counter, Family::counters, DataType::counter,
+       WeakLevels::none, NilResults::as_asked, specify_counter},
+      {"fetch-add", "fetch-add [delta, number before], read", make_counter, Family::counters, DataType::counter,
+       WeakLevels::none, NilResults::as_asked, specify_counter},
+      {"set", "add, remove, contains [element, bool], read of all elements", make_set, Family::elements, DataType::set,
        WeakLevels::none, NilResults::as_asked, specify_set},
-      {"log", "append, read of all elements or from an offset", make_log, Family::elements, WeakLevels::none,
-       NilResults::as_asked, specify_log},
+      {"log", "append, read of all elements or from an offset", make_log, Family::elements, DataType::log,
+       WeakLevels::none, NilResults::as_asked, specify_log},
       {"queue", "enqueue, dequeue in first-in first-out order; nil: it was empty", make_queue, Family::containers,
-       WeakLevels::none, NilResults::observed, specify_queue, looks_like_queue},
+       DataType::fifo_queue, WeakLevels::none, NilResults::observed, specify_queue, looks_like_queue},
       {"unordered-queue", "enqueue, dequeue in any order; nil: it was empty", make_queue, Family::containers,
-       WeakLevels::none, NilResults::observed, specify_queue},
-      {"stack", "push, pop; nil: it was empty", make_queue, Family::containers, WeakLevels::none, NilResults::observed,
-       specify_queue},
+       DataType::unordered_queue, WeakLevels::none, NilResults::observed, specify_queue},
+      {"stack", "push, pop; nil: it was empty", make_queue, Family::containers, DataType::stack, WeakLevels::none,
+       NilResults::observed, specify_queue},
       {"priority-queue", "enqueue, dequeue of integers, the least first; nil: it was empty", make_queue,
-       Family::containers, WeakLevels::none, NilResults::observed, specify_queue},
-      {"mutex", "acquire, release by whomever", make_lock, Family::locks, WeakLevels::none, NilResults::observed,
-       specify_lock},
-      {"mutex-owner", "acquire, release by the holder", make_lock, Family::locks, WeakLevels::none,
+       Family::containers, DataType::priority_queue, WeakLevels::none, NilResults::observed, specify_queue},
+      {"mutex", "acquire, release by whomever", make_lock, Family::locks, DataType::mutex, WeakLevels::none,
        NilResults::observed, specify_lock},
+      {"mutex-owner", "acquire, release by the holder", make_lock, Family::locks, DataType::owned_mutex,
+       WeakLevels::none, NilResults::observed, specify_lock},
       {"reentrant-mutex", "acquire, release by the holder, as often as acquired", make_lock, Family::locks,
-       WeakLevels::none, NilResults::observed, specify_lock},
+       DataType::reentrant_mutex, WeakLevels::none, NilResults::observed, specify_lock},
       {"fenced-mutex", "acquire returning a growing token, release by the holder", make_lock, Family::locks,
-       WeakLevels::none, NilResults::observed, specify_lock},
+       DataType::fenced_mutex, WeakLevels::none, NilResults::observed, specify_lock},
       {"semaphore-N", "acquire, release of N permits (semaphore-2, ...) by their holders", make_lock, Family::locks,
-       WeakLevels::none, NilResults::observed, specify_lock},
-      {"unique-ids", "generate, never the same id twice", make_unique_ids, Family::ids, WeakLevels::none,
-       NilResults::observed, specify_unique_ids, looks_like_unique_ids},
-      {"table:FILE", "your own: a table of transitions in a JSON file", make_table, Family::other, WeakLevels::none,
-       NilResults::observed},
+       DataType::semaphore, WeakLevels::none, NilResults::observed, specify_lock},
+      {"unique-ids", "generate, never the same id twice", make_unique_ids, Family::ids, DataType::unique_ids,
+       WeakLevels::none, NilResults::observed, specify_unique_ids, looks_like_unique_ids},
+      {"table:FILE", "your own: a table of transitions in a JSON file", make_table, Family::other, DataType::other,
+       WeakLevels::none, NilResults::observed},
   };
   return all;
 }
@@ -89,6 +92,28 @@ std::vector<std::string> model_names() {
 Family family_of(const Model& model) {
   const ModelInfo* info = find_model(model.name());
   return info == nullptr ? Family::other : info->family;
+}
+
+DataType type_of(const Model& model) {
+  const ModelInfo* info = find_model(model.name());
+  return info == nullptr ? DataType::other : info->type;
+}
+
+std::size_t permits_of(const Model& model) {
+  const std::string_view name = model.name();
+  switch (type_of(model)) {
+    case DataType::owned_mutex:
+    case DataType::reentrant_mutex:
+    case DataType::fenced_mutex:
+      return 1;
+    case DataType::semaphore: {
+      std::size_t permits = 0;
+      std::from_chars(name.data() + name.rfind('-') + 1, name.data() + name.size(), permits);
+      return permits;
+    }
+    default:
+      return 0;
+  }
 }
 
 Result<std::unique_ptr<Model>> make_model(const History& history, const CheckOptions& options) {

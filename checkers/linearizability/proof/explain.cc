@@ -1,20 +1,15 @@
 #include "checkers/linearizability/proof/explain.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <set>
 #include <tuple>
 
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/proof/reason.h"
+#include "checkers/linearizability/proof/told.h"
 
 namespace ordeal::lin {
 namespace {
-
-std::string seconds(std::int64_t ns) {
-  char buffer[48];
-  std::snprintf(buffer, sizeof buffer, "%.6f s", static_cast<double>(ns) * 1e-9);
-  return buffer;
-}
 
 // How far one order got.
 struct Reached {
@@ -27,7 +22,8 @@ struct Reached {
 
 class Explainer {
  public:
-  Explainer(const KeyHistory& minimal, const KeyHistory& whole) : h_(*minimal.history), key_(minimal), whole_(whole) {}
+  Explainer(const KeyHistory& minimal, const KeyHistory& whole)
+      : h_(*minimal.history), told_(minimal), key_(minimal), whole_(whole) {}
 
   Anomaly run() {
     Anomaly out;
@@ -42,22 +38,29 @@ class Explainer {
                               " more operations belong to it; see the list.");
     }
     walk(out);
+    if (const auto reason = reason_for(key_, whole_)) name_reason(*reason, out);
+    if (key_.key != kNil) out.explanation += " (key " + h_.values().to_json(key_.key) + ")";
     graph(out);
     if (key_.calls.size() <= kMaxWithNeighbours) neighbours(out);
     return out;
   }
 
  private:
-  std::string moment(EventIndex e) const {
-    std::string out = "event " + std::to_string(h_.index(e));
-    if (h_.time(e) >= 0) out += " (" + seconds(h_.time(e)) + ")";
-    return out;
+  std::string moment(EventIndex e) const { return told_.moment(e); }
+  std::string who(const Call& call) const { return told_.who(call); }
+
+  // A mistake that has a name says more than that the orders end somewhere.
+  void name_reason(const Reason& reason, Anomaly& out) {
+    out.explanation = reason.text;
+    guilty_.clear();
+    for (std::size_t i = 0; i < key_.calls.size(); ++i) {
+      if (key_.calls[i].inv == reason.by.front()) guilty_.insert(i);
+    }
   }
-  std::string who(const Call& call) const { return "process " + h_.process_name(h_.process(call.inv)); }
 
   std::string what_happened(const Call& call) const {
-    std::string out = "Process " + h_.process_name(h_.process(call.inv)) + " invoked \"" +
-                      key_.model->describe(call.op) + "\" at " + moment(call.inv);
+    std::string out = who(call) + " invoked \"" + key_.model->describe(call.op) + "\" at " + moment(call.inv);
+    out[0] = 'P';
     const EventIndex end = h_.partner(call.inv);
     if (call.crashed()) {
       return out + " and nobody knows whether it happened" +
@@ -120,7 +123,6 @@ class Explainer {
     out.explanation = out.operations.size() == 1 ? "\"" + key_.model->describe(key_.calls[0].op) +
                                                        "\" cannot be explained by any operation of the history"
                                                  : summary(end.state);
-    if (key_.key != kNil) out.explanation += " (key " + h_.values().to_json(key_.key) + ")";
   }
 
   std::string summary(const State& state) const {
@@ -243,6 +245,7 @@ class Explainer {
 
   static constexpr std::size_t kMaxWithNeighbours = 12, kMaxNeighbours = 6;
   const History& h_;
+  const Told told_;
   const KeyHistory& key_;
   const KeyHistory& whole_;
   std::set<std::size_t> guilty_;

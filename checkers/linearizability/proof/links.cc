@@ -1,6 +1,7 @@
 #include "checkers/linearizability/proof/links.h"
 
 #include <algorithm>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 namespace ordeal::lin {
 
@@ -37,6 +38,22 @@ Links::Links(const KeyHistory& history)
                        std::any_of(history.calls.begin(), history.calls.end(),
                                    [](const Call& call) { return call.op.code == log::kRead && call.op.b != 0; });
   for (CallIndex i = 0; offsets && i < links_.size(); ++i) links_[i].stays = history.calls[i].op.code == log::kAppend;
+  keep_initial();
+  // Where somebody gives back what another took, nobody knows which belong together.
+  if (lent_out_) {
+    for (Link& one : links_) one.stays = true;
+  }
+}
+
+// What was there from the beginning was put in by no operation that could be left out with the others on it.
+void Links::keep_initial() {
+  if (family_ != Family::containers && family_ != Family::elements) return;
+  const State initial = history_.model->initial();
+  if (initial.empty()) return;
+  for (CallIndex i = 0; i < links_.size(); ++i) {
+    const std::int64_t a = history_.calls[i].op.a;
+    if (std::any_of(initial.begin(), initial.end(), [&](std::uint32_t id) { return id == a; })) links_[i].stays = true;
+  }
 }
 
 void Links::link_elements(const Call& call, Link& out) const {
@@ -80,6 +97,7 @@ void Links::link(CallIndex i, Held& held) {
       auto& mine = held[history_.history->process(history_.calls[i].inv)];
       if (op.code == lock::kAcquire) mine.push_back(i);
       if (!mine.empty()) out.together = mine.back();
+      if (op.code == lock::kRelease && mine.empty()) lent_out_ = true;
       if (op.code == lock::kAcquire) out.provides.push_back(0);
       if (op.code == lock::kRelease) out.needs.push_back(0);
       if (op.code == lock::kRelease && !mine.empty()) mine.pop_back();
@@ -177,6 +195,23 @@ bool Links::complete(const Calls& part, bool crashed_observe) {
   bool all = true;
   if (is_register_) for_each_missing(part, crashed_observe, [&](CallIndex, CallIndex, CallIndex) { all = false; });
   return all;
+}
+
+bool Links::complete_in_any_order(const Calls& part) const {
+  const Provided provided = provided_by(part);
+  const boost::unordered_flat_set<CallIndex> kept(part.begin(), part.end());
+  const auto has_all_writers = [&](CallIndex observer) {
+    const auto found = writers_.find(history_.calls[observer].op.a);
+    if (found == writers_.end()) return true;
+    const auto is_kept = [&](CallIndex writer) { return writer == observer || kept.contains(writer); };
+    return std::all_of(found->second.returned.begin(), found->second.returned.end(), is_kept) &&
+           std::all_of(found->second.crashed.begin(), found->second.crashed.end(), is_kept);
+  };
+  return std::all_of(part.begin(), part.end(), [&](CallIndex i) {
+    if (is_register_) return !reg::observes(history_.calls[i].op) || has_all_writers(i);
+    return std::all_of(links_[i].needs.begin(), links_[i].needs.end(),
+                       [&](std::int64_t token) { return provided.contains(token) || !provided_.contains(token); });
+  });
 }
 
 CallIndex Links::write_before(EventIndex moment, std::int64_t other_than) const {

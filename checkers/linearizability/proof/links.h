@@ -9,14 +9,14 @@
 //   registers   every operation that may have written what a kept one observed is kept, unless a kept one shows that it
 //               had been overwritten (exclusion.h); and at least one that wrote it, so that one sees where it came from
 //   containers, sets, logs   all operations on one element stay or go together; an element that a kept read saw stays,
-//               and so does a crashed take, which may have taken any, and all of a log that is read from an offset
-//   locks       an acquire and its release stay or go together
+//               and so does a crashed take, which may have taken any, what was there from the beginning, and all of a
+//               log that is read from an offset
+//   locks       an acquire and its release stay or go together; where a process releases what it did not acquire, all
+//               stay
 //   others      only what changes nothing can go (reads of a counter)
 //
-// That complete parts prove what they say holds, by argument and by test, for registers, counters, sets, logs and owned
-// locks. For queues, stacks, reentrant locks and semaphores there are exceptions (counterexample_test.cc leaves them
-// out): there a counterexample has no linearization either, but does not by itself prove that the whole history has
-// none. Thread-safety: one thread.
+// That complete parts prove what they say holds by argument, and by test for every model of the catalogue
+// (counterexample_test.cc). Thread-safety: one thread.
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <vector>
@@ -39,6 +39,9 @@ class Links {
   // Whether the part is complete. With `crashed_observe` false, crashed cas are taken for crashed writes: what they
   // observed is of no interest.
   [[nodiscard]] bool complete(const Calls& part, bool crashed_observe);
+  // The same where the order of time says nothing, as below linearizability: whoever may have given a kept operation
+  // what it observed is kept.
+  [[nodiscard]] bool complete_in_any_order(const Calls& part) const;
   // The smallest part found that is complete and contains this one; empty when it would be larger than `most`.
   // REQUIRES: a register.
   [[nodiscard]] Calls completed(Calls part, bool crashed_observe, std::size_t most);
@@ -62,6 +65,7 @@ class Links {
       boost::unordered_flat_map<std::int32_t, std::vector<std::int64_t>>;  // by process: acquires not released yet
   void link(CallIndex call, Held& held);
   void link_elements(const Call& call, Link& out) const;
+  void keep_initial();
   [[nodiscard]] Provided provided_by(const Calls& part) const;
   [[nodiscard]] bool has_needs(const Calls& part) const;
   template <class Missing>
@@ -75,6 +79,7 @@ class Links {
   Provided provided_;
   boost::unordered_flat_map<std::int64_t, Writers> writers_;
   Calls writes_by_return_;     // blind writes of a register
+  bool lent_out_ = false;      // a process released a lock that it had not acquired
   std::vector<bool> in_part_;  // scratch, false between calls
 };
 

@@ -45,7 +45,7 @@ class ByElement final : public Strategy {
   std::string_view name() const override { return "by-element"; }
 
   std::string objection(const KeyHistory& history) const override {
-    if (history.model->name() != "set") return "it decides sets only";
+    if (type_of(*history.model) != DataType::set) return "it decides sets only";
     const bool reads = std::any_of(history.calls.begin(), history.calls.end(),
                                    [](const Call& call) { return call.op.code == set::kRead; });
     return reads ? "there are reads of all elements" : "";

@@ -46,8 +46,9 @@ Core core_of(const Model& model) {
 // is taken after it was. A guess that the search begins with; it need not be right.
 class MustGo {
  public:
-  MustGo(const KeyHistory& history, const std::vector<CallIndex>& take_of) : stack_(history.model->name() == "stack") {
-    const bool ordered = stack_ || history.model->name() == "queue";
+  MustGo(const KeyHistory& history, const std::vector<CallIndex>& take_of)
+      : stack_(type_of(*history.model) == DataType::stack) {
+    const bool ordered = stack_ || type_of(*history.model) == DataType::fifo_queue;
     for (CallIndex i = 0; i < history.calls.size(); ++i) {
       const Call& call = history.calls[i];
       const bool found_empty = call.op.code == queue::kTake && !call.crashed() && call.op.a == kNil;
@@ -227,7 +228,7 @@ class Matcher {
       return;
     }
     // A stack gives what was put in last, of what was put in for certain; the others what was put in first.
-    if (history_.model->name() == "stack") {
+    if (type_of(*history_.model) == DataType::stack) {
       std::stable_sort(puts.begin(), puts.end(), [&](CallIndex x, CallIndex y) {
         const bool before_x = calls_[x].ret < calls_[take].inv, before_y = calls_[y].ret < calls_[take].inv;
         return before_x != before_y ? before_x : calls_[x].inv > calls_[y].inv;

@@ -26,9 +26,7 @@
 namespace ordeal::lin {
 namespace {
 
-bool is_counter(const KeyHistory& history) {
-  return history.model->name() == "counter" || history.model->name() == "fetch-add";
-}
+bool is_counter(const KeyHistory& history) { return type_of(*history.model) == DataType::counter; }
 
 // The number that the counter starts with, when it is known.
 std::optional<std::int64_t> start_of(const KeyHistory& history) {
@@ -204,7 +202,7 @@ class UniqueIds final : public Strategy {
  public:
   [[nodiscard]] std::string_view name() const override { return "unique-ids"; }
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    return history.model->name() == "unique-ids" ? "" : "it decides unique ids only";
+    return type_of(*history.model) == DataType::unique_ids ? "" : "it decides unique ids only";
   }
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {
     std::unordered_map<std::int64_t, CallIndex> first;

@@ -13,7 +13,6 @@
 // Cost: O(n log n). Tested by tests/checkers/linearizability/special_cases_test.cc.
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <queue>
 #include <unordered_map>
@@ -30,7 +29,7 @@ class LockCores final : public Strategy {
   [[nodiscard]] std::string_view name() const override { return "lock-cores"; }
 
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    if (permits_of(history) == 0) return "it decides locks that know their holders only";
+    if (permits_of(*history.model) == 0) return "it decides locks that know their holders only";
     std::unordered_map<std::int32_t, bool> crashed;
     for (const Call& call : history.calls) {
       bool& gone = crashed[call.op.process];
@@ -42,10 +41,9 @@ class LockCores final : public Strategy {
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {
     const std::vector<Call>& calls = history.calls;
-    const std::string_view model = history.model->name();
-    const std::size_t permits = permits_of(history);
-    const bool reentrant = model == "reentrant-mutex";
-    const bool fenced = model == "fenced-mutex";
+    const std::size_t permits = permits_of(*history.model);
+    const bool reentrant = type_of(*history.model) == DataType::reentrant_mutex;
+    const bool fenced = type_of(*history.model) == DataType::fenced_mutex;
 
     // Acquires take effect when they return, releases when they are invoked.
     struct Moment {
@@ -94,15 +92,6 @@ class LockCores final : public Strategy {
   }
 
  private:
-  // 0 for models that this strategy does not decide.
-  static std::size_t permits_of(const KeyHistory& history) {
-    const std::string_view model = history.model->name();
-    if (model == "mutex-owner" || model == "reentrant-mutex" || model == "fenced-mutex") return 1;
-    if (!model.starts_with("semaphore-")) return 0;
-    std::size_t permits = 0;
-    std::from_chars(model.data() + 10, model.data() + model.size(), permits);
-    return permits;
-  }
   // A release without a hold is shown by what its process did before.
   static Decision all_of_process(const std::vector<Call>& calls, std::int32_t process, CallIndex last) {
     std::vector<CallIndex> culprits;
@@ -149,7 +138,7 @@ class LockDeadlines final : public Strategy {
  public:
   [[nodiscard]] std::string_view name() const override { return "lock-deadlines"; }
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    return history.model->name() == "mutex" ? "" : "it decides the anonymous mutex only";
+    return type_of(*history.model) == DataType::mutex ? "" : "it decides the anonymous mutex only";
   }
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {

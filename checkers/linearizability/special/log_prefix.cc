@@ -25,7 +25,7 @@ class LogPrefix final : public Strategy {
   [[nodiscard]] std::string_view name() const override { return "log-prefix"; }
 
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    if (history.model->name() != "log") return "it decides logs only";
+    if (type_of(*history.model) != DataType::log) return "it decides logs only";
     if (!starts_empty(history)) return "the log does not start empty";
     ByValue<std::uint8_t> appended(history);
     for (const Call& call : history.calls) {

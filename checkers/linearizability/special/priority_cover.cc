@@ -24,7 +24,7 @@ class PriorityCover final : public Strategy {
   [[nodiscard]] std::string_view name() const override { return "priority-cover"; }
 
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    if (history.model->name() != "priority-queue") return "it decides priority queues only";
+    if (type_of(*history.model) != DataType::priority_queue) return "it decides priority queues only";
     for (const Call& call : history.calls) {
       if (call.op.code == queue::kTake && call.crashed()) return "there are crashed dequeues";
     }

@@ -31,7 +31,7 @@ class QueueOrder final : public Strategy {
   [[nodiscard]] std::string_view name() const override { return "queue-order"; }
 
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    if (history.model->name() != "queue") return "it decides FIFO queues only";
+    if (type_of(*history.model) != DataType::fifo_queue) return "it decides FIFO queues only";
     if (std::string why = container_objection(history); !why.empty()) return why;
     bool crashed = false;
     bool empty = false;

@@ -21,7 +21,7 @@ class SetChain final : public Strategy {
   [[nodiscard]] std::string_view name() const override { return "set-chain"; }
 
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    if (history.model->name() != "set") return "it decides sets only";
+    if (type_of(*history.model) != DataType::set) return "it decides sets only";
     if (!starts_empty(history)) return "the set does not start empty";
     ByValue<std::uint8_t> added(history);
     for (const Call& call : history.calls) {

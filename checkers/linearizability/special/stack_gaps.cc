@@ -232,7 +232,7 @@ class StackGaps final : public Strategy {
   [[nodiscard]] std::string_view name() const override { return "stack-gaps"; }
 
   [[nodiscard]] std::string objection(const KeyHistory& history) const override {
-    if (history.model->name() != "stack") return "it decides stacks only";
+    if (type_of(*history.model) != DataType::stack) return "it decides stacks only";
     for (const Call& call : history.calls) {
       if (call.op.code == queue::kTake && call.crashed()) return "there are crashed pops";
     }

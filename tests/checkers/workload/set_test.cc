@@ -45,7 +45,7 @@ TEST(Set, LostElement) {
   ASSERT_THAT(types(result), ElementsAre("lost-element"));
   EXPECT_THAT(result.anomalies[0].operations, ElementsAre(0, 8));
   EXPECT_THAT(result.anomalies[0].explanation,
-              HasSubstr("element 1 was acknowledged and is lost: the read of event 8"));
+              HasSubstr("element 1 was acknowledged and is lost: the read by process 3 (event 8)"));
 }
 
 TEST(Set, StaleReadIsNoLoss) {

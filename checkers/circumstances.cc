@@ -1,0 +1,157 @@
+#include "checkers/circumstances.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <set>
+
+#include "base/names.h"
+#include "base/text.h"
+#include "checkers/history/fault_record.h"
+#include "checkers/model_catalogue.h"
+
+namespace ordeal {
+namespace {
+
+constexpr std::size_t kMaxFaultsNamed = 3;
+constexpr std::size_t kMaxNodesNamed = 4;
+constexpr std::size_t kMaxOperationsAsked = 200;
+
+struct Interval {
+  std::int64_t from = 0, to = 0;
+  [[nodiscard]] bool overlaps(const Interval& other) const { return from <= other.to && other.from <= to; }
+};
+
+// When the fault may have had an effect: until it was healed, or for ever. from < 0: never; it was not injected.
+Interval in_force(const FaultRecord& fault) {
+  const bool given_up = fault.injected_ns < 0 && !fault.error.empty();
+  const std::int64_t from = given_up ? -1 : fault.inject_ns >= 0 ? fault.inject_ns : fault.injected_ns;
+  const std::int64_t healed = fault.healed_ns >= 0 ? fault.healed_ns : fault.heal_confirmed_ns;
+  return {from, healed < 0 ? std::numeric_limits<std::int64_t>::max() : healed};
+}
+
+std::string name_of(const FaultRecord& fault) { return fault.fault + " " + std::to_string(fault.id); }
+
+std::string seconds(std::int64_t ns) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f s", static_cast<double>(ns) * 1e-9);
+  return text;
+}
+
+class Circumstances {
+ public:
+  explicit Circumstances(const History& history) : history_(history) {
+    for (FaultRecord& fault : fault_records(history)) {
+      if (in_force(fault).from >= 0) faults_.push_back(std::move(fault));
+    }
+  }
+
+  // "; partition 1 was in force on n4". Empty: the run had no faults, or no times.
+  [[nodiscard]] std::string of(const Anomaly& anomaly) const {
+    if (faults_.empty()) return {};
+    Interval all{std::numeric_limits<std::int64_t>::max(), -1};
+    std::vector<Used> used;
+    for (std::size_t i = 0; i < std::min(anomaly.operations.size(), kMaxOperationsAsked); ++i) {
+      const EventIndex inv = anomaly.operations[i];
+      const EventIndex end = history_.partner(inv);
+      const std::int64_t from = history_.time(inv);
+      if (from < 0) return {};
+      const Interval when{from, std::max(from, end == kNoEvent ? from : history_.time(end))};
+      all = {std::min(all.from, when.from), std::max(all.to, when.to)};
+      used.push_back({when, history_.node_of(history_.process(inv))});
+    }
+    if (used.empty()) return {};
+    std::vector<std::string> told;
+    for (const FaultRecord& fault : faults_) {
+      if (const std::string one = meanwhile(fault, used); !one.empty()) told.push_back(one);
+    }
+    if (told.empty()) return "; " + nothing_in_force(all);
+    const std::size_t more = told.size() - std::min(told.size(), kMaxFaultsNamed);
+    told.resize(told.size() - more);
+    if (more > 0) told.push_back(std::to_string(more) + " more faults were in force");
+    return "; " + joined(told);
+  }
+
+ private:
+  // An operation of the anomaly: when, and which node served it.
+  struct Used {
+    Interval when;
+    std::string node;
+  };
+
+  // What the fault has to do with the operations. Empty: it was not in force under any of them.
+  [[nodiscard]] static std::string meanwhile(const FaultRecord& fault, const std::vector<Used>& used) {
+    const Interval span = in_force(fault);
+    std::set<std::string> hit;  // nodes of the operations
+    bool under = false;
+    for (const Used& one : used) {
+      if (!span.overlaps(one.when)) continue;
+      under = true;
+      if (std::find(fault.nodes.begin(), fault.nodes.end(), one.node) != fault.nodes.end()) hit.insert(one.node);
+    }
+    if (!under) return {};
+    std::vector<std::string> nodes(hit.begin(), hit.end());
+    if (const std::string apart = cut_off(fault, nodes); !apart.empty()) return apart;
+    if (nodes.empty()) nodes = fault.nodes;
+    std::string where = nodes.empty() ? "" : " on " + joined(cut(std::move(nodes)));
+    return name_of(fault) + " was in force" + where + (fault.confirmed_ns < 0 ? ", though never confirmed" : "");
+  }
+
+  // "n4 was cut off from n1 and n2 by partition 1", where the fault's description says whom each node no longer heard.
+  // Empty: it does not, or two nodes are too many to say it of.
+  [[nodiscard]] static std::string cut_off(const FaultRecord& fault, const std::vector<std::string>& nodes) {
+    const Value* drops = fault.description.is_map() ? fault.description.find("drops") : nullptr;
+    if (drops == nullptr || !drops->is_map() || nodes.empty() || nodes.size() > 2) return {};
+    std::string out;
+    for (const std::string& node : nodes) {
+      std::vector<std::string> from;
+      const Value* unheard = drops->find(node);
+      if (unheard == nullptr || !unheard->is_list()) continue;
+      for (const Value& other : unheard->items()) {
+        if (other.is_string()) from.push_back(other.string());
+      }
+      if (!from.empty())
+        out += (out.empty() ? "" : " and ") + node + " was cut off from " + joined(cut(std::move(from))) + " by " +
+               name_of(fault);
+    }
+    return out;
+  }
+
+  [[nodiscard]] static std::vector<std::string> cut(std::vector<std::string> nodes) {
+    if (nodes.size() <= kMaxNodesNamed) return nodes;
+    const std::size_t more = nodes.size() - kMaxNodesNamed;
+    nodes.resize(kMaxNodesNamed);
+    nodes.push_back(std::to_string(more) + " more");
+    return nodes;
+  }
+
+  [[nodiscard]] std::string nothing_in_force(const Interval& all) const {
+    const FaultRecord* last = nullptr;  // that was healed before
+    for (const FaultRecord& fault : faults_) {
+      if (in_force(fault).to < all.to && (last == nullptr || in_force(fault).to > in_force(*last).to)) last = &fault;
+    }
+    if (last == nullptr) return "no fault had been injected yet";
+    return "no fault was in force; the last, " + name_of(*last) + ", had been healed " +
+           seconds(all.to - in_force(*last).to) + " before";
+  }
+
+  const History& history_;
+  std::vector<FaultRecord> faults_;
+};
+
+}  // namespace
+
+void add_circumstances(const History& history, CheckResult& result) {
+  if (result.anomalies.empty()) return;
+  const Circumstances circumstances(history);
+  for (Anomaly& anomaly : result.anomalies) {
+    for (const AnomalyEntry& entry : anomaly_catalogue()) {
+      if (entry.name == anomaly.type) anomaly.meaning = entry.help;
+    }
+    anomaly.explanation += circumstances.of(anomaly);
+  }
+  std::stable_sort(result.anomalies.begin(), result.anomalies.end(),
+                   [](const Anomaly& a, const Anomaly& b) { return a.operations.size() < b.operations.size(); });
+}
+
+}  // namespace ordeal
