@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "checkers/history/fault_record.h"
 #include "checkers/model_catalogue.h"
+#include "checkers/workload/workload_checkers.h"
 
 namespace ordeal {
 namespace {
@@ -139,15 +140,26 @@ class Circumstances {
   std::vector<FaultRecord> faults_;
 };
 
+// One name may mean a little more or less elsewhere: a checker's own words come first.
+std::string meaning_of(const std::string& checker, const std::string& type) {
+  if (const WorkloadChecker* entry = find_workload_checker(checker); entry != nullptr) {
+    for (const auto& [name, help] : entry->anomalies) {
+      if (name == type) return help;
+    }
+  }
+  for (const AnomalyEntry& entry : anomaly_catalogue()) {
+    if (entry.name == type) return entry.help;
+  }
+  return {};
+}
+
 }  // namespace
 
 void add_circumstances(const History& history, CheckResult& result) {
   if (result.anomalies.empty()) return;
   const Circumstances circumstances(history);
   for (Anomaly& anomaly : result.anomalies) {
-    for (const AnomalyEntry& entry : anomaly_catalogue()) {
-      if (entry.name == anomaly.type) anomaly.meaning = entry.help;
-    }
+    anomaly.meaning = meaning_of(result.checker, anomaly.type);
     anomaly.explanation += circumstances.of(anomaly);
   }
   std::stable_sort(result.anomalies.begin(), result.anomalies.end(),

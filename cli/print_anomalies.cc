@@ -51,7 +51,7 @@ std::string told_anomalies(std::span<const CheckResult> checks, int fd) {
   const std::vector<const Anomaly*> simplest = simplest_first(checks);
   const std::size_t shown = std::min(simplest.size(), kNamed);
   std::string out;
-  if (found > shown) out += fmt::format("  {} anomalies, the simplest {} of them:\n", found, shown);
+  if (found > shown) out += fmt::format("  the simplest {} of {} anomalies:\n", shown, found);
   for (std::size_t i = 0; i < shown; ++i) {
     const Anomaly& anomaly = *simplest[i];
     out +=

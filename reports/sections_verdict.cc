@@ -129,7 +129,7 @@ std::string anomaly_html(const History& history, const CheckResult& result, cons
   std::string out = open ? "<article class=\"anomaly\"><h3>" + head + "<span class=\"by\">found by " +
                                html_text(result.checker) + "</span></h3>\n"
                          : "<details class=\"anomaly folded\"><summary>" + head + " <span>" +
-                               html_text(shortened(as_sentence(anomaly.explanation), 160)) + "</span></summary>\n";
+                               html_text(shortened(as_sentence(anomaly.explanation), 300)) + "</span></summary>\n";
   if (!anomaly.explanation.empty()) out += "<p class=\"lead\">" + html_text(told(anomaly.explanation)) + "</p>\n";
   if (!anomaly.meaning.empty())
     out += "<p class=\"note\">" + html_text(anomaly.type) + ": " + html_text(anomaly.meaning) + ".</p>\n";

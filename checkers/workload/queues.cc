@@ -111,11 +111,16 @@ class Queue {
 
   void duplicate(ValueId message, const std::vector<OperationEvents>& ops, const Attempts& tries) {
     std::vector<EventIndex> all = {tries.invoked};
-    for (const OperationEvents op : ops) all.push_back(op.invocation);
+    std::string by;
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      all.push_back(ops[i].invocation);
+      if (i < 4) by += (i == 0 ? ": " : ", ") + in_.named(ops[i]);
+    }
+    if (ops.size() > 4) by += " and " + std::to_string(ops.size() - 4) + " more";
     in_.tell("duplicate-element", std::move(all),
              "message " + in_.shown(message) + " came out " + std::to_string(ops.size()) +
                  " times, but was put in at most " + std::to_string(tries.possible) +
-                 (tries.possible == 1 ? " time" : " times"),
+                 (tries.possible == 1 ? " time" : " times") + by,
              {}, key_);
   }
 
@@ -201,13 +206,13 @@ class Queue {
       return in_.inconclusive("message " + in_.shown(earlier.id) + " came out after " + in_.shown(later.id) +
                               ", which was sent later; but a dequeue of unknown outcome may have delivered it before");
     }
-    in_.tell(
-        "reordered", {earlier.sent, later.sent, earlier.delivery.invocation, later.delivery.invocation},
-        "message " + in_.shown(earlier.id) + " was put in before " + in_.shown(later.id) + " and came out after it",
-        {"The enqueue of " + in_.shown(earlier.id) + " was acknowledged (" + in_.event(earlier.acknowledged) +
-             ") before that of " + in_.shown(later.id) + " was invoked (" + in_.event(later.sent) + ").",
-         how},
-        key_);
+    in_.tell("reordered", {earlier.sent, later.sent, earlier.delivery.invocation, later.delivery.invocation},
+             "message " + in_.shown(earlier.id) + " was put in before " + in_.shown(later.id) +
+                 " and came out after it: " + in_.named(later.delivery) + " came before " + in_.named(earlier.delivery),
+             {"The enqueue of " + in_.shown(earlier.id) + " was acknowledged (" + in_.event(earlier.acknowledged) +
+                  ") before that of " + in_.shown(later.id) + " was invoked (" + in_.event(later.sent) + ").",
+              how},
+             key_);
   }
 
   void across_operations(std::vector<Message>& messages) {

@@ -50,6 +50,17 @@ TEST(Columns, CountsCharactersNotBytes) {
   EXPECT_EQ(shortened("日本語", 4), "日…");
 }
 
+TEST(Text, LongValuesAreCutInTheirMiddleAndSentencesAreNot) {
+  EXPECT_EQ(with_short_values("process 1 read [1,2,3,4,5,6,7,8,9,10,11,12], not 3", 12),
+            "process 1 read [1,2,3,… ,12], not 3");
+  EXPECT_EQ(with_short_values("read [1,2], not \"a\"", 12), "read [1,2], not \"a\"");
+  EXPECT_EQ(with_short_values("read \"]]]]]]]]]]]]]]]]]]]]\" there", 9), "read \"]]]]… ]]\" there");
+  // What never ends is no value.
+  EXPECT_EQ(with_short_values("it said \"", 4), "it said \"");
+  EXPECT_EQ(with_short_values("a [ b", 4), "a [ b");
+  EXPECT_EQ(with_short_values("[\"日本語日本語日本語\"] end", 9), "[\"日… \"] end");
+}
+
 TEST(Sentence, HasACapitalAndAFullStop) {
   EXPECT_EQ(as_sentence("element 3 is lost"), "Element 3 is lost.");
   EXPECT_EQ(as_sentence("Done?"), "Done?");

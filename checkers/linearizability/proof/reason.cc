@@ -500,6 +500,9 @@ Found lock_reason(const Reasons& in) {
 }  // namespace
 
 std::optional<Reason> reason_for(const KeyHistory& minimal, const KeyHistory& whole) {
+  // What could not be made small is not looked through for long.
+  constexpr std::size_t kMaxPairs = 50'000'000;
+  if (minimal.calls.size() * whole.calls.size() > kMaxPairs) return std::nullopt;
   const Reasons in(minimal, whole);
   switch (family_of(*whole.model)) {
     case Family::registers:

@@ -1,0 +1,91 @@
+// What anomalies are told with: the meaning of their names, and the faults that were in force.
+
+#include "checkers/circumstances.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "checkers/history/reader.h"
+#include "checkers/linearizability/checker.h"
+
+namespace ordeal {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+
+// A write at 2 s by a client of n1 and a read at 4 s of n2 that misses it, between the events of the nemesis given.
+std::string explained(const std::string& before, const std::string& between, const std::string& after) {
+  const std::string text = before +
+                           R"({"process":0,"type":"invoke","f":"write","value":1,"time":2000000000}
+{"process":0,"type":"ok","f":"write","value":1,"time":2000000000}
+)" + between + R"({"process":1,"type":"invoke","f":"read","value":null,"time":4000000000}
+{"process":1,"type":"ok","f":"read","value":null,"time":4000000000}
+)" + after;
+  auto read = read_history(text, "test");
+  EXPECT_TRUE(read) << read.error().message;
+  read->history.place_workers({"n1", "n2"});
+  CheckOptions options;
+  options.model = "register";
+  CheckResult result = linearizable_checker()->check(read->history, options);
+  EXPECT_EQ(result.anomalies.size(), 1u);
+  add_circumstances(read->history, result);
+  EXPECT_THAT(result.anomalies[0].meaning, HasSubstr("no order of the operations"));
+  return result.anomalies[0].explanation;
+}
+
+std::string step(const std::string& fault, int id, const std::string& step, double at_s, const std::string& more = "") {
+  return R"({"process":"nemesis","type":"info","f":")" + fault + R"(","value":{"id":)" + std::to_string(id) +
+         R"(,"step":")" + step + "\"" + more + R"(},"time":)" + std::to_string(static_cast<std::int64_t>(at_s * 1e9)) +
+         "}\n";
+}
+const std::string kNodes = R"(,"nodes":["n2","n3"],"fault":{})";
+
+TEST(Circumstances, NameTheFaultsInForceOnTheNodesOfTheOperations) {
+  const std::string kill = step("kill", 1, "inject", 1, kNodes) + step("kill", 1, "injected", 1.1) +
+                           step("kill", 1, "confirmed", 1.2);
+  EXPECT_THAT(explained(kill, "", ""), EndsWith("; kill 1 was in force on n2"));
+  EXPECT_THAT(explained(step("kill", 1, "inject", 1, kNodes) + step("kill", 1, "injected", 1.1), "", ""),
+              EndsWith("; kill 1 was in force on n2, though never confirmed"));
+  // Healed before the read; still in force under the write, but not on its node.
+  EXPECT_THAT(explained(kill, step("kill", 1, "healed", 3), ""), EndsWith("; kill 1 was in force on n2 and n3"));
+}
+
+TEST(Circumstances, SayWhomAPartitionCutOff) {
+  const std::string cut = step("partition", 2, "inject", 1,
+                               R"(,"nodes":["n1","n2","n3"],"fault":{"drops":{"n1":["n2"],"n2":["n1","n3"],"n3":["n2"]}})") +
+                          step("partition", 2, "injected", 1.1);
+  EXPECT_THAT(explained("", cut.substr(0, 0) + step("partition", 2, "inject", 3,
+                                                    R"(,"nodes":["n2"],"fault":{"drops":{"n2":["n1","n3"]}})") +
+                                step("partition", 2, "injected", 3.1),
+                        ""),
+              EndsWith("; n2 was cut off from n1 and n3 by partition 2"));
+  EXPECT_THAT(explained(cut, "", ""), HasSubstr("n1 was cut off from n2 by partition 2 and n2 was cut off from n1 and n3"));
+}
+
+TEST(Circumstances, SayWhenNothingWasInForce) {
+  const std::string over = step("kill", 1, "inject", 0.5, kNodes) + step("kill", 1, "injected", 0.6) +
+                           step("kill", 1, "healed", 1);
+  EXPECT_THAT(explained(over, "", ""),
+              EndsWith("; no fault was in force; the last, kill 1, had been healed 3.00 s before"));
+  EXPECT_THAT(explained("", "", step("kill", 1, "inject", 5, kNodes) + step("kill", 1, "injected", 5)),
+              EndsWith("; no fault had been injected yet"));
+  // One that was not injected was never in force, and a run without faults has none to speak of.
+  EXPECT_THAT(explained(step("kill", 1, "inject", 1, kNodes) + step("kill", 1, "error", 1, R"(,"message":"no")"), "", ""),
+              EndsWith("was written (event 2)"));
+  EXPECT_THAT(explained("", "", ""), EndsWith("was written (event 0)"));
+}
+
+TEST(Circumstances, PutTheSimplestFirst) {
+  CheckResult result;
+  for (const std::size_t size : {3u, 1u, 2u}) {
+    result.anomalies.emplace_back().type = "G0";
+    result.anomalies.back().operations.resize(size, 0);
+  }
+  add_circumstances(History(), result);
+  EXPECT_EQ(result.anomalies[0].operations.size(), 1u);
+  EXPECT_EQ(result.anomalies[2].operations.size(), 3u);
+}
+
+}  // namespace
+}  // namespace ordeal
