@@ -23,6 +23,9 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
+#include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "checkers/workload/judgement.h"
@@ -32,6 +35,13 @@ namespace ordeal::work {
 namespace {
 
 using Sums = std::map<ValueId, std::int64_t>;  // by account
+
+// What the events of one saga sum up to on one account.
+struct Share {
+  ValueId saga = kNil, account = kNil;
+  std::int64_t amount = 0;
+};
+using Shares = std::span<const Share>;  // of one saga, by account
 
 struct Begun {
   OperationEvents op;
@@ -76,8 +86,11 @@ class Sagas {
     return false;
   }
 
-  // Sums up the events of a read by saga and by account. False when it was refused.
-  bool sum(OperationEvents op, std::map<ValueId, Sums>& by_saga, Sums& by_account) {
+  // Sums up the events of a read by saga and by account: shares_ and groups_, in the order of ids. False when it was
+  // refused.
+  bool sum(OperationEvents op, Sums& by_account) {
+    shares_.clear();
+    groups_.clear();
     const ValueId events = in_.values().member(in_.seen(op), "events");
     for (const ValueId event : in_.items(events)) {
       const auto parts = in_.items(event);
@@ -86,10 +99,35 @@ class Sagas {
         in_.refuse(op, "events [id account amount]");
         return false;
       }
-      by_saga[parts[0]][parts[1]] += *amount;
-      by_account[in_.one_name(parts[1])] += *amount;
+      shares_.push_back({parts[0], parts[1], *amount});
+      by_account[name_of(parts[1])] += *amount;
+    }
+    const auto before = [](const Share& x, const Share& y) {
+      return std::tie(x.saga, x.account) < std::tie(y.saga, y.account);
+    };
+    if (!std::is_sorted(shares_.begin(), shares_.end(), before)) std::sort(shares_.begin(), shares_.end(), before);
+    std::size_t used = 0;
+    for (const Share& one : shares_) {
+      const bool same = used > 0 && shares_[used - 1].saga == one.saga && shares_[used - 1].account == one.account;
+      if (same)
+        shares_[used - 1].amount += one.amount;
+      else
+        shares_[used++] = one;
+    }
+    shares_.resize(used);
+    for (std::size_t first = 0; first < used;) {
+      std::size_t last = first;
+      while (last < used && shares_[last].saga == shares_[first].saga) ++last;
+      groups_.emplace_back(shares_.data() + first, last - first);
+      first = last;
     }
     return true;
+  }
+  // An account under one name however it is spelled; each value is looked at once.
+  ValueId name_of(ValueId account) {
+    const auto [place, fresh] = names_.try_emplace(account, account);
+    if (fresh) place->second = in_.one_name(account);
+    return place->second;
   }
 
   void find_final_read() {
@@ -107,44 +145,40 @@ class Sagas {
     const ValueId seen = in_.seen(op);
     const bool whole = in_.is_map(seen) && in_.is_map(in_.values().member(seen, "balances")) &&
                        in_.is_list(in_.values().member(seen, "events"));
-    std::map<ValueId, Sums> by_saga;
     Sums by_account;
     if (!whole) {
       in_.refuse(op, R"({"balances" {…}, "events" […]})");
       return false;
     }
-    if (!sum(op, by_saga, by_account) || !balances(op, by_account)) return false;
+    if (!sum(op, by_account) || !balances(op, by_account)) return false;
     ++in_.counter("reads");
-    for (const auto& [id, sums] : by_saga) {
-      const auto known = sagas_.find(id);
-      if (known != sagas_.end() && known->second.op.invocation < op.completion) continue;
+    auto known = sagas_.begin();  // both are in the order of ids
+    for (const Shares group : groups_) {
+      const ValueId id = group.front().saga;
+      while (known != sagas_.end() && known->first < id) ++known;
+      if (known != sagas_.end() && known->first == id && known->second.op.invocation < op.completion) continue;
       in_.tell("unexpected-event", {op.invocation},
                in_.named(op) + " shows events of a saga " + in_.shown(id) + " that nobody had begun");
     }
-    const Sums nothing;
-    auto next = by_saga.begin();  // both are in the order of ids
+    auto next = groups_.begin();
     for (const auto& [id, begun] : sagas_) {
-      while (next != by_saga.end() && next->first < id) ++next;
-      const auto found = next != by_saga.end() && next->first == id ? next : by_saga.end();
-      const Sums& sums = found == by_saga.end() ? nothing : found->second;
+      while (next != groups_.end() && next->front().saga < id) ++next;
+      const bool shows = next != groups_.end() && next->front().saga == id;
       if (in_.before(begun.op, op))
-        effect(id, begun, op, sums);
-      else if (found != by_saga.end())
-        under_way(id, begun, op, sums);
+        effect(id, begun, op, shows ? *next : Shares());
+      else if (shows)
+        under_way(id, begun, op, *next);
     }
-    keeps(op, by_saga);
+    keeps(op);
     return true;
   }
 
   // How far a saga has come that is under way, or of which nobody knows.
-  void under_way(ValueId id, const Begun& begun, OperationEvents read, const Sums& sums) {
-    const auto of = [&](ValueId account) {
-      const auto found = sums.find(account);
-      return found == sums.end() ? std::int64_t{0} : found->second;
-    };
+  void under_way(ValueId id, const Begun& begun, OperationEvents read, Shares sums) {
+    const auto of = [&](ValueId account) { return amount_on(sums, account).value_or(0); };
     const std::int64_t from = of(begun.from), to = of(begun.to);
     const bool others = std::any_of(sums.begin(), sums.end(), [&](const auto& one) {
-      return one.second != 0 && one.first != begun.from && one.first != begun.to;
+      return one.amount != 0 && one.account != begun.from && one.account != begun.to;
     });
     const bool nothing = from == 0 && to == 0, first = from == -begun.amount && to == 0;
     const bool both = from == -begun.amount && to == begun.amount;
@@ -165,19 +199,24 @@ class Sagas {
   }
 
   // Events are added and never taken away: a compensation adds further ones.
-  void keeps(OperationEvents read, const std::map<ValueId, Sums>& by_saga) {
-    auto next = by_saga.begin();  // both are in the order of ids
+  void keeps(OperationEvents read) {
+    auto next = groups_.begin();  // both are in the order of ids
     in_.work(shown_.size());
     for (const auto& [id, shown] : shown_) {
-      while (next != by_saga.end() && next->first < id) ++next;
-      if (shown.first >= read.invocation || (next != by_saga.end() && next->first == id)) continue;
+      while (next != groups_.end() && next->front().saga < id) ++next;
+      if (shown.first >= read.invocation || (next != groups_.end() && next->front().saga == id)) continue;
       in_.tell("lost-event", {shown.second, read.invocation},
                in_.named(read) + " shows no event of saga " + in_.shown(id) + ", although the read of " +
                    in_.event(shown.second) + ", which was over before, did");
     }
-    for (const auto& [id, sums] : by_saga) {
-      const auto [place, fresh] = shown_.try_emplace(id, read.completion, read.invocation);
-      if (!fresh && read.completion < place->second.first) place->second = {read.completion, read.invocation};
+    auto place = shown_.begin();
+    for (const Shares group : groups_) {
+      const ValueId id = group.front().saga;
+      while (place != shown_.end() && place->first < id) ++place;
+      if (place == shown_.end() || place->first != id)
+        place = shown_.emplace_hint(place, id, std::pair(read.completion, read.invocation));
+      else if (read.completion < place->second.first)
+        place->second = {read.completion, read.invocation};
     }
   }
 
@@ -191,7 +230,7 @@ class Sagas {
         in_.refuse(op, "whole numbers as balances");
         return false;
       }
-      const ValueId account = in_.one_name(entries[i]);
+      const ValueId account = name_of(entries[i]);
       present.insert(account);
       if (*balance < 0 && !negative_allowed_) {
         in_.tell("negative-balance", {op.invocation},
@@ -225,14 +264,20 @@ class Sagas {
     return true;
   }
 
-  void effect(ValueId id, const Begun& begun, OperationEvents read, const Sums& shown) {
-    ++judged_;
-    if (!in_.failed(begun.op) && begun.from != begun.to && shown.size() == 2) {
-      const auto from = shown.find(begun.from), to = shown.find(begun.to);
-      if (from != shown.end() && to != shown.end() && from->second == -begun.amount && to->second == begun.amount)
-        return;
+  static std::optional<std::int64_t> amount_on(Shares shares, ValueId account) {
+    for (const Share& one : shares) {
+      if (one.account == account) return one.amount;
     }
-    Sums sums = shown;
+    return std::nullopt;
+  }
+
+  void effect(ValueId id, const Begun& begun, OperationEvents read, Shares shown) {
+    ++judged_;
+    if (!in_.failed(begun.op) && begun.from != begun.to && shown.size() == 2 &&
+        amount_on(shown, begun.from) == -begun.amount && amount_on(shown, begun.to) == begun.amount)
+      return;
+    Sums sums;
+    for (const Share& one : shown) sums[one.account] += one.amount;
     if (!in_.failed(begun.op)) {
       sums[begun.from] += begun.amount;
       sums[begun.to] -= begun.amount;
@@ -252,6 +297,9 @@ class Sagas {
   Judgement& in_;
   const bool negative_allowed_;
   std::map<ValueId, Begun> sagas_;
+  std::vector<Share> shares_;   // of the read at hand
+  std::vector<Shares> groups_;  // the same by saga
+  std::unordered_map<ValueId, ValueId> names_;
   std::optional<OperationEvents> final_;
   std::int64_t judged_ = 0;                                     // pairs of a saga that had ended and a read
   std::int64_t settled_reads_ = 0;                              // after every saga had ended

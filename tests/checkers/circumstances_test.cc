@@ -42,8 +42,8 @@ std::string step(const std::string& fault, int id, const std::string& step, doub
 const std::string kNodes = R"(,"nodes":["n2","n3"],"fault":{})";
 
 TEST(Circumstances, NameTheFaultsInForceOnTheNodesOfTheOperations) {
-  const std::string kill = step("kill", 1, "inject", 1, kNodes) + step("kill", 1, "injected", 1.1) +
-                           step("kill", 1, "confirmed", 1.2);
+  const std::string kill =
+      step("kill", 1, "inject", 1, kNodes) + step("kill", 1, "injected", 1.1) + step("kill", 1, "confirmed", 1.2);
   EXPECT_THAT(explained(kill, "", ""), EndsWith("; kill 1 was in force on n2"));
   EXPECT_THAT(explained(step("kill", 1, "inject", 1, kNodes) + step("kill", 1, "injected", 1.1), "", ""),
               EndsWith("; kill 1 was in force on n2, though never confirmed"));
@@ -52,27 +52,32 @@ TEST(Circumstances, NameTheFaultsInForceOnTheNodesOfTheOperations) {
 }
 
 TEST(Circumstances, SayWhomAPartitionCutOff) {
-  const std::string cut = step("partition", 2, "inject", 1,
-                               R"(,"nodes":["n1","n2","n3"],"fault":{"drops":{"n1":["n2"],"n2":["n1","n3"],"n3":["n2"]}})") +
-                          step("partition", 2, "injected", 1.1);
-  EXPECT_THAT(explained("", cut.substr(0, 0) + step("partition", 2, "inject", 3,
-                                                    R"(,"nodes":["n2"],"fault":{"drops":{"n2":["n1","n3"]}})") +
-                                step("partition", 2, "injected", 3.1),
-                        ""),
-              EndsWith("; n2 was cut off from n1 and n3 by partition 2"));
-  EXPECT_THAT(explained(cut, "", ""), HasSubstr("n1 was cut off from n2 by partition 2 and n2 was cut off from n1 and n3"));
+  const std::string cut =
+      step("partition", 2, "inject", 1,
+           R"(,"nodes":["n1","n2","n3"],"fault":{"drops":{"n1":["n2"],"n2":["n1","n3"],"n3":["n2"]}})") +
+      step("partition", 2, "injected", 1.1);
+  EXPECT_THAT(
+      explained("",
+                cut.substr(0, 0) +
+                    step("partition", 2, "inject", 3, R"(,"nodes":["n2"],"fault":{"drops":{"n2":["n1","n3"]}})") +
+                    step("partition", 2, "injected", 3.1),
+                ""),
+      EndsWith("; n2 was cut off from n1 and n3 by partition 2"));
+  EXPECT_THAT(explained(cut, "", ""),
+              HasSubstr("n1 was cut off from n2 by partition 2 and n2 was cut off from n1 and n3"));
 }
 
 TEST(Circumstances, SayWhenNothingWasInForce) {
-  const std::string over = step("kill", 1, "inject", 0.5, kNodes) + step("kill", 1, "injected", 0.6) +
-                           step("kill", 1, "healed", 1);
+  const std::string over =
+      step("kill", 1, "inject", 0.5, kNodes) + step("kill", 1, "injected", 0.6) + step("kill", 1, "healed", 1);
   EXPECT_THAT(explained(over, "", ""),
               EndsWith("; no fault was in force; the last, kill 1, had been healed 3.00 s before"));
   EXPECT_THAT(explained("", "", step("kill", 1, "inject", 5, kNodes) + step("kill", 1, "injected", 5)),
               EndsWith("; no fault had been injected yet"));
   // One that was not injected was never in force, and a run without faults has none to speak of.
-  EXPECT_THAT(explained(step("kill", 1, "inject", 1, kNodes) + step("kill", 1, "error", 1, R"(,"message":"no")"), "", ""),
-              EndsWith("was written (event 2)"));
+  EXPECT_THAT(
+      explained(step("kill", 1, "inject", 1, kNodes) + step("kill", 1, "error", 1, R"(,"message":"no")"), "", ""),
+      EndsWith("was written (event 2)"));
   EXPECT_THAT(explained("", "", ""), EndsWith("was written (event 0)"));
 }
 

@@ -71,6 +71,25 @@ TEST(RegressCrashed, CasOfAValueToItselfMayBeSeen) {
     EXPECT_EQ(judged(read->history, level, "cas-register").verdict, Verdict::valid) << level;
 }
 
+// The write that a read missed was not among the operations named when its process had done it between others: they
+// alone broke nothing.
+TEST(RegressProofs, NameTheWriteInBetween) {
+  const auto read = read_history(R"({"process":2,"type":"invoke","f":"write","value":1}
+{"process":2,"type":"ok","f":"write","value":1}
+{"process":0,"type":"invoke","f":"read","value":null}
+{"process":0,"type":"ok","f":"read","value":1}
+{"process":0,"type":"invoke","f":"write","value":4}
+{"process":0,"type":"ok","f":"write","value":4}
+{"process":0,"type":"invoke","f":"read","value":null}
+{"process":0,"type":"ok","f":"read","value":1}
+)",
+                                 "test");
+  ASSERT_TRUE(read);
+  const CheckResult result = judged(read->history, "causal-cc");
+  ASSERT_EQ(result.verdict, Verdict::invalid);
+  EXPECT_EQ(std::count(result.anomalies[0].operations.begin(), result.anomalies[0].operations.end(), 4u), 1);
+}
+
 struct Shape {
   int operations = 6;
   int processes = 3;

@@ -39,18 +39,20 @@ std::string explained(const std::string& model, const std::vector<std::string>& 
 }
 
 TEST(Reasons, OfRegisters) {
-  EXPECT_EQ(explained("register", {"1 invoke write 1", "1 ok write 1", "5 invoke read", "5 ok read null"}),
-            "stale read: process 5 on n3 read null (event 2) 1 ms after process 1 on n2 had been told that 1 was written "
-            "(event 0)");
+  EXPECT_EQ(
+      explained("register", {"1 invoke write 1", "1 ok write 1", "5 invoke read", "5 ok read null"}),
+      "stale read: process 5 on n3 read null (event 2) 1 ms after process 1 on n2 had been told that 1 was written "
+      "(event 0)");
   EXPECT_THAT(explained("register", {"1 invoke write 1", "1 ok write 1", "1 invoke write 2", "1 ok write 2",
                                      "2 invoke read", "2 ok read 2", "0 invoke read", "0 ok read 1"}),
               StartsWith("stale read: process 0 on n1 read 1 (event 6) "));
   EXPECT_THAT(explained("register", {"0 invoke read", "0 ok read 7"}), HasSubstr("which nobody had ever written"));
   EXPECT_THAT(explained("register", {"0 invoke read", "0 ok read 7", "1 invoke write 7", "1 ok write 7"}),
               StartsWith("from the future: process 0 on n1 read 7 (event 0), which was first written after"));
-  EXPECT_EQ(explained("register", {"1 invoke write 7", "1 fail write 7", "0 invoke read", "0 ok read 7"}),
-            "failed write seen: process 0 on n1 read 7 (event 2), which process 1 on n2 had tried, and been told that it "
-            "failed (event 0)");
+  EXPECT_EQ(
+      explained("register", {"1 invoke write 7", "1 fail write 7", "0 invoke read", "0 ok read 7"}),
+      "failed write seen: process 0 on n1 read 7 (event 2), which process 1 on n2 had tried, and been told that it "
+      "failed (event 0)");
   EXPECT_THAT(explained("cas-register", {"0 invoke write 1", "0 ok write 1", "1 invoke cas [1,2]", "2 invoke cas [1,3]",
                                          "1 ok cas [1,2]", "2 ok cas [1,3]"}),
               StartsWith("lost update: process 1 on n2 (event 2) and process 2 on n3 (event 3) both replaced 1"));

@@ -197,5 +197,20 @@ TEST(RegressKv, GetsShowTheOrderOfAppends) {
             Verdict::invalid);
 }
 
+// Which release belongs to which acquire is not known when one process gives back what another took; counterexamples
+// left out the one without the other, and what was left broke the model without proving anything.
+TEST(RegressMutex, GivenBackByAnotherIsNotTakenApart) {
+  std::string text;
+  const std::vector<std::pair<int, std::string>> calls = {
+      {0, "acquire"}, {1, "release"}, {0, "acquire"}, {2, "acquire"}};
+  for (const auto& [process, f] : calls) {
+    for (const char* type : {":invoke", ":ok"})
+      text += "{:process " + std::to_string(process) + " :type " + type + " :f :" + f + " :value nil}\n";
+  }
+  const CheckResult result = judged("mutex", text);
+  ASSERT_EQ(result.verdict, Verdict::invalid);
+  EXPECT_EQ(result.anomalies[0].operations.size(), 4u);
+}
+
 }  // namespace
 }  // namespace ordeal

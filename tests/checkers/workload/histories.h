@@ -56,7 +56,8 @@ inline CheckResult judged(std::string_view checker, const History& history, cons
     const CheckResult alone = make_workload_checker(*entry)->check(part, options);
     EXPECT_EQ(name(alone.verdict), "invalid")
         << "NOTALONE " << checker << " " << anomaly.type << ": " << anomaly.explanation << "\n"
-        << alone.reason << "\n" << testing_support::told(part);
+        << alone.reason << "\n"
+        << testing_support::told(part);
   }
   return result;
 }

@@ -17,10 +17,10 @@ TEST(RegressCausalReverse, StaleReadsAndDuplicatesAreFound) {
 // A process missed its own acknowledged chain, and chains came from nowhere: only gaps inside a chain were looked at.
 TEST(RegressSequential, OwnWritesMissedAndChainsFromNowhereAreFound) {
   const std::string found = ok(1, "read-chain", "2", "[2 [\"2_1\" \"2_0\"]]");
-  EXPECT_EQ(verdict(judged("sequential-writes", done(0, "write-chain", "1") +
-                                                    ok(0, "read-chain", "1", "[1 [nil nil]]") +
-                                                    done(1, "write-chain", "2") + found)),
-            "stale-own-write");
+  EXPECT_EQ(
+      verdict(judged("sequential-writes", done(0, "write-chain", "1") + ok(0, "read-chain", "1", "[1 [nil nil]]") +
+                                              done(1, "write-chain", "2") + found)),
+      "stale-own-write");
   EXPECT_EQ(verdict(judged("sequential-writes", found)), "unexpected-element");
 }
 
@@ -70,18 +70,16 @@ TEST(RegressBank, AmbiguousChoicesAreFollowedUp) {
 
 // A crashed saga stayed half done for good, and an account vanished from the balances.
 TEST(RegressSaga, HalfDoneForGoodAndVanishedAccountsAreFound) {
-  const auto saga = [](std::string_view type) {
-    return op(0, "saga", "{:id 7 :from 0 :to 1 :amount 4}", type, "");
-  };
+  const auto saga = [](std::string_view type) { return op(0, "saga", "{:id 7 :from 0 :to 1 :amount 4}", type, ""); };
   const auto ledger = [](std::string_view balances, std::string_view events) {
     return seen(9, "{\"balances\" " + std::string(balances) + " \"events\" " + std::string(events) + "}");
   };
   const std::string half = ledger("{0 6, 1 10}", "[[7 0 -4]]");
-  EXPECT_EQ(verdict(judged("saga", op(1, "saga", "{:id 6 :from 0 :to 1 :amount 0}", "ok", "") + saga("info") + half +
-                                       half)),
-            "half-saga");
-  EXPECT_EQ(verdict(judged("saga", ledger("{0 10, 1 10, 2 5}", "[]") + saga("ok") +
-                                       ledger("{0 6, 1 14}", "[[7 0 -4] [7 1 4]]"))),
+  EXPECT_EQ(
+      verdict(judged("saga", op(1, "saga", "{:id 6 :from 0 :to 1 :amount 0}", "ok", "") + saga("info") + half + half)),
+      "half-saga");
+  EXPECT_EQ(verdict(judged(
+                "saga", ledger("{0 10, 1 10, 2 5}", "[]") + saga("ok") + ledger("{0 6, 1 14}", "[[7 0 -4] [7 1 4]]"))),
             "missing-account");
 }
 
@@ -97,9 +95,9 @@ TEST(RegressQueue, OrderAndFalseEmptiesAreFound) {
 // 9999 was read of a counter to which 2 was added: only the reads at the end were looked at.
 TEST(RegressConvergence, WildSumsInBetweenAreFound) {
   const std::string end = ok(1, "read", "nil", "2") + ok(2, "read", "nil", "2");
-  EXPECT_EQ(verdict(judged("convergence", done(0, "add", "2") + ok(1, "read", "nil", "9999") + done(0, "add", "0") +
-                                              end)),
-            "impossible-sum");
+  EXPECT_EQ(
+      verdict(judged("convergence", done(0, "add", "2") + ok(1, "read", "nil", "9999") + done(0, "add", "0") + end)),
+      "impossible-sum");
 }
 
 // Three processes held the lock at the end: a hold without a release was taken for none.
