@@ -47,7 +47,8 @@ void BankMoves::judge() {
   std::sort(reads_.begin(), reads_.end(),
             [](const Read& a, const Read& b) { return a.op.completion < b.op.completion; });
   gather();
-  std::vector<Balances> candidates = initials(reads_.front());
+  candidates_ = initials(reads_.front());
+  const std::vector<Balances>& candidates = candidates_;
   if (candidates.empty()) {
     in_.inconclusive("too many transfers were under way until the first read ended to know the initial balances");
     return;
@@ -66,7 +67,7 @@ void BankMoves::judge() {
   (void)explain(candidates[best], true);
   if (in_.accused()) return;
   if (exact == BankAnswer::no)
-    together(candidates);
+    together();
   else
     in_.inconclusive("too many choices of transfers explain the reads to tell whether one order explains all of them");
 }
@@ -94,7 +95,7 @@ BankAnswer BankMoves::ordered(const std::vector<std::size_t>& reads, const std::
 
 // Each read can be explained, and all of them cannot: as few as show it are named. Any part of the reads that has no
 // order shows that all of them have none.
-void BankMoves::together(const std::vector<Balances>& initials) {
+void BankMoves::together() {
   std::vector<std::size_t> kept(reads_.size());
   for (std::size_t r = 0; r < kept.size(); ++r) kept[r] = r;
   std::size_t looked = 0;
@@ -103,7 +104,7 @@ void BankMoves::together(const std::vector<Balances>& initials) {
       std::vector<std::size_t> fewer = kept;
       const auto from = fewer.begin() + static_cast<std::ptrdiff_t>(at);
       fewer.erase(from, from + static_cast<std::ptrdiff_t>(std::min(chunk, fewer.size() - at)));
-      if (ordered(fewer, initials, kOrderSteps / 10) == BankAnswer::no)
+      if (ordered(fewer, candidates_, kOrderSteps / 10) == BankAnswer::no)
         kept = std::move(fewer);
       else
         at += chunk;
@@ -347,7 +348,11 @@ std::size_t BankMoves::explain(const Balances& initial, bool tell) {
     const Found found = choose(left, open, choice);
     if (found == Found::none) {
       if (!tell) return r;
-      unexplained(read, initial);
+      // Alone, or only with other reads that show what had taken effect?
+      if (ordered({0, r}, candidates_, kOrderSteps / 10) == BankAnswer::no)
+        unexplained(read, initial);
+      else if (!in_.accused())
+        together();
       continue;
     }
     if (found == Found::gave_up && tell) {

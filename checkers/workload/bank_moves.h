@@ -81,15 +81,16 @@ class BankMoves {
   // Whether one order explains these reads (places in reads_, the first of all among them) from one of the balances.
   [[nodiscard]] BankAnswer ordered(const std::vector<std::size_t>& reads, const std::vector<Balances>& initials,
                                    std::size_t steps) const;
-  void together(const std::vector<Balances>& initials);
+  void together();
 
   Judgement& in_;
   std::map<std::string, std::size_t> accounts_;
   std::vector<Transfer> transfers_;        // that may have happened, by invocation
   std::vector<std::size_t> acknowledged_;  // places in transfers_, by acknowledgement
   std::vector<Read> reads_;
-  std::set<std::size_t> guess_;  // transfers of unknown outcome that explained the read before
-  std::vector<Known> known_;     // while reads may overlap them
+  std::vector<Balances> candidates_;  // for the initial balances
+  std::set<std::size_t> guess_;       // transfers of unknown outcome that explained the read before
+  std::vector<Known> known_;          // while reads may overlap them
 };
 
 }  // namespace ordeal::work

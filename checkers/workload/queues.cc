@@ -290,9 +290,17 @@ class Queue {
       std::size_t ahead = next;
       Stay cover = chain;
       if (!any || cover.until < op.invocation) continue;
+      std::vector<EventIndex> named = {op.invocation};
+      const auto name_message = [&](ValueId id) {
+        named.push_back(sent_.find(id)->invoked);
+        if (const auto taken = first.find(id); taken != first.end()) named.push_back(taken->second.invocation);
+      };
+      name_message(chain.id);
       for (; ahead < stays.size() && stays[ahead].from < cover.until && cover.until < op.completion; ++ahead) {
         in_.work();
-        cover.until = std::max(cover.until, stays[ahead].until);
+        if (stays[ahead].until <= cover.until) continue;
+        cover.until = stays[ahead].until;
+        name_message(stays[ahead].id);
       }
       if (cover.until < op.completion) continue;
       if (!fifo && first_crashed_ < op.completion) {
@@ -303,8 +311,8 @@ class Queue {
       }
       const auto out = first.find(chain.id);
       if (out == first.end() && first_crashed_ == kNoEvent) continue;  // acknowledged before: told as lost
-      const EventIndex taken = out == first.end() ? first_crashed_ : out->second.invocation;
-      in_.tell("false-empty", {op.invocation, sent_.find(chain.id)->invoked, taken},
+      if (out == first.end()) named.push_back(first_crashed_);
+      in_.tell("false-empty", std::move(named),
                in_.named(op) + " found the queue empty, although message " + in_.shown(chain.id) +
                    (chain.until > op.completion ? " was" : " and then others were") + " in it all the while",
                {"Message " + in_.shown(chain.id) + " had been acknowledged at " +

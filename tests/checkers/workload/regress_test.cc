@@ -114,7 +114,7 @@ TEST(RegressLongFork, ValuesThatNobodyWroteAreAnAnomaly) {
                                             txn(9, "[[:r 0 nil] [:r 1 nil]]", "[[:r 0 1] [:r 1 8]]"))),
             "unexpected-element");
   EXPECT_EQ(verdict(judged("long-fork", txn(9, "[[:r 0 nil] [:r 1 nil]]", "[[:r 0 3] [:r 1 8]]"))),
-            "unexpected-element");
+            "unexpected-element unexpected-element");
 }
 
 }  // namespace
