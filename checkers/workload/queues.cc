@@ -293,7 +293,8 @@ class Queue {
       std::vector<EventIndex> named = {op.invocation};
       const auto name_message = [&](ValueId id) {
         named.push_back(sent_.find(id)->invoked);
-        if (const auto taken = first.find(id); taken != first.end()) named.push_back(taken->second.invocation);
+        const auto taken = first.find(id);
+        named.push_back(taken != first.end() ? taken->second.invocation : first_crashed_);  // kNoEvent is left out
       };
       name_message(chain.id);
       for (; ahead < stays.size() && stays[ahead].from < cover.until && cover.until < op.completion; ++ahead) {
@@ -311,7 +312,6 @@ class Queue {
       }
       const auto out = first.find(chain.id);
       if (out == first.end() && first_crashed_ == kNoEvent) continue;  // acknowledged before: told as lost
-      if (out == first.end()) named.push_back(first_crashed_);
       in_.tell("false-empty", std::move(named),
                in_.named(op) + " found the queue empty, although message " + in_.shown(chain.id) +
                    (chain.until > op.completion ? " was" : " and then others were") + " in it all the while",

@@ -47,8 +47,9 @@ inline void expect_proofs(const Checker& checker, const History& history, const 
   for (const Anomaly& anomaly : result.anomalies) {
     const History part = testing_support::part_of(history, anomaly.operations);
     const CheckResult alone = checker.check(part, options);
-    EXPECT_NE(alone.verdict, Verdict::valid) << "not proved: " << result.checker << " " << anomaly.type << ": "
-                                             << anomaly.explanation << "\n" << testing_support::told(part);
+    EXPECT_NE(alone.verdict, Verdict::valid)
+        << "not proved: " << result.checker << " " << anomaly.type << ": " << anomaly.explanation << "\n"
+        << testing_support::told(part);
   }
 }
 #endif
