@@ -1,6 +1,7 @@
 #include "checkers/transactions/axioms.h"
 
 #include <algorithm>
+#include <deque>
 #include <unordered_map>
 
 namespace ordeal::txn {
@@ -306,38 +307,50 @@ class Axioms {
     out.ways.push_back(sentence + ".");
   }
 
-  // A shortest way by which what `knows` did came to `reader`: along sessions, reads and perhaps time; for PRAM, along
-  // what a session had done up to a write that was read, and from there on along sessions.
+  // A way with fewest reads by which what `knows` did came to `reader`: along sessions, reads and perhaps time; for
+  // PRAM, along what a session had done up to a write that was read, and from there on along sessions. Who is passed on
+  // a session or in time only is not on it.
   std::vector<Edge> way_to(TxnIndex knows, TxnIndex reader) const {
     const bool pram = axiom_ == Axiom::pram;
     // A state is a node and whether a read was followed already, which PRAM allows once, and not after a step in time.
     const auto number = [&](std::uint32_t v, bool followed) { return std::uint64_t{v} * 2 + (followed ? 1 : 0); };
     std::unordered_map<std::uint64_t, std::pair<std::uint64_t, Edge>> parent;
-    std::vector<std::uint64_t> queue{number(knows, false)};
-    for (std::size_t i = 0; i < queue.size(); ++i) {
-      const auto v = static_cast<std::uint32_t>(queue[i] / 2);
-      const bool followed = queue[i] % 2 == 1;
-      if (v == reader) return walked(parent, queue[i], queue[0]);
+    std::unordered_map<std::uint64_t, std::uint32_t> reads{{number(knows, false), 0}};
+    std::deque<std::uint64_t> queue{number(knows, false)};
+    while (!queue.empty()) {
+      const std::uint64_t at = queue.front();
+      queue.pop_front();
+      const auto v = static_cast<std::uint32_t>(at / 2);
+      const bool followed = at % 2 == 1;
+      if (v == reader) return walked(parent, at, number(knows, false));
+      const std::uint32_t so_far = reads.at(at);
       Edge edge;
       for (std::uint32_t cursor = 0; in_.graph.next(v, kWR | extra_, cursor, edge);) {
-        if (pram && edge.kind == EdgeKind::wr && followed) continue;
+        const bool read = edge.kind == EdgeKind::wr;
+        if (pram && read && followed) continue;
         const std::uint64_t next = number(edge.to, followed || (pram && edge.kind != EdgeKind::process));
-        if (next != queue[0] && parent.try_emplace(next, queue[i], edge).second) queue.push_back(next);
+        const auto [known, first] = reads.try_emplace(next, so_far + (read ? 1 : 0));
+        if (!first && known->second <= so_far + (read ? 1 : 0)) continue;
+        known->second = so_far + (read ? 1 : 0);
+        parent.insert_or_assign(next, std::pair(at, edge));
+        read ? queue.push_back(next) : queue.push_front(next);
       }
     }
     return {};
   }
 
-  // The way, with one step where it leads over points in time.
+  // The way, with one step where it leads on without a read: of a session, or of time.
   template <class Parents>
   std::vector<Edge> walked(const Parents& parent, std::uint64_t at, std::uint64_t start) const {
     std::vector<Edge> steps, out;
     for (; at != start; at = parent.at(at).first) steps.push_back(parent.at(at).second);
     for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-      if (!out.empty() && !in_.graph.is_transaction(out.back().to))
-        out.back().to = step->to;
-      else
+      if (out.empty() || out.back().kind == EdgeKind::wr || step->kind == EdgeKind::wr) {
         out.push_back(*step);
+        continue;
+      }
+      out.back().to = step->to;
+      if (step->kind != EdgeKind::process) out.back().kind = step->kind;
     }
     return out;
   }

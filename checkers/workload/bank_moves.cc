@@ -93,6 +93,14 @@ BankAnswer BankMoves::ordered(const std::vector<std::size_t>& reads, const std::
   return gave_up ? BankAnswer::gave_up : BankAnswer::no;
 }
 
+// Whether these reads, whatever the initial balances, have no order. When that takes others, too, all are told
+// together.
+bool BankMoves::proved(const std::vector<std::size_t>& reads) {
+  if (ordered(reads, candidates_, kOrderSteps / 10) == BankAnswer::no) return true;
+  if (!in_.accused() && candidates_.size() == 1) together();
+  return false;
+}
+
 // Each read can be explained, and all of them cannot: as few as show it are named. Any part of the reads that has no
 // order shows that all of them have none.
 void BankMoves::together() {
@@ -349,10 +357,7 @@ std::size_t BankMoves::explain(const Balances& initial, bool tell) {
     if (found == Found::none) {
       if (!tell) return r;
       // Alone, or only with other reads that show what had taken effect?
-      if (ordered({0, r}, candidates_, kOrderSteps / 10) == BankAnswer::no)
-        unexplained(read, initial);
-      else if (!in_.accused())
-        together();
+      if (proved({0, r})) unexplained(read, initial);
       continue;
     }
     if (found == Found::gave_up && tell) {
@@ -414,8 +419,12 @@ bool BankMoves::compare(Known known, bool tell) {
     agree = false;
     if (!tell) break;
     const OperationEvents mine = known.read->op, theirs = other.read->op;
-    in_.tell("incomparable-reads",
-             {theirs.invocation, mine.invocation, transfers_[a].op.invocation, transfers_[b].op.invocation},
+    std::vector<EventIndex> operations = behind(*known.read), more = behind(*other.read);
+    if (!proved({0, place(*known.read), place(*other.read)})) continue;
+    operations.insert(operations.end(), more.begin(), more.end());
+    std::sort(operations.begin(), operations.end());
+    operations.erase(std::unique(operations.begin(), operations.end()), operations.end());
+    in_.tell("incomparable-reads", std::move(operations),
              in_.named(mine) + " shows " + in_.named(transfers_[a].op) + " and not " + in_.named(transfers_[b].op) +
                  ", " + in_.named(theirs) + " the reverse");
   }
@@ -431,9 +440,8 @@ bool BankMoves::ordered(const Known& known, bool tell) {
     for (const std::size_t later : known.shows) {
       in_.work();
       if (!in_.before(missed.op, transfers_[later].op) || !certainly_without(known, earlier)) continue;
-      if (!tell) return false;
-      in_.tell("unexplained-balances",
-               {known.read->op.invocation, missed.op.invocation, transfers_[later].op.invocation},
+      if (!tell || !proved({0, place(*known.read)})) return false;
+      in_.tell("unexplained-balances", behind(*known.read),
                in_.named(known.read->op) + " shows " + in_.named(transfers_[later].op) + " and not " +
                    in_.named(missed.op) + ", which was over before that began");
       return false;
@@ -442,13 +450,22 @@ bool BankMoves::ordered(const Known& known, bool tell) {
   return true;
 }
 
-void BankMoves::unexplained(const Read& read, const Balances& initial) {
-  const Balances left = rest(read, initial);
+// What shows which transfers the read shows. Those acknowledged since the first read began; the first read itself shows
+// the ones before.
+std::vector<EventIndex> BankMoves::behind(const Read& read) const {
   std::vector<EventIndex> operations = {reads_.front().op.invocation, read.op.invocation};
-  // Those acknowledged since the first read began; the first read itself shows the ones before.
+  for (const std::size_t t : reads_.front().open) operations.push_back(transfers_[t].op.invocation);
   for (std::size_t i = reads_.front().certain; i < read.certain; ++i)
     operations.push_back(transfers_[acknowledged_[i]].op.invocation);
   for (const std::size_t t : read.open) operations.push_back(transfers_[t].op.invocation);
+  std::sort(operations.begin(), operations.end());
+  operations.erase(std::unique(operations.begin(), operations.end()), operations.end());
+  return operations;
+}
+
+void BankMoves::unexplained(const Read& read, const Balances& initial) {
+  const Balances left = rest(read, initial);
+  std::vector<EventIndex> operations = behind(read);
   std::string differences;
   for (const auto& [name, place] : accounts_) {
     if (left[place] == 0) continue;

@@ -77,6 +77,9 @@ class BankMoves {
   bool compare(Known known, bool tell);
   [[nodiscard]] bool ordered(const Known& known, bool tell);
   [[nodiscard]] bool certainly_without(const Known& known, std::size_t transfer) const;
+  [[nodiscard]] bool proved(const std::vector<std::size_t>& reads);
+  [[nodiscard]] std::size_t place(const Read& read) const { return static_cast<std::size_t>(&read - reads_.data()); }
+  [[nodiscard]] std::vector<EventIndex> behind(const Read& read) const;
   void unexplained(const Read& read, const Balances& initial);
   // Whether one order explains these reads (places in reads_, the first of all among them) from one of the balances.
   [[nodiscard]] BankAnswer ordered(const std::vector<std::size_t>& reads, const std::vector<Balances>& initials,

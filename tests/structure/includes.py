@@ -76,7 +76,7 @@ ARROWS = {
 # A target's folder may include itself and what targets share.
 SHARED_BY_TARGETS = ["targets/http"]
 # Headers of workloads/ that are no workload.
-SHARED_BY_WORKLOADS = {"workloads/catalogue.h", "workloads/generators.h", "workloads/judges.h"}
+SHARED_BY_WORKLOADS = {"workloads/catalogue.h", "workloads/generators.h", "workloads/judges.h", "workloads/levels.h"}
 # Seconds a translation unit each: .cc files only.
 HEAVY = ("boost/process", "CLI/", "nlohmann/json.hpp", "toml++/", "libssh2")
 
