@@ -205,7 +205,8 @@ std::string with_short_values(std::string_view text, std::size_t limit) {
 std::string as_sentence(std::string_view text) {
   std::string out(text);
   if (out.empty()) return out;
-  if (out.front() >= 'a' && out.front() <= 'z') out.front() = static_cast<char>(out.front() - 'a' + 'A');
+  const bool path = out.substr(0, out.find(' ')).find('/') != std::string::npos;
+  if (!path && out.front() >= 'a' && out.front() <= 'z') out.front() = static_cast<char>(out.front() - 'a' + 'A');
   if (out.back() != '.' && out.back() != '!' && out.back() != '?') out += '.';
   return out;
 }

@@ -35,7 +35,7 @@ void append_utf8(std::string& out, char32_t code_point);
 // What stands around the values stays whole.
 [[nodiscard]] std::string with_short_values(std::string_view text, std::size_t limit);
 
-// With a capital letter and a full stop; messages of checkers have neither.
+// With a capital letter and a full stop; messages of checkers have neither. A path in front stays as it is.
 [[nodiscard]] std::string as_sentence(std::string_view text);
 
 [[nodiscard]] std::string grouped(std::uint64_t number);                             // 1,234,567

@@ -395,9 +395,9 @@ TEST_F(EtcdRun, AServerThatEndsByItselfAndStaysAwayIsUnrecovered) {
   EXPECT_EQ(run.wait(seconds(60)), 1) << contents(store() + "/output");
   unsetenv("ORDEAL_RUNTIME_DIR");
   EXPECT_THAT(contents(store() + "/output"),
-              AllOf(HasSubstr("unrecovered: node n2 did not serve at the end of a run without faults, within 2 s: no "
-                              "process of the system is left there"),
-                    HasSubstr("nodes/n2/etcd.log: ")));
+              AllOf(HasSubstr("Node n2 did not serve at the end of a run without faults, within 2 s: no process of the "
+                              "system is left there"),
+                    HasSubstr("(unrecovered)"), HasSubstr("nodes/n2/etcd.log: ")));
   EXPECT_THAT(contents(store() + "/latest/junit.xml"), HasSubstr("<failure type=\"unrecovered\""));
   EXPECT_EQ(run_program(ordeal({"report", store() + "/latest"})).exit_code, 1);
 }

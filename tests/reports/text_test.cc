@@ -63,6 +63,7 @@ TEST(Text, LongValuesAreCutInTheirMiddleAndSentencesAreNot) {
 
 TEST(Sentence, HasACapitalAndAFullStop) {
   EXPECT_EQ(as_sentence("element 3 is lost"), "Element 3 is lost.");
+  EXPECT_EQ(as_sentence("nodes/n2/etcd.log: it ended"), "nodes/n2/etcd.log: it ended.");
   EXPECT_EQ(as_sentence("Done?"), "Done?");
   EXPECT_EQ(as_sentence(""), "");
 }
