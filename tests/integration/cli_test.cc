@@ -408,11 +408,10 @@ TEST_F(EtcdRun, APortInUseIsNamedWithWhatToDo) {
   // "exec --" without a name means all nodes.
   const auto hostnames = run_program(ordeal({"nodes", "exec", "--", "hostname"}), seconds(60), environment);
   EXPECT_THAT(hostnames.out, AllOf(HasSubstr("n1"), HasSubstr("n2")));
-  const auto taken = run_program(
-      ordeal({"nodes", "exec", "n1", "--",
-              "setsid /usr/sbin/sshd -p 2379 </dev/null >/dev/null 2>&1 & "
-              "for i in $(seq 300); do ss -Hltn 'sport = :2379' | grep -q . && exit 0; sleep 0.1; done; exit 1"}),
-      seconds(60), environment);
+  const std::string take_port =
+      "setsid /usr/sbin/sshd -p 2379 </dev/null >/dev/null 2>&1 & "
+      "for i in $(seq 300); do ss -Hltn 'sport = :2379' | grep -q . && exit 0; sleep 0.1; done; exit 1";
+  const auto taken = run_program(ordeal({"nodes", "exec", "n1", "--", take_port}), seconds(60), environment);
   EXPECT_EQ(taken.exit_code, 0) << "sshd does not listen: " << taken.err;
   const auto result =
       run_program(ordeal({"run", "--target", "etcd", "--workload", "register", "--nodes",
