@@ -14,7 +14,7 @@ namespace ordeal {
 [[nodiscard]] Error system_error(std::string_view doing, int error_number);
 
 // Opens what a user named, for reading, and waits for nobody: a regular file (also one of /proc), a pipe without a name
-// (a shell's <(command)) or /dev/null. Reads may find nothing yet (EAGAIN). Errors: not_found, permission, io; usage
+// (a shell's <(command)) or /dev/null. Reads may find nothing yet (EAGAIN). Errors: not_found, permission, io; input
 // for a directory, a FIFO, a socket or a device, from which one could read for ever.
 [[nodiscard]] Result<Descriptor> open_to_read(const std::string& path);
 

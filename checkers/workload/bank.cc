@@ -4,16 +4,15 @@
 // the list of the balances of accounts 0, 1, …. All accounts exist before the first operation.
 //
 //   wrong-total            the balances of a read do not add up to bank.total; when that is not given (0), two reads
-//   whose
-//                          totals differ contradict each other, whatever the total is
+//                          whose totals differ contradict each other, whatever the total is
 //   negative-balance       a balance below zero, unless bank.negative-balances
 //   unexpected-account     an account that is not among 0 … bank.accounts-1; with 0, any account is taken
 //   missing-account        of two reads one has an account that the other lacks
 //   nil-balance            an account without a balance
 //   unexplained-balances   (strict-serializable) no part of the transfers that may have happened until a read ended,
-//   with
-//                          all that were acknowledged before it began, leads from the initial balances to what it shows
-//                          … or one choice alone does, and lacks a transfer that was over before one of it began
+//                          with all that were acknowledged before it began, leads from the initial balances to what
+//                          it shows; or one choice alone does, and lacks a transfer that was over before one of it
+//                          began; or no one order explains several reads together
 //   incomparable-reads     (strict-serializable) of two reads each shows a transfer that the other one lacks
 //
 // "snapshot-isolation" is Jepsen's promise: every read shows whole transfers, however late; which of them does not

@@ -140,6 +140,7 @@ class Matcher {
     if (wrong_) return *std::move(wrong_);
     // What is matched without a choice must fit by itself.
     if (auto conflict = judge(0)) return finish(Verdict::invalid, conflict->culprits);
+    if (undecided_) return give_up();
     std::size_t depth = 0;
     while (depth < choices_.size()) {
       if (++steps_ % 64 == 0 && budget_.out_of_time()) return give_up();

@@ -480,5 +480,39 @@ TEST(SpecialCases, LockCores) {
 }
 TEST(SpecialCases, LockDeadlines) { compare(*lock_deadlines_strategy(), "mutex", always<Lock>("mutex", 1), true); }
 
+// Without a choice to make it said `valid` when the time was over before the elements were judged.
+TEST(SpecialCases, MatchingThatRunsOutOfTimeIsUnknown) {
+  HistoryBuilder builder;
+  const auto event = [&](ProcessId process, EventType type, const char* f, const Value& value) {
+    Event e;
+    e.process = process;
+    e.type = type;
+    e.f = *builder.function(f);
+    e.value = builder.values().intern(value);
+    ASSERT_TRUE(builder.add(e));
+  };
+  constexpr int kElements = 3000;
+  event(1, EventType::invoke, "pop", {});
+  event(1, EventType::info, "pop", {});
+  for (int i = 0; i < kElements; ++i) {
+    event(0, EventType::invoke, "push", i);
+    event(0, EventType::ok, "push", i);
+  }
+  for (int i = kElements; i-- > 0;) {
+    event(0, EventType::invoke, "pop", {});
+    event(0, EventType::ok, "pop", i);
+  }
+  const History history = builder.finish();
+  CheckOptions options;
+  options.model = "stack";
+  const auto model = make_model(history, options);
+  ASSERT_TRUE(model);
+  const Partition parts = partition(history, **model);
+  Budget over(std::chrono::steady_clock::now() - std::chrono::seconds(1), std::size_t{1} << 30, {});
+  EXPECT_EQ(matching_strategy()->decide(parts.keys[0], over, false).verdict, Verdict::unknown);
+  Budget enough(std::chrono::steady_clock::time_point::max(), std::size_t{1} << 30, {});
+  EXPECT_EQ(matching_strategy()->decide(parts.keys[0], enough, false).verdict, Verdict::valid);
+}
+
 }  // namespace
 }  // namespace ordeal::lin
