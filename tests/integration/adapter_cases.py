@@ -3,9 +3,16 @@
 
     adapter_cases.py --ordeal ORDEAL found [--cases FOLDER]
     adapter_cases.py --ordeal ORDEAL nasty
+    adapter_cases.py --ordeal ORDEAL bounds
+    adapter_cases.py --ordeal ORDEAL services
 
 `found`: each system that they stand for is wrong, and `ordeal run` must find it. They are read from ../shared/cases/adapters beside the
 checkout, or FOLDER; exit code 77 (skipped) when they are not there.
+`bounds`: adapters/small_set.py on local nodes under faults, honest and with a promise that it does not keep: a node cut off from the majority
+acknowledges (nemesis.minority-bound), a kill costs three seconds (durability.rpo), a restart takes four (durability.rto). Each is found by
+the name that it has, and the honest one is valid. Exit code 77 without root.
+`services`: targets/process/example_services.py keeps what the workloads of its services promise, and not what some of them promise with
+smaller numbers.
 `nasty`: adapters/nasty.py misbehaves in every way before a correct register. The run must end, accuse nobody, and name what it met.
 """
 
@@ -105,14 +112,92 @@ def nasty(ordeal):
     return failed | bool(why)
 
 
+# Workloads, with options by which the service keeps its promise (nothing) or does not (an anomaly that must be found).
+SERVICES = [(name, [], "") for name in (
+    "cas-by-version", "concurrency-limit", "token-bucket", "dead-letter", "outbox", "overdraft", "idempotency-keys", "read-model", "lww-map",
+    "or-set", "ordered-ids")] + [
+    ("concurrency-limit", ["--set", "concurrency-limit.limit=2"], "too-many-holders"),
+    ("token-bucket", ["--set", "token-bucket.burst=5"], "too-many-grants"),
+    ("dead-letter", ["--set", "dead-letter.max-attempts=2"], "endless-delivery"),
+]
+
+
+def services(ordeal):
+    program = os.path.join(HERE, "..", "..", "targets", "process", "example_services.py")
+    failed = 0
+    for workload, options, wanted in SERVICES:
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [ordeal, "run", "--target", "process", "--workload", workload, "--time-limit", "3", "--rate", "60", "--concurrency", "4",
+                 "--seed", "1", "--store", os.path.join(folder, "store"), "--json",
+                 "--set", f"process.command=env STATE={folder}/state {sys.executable} {program}"] + options,
+                capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+            good = done.returncode == (1 if wanted else 0) and wanted in done.stdout
+            print(f"{workload} {' '.join(options)}: exit code {done.returncode}{'' if good else ' WRONG ' + done.stdout[-800:] + done.stderr[-500:]}",
+                  flush=True)
+            failed |= not good
+    return int(failed)
+
+
+KILL = ["--nodes", "local:1", "--nemesis", "kill", "--nemesis-interval", "4", "--nemesis-duration", "0.5", "--time-limit", "14"]
+CUT = ["--nodes", "local:3", "--nemesis", "partition", "--nemesis-interval", "2", "--nemesis-duration", "4", "--time-limit", "12",
+       "--set", "nemesis.minority-bound=1", "--set", "partition.shape=one"]
+# What is run, how the honest set comes out of it, and by which anomaly the mode is found.
+BOUNDS = [
+    ("minority", CUT, "minority-write"),
+    ("lazy", KILL + ["--set", "durability.rpo=500ms"], "rpo-exceeded"),
+    ("slow", KILL + ["--set", "durability.rpo=500ms", "--set", "durability.rto=2500ms"], "rto-exceeded"),
+]
+
+
+def bounded(ordeal, mode, more):
+    """The exit code, and the types of the anomalies that were found."""
+    program = os.path.join(HERE, "adapters", "small_set.py")
+    running = "pgrep -f '^[^ ]*python[^ ]* [^ ]*small_set.py serve'"  # not the shell that starts it
+    start = (f"{running} >/dev/null && exit 0; cd / && SMALL_SET=/var/lib/small-set/elements "
+             f"setsid {sys.executable} {program} serve {mode} </dev/null >>/var/log/small-set.log 2>&1 &")
+    settings = {"database": "commands", "command": f"{sys.executable} {program}", "start": start,
+                "install": "mkdir -p /var/lib/small-set", "wipe": "rm -rf /var/lib/small-set/*",
+                "pids": f"{running}; exit 0", "ready": "true", "logs": "/var/log/small-set.log"}
+    with tempfile.TemporaryDirectory() as folder:
+        words = [ordeal, "run", "--target", "process", "--workload", "durability", "--concurrency", "6", "--rate", "60", "--op-timeout", "2",
+                 "--seed", "1", "--store", os.path.join(folder, "store"), "--json", "--set", "durability.settle=1"] + more
+        for name, value in settings.items():
+            words += ["--set", f"process.{name}={value}"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=150, stdin=subprocess.DEVNULL)
+        results = os.path.join(folder, "store", "latest", "results.json")
+        if not os.path.exists(results):
+            return done.returncode, done.stderr[-800:]
+        with open(results, encoding="utf-8") as file:
+            document = json.load(file)
+        types = {anomaly["type"] for check in document["checks"] for anomaly in check["anomalies"]}
+        return done.returncode, f"{sorted(types)} {document.get('reason', '')}"
+
+
+def bounds(ordeal):
+    if os.geteuid() != 0:
+        print("local nodes need root: nothing was tried")
+        return SKIPPED
+    failed = 0
+    for mode, more, wanted in BOUNDS:
+        for how, code in ((mode, 1), ("honest", 0)):
+            exit_code, said = bounded(ordeal, how, more)
+            good = exit_code == code and (how == "honest" or f"'{wanted}'" in said)
+            print(f"{how} for {wanted}: exit code {exit_code}, {said}{'' if good else '  WRONG'}", flush=True)
+            failed |= not good
+    return int(failed)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ordeal", required=True)
-    parser.add_argument("which", choices=["found", "nasty"])
+    parser.add_argument("which", choices=["bounds", "found", "nasty", "services"])
     parser.add_argument("--cases", default=os.path.join(HERE, "..", "..", "..", "shared", "cases", "adapters"))
     arguments = parser.parse_args()
     if arguments.which == "nasty":
         return nasty(arguments.ordeal)
+    if arguments.which in ("bounds", "services"):
+        return {"bounds": bounds, "services": services}[arguments.which](arguments.ordeal)
     if not os.path.isdir(arguments.cases):
         print(f"no {arguments.cases}: the adapters were NOT tried")
         return SKIPPED
