@@ -5,7 +5,9 @@
 // show. Levels (CheckOptions::consistency): transactional_levels(), or "strongest", which judges all of them and names
 // in the details the strongest ones that nothing observed contradicts, and those ruled out, each with its anomaly; its
 // verdict is that on the strongest of all, strict-serializable.
-// Default: strict-serializable. Uses initial, timeout, memory_bytes and stop. Thread-safety: stateless.
+// Default: strict-serializable. Uses initial, timeout, memory_bytes and stop. With the number "transactional.looks" in
+// CheckOptions::extra the searches that may give up do so when they look at the limits for the time after so many:
+// where a time limit would end somewhere, this is the same place every time. Thread-safety: stateless.
 
 #include <memory>
 #include <span>

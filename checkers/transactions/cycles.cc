@@ -65,7 +65,6 @@ class Search {
       result_.stopped = "the machine's memory was exhausted";
     }
     result_.complete = result_.stopped.empty();
-    result_.single_decided = result_.single_decided && result_.complete;
     return std::move(result_);
   }
 

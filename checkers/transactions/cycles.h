@@ -17,10 +17,9 @@ struct Cycle {
 
 struct CycleSearch {
   std::vector<Cycle> cycles;
-  bool acyclic = false;        // no cycle at all, with process and real-time edges
-  bool complete = true;        // false: the limits were reached before everything was decided
-  std::string stopped;         // why it is not complete
-  bool single_decided = true;  // whether G-single in every form was decided
+  bool acyclic = false;  // no cycle at all, with process and real-time edges
+  bool complete = true;  // false: the limits were reached before everything was decided
+  std::string stopped;   // why it is not complete
 };
 
 [[nodiscard]] CycleSearch find_cycles(const DependencyGraph& graph, const Limits& limits);

@@ -83,6 +83,41 @@ TEST(RwRegister, OrdersThatWereConcludedAreToldAsThat) {
   EXPECT_THAT(result.anomalies[0].sentences, Contains(HasSubstr("since the other order closes a circle, too")));
 }
 
+// Which order was concluded, from what, is told of that edge and of no other.
+TEST(Axioms, WhoHadToKnowIsToldOfTheOrderThatFollowsFromIt) {
+  const auto told = [](const char* model, const char* level, const char* text) {
+    const CheckResult result = check(written(text), model, level);
+    EXPECT_EQ(result.verdict, Verdict::invalid) << result.reason;
+    std::vector<std::string> out;
+    for (const auto& anomaly : result.anomalies) {
+      for (const auto& sentence : anomaly.sentences) {
+        if (sentence.find("had to know of") != std::string::npos) out.push_back(sentence);
+      }
+    }
+    return out;
+  };
+  // Neither order of the two writers was seen: both follow.
+  EXPECT_THAT(told("rw-register", "read-atomic", R"(0 invoke [["w","x",1],["w","y",1]]
+1 invoke [["w","x",2],["w","y",2]]
+2 invoke [["r","x",null],["r","y",null]]
+0 ok [["w","x",1],["w","y",1]]
+1 ok [["w","x",2],["w","y",2]]
+2 ok [["r","x",1],["r","y",2]]
+)"),
+              ::testing::UnorderedElementsAre(HasSubstr(R"(wrote key "x")"), HasSubstr(R"(wrote key "y")")));
+  // The order of x was seen by others; what follows from it is one order, by y.
+  EXPECT_THAT(told("list-append", "read-atomic", R"(0 invoke [["append","x",1],["append","y",1]]
+0 ok [["append","x",1],["append","y",1]]
+1 invoke [["append","x",2],["append","y",2]]
+1 ok [["append","x",2],["append","y",2]]
+2 invoke [["r","x",null],["r","y",null]]
+2 ok [["r","x",[1]],["r","y",[1,2]]]
+3 invoke [["r","x",null]]
+3 ok [["r","x",[1,2]]]
+)"),
+              ::testing::SizeIs(1));
+}
+
 TEST(ListAppend, ExampleOfTheEllePaper) {
   const auto file = shared_data() / "edn" / "list-append-paper-example.edn";
   if (!std::filesystem::exists(file)) GTEST_SKIP() << "no shared data at " << file;
