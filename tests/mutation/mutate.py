@@ -4,6 +4,7 @@
     mutate.py FILE…                             all mutants of the files
     mutate.py FILE… --sample 30 --seed 7        thirty of them, the same ones every time
     mutate.py --lines git-diff[=BASE]           only what differs from BASE (default: main), uncommitted changes included
+    mutate.py --at FILE:LINE[,LINE…] …          only those of these lines
     mutate.py --edits FILE                      the changes written in FILE (tests/mutation/edits.txt says how)
     mutate.py FILE… --list                      the mutants, without trying them
 
@@ -17,7 +18,8 @@ statements dropped, verdicts, outcomes and other enumerators swapped, default va
 
 The tests that see a file are those whose program is linked from it: first those whose folder under tests/ mirrors the
 file's, then the others; of these, for each mutant, only the tests that reach it. Labels integration, package and fuzz take no
-part unless --integration is given; --tests REGEX names tests, --programs REGEX programs.
+part unless --integration is given; --tests REGEX names tests, --programs REGEX programs, and --also REGEX test programs
+that are not linked from a file but run what is (cli_test runs ordeal).
 
 All mutants of all files are compiled in at once and chosen by the environment variable ORDEAL_MUTANT; what cannot be written
 so (constant expressions) is built one by one, --rebuilds many at most. Everything happens in a copy of the tree under
@@ -71,6 +73,18 @@ def changed_lines(root, base):
     return found
 
 
+def lines_at(root, places):
+    """file -> lines, of places written FILE:LINE[,LINE…]."""
+    found = {}
+    for place in places:
+        match = re.fullmatch(r"(.+):(\d+(?:,\d+)*)", place)
+        if not match:
+            usage(f"--at {place}: FILE:LINE or FILE:LINE,LINE is expected")
+        file = os.path.relpath(os.path.abspath(match[1]), root)
+        found.setdefault(file, set()).update(int(line) for line in match[2].split(","))
+    return found
+
+
 def read_edits(root, path):
     """Changes written by hand: blocks of `file: PATH`, `why: …`, lines that begin with "-" (found in the file, once) and
     lines that begin with "+" (put in their place). `as: statement` or `as: expression` when they are one: they can then be
@@ -117,12 +131,12 @@ class Session:
         if options.edits:
             found = read_edits(options.root, options.edits)
         else:
-            lines = changed_lines(options.root, options.base) if options.base else {}
-            files = options.files or sorted(lines)
+            lines = changed_lines(options.root, options.base) if options.base else options.at
+            files = sorted({*options.files, *options.at}) or sorted(lines)
             found = []
             for file in files:
                 some = rules.mutants_of(self.tree.root, self.tree.build, file)
-                if options.base:
+                if options.base or options.at:
                     some = [m for m in some if m.line in lines.get(file, ())]
                 found += some
             if options.kinds:
@@ -182,9 +196,10 @@ class Session:
         wanted = {}
         for program, folder in programs.items():
             name = os.path.basename(program)
-            if self.options.programs and not re.search(self.options.programs, name):
+            also = self.options.also and re.search(self.options.also, name)
+            if self.options.programs and not also and not re.search(self.options.programs, name):
                 continue
-            if not self.options.integration and not self.options.programs and labels.get(name) in LEFT_OUT:
+            if not also and not self.options.integration and not self.options.programs and labels.get(name) in LEFT_OUT:
                 continue
             if name not in labels and name != "ordeal":
                 continue  # no test
@@ -207,12 +222,18 @@ class Session:
         if self.options.tests:
             found = [t for t in found if re.search(self.options.tests, t.name)]
         elif not self.options.integration:
-            found = [t for t in found if not LEFT_OUT & set(t.labels)]
+            found = [t for t in found if not LEFT_OUT & set(t.labels) or self.named(t)]
         return found
+
+    def named(self, test):
+        """Whether its program is one that the options name: then its label does not matter."""
+        wanted = [r for r in (self.options.programs, self.options.also) if r]
+        program = os.path.basename(test.command[0])
+        return any(re.search(regex, program) for regex in wanted)
 
     # --- trying ---
     def run(self):
-        programs = self.tree.programs_with(set(self.sources))
+        programs = self.tree.programs_with(set(self.sources), self.options.also)
         stages = self.stages(programs)
         if not stages:
             usage("no test sees these files; --integration, --programs or --tests may name some")
@@ -306,6 +327,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", metavar="FILE")
     parser.add_argument("--lines", metavar="git-diff[=BASE]")
+    parser.add_argument("--at", metavar="FILE:LINE", nargs="+", default=[])
     parser.add_argument("--edits", metavar="FILE")
     parser.add_argument("--sample", type=int, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
@@ -313,6 +335,7 @@ def parse():
     parser.add_argument("--kinds", metavar="REGEX", help="only these rules: negate, compare, drop, …")
     parser.add_argument("--tests", metavar="REGEX")
     parser.add_argument("--programs", metavar="REGEX")
+    parser.add_argument("--also", metavar="REGEX")
     parser.add_argument("--near", action="store_true", help="only tests whose folder mirrors a file's: quicker, and stricter")
     parser.add_argument("--quick", action="store_true", help="do not compile survivors alone to see whether they are equivalent")
     parser.add_argument("--integration", action="store_true")
@@ -331,10 +354,13 @@ def parse():
     if not match:
         usage(f"--lines {options.lines}: git-diff or git-diff=BASE is expected")
     options.base = (match[1] or "main") if options.lines else None
-    if not (options.files or options.base or options.edits):
-        usage("name a file, --lines git-diff or --edits FILE; --help says more")
+    if not (options.files or options.base or options.edits or options.at):
+        usage("name a file, --lines git-diff, --at FILE:LINE or --edits FILE; --help says more")
+    if options.at and (options.files or options.base):
+        usage("--at names its files itself; leave FILE and --lines away")
+    options.at = lines_at(options.root, options.at)
     options.files = [os.path.relpath(os.path.abspath(file), options.root) for file in options.files]
-    for file in options.files:
+    for file in [*options.files, *options.at]:
         if not os.path.isfile(os.path.join(options.root, file)) or not file.endswith((".cc", ".h")):
             usage(f"{file}: no C++ file of {options.root}")
     return options

@@ -105,16 +105,16 @@ class Tree:
         done = self.call(["ninja", "-C", self.build, "-k", "0", "-j", str(self.jobs), *targets])
         return done.returncode == 0, done.stdout
 
-    def programs_with(self, files):
-        """The programs that are linked from an object of one of the files (or of what includes one of them), and where
-        the sources of each lie under tests/."""
+    def programs_with(self, files, also=None):
+        """The programs that are linked from an object of one of the files (or of what includes one of them) or whose name
+        is found by the regular expression `also`, and where the sources of each lie under tests/."""
         objects = self.objects_of(files)
         targets = self.call(["ninja", "-C", self.build, "-t", "targets", "all"]).stdout
         programs = re.findall(r"^(\S+): CXX_EXECUTABLE_LINKER", targets, re.M)
         found = {}
         for program in programs:
             inputs = set(self.call(["ninja", "-C", self.build, "-t", "inputs", program]).stdout.split())
-            if inputs & objects:
+            if inputs & objects or (also and re.search(also, os.path.basename(program))):
                 own = [i for i in inputs if f"/{os.path.basename(program)}.dir/" in i and i.endswith(".o")]
                 found[program] = os.path.dirname(own[0].split("/CMakeFiles/")[0] + "/") if own else ""
         return found
