@@ -106,5 +106,33 @@ TEST(Utf8, AsRfc3629SaysIt) {
     EXPECT_FALSE(is_utf8(bad));
 }
 
+// Every lead byte with the bytes at the edges of what may follow it, in each place.
+TEST(Utf8, EdgesOfEveryLength) {
+  const auto with = [](std::string text, std::size_t at, int byte) {
+    text[at] = static_cast<char>(byte);
+    return text;
+  };
+  for (const std::string good : {"\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf",
+                                 "\xf0\x90\x80\x80", "\xf1\x80\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(is_utf8(good));
+    EXPECT_FALSE(is_utf8(good.substr(0, good.size() - 1)));
+    for (std::size_t i = 1; i < good.size(); ++i) {
+      EXPECT_FALSE(is_utf8(with(good, i, 0x7F)));
+      EXPECT_FALSE(is_utf8(with(good, i, 0xC0)));
+      if (i >= 2) {
+        EXPECT_TRUE(is_utf8(with(good, i, 0x80)));
+        EXPECT_TRUE(is_utf8(with(good, i, 0xBF)));
+      }
+    }
+  }
+  for (const char* bad : {"\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xc1\xbf", "\xf5\x80\x80\x80"})
+    EXPECT_FALSE(is_utf8(bad));
+}
+
+TEST(Json, WhatWasFoundInPlaceOfACommaIsNamed) {
+  EXPECT_NE(Value::from_json("[1").error().message.find("found the end"), std::string::npos);
+  EXPECT_NE(Value::from_json("[1 2]").error().message.find("found '2'"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace ordeal

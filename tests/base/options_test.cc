@@ -94,6 +94,9 @@ TEST(Names, TheNearestIsASlipAway) {
   EXPECT_EQ(nearest("kill", known), "kill");
   EXPECT_EQ(nearest("elephants", known), "");
   EXPECT_EQ(nearest("", {"a-long-name"}), "");
+  // What is missing in front counts as much as what is missing elsewhere.
+  EXPECT_EQ(nearest("pause", {"unpause", "pauze"}), "pauze");
+  EXPECT_EQ(nearest("x", {"ab"}), "");
 }
 
 }  // namespace

@@ -405,6 +405,12 @@ TEST(Limits, WhatNeverSucceededUnderAFaultIsNamed) {
     EXPECT_EQ(std::count(limits.begin(), limits.end(), "No read succeeded while a kill was in force."),
               confirmed ? 1 : 0);
     EXPECT_EQ(std::count(limits.begin(), limits.end(), "No write succeeded while a kill was in force."), 0);
+    // A fault that was confirmed in the first nanosecond was confirmed.
+    Facts facts = facts_of(input);
+    ASSERT_EQ(facts.faults.size(), 1u);
+    facts.faults[0].confirmed_ns = 0;
+    const auto at_once = limits_of(input, facts);
+    EXPECT_EQ(std::count(at_once.begin(), at_once.end(), "No read succeeded while a kill was in force."), 1);
   }
 }
 

@@ -45,6 +45,13 @@ TEST(XmlText, DropsWhatXmlCannotWrite) { EXPECT_EQ(xml_text("a\x01\x1b<\xff\xef\
 TEST(Columns, CountsCharactersNotBytes) {
   EXPECT_EQ(columns("read → 3"), 8u);
   EXPECT_EQ(columns("日本"), 4u);
+  // The first and last of each range, and their neighbours: of all scripts that are two columns wide.
+  for (const char* wide : {"\u1100", "\u115F", "\u2E80", "\uA4CF", "\uAC00", "\uD7A3", "\uF900", "\uFAFF", "\uFE30",
+                           "\uFE6F", "\uFF00", "\uFF60", "\U0001F300", "\U0001FAFF", "\U00020000", "\U0003FFFD"})
+    EXPECT_EQ(columns(wide), 2u) << wide;
+  for (const char* narrow : {"\u10FF", "\u1160", "\u2E7F", "\uA4D0", "\uABFF", "\uD7A4", "\uF8FF", "\uFB00", "\uFE2F",
+                             "\uFE70", "\uFEFF", "\uFF61", "\U0001F2FF", "\U0001FB00", "\U0001FFFF", "\U0003FFFE"})
+    EXPECT_EQ(columns(narrow), 1u) << narrow;
   EXPECT_EQ(shortened("abcdef", 4), "abc…");
   EXPECT_EQ(shortened("abcd", 4), "abcd");
   EXPECT_EQ(shortened("日本語", 4), "日…");

@@ -183,10 +183,12 @@ class Unrecovered : public Session {
       std::string end(all.back());
       const std::string mark = "\"final_phase\":";
       end.insert(end.find(mark), R"("unrecovered":[{"node":"n2","ended":true,"problem":"no answer\non port 1"}],)");
-      const auto time = end.substr(end.find("\"time\""), end.find("\"process\"") - end.find("\"time\""));
+      const auto time = std::stoll(end.substr(end.find("\"time\":") + 7));
+      std::int64_t later_ns = 0;  // each event after the one before it, within the run
       const auto event = [&](const char* step, const std::string& more) {
-        return "{\"index\":0," + time + R"("process":"nemesis","type":"info","f":")" + fault +
-               R"(","value":{"id":1,"step":")" + step + "\"" + more + "}}";
+        return "{\"index\":0,\"time\":" + std::to_string(time + ++later_ns) + "," +
+               R"("process":"nemesis","type":"info","f":")" + fault + R"(","value":{"id":1,"step":")" + step + "\"" +
+               more + "}}";
       };
       std::vector<std::string> out(all.begin(), all.end() - 1);
       if (!fault.empty()) {
@@ -204,6 +206,7 @@ class Unrecovered : public Session {
           out.push_back(later);
         }
       }
+      end.replace(end.find("\"time\":") + 7, std::to_string(time).size(), std::to_string(time + ++later_ns));
       out.push_back(end);
       for (std::size_t i = 0; i < out.size(); ++i) out[i] = numbered(out[i], i);
       return join(out, "\n") + "\n";
@@ -245,6 +248,13 @@ TEST_F(Unrecovered, IsToldWithTheFaultOfItsOwnNode) {
   EXPECT_EQ(run.verdict, Verdict::invalid) << run.reason;
   EXPECT_THAT(serves_again(run).anomalies.front().explanation,
               HasSubstr("node n2 did not serve again after fault 1 (power-loss)"));
+  EXPECT_THAT(serves_again(lost_after("power-loss", true, "partition")).anomalies.front().explanation,
+              HasSubstr("node n2 did not serve again after fault 1 (power-loss)"));
+}
+
+TEST_F(Unrecovered, WithoutAFaultOfItsOwnTheLastOneOfTheClusterIsTold) {
+  EXPECT_THAT(serves_again(lost_after("", true, "pause")).anomalies.front().explanation,
+              HasSubstr("node n2 did not serve again after fault 2 (pause)"));
 }
 
 // To heal a power loss is to start the target; one that refuses to start is not healed, and that is its own failure.
@@ -425,6 +435,53 @@ TEST_F(Session, ALevelThatTheWorkloadDoesNotHaveIsAUsageError) {
   const Error twice = error_of({{"target", "memory"}, {"workload", "set"}, {"consistency", "final"}},
                                {{"set.consistency", "eventual"}});
   EXPECT_THAT(twice.message, HasSubstr("say one of them"));
+}
+
+TEST_F(Session, WhatIsAskedForIsResolved) {
+  RunRequest request;
+  request.flags = {{"target", {"etcd", "--target"}}, {"nemesis", {"pause,nonsense", "--nemesis"}}};
+  EXPECT_THAT(resolve(request).error().message, HasSubstr("--nemesis"));
+  request.flags["nemesis"] = {"all", "--nemesis"};
+  const auto all = resolve(request);
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_GT(all->nemesis.size(), 10u);
+  EXPECT_EQ(all->options.string("nemesis.inapplicable"), "skip");
+  EXPECT_EQ(all->options.origin("nemesis.inapplicable"), "--nemesis all");
+  request.flags["nemesis"] = {"none", "--nemesis"};
+  EXPECT_THAT(resolve(request)->nemesis, ::testing::IsEmpty());
+  EXPECT_EQ(resolve(request)->name, "etcd-register");
+  for (const char* bad : {"a/b", ".hidden"}) {
+    request.flags["name"] = {bad, "--name"};
+    EXPECT_EQ(resolve(request).error().code, ErrorCode::usage) << bad;
+  }
+}
+
+TEST_F(Session, OptionsThatCannotBeAreNamedWithWhoSetThem) {
+  RunRequest request;
+  request.flags = {{"target", {"memory", "--target"}}};
+  for (const auto& [key, text] :
+       std::map<std::string, std::string>{{"register.keys", "x"}, {"register.kyes", "3"}, {"nemesis.quorum", "any"}}) {
+    request.settings = {{key, {text, "--set"}}};
+    const auto resolved = resolve(request);
+    // Without faults how they come does not matter.
+    ASSERT_EQ(resolved.has_value(), key.starts_with("nemesis.")) << key;
+    if (resolved) continue;
+    EXPECT_EQ(resolved.error().code, ErrorCode::usage);
+    EXPECT_THAT(resolved.error().message, HasSubstr("--set"));
+    EXPECT_THAT(resolved.error().message, HasSubstr(key));
+  }
+}
+
+// plan.json says of every flag where its value came from: names first, then durations, then the other numbers.
+TEST_F(Session, OriginsHaveTheirOrder) {
+  std::vector<std::string> names;
+  const Plan resolved = plan({{"rate", "50"}});
+  for (const auto& [name, origin] : resolved.origins.entries()) names.push_back(name.string());
+  EXPECT_THAT(names, ::testing::ElementsAre("target", "workload", "consistency", "nodes", "store", "name", "nemesis",
+                                            "time-limit", "op-timeout", "nemesis-interval", "nemesis-duration",
+                                            "recovery", "rate", "poisson", "concurrency", "seed"));
+  EXPECT_EQ(resolved.origins.find("rate")->string(), "test");
+  EXPECT_EQ(resolved.origins.find("recovery")->string(), "default");
 }
 
 TEST_F(Session, TransactionsNameTheStrongestLevelThatHolds) {

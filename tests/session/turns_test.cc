@@ -62,6 +62,9 @@ TEST(Turns, AreToldForAllFaultsAndWhenSomeDoNotFit) {
   EXPECT_THAT(turns_remark(plan_of(10), 3, 0, 5), HasSubstr("1 of 3 kinds of faults fit into 10 s"));
   EXPECT_THAT(turns_remark(plan_of(10), 3, 0, 5), HasSubstr("without a verdict"));
   EXPECT_EQ(turns_remark(plan_of(10), 0, 0, 5), "");
+  EXPECT_EQ(turns_remark(all, 0, 0, 5), "");
+  EXPECT_EQ(turns_remark(plan_of(10, {{"nemesis.timeline", "2s:pause"}}), 3, 0, 5), "") << "its times are given";
+  EXPECT_THAT(turns_remark(plan_of(5), 1, 0, 5), HasSubstr("0 of 1 kinds of faults fit into 5 s"));
 }
 
 }  // namespace

@@ -80,6 +80,11 @@ TEST(WorkloadsTest, TheSeedFixesTheOperations) {
   }
 }
 
+// Targets decide by it what they are, and which bugs strike.
+TEST(WorkloadsTest, EachSaysItsDataType) {
+  for (const auto& factory : workloads()) EXPECT_NE(factory.data_type, "") << factory.name;
+}
+
 TEST(WorkloadsTest, PlansThatDoNotFitAreRefused) {
   const auto refused = [](const std::map<std::string, std::string>& settings, int workers) {
     const auto made = make_workload("register", settings, workers);

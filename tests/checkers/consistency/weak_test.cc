@@ -327,7 +327,13 @@ TEST(Eventual, LastReadsDecide) {
            " :type :ok :f :read :value " + std::to_string(value) + "}";
   };
   EXPECT_EQ(judged(history_of(writes), "eventual").verdict, Verdict::unknown);
-  EXPECT_EQ(judged(history_of(writes + read(0, 1) + read(1, 2)), "eventual").verdict, Verdict::invalid);
+  const History diverged = history_of(writes + read(0, 1) + read(1, 2));
+  const CheckResult divergence = judged(diverged, "eventual");
+  EXPECT_EQ(divergence.verdict, Verdict::invalid);
+  for (const EventIndex both : {4u, 6u}) {
+    const auto& named = divergence.anomalies.front().operations;
+    EXPECT_NE(std::find(named.begin(), named.end(), both), named.end()) << "the read of event " << both;
+  }
   EXPECT_EQ(judged(history_of(writes + read(0, 1) + read(1, 2) + read(0, 2)), "eventual").verdict, Verdict::valid);
   EXPECT_EQ(judged(history_of(writes + read(0, 7)), "eventual").verdict, Verdict::invalid);
   const std::string crashed =
@@ -371,6 +377,36 @@ TEST(Staleness, IsMeasuredFromTheFirstCertainReplacement) {
   EXPECT_EQ(result.verdict, Verdict::valid);
   ASSERT_NE(result.details.find("largest-staleness"), nullptr);
   EXPECT_DOUBLE_EQ(result.details.find("largest-staleness")->find("ms")->real(), 7.0);
+}
+
+// Of several the largest, and none where all is fresh.
+TEST(Staleness, IsThatOfTheStalestRead) {
+  // A write of 1, then one of 2 that ends at 3,000,000 ns; reads of one process that begin then, and what they return.
+  const auto staleness = [](const std::vector<std::pair<int, int>>& reads) {
+    std::string text;
+    const auto line = [&](int process, const char* type, const char* f, int value, int time) {
+      text += "{\"process\":" + std::to_string(process) + ",\"type\":\"" + type + "\",\"f\":\"" + f +
+              "\",\"value\":" + (value < 0 ? "null" : std::to_string(value)) + ",\"time\":" + std::to_string(time) +
+              "}\n";
+    };
+    for (const int value : {1, 2}) {
+      line(0, "invoke", "write", value, value * 1'000'000);
+      line(0, "ok", "write", value, value * 1'000'000 + 1'000'000);
+    }
+    int process = 1;
+    for (const auto& [time, value] : reads) {
+      line(process, "invoke", "read", -1, time);
+      line(process++, "ok", "read", value, time);
+    }
+    const CheckResult result = judged(history_of(text), "causal-cc");
+    EXPECT_EQ(result.verdict, Verdict::valid);
+    const Value* found = result.details.find("largest-staleness");
+    return found == nullptr ? -1.0 : found->find("ms")->real();
+  };
+  EXPECT_DOUBLE_EQ(staleness({{4'000'000, 1}, {9'000'000, 1}, {9'500'000, 2}}), 6.0);
+  EXPECT_DOUBLE_EQ(staleness({{4'000'000, 2}, {9'000'000, 1}}), 6.0);
+  EXPECT_DOUBLE_EQ(staleness({{9'000'000, 2}}), -1.0);
+  EXPECT_DOUBLE_EQ(staleness({{3'000'001, 1}}), 0.000001);
 }
 
 TEST(Weak, AdversarialHistories) {

@@ -56,6 +56,36 @@ TEST_F(HistoryTest, AKeyGivenOnceIsThatOfBothEvents) {
   for (EventIndex e = 0; e < 4; ++e) EXPECT_EQ(h.values().as_integer(h.key(e)), 7) << "event " << e;
 }
 
+TEST_F(HistoryTest, TimesAndLinesMayBeginLate) {
+  ASSERT_TRUE(add(0, EventType::invoke, "write", 1));
+  ASSERT_TRUE(add(1, EventType::invoke, "read", Value()));
+  Event event;
+  event.process = 2;
+  event.type = EventType::invoke;
+  event.f = *builder_.function("read");
+  event.time = 30;
+  event.line = 7;
+  ASSERT_TRUE(builder_.add(event));
+  event.process = 3;
+  event.time = -1;
+  event.line = 8;
+  ASSERT_TRUE(builder_.add(event));
+  // A second invocation of each is refused, and the first one is named with its line, if it has one.
+  const auto refused = [&](ProcessId process) {
+    event.process = process;
+    event.line = 0;
+    return builder_.add(event).error().message;
+  };
+  EXPECT_NE(refused(1).find("its operation of event 1 "), std::string::npos) << refused(1);
+  EXPECT_NE(refused(2).find("its operation of event 2 (line 7) "), std::string::npos) << refused(2);
+  EXPECT_NE(refused(3).find("its operation of event 3 (line 8) "), std::string::npos) << refused(3);
+  const History h = builder_.finish();
+  EXPECT_EQ(h.time(0), -1);
+  EXPECT_EQ(h.time(1), -1);
+  EXPECT_EQ(h.time(2), 30);
+  EXPECT_EQ(h.time(3), -1);
+}
+
 TEST_F(HistoryTest, AProcessMayGoOnAfterInfo) {
   ASSERT_TRUE(add(0, EventType::invoke, "write", 1));
   ASSERT_TRUE(add(0, EventType::info, "write", 1));

@@ -313,6 +313,36 @@ TEST_F(RecoveryTest, AnotherFaultIsNoExcuseForThisOneButKeepsItFromBeingJudged) 
   EXPECT_EQ(result.details.find("heals")->items().size(), 1U) << "what was never healed is not recovered from";
 }
 
+// From the moment of the healing to the end of the bound, both included: who is unsure does not accuse.
+TEST_F(RecoveryTest, AFaultThatTouchesTheBoundDisturbs) {
+  fault(2, "inject", 2);
+  fault(1, "inject", 3);
+  fault(1, "healed", 5);
+  fault(2, "healed", 5);  // each ends when the other does
+  for (double at = 5.5; at < 8; at += 0.5) {
+    attempt(at, 0, EventType::fail);
+    attempt(at, 1, EventType::fail);
+  }
+  attempt(8.5, 0, EventType::ok);
+  attempt(8.5, 1, EventType::ok);
+  const auto result = judged(3);
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  for (const std::size_t heal : {0u, 1u}) EXPECT_EQ(verdict_of(result, heal), "not judged: another fault was in force");
+}
+
+TEST_F(RecoveryTest, AFaultAtTheEndOfTheBoundDisturbs) {
+  fault(1, "inject", 3);
+  fault(1, "healed", 5);
+  for (double at = 5.5; at < 8; at += 0.5) {
+    attempt(at, 0, EventType::fail);
+    attempt(at, 1, EventType::fail);
+  }
+  fault(2, "inject", 8);
+  const auto result = judged(3);
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_EQ(verdict_of(result, 0), "not judged: another fault was in force");
+}
+
 TEST_F(RecoveryTest, WhatWasInTimeCountsEvenUnderAnotherFault) {
   fault(1, "inject", 1);
   fault(1, "healed", 5);

@@ -107,6 +107,10 @@ TEST(Saga, CompleteSagasThatAddUp) {
   EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 10}", "[[7 0 -4]]"))), "incomplete-saga");
   EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 10 1 10}", "[]"))), "incomplete-saga");
   EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 18}", "[[7 0 -4] [7 1 4] [7 1 4]]"))), "incomplete-saga");
+  EXPECT_THAT(verdict(judged("saga", ledger("{0 10 1 10 2 10}", "[]") + saga("7") +
+                                         ledger("{0 6 1 14 2 15}", "[[7 0 -4] [7 1 4] [7 2 5]]"))),
+              HasSubstr("incomplete-saga"))
+      << "somebody else was paid as well";
   EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 15}", "[[7 0 -4] [7 1 4]]"))), "ledger-mismatch");
   EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 14}", "[[7 0 -4] [7 1 4] [8 0 0]]"))), "unexpected-event");
 }

@@ -75,6 +75,8 @@ TEST(SshConfig, SpellingsOfALine) {
   const auto found = look_up("HOST=\"n1\"\n\tuser = \"a b\" # comment\n# Port 1\n\n  pOrT=44\r\n", "n1");
   EXPECT_EQ(found.user, "a b");
   EXPECT_EQ(found.port, 44);
+  EXPECT_EQ(look_up("User \"u\" \"v\"\n", "x").user, "u");
+  EXPECT_THAT(look_up("UserKnownHostsFile \"\" /b\n", "x").user_known_hosts_files, ElementsAre("", "/b"));
 }
 
 TEST(SshConfig, KnownHostsJumpsAndTimes) {
@@ -132,6 +134,19 @@ TEST(SshConfig, FilesThatIncludeEachOtherAreAnError) {
   const auto config = SshConfig::load(home / "a", home.path());
   ASSERT_FALSE(config);
   EXPECT_THAT(config.error().message, HasSubstr("too deeply"));
+}
+
+// As many as OpenSSH follows, and not one more.
+TEST(SshConfig, SixteenFilesIncludeOneAnother) {
+  const TempDir home;
+  for (int i = 0; i < 17; ++i) {
+    write_file(home / std::to_string(i), "Include " + (home / std::to_string(i + 1)) + "\n");
+  }
+  write_file(home / "17", "User deep\n");
+  EXPECT_EQ(SshConfig::load(home / "0", home.path()).error().code, ErrorCode::input);
+  const auto config = SshConfig::load(home / "1", home.path());
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->lookup("x").value().user, "deep");
 }
 
 TEST(SshConfig, AMissingFileIsEmpty) {

@@ -61,6 +61,15 @@ TEST(PlanSettings, OptionsOfPlanJsonKeepWhoSetThem) {
   EXPECT_EQ(read->options.origin("x.count"), "default");
   EXPECT_EQ(read->options.string("x.name"), "some");
   EXPECT_EQ(read->options.origin("x.name"), "--set");
+
+  // What lacks its value or who set it is as if it were not there.
+  for (const char* half : {R"({"value":7})", R"({"origin":"--set"})", R"({"value":7,"origin":1})", "{}"}) {
+    Value stored = plan.to_value();
+    stored.set("options", Value::map({{"x.count", *Value::from_json(half)}}));
+    const auto without = Plan::from_value(stored, declared(4));
+    ASSERT_TRUE(without) << half << ": " << without.error().message;
+    EXPECT_EQ(without->options.integer("x.count"), 4) << half;
+  }
 }
 
 TEST(PlanSettings, EveryMemberOfPlanJsonIsLookedAt) {
@@ -90,9 +99,27 @@ TEST(PlanSettings, RangesAreKept) {
   EXPECT_TRUE(refused("rate", "-3"));
   EXPECT_TRUE(refused("rate", "nan"));
   EXPECT_TRUE(refused("poisson", "maybe"));
+  struct Range {
+    const char *name, *below, *min, *max, *above;
+  };
+  for (const Range& range : {Range{"time-limit", "0.09", "0.1", "10000000", "10000001"},
+                             {"op-timeout", "0.0009", "0.001", "3600", "3601"},
+                             {"nemesis-interval", "-0.5", "0", "1000000", "1000001"},
+                             {"nemesis-duration", "0.09", "0.1", "1000000", "1000001"},
+                             {"recovery", "-0.5", "0", "1000000", "1000001"},
+                             {"concurrency", "0", "1", "100000", "100001"},
+                             {"rate", "-0.5", "0", "1000000000", "1000000001"}}) {
+    for (const char* bad : {range.below, range.above}) EXPECT_TRUE(refused(range.name, bad)) << range.name << bad;
+    for (const char* good : {range.min, range.max}) EXPECT_FALSE(refused(range.name, good)) << range.name << good;
+  }
   Plan plan;
   EXPECT_TRUE(plan_setting("seed").set(plan, "18446744073709551615"));
   EXPECT_EQ(plan.seed, 18446744073709551615u);
+  for (const auto& setting : plan_settings()) {
+    if (setting.type != PlanSetting::Type::duration) continue;
+    EXPECT_TRUE(setting.set(plan, "2500ms")) << setting.name;
+    EXPECT_EQ(setting.text(plan), "2.5") << setting.name;
+  }
   EXPECT_TRUE(plan_setting("rate").set(plan, "unlimited"));
   EXPECT_EQ(plan.rate, 0);
   EXPECT_EQ(plan_setting("rate").text(plan), "unlimited");

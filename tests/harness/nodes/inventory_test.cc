@@ -95,6 +95,9 @@ TEST(Inventory, HomeIsWhatTheEnvironmentSays) {
   ASSERT_TRUE(inventory) << inventory.error().message;
   EXPECT_THAT(inventory->hosts[0].identity_files,
               ElementsAre("/home/somebody/.ssh/key", "/etc/~other/key", "/etc/key"));
+  const auto absolute = parse_inventory("n1 identity=/link/../key", "/etc/hosts.txt");
+  ASSERT_TRUE(absolute) << absolute.error().message;
+  EXPECT_THAT(absolute->hosts[0].identity_files, ElementsAre("/link/../key")) << "where it leads, the system says";
   before == nullptr ? ::unsetenv("HOME") : ::setenv("HOME", kept.c_str(), 1);
 }
 

@@ -28,6 +28,7 @@ class ScriptedTarget final : public Target {
   std::function<Result<void>(Deadline)> on_ready = [](Deadline) { return Result<void>(); };
   std::atomic<int> opened{0};
   std::atomic<int> closed{0};
+  std::shared_ptr<int> held_by_clients;  // each client made from now on has a share
 
   std::string_view name() const override { return "scripted"; }
   Result<std::unique_ptr<Client>> client(std::size_t node) override { return std::make_unique<One>(*this, node); }
@@ -36,7 +37,7 @@ class ScriptedTarget final : public Target {
  private:
   class One final : public Client {
    public:
-    One(ScriptedTarget& target, std::size_t node) : target_(target), node_(node) {}
+    One(ScriptedTarget& target, std::size_t node) : target_(target), node_(node), held_(target.held_by_clients) {}
     Result<void> open(Deadline deadline) override {
       auto done = target_.on_open(node_, deadline);
       if (done) target_.opened.fetch_add(1);
@@ -50,6 +51,7 @@ class ScriptedTarget final : public Target {
    private:
     ScriptedTarget& target_;
     std::size_t node_;
+    std::shared_ptr<int> held_;
   };
 };
 

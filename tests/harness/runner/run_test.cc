@@ -137,6 +137,8 @@ TEST_F(RunFixture, AClientThatBlocksIsAbandonedAndTheRunGoesOn) {
   std::mutex mutex;
   std::condition_variable released;
   bool release = false;
+  const auto alive = std::make_shared<int>(0);
+  target_->held_by_clients = alive;
   workload_.generator = ops(100);
   setup_.time_limit_s = 1;
   target_->on_invoke = [&](std::size_t, const Operation& op, Deadline) {
@@ -166,6 +168,9 @@ TEST_F(RunFixture, AClientThatBlocksIsAbandonedAndTheRunGoesOn) {
   EXPECT_TRUE(
       std::any_of(events_.begin(), events_.end(), [&](const Seen& e) { return e.process == info->process + 3; }));
   EXPECT_NE(logged_.find("did not return"), std::string::npos);
+  EXPECT_EQ(target_->closed, target_->opened - 1) << "all but the client that blocks";
+  target_->held_by_clients.reset();
+  EXPECT_EQ(alive.use_count(), 2) << "the client that blocks";
   {
     const std::lock_guard lock(mutex);
     release = true;
@@ -173,6 +178,9 @@ TEST_F(RunFixture, AClientThatBlocksIsAbandonedAndTheRunGoesOn) {
   released.notify_all();
   for (int i = 0; i < 500 && stuck_threads() > 0; ++i) std::this_thread::sleep_for(milliseconds(2));
   EXPECT_EQ(stuck_threads(), 0u);
+  // It gives its connection back, and nothing of it is left.
+  EXPECT_EQ(target_->closed, target_->opened);
+  EXPECT_EQ(alive.use_count(), 1);
 }
 
 TEST_F(RunFixture, AClientThatBlocksWhileOpeningIsAbandonedToo) {

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <map>
 #include <set>
@@ -22,6 +23,9 @@ std::unique_ptr<Journal> make(const std::string& path) {
   ORDEAL_CHECK(journal.has_value(), "no journal");
   return std::move(*journal);
 }
+
+// The next write(2) of this thread is interrupted by a signal, before anything is written.
+thread_local bool interrupt_next_write = false;
 
 Operation write_op(std::int64_t value) { return {"write", Value("k1"), Value(value)}; }
 
@@ -58,6 +62,26 @@ TEST(Journal, WritesTheFormatOfTheDesign) {
   EXPECT_EQ(without_time[2], R"({"process":3,"type":"invoke","f":"read","key":"k7","value":null})");
   EXPECT_EQ(without_time[3], R"({"process":3,"type":"ok","f":"read","key":"k7","value":5})");
   EXPECT_EQ(without_time[4], R"({"process":"nemesis","type":"info","f":"partition","value":{"id":1,"step":"inject"}})");
+}
+
+TEST(Journal, AnInterruptedWriteIsMadeAgain) {
+  const Scratch scratch;
+  auto journal = make(scratch.file("h"));
+  interrupt_next_write = true;
+  ASSERT_TRUE(journal->invoke(0, write_op(1)));
+  EXPECT_FALSE(interrupt_next_write);
+  EXPECT_EQ(read_lines(scratch.file("h")).events.size(), 1u);
+}
+
+TEST(Journal, ARecordHasTheTimeAtWhichItIsWritten) {
+  const Scratch scratch;
+  auto journal = make(scratch.file("h"));
+  ASSERT_TRUE(journal->invoke(0, write_op(1)));
+  const std::int64_t before = journal->now_ns();
+  ASSERT_TRUE(journal->record("nemesis", "kill", Value()));
+  const auto lines = read_lines(scratch.file("h"));
+  ASSERT_EQ(lines.events.size(), 2u);
+  EXPECT_GE(lines.events[1].find("time")->integer(), before);
 }
 
 TEST(Journal, IsInTheFileWhenTheCallReturns) {
@@ -190,3 +214,13 @@ TEST(Journal, AFullDiskIsAClearErrorAndLeavesWholeLines) {
 
 }  // namespace
 }  // namespace ordeal
+
+// In place of the C library's.
+extern "C" ssize_t write(int file, const void* bytes, size_t count) {
+  if (ordeal::interrupt_next_write) {
+    ordeal::interrupt_next_write = false;
+    errno = EINTR;
+    return -1;
+  }
+  return ::syscall(SYS_write, file, bytes, count);
+}

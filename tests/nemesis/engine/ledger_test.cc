@@ -90,6 +90,16 @@ TEST_F(LedgerTest, EveryLineIsOnDiskWhenTheCallReturns) {
   EXPECT_EQ(Synced::times(path_), 3u);
 }
 
+TEST_F(LedgerTest, EmptyLinesAreNoneAndTornOnesAreCounted) {
+  write_three();
+  append_raw("\n\n[1]\n{\"entry\":\"open\",\"id\":\"ab-\n");
+  const auto contents = read_ledger(path_);
+  ASSERT_TRUE(contents) << contents.error().message;
+  EXPECT_EQ(contents->torn, 2U);
+  EXPECT_EQ(contents->entries, 3U);
+  EXPECT_THAT(contents->open, SizeIs(2));
+}
+
 TEST_F(LedgerTest, HealsTheNewestFirstAndTwiceDoesNothingMore) {
   write_three();
   auto report = heal_ledger(path_, cluster_, soon());

@@ -114,6 +114,8 @@ TEST(Grudge, ABridgeHearsBothHalvesThatDoNotHearEachOther) {
     const Grudge grudge = make("bridge", n, n);
     ASSERT_THAT(grudge.groups, SizeIs(3));
     EXPECT_THAT(heard(grudge, grudge.groups[1][0]), SizeIs(n));
+    EXPECT_THAT(grudge.groups[0], SizeIs((n - 1) / 2)) << "of an even rest both have as many";
+    EXPECT_THAT(grudge.groups[2], SizeIs(n / 2));
     EXPECT_EQ(grudge.cut.size(), grudge.groups[0].size() * grudge.groups[2].size());
     for (const std::size_t left : grudge.groups[0]) {
       EXPECT_THAT(heard(grudge, left), SizeIs(grudge.groups[0].size() + 1));
@@ -138,6 +140,8 @@ TEST(Grudge, WhatCannotBeSaysWhy) {
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, ErrorCode::usage);
   EXPECT_THAT(unknown.error().message, HasSubstr("majorities-ring"));
+  EXPECT_THAT(unknown.error().message, HasSubstr("primaries"));
+  EXPECT_THAT(unknown.error().message, HasSubstr("random"));
 }
 
 }  // namespace

@@ -51,17 +51,28 @@ class SelectorTest : public ::testing::Test {
 };
 
 TEST_F(SelectorTest, SizesAreWhatTheNamesSay) {
-  std::set<std::size_t> subset_sizes;
+  std::set<std::size_t> subset_sizes, minority_sizes, majority_sizes;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     EXPECT_EQ(select("one", seed).nodes.size(), 1U);
-    EXPECT_LE(select("minority", seed).nodes.size(), 2U);
-    EXPECT_GE(select("majority", seed).nodes.size(), 3U);
+    minority_sizes.insert(select("minority", seed).nodes.size());
+    majority_sizes.insert(select("majority", seed).nodes.size());
     EXPECT_THAT(select("all", seed).nodes, ElementsAre(0, 1, 2, 3, 4));
     const auto subset = select("subset", seed).nodes;
     subset_sizes.insert(subset.size());
     EXPECT_EQ(std::set<std::size_t>(subset.begin(), subset.end()).size(), subset.size());
   }
   EXPECT_EQ(subset_sizes, (std::set<std::size_t>{1, 2, 3, 4, 5}));
+  EXPECT_EQ(minority_sizes, (std::set<std::size_t>{1, 2}));
+  EXPECT_EQ(majority_sizes, (std::set<std::size_t>{3, 4, 5}));
+}
+
+// Two of four are no minority.
+TEST_F(SelectorTest, HalfIsNoMinority) {
+  cluster_.nodes.resize(4);
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    EXPECT_EQ(select("minority", seed).nodes.size(), 1U);
+    EXPECT_GE(select("majority", seed).nodes.size(), 3U);
+  }
 }
 
 // Two of three are a majority: of few nodes a minority is one.
@@ -99,8 +110,22 @@ TEST_F(SelectorTest, ARingHasNoNeighboursAndAThirdIsLessThanOne) {
     EXPECT_EQ(select("minority-third", seed).nodes.size(), 1U);
   }
   EXPECT_EQ(rings.size(), 5U);
+  for (int i = 6; i <= 7; ++i) {
+    cluster_.nodes.push_back(
+        std::make_unique<RecordingNode>("n" + std::to_string(i), "10.0.0." + std::to_string(i),
+                                        [](const std::string&) -> Result<CommandOutput> { return CommandOutput{}; }));
+  }
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto three = select("ring", seed).nodes;
+    ASSERT_EQ(three.size(), 3U);
+    for (std::size_t i = 0; i < 3; ++i)
+      EXPECT_GE((three[(i + 1) % 3] + 7 - three[i]) % 7, 2U) << "no two are neighbours";
+  }
+  for (const std::size_t nodes : {4u, 3u, 2u, 1u}) {
+    cluster_.nodes.resize(nodes);
+    EXPECT_EQ(select("ring", 1).nodes.size(), 1U) << nodes;
+  }
   cluster_.nodes.resize(3);
-  EXPECT_EQ(select("ring", 1).nodes.size(), 1U);
   EXPECT_THAT(selector_problem("minority-third", context_), HasSubstr("four nodes"));
 }
 

@@ -157,6 +157,34 @@ TEST(HttpSession, ATruncatedReplyIsUnknown) {
   EXPECT_EQ(reply.error().kind, "partial-reply");
 }
 
+// 64 MiB are read, and not a byte more.
+TEST(HttpSession, AReplyHasALargestSize) {
+  constexpr std::size_t kMost = 64U << 20U;
+  for (const std::size_t bytes : {kMost, kMost + 1}) {
+    RudeServer server([bytes](int) {
+      return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n" + std::string(bytes, 'x');
+    });
+    HttpSession session;
+    const auto reply = session.perform(post(server, false), in(60'000));
+    ASSERT_EQ(reply.has_value(), bytes == kMost);
+    if (reply) {
+      EXPECT_EQ(reply->body.size(), bytes);
+    } else {
+      EXPECT_TRUE(reply.error().sent);
+      EXPECT_EQ(reply.error().kind, "reply-too-large");
+    }
+  }
+}
+
+TEST(HttpSession, WhatIsNoHttpIsANetworkErrorAfterSending) {
+  RudeServer server([](int) { return std::string("220 this is no HTTP\r\n\r\n"); });
+  HttpSession session;
+  const auto reply = session.perform(post(server, false), in(2000));
+  ASSERT_FALSE(reply);
+  EXPECT_TRUE(reply.error().sent);
+  EXPECT_EQ(reply.error().kind, "network");
+}
+
 TEST(HttpSession, SilenceEndsAtTheDeadline) {
   RudeServer server([](int) { return std::string("hang"); });
   HttpSession session;

@@ -77,6 +77,19 @@ TEST_F(ServicesTest, OneLeader) {
   EXPECT_EQ(apply(s, "election", "campaign", "\"a\"", 1), "ok 3");
 }
 
+TEST_F(ServicesTest, LeadersWithBugs) {
+  Services skewed = services(Bug::write_skew);
+  EXPECT_EQ(apply(skewed, "election", "campaign", "\"a\"", 1), "ok 1") << "without a leader the term is new";
+  EXPECT_EQ(apply(skewed, "election", "campaign", "\"b\"", 2), "ok 1") << "two leaders of one term";
+  Services twice = services(Bug::duplicate);
+  EXPECT_EQ(apply(twice, "election", "campaign", "\"a\"", 1), "ok 1");
+  EXPECT_EQ(apply(twice, "election", "campaign", "\"b\"", 2), "ok 2") << "two leaders at once";
+  Services stale = services(Bug::stale_read);
+  EXPECT_EQ(apply(stale, "election", "campaign", "\"a\"", 1), "ok 1");
+  EXPECT_EQ(apply(stale, "election", "campaign", "\"b\"", 2), "fail led");
+  EXPECT_EQ(apply(stale, "election", "leader"), R"(ok {"term":0,"leader":null})");
+}
+
 TEST_F(ServicesTest, EachIdempotencyKeyOnce) {
   Services s = services();
   EXPECT_EQ(apply(s, "idempotency", "apply", "5"), R"(ok {"applied-before":0})");
@@ -96,6 +109,17 @@ TEST_F(ServicesTest, TenRequestsInAHundredMilliseconds) {
   EXPECT_EQ(apply(s, "rate-limit", "request"), "fail limited");
   now_ = std::chrono::milliseconds(100);
   EXPECT_EQ(apply(s, "rate-limit", "request"), "ok");
+}
+
+TEST_F(ServicesTest, LimitsWithBugs) {
+  Services stale = services(Bug::stale_read);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(apply(stale, "rate-limit", "request"), "ok");
+  now_ = std::chrono::milliseconds(199);
+  EXPECT_EQ(apply(stale, "rate-limit", "request"), "fail limited") << "it looks twice as far back";
+  now_ = std::chrono::milliseconds(200);
+  EXPECT_EQ(apply(stale, "rate-limit", "request"), "ok");
+  Services lost = services(Bug::lost_write);
+  for (int i = 0; i < 11; ++i) EXPECT_EQ(apply(lost, "rate-limit", "request"), "ok") << "it forgets what it granted";
 }
 
 TEST_F(ServicesTest, SagasAreCompleteOrCompensated) {
