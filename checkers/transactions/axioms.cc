@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <unordered_map>
+#include <utility>
 
 namespace ordeal::txn {
 namespace {
@@ -23,7 +24,23 @@ struct Place {
   std::uint32_t number = 0;  // from 1
 };
 
-std::uint64_t pair_key(std::uint32_t a, std::uint32_t b) { return (std::uint64_t{a} << 32) | b; }
+// Of each session, how much of it is known.
+using Clock = std::vector<std::uint32_t>;
+// A key's writers of one session begin here, in Axioms::by_key_; they end where the next run begins.
+struct Run {
+  std::uint32_t session = kNone, first = 0;
+};
+// `from` comes before `to`, because `reader` had to know of it and read from `to`.
+struct Forced {
+  TxnIndex from = 0, to = 0, reader = 0;
+};
+struct ForcedTo {
+  TxnIndex to = 0, reader = 0;
+};
+// Clocks of all transactions are kept when they take no more than this, in entries of four bytes: then what they say
+// already need not be forced.
+constexpr std::size_t kMostKept = std::size_t{64} << 20;
+constexpr std::size_t kForcedALook = 1 << 20;
 
 class Axioms {
  public:
@@ -52,6 +69,7 @@ class Axioms {
       default:
         if (!visible_past()) return {};
     }
+    if (limited_) return {};
     if (missed_initial_) return {true, std::move(missed_initial_)};
     return {true, circle(type())};
   }
@@ -79,9 +97,12 @@ class Axioms {
       for (std::uint32_t m = in_.txns.first[t]; m < in_.txns.first[t + 1]; ++m) {
         const MicroOp& op = in_.txns.micro[m];
         if (in_.source[m] != kNoSource) all_reads_.push_back({t, op.key, in_.source[m]});
-        if (op.kind == MicroKind::read || !in_.committed[t]) continue;
-        if (writes_.emplace(pair_key(t, op.key), true).second) all_writes_.push_back({t, op.key});
+        if (op.kind != MicroKind::read && in_.committed[t]) all_writes_.push_back({t, op.key});
       }
+      const auto mine = all_writes_.begin() + writes_of_.back();
+      std::sort(mine, all_writes_.end(), [](const FinalWrite& a, const FinalWrite& b) { return a.key < b.key; });
+      const auto same = [](const FinalWrite& a, const FinalWrite& b) { return a.key == b.key; };
+      all_writes_.erase(std::unique(mine, all_writes_.end(), same), all_writes_.end());
       reads_of_.push_back(static_cast<std::uint32_t>(all_reads_.size()));
       writes_of_.push_back(static_cast<std::uint32_t>(all_writes_.size()));
     }
@@ -100,7 +121,6 @@ class Axioms {
         place_[t] = {session_count_++, 1};
       }
     }
-    forced_.assign(in_.graph.size(), {});
   }
 
   std::span<const ExternalRead> reads(TxnIndex t) const {
@@ -109,7 +129,12 @@ class Axioms {
   std::span<const FinalWrite> writes(TxnIndex t) const {
     return std::span(all_writes_).subspan(writes_of_[t], writes_of_[t + 1] - writes_of_[t]);
   }
-  bool wrote(TxnIndex t, KeyIndex key) const { return writes_.contains(pair_key(t, key)); }
+  bool wrote(TxnIndex t, KeyIndex key) const {
+    const auto mine = writes(t);
+    const auto at = std::lower_bound(mine.begin(), mine.end(), key,
+                                     [](const FinalWrite& one, KeyIndex wanted) { return one.key < wanted; });
+    return at != mine.end() && at->key == key;
+  }
 
   // `knows` wrote the key that `read` shows, and the reader has to know of it.
   void force(TxnIndex knows, const ExternalRead& read) {
@@ -126,10 +151,59 @@ class Axioms {
       missed_initial_ = std::move(out);
       return;
     }
-    auto& out = forced_[knows];
-    if (out.empty() || out.back().to != read.source)
-      out.push_back({knows, read.source, read.key, kAbsent, EdgeKind::ww});
-    because_.emplace(pair_key(knows, read.source), read.txn);
+    if (in_past(knows, read.source)) return;  // a way along what is known says so already
+    pending_.push_back({knows, read.source, read.txn});
+    if (pending_.size() >= next_look_) {
+      limited_ = limited_ || late_();
+      next_look_ = pending_.size() + kForcedALook;
+    }
+  }
+
+  // Whether the clock that was kept of `later` says that `earlier` is in its past.
+  bool in_past(TxnIndex earlier, TxnIndex later) const {
+    if (clocks_.empty()) return false;
+    const Clock& clock = clocks_[later];
+    const Place& place = place_[earlier];
+    return place.session < clock.size() && clock[place.session] >= place.number;
+  }
+
+  // Sorts the forced edges by where they begin, each once, with the first reader that forces it.
+  void sort_forced() {
+    forced_begin_.assign(n_ + 1, 0);
+    for (const Forced& one : pending_) ++forced_begin_[one.from];
+    std::uint32_t sum = 0;
+    for (std::uint32_t& begin : forced_begin_) sum += std::exchange(begin, sum);
+    std::vector<ForcedTo> sorted(pending_.size());
+    for (const Forced& one : pending_) sorted[forced_begin_[one.from]++] = {one.to, one.reader};
+    pending_ = {};
+    // Now each place is the end of its transaction's.
+    std::uint32_t begin = 0, kept = 0;
+    for (TxnIndex t = 0; t < n_; ++t) {
+      const std::uint32_t end = forced_begin_[t];
+      const auto first = sorted.begin() + begin, last = sorted.begin() + end;
+      std::sort(first, last,
+                [](const ForcedTo& a, const ForcedTo& b) { return a.to != b.to ? a.to < b.to : a.reader < b.reader; });
+      forced_begin_[t] = kept;
+      for (TxnIndex before = kNone; begin < end; ++begin) {
+        if (sorted[begin].to == before) continue;
+        before = sorted[begin].to;
+        sorted[kept++] = sorted[begin];
+      }
+    }
+    forced_begin_[n_] = kept;
+    sorted.resize(kept);
+    forced_ = std::move(sorted);
+  }
+  std::span<const ForcedTo> forced(std::uint32_t v) const {
+    if (v >= n_) return {};
+    return std::span(forced_).subspan(forced_begin_[v], forced_begin_[v + 1] - forced_begin_[v]);
+  }
+  // The key of a forced edge: the reader read it from where the edge leads, and it was written where it begins.
+  KeyIndex key_of(TxnIndex from, const ForcedTo& edge) const {
+    for (const ExternalRead& read : reads(edge.reader)) {
+      if (read.source == edge.to && wrote(from, read.key)) return read.key;
+    }
+    return kNone;
   }
 
   void read_committed() {
@@ -157,7 +231,6 @@ class Axioms {
     }
   }
 
-  using Clock = std::vector<std::uint32_t>;
   static void raise(Clock& into, const Clock& from) {
     if (into.size() < from.size()) into.resize(from.size(), 0);
     for (std::size_t s = 0; s < from.size(); ++s) into[s] = std::max(into[s], from[s]);
@@ -177,40 +250,22 @@ class Axioms {
   // that comes along sessions (and time); along reads nothing for read atomic, what the writer's session had done for
   // PRAM, and all that the writer knew for causal consistency.
   bool visible_past() {
-    std::unordered_map<std::uint64_t, std::vector<TxnIndex>> by_session;
-    std::unordered_map<KeyIndex, std::vector<std::uint32_t>> sessions_of;
-    for (TxnIndex t = 0; t < n_; ++t) {
-      if (place_[t].session == kNone) continue;
-      for (const FinalWrite& write : writes(t)) {
-        auto& list = by_session[pair_key(write.key, place_[t].session)];
-        if (list.empty()) sessions_of[write.key].push_back(place_[t].session);
-        list.push_back(t);
-      }
-    }
-    std::vector<std::uint32_t> order;  // transactions and points in time
-    for (std::uint32_t v = 0; v < in_.graph.size(); ++v) {
-      if (v >= n_ || place_[v].session != kNone) order.push_back(v);
-    }
-    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return past_.of[a] > past_.of[b]; });
-    std::vector<Clock> clocks(in_.graph.size());
+    index_sessions_of_keys();
+    // Transactions and points in time.
+    std::vector<std::uint32_t> order(past_.size.size());
+    for (std::uint32_t v = 0; v < order.size(); ++v) order[order.size() - 1 - past_.of[v]] = v;
+    clocks_.resize(in_.graph.size());
+    const bool keep = std::size_t{n_} * session_count_ <= kMostKept;
     for (std::size_t i = 0; i < order.size(); ++i) {
-      if (i % 1024 == 0 && late_()) return false;
+      if (i % 1024 == 0 && late_()) limited_ = true;
+      if (limited_) break;
       const std::uint32_t v = order[i];
       const bool transaction = in_.graph.is_transaction(v);
-      Clock mine = std::move(clocks[v]);
-      clocks[v] = {};
+      if (transaction && place_[v].session == kNone) continue;
+      Clock mine = std::move(clocks_[v]);
+      clocks_[v] = {};
       if (transaction) {
-        for (const ExternalRead& read : reads(v)) {
-          const auto known = sessions_of.find(read.key);
-          if (known == sessions_of.end()) continue;
-          for (const std::uint32_t s : known->second) {
-            if (s >= mine.size() || mine[s] == 0) continue;
-            const auto& list = by_session[pair_key(read.key, s)];
-            const auto after =
-                std::partition_point(list.begin(), list.end(), [&](TxnIndex w) { return place_[w].number <= mine[s]; });
-            if (after != list.begin() && *std::prev(after) != v) force(*std::prev(after), read);
-          }
-        }
+        for (const ExternalRead& read : reads(v)) see(v, read, mine);
         raise(mine, place_[v]);
       }
       std::uint32_t to = 0;
@@ -218,29 +273,77 @@ class Axioms {
       for (std::uint32_t cursor = 0; in_.graph.next(v, kWR | extra_, cursor, to, kind);) {
         if (in_.graph.is_transaction(to) && place_[to].session == kNone) continue;
         if (kind != EdgeKind::wr || axiom_ == Axiom::causal)
-          raise(clocks[to], mine);
+          raise(clocks_[to], mine);
         else if (axiom_ == Axiom::pram)
-          raise_session(clocks[to], v);
+          raise_session(clocks_[to], v);
+      }
+      if (keep && transaction) clocks_[v] = std::move(mine);
+    }
+    clocks_ = {};
+    return !limited_;
+  }
+
+  // What of each session had to be known: the last write of the key that was visible.
+  void see(TxnIndex v, const ExternalRead& read, const Clock& mine) {
+    for (std::uint32_t r = runs_of_[read.key]; r < runs_of_[read.key + 1]; ++r) {
+      const Run& run = runs_[r];
+      if (run.session >= mine.size() || mine[run.session] == 0) continue;
+      const auto list = std::span(by_key_).subspan(run.first, runs_[r + 1].first - run.first);
+      const std::uint32_t known = mine[run.session];
+      const auto after =
+          std::partition_point(list.begin(), list.end(), [&](TxnIndex w) { return place_[w].number <= known; });
+      if (after != list.begin() && *std::prev(after) != v) force(*std::prev(after), read);
+    }
+  }
+
+  // The writers of each key, by session, and where each session's begin.
+  void index_sessions_of_keys() {
+    const auto keys = in_.txns.keys.size();
+    std::vector<std::uint32_t> end(keys + 1, 0);
+    for (const FinalWrite& write : all_writes_) {
+      if (place_[write.txn].session != kNone) ++end[write.key + 1];
+    }
+    for (std::size_t k = 0; k < keys; ++k) end[k + 1] += end[k];
+    by_key_.resize(end[keys]);
+    for (const FinalWrite& write : all_writes_) {
+      if (place_[write.txn].session != kNone) by_key_[end[write.key]++] = write.txn;
+    }
+    std::uint32_t begin = 0;
+    for (std::size_t k = 0; k < keys; ++k) {
+      runs_of_.push_back(static_cast<std::uint32_t>(runs_.size()));
+      const auto first = by_key_.begin() + begin, last = by_key_.begin() + end[k];
+      std::sort(first, last, [&](TxnIndex a, TxnIndex b) {
+        return place_[a].session != place_[b].session ? place_[a].session < place_[b].session : a < b;
+      });
+      for (; begin < end[k]; ++begin) {
+        const std::uint32_t session = place_[by_key_[begin]].session;
+        if (runs_.size() == runs_of_.back() || runs_.back().session != session) runs_.push_back({session, begin});
       }
     }
-    return true;
+    runs_of_.push_back(static_cast<std::uint32_t>(runs_.size()));
+    runs_.push_back({kNone, begin});
   }
 
   // A cycle of sessions, dependencies and forced edges, if there is one.
-  std::optional<Finding> circle(const std::string& type) const {
+  std::optional<Finding> circle(const std::string& type) {
+    if (pending_.empty()) return std::nullopt;  // what is known alone has none
+    sort_forced();
+    constexpr std::uint32_t kForcedBase = 1u << 31;
     const auto next = [&](std::uint32_t v, std::uint32_t& cursor, Edge& edge) {
-      constexpr std::uint32_t kForcedBase = 1u << 31;
       while (cursor < kForcedBase && in_.graph.next(v, mask(), cursor, edge)) return true;
       if (cursor < kForcedBase) cursor = kForcedBase;
-      if (cursor - kForcedBase >= forced_[v].size()) return false;
-      edge = forced_[v][cursor++ - kForcedBase];
+      if (cursor - kForcedBase >= forced(v).size()) return false;
+      const ForcedTo& one = forced(v)[cursor++ - kForcedBase];
+      edge = {v, one.to, key_of(v, one), kAbsent, EdgeKind::ww};
       return true;
     };
     const Components parts =
         components(in_.graph.size(), [&](std::uint32_t v, std::uint32_t& cursor, std::uint32_t& w) {
-          Edge edge;
-          if (!next(v, cursor, edge)) return false;
-          w = edge.to;
+          EdgeKind kind{};
+          if (cursor < kForcedBase && in_.graph.next(v, mask(), cursor, w, kind)) return true;
+          if (cursor < kForcedBase) cursor = kForcedBase;
+          if (cursor - kForcedBase >= forced(v).size()) return false;
+          w = forced(v)[cursor++ - kForcedBase].to;
           return true;
         });
     if (parts.size.size() == in_.graph.size()) return std::nullopt;
@@ -273,16 +376,18 @@ class Axioms {
     cycle.type = type;
     cycle.component = parts.size[part];
     cycle.edges = between_transactions(in_.graph, cycle.edges);
-    std::vector<std::pair<TxnIndex, TxnIndex>> forced;  // who had to be known, by whom
+    std::vector<std::pair<TxnIndex, TxnIndex>> forced_by;  // who had to be known, by whom
     Finding out = explain(cycle, in_, history_, [&](const Edge& edge) -> std::string {
-      const auto because = because_.find(pair_key(edge.from, edge.to));
-      if (because == because_.end() || edge.kind != EdgeKind::ww || edge.value != kAbsent) return {};
-      forced.emplace_back(edge.from, because->second);
-      return name(because->second) + " had to know of " + name(edge.from) + ", which wrote key " + key_text(edge.key) +
+      if (edge.kind != EdgeKind::ww || edge.value != kAbsent) return {};
+      const auto all = forced(edge.from);
+      const auto because = std::find_if(all.begin(), all.end(), [&](const ForcedTo& one) { return one.to == edge.to; });
+      if (because == all.end()) return {};
+      forced_by.emplace_back(edge.from, because->reader);
+      return name(because->reader) + " had to know of " + name(edge.from) + ", which wrote key " + key_text(edge.key) +
              ", but read what " + name(edge.to) + " wrote there, so " + name(edge.from) + " came before " +
              name(edge.to);
     });
-    for (const auto& [knows, reader] : forced) {
+    for (const auto& [knows, reader] : forced_by) {
       if (std::find(out.txns.begin(), out.txns.end(), reader) == out.txns.end()) out.txns.push_back(reader);
       tell_way(knows, reader, out);
     }
@@ -367,12 +472,18 @@ class Axioms {
   std::vector<ExternalRead> all_reads_;
   std::vector<FinalWrite> all_writes_;
   std::vector<std::uint32_t> reads_of_, writes_of_;  // by transaction: where its own begin
-  std::unordered_map<std::uint64_t, bool> writes_;
   std::vector<Place> place_;
   std::unordered_map<TxnIndex, Place> crashed_behind_;
   std::uint32_t session_count_ = 0;
-  std::vector<std::vector<Edge>> forced_;
-  std::unordered_map<std::uint64_t, TxnIndex> because_;
+  std::vector<TxnIndex> by_key_;        // writers of each key, by session
+  std::vector<Run> runs_;               // and one that ends the last
+  std::vector<std::uint32_t> runs_of_;  // by key: where its runs begin
+  std::vector<Clock> clocks_;           // by node, while they are needed
+  std::vector<Forced> pending_;         // forced edges as they are found
+  std::vector<ForcedTo> forced_;        // sorted by where they begin, each once
+  std::vector<std::uint32_t> forced_begin_;
+  std::size_t next_look_ = kForcedALook;
+  bool limited_ = false;  // the limits were reached
   Components past_;
   std::optional<Finding> missed_initial_;
 };

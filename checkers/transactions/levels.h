@@ -41,7 +41,7 @@ struct Proof {
     Axiom axiom;
     Given given;
   };
-  std::vector<Holds> axioms;
+  std::vector<Holds> axioms;  // each contains those before it: it forces what they force, and more
   std::optional<OrderKind> order;
   Given order_given = Given::reads;
   Covers covers = Covers::itself;
