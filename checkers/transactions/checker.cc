@@ -13,6 +13,7 @@
 #include "checkers/transactions/evidence.h"
 #include "checkers/transactions/levels.h"
 #include "checkers/transactions/order_core.h"
+#include "checkers/transactions/source_search.h"
 #include "checkers/transactions/update_order.h"
 
 namespace ordeal {
@@ -83,8 +84,10 @@ class Check {
     if (auto orders = wanted_orders(); !orders) return unknown(orders.error().message);
     phase_ = " while dependencies were inferred";
     max_choices_ = std::min(limits_.room() / 2 / kBytesPerChoice, kMaxChoices);
-    in_ = std::make_unique<Inference>(infer(std::move(*txns), max_choices_));
+    const bool order = strongest || level->proof.order.has_value();
+    in_ = std::make_unique<Inference>(infer(std::move(*txns), max_choices_, OrderKind::serial, order));
     if (in_->incomplete.empty()) in_->incomplete = unseen;
+    if (!unseen.empty()) in_->sources_open = false;
     phase_ = " while cycles were searched for";
     cycles_ = find_cycles(in_->graph, limits_);
     if (cycles_.complete && !cycles_.acyclic && !in_->open.empty()) choose_open(*in_);
@@ -134,10 +137,17 @@ class Check {
 
   // Whether the absence of findings proves the level. Asks the searches that the level needs, which may find more.
   bool proven(const Level& level) {
-    if (!in_->incomplete.empty() || !cycles_.complete) return false;
+    if (!cycles_.complete) return false;
     const Proof& proof = level.proof;
+    if (!in_->incomplete.empty()) {
+      const bool decides = proof.order == OrderKind::serial || proof.order == OrderKind::snapshot;
+      return in_->sources_open && decides && possible(*proof.order, static_cast<int>(proof.order_given));
+    }
+    // The last axiom contains the others: they matter where it does not hold, to name what is broken.
+    const bool last =
+        proof.axioms.empty() || axiom(proof.axioms.back().axiom, static_cast<int>(proof.axioms.back().given));
     for (const Proof::Holds& one : proof.axioms) {
-      if (!axiom(one.axiom, static_cast<int>(one.given))) return false;
+      if (!last && !axiom(one.axiom, static_cast<int>(one.given))) return false;
     }
     if (!proof.order) return true;
     const int given = static_cast<int>(proof.order_given);
@@ -148,35 +158,41 @@ class Check {
   // Whether some order of the writes nobody knows the order of leaves no cycle that is forbidden.
   bool possible(OrderKind kind, int order) {
     // Appends that nobody saw can always be put where a topological order of the rest has them.
+    const bool sources = in_->sources_open;
     if (list() && (kind == OrderKind::serial || cycles_.acyclic)) return true;
-    if (inference_for(kind).choices.empty() && inference_for(kind).forced.empty() &&
+    if (!sources && inference_for(kind).choices.empty() && inference_for(kind).forced.empty() &&
         !inference_for(kind).open_pairs_dropped)
       return true;
     const auto key = std::pair(kind, order);
     if (const auto known = orders_.find(key); known != orders_.end()) return known->second;
-    result_.algorithm = "dependency-graph+order-search";
+    result_.algorithm = sources ? "dependency-graph+source-search" : "dependency-graph+order-search";
+    const FindOrder find = [&](const Inference& in) {
+      return sources ? find_sources(in, kind, kExtra[order], late_) : find_order(in, kind, kExtra[order], late_);
+    };
     const Inference& in = inference_for(kind);
-    OrderAnswer answer = find_order(in, kind, kExtra[order], late_);
+    OrderAnswer answer = find(in);
     const bool yes = answer.possible == Possible::yes;
-    if (answer.possible == Possible::no) {
-      const OrderCore core = order_core(
-          in, std::move(answer), kind, kExtra[order],
-          [&](Transactions part) { return infer_part(std::move(part), kind); }, late_);
-      Dilemma dilemma{no_order(kind) + (kind == OrderKind::prefix && order == 1 ? "" : kSuffix[order]),
-                      core.txns,
-                      core.answer.key,
-                      kNone,
-                      kNone,
-                      core.answer.if_first,
-                      core.answer.if_second};
-      if (core.answer.one_choice) {
-        dilemma.first = core.answer.culprits[0];
-        dilemma.second = core.answer.culprits[1];
-      }
-      found_.push_back(explain(dilemma, *in_, history_));
-    }
+    if (answer.possible == Possible::no) add_dilemma(in, std::move(answer), find, kind, order);
     orders_[key] = yes;
     return yes;
+  }
+  // That there is no order, with the smallest part that has none.
+  void add_dilemma(const Inference& in, OrderAnswer answer, const FindOrder& find, OrderKind kind, int order) {
+    const OrderCore core = order_core(
+        in, std::move(answer), find, [&](Transactions part) { return infer_part(std::move(part), kind); }, late_);
+    Dilemma dilemma{no_order(kind) + (kind == OrderKind::prefix && order == 1 ? "" : kSuffix[order]),
+                    core.txns,
+                    core.answer.key,
+                    kNone,
+                    kNone,
+                    core.answer.if_first,
+                    core.answer.if_second};
+    dilemma.sources = in.sources_open;
+    if (core.answer.one_choice) {
+      dilemma.first = core.answer.culprits[0];
+      dilemma.second = core.answer.culprits[1];
+    }
+    found_.push_back(explain(dilemma, *in_, history_));
   }
   static std::string no_order(OrderKind kind) {
     switch (kind) {
@@ -198,15 +214,20 @@ class Check {
 
   // Prefix consistency allows lost updates, so registers have other choices under it.
   const Inference& inference_for(OrderKind kind) {
-    if (list() || kind != OrderKind::prefix) return *in_;
+    if (list() || (kind != OrderKind::prefix && !in_->order_unasked)) return *in_;
+    if (kind != OrderKind::prefix) {
+      if (!in_ordered_) in_ordered_ = std::make_unique<Inference>(infer(in_->txns, max_choices_));
+      return *in_ordered_;
+    }
     if (!in_prefix_) in_prefix_ = std::make_unique<Inference>(infer(in_->txns, max_choices_, kind));
     return *in_prefix_;
   }
 
-  Inference infer(Transactions txns, std::size_t max_choices, OrderKind kind = OrderKind::serial) const {
+  Inference infer(Transactions txns, std::size_t max_choices, OrderKind kind = OrderKind::serial,
+                  bool order = true) const {
     if (list()) return infer_list_append(history_, std::move(txns), threads(), limits_);
     return infer_rw_register(history_, std::move(txns),
-                             {initial(), max_choices, version_orders_, kind == OrderKind::prefix}, limits_);
+                             {initial(), max_choices, version_orders_, kind == OrderKind::prefix, order}, limits_);
   }
   // The same for a part of the transactions, with the choices that its cycles need.
   Inference infer_part(Transactions part, OrderKind kind) const {
@@ -392,7 +413,8 @@ class Check {
   std::size_t max_choices_ = 0;
   std::unique_ptr<Inference> in_;
   std::unique_ptr<Inference> in_prefix_;
-  std::string stopped_;  // why something was not decided
+  std::unique_ptr<Inference> in_ordered_;  // made when an order is asked for that was not to be expected
+  std::string stopped_;                    // why something was not decided
   CycleSearch cycles_;
   std::vector<Finding> found_;
   std::unique_ptr<Evidence> evidence_;             // made for the first finding that is reported

@@ -196,14 +196,22 @@ bool ClauseSearch::learn() {
     assume(learnt[0], kNoClause);
     return true;
   }
-  const auto index = static_cast<ClauseIndex>(clauses_.size());
-  size_ += learnt.size();
-  watching_[learnt[0]].push_back(index);
-  watching_[learnt[1]].push_back(index);
-  assume(learnt[0], index);
-  clauses_.push_back(std::move(learnt));
+  const Literal first = learnt[0];
+  assume(first, keep(std::move(learnt)));
   return true;
 }
+
+// Watches the first two.
+ClauseSearch::ClauseIndex ClauseSearch::keep(std::vector<Literal> clause) {
+  const auto index = static_cast<ClauseIndex>(clauses_.size());
+  size_ += clause.size();
+  watching_[clause[0]].push_back(index);
+  watching_[clause[1]].push_back(index);
+  clauses_.push_back(std::move(clause));
+  return index;
+}
+
+void ClauseSearch::require(std::vector<Literal> clause) { keep(std::move(clause)); }
 
 void ClauseSearch::back_to(std::uint32_t wanted) {
   if (level() <= wanted) return;

@@ -38,6 +38,8 @@ class ClauseSearch {
  public:
   // The questions are numbered from 0. Borrows the theory.
   ClauseSearch(Theory& theory, std::uint32_t questions);
+  // Not all of these answers may be false. Requires: before run(); at least two, of different questions.
+  void require(std::vector<Literal> clause);
   // Leaves no answer with the theory. `most_conflicts`: undecided after that many.
   [[nodiscard]] Found run(std::uint64_t most_conflicts);
 
@@ -60,6 +62,7 @@ class ClauseSearch {
   bool propagate();
   bool follow(Literal l);
   bool learn();
+  ClauseIndex keep(std::vector<Literal> clause);
   void back_to(std::uint32_t level);
   void bump(std::uint32_t question);
   bool decide();

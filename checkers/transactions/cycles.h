@@ -44,6 +44,7 @@ struct Dilemma {
   KeyIndex key = kNone;
   TxnIndex first = kNone, second = kNone;  // kNone: no single pair of writes shows it
   std::vector<Edge> if_first, if_second;
+  bool sources = false;  // nor can anybody tell whose values some reads show
 };
 [[nodiscard]] Finding explain(const Dilemma& dilemma, const Inference& inference, const History& history);
 

@@ -369,6 +369,11 @@ Finding explain(const Dilemma& dilemma, const Inference& inference, const Histor
   out.explanation =
       "nobody saw in which order some writes took effect, and every order of them leads to a cycle that the level "
       "forbids";
+  if (dilemma.sources) {
+    out.explanation =
+        "several transactions wrote the same value, and whichever of them the reads show, and in whatever order the "
+        "writes took effect, that leads to a cycle that the level forbids";
+  }
   Keys keys = keys_of({&dilemma.if_first, &dilemma.if_second});
   introduce(out, words, keys);
   if (dilemma.first != kNone) {
@@ -384,7 +389,10 @@ Finding explain(const Dilemma& dilemma, const Inference& inference, const Histor
     tell(out, words, dilemma.if_first, "If " + first + " did: ", why(dilemma.if_first));
     tell(out, words, dilemma.if_second, "If " + second + " did: ", why(dilemma.if_second));
   } else if (!out.txns.empty()) {
-    out.sentences.push_back("Each order of their writes that was tried, and all were, closes a circle.");
+    out.sentences.push_back(dilemma.sources
+                                ? "Each order of their writes, with each choice of writers for their reads, closes a "
+                                  "circle; reads whose value others wrote, too, were left aside."
+                                : "Each order of their writes that was tried, and all were, closes a circle.");
   }
   picture(out, words, keys, inference, {&dilemma.if_first, &dilemma.if_second});
   return out;

@@ -51,6 +51,14 @@ struct OpenGroup {
   std::vector<std::uint32_t> micro;  // one a transaction
 };
 
+// A read of a register that shows a value which several transactions wrote, or the initial one, too.
+struct OpenRead {
+  TxnIndex txn = 0;
+  std::uint32_t micro = 0;
+  // Whose last write of the key has the value, without the reader and those that failed; kNone: the initial state.
+  std::vector<TxnIndex> candidates;
+};
+
 // What real time leaves open of the same questions, which is linear where the rest is quadratic.
 struct RealtimeChoices {
   std::vector<Choice> choices;
@@ -83,8 +91,14 @@ struct Inference {
   std::size_t unobserved = 0;
   // There were too many open pairs of a key to list them among the choices.
   bool open_pairs_dropped = false;
+  // There would be choices, but nobody asked for them (RegisterOptions::order).
+  bool order_unasked = false;
   // Where real time counts, these may be asked instead of `choices` and `forced`.
   std::optional<RealtimeChoices> in_realtime;
+  // Reads whose source is open. `sources_open`: they are all that makes this incomplete, so source_search.h can decide
+  // serializability and snapshot isolation.
+  std::vector<OpenRead> open_reads;
+  bool sources_open = false;
   // Why nothing may be called valid, e.g. because writes could not be told apart. Empty: everything was understood.
   std::string incomplete;
 };
@@ -125,6 +139,8 @@ struct RegisterOptions {
   // For levels that allow lost updates: a transaction that read a version and wrote the key made a later one, but not
   // necessarily the next.
   bool lost_updates_allowed = false;
+  // False: nobody will ask for an order of the writes, so there are no choices.
+  bool order = true;
 };
 [[nodiscard]] Inference infer_rw_register(const History& history, Transactions txns, const RegisterOptions& options,
                                           const Limits& limits);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace ordeal::txn {
@@ -10,9 +11,20 @@ namespace {
 constexpr std::size_t kMaxTransactions = 3'000;  // beyond that only those of the cycles found are tried
 constexpr std::size_t kMaxWork = 2'000'000;      // transactions looked at in all tries together
 
-// The transactions of `keep` alone, with the keys they touch.
-Transactions part_of(const Transactions& all, const std::vector<TxnIndex>& keep) {
+constexpr std::size_t kSources = 10, kCandidates = 50;  // weights
+
+// The transactions of `keep` alone, with the keys they touch. Leaving a transaction out leaves every order of the
+// others as good as it was, but not what they read from it: a read that may have come from somebody who is left out
+// says nothing. (Where there is one who wrote a value, the read is garbage without that one, which no order cares for.)
+Transactions part_of(const Inference& in, const std::vector<TxnIndex>& keep) {
+  const Transactions& all = in.txns;
   Transactions out;
+  std::unordered_set<std::uint32_t> unknown;
+  for (const OpenRead& read : in.open_reads) {
+    const auto kept = [&](TxnIndex t) { return t == kNone || std::binary_search(keep.begin(), keep.end(), t); };
+    if (kept(read.txn) && !std::all_of(read.candidates.begin(), read.candidates.end(), kept))
+      unknown.insert(read.micro);
+  }
   std::unordered_map<KeyIndex, KeyIndex> keys;
   out.first.push_back(0);
   for (const TxnIndex t : keep) {
@@ -20,7 +32,9 @@ Transactions part_of(const Transactions& all, const std::vector<TxnIndex>& keep)
     out.completion.push_back(all.completion[t]);
     out.process.push_back(all.process[t]);
     out.outcome.push_back(all.outcome[t]);
-    for (MicroOp op : all.ops(t)) {
+    for (std::uint32_t m = all.first[t]; m < all.first[t + 1]; ++m) {
+      MicroOp op = all.micro[m];
+      if (unknown.contains(m)) op.value = kAbsent;
       const auto [key, fresh] = keys.try_emplace(op.key, static_cast<KeyIndex>(out.keys.size()));
       if (fresh) out.keys.push_back(all.keys[op.key]);
       op.key = key->second;
@@ -33,8 +47,16 @@ Transactions part_of(const Transactions& all, const std::vector<TxnIndex>& keep)
 
 class Core {
  public:
-  Core(const Inference& in, OrderKind kind, unsigned extra, const InferPart& infer, const std::function<bool()>& late)
-      : in_(in), kind_(kind), extra_(extra), infer_(infer), late_(late) {}
+  Core(const Inference& in, const FindOrder& find, const InferPart& infer, const std::function<bool()>& late)
+      : in_(in), find_(find), infer_(infer), late_(late) {
+    std::size_t candidates = 0;
+    for (const OpenRead& read : in_.open_reads) {
+      open_of_[read.txn].push_back(&read);
+      candidates += read.candidates.size();
+    }
+    // Searches for sources take longer.
+    if (candidates > 0) weight_ = kSources + candidates / (kCandidates * in_.txns.size());
+  }
 
   OrderCore run(OrderAnswer answer) {
     core_.answer = std::move(answer);
@@ -44,13 +66,24 @@ class Core {
       for (TxnIndex t = 0; t < in_.txns.size() && all.size() <= kMaxTransactions; ++t) {
         if (in_.txns.outcome[t] != Outcome::fail) all.push_back(t);
       }
-      if (all.size() > kMaxTransactions || !impossible(all)) return std::move(core_);
+      if (all.size() > kMaxTransactions || !impossible(all)) {
+        if (!in_.open_reads.empty()) core_.txns = everybody();
+        return std::move(core_);
+      }
     }
     minimise();
     return std::move(core_);
   }
 
  private:
+  // Nothing smaller is known to have no order by itself.
+  std::vector<TxnIndex> everybody() const {
+    std::vector<TxnIndex> out;
+    for (TxnIndex t = 0; t < in_.txns.size(); ++t) {
+      if (in_.txns.outcome[t] != Outcome::fail) out.push_back(t);
+    }
+    return out;
+  }
   // The transactions of the cycles that were found, and those they read from.
   std::vector<TxnIndex> of_cycles() const {
     std::vector<TxnIndex> out = core_.answer.culprits;
@@ -68,6 +101,13 @@ class Core {
       const TxnIndex t = part[from];
       for (std::uint32_t m = in_.txns.first[t]; m < in_.txns.first[t + 1]; ++m) {
         if (in_.source[m] < kNoSource) part.push_back(in_.source[m]);
+      }
+      const auto open = open_of_.find(t);
+      if (open == open_of_.end()) continue;
+      for (const OpenRead* read : open->second) {
+        for (const TxnIndex source : read->candidates) {
+          if (source != kNone) part.push_back(source);
+        }
       }
     }
   }
@@ -89,9 +129,9 @@ class Core {
 
   // Keeps the part when it has no order.
   bool impossible(const std::vector<TxnIndex>& part) {
-    work_ += part.size();
-    const Inference inference = infer_(part_of(in_.txns, part));
-    OrderAnswer answer = find_order(inference, kind_, extra_, late_);
+    work_ += part.size() * weight_;
+    const Inference inference = infer_(part_of(in_, part));
+    OrderAnswer answer = find_(inference);
     if (answer.possible != Possible::no) return false;
     for (TxnIndex& t : answer.culprits) t = part[t];
     if (answer.key != kNone) answer.key = key_of(inference.txns.keys[answer.key]);
@@ -130,19 +170,19 @@ class Core {
   }
 
   const Inference& in_;
-  OrderKind kind_;
-  unsigned extra_;
+  const FindOrder& find_;
   const InferPart& infer_;
   const std::function<bool()>& late_;
-  std::size_t work_ = 0;
+  std::unordered_map<TxnIndex, std::vector<const OpenRead*>> open_of_;
+  std::size_t work_ = 0, weight_ = 1;
   OrderCore core_;
 };
 
 }  // namespace
 
-OrderCore order_core(const Inference& inference, OrderAnswer answer, OrderKind kind, unsigned extra,
-                     const InferPart& infer, const std::function<bool()>& out_of_budget) {
-  return Core(inference, kind, extra, infer, out_of_budget).run(std::move(answer));
+OrderCore order_core(const Inference& inference, OrderAnswer answer, const FindOrder& find, const InferPart& infer,
+                     const std::function<bool()>& out_of_budget) {
+  return Core(inference, find, infer, out_of_budget).run(std::move(answer));
 }
 
 }  // namespace ordeal::txn

@@ -16,9 +16,12 @@ struct OrderCore {
 // Makes a part of the transactions an inference of its own, with choices.
 using InferPart = std::function<Inference(Transactions)>;
 
+// Searches an inference for an order.
+using FindOrder = std::function<OrderAnswer(const Inference&)>;
+
 // `answer`: of the whole inference; `no`. The search is bounded: what is returned then has no order, but may not be the
-// smallest.
-[[nodiscard]] OrderCore order_core(const Inference& inference, OrderAnswer answer, OrderKind kind, unsigned extra,
+// smallest. A part has the reads whose value several transactions wrote only where all of these are in it.
+[[nodiscard]] OrderCore order_core(const Inference& inference, OrderAnswer answer, const FindOrder& find,
                                    const InferPart& infer, const std::function<bool()>& out_of_budget);
 
 }  // namespace ordeal::txn

@@ -3,25 +3,24 @@
 //
 //   1. The known edges alone have a cycle: no.
 //   2. An order is sought that is serial and keeps real time, which is more than was asked for and found fast where
-//   there is
-//      one; then one of the kind asked for that keeps real time.
+//      there is one; then one of the kind asked for that keeps real time.
 //   3. A choice is refuted when one of its edges alone closes a cycle; then its opposite is known, until nothing
-//   changes; both
-//      refuted: no. With real time the searches for that stay within what was concurrent; without, all is asked at
-//      once, as reachability in bits.
+//      changes; both refuted: no. With real time the searches for that stay within what was concurrent; without, all is
+//      asked at once, as reachability in bits, which is quadratic: in large histories step 4 is tried first.
 //   4. What is left is a search that learns from contradictions (clause_search.h). It tries first what agrees with the
-//   order
-//      that the states are in (state_order.h), which begins as the order of time.
+//      order that the states are in (state_order.h), which begins as the order of time, or of depth where time is
+//      contradicted: mostly what took effect about the same time is near there, so that an edge that goes back costs a
+//      search within a small part of the order.
 
 #include "checkers/transactions/order_search.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <optional>
 
 #include "checkers/transactions/clause_search.h"
 #include "checkers/transactions/counted_search.h"
+#include "checkers/transactions/reach_bits.h"
 #include "checkers/transactions/state_order.h"
 
 namespace ordeal::txn {
@@ -32,7 +31,7 @@ constexpr std::uint64_t kEnough = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kFirstConflicts = 5'000, kConflictsEach = 1;
 constexpr std::uint64_t kFirstSteps = 20'000'000, kStepsEach = 100;
 constexpr std::uint64_t kCheapRound = 2'000'000'000;  // words of a round of refutation in bits
-constexpr std::size_t kLanes = 8;                     // words a pass
+constexpr std::uint64_t kWordsAPlace = 40;            // about five edges of eight words
 constexpr std::size_t kMaxInvolved = 5'000;
 constexpr std::uint8_t kOne = 1, kOther = 2;  // the sides of a choice
 
@@ -118,10 +117,10 @@ class OrderSearch final : private Theory {
   std::uint64_t first_conflicts() const { return kFirstConflicts + kConflictsEach * open_.size(); }
   OrderAnswer decide(std::uint64_t most_conflicts) {
     if (open_.empty()) return answered(Possible::yes);
-    // In the order of time, so that what contradicts each other was decided shortly after each other.
+    // In the order as it is, so that what contradicts each other was decided shortly after each other.
     const auto time = [&](std::uint32_t c) {
       const TxnIndex first = in_.stretches[choices_[c].first].head, second = in_.stretches[choices_[c].second].head;
-      return std::max(in_.txns.invocation[first], in_.txns.invocation[second]);
+      return std::max(order_.place_of(first), order_.place_of(second));
     };
     std::stable_sort(open_.begin(), open_.end(), [&](std::uint32_t a, std::uint32_t b) { return time(a) < time(b); });
     ClauseSearch search(*this, static_cast<std::uint32_t>(open_.size()));
@@ -185,75 +184,23 @@ class OrderSearch final : private Theory {
     return false;
   }
 
-  // How many words a round in bits takes: about half of the edges for each 64 states.
-  bool round_is_cheap() const {
-    const std::uint64_t states = order_.states(), edges = in_.graph.edge_count() * 2 + in_.forced.size() + states;
-    return states / 128 * edges < kCheapRound;
-  }
-
-  // An edge of a choice that goes back in the order.
-  struct Back {
-    std::uint32_t goal = 0;    // the place where it begins
-    std::uint32_t from = 0;    // the state where it ends
-    std::uint32_t choice = 0;  // by its place in open_
-    bool one = false;
-  };
-
-  // False: out of budget. An edge that goes back in the order closes a cycle if its beginning is reached from its end.
-  // The beginnings are goals, a bit each, and states know the goals that they reach, from the last state in the order
-  // to the first.
-  bool refute_in_bits(std::vector<std::uint8_t>& closed) {
-    std::vector<Back> back;
+  bool round_is_cheap() { return closing_edges().places() * kWordsAPlace < kCheapRound; }
+  ClosingEdges closing_edges() {
+    std::vector<BackEdge> back;
     for (std::uint32_t i = 0; i < open_.size(); ++i) {
       for (const bool one : {true, false}) {
-        for (const Edge& edge : side(open_[i], one)) {
-          order_.each_pair(edge, [&](std::uint32_t from, std::uint32_t to) {
-            if (order_.place(to) < order_.place(from)) back.push_back({order_.place(from), to, i, one});
-            return true;
-          });
-        }
+        for (const Edge& edge : side(open_[i], one)) add_back_edges(order_, edge, 2 * i + (one ? 0 : 1), back);
       }
     }
-    std::sort(back.begin(), back.end(), [](const Back& a, const Back& b) { return a.goal < b.goal; });
-    using Bits = std::array<std::uint64_t, kLanes>;
-    std::vector<Bits> bits(order_.states());
-    for (std::size_t begin = 0; begin < back.size();) {
-      std::size_t end = begin;
-      std::uint32_t goals = 0, last = kNone;
-      for (; end < back.size(); ++end) {
-        if (back[end].goal == last) continue;
-        if (goals == 64 * kLanes) break;
-        last = back[end].goal;
-        ++goals;
-      }
-      std::size_t q = end;
-      for (std::uint32_t place = last + 1; place-- > 0;) {
-        const std::uint32_t state = order_.at(place);
-        Bits mine{};
-        std::uint32_t to = 0;
-        for (std::uint32_t cursor = 0; order_.next(state, cursor, to);) {
-          ++looked_;
-          if (order_.place(to) > last) continue;
-          for (std::size_t w = 0; w < kLanes; ++w) mine[w] |= bits[to][w];
-        }
-        if (q > begin && back[q - 1].goal == place) {
-          --goals;
-          mine[goals / 64] |= std::uint64_t{1} << (goals % 64);
-          while (q > begin && back[q - 1].goal == place) --q;
-        }
-        bits[state] = mine;
-        if ((place & 0xffff) == 0 && late()) return false;
-      }
-      std::uint32_t goal = 0;
-      for (std::size_t i = begin; i < end; ++i) {
-        const Back& one = back[i];
-        if (i > begin && one.goal != back[i - 1].goal) ++goal;
-        if (bits[one.from][goal / 64] >> (goal % 64) & 1)
-          closed[one.choice] = static_cast<std::uint8_t>(closed[one.choice] | (one.one ? kOne : kOther));
-      }
-      begin = end;
-    }
-    return true;
+    return {order_, std::move(back)};
+  }
+  // False: out of budget.
+  bool refute_in_bits(std::vector<std::uint8_t>& closed) {
+    return closing_edges().find(
+        looked_, [this] { return late(); },
+        [&](std::uint32_t tag) {
+          closed[tag / 2] = static_cast<std::uint8_t>(closed[tag / 2] | (tag % 2 == 0 ? kOne : kOther));
+        });
   }
 
   const Inference& in_;

@@ -11,6 +11,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/names.h"
 #include "checkers/transactions/inference.h"
@@ -26,6 +27,15 @@ struct Version {
   std::uint32_t micro = kNone;    // the write
   std::vector<TxnIndex> readers;  // external reads, each transaction once
   std::vector<TxnIndex> updates;  // of them those that wrote the key afterwards
+};
+
+// A write of a key. Those that did not fail come first among those of a value.
+struct Write {
+  KeyIndex key = 0;
+  ValueId value = 0;
+  bool failed = false;
+  std::uint32_t micro = 0;
+  auto operator<=>(const Write&) const = default;
 };
 
 class RwRegister {
@@ -46,6 +56,11 @@ class RwRegister {
     for (TxnIndex t = 0; t < txns.size(); ++t) {
       work(txns.ops(t).size());
       if (txns.outcome[t] == Outcome::ok) one_transaction(t);
+    }
+    if (unclear_.empty()) {
+      // Nobody read a value that was written twice, so it does not matter.
+      out_.incomplete.clear();
+      out_.sources_open = false;
     }
     versions_.resize(txns.keys.size());
     for (TxnIndex t = 0; t < txns.size(); ++t) {
@@ -89,27 +104,49 @@ class RwRegister {
         if (op.kind == MicroKind::write) writes_.push_back({op.key, op.value, txns.outcome[t] == Outcome::fail, m});
       }
     }
-    std::sort(writes_.begin(), writes_.end());
+    sort_writes();
     for (std::size_t i = 1; i < writes_.size(); ++i) {
       const Write &a = writes_[i - 1], &b = writes_[i];
       if (a.key == b.key && a.value == b.value && !b.failed && out_.incomplete.empty()) {
         out_.incomplete = name(owner_[a.micro]) + " and " + name(owner_[b.micro]) + " both write " + text(a.value) +
                           " to key " + key_text(a.key) +
                           ", so nobody can tell whose value a read shows; written values must be unique per key";
+        out_.sources_open = true;
       }
     }
     for (const Write& write : writes_) {
       if (write.value == initial_ && !write.failed && out_.incomplete.empty()) {
         out_.incomplete = name(owner_[write.micro]) + " writes the initial value " + text(write.value) + " to key " +
                           key_text(write.key) + ", so nobody can tell who wrote what a read shows";
+        out_.sources_open = true;
       }
     }
   }
 
+  // By key, then by value: keys have few writes each, so that this is cheaper than to sort all at once.
+  void sort_writes() {
+    writes_of_.assign(out_.txns.keys.size() + 1, 0);
+    for (const Write& write : writes_) ++writes_of_[write.key];
+    std::uint32_t sum = 0;
+    for (std::uint32_t& begin : writes_of_) sum += std::exchange(begin, sum);
+    std::vector<Write> sorted(writes_.size());
+    for (const Write& write : writes_) sorted[writes_of_[write.key]++] = write;
+    writes_ = std::move(sorted);
+    // Each place is the end of its key's now, and so the beginning of the next one's.
+    writes_of_.insert(writes_of_.begin(), 0);
+    writes_of_.pop_back();
+    for (std::size_t k = 0; k + 1 < writes_of_.size(); ++k)
+      std::sort(writes_.begin() + writes_of_[k], writes_.begin() + writes_of_[k + 1]);
+  }
+  // The first write of a value to a key, if there is one.
+  std::vector<Write>::const_iterator first_write(KeyIndex key, ValueId value) const {
+    return std::lower_bound(writes_.begin() + writes_of_[key], writes_.begin() + writes_of_[key + 1],
+                            Write{key, value, false, 0});
+  }
+
   // How many writes there are of a value to a key, and the first of them (those that did not fail first).
   std::pair<std::size_t, std::uint32_t> writer_of(KeyIndex key, ValueId value) const {
-    const Write wanted{key, value, false, 0};
-    auto at = std::lower_bound(writes_.begin(), writes_.end(), wanted);
+    auto at = first_write(key, value);
     std::size_t count = 0;
     std::uint32_t first = kNone;
     for (; at != writes_.end() && at->key == key && at->value == value; ++at) {
@@ -169,8 +206,10 @@ class RwRegister {
     const Transactions& txns = out_.txns;
     const MicroOp& op = txns.micro[m];
     const auto [count, by] = writer_of(op.key, op.value);
-    if (count > 1 || (op.value == initial_ && count > 0)) {  // `incomplete` says so
+    const bool written = count > 0 && txns.outcome[owner_[by]] != Outcome::fail;
+    if (count > 1 || (op.value == initial_ && written)) {  // `incomplete` says so
       unclear_.insert(m);
+      open_read(t, m);
       return;
     }
     if (op.value == initial_) {
@@ -225,6 +264,32 @@ class RwRegister {
     }
     out_.source[m] = source;
     edges_.add(source, t, by, EdgeKind::wr);
+  }
+
+  void open_read(TxnIndex t, std::uint32_t m) {
+    const Transactions& txns = out_.txns;
+    const MicroOp& op = txns.micro[m];
+    OpenRead read{t, m, {}};
+    if (op.value == initial_) read.candidates.push_back(kNone);
+    for (auto at = first_write(op.key, op.value);
+         at != writes_.end() && at->key == op.key && at->value == op.value && !at->failed; ++at) {
+      if (owner_[at->micro] != t && is_last_write(at->micro)) read.candidates.push_back(owner_[at->micro]);
+    }
+    candidates_ += read.candidates.size();
+    work(read.candidates.size());
+    if (candidates_ <= max_choices_)
+      out_.open_reads.push_back(std::move(read));
+    else
+      out_.sources_open = false;
+  }
+  // Of its transaction, to its key.
+  bool is_last_write(std::uint32_t micro) const {
+    const std::uint32_t end = out_.txns.first[owner_[micro] + 1];
+    for (std::uint32_t m = micro + 1; m < end; ++m) {
+      const MicroOp& op = out_.txns.micro[m];
+      if (op.kind == MicroKind::write && op.key == out_.txns.micro[micro].key) return false;
+    }
+    return true;
   }
 
   void final_writes(TxnIndex t) {
@@ -491,6 +556,10 @@ class RwRegister {
       add_finding(out_.findings, std::move(finding));
       return;
     }
+    if (!options_.order) {
+      out_.order_unasked = out_.order_unasked || chains.size() > 1;
+      return;
+    }
     // Whatever starts with the initial version is known to be first; if that is the initial version alone,
     // `known_edges` has it.
     const auto base = static_cast<std::uint32_t>(out_.stretches.size());
@@ -567,14 +636,6 @@ class RwRegister {
     }
   }
 
-  struct Write {
-    KeyIndex key = 0;
-    ValueId value = 0;
-    bool failed = false;
-    std::uint32_t micro = 0;
-    auto operator<=>(const Write&) const = default;
-  };
-
   static constexpr std::size_t kStepsALook = 20'000;
   const Limits& limits_;
   std::size_t work_ = 0;
@@ -587,7 +648,9 @@ class RwRegister {
   std::size_t max_choices_;
   std::vector<TxnIndex> owner_;
   std::vector<Write> writes_;
+  std::vector<std::uint32_t> writes_of_;        // by key: where its writes begin; and their end
   std::set<std::uint32_t> unclear_;             // reads of a value that several transactions wrote
+  std::size_t candidates_ = 0;                  // of all open reads
   std::vector<std::vector<Version>> versions_;  // by key; empty when nobody wrote it
 };
 

@@ -23,8 +23,8 @@ class StateOrder {
 
   // Edges that hold from the start, besides those of the graph.
   void add_known(const std::vector<Edge>& edges);
-  // Orders the states by what is known, in the order of time where nothing is. False: that has a cycle. To be called
-  // once, before anything that follows.
+  // Orders the states by what is known, in the order of time where nothing is, or by depth where time contradicts much
+  // of what is known. False: that has a cycle. To be called once, before anything that follows.
   [[nodiscard]] bool sort();
 
   // Takes the edges to hold. False: that closes a cycle, and none of them was taken. Labels are small numbers.
@@ -49,6 +49,8 @@ class StateOrder {
 
   // For what looks at all states at once.
   [[nodiscard]] std::uint32_t place(std::uint32_t state) const { return place_[state]; }
+  // Of a node; of a pair, the first one.
+  [[nodiscard]] std::uint32_t place_of(std::uint32_t node) const { return place_[space_ ? 2 * node : node]; }
   [[nodiscard]] std::uint32_t at(std::uint32_t place) const { return at_[place]; }
   // The next successor of a state; `cursor` begins with 0.
   [[nodiscard]] bool next(std::uint32_t state, std::uint32_t& cursor, std::uint32_t& to) const {
@@ -96,6 +98,8 @@ class StateOrder {
   bool reaches(std::uint32_t from, std::uint32_t goal);
   bool agree(const Edge& edge, bool move);
   std::uint64_t time_of(std::uint32_t node) const;
+  bool time_helps() const;
+  bool rank_by_depth(std::vector<std::uint32_t> degree, std::vector<std::uint64_t>& rank) const;
   void move_behind(std::uint32_t first, std::uint32_t last);
   Edge edge_between(std::uint32_t state, std::uint32_t goal) const;
   std::vector<Passed> passed() const;

@@ -1,6 +1,7 @@
 // ordeal-gentxn: writes a history of transactions of any length, for timing `ordeal check` whole-process.
 //   ordeal-gentxn [txns=10000] [clients=20] [ops=4] [keys=10] [writes=32] [model=list-append|rw-register]
 //                 [store=serial|snapshot|stale|untimed] [stale=0.001] [crashed=0] [format=jsonl|edn] [seed=1]
+//                 [reads=0.5] [values=0] [changed=0]
 //   ordeal-gentxn ring=100000 [chords=3] [format=…]
 //
 // As Elle's generator: `keys` are in use at a time, each is left behind for a new one after `writes` writes, elements
@@ -9,6 +10,9 @@
 // (reads of the beginning, the first committer wins, the others fail), stale (serial, but the share `stale` of all
 // reads misses the last element; registers show the value before). The events follow each other in random order among
 // the clients.
+//
+// reads: their share. values: registers are written random ones of so many values, again and again (0: each value once
+// to a key). changed: 1: one read of one transaction, in the middle, shows an older element than it should.
 //
 // ring: that many transactions in one strongly connected component. T(i) reads key i as empty and appends to key i+1,
 // so each must come before the one before it, around the ring; `chords` more keys a transaction do the same at random
@@ -30,7 +34,8 @@ struct Shape {
   std::size_t clients = 20, ops = 4, keys = 10, writes = 32;
   bool registers = false, edn = false;
   std::string store = "serial";
-  double stale = 0.001, crashed = 0;
+  double stale = 0.001, crashed = 0, reads = 0.5;
+  std::size_t values = 0, changed = 0;
   std::uint64_t seed = 1;
 };
 
@@ -151,9 +156,10 @@ class Generator {
       Key& key = active_[below(active_.size())];
       Micro op;
       op.key = key.number;
-      op.read = below(2) == 0;
+      op.read = happens(shape_.reads);
       if (!op.read) {
         op.element = static_cast<std::int64_t>(++key.writes);
+        if (shape_.values > 0) op.element = static_cast<std::int64_t>(1 + below(shape_.values));
         if (key.writes >= shape_.writes) key = {next_key_++, 0};
       }
       txn.push_back(op);
@@ -169,6 +175,7 @@ class Generator {
   }
 
   void effect(Txn& txn) {
+    ++effects_;
     for (Micro& op : txn) {
       auto& list = state_[op.key];
       if (!op.read) {
@@ -176,6 +183,10 @@ class Generator {
       } else {
         const bool miss = shape_.store == "stale" && !list.empty() && happens(shape_.stale);
         op.seen = seen(list, list.size() - (miss ? 1 : 0));
+        if (shape_.changed > changed_ && effects_ > shape_.txns / 2 && list.size() > 1) {
+          op.seen = seen(list, 1 + below(list.size() - 1));
+          ++changed_;
+        }
       }
     }
   }
@@ -224,6 +235,7 @@ class Generator {
   std::vector<std::size_t> process_;
   std::vector<Key> active_;
   std::int64_t next_key_ = 0;
+  std::size_t effects_ = 0, changed_ = 0;
   std::vector<Txn> untimed_;
   std::map<std::int64_t, std::vector<std::int64_t>> state_;
 };
@@ -280,12 +292,18 @@ int main(int argc, char** argv) {
       shape.stale = value;
     else if (name == "crashed")
       shape.crashed = value;
+    else if (name == "reads")
+      shape.reads = value;
+    else if (name == "values")
+      shape.values = count;
+    else if (name == "changed")
+      shape.changed = count;
     else if (name == "seed")
       shape.seed = static_cast<std::uint64_t>(value);
     else {
       std::fprintf(stderr,
                    "unknown argument %s; known: txns, clients, ops, keys, writes, ring, chords, model, store, stale, "
-                   "crashed, format, seed\n",
+                   "crashed, format, seed, reads, values, changed\n",
                    name.c_str());
       return 64;
     }

@@ -14,6 +14,9 @@ import sys
 import tempfile
 import time
 
+# Fifteen reads and blind writes of a transaction, on 5,000 keys, with ten values.
+REPEATED = "ops=15 keys=5000 writes=1000000 values=10 model=rw-register"
+
 ROWS = {
     "100k": ("txns=100000", "list-append", "strict-serializable"),
     "1M": ("txns=1000000", "list-append", "strict-serializable"),
@@ -31,6 +34,21 @@ ROWS = {
     "registers-2-keys": ("txns=100000 model=rw-register keys=2 writes=1000000", "rw-register", "serializable"),
     "registers-untimed": ("txns=20000 model=rw-register store=untimed", "rw-register", "serializable"),
     "registers-untimed-SI": ("txns=20000 model=rw-register store=untimed", "rw-register", "snapshot-isolation"),
+    "registers-100k-untimed": ("txns=100000 model=rw-register store=untimed", "rw-register", "serializable"),
+    "registers-1M-causal": ("txns=1000000 model=rw-register", "rw-register", "causal"),
+    "registers-1M-RA": ("txns=1000000 model=rw-register", "rw-register", "read-atomic"),
+    "registers-1M-RC": ("txns=1000000 model=rw-register", "rw-register", "read-committed-axiomatic"),
+    "registers-1M-causal-changed": ("txns=1000000 model=rw-register changed=1", "rw-register", "causal"),
+    "registers-1M-changed": ("txns=1000000 model=rw-register changed=1", "rw-register", "strict-serializable"),
+    "registers-20k-untimed-changed": ("txns=20000 model=rw-register store=untimed changed=1", "rw-register", "serializable"),
+    "repeated-1k": (f"txns=1000 clients=20 {REPEATED}", "rw-register", "serializable"),
+    "repeated-1k-SI": (f"txns=1000 clients=20 {REPEATED}", "rw-register", "snapshot-isolation"),
+    "repeated-5k": (f"txns=5000 clients=30 {REPEATED}", "rw-register", "serializable"),
+    "repeated-5k-SI": (f"txns=5000 clients=30 {REPEATED}", "rw-register", "strong-session-snapshot-isolation"),
+    "repeated-5k-untimed": (f"txns=5000 clients=30 {REPEATED} store=untimed", "rw-register", "serializable"),
+    "repeated-5k-untimed-SI": (f"txns=5000 clients=30 {REPEATED} store=untimed", "rw-register", "snapshot-isolation"),
+    "repeated-1k-changed": (f"txns=1000 clients=20 {REPEATED} changed=1", "rw-register", "strict-serializable"),
+    "repeated-5k-changed": (f"txns=5000 clients=30 {REPEATED} changed=1", "rw-register", "strict-serializable"),
     "ring-100k-registers": ("ring=100000 model=rw-register", "rw-register", "strict-serializable"),
     "3M": ("txns=3000000", "list-append", "strict-serializable"),
     "10M": ("txns=10000000", "list-append", "strict-serializable"),

@@ -246,7 +246,7 @@ OracleHistory random_transactions(const TxnShape& shape, std::mt19937_64& chance
         OracleOp op;
         op.key = below(shape.keys);
         op.f = happens(0.5) ? 'r' : shape.lists ? 'a' : 'w';
-        if (op.f != 'r') op.value = ++value;
+        if (op.f != 'r') op.value = shape.values > 0 ? 1 + below(shape.values) : ++value;
         txn.ops.push_back(op);
       }
       open[process] = {out.size(), state, versions};
@@ -329,7 +329,7 @@ OracleHistory unread_transactions(const TxnShape& shape, std::mt19937_64& chance
       txn.begin = clock++;
       for (int n = 1 + below(static_cast<int>(shape.operations)); n > 0; --n) {
         OracleOp op{happens(0.5) ? 'r' : shape.lists ? 'a' : 'w', below(shape.keys), 0, {}};
-        if (op.f != 'r') op.value = ++value;
+        if (op.f != 'r') op.value = shape.values > 0 ? 1 + below(shape.values) : ++value;
         txn.ops.push_back(op);
       }
       out.push_back(txn);

@@ -53,6 +53,7 @@ struct TxnShape {
   bool lists = true;
   double crashed = 0.1, failed = 0.05, falsify = 0.3;
   Store store = Store::snapshot;
+  int values = 0;  // of registers: how many different ones are written; 0: each only once
 };
 [[nodiscard]] OracleHistory random_transactions(const TxnShape& shape, std::mt19937_64& chance);
 // Of no store at all: what is read is a guess among what was written, mostly of acknowledged transactions and mostly

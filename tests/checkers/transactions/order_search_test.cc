@@ -80,6 +80,36 @@ TEST(ClauseSearch, AgreesWithTryingEverything) {
   EXPECT_GT(no, 300);
 }
 
+// Clauses that were required from the start are kept like those that were learned.
+TEST(ClauseSearch, KeepsWhatIsRequired) {
+  Dice random(11);
+  int yes = 0, no = 0;
+  for (int round = 0; round < 2'000; ++round) {
+    const std::uint32_t questions = 5 + random() % 6;
+    std::vector<std::vector<Literal>> sets(questions * 2 + random() % (questions * 2)), clauses(questions);
+    for (auto& set : sets) {
+      for (std::uint32_t size = 2 + random() % 2; size > 0; --size) set.push_back(random() % (2 * questions));
+    }
+    auto all = sets;
+    for (auto& clause : clauses) {
+      const std::uint32_t first = random() % questions;
+      for (std::uint32_t i = 0, size = 2 + random() % 2; i < size; ++i)
+        clause.push_back(literal((first + i) % questions, random() % 2 == 0));
+      all.emplace_back();
+      for (const Literal one : clause) all.back().push_back(opposite(one));
+    }
+    const bool possible = satisfiable(all, questions);
+    Forbidden theory(sets, questions);
+    ClauseSearch search(theory, questions);
+    for (const auto& clause : clauses) search.require(clause);
+    ASSERT_EQ(search.run(1'000'000), possible ? Found::yes : Found::no) << "round " << round;
+    ASSERT_EQ(theory.given(), 0);
+    ++(possible ? yes : no);
+  }
+  EXPECT_GT(yes, 200);
+  EXPECT_GT(no, 200);
+}
+
 // Seven pigeons, six holes: nothing is learned that makes it easy.
 TEST(ClauseSearch, GivesUpWhenItIsTold) {
   const std::uint32_t pigeons = 7, holes = 6;
@@ -185,6 +215,26 @@ TEST(StateOrder, KnowsRealTime) {
   EXPECT_EQ(cycle[1].kind, EdgeKind::realtime);
   EXPECT_EQ(order.labels(), std::vector<std::uint32_t>{1});
   EXPECT_LT(order.steps(), 10u);
+}
+
+// Where time contradicts what was read the order is by depth, and still agrees with every edge.
+TEST(StateOrder, IsByDepthWhereTimeIsWrong) {
+  const std::uint32_t count = 200;
+  const Transactions txns = transactions(count, true);
+  DependencyGraph graph(txns);
+  EdgeList edges;
+  Dice random(5);
+  std::vector<Edge> all;
+  for (std::uint32_t t = 1; t < count; ++t) {  // back in time, all of them
+    for (int i = 0; i < 2; ++i) all.push_back({t, random() % t, 0, kAbsent, EdgeKind::wr});
+    for (int i = 2; i > 0; --i) edges.add(t, all[all.size() - static_cast<std::size_t>(i)].to, kNone, EdgeKind::wr);
+  }
+  std::vector<EdgeList> lists;
+  lists.push_back(std::move(edges));
+  graph.freeze(std::move(lists));
+  StateOrder order(graph, txns, std::nullopt, kAllData);
+  ASSERT_TRUE(order.sort());
+  EXPECT_TRUE(order.forward(all));
 }
 
 // One key, 200 transactions that write it without reading it: 19,900 pairs, too many for this budget. What real time

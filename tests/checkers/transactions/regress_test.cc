@@ -48,6 +48,31 @@ TEST(RegressRepeatedReads, AreReadsToTheAxiom) {
   EXPECT_EQ(judged(registers, "rw-register", "read-committed").verdict, Verdict::valid);
 }
 
+// A failed write of the initial value made reads of that value say nothing at all: a stale read was valid.
+TEST(RegressInitialValue, IsReadAlsoWhereAFailedWriteHadIt) {
+  std::string text;
+  const auto event = [&](int process, const char* type, const std::string& value) {
+    text += "{\"process\":" + std::to_string(process) + ",\"type\":\"" + type + "\",\"f\":\"txn\",\"value\":[" + value +
+            "]}\n";
+  };
+  const auto done = [&](int process, const char* type, const std::string& value) {
+    event(process, "invoke", value);
+    event(process, type, value);
+  };
+  done(0, "ok", "[\"w\",\"x\",1]");
+  done(1, "fail", "[\"w\",\"x\",null]");
+  done(2, "ok", "[\"r\",\"x\",1]");
+  done(2, "ok", "[\"r\",\"x\",null]");
+  auto read = read_history(text, "test");
+  ASSERT_TRUE(read);
+  CheckOptions how;
+  how.model = "rw-register";
+  how.consistency = "strict-serializable";
+  EXPECT_EQ(transactional_checker()->check(read->history, how).verdict, Verdict::invalid);
+  how.consistency = "serializable";
+  EXPECT_EQ(transactional_checker()->check(read->history, how).verdict, Verdict::valid);
+}
+
 // Biswas and Enea, and Adya's histories, take for granted that a transaction sees its own last write.
 TEST(RegressOwnWrites, MustBeSeenWhereTheLevelSaysSo) {
   const std::string registers = "0 [[\"w\",\"x\",1]]\n1 [[\"w\",\"x\",2],[\"r\",\"x\",1]]\n";

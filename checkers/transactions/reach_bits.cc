@@ -1,0 +1,90 @@
+#include "checkers/transactions/reach_bits.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace ordeal::txn {
+namespace {
+
+using Pass = ClosingEdges::Pass;
+
+constexpr std::size_t kLanes = 8;      // words a pass
+constexpr std::uint32_t kFar = 8'192;  // places between the ends of an edge
+using Bits = std::array<std::uint64_t, kLanes>;
+
+// The passes of edges in the order of their goals. Edges between places that are near each other, which are most where
+// the order is good, need a small part of the order only; the others come last, or they would make every pass long.
+std::vector<Pass> passes_of(const StateOrder& order, std::vector<BackEdge>& edges) {
+  const auto far = std::partition(edges.begin(), edges.end(), [&](const BackEdge& one) {
+    return one.goal - order.place(one.from) <= kFar;
+  });
+  const auto by_goal = [](const BackEdge& a, const BackEdge& b) { return a.goal < b.goal; };
+  std::sort(edges.begin(), far, by_goal);
+  std::sort(far, edges.end(), by_goal);
+  std::vector<Pass> out;
+  const auto near = static_cast<std::size_t>(far - edges.begin());
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const bool fresh = i == 0 || i == near || edges[i].goal != out.back().last;
+    if (i == 0 || i == near || (fresh && out.back().goals == 64 * kLanes)) out.push_back({i, i, 0, kNone, 0});
+    Pass& pass = out.back();
+    pass.goals += fresh ? 1 : 0;
+    pass.end = i + 1;
+    pass.last = edges[i].goal;
+    pass.lowest = std::min(pass.lowest, order.place(edges[i].from));
+  }
+  return out;
+}
+
+}  // namespace
+
+void add_back_edges(const StateOrder& order, const Edge& edge, std::uint32_t tag, std::vector<BackEdge>& out) {
+  order.each_pair(edge, [&](std::uint32_t from, std::uint32_t to) {
+    if (order.place(to) < order.place(from)) out.push_back({order.place(from), to, tag});
+    return true;
+  });
+}
+
+ClosingEdges::ClosingEdges(const StateOrder& order, std::vector<BackEdge> edges)
+    : order_(order), edges_(std::move(edges)), passes_(passes_of(order, edges_)) {}
+
+std::uint64_t ClosingEdges::places() const {
+  std::uint64_t out = 0;
+  for (const Pass& pass : passes_) out += pass.last - pass.lowest + 1;
+  return out;
+}
+
+bool ClosingEdges::find(std::uint64_t& walked, const std::function<bool()>& late,
+                        const std::function<void(std::uint32_t)>& closed) const {
+  std::vector<Bits> bits(order_.states());
+  for (const Pass& pass : passes_) {
+    std::uint32_t goals = pass.goals;
+    std::size_t q = pass.end;
+    for (std::uint32_t place = pass.last + 1; place-- > pass.lowest;) {
+      const std::uint32_t state = order_.at(place);
+      Bits mine{};
+      std::uint32_t to = 0;
+      for (std::uint32_t cursor = 0; order_.next(state, cursor, to);) {
+        ++walked;
+        if (order_.place(to) > pass.last) continue;
+        for (std::size_t w = 0; w < kLanes; ++w) mine[w] |= bits[to][w];
+      }
+      if (q > pass.begin && edges_[q - 1].goal == place) {
+        --goals;
+        mine[goals / 64] |= std::uint64_t{1} << (goals % 64);
+        while (q > pass.begin && edges_[q - 1].goal == place) --q;
+      }
+      bits[state] = mine;
+      if ((place & 0xffff) == 0 && late()) return false;
+    }
+    std::uint32_t goal = 0;
+    for (std::size_t i = pass.begin; i < pass.end; ++i) {
+      if (i > pass.begin && edges_[i].goal != edges_[i - 1].goal) ++goal;
+      if (bits[edges_[i].from][goal / 64] >> (goal % 64) & 1) closed(edges_[i].tag);
+    }
+    if (late()) return false;
+  }
+  return true;
+}
+
+}  // namespace ordeal::txn
