@@ -13,15 +13,16 @@ import subprocess
 import sys
 import time
 
-MEMORY = 8 << 30  # bytes of address space for a test: a mutant may ask for all there is
+# Bytes of address space for a test: a mutant may ask for all there is. Databases take much of it and use little.
+MEMORY, MEMORY_OF_DATABASES = 8 << 30, 64 << 30
 
 
-def child_setup(limit_memory=False):
+def child_setup(memory=None):
     """In a child: it dies with this script, however that ends, and cannot take the machine's memory."""
     def setup():
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if limit_memory:
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        if memory is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     return setup
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from tree import child_setup
+from tree import MEMORY, MEMORY_OF_DATABASES, child_setup
 
 # A mutant is killed by time when a test takes this many times as long as without it, and at least this many seconds.
 TIMES, SECONDS = 5, 10
@@ -23,6 +23,7 @@ class Test:
         self.folder = properties.get("WORKING_DIRECTORY", build)
         self.skipped = properties.get("SKIP_RETURN_CODE", -1)
         self.environment = dict(e.split("=", 1) for e in properties.get("ENVIRONMENT", []))
+        self.memory = MEMORY_OF_DATABASES if "integration" in self.labels else MEMORY
         self.seconds = 0.0
         self.filter = next((w[len("--gtest_filter="):] for w in self.command if w.startswith("--gtest_filter=")), None)
 
@@ -36,11 +37,11 @@ def tests_of(tree, programs):
     return [test for test in found if test.command and paths & set(test.command)]
 
 
-def run(command, folder, environment, timeout):
+def run(command, folder, environment, timeout, memory=MEMORY):
     """(exit code, output), or (None, output) at the time-out. The whole group of processes ends with it."""
     with open(os.devnull) as nothing:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdin=nothing, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=child_setup(True))
+                                   stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=child_setup(memory))
     try:
         out = process.communicate(timeout=timeout)[0]
         code = process.returncode
@@ -78,7 +79,7 @@ class Trial:
                 os.remove(self.trace)
             begun = time.monotonic()
             code, out = run(test.command, test.folder, {**self.environment, **test.environment,
-                                                        "ORDEAL_MUTANT_TRACE": self.trace}, test.timeout)
+                                                        "ORDEAL_MUTANT_TRACE": self.trace}, test.timeout, test.memory)
             test.seconds = time.monotonic() - begun
             if code not in (0, test.skipped):
                 self.say(f"left out, since it fails without a change: {test.name}")
@@ -116,7 +117,7 @@ class Trial:
             if number is not None:
                 environment["ORDEAL_MUTANT"] = str(number)
             timeout = max(SECONDS, TIMES * sum(test.seconds for test in group))
-            code, out = run(command, first.folder, environment, timeout)
+            code, out = run(command, first.folder, environment, timeout, first.memory)
             program = first.name.split("/")[0] if first.filter is not None else first.name
             if code is None:
                 started = re.findall(r"^\[ RUN      \] (\S+)", out, re.M)
@@ -126,5 +127,6 @@ class Trial:
                 started = re.findall(r"^\[ RUN      \] (\S+)", out, re.M)
                 if first.filter is None:
                     return program
-                return f"{program}/{failed[0]}" if failed else f"{program}/{started[-1] if started else '?'} (crash)"
+                last = ([line for line in out.splitlines() if line.strip()] or [""])[-1]
+                return f"{program}/{failed[0]}" if failed else f"{program}/{started[-1] if started else '?'} (crash: {last[:120]})"
         return None

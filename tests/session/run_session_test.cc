@@ -379,6 +379,24 @@ TEST_F(Session, ABugThatStrikesNothingIsAUsageError) {
   EXPECT_TRUE(resolve(request));
 }
 
+// What the target's logs say counts as what it answered does.
+TEST_F(Session, APatternInTheLogsIsAnAnomaly) {
+  const auto run = judged(plan({}));
+  fs::create_directories(run.directory + "/nodes/n1");
+  std::ofstream(run.directory + "/nodes/n1/server.log") << "started\npanic: index out of range\n";
+  const auto with_pattern = [&](const std::string& pattern) {
+    return again(run, "environment.json", [&](const std::string& text) {
+      Value environment = *Value::from_json(text);
+      environment.set("log_pattern", pattern);
+      return environment.to_json();
+    });
+  };
+  EXPECT_EQ(with_pattern("segfault").verdict, Verdict::valid);
+  const auto panicked = with_pattern("panic");
+  EXPECT_EQ(panicked.verdict, Verdict::invalid);
+  EXPECT_THAT(junit(panicked), HasSubstr("index out of range"));
+}
+
 // ---- what is written down
 
 // A run whose clients crashed all the time was green.
@@ -447,6 +465,7 @@ TEST_F(Session, WhatIsAskedForIsResolved) {
   EXPECT_GT(all->nemesis.size(), 10u);
   EXPECT_EQ(all->options.string("nemesis.inapplicable"), "skip");
   EXPECT_EQ(all->options.origin("nemesis.inapplicable"), "--nemesis all");
+  EXPECT_EQ(all->options.string("local.storage"), "") << "options of the nodes are declared";
   request.flags["nemesis"] = {"none", "--nemesis"};
   EXPECT_THAT(resolve(request)->nemesis, ::testing::IsEmpty());
   EXPECT_EQ(resolve(request)->name, "etcd-register");

@@ -327,6 +327,15 @@ TEST(Eventual, LastReadsDecide) {
            " :type :ok :f :read :value " + std::to_string(value) + "}";
   };
   EXPECT_EQ(judged(history_of(writes), "eventual").verdict, Verdict::unknown);
+  const auto of_key = read_history(R"({"process":0,"type":"invoke","f":"write","key":"x","value":1}
+{"process":0,"type":"ok","f":"write","key":"x","value":1}
+{"process":0,"type":"invoke","f":"read","key":"x"}
+{"process":0,"type":"ok","f":"read","key":"x","value":9}
+)",
+                                   "test");
+  ASSERT_TRUE(of_key);
+  EXPECT_NE(judged(of_key->history, "regular").anomalies.front().explanation.find("x = "), std::string::npos)
+      << "the key is named";
   const History diverged = history_of(writes + read(0, 1) + read(1, 2));
   const CheckResult divergence = judged(diverged, "eventual");
   EXPECT_EQ(divergence.verdict, Verdict::invalid);
@@ -377,6 +386,22 @@ TEST(Staleness, IsMeasuredFromTheFirstCertainReplacement) {
   EXPECT_EQ(result.verdict, Verdict::valid);
   ASSERT_NE(result.details.find("largest-staleness"), nullptr);
   EXPECT_DOUBLE_EQ(result.details.find("largest-staleness")->find("ms")->real(), 7.0);
+}
+
+// Whether a cas of unknown outcome read anything nobody knows.
+TEST(Staleness, ACrashedOperationShowsNone) {
+  const std::string text =
+      "{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":1,\"time\":0}\n"
+      "{\"process\":0,\"type\":\"ok\",\"f\":\"write\",\"value\":1,\"time\":1000000}\n"
+      "{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":2,\"time\":2000000}\n"
+      "{\"process\":0,\"type\":\"ok\",\"f\":\"write\",\"value\":2,\"time\":3000000}\n"
+      "{\"process\":1,\"type\":\"invoke\",\"f\":\"cas\",\"value\":[1,5],\"time\":10000000}\n"
+      "{\"process\":2,\"type\":\"invoke\",\"f\":\"read\",\"value\":null,\"time\":10000001}\n"
+      "{\"process\":2,\"type\":\"ok\",\"f\":\"read\",\"value\":2,\"time\":10000002}\n"
+      "{\"process\":1,\"type\":\"info\",\"f\":\"cas\",\"value\":[1,5],\"time\":11000000}\n";
+  const CheckResult result = judged(history_of(text), "causal-cc", "cas-register");
+  EXPECT_EQ(result.verdict, Verdict::valid) << result.reason;
+  EXPECT_EQ(result.details.find("largest-staleness"), nullptr);
 }
 
 // Of several the largest, and none where all is fresh.

@@ -3,15 +3,20 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <thread>
 
 #include "targets/process/child_process.h"
 #include "targets/process/process_client.h"
 #include "targets/process/words.h"
+
+// Every kill(2) of this program; see the end of the file.
+static std::atomic<int> kills = 0;
 
 namespace ordeal {
 namespace {
@@ -251,6 +256,37 @@ TEST(AdapterStart, DiesWithTheController) {
   EXPECT_TRUE(gone(pid));
 }
 
+// The number of a process that is reaped may belong to somebody else.
+TEST(AdapterStart, IsKilledOnce) {
+  auto started = ChildProcess::start({"/bin/sh", "-c", "exit 3"});
+  ASSERT_TRUE(started) << started.error().message;
+  EXPECT_TRUE((*started)->wait(milliseconds(10'000)));
+  const int before = kills;
+  (*started)->kill();
+  EXPECT_EQ(kills, before + 2) << "the group and its leader";
+  EXPECT_TRUE((*started)->wait(milliseconds(0)));
+  (*started)->kill();
+  started->reset();
+  EXPECT_EQ(kills, before + 2);
+}
+
+// What did not open is closed, whatever it was before.
+TEST(AdapterStart, AfterAFailedOpenNothingIsOpen) {
+  if (!find_executable("python3")) GTEST_SKIP() << "there is no python3";
+  const std::string mark = ::testing::TempDir() + "ordeal-adapter-" + std::to_string(::getpid());
+  AdapterSetup setup;
+  setup.words = {"/bin/sh", "-c", "[ -e \"$0\" ] && exit 3; exec python3 " + std::string(RUDE_ADAPTER), mark};
+  ProcessClient client(setup, Value::map({{"data_type", "register"}}));
+  ASSERT_TRUE(client.open(in(10'000)));
+  EXPECT_EQ(client.invoke({"echo", std::nullopt, Value(1)}, in(10'000)).type, EventType::ok);
+  std::ofstream(mark) << "now it fails\n";
+  EXPECT_FALSE(client.open(in(10'000)));
+  const auto closed = client.invoke({"echo", std::nullopt, Value(1)}, in(10'000));
+  EXPECT_EQ(closed.type, EventType::fail);
+  EXPECT_EQ(closed.error->kind, "adapter-closed");
+  ::unlink(mark.c_str());
+}
+
 TEST(AdapterStart, Refusals) {
   ProcessClient refused(rude({"refuse"}), Value::map());
   const auto opened = refused.open(in(10'000));
@@ -296,3 +332,9 @@ TEST(Words, AsAShellSplitsThem) {
 
 }  // namespace
 }  // namespace ordeal
+
+// In place of the C library's.
+extern "C" int kill(pid_t process, int signal) noexcept {
+  ++kills;
+  return static_cast<int>(::syscall(SYS_kill, process, signal));
+}
