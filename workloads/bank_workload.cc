@@ -57,8 +57,7 @@ WorkloadFactory bank_workload() {
   const std::vector<OptionSpec> own = {
       {"bank.max-transfer", Type::integer, 5, "the largest amount of a transfer", 1, 1e9},
       {"bank.reads", Type::real, 0.5, "which part of the operations are reads", 0.01, 0.99},
-      {"bank.final-read-time", Type::duration, 10.0, "how long a worker tries to read the balances at the end", 0,
-       3600},
+      final_read_option("bank", "the balances"),
   };
   factory.options.insert(factory.options.end(), own.begin(), own.end());
   offer_levels(factory, {"bank.consistency",

@@ -42,8 +42,7 @@ WorkloadFactory counter_workload() {
       {"counter.reads", Type::real, 0.5, "which part of the operations are reads", 0.01, 0.99},
       {"counter.max-add", Type::integer, 1, "the largest amount of an add", 1, 1e6},
       {"counter.decrements", Type::boolean, false, "whether half of the adds are negative"},
-      {"counter.final-read-time", Type::duration, 10.0, "how long a worker tries to read the counter at the end", 0,
-       3600},
+      final_read_option("counter", "the counter"),
   };
   offer_levels(factory,
                {"counter.consistency",

@@ -29,17 +29,12 @@ std::vector<ConfiguredChecker> counter_judges(const Options& options) {
   return judges(options, "pn-counter", counter_models());
 }
 
-// Time to converge, then a read by everybody.
-GeneratorPtr final_reads(const Options& options, const std::string& name) {
-  return settled(options, name, each_worker_until_ok(plain("read"), options.seconds(name + ".final-read-time")));
-}
-
 Result<Workload> make_set(const WorkloadContext& context) {
   Workload workload;
   workload.name = "g-set";
   workload.generator = mixed(Rng(context.seed).split("g-set"), counting("add"), context.options.real("g-set.reads"),
                              gen::repeat(plain("read")));
-  workload.final_generator = final_reads(context.options, "g-set");
+  workload.final_generator = settled_reads(context.options, "g-set");
   workload.checkers = set_judges(context.options);
   return workload;
 }
@@ -55,7 +50,7 @@ Result<Workload> make_counter(const WorkloadContext& context) {
   workload.name = "pn-counter";
   workload.generator =
       mixed(rng, std::move(adds), context.options.real("pn-counter.reads"), gen::repeat(plain("read")));
-  workload.final_generator = final_reads(context.options, "pn-counter");
+  workload.final_generator = settled_reads(context.options, "pn-counter");
   workload.checkers = counter_judges(context.options);
   return workload;
 }
@@ -65,7 +60,7 @@ std::vector<OptionSpec> options_of(const std::string& name) {
   return {
       {name + ".reads", Type::real, 0.05, "which part of the operations are reads", 0, 0.99},
       settle_option(name, "how long replicas have to converge before the final reads"),
-      {name + ".final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
+      final_read_option(name),
   };
 }
 

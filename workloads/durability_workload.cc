@@ -14,8 +14,7 @@ Result<Workload> make(const WorkloadContext& context) {
   workload.name = "durability";
   workload.generator = mixed(Rng(context.seed).split("durability"), counting("add"), options.real("durability.reads"),
                              gen::repeat(plain("read")));
-  workload.final_generator = settled(
-      options, "durability", each_worker_until_ok(plain("read"), options.seconds("durability.final-read-time")));
+  workload.final_generator = settled_reads(options, "durability");
   workload.checkers = judges(options);
   return workload;
 }
@@ -36,7 +35,7 @@ WorkloadFactory durability_workload() {
   factory.operations = {"add", "read"};
   factory.options = {
       {"durability.reads", Type::real, 0.02, "which part of the operations are reads", 0, 0.99},
-      {"durability.final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
+      final_read_option("durability"),
   };
   offer_checker_options(factory, "durability");
   factory.make = make;

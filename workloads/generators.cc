@@ -35,4 +35,18 @@ OptionSpec settle_option(const std::string& workload, std::string help) {
   return {workload + ".settle", OptionSpec::Type::duration, 2.0, std::move(help), 0, 3600};
 }
 
+GeneratorPtr settled_reads(const Options& options, const std::string& workload) {
+  return settled(options, workload,
+                 each_worker_until_ok(plain("read"), options.seconds(workload + ".final-read-time")));
+}
+
+OptionSpec final_read_option(const std::string& workload, const std::string& what) {
+  return {workload + ".final-read-time",
+          OptionSpec::Type::duration,
+          10.0,
+          "how long a worker tries to read " + what + (what.empty() ? "" : " ") + "at the end",
+          0,
+          3600};
+}
+
 }  // namespace ordeal

@@ -2,8 +2,8 @@
 // Generators that several workloads use. Thread-safety: pure.
 
 #include <string>
-#include "base/options.h"
 
+#include "base/options.h"
 #include "harness/generator/combinators.h"
 
 namespace ordeal {
@@ -24,5 +24,11 @@ namespace ordeal {
 // `child` after the time that the option "<workload>.settle" says: for what is still under way, or of unknown outcome.
 [[nodiscard]] GeneratorPtr settled(const Options& options, const std::string& workload, GeneratorPtr child);
 [[nodiscard]] OptionSpec settle_option(const std::string& workload, std::string help);
+
+// For the final phase, after that time: each worker reads until it has, at most for the time of the option
+// "<workload>.final-read-time".
+[[nodiscard]] GeneratorPtr settled_reads(const Options& options, const std::string& workload);
+// `what` is read: "the balances".
+[[nodiscard]] OptionSpec final_read_option(const std::string& workload, const std::string& what = "");
 
 }  // namespace ordeal

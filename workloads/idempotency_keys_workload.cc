@@ -32,9 +32,7 @@ Result<Workload> make(const WorkloadContext& context) {
   workload.name = "idempotency-keys";
   workload.generator = mixed(rng, gen::generate(rng.split("apply"), std::move(draw)),
                              context.options.real("idempotency-keys.reads"), gen::repeat(plain("read")));
-  workload.final_generator =
-      settled(context.options, "idempotency-keys",
-              each_worker_until_ok(plain("read"), context.options.seconds("idempotency-keys.final-read-time")));
+  workload.final_generator = settled_reads(context.options, "idempotency-keys");
   workload.checkers = judges(context.options);
   return workload;
 }
@@ -59,7 +57,7 @@ WorkloadFactory idempotency_keys_workload() {
       {"idempotency-keys.late-repeats", Type::real, 0.2, "which part of these long after the first time", 0, 1},
       {"idempotency-keys.other-bodies", Type::real, 0.2, "which part of them with another body", 0.01, 1},
       {"idempotency-keys.reads", Type::real, 0.02, "which part of the operations are reads", 0, 0.99},
-      {"idempotency-keys.final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
+      final_read_option("idempotency-keys"),
       settle_option("idempotency-keys", "how long operations of unknown outcome have before the final reads"),
   };
   offer_checker_options(factory, "idempotency-keys");

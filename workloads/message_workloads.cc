@@ -169,7 +169,7 @@ WorkloadFactory outbox_workload() {
       {"outbox.keys", Type::integer, 5, "how many keys there are", 1, 1e6},
       {"outbox.rollbacks", Type::real, 0.2, "which part of the changes is rolled back", 0, 0.99},
       {"outbox.reads", Type::real, 0.05, "which part of the operations read the state or the messages", 0, 0.99},
-      {"outbox.final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
+      final_read_option("outbox"),
   };
   offer_checker_options(factory, "outbox");
   factory.make = make_outbox;

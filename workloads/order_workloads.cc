@@ -52,8 +52,7 @@ WorkloadFactory monotonic_workload() {
   factory.operations = {"stamp", "read"};
   factory.options = {
       {"monotonic.reads", Type::real, 0.05, "which part of the operations are reads", 0, 0.99},
-      {"monotonic.final-read-time", Type::duration, 10.0, "how long a worker tries to read the rows at the end", 0,
-       3600},
+      final_read_option("monotonic", "the rows"),
   };
   factory.make = make_monotonic;
   factory.checkers = monotonic_judges;

@@ -59,8 +59,7 @@ Result<Workload> make_saga(const WorkloadContext& context) {
   Workload workload;
   workload.name = "saga";
   workload.generator = mixed(rng, std::move(sagas), context.options.real("saga.reads"), gen::repeat(plain("read")));
-  workload.final_generator = settled(
-      context.options, "saga", each_worker_until_ok(plain("read"), context.options.seconds("saga.final-read-time")));
+  workload.final_generator = settled_reads(context.options, "saga");
   workload.checkers = saga_judges(context.options);
   return workload;
 }
@@ -80,7 +79,7 @@ WorkloadFactory idempotency_workload() {
   factory.options = {
       {"idempotency.repeats", Type::real, 0.4, "which part of the operations are sent again", 0.01, 0.99},
       {"idempotency.reads", Type::real, 0.02, "which part of the operations are reads", 0, 0.99},
-      {"idempotency.final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
+      final_read_option("idempotency"),
   };
   factory.make = make_idempotency;
   factory.checkers = idempotency_judges;
@@ -115,7 +114,7 @@ WorkloadFactory saga_workload() {
   factory.options = {
       {"saga.accounts", Type::integer, 5, "how many accounts there are", 2, 1e6},
       {"saga.reads", Type::real, 0.02, "which part of the operations are reads", 0, 0.99},
-      {"saga.final-read-time", Type::duration, 10.0, "how long a worker tries to read the ledger at the end", 0, 3600},
+      final_read_option("saga", "the ledger"),
       settle_option("saga", "how long whoever goes on with a crashed saga has before the final reads"),
   };
   offer_checker_options(factory, "saga");

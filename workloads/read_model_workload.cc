@@ -104,7 +104,7 @@ WorkloadFactory read_model_workload() {
   factory.options = {
       {"read-model.operations-per-key", Type::integer, 200, "operations on a log before the next one", 1, 1e9},
       {"read-model.appends", Type::real, 0.3, "which part of the operations are appends", 0.001, 0.99},
-      {"read-model.final-read-time", Type::duration, 10.0, "how long a worker tries to read a log at the end", 0, 3600},
+      final_read_option("read-model", "a log"),
   };
   offer_checker_options(factory, "read-model");
   factory.make = make;

@@ -67,8 +67,7 @@ Result<Workload> make_or_set(const WorkloadContext& context) {
   workload.generator = gen::each_worker([shape, rng, next = std::make_shared<std::int64_t>(0)](int worker) {
     return std::make_unique<Adding>(shape, next, rng.split(static_cast<std::uint64_t>(worker)));
   });
-  workload.final_generator =
-      settled(options, "or-set", each_worker_until_ok(plain("read"), options.seconds("or-set.final-read-time")));
+  workload.final_generator = settled_reads(options, "or-set");
   workload.checkers = or_set_judges(options);
   return workload;
 }
@@ -146,7 +145,7 @@ WorkloadFactory or_set_workload() {
       {"or-set.reads", Type::real, 0.2, "which part of the operations are reads", 0.001, 0.99},
       {"or-set.removes", Type::real, 0.5, "which part of the updates are removes", 0.001, 0.99},
       {"or-set.again", Type::real, 0.3, "which part of the adds are of elements added lately", 0, 0.99},
-      {"or-set.final-read-time", Type::duration, 10.0, "how long a worker tries to read at the end", 0, 3600},
+      final_read_option("or-set"),
   };
   offer_checker_options(factory, "or-set");
   factory.make = make_or_set;
@@ -171,7 +170,7 @@ WorkloadFactory lww_map_workload() {
       {"lww-map.reads", Type::real, 0.3, "which part of the operations are reads", 0, 0.99},
       {"lww-map.removes", Type::real, 0.2, "which part of the writes are removes", 0.001, 0.99},
       {"lww-map.disorder", Type::integer, 50, "how many writes a timestamp may be ahead or behind", 1, 1e9},
-      {"lww-map.final-read-time", Type::duration, 10.0, "how long a worker tries to read a key at the end", 0, 3600},
+      final_read_option("lww-map", "a key"),
   };
   offer_checker_options(factory, "lww-map");
   factory.make = make_lww_map;

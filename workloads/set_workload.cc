@@ -61,7 +61,7 @@ WorkloadFactory set_workload() {
   factory.options = {
       // A read carries the whole set: many reads of a large set make large histories.
       {"set.reads", Type::real, 0.05, "which part of the operations are reads", 0, 0.99},
-      {"set.final-read-time", Type::duration, 10.0, "how long a worker tries to read the set at the end", 0, 3600},
+      final_read_option("set", "the set"),
   };
   offer_set_levels(factory);
   factory.make = [](const WorkloadContext& context) { return make(context, "set"); };
@@ -81,7 +81,7 @@ WorkloadFactory set_full_workload() {
   factory.operations = {"add", "read"};
   factory.options = {
       {"set-full.reads", Type::real, 0.05, "which part of the operations are reads", 0.001, 0.99},
-      {"set-full.final-read-time", Type::duration, 10.0, "how long a worker tries to read the set at the end", 0, 3600},
+      final_read_option("set-full", "the set"),
   };
   offer_set_levels(factory);
   factory.make = [](const WorkloadContext& context) { return make(context, "set-full"); };

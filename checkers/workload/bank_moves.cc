@@ -207,109 +207,22 @@ std::vector<BankMoves::Balances> BankMoves::initials(const Read& first) const {
   return {all.begin(), all.end()};
 }
 
-namespace {
-
-// A subset of transfers that makes up a difference of balances: some account is not at its balance yet, so a transfer
-// of that account must be among those still to choose; each is tried, and then given up for the branches after it.
-// Small subsets come first. What one transfer changes is at most twice its amount, which bounds what few can make up.
-class Choice {
- public:
-  struct Move {
-    std::size_t from = 0, to = 0;
-    std::int64_t amount = 0;
-  };
-  Choice(std::vector<Move> moves, std::vector<std::int64_t> left, std::size_t most_steps)
-      : moves_(std::move(moves)),
-        left_(std::move(left)),
-        out_(moves_.size()),
-        of_account_(left_.size()),
-        most_(most_steps) {
-    for (std::size_t i = 0; i < moves_.size(); ++i) {
-      if (moves_[i].from == moves_[i].to || moves_[i].amount == 0) continue;
-      of_account_[moves_[i].from].push_back(i);
-      of_account_[moves_[i].to].push_back(i);
-      largest_ = std::max(largest_, moves_[i].amount < 0 ? -moves_[i].amount : moves_[i].amount);
-    }
-  }
-  // Looks for choices until there are `wanted`, or no more, or no steps left.
-  void run(std::size_t wanted) {
-    wanted_ = wanted;
-    for (std::size_t size = 0; size <= moves_.size() && found_ < wanted_ && steps_ <= most_; ++size) {
-      cut_ = false;
-      search(size);
-      if (!cut_) break;
-    }
-  }
-  [[nodiscard]] std::size_t found() const { return found_; }
-  [[nodiscard]] bool gave_up() const { return steps_ > most_; }
-  [[nodiscard]] std::size_t steps() const { return steps_; }
-  // The first choice, by places in `moves`.
-  [[nodiscard]] const std::vector<std::size_t>& first() const { return first_; }
-
- private:
-  void search(std::size_t depth) {
-    if (++steps_ > most_ || found_ >= wanted_) return;
-    std::size_t at = left_.size();
-    std::int64_t rest = 0;
-    for (std::size_t a = 0; a < left_.size(); ++a) {
-      if (left_[a] == 0) continue;
-      rest += left_[a] < 0 ? -left_[a] : left_[a];
-      if (at == left_.size() || of_account_[a].size() < of_account_[at].size()) at = a;
-    }
-    if (at == left_.size()) {
-      if (depth == 0 && ++found_ == 1) first_ = chosen_;
-      return;
-    }
-    if (rest > static_cast<std::int64_t>(depth) * 2 * largest_) {
-      cut_ = true;
-      return;
-    }
-    std::vector<std::size_t> given_up;
-    for (const std::size_t i : of_account_[at]) {
-      if (out_[i]) continue;
-      out_[i] = true;
-      given_up.push_back(i);
-      move(moves_[i], 1);
-      chosen_.push_back(i);
-      search(depth - 1);
-      chosen_.pop_back();
-      move(moves_[i], -1);
-    }
-    for (const std::size_t i : given_up) out_[i] = false;
-  }
-  void move(const Move& one, std::int64_t times) {
-    left_[one.from] += times * one.amount;
-    left_[one.to] -= times * one.amount;
-  }
-
-  std::vector<Move> moves_;
-  std::vector<std::int64_t> left_;
-  std::vector<bool> out_;
-  std::vector<std::vector<std::size_t>> of_account_;
-  std::size_t most_ = 0, wanted_ = 1, steps_ = 0, found_ = 0;
-  std::int64_t largest_ = 0;
-  bool cut_ = false;  // a branch was left because of its depth
-  std::vector<std::size_t> chosen_, first_;
-};
-
-}  // namespace
-
 // First whether there is one choice, and only one; where that is not soon clear, whether the choice of the read before,
 // with a little more, will do; then any.
 BankMoves::Found BankMoves::choose(const Balances& rest, const std::vector<std::size_t>& open,
                                    std::vector<std::size_t>& choice) {
   const auto look = [&](const Balances& left, const std::vector<std::size_t>& among, std::size_t steps,
                         std::size_t wanted) {
-    std::vector<Choice::Move> moves;
-    for (const std::size_t t : among) moves.push_back({transfers_[t].from, transfers_[t].to, transfers_[t].amount});
-    Choice search(std::move(moves), left, steps);
-    search.run(wanted);
-    in_.work(search.steps() / 10 + 1);
-    if (search.found() > 0) {
+    std::vector<BankTransfer> moves;
+    for (const std::size_t t : among) moves.push_back(unordered(t));
+    const std::size_t most = steps;
+    const BankChoices choices = choices_of(std::move(moves), left, wanted, steps);
+    in_.work((most - steps) / 10 + 1);
+    if (!choices.found.empty()) {
       choice.clear();
-      for (const std::size_t i : search.first()) choice.push_back(among[i]);
+      for (const std::size_t i : choices.found.front()) choice.push_back(among[i]);
     }
-    return std::pair(search.found(), search.gave_up());
+    return std::pair(choices.found.size(), steps == 0);
   };
   const auto [found, gave_up] = look(rest, open, kFewSteps, 2);
   if (found > 0) return found == 1 && !gave_up ? Found::one : Found::several;
@@ -386,13 +299,13 @@ bool BankMoves::certainly_without(const Known& known, std::size_t transfer) cons
   Balances left = known.left;
   left[transfers_[transfer].from] += transfers_[transfer].amount;
   left[transfers_[transfer].to] -= transfers_[transfer].amount;
-  std::vector<Choice::Move> moves;
+  std::vector<BankTransfer> moves;
   for (const std::size_t t : known.open) {
-    if (t != transfer) moves.push_back({transfers_[t].from, transfers_[t].to, transfers_[t].amount});
+    if (t != transfer) moves.push_back(unordered(t));
   }
-  Choice search(std::move(moves), std::move(left), kFewSteps);
-  search.run(1);
-  return search.found() == 0 && !search.gave_up();
+  std::size_t steps = kFewSteps;
+  const BankChoices choices = choices_of(std::move(moves), std::move(left), 1, steps);
+  return choices.found.empty() && choices.all;
 }
 
 // Of two reads that overlap one shows all that the other one does.

@@ -61,6 +61,11 @@ class BankMoves {
   std::size_t account(const std::string& name) { return accounts_.try_emplace(name, accounts_.size()).first->second; }
   void gather();
   [[nodiscard]] Balances rest(const Read& read, const Balances& initial) const;
+  // A transfer as one that may be chosen without any other.
+  [[nodiscard]] BankTransfer unordered(std::size_t transfer) const {
+    const Transfer& one = transfers_[transfer];
+    return {one.op.invocation, kNoEvent, one.from, one.to, one.amount};
+  }
   [[nodiscard]] Found choose(const Balances& rest, const std::vector<std::size_t>& open,
                              std::vector<std::size_t>& choice);
   [[nodiscard]] std::vector<Balances> initials(const Read& first) const;

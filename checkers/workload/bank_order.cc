@@ -19,124 +19,6 @@ std::uint64_t mixed(std::uint64_t x) {  // splitmix64, after Steele, Lea and Flo
   return x ^ (x >> 31);
 }
 
-// All subsets of candidates that make up a difference and hold no part that changes nothing, small ones first: some
-// account is not at its balance yet, so a transfer of that account must be among those still to choose; each is tried,
-// and then given up for the branches after it. Whoever is chosen brings along what it came after.
-class Choices {
- public:
-  struct Candidate {
-    BankTransfer transfer;
-    std::size_t name = 0;
-  };
-  Choices(std::vector<Candidate> candidates, Balances left, std::size_t& steps)
-      : candidates_(std::move(candidates)),
-        left_(std::move(left)),
-        state_(candidates_.size(), kFree),
-        of_account_(left_.size()),
-        steps_(steps) {
-    for (std::size_t i = 0; i < candidates_.size(); ++i) {
-      const BankTransfer& one = candidates_[i].transfer;
-      if (one.from == one.to || one.amount == 0) continue;
-      of_account_[one.from].push_back(i);
-      of_account_[one.to].push_back(i);
-      largest_ = std::max(largest_, one.amount < 0 ? -one.amount : one.amount);
-    }
-  }
-
-  // Nothing was left out unless cut() says so.
-  std::vector<std::vector<std::size_t>> run() {
-    for (std::size_t size = 0; size <= candidates_.size() && !full(); ++size) {
-      deeper_ = false;
-      search(size);
-      if (!deeper_) break;
-    }
-    return std::move(found_);
-  }
-  [[nodiscard]] bool cut() const { return cut_; }
-
- private:
-  enum State : char { kFree, kChosen, kGivenUp };
-
-  bool full() {
-    if (steps_ > 0 && found_.size() < kMaxChoices) return false;
-    cut_ = true;
-    return true;
-  }
-
-  void search(std::size_t depth) {
-    if (full()) return;
-    --steps_;
-    std::size_t at = left_.size();
-    std::int64_t rest = 0;
-    for (std::size_t a = 0; a < left_.size(); ++a) {
-      if (left_[a] == 0) continue;
-      rest += left_[a] < 0 ? -left_[a] : left_[a];
-      if (at == left_.size() || of_account_[a].size() < of_account_[at].size()) at = a;
-    }
-    if (at == left_.size()) {
-      if (depth == 0) keep();
-      return;
-    }
-    if (rest > static_cast<std::int64_t>(depth) * 2 * largest_) {
-      deeper_ = true;
-      return;
-    }
-    std::vector<std::size_t> given_up;
-    for (const std::size_t i : of_account_[at]) {
-      if (state_[i] != kFree) continue;
-      const auto together = with_what_it_came_after(i);
-      if (!together.empty() && together.size() <= depth) {
-        for (const std::size_t one : together) take(one, kChosen, -1);
-        search(depth - together.size());
-        for (const std::size_t one : together) take(one, kFree, 1);
-      } else if (!together.empty()) {
-        deeper_ = true;
-      }
-      state_[i] = kGivenUp;
-      given_up.push_back(i);
-    }
-    for (const std::size_t i : given_up) state_[i] = kFree;
-  }
-
-  // Empty: one of them was given up.
-  [[nodiscard]] std::vector<std::size_t> with_what_it_came_after(std::size_t chosen) const {
-    std::vector<std::size_t> out{chosen};
-    for (std::size_t i = 0; i < candidates_.size(); ++i) {
-      if (i == chosen || state_[i] == kChosen || candidates_[i].transfer.ret == kNoEvent ||
-          candidates_[i].transfer.ret > candidates_[chosen].transfer.inv)
-        continue;
-      if (state_[i] == kGivenUp) return {};
-      out.push_back(i);
-    }
-    return out;
-  }
-
-  void take(std::size_t i, State state, std::int64_t times) {
-    const BankTransfer& one = candidates_[i].transfer;
-    state_[i] = state;
-    left_[one.from] -= times * one.amount;
-    left_[one.to] += times * one.amount;
-  }
-
-  void keep() {
-    std::vector<std::size_t> names;
-    for (std::size_t i = 0; i < state_.size(); ++i) {
-      if (state_[i] == kChosen) names.push_back(candidates_[i].name);
-    }
-    found_.push_back(std::move(names));
-  }
-
-  std::vector<Candidate> candidates_;
-  Balances left_;
-  std::vector<State> state_;
-  std::vector<std::vector<std::size_t>> of_account_;
-  std::size_t& steps_;
-  std::int64_t largest_ = 0;
-  bool deeper_ = false;  // a branch was left because of its depth
-  bool cut_ = false;
-  std::vector<std::vector<std::size_t>> found_;
-};
-
 class Search {
  public:
   Search(const std::vector<BankTransfer>& transfers, std::vector<BankRead> reads, Balances initial, std::size_t& steps)
@@ -220,16 +102,20 @@ class Search {
       left[transfers_[t].from] += transfers_[t].amount;
       left[transfers_[t].to] -= transfers_[t].amount;
     }
-    std::vector<Choices::Candidate> candidates;
+    std::vector<BankTransfer> candidates;
+    std::vector<std::size_t> names;
     for (const std::size_t t : read.open) {
-      if (!shown_[t]) candidates.push_back({transfers_[t], t});
+      if (shown_[t]) continue;
+      candidates.push_back(transfers_[t]);
+      names.push_back(t);
     }
-    Choices choices(std::move(candidates), std::move(left), steps_);
-    for (std::vector<std::size_t>& names : choices.run()) {
-      names.insert(names.end(), forced.begin(), forced.end());
-      out.push_back({r, std::move(names)});
+    const BankChoices choices = choices_of(std::move(candidates), std::move(left), kMaxChoices, steps_);
+    for (const std::vector<std::size_t>& places : choices.found) {
+      std::vector<std::size_t> adds = forced;
+      for (const std::size_t place : places) adds.push_back(names[place]);
+      out.push_back({r, std::move(adds)});
     }
-    cut_ = cut_ || choices.cut();
+    cut_ = cut_ || !choices.all;
   }
 
   void apply(Level& level) {

@@ -15,16 +15,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "checkers/history/history.h"
+#include "checkers/workload/bank_choices.h"
 
 namespace ordeal::work {
-
-struct BankTransfer {
-  EventIndex inv = 0;
-  EventIndex ret = kNoEvent;  // kNoEvent: it may not have happened
-  std::size_t from = 0, to = 0;
-  std::int64_t amount = 0;
-};
 
 struct BankRead {
   EventIndex inv = 0, ret = 0;

@@ -65,6 +65,7 @@ class LwwRegister {
     }
     const std::optional<std::int64_t> shows = least(in_.seen(op), op.completion, known.timestamp);
     if (shows) {
+      shown_[op.invocation] = *shows;
       if (*shows > known.timestamp) known = {op, *shows};
     } else if (readable(op)) {
       in_.tell("value-went-back", {known.op.invocation, op.invocation},
@@ -126,10 +127,14 @@ class LwwRegister {
     return in_.seen(op) == kNil || least(in_.seen(op), op.completion, kNothing).has_value();
   }
 
-  // What a read shows to have happened, early enough to have arrived everywhere before the final reads.
+  // What a read shows to have happened, early enough to have arrived everywhere before the final reads. What its
+  // replica had is part of it: nil shows a remove to a client that had put something.
   void learn(OperationEvents op) {
     if (op.completion > last_write_) return;
-    if (const auto shows = least(in_.seen(op), op.completion, kNothing)) win({op, *shows}, in_.seen(op));
+    const auto traced = shown_.find(op.invocation);
+    const auto shows =
+        traced != shown_.end() ? std::optional(traced->second) : least(in_.seen(op), op.completion, kNothing);
+    if (shows) win({op, *shows}, in_.seen(op));
   }
   // Something of that value certainly happened, with that timestamp or a greater one.
   void win(const Write& one, ValueId value) {
@@ -173,9 +178,10 @@ class LwwRegister {
   AttemptTable put_;
   std::map<ValueId, std::vector<Write>> writes_;  // by value, nil for removes; those that may have happened
   std::vector<OperationEvents> reads_;
-  std::map<ProcessId, Write> known_;  // by client: what its replica has
-  Write winner_;                      // what certainly happened, with the greatest timestamp
-  std::set<ValueId> winning_;         // the values that certainly were written with it
+  std::map<ProcessId, Write> known_;          // by client: what its replica has
+  std::map<EventIndex, std::int64_t> shown_;  // by read: the least timestamp of what it shows
+  Write winner_;                              // what certainly happened, with the greatest timestamp
+  std::set<ValueId> winning_;                 // the values that certainly were written with it
   std::int64_t latest_ = kNothing;
   EventIndex last_write_ = 0;
   bool compared_ = false;

@@ -26,6 +26,7 @@ History part_of(const History& history, const std::vector<EventIndex>& invocatio
     event.f = *builder.function(history.f_name(e));
     event.key = interned(history.key(e));
     event.value = interned(history.value(e));
+    if (history.error(e) != nullptr) event.error = *history.error(e);
     const auto added = builder.add(event);
     ORDEAL_CHECK(added.has_value(), "a part of a history contradicts itself");
   }

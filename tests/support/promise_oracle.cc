@@ -1,8 +1,11 @@
 #include "support/promise_oracle.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
+
+#include "support/some_order.h"
 
 namespace ordeal::testing_support {
 
@@ -18,57 +21,39 @@ std::vector<Call> calls_of(const History& history) {
     call.outcome = history.outcome(op);
     call.from = op.invocation;
     call.from_ns = history.time(op.invocation);
+    if (op.completion != kNoEvent) {
+      call.told = op.completion;
+      call.told_ns = history.time(op.completion);
+    }
     if (op.completion != kNoEvent && call.outcome != EventType::info) {
       call.until = op.completion;
       call.until_ns = history.time(op.completion);
     }
+    if (call.outcome == EventType::fail && history.error(op.completion) != nullptr)
+      call.error = history.error(op.completion)->kind;
     if (call.ok()) call.seen = values.to_value(history.value(op.completion));
     out.push_back(std::move(call));
   }
   return out;
 }
 
+std::map<Value, std::vector<Call>> by_key(const std::vector<Call>& calls) {
+  std::map<Value, std::vector<Call>> out;
+  for (const Call& call : calls) out[call.key].push_back(call);
+  return out;
+}
+
 namespace {
 
-class Orders {
- public:
-  Orders(const std::vector<Call>& calls, const Step& step, Within within)
-      : calls_(calls), step_(step), within_(within) {}
-  bool from(const std::vector<bool>& done, const Value& state) {
-    bool all = true;
-    for (std::size_t i = 0; i < calls_.size(); ++i) all = all && (done[i] || !calls_[i].ok());
-    if (all) return true;
-    if (!seen_.emplace(done, state.to_json()).second) return false;
-    for (std::size_t i = 0; i < calls_.size(); ++i) {
-      if (done[i] || !may_come(done, i)) continue;
-      for (const Value& next : step_(state, calls_[i])) {
-        auto more = done;
-        more[i] = true;
-        if (from(more, next)) return true;
-      }
-    }
-    return false;
-  }
-
- private:
-  bool may_come(const std::vector<bool>& done, std::size_t i) const {
-    const Call& call = calls_[i];
-    if (call.after && !done[*call.after]) return false;
-    for (std::size_t j = 0; j < calls_.size(); ++j) {
-      if (j == i || done[j]) continue;
-      const Call& other = calls_[j];
-      if (within_ == Within::real_time && other.ok() && other.until < call.from) return false;
-      // What a crashed operation of the process did before counts as done or as never done: it may be left out.
-      if (within_ == Within::process && other.ok() && other.process == call.process && other.from < call.from)
-        return false;
-    }
-    return true;
-  }
-  const std::vector<Call>& calls_;
-  const Step& step_;
-  Within within_;
-  std::set<std::pair<std::vector<bool>, std::string>> seen_;
-};
+// The states in which a call may leave the object, given what the client saw; none: it is not possible in that state.
+using Step = std::function<std::vector<Value>(const Value& state, const Call& call)>;
+bool explained(const std::vector<Call>& calls, const Value& initial, const Step& step,
+               Within within = Within::real_time) {
+  const auto each = [&](const Value& state, const Call& call, const auto& next) {
+    for (const Value& one : step(state, call)) next(one);
+  };
+  return some_order(calls, initial, each, within);
+}
 
 Value::List sorted(Value::List list) {
   std::sort(list.begin(), list.end());
@@ -303,12 +288,10 @@ bool keeps_long_fork(const std::vector<Call>& calls) {
 
 using Rule = std::function<bool(const std::vector<Call>&)>;
 
-// Objects are independent, so each key may be judged alone.
 Rule object(Value initial, std::vector<Value> (*step)(const Value&, const Call&)) {
   return [=](const std::vector<Call>& calls) {
-    std::map<Value, std::vector<Call>> by_key;
-    for (const Call& call : calls) by_key[call.key].push_back(call);
-    return std::all_of(by_key.begin(), by_key.end(),
+    const auto objects = by_key(calls);
+    return std::all_of(objects.begin(), objects.end(),
                        [&](const auto& one) { return explained(one.second, initial, step); });
   };
 }
@@ -342,8 +325,10 @@ bool keeps_bank(const std::vector<Call>& calls) {
   return false;
 }
 
-// The default of g-set.settle and pn-counter.settle.
-constexpr std::int64_t kSettle_ns = 2'000'000'000;
+// The default of g-set.settle, pn-counter.settle and the like.
+constexpr std::int64_t kSecond_ns = 1'000'000'000, kSettle_ns = 2 * kSecond_ns;
+// 10 tokens, and one more every 10 ms, to a thousandth.
+constexpr Bucket kBucket{10, 9'990'009, 10'010'000, kSettle_ns};
 
 const std::map<std::string, Rule>& rules() {
   static const auto first = [](const Value&, std::size_t i) { return i == 0; };
@@ -384,23 +369,22 @@ const std::map<std::string, Rule>& rules() {
       {"idempotency", keeps_idempotency},
       {"rate-limit", [](const auto& calls) { return keeps_rate_limit(calls, 10, 100'000'000); }},
       {"saga", keeps_saga},
+      {"cas-by-version", keeps_cas_by_version},
+      {"overdraft", keeps_overdraft},
+      {"idempotency-keys", [](const auto& calls) { return keeps_idempotency_keys(calls); }},
+      {"concurrency-limit", [](const auto& calls) { return keeps_concurrency_limit(calls, 3, kSettle_ns); }},
+      {"token-bucket", [](const auto& calls) { return keeps_token_bucket(calls, kBucket); }},
+      {"or-set", [](const auto& calls) { return keeps_or_set(calls, kSettle_ns); }},
+      {"lww-map", [](const auto& calls) { return keeps_lww_map(calls, kSettle_ns); }},
+      {"read-model", [](const auto& calls) { return keeps_read_model(calls, kSecond_ns); }},
+      {"kafka", [](const auto& calls) { return keeps_kafka(calls, 10); }},
+      {"ordered-ids", [](const auto& calls) { return keeps_ordered_ids(calls, kSecond_ns); }},
+      {"durability", [](const auto& calls) { return keeps_durability(calls, kSettle_ns); }},
   };
   return all;
 }
 
 }  // namespace
-
-bool explained(const std::vector<Call>& calls, const Value& initial, const Step& step, Within within) {
-  std::vector<Call> kept;
-  std::vector<std::size_t> place(calls.size());
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    place[i] = kept.size();
-    if (calls[i].outcome == EventType::fail) continue;
-    kept.push_back(calls[i]);
-    if (kept.back().after) kept.back().after = place[*kept.back().after];
-  }
-  return Orders(kept, step, within).from(std::vector<bool>(kept.size(), false), initial);
-}
 
 std::optional<bool> keeps_promise(const std::string& workload, const History& history) {
   const auto found = rules().find(workload);

@@ -321,4 +321,72 @@ bool keeps_saga(const std::vector<Call>& calls) {
   return true;
 }
 
+bool keeps_ordered_ids(const std::vector<Call>& calls, std::int64_t tolerance_ns) {
+  for (const Call& a : calls) {
+    for (const Call& b : calls) {
+      if (&a == &b || !a.ok() || !b.ok() || a.key != b.key) continue;
+      if (a.seen == b.seen) return false;
+      if (b.from_ns - a.until_ns > tolerance_ns && b.seen < a.seen) return false;
+    }
+  }
+  return true;
+}
+
+namespace {
+
+// Whether each lost element can be given to a crash that may have cost it, `most` to each; 0: any number.
+bool affordable(const std::vector<std::vector<std::size_t>>& costly, std::size_t next, std::vector<int>& cost,
+                int most) {
+  if (next == costly.size()) return true;
+  for (const std::size_t crash : costly[next]) {
+    if (most > 0 && cost[crash] == most) continue;
+    ++cost[crash];
+    const bool found = affordable(costly, next + 1, cost, most);
+    --cost[crash];
+    if (found) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool keeps_durability(const std::vector<Call>& calls, std::int64_t settle_ns, const std::vector<Crash>& crashes,
+                      std::int64_t rpo_ns, int most) {
+  std::vector<std::vector<std::size_t>> costly;
+  for (const auto& [key, own] : by_key(calls)) {
+    std::int64_t quiet = 0, quiet_ns = 0;  // when every add had ended, those of unknown outcome had begun
+    for (const Call& add : own) {
+      if (add.f != "add" || add.outcome == EventType::fail) continue;
+      const std::int64_t place = add.ok() ? add.until : add.from;
+      if (place < quiet) continue;
+      quiet = place;
+      quiet_ns = add.ok() ? add.until_ns : add.from_ns;
+    }
+    std::vector<const Call*> finals;
+    for (const Call& read : own) {
+      if (read.f != "read" || !read.ok()) continue;
+      for (const Value& element : read.seen.items()) {
+        const bool added = std::any_of(own.begin(), own.end(), [&](const Call& add) {
+          return add.f == "add" && add.asked == element && add.outcome != EventType::fail && add.from < read.until;
+        });
+        if (!added) return false;
+      }
+      if (read.from > quiet && (read.from_ns < 0 || read.from_ns - quiet_ns >= settle_ns)) finals.push_back(&read);
+    }
+    for (const Call& add : own) {
+      if (add.f != "add" || !add.ok() || finals.empty()) continue;
+      if (std::any_of(finals.begin(), finals.end(), [&](const Call* read) { return has(read->seen, add.asked); }))
+        continue;
+      if (rpo_ns == 0) return false;
+      costly.emplace_back();
+      for (std::size_t i = 0; i < crashes.size(); ++i) {
+        if (crashes[i].over_ns >= add.from_ns && crashes[i].begin_ns - add.until_ns <= rpo_ns)
+          costly.back().push_back(i);
+      }
+    }
+  }
+  std::vector<int> cost(crashes.size());
+  return affordable(costly, 0, cost, most);
+}
+
 }  // namespace ordeal::testing_support

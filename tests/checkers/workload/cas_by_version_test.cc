@@ -1,8 +1,7 @@
-#include <functional>
-#include <map>
-#include <optional>
 #include <random>
 
+#include "support/promise_oracle.h"
+#include "tests/checkers/workload/clients.h"
 #include "tests/checkers/workload/histories.h"
 #include "tests/checkers/workload/seed.h"
 
@@ -77,138 +76,52 @@ TEST(CasByVersion, UnknownWhenNothingWasPutToTheTest) {
 
 // ---- against all orders
 
-struct Call {
-  bool is_read = false;
-  EventIndex begin = 0, end = kNoEvent;
-  bool ok = false;
-  std::int64_t expected = 0;
-  std::optional<std::int64_t> version;
-  std::int64_t value = 0;  // 0: nil
-};
-
-// The register as such: its version, or only what it is above, and its value.
-struct Cell {
-  bool known = true;
-  std::int64_t version = 0;
-  std::int64_t value = 0;
-
-  [[nodiscard]] std::optional<Cell> after(const Call& call) const {
-    const bool fits = known ? version == (call.is_read ? *call.version : call.expected)
-                            : version < (call.is_read ? *call.version : call.expected);
-    if (!fits || (call.is_read && value != call.value)) return std::nullopt;
-    if (call.is_read) return Cell{true, *call.version, value};
-    if (call.version && *call.version <= call.expected) return std::nullopt;
-    return Cell{call.version.has_value(), call.version.value_or(call.expected), call.value};
-  }
-};
-
-bool some_order(const std::vector<Call>& calls, std::vector<bool> done, const Cell& cell) {
-  EventIndex first_end = kNoEvent;
-  bool left = false;
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (done[i] || !calls[i].ok) continue;
-    left = true;
-    first_end = std::min(first_end, calls[i].end);
-  }
-  if (!left) return true;
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (done[i] || calls[i].begin > first_end) continue;
-    const auto next = cell.after(calls[i]);
-    if (!next) continue;
-    done[i] = true;
-    if (some_order(calls, done, *next)) return true;
-    done[i] = false;
-  }
-  return false;
+// A correct register, of which some answers are changed. Version 2 was made, and then version 0 tried.
+std::string random_history(std::mt19937& random) {
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  const auto pair = [](int version, int value) {
+    return "[" + std::to_string(version) + " " + std::to_string(value) + "]";
+  };
+  int version = 2, value = 2;
+  std::vector<std::pair<int, int>> asked;  // by tag: the version expected and the new value
+  const bool lies = below(3) > 0;
+  Clients clients(random, 3);
+  const std::string text = clients.play(
+      7,
+      [&](int) {
+        const auto tag = static_cast<int>(asked.size());
+        asked.emplace_back(below(3) == 0 ? version - 1 + below(3) : version, 1 + below(2));
+        if (below(3) == 0) return Begun{0, "read", "nil", tag};
+        return Begun{0, "cas-version", pair(asked.back().first, asked.back().second), tag};
+      },
+      [&](Begun& one) -> Ended {
+        const int fate = below(8);
+        const auto [expected, written] = asked[static_cast<std::size_t>(one.tag)];
+        const bool reads = one.f == "read", happens = !reads && expected == version && fate != 1;
+        if (happens) {
+          version += 1 + below(2);
+          value = written;
+        }
+        const bool lie = lies && below(6) == 0;
+        if (fate == 0 || (!reads && !happens && fate == 2)) return {"info", "nil"};
+        if (reads)
+          return {"ok", pair(version - (lie ? below(3) : 0) + (lie ? below(2) : 0),
+                             lie && below(2) == 0 ? 1 + below(2) : value)};
+        if (happens == lie) return {"fail", "nil"};
+        if (below(4) == 0) return {"ok", "[nil " + std::to_string(written) + "]"};
+        return {"ok", pair(happens ? version : expected + below(3), written)};
+      });
+  return ok(8, "cas-version", "[0 1]", "[1 1]") + ok(8, "cas-version", "[1 2]", "[2 2]") +
+         ok(8, "read", "nil", "[2 2]") + op(8, "cas-version", "[0 1]", "fail", "[0 1]") + text;
 }
 
-// Histories of a correct register, of which some answers are changed.
-class Random {
- public:
-  explicit Random(unsigned seed) : random_(seed) {}
-
-  std::string history(std::vector<Call>& calls) {
-    std::string text = kOutdated;
-    calls.clear();
-    Cell cell{true, 2, 2};
-    std::map<int, std::size_t> open;
-    const unsigned lies = below(3);
-    EventIndex at = 8;
-    for (unsigned step = 0; step < 7 || !open.empty();) {
-      const int p = static_cast<int>(below(3));
-      if (!open.contains(p)) {
-        if (step == 7) continue;
-        ++step;
-        Call call;
-        call.is_read = below(3) == 0;
-        call.begin = at++;
-        call.expected = below(3) == 0 ? cell.version - 1 + below(3) : cell.version;
-        call.value = 1 + below(2);
-        text += event(p, "invoke", call.is_read ? "read" : "cas-version",
-                      call.is_read ? "nil" : pair(call.expected, call.value));
-        open[p] = calls.size();
-        calls.push_back(call);
-        continue;
-      }
-      Call& call = calls[open[p]];
-      open.erase(p);
-      ++at;
-      const unsigned fate = below(8);
-      const bool happens = !call.is_read && call.expected == cell.version && fate != 1;
-      if (happens) cell = {true, cell.version + 1 + below(2), call.value};
-      const bool lie = lies > 0 && below(6) == 0;
-      if (fate == 0 || (!call.is_read && !happens && fate == 2)) {
-        text += event(p, "info", call.is_read ? "read" : "cas-version", "nil");
-        continue;
-      }
-      if (!call.is_read && happens == lie) {
-        text += event(p, "fail", "cas-version", "nil");
-        continue;
-      }
-      call.ok = true;
-      call.end = at - 1;
-      if (call.is_read) {
-        call.version = cell.version - (lie ? below(3) : 0) + (lie ? below(2) : 0);
-        call.value = lie && below(2) == 0 ? 1 + below(2) : cell.value;
-        text += event(p, "ok", "read", pair(*call.version, call.value));
-      } else {
-        const bool told = below(4) != 0;
-        if (told) call.version = happens ? cell.version : call.expected + below(3);
-        text += event(p, "ok", "cas-version",
-                      told ? pair(*call.version, call.value) : "[nil " + std::to_string(call.value) + "]");
-        if (told && *call.version == call.expected) call.version.reset();  // that repeats what was asked
-      }
-    }
-    // Those that failed, and reads of unknown outcome, say nothing.
-    return text;
-  }
-
- private:
-  // Makes version 2 known, and then tries version 0.
-  inline static const std::string kOutdated = ok(8, "cas-version", "[0 1]", "[1 1]") +
-                                              ok(8, "cas-version", "[1 2]", "[2 2]") + ok(8, "read", "nil", "[2 2]") +
-                                              op(8, "cas-version", "[0 1]", "fail", "[0 1]");
-  unsigned below(unsigned n) { return static_cast<unsigned>(random_() % n); }
-  static std::string pair(std::int64_t version, std::int64_t value) {
-    return "[" + std::to_string(version) + " " + std::to_string(value) + "]";
-  }
-  std::mt19937 random_;
-};
-
 TEST(CasByVersion, InvalidExactlyWhenNoOrderExplainsIt) {
-  Random random(seed_or(5));
+  std::mt19937 random(seed_or(5));
   std::size_t invalid = 0, valid = 0;
   for (int round = 0; round < 20'000; ++round) {
-    std::vector<Call> calls;
-    const std::string text = random.history(calls);
+    const std::string text = random_history(random);
     const History h = history_of(text);
-    // Failed ones are no part of it.
-    std::vector<Call> possible;
-    for (const Call& call : calls) {
-      const EventIndex end = h.partner(call.begin);
-      if (call.ok || (!call.is_read && h.type(end) == EventType::info)) possible.push_back(call);
-    }
-    const bool explained = some_order(possible, std::vector<bool>(possible.size()), {true, 2, 2});
+    const bool explained = testing_support::keeps_cas_by_version(testing_support::calls_of(h));
     const auto result = judged("cas-by-version", h);
     if (result.verdict == Verdict::unknown) {
       ASSERT_THAT(result.reason, HasSubstr("nobody saw")) << text;

@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <functional>
 #include <random>
 
+#include "support/promise_oracle.h"
 #include "tests/checkers/workload/histories.h"
 #include "tests/checkers/workload/seed.h"
 
@@ -118,21 +118,8 @@ TEST(Durability, UnknownWhenNothingWasPutToTheTest) {
   EXPECT_THAT(verdict(judged("durability", add(1, "1") + read(5, "1"), kNoBound)), HasSubstr("a list of elements"));
 }
 
-// Every way to give lost elements to crashes, by the definition.
-bool affordable(const std::vector<std::vector<int>>& costly, std::size_t next, std::vector<int>& cost, int most) {
-  if (next == costly.size()) return true;
-  for (const int crash : costly[next]) {
-    int& of = cost[static_cast<std::size_t>(crash)];
-    if (most > 0 && of == most) continue;
-    ++of;
-    const bool found = affordable(costly, next + 1, cost, most);
-    --of;
-    if (found) return true;
-  }
-  return false;
-}
-
 TEST(Durability, AgreesWithTheDefinition) {
+  constexpr std::int64_t kMs = 1'000'000;
   std::mt19937 random(seed_or(23));
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   std::size_t valid = 0, invalid = 0;
@@ -147,34 +134,25 @@ TEST(Durability, AgreesWithTheDefinition) {
       events.emplace_back(crashes[static_cast<std::size_t>(id)] + 2,
                           step(crashes[static_cast<std::size_t>(id)] + 2, id, name, "injected"));
     }
-    std::vector<std::vector<int>> costly;
-    bool explained = true;
     std::string kept = "[";
     for (int element = 0; element < 6; ++element) {
       const int begin = below(70), end = begin + 1 + below(6);
       const bool acknowledged = below(6) != 0;
       events.emplace_back(begin, at(begin, element, "invoke", "add", std::to_string(element)));
       events.emplace_back(end, at(end, element, acknowledged ? "ok" : "info", "add", std::to_string(element)));
-      if (below(2) == 0) {
-        kept += std::to_string(element) + " ";
-      } else if (acknowledged) {
-        costly.emplace_back();
-        for (int id = 0; id < 3; ++id) {
-          const int crash = crashes[static_cast<std::size_t>(id)];
-          if (crash + 2 >= begin && crash - end <= 15) costly.back().push_back(id);
-        }
-        explained = explained && !costly.back().empty();
-      }
+      if (below(2) == 0) kept += std::to_string(element) + " ";
     }
     std::stable_sort(events.begin(), events.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::string text;
     for (const auto& [time, one] : events) text += one;
     text += read(100, kept + "]");
-    std::vector<int> cost(3);
-    explained = explained && affordable(costly, 0, cost, most);
+    const History whole = history_of(text);
+    std::vector<testing_support::Crash> all;
+    for (const int crash : crashes) all.push_back({crash * kMs, (crash + 2) * kMs});
+    const bool explained = testing_support::keeps_durability(testing_support::calls_of(whole), 0, all, 15 * kMs, most);
     const std::string bound = std::to_string(most);
     const auto result =
-        judged("durability", text,
+        judged("durability", whole,
                with("durability",
                     {{"durability.settle", "0"}, {"durability.rpo", "15ms"}, {"durability.max-lost", bound.c_str()}}));
     ASSERT_EQ(result.verdict == Verdict::invalid, !explained) << text << verdict(result);

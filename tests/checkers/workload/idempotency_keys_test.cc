@@ -1,5 +1,7 @@
 #include <random>
 
+#include "support/promise_oracle.h"
+#include "tests/checkers/workload/clients.h"
 #include "tests/checkers/workload/histories.h"
 
 namespace ordeal::work {
@@ -115,64 +117,6 @@ TEST(IdempotencyKeys, UnknownWhenNotPutToTheTest) {
 
 // ---- against trying all orders, and all whole milliseconds for each operation
 
-struct One {
-  int begin = 0, end = 1000;  // the time in ms; 1000: it may not have happened
-  std::string f, type;
-  int body = 0, answer = 0;
-  std::multiset<int> shown;
-};
-
-struct State {
-  std::multiset<int> executed;
-  bool taken = false;
-  int body = 0, answer = 0, since = 0, now = 0;
-};
-
-bool some_order(const std::vector<One>& all, std::vector<bool>& done, const State& state, int ttl_ms) {
-  int first_end = 1000;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!done[i]) first_end = std::min(first_end, all[i].end);
-  }
-  if (first_end == 1000) return true;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const One& one = all[i];
-    if (done[i] || one.begin > first_end) continue;
-    for (int at = std::max(one.begin, state.now); at <= std::min(one.end, first_end); ++at) {
-      std::vector<State> next;
-      State same = state;
-      same.now = at;
-      if (one.f == "read") {
-        if (one.shown == state.executed) next.push_back(same);
-      } else if (one.type == "conflict") {
-        if (state.taken && state.body != one.body) next.push_back(same);
-      } else {
-        const bool crashed = one.type == "info";
-        if (state.taken && state.body == one.body && (crashed || state.answer == -1 || state.answer == one.answer)) {
-          if (!crashed) same.answer = one.answer;
-          next.push_back(same);
-        }
-        if (!state.taken || (ttl_ms > 0 && at - state.since >= ttl_ms)) {
-          State fresh = state;
-          fresh.executed.insert(one.body);
-          fresh.taken = true;
-          fresh.body = one.body;
-          fresh.answer = crashed ? -1 : one.answer;
-          fresh.since = fresh.now = at;
-          next.push_back(fresh);
-        }
-      }
-      done[i] = true;
-      for (const State& after : next) {
-        if (!some_order(all, done, after, ttl_ms)) continue;
-        done[i] = false;
-        return true;
-      }
-      done[i] = false;
-    }
-  }
-  return false;
-}
-
 TEST(IdempotencyKeys, AgreesWithTryingAllOrders) {
   std::mt19937 random(13);
   const auto draw = [&](int from, int to) { return std::uniform_int_distribution<int>(from, to)(random); };
@@ -181,75 +125,48 @@ TEST(IdempotencyKeys, AgreesWithTryingAllOrders) {
     const int ttl_ms = draw(0, 1) == 0 ? 0 : draw(3, 9);
     const bool forgets = draw(0, 2) == 0;  // the store keeps keys for a shorter time
     const int lies = draw(0, 1);
-    State state;
-    std::vector<One> all;
-    std::map<int, std::size_t> open;
-    std::vector<std::pair<int, std::string>> events;
-    int now = 0, answers = 0;
-    for (int step = 0; step < 10 || !open.empty(); ++step) {
-      now += draw(1, 3);
-      const int p = draw(0, 2);
-      const auto found = open.find(p);
-      if (found == open.end()) {
-        if (step >= 10) continue;
-        One one;
-        one.begin = now;
-        one.f = draw(0, 3) == 0 ? "read" : "apply";
-        one.body = draw(0, 1);
-        events.emplace_back(now,
-                            event(p, "invoke", one.f, one.f == "read" ? "nil" : asked("1", std::to_string(one.body))));
-        open[p] = all.size();
-        all.push_back(one);
-        continue;
-      }
-      One& one = all[found->second];
-      one.type = "ok";
-      const bool lie = draw(0, 9) < lies;
-      std::string text;
-      if (one.f == "read") {
-        one.shown = state.executed;
-        if (lie && !one.shown.empty()) one.shown.erase(one.shown.begin());
-        text = "[";
-        for (const int body : one.shown) text += "[1 " + std::to_string(body) + "]";
-        text += "]";
-      } else {
-        const int kept = forgets ? ttl_ms / 2 : ttl_ms;
-        const bool live = state.taken && (kept == 0 || now - state.since < kept);
-        if (live && state.body != one.body && !lie) {
-          one.type = "conflict";
-        } else if (!live || lie) {
-          state.taken = true;
-          state.body = one.body;
-          state.answer = answers++;
-          state.since = now;
-          state.executed.insert(one.body);
-        }
-        one.answer = state.answer;
-        if (one.type == "ok" && draw(0, 4) == 0) one.type = "info";
-        text = one.type == "ok" ? "[" + std::to_string(one.answer) + "]" : "nil";
-      }
-      if (one.type != "info") one.end = now;
-      events.emplace_back(now, one.type == "conflict" ? failed(p, one.f, "conflict") : event(p, one.type, one.f, text));
-      open.erase(found);
-    }
-    // What is read of other keys says nothing of this one.
-    std::vector<bool> done(all.size());
-    const bool explained = some_order(all, done, {}, ttl_ms);
-    const auto result = judged("idempotency-keys", timed(events), ttl((std::to_string(ttl_ms) + "ms").c_str()));
-    ASSERT_EQ(result.verdict == Verdict::invalid, !explained) << ttl_ms << "\n" << timed(events) << verdict(result);
+    std::multiset<int> executed;
+    bool taken = false;
+    int body = 0, answer = 0, since = 0, answers = 0;
+    Clients clients(random, 3, true);
+    const std::string text = clients.play(
+        6,
+        [&](int) {
+          const int own = draw(0, 1);
+          if (draw(0, 3) == 0) return Begun{0, "read", "nil", own};
+          return Begun{0, "apply", asked("1", std::to_string(own)), own};
+        },
+        [&](Begun& one) -> Ended {
+          const bool lie = draw(0, 9) < lies;
+          if (one.f == "read") {
+            std::string shown = "[";
+            for (auto at = executed.begin(); at != executed.end(); ++at) {
+              if (!lie || at != executed.begin()) shown += "[1 " + std::to_string(*at) + "]";
+            }
+            return {"ok", shown + "]"};
+          }
+          const int kept = forgets ? ttl_ms / 2 : ttl_ms;
+          const bool live = taken && (kept == 0 || clients.now_ms() - since < kept);
+          if (live && body != one.tag && !lie) return {"conflict", ""};
+          if (!live || lie) {
+            taken = true;
+            body = one.tag;
+            answer = answers++;
+            since = clients.now_ms();
+            executed.insert(body);
+          }
+          return draw(0, 4) == 0 ? Ended{"info", "nil"} : Ended{"ok", "[" + std::to_string(answer) + "]"};
+        });
+    const auto keeps = [&](const History& h) {
+      return testing_support::keeps_idempotency_keys(testing_support::calls_of(h), ttl_ms * 1'000'000, 1'000'000);
+    };
+    const History history = history_of(text);
+    const bool explained = keeps(history);
+    const auto result = judged("idempotency-keys", history, ttl((std::to_string(ttl_ms) + "ms").c_str()));
+    ASSERT_EQ(result.verdict == Verdict::invalid, !explained) << ttl_ms << "\n" << text << verdict(result);
     ++seen[explained ? "explained" : "not"];
     for (const auto& anomaly : result.anomalies) ++seen[anomaly.type];
-    const History history = history_of(timed(events));
-    for (const auto& anomaly : result.anomalies) {
-      std::vector<One> named;
-      for (const EventIndex e : anomaly.operations) {
-        std::size_t number = 0;
-        for (EventIndex before = 0; before < e; ++before) number += history.type(before) == EventType::invoke ? 1 : 0;
-        named.push_back(all[number]);
-      }
-      std::vector<bool> none(named.size());
-      EXPECT_FALSE(some_order(named, none, {}, ttl_ms)) << anomaly.type << "\n" << timed(events);
-    }
+    expect_proved(history, result, keeps);
   }
   EXPECT_GT(seen["explained"], 1000);
   EXPECT_GT(seen["not"], 400);

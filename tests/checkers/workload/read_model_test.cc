@@ -1,9 +1,8 @@
-#include <functional>
 #include <map>
-#include <optional>
 #include <random>
-#include <set>
 
+#include "support/promise_oracle.h"
+#include "tests/checkers/workload/clients.h"
 #include "tests/checkers/workload/histories.h"
 #include "tests/checkers/workload/seed.h"
 
@@ -107,131 +106,52 @@ TEST(ReadModel, UnknownWhenNothingWasPutToTheTest) {
 
 // ---- against all positions
 
-struct Log {
-  struct Append {
-    int event = 0;
-    EventIndex begin = 0, end = kNoEvent;
-    std::optional<int> position;
-    bool failed = false;
-  };
-  struct State {
-    std::string f;
-    int asked = 0, position = 0;
-    std::vector<int> events;
-    EventIndex end = 0;
-  };
-  std::vector<Append> appends;
-  std::vector<State> states;
-
-  // Whether positions of the appends of unknown outcome, or none, make every state right.
-  [[nodiscard]] bool holds() const {
-    std::vector<std::pair<const Append*, int>> placed;
-    return place(0, placed);
-  }
-
- private:
-  static constexpr int kFurthest = 16;
-
-  bool place(std::size_t next, std::vector<std::pair<const Append*, int>>& placed) const {
-    if (next == appends.size()) return right(placed);
-    const Append& one = appends[next];
-    if (one.failed || (!one.position && place(next + 1, placed))) return one.failed ? place(next + 1, placed) : true;
-    for (int position = one.position.value_or(1); position <= one.position.value_or(kFurthest); ++position) {
-      placed.emplace_back(&one, position);
-      const bool found = place(next + 1, placed);
-      placed.pop_back();
-      if (found) return true;
-    }
-    return false;
-  }
-  bool right(const std::vector<std::pair<const Append*, int>>& placed) const {
-    std::map<int, int> events;
-    for (const auto& [one, position] : placed) {
-      if (!events.emplace(position, one->event).second) return false;
-      for (const auto& [other, before] : placed) {
-        if (other->position && other->end < one->begin && before > position) return false;
-      }
-    }
-    for (const State& state : states) {
-      if (state.f == "read-at" ? state.position != state.asked : state.f == "read" && state.position < state.asked)
-        return false;
-      std::vector<int> until;
-      for (const auto& [position, event] : events) {
-        if (position <= state.position) until.push_back(event);
-      }
-      if (until != state.events) return false;
-      for (const auto& [one, position] : placed) {
-        if (position <= state.position && one->begin > state.end) return false;
-      }
-    }
-    return true;
-  }
-};
-
 TEST(ReadModel, InvalidExactlyWhenNoPositionsExplainIt) {
   std::mt19937 random(seed_or(7));
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   std::size_t valid = 0, invalid = 0;
   for (int round = 0; round < 20'000; ++round) {
-    Log log;
-    std::string text;
-    EventIndex index = 0;
-    std::map<int, int> real;  // what is in the log
-    int furthest = 0;
-    std::map<int, std::size_t> open;
+    std::map<int, int> real;  // what is in the log: events by position
+    int furthest = 0, appended = 0;
     const bool lies = below(2) == 0;
-    for (int step = 0; step < 9 || !open.empty();) {
-      const int p = below(2);
-      if (const auto found = open.find(p); found != open.end()) {  // the end of an append
-        Log::Append& one = log.appends[found->second];
-        open.erase(found);
-        const int fate = below(6);
-        const std::string event_text = std::to_string(one.event);
-        if (fate > 0 || below(2) == 0) furthest += 1 + below(2);
-        const bool kept = fate > 1 || (fate == 0 && below(2) == 0);
-        if (kept) real[furthest] = one.event;
-        if (fate == 0) {
-          text += event(p, "info", "append", event_text);
-        } else if (!kept && !lies) {
-          one.failed = true;
-          text += event(p, "fail", "append", event_text);
-        } else {
-          one.position = lies && below(6) == 0 ? std::max(1, furthest - 1) : furthest;
-          one.end = index;
-          text += event(p, "ok", "append", "[" + std::to_string(*one.position) + " " + event_text + "]");
-        }
-        ++index;
-      } else if (step < 9 && below(2) == 0 && log.appends.size() < 5) {
-        ++step;
-        open[p] = log.appends.size();
-        Log::Append one;
-        one.event = static_cast<int>(log.appends.size()) + 1;
-        one.begin = index++;
-        text += event(p, "invoke", "append", std::to_string(one.event));
-        log.appends.push_back(one);
-      } else if (step < 9) {
-        ++step;
-        Log::State state;
-        state.f = std::vector<std::string>{"read", "read-at", "replay"}[static_cast<std::size_t>(below(3))];
-        state.position = below(furthest + 2);
-        state.asked = state.f == "read-at" ? state.position : below(state.position + 1);
-        if (lies && below(8) == 0) ++state.asked;
-        for (const auto& [position, event] : real) {
-          if (position <= state.position) state.events.push_back(event);
-        }
-        if (lies && below(5) == 0 && !state.events.empty()) state.events.pop_back();
-        if (lies && below(8) == 0 && state.events.size() > 1) std::swap(state.events[0], state.events[1]);
-        text += event(p, "invoke", state.f, state.f == "replay" ? "nil" : std::to_string(state.asked));
-        std::string seen = "[" + std::to_string(state.position) + " [";
-        for (const int one : state.events) seen += std::to_string(one) + " ";
-        text += event(p, "ok", state.f, seen + "]]");
-        index += 2;
-        state.end = index - 1;
-        log.states.push_back(state);
-      }
-    }
-    const auto result = timeless(text);
-    ASSERT_EQ(result.verdict != Verdict::invalid, log.holds()) << text << verdict(result);
+    Clients clients(random, 2);
+    const std::string text = clients.play(
+        9,
+        [&](int) {
+          if (below(2) == 0 && appended < 5) return Begun{0, "append", std::to_string(++appended), appended};
+          const std::string f =
+              std::vector<std::string>{"read", "read-at", "replay"}[static_cast<std::size_t>(below(3))];
+          const int position = below(furthest + 2);
+          int asked = f == "read-at" ? position : below(position + 1);
+          if (lies && below(8) == 0) ++asked;
+          return Begun{0, f, f == "replay" ? "nil" : std::to_string(asked), position};
+        },
+        [&](Begun& one) -> Ended {
+          if (one.f == "append") {
+            const int fate = below(6);
+            if (fate > 0 || below(2) == 0) furthest += 1 + below(2);
+            const bool kept = fate > 1 || (fate == 0 && below(2) == 0);
+            if (kept) real[furthest] = one.tag;
+            if (fate == 0) return {"info", one.asked};
+            if (!kept && !lies) return {"fail", one.asked};
+            const int position = lies && below(6) == 0 ? std::max(1, furthest - 1) : furthest;
+            return {"ok", "[" + std::to_string(std::max(1, position)) + " " + one.asked + "]"};
+          }
+          std::vector<int> events;
+          for (const auto& [position, event] : real) {
+            if (position <= one.tag) events.push_back(event);
+          }
+          if (lies && below(5) == 0 && !events.empty()) events.pop_back();
+          if (lies && below(8) == 0 && events.size() > 1) std::swap(events[0], events[1]);
+          std::string seen = "[" + std::to_string(one.tag) + " [";
+          for (const int event : events) seen += std::to_string(event) + " ";
+          return {"ok", seen + "]]"};
+        });
+    const History history = history_of(text);
+    const auto result = judged("read-model", history, with("read-model", {{"read-model.lag", "0"}}));
+    ASSERT_EQ(result.verdict != Verdict::invalid,
+              testing_support::keeps_read_model(testing_support::calls_of(history), 0))
+        << text << verdict(result);
     (result.verdict == Verdict::invalid ? invalid : valid) += 1;
   }
   EXPECT_GT(valid, 4000u);

@@ -117,5 +117,14 @@ TEST(RegressLongFork, ValuesThatNobodyWroteAreAnAnomaly) {
             "unexpected-element unexpected-element");
 }
 
+// A remove of unknown outcome that a client read as nil, although its replica had its own put, was not held to have
+// happened: nil was taken for nothing yet.
+TEST(RegressLwwMap, NilShowsARemoveToAClientThatHadPut) {
+  const std::string begun = ok(0, "put", "[5 1]") + op(2, "remove", "7", "info", "nil");
+  const std::string end = ok(1, "put", "[4 2]") + seen(3, "1") + seen(4, "1");
+  EXPECT_EQ(verdict(judged("lww-map", begun + seen(0, "nil") + end)), "resurrected-element resurrected-element");
+  EXPECT_EQ(verdict(judged("lww-map", begun + seen(1, "nil") + end)), "valid");  // another replica had nothing yet
+}
+
 }  // namespace
 }  // namespace ordeal::work

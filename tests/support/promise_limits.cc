@@ -1,0 +1,147 @@
+// Promises of limits: permits that are held, tokens that grow.
+
+#include <algorithm>
+
+#include "support/promise_oracle.h"
+#include "support/some_order.h"
+
+namespace ordeal::testing_support {
+namespace {
+
+bool is_denial(const Call& call) {
+  return call.outcome == EventType::fail && (call.error.empty() || call.error == "limited");
+}
+
+// Places in the history, both ends included, at which a permit is held for certain, and at which it may be.
+struct Held {
+  std::int64_t certain_from = Call::kForever, certain_until = Call::kForever;
+  std::int64_t from = 0, until = Call::kForever;
+};
+
+// The permits of one process. Each release is of the oldest; what crashed has given all back when it has settled.
+std::vector<Held> permits_of(const std::vector<const Call*>& own, const std::vector<std::int64_t>& times_ns,
+                             std::int64_t settle_ns) {
+  std::vector<Held> out;
+  std::size_t oldest = 0;
+  for (const Call* call : own) {
+    const bool crashed = call->outcome == EventType::info;
+    if (call->f == "acquire-permit" && call->outcome != EventType::fail)
+      out.push_back({crashed ? Call::kForever : call->until, Call::kForever, call->from, Call::kForever});
+    if (call->f == "release-permit" && oldest < out.size()) {
+      out[oldest].certain_until = std::min(out[oldest].certain_until, call->from);
+      if (call->ok()) out[oldest++].until = call->until;
+    }
+    for (; crashed && oldest < out.size(); ++oldest) {
+      out[oldest].certain_until = std::min(out[oldest].certain_until, call->from);
+      if (call->told_ns == Call::kForever || call->told_ns < 0) continue;
+      for (std::size_t e = times_ns.size(); e-- > 0;) {
+        if (times_ns[e] > call->told_ns + settle_ns) out[oldest].until = static_cast<std::int64_t>(e) - 1;
+      }
+    }
+  }
+  return out;
+}
+
+bool keeps_semaphore(const std::vector<Call>& calls, std::size_t limit, std::int64_t settle_ns,
+                     const std::vector<std::int64_t>& times_ns) {
+  std::map<std::int64_t, std::vector<const Call*>> by_process;
+  std::int64_t last_invocation = 0;
+  for (const Call& call : calls) {
+    by_process[call.process].push_back(&call);
+    last_invocation = std::max(last_invocation, call.from);
+  }
+  std::vector<Held> all;
+  for (const auto& [process, own] : by_process) {
+    const auto held = permits_of(own, times_ns, settle_ns);
+    all.insert(all.end(), held.begin(), held.end());
+  }
+  // Clients may be gone after the last invocation.
+  for (std::int64_t at = 0; at <= last_invocation; ++at) {
+    const auto certain = std::count_if(
+        all.begin(), all.end(), [&](const Held& one) { return one.certain_from <= at && at <= one.certain_until; });
+    if (static_cast<std::size_t>(certain) > limit) return false;
+  }
+  return std::all_of(calls.begin(), calls.end(), [&](const Call& denial) {
+    if (denial.f != "acquire-permit" || !is_denial(denial)) return true;
+    for (std::int64_t at = denial.from; at <= denial.until; ++at) {
+      const auto some =
+          std::count_if(all.begin(), all.end(), [&](const Held& one) { return one.from <= at && at <= one.until; });
+      if (static_cast<std::size_t>(some) >= limit) return true;
+    }
+    return false;
+  });
+}
+
+}  // namespace
+
+bool keeps_concurrency_limit(const std::vector<Call>& calls, std::size_t limit, std::int64_t settle_ns) {
+  std::map<std::int64_t, std::int64_t> known;  // times by place
+  for (const Call& call : calls) {
+    known[call.from] = call.from_ns;
+    if (call.told != Call::kForever) known[call.told] = call.told_ns;
+  }
+  std::vector<std::int64_t> times_ns;
+  for (const auto& [place, time] : known) {
+    times_ns.resize(static_cast<std::size_t>(place), times_ns.empty() ? 0 : times_ns.back());
+    times_ns.push_back(time);
+  }
+  const auto objects = by_key(calls);
+  return std::all_of(objects.begin(), objects.end(),
+                     [&](const auto& one) { return keeps_semaphore(one.second, limit, settle_ns, times_ns); });
+}
+
+// Whether some order, each at the earliest instant at which the bucket has a token, grants all that were.
+bool grantable(const std::vector<Call>& calls, const Bucket& bucket) {
+  std::vector<Call> grants;
+  std::copy_if(calls.begin(), calls.end(), std::back_inserter(grants), [](const Call& call) { return call.ok(); });
+  const std::int64_t token = bucket.shortest_ns, full = bucket.burst * token;
+  using State = std::pair<std::int64_t, std::int64_t>;  // the time, and how far the bucket was filled, in ns of growth
+  const auto step = [&](const State& state, const Call& call, const auto& next) {
+    const std::int64_t earliest = std::max(state.first, call.from_ns);
+    const std::int64_t filled = std::min(full, state.second + (earliest - state.first));
+    const std::int64_t wait = std::max<std::int64_t>(0, token - filled);
+    if (earliest + wait <= call.until_ns) next(State{earliest + wait, filled + wait - token});
+  };
+  return some_order(grants, State{-1, full}, step);
+}
+
+// Whether at some instant of the denial the bucket may not have had a token: with all others as late as they can be,
+// but not after that instant. Those that excuse it need not respect the limit.
+bool deniable(const std::vector<Call>& calls, const Call& denial, const Bucket& bucket) {
+  constexpr std::int64_t kLongAgo = INT64_MIN / 4;
+  const std::int64_t token = bucket.longest_ns, full = bucket.burst * token;
+  std::set<std::int64_t> instants = {denial.from_ns, denial.until_ns};
+  for (const Call& call : calls) {
+    if (call.from_ns > denial.from_ns && call.from_ns < denial.until_ns) instants.insert(call.from_ns);
+  }
+  for (const std::int64_t instant : instants) {
+    std::vector<std::int64_t> taken;
+    for (const Call& call : calls) {
+      if (call.outcome == EventType::fail || call.from_ns > instant) continue;
+      std::int64_t end = call.until_ns;
+      if (!call.ok() && call.told_ns != Call::kForever) end = call.told_ns + bucket.settle_ns;
+      taken.push_back(std::min(end, instant));
+    }
+    std::sort(taken.begin(), taken.end());
+    std::int64_t filled = full, at = kLongAgo;
+    for (const std::int64_t one : taken) {
+      filled = std::min(full, filled + (one - at)) - token;
+      at = one;
+    }
+    // A whole token that has grown just now is not held against the limiter.
+    if (filled + (instant - at) <= token) return true;
+  }
+  return false;
+}
+
+bool keeps_token_bucket(const std::vector<Call>& calls, const Bucket& bucket) {
+  for (const auto& [key, own] : by_key(calls)) {
+    if (!grantable(own, bucket)) return false;
+    for (const Call& call : own) {
+      if (is_denial(call) && !deniable(own, call, bucket)) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace ordeal::testing_support
