@@ -182,11 +182,11 @@ class KvModel final : public ModelBase {
  public:
   KvModel(const History& history, std::string initial)
       : ModelBase("kv", history,
-                  {{"get", kGet, Holds::returned},
-                   {"put", kPut, Holds::asked},
-                   {"append", kAppend, Holds::asked},
-                   {"read", kGet, Holds::returned},
-                   {"write", kPut, Holds::asked}}),
+                  {{"get", str::kGet, Holds::returned},
+                   {"put", str::kPut, Holds::asked},
+                   {"append", str::kAppend, Holds::asked},
+                   {"read", str::kGet, Holds::returned},
+                   {"write", str::kPut, Holds::asked}}),
         initial_(std::move(initial)) {
     collect_gets();
   }
@@ -196,10 +196,10 @@ class KvModel final : public ModelBase {
     Operation out;
     out.code = code_of(op);
     out.crashed = !is_ok(op);
-    if (out.crashed && out.code == kGet) return std::nullopt;
-    const ValueId value = out.code == kGet ? result(op) : argument(op);
+    if (out.crashed && out.code == str::kGet) return std::nullopt;
+    const ValueId value = out.code == str::kGet ? result(op) : argument(op);
     // Porcupine's format has no missing keys: nil reads as the empty string.
-    if (values().kind(value) != Value::Kind::string && !(out.code == kGet && value == kNil)) {
+    if (values().kind(value) != Value::Kind::string && !(out.code == str::kGet && value == kNil)) {
       return malformed(op, "a string");
     }
     out.a = value;
@@ -210,9 +210,9 @@ class KvModel final : public ModelBase {
 
   void step(const State& state, const Operation& op, std::vector<State>& successors) const override {
     const std::string_view value = string_of(op.a);
-    if (op.code == kPut) {
+    if (op.code == str::kPut) {
       successors.push_back(pack(value));
-    } else if (op.code == kAppend) {
+    } else if (op.code == str::kAppend) {
       successors.push_back(state == State{kUnseen} ? state : pack(unpack(state) + std::string(value)));
     } else if (state == pack(value)) {
       successors.push_back(state);
@@ -227,8 +227,8 @@ class KvModel final : public ModelBase {
   }
 
   unsigned traits(const Operation& op) const override {
-    if (op.code == kGet) return kPure;
-    if (op.code == kPut) return kTotal | kOverwrites;
+    if (op.code == str::kGet) return kPure;
+    if (op.code == str::kPut) return kTotal | kOverwrites;
     return string_of(op.a).empty() ? kTotal | kPure : kTotal;
   }
 
@@ -239,18 +239,17 @@ class KvModel final : public ModelBase {
     return out;
   }
   std::string describe(const Operation& op) const override {
-    return (op.code == kGet ? "get " : op.code == kPut ? "put " : "append ") + text(op.a);
+    return (op.code == str::kGet ? "get " : op.code == str::kPut ? "put " : "append ") + text(op.a);
   }
 
  private:
-  static constexpr std::uint8_t kGet = 0, kPut = 1, kAppend = 2;
   static constexpr std::uint32_t kUnseen = 0xFFFFFFFFu;
 
   // What was returned as the value of a get, of whatever key.
   void collect_gets() {
     for (EventIndex e = 0; e < history_.size(); ++e) {
       const ValueId value = history_.value(e);
-      if (history_.type(e) != EventType::ok || value == kAbsent || code_of({e, e}) != kGet) continue;
+      if (history_.type(e) != EventType::ok || value == kAbsent || code_of({e, e}) != str::kGet) continue;
       if (value == kNil) gets_.emplace_back();
       if (value != kNil && values().kind(value) == Value::Kind::string) gets_.push_back(values().as_string(value));
     }

@@ -15,6 +15,11 @@ inline constexpr std::uint8_t kRead = 0, kWrite = 1, kCas = 2;
 }
 // versioned-register: a = the value read or written, cas: from << 32 | to; b = the version, or kUnknown.
 
+// kv: a = the string, kNil for the empty one where nil was got.
+namespace str {
+inline constexpr std::uint8_t kGet = 0, kPut = 1, kAppend = 2;
+}
+
 // counter, fetch-add: a = delta, or the number read; fetch-add: a = delta, b = the old number (unknown when crashed:
 // then `crashed` is set and b is 0).
 namespace counter {

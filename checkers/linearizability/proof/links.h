@@ -10,7 +10,8 @@
 //               had been overwritten (exclusion.h); and at least one that wrote it, so that one sees where it came from
 //   containers, sets, logs   all operations on one element stay or go together; an element that a kept read saw stays,
 //               and so does a crashed take, which may have taken any, what was there from the beginning, and all of a
-//               log that is read from an offset
+//               log that is read from an offset; but what is about one element of a set is judged as a register's
+//               (element.h) where that leaves out more
 //   locks       an acquire and its release stay or go together; where a process releases what it did not acquire, all
 //               stay
 //   others      only what changes nothing can go (reads of a counter)

@@ -9,6 +9,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <optional>
 
+#include "checkers/linearizability/proof/element.h"
 #include "checkers/linearizability/proof/links.h"
 #include "checkers/linearizability/search/relaxation.h"
 #include "checkers/linearizability/search/searches.h"
@@ -187,6 +188,18 @@ std::optional<Calls> minimise_culprits(const KeyHistory& history, const Calls& c
   return found;
 }
 
+// Of updates of one element of a set, those that somebody shows to be over need not be kept (element.h).
+std::optional<Calls> minimise_element(const KeyHistory& history, const Calls& kept, Budget& budget) {
+  const auto element = element_register(history, kept);
+  if (!element) return std::nullopt;
+  Budget short_time(budget, std::chrono::steady_clock::now() + kPerCandidate, {});
+  const Decision decision = strategy_for(element->history).decide(element->history, short_time, false);
+  if (decision.verdict != Verdict::invalid) return std::nullopt;
+  Calls out = minimise(element->history, decision, budget);
+  for (CallIndex& i : out) i = element->places[i];
+  return out;
+}
+
 }  // namespace
 
 std::chrono::steady_clock::time_point minimising_until(std::chrono::steady_clock::time_point start,
@@ -204,12 +217,21 @@ KeyHistory part_of(const KeyHistory& history, const Calls& calls) {
 }
 
 bool proves_violation(const KeyHistory& history, const Calls& calls, Budget& budget) {
-  return Minimiser(history, budget).proves(calls);
+  if (Minimiser(history, budget).proves(calls)) return true;
+  const auto element = element_register(history, calls);
+  if (!element) return false;
+  Calls part;
+  for (CallIndex i = 0; i < element->places.size(); ++i) {
+    if (std::binary_search(calls.begin(), calls.end(), element->places[i])) part.push_back(i);
+  }
+  return part.size() == calls.size() && Minimiser(element->history, budget).proves(part);
 }
 
 Calls minimise(const KeyHistory& history, const Decision& decision, Budget& budget) {
   if (auto found = minimise_culprits(history, decision.culprits, budget)) return std::move(*found);
-  return Minimiser(history, budget).run(decision);
+  Calls kept = Minimiser(history, budget).run(decision);
+  if (auto fewer = minimise_element(history, kept, budget); fewer && fewer->size() < kept.size()) return *fewer;
+  return kept;
 }
 
 }  // namespace ordeal::lin

@@ -4,85 +4,11 @@
 #include <span>
 
 #include "checkers/linearizability/models/operations.h"
-#include "checkers/linearizability/proof/told.h"
+#include "checkers/linearizability/proof/reasons.h"
 #include "checkers/linearizability/special/exclusion.h"
 
 namespace ordeal::lin {
 namespace {
-
-using Found = std::optional<Reason>;
-
-// What the data types share: the operations of the part and of the whole, and those that certainly failed.
-class Reasons {
- public:
-  Reasons(const KeyHistory& minimal, const KeyHistory& whole)
-      : told(minimal),
-        part(minimal.calls),
-        all(whole.calls),
-        model(*whole.model),
-        history(*whole.history),
-        key(whole.key) {}
-
-  // The first of the operations of the part for which `look` finds something.
-  template <class Look>
-  [[nodiscard]] Found first(Look look) const {
-    for (const Call& call : part) {
-      if (Found found = look(call)) return found;
-    }
-    return std::nullopt;
-  }
-  template <class Wanted>
-  [[nodiscard]] std::size_t count(Wanted wanted) const {
-    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), wanted));
-  }
-  template <class Wanted>
-  [[nodiscard]] bool any(Wanted wanted) const {
-    return std::any_of(all.begin(), all.end(), wanted);
-  }
-
-  // Where `call` got from what no operation of the history can have given it: nobody tried, whoever tried certainly
-  // failed, or tried only later. `gives` says whether an operation gives it; `got`: "read 7", `gave`: "written".
-  template <class Gives>
-  [[nodiscard]] Found from_nowhere(const Call& call, const std::string& got, const std::string& thing,
-                                   const std::string& gave, Gives gives) const {
-    if (any([&](const Call& one) { return gives(one.op) && one.inv < call.ret; })) return std::nullopt;
-    const std::string head = told.who(call) + " " + got + " (" + told.event(call.inv) + "), ";
-    const auto failed = failed_ones(gives);
-    if (!failed.empty())
-      return Reason{"failed " + thing + " seen: " + head + "which " + history.client(history.process(failed.front())) +
-                        " had tried, and been told that it failed (" + told.event(failed.front()) + ")",
-                    {call.inv}};
-    const auto later = std::find_if(all.begin(), all.end(), [&](const Call& one) { return gives(one.op); });
-    if (later == all.end()) return Reason{"out of thin air: " + head + "which nobody had ever " + gave, {call.inv}};
-    return Reason{"from the future: " + head + "which was first " + gave + " after that had ended, by " +
-                      told.who(*later) + " (" + told.event(later->inv) + ")",
-                  {call.inv, later->inv}};
-  }
-
-  const Told told;
-  const std::vector<Call>& part;
-  const std::vector<Call>& all;
-  const Model& model;
-
- private:
-  // Operations that certainly failed and would have given it.
-  template <class Gives>
-  [[nodiscard]] std::vector<EventIndex> failed_ones(Gives gives) const {
-    std::vector<EventIndex> out;
-    for (EventIndex e = 0; e < history.size() && out.empty(); ++e) {
-      if (history.type(e) != EventType::fail || history.process(e) < 0 || history.partner(e) == kNoEvent) continue;
-      const EventIndex inv = history.partner(e);
-      const ValueId own = history.key(inv) == kAbsent ? kNil : history.key(inv);
-      if (model.per_key() && own != key) continue;
-      const auto parsed = model.parse({inv, kNoEvent});
-      if (parsed && *parsed && gives(**parsed)) out.push_back(inv);
-    }
-    return out;
-  }
-
-  const History& history;
-  ValueId key;
-};
 
 // ---- registers
 
@@ -504,6 +430,8 @@ std::optional<Reason> reason_for(const KeyHistory& minimal, const KeyHistory& wh
   constexpr std::size_t kMaxPairs = 50'000'000;
   if (minimal.calls.size() * whole.calls.size() > kMaxPairs) return std::nullopt;
   const Reasons in(minimal, whole);
+  if (in.model.name() == "versioned-register") return versioned_reason(in);
+  if (in.model.name() == "kv") return string_reason(in);
   switch (family_of(*whole.model)) {
     case Family::registers:
       return is_one_register(*whole.model) ? register_reason(in) : std::nullopt;

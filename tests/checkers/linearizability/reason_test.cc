@@ -66,6 +66,57 @@ TEST(Reasons, AreNotGivenWhereTheyAreNotCertain) {
   EXPECT_THAT(text, testing::Not(StartsWith("stale read: process 1 on n2 read 1 (event 3)")));
 }
 
+TEST(Reasons, OfRegistersWithVersions) {
+  const std::vector<std::string> twice = {"0 invoke write [null,1]", "0 ok write [1,1]", "0 invoke write [null,2]",
+                                          "0 ok write [2,2]"};
+  const auto after = [](std::vector<std::string> events, const std::vector<std::string>& more) {
+    events.insert(events.end(), more.begin(), more.end());
+    return explained("versioned-register", events);
+  };
+  EXPECT_EQ(after(twice, {"1 invoke read", "1 ok read [1,1]"}),
+            "stale read: process 1 on n2 read 1 at version 1 (event 4) 1 ms after process 0 on n1 had been told that 2 "
+            "was written at version 2 (event 2)");
+  EXPECT_THAT(after(twice, {"1 invoke write [null,3]", "1 ok write [2,3]"}),
+              StartsWith("the version went back: process 1 on n2 was told that it wrote 3 at version 2 (event 4)"));
+  EXPECT_THAT(after(twice, {"1 invoke read", "1 ok read [2,7]"}),
+              StartsWith("out of thin air: process 1 on n2 read 7"));
+  EXPECT_THAT(
+      after(twice, {"1 invoke read", "1 ok read [2,1]"}),
+      StartsWith("one version, two values: to process 0 on n1 (event 2) and process 1 on n2 (event 4) version 2 "
+                 "had the values 2 and 1"));
+  EXPECT_THAT(
+      explained("versioned-register",
+                {"0 invoke write [null,1]", "1 invoke write [null,2]", "0 ok write [1,1]", "1 ok write [1,2]"}),
+      StartsWith("lost update: process 0 on n1 (event 0) and process 1 on n2 (event 1) were both told that they "
+                 "made version 1"));
+}
+
+TEST(Reasons, OfStrings) {
+  const std::vector<std::string> grown = {"0 invoke append \"x\"", "0 ok append \"x\"", "0 invoke append \"y\"",
+                                          "0 ok append \"y\""};
+  const auto after = [](std::vector<std::string> events, const std::vector<std::string>& more) {
+    events.insert(events.end(), more.begin(), more.end());
+    return explained("kv", events);
+  };
+  EXPECT_EQ(after(grown, {"1 invoke get", "1 ok get \"x\""}),
+            "lost update: process 1 on n2 got \"x\" (event 4), without \"y\", 1 ms after process 0 on n1 had been told "
+            "that this was appended (event 2); no get ever showed it");
+  EXPECT_THAT(after(grown, {"1 invoke get", "1 ok get \"xy\"", "2 invoke get", "2 ok get \"x\""}),
+              StartsWith("stale read: process 2 on n3 got \"x\" (event 6)"));
+  EXPECT_THAT(after(grown, {"1 invoke get", "1 ok get \"xz\""}), StartsWith("out of thin air: process 1 on n2 got"));
+  EXPECT_THAT(explained("kv", {"0 invoke append \"x\"", "1 invoke append \"y\"", "2 invoke get", "3 invoke get",
+                               "2 ok get \"xy\"", "3 ok get \"yx\"", "0 ok append \"x\"", "1 ok append \"y\""}),
+              StartsWith("contradictory reads: "));
+  EXPECT_THAT(
+      explained("kv", {"0 invoke put \"a\"", "0 ok put \"a\"", "0 invoke put \"b\"", "0 ok put \"b\"", "1 invoke get",
+                       "1 ok get \"a\""}),
+      StartsWith("stale read: process 1 on n2 got \"a\" (event 4) 1 ms after process 0 on n1 had been told that "
+                 "\"b\" was put (event 2)"));
+  // A put may have removed what is not there.
+  EXPECT_THAT(after(grown, {"1 invoke put \"q\"", "2 invoke get", "2 ok get \"x\"", "1 ok put \"q\""}),
+              testing::Not(StartsWith("lost update")));
+}
+
 TEST(Reasons, OfContainers) {
   EXPECT_THAT(explained("queue", {"0 invoke dequeue", "0 ok dequeue 4"}), StartsWith("out of thin air"));
   EXPECT_THAT(explained("queue", {"0 invoke enqueue 4", "0 ok enqueue 4", "1 invoke dequeue", "1 ok dequeue 4",

@@ -212,5 +212,20 @@ TEST(RegressMutex, GivenBackByAnotherIsNotTakenApart) {
   EXPECT_EQ(result.anomalies[0].operations.size(), 4u);
 }
 
+// Of a set all updates of an element went into a counterexample, hundreds of them: those long over have no part in it.
+TEST(RegressCounterexample, OfAnElementThatWasAddedOftenIsShort) {
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += one(":add", "1", "1") + one(":remove", "1", "1");
+  const auto long_after = judged("set", text + one(":contains", "1", "[1 true]"));
+  ASSERT_EQ(long_after.verdict, Verdict::invalid);
+  EXPECT_LE(long_after.anomalies[0].operations.size(), 3u);
+  // An add that may still be under way is named as what does not explain it.
+  const std::string open = "{:process 5 :type :invoke :f :remove :value 1}\n";
+  const auto absent = judged("set", text + open + one(":add", "1", "1") + one(":add", "1", "1") +
+                                        one(":contains", "1", "[1 false]") + one(":contains", "1", "[1 true]"));
+  ASSERT_EQ(absent.verdict, Verdict::invalid);
+  EXPECT_LE(absent.anomalies[0].operations.size(), 5u);
+}
+
 }  // namespace
 }  // namespace ordeal
