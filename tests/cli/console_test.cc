@@ -45,15 +45,17 @@ TEST_F(Console, OptionsAreListedWithDefaultRangeAndChoices) {
                                       "          operations on a key before the next one [1 to 1000000000]\n"));
   EXPECT_THAT(workload.out, HasSubstr("[auto, small and unique]"));
   const auto target = ordeal({"list", "targets", "memory"});
-  EXPECT_THAT(target.out, HasSubstr("      --set memory.partition-every=1s\n"
-                                    "          time between two simulated partitions; for lost-update [1ms or more]\n"));
+  EXPECT_THAT(target.out,
+              HasSubstr("      --set memory.partition-every=1s\n"
+                        "          time between two simulated partitions; for lost-update [1ms or more]\n"));
   EXPECT_THAT(target.out, HasSubstr("--set memory.bank-accounts=8\n          accounts of the bank [1 or more]\n"));
 }
 
 TEST_F(Console, TypesOfOptionsAreNamed) {
   const auto listed = ordeal({"list", "faults", "partition", "--json"});
   ASSERT_TRUE(Value::from_json(listed.out)) << listed.out;
-  EXPECT_THAT(listed.out, AllOf(HasSubstr(R"("key":"partition.shape","type":"string")"), Not(HasSubstr(R"("type":"")"))));
+  EXPECT_THAT(listed.out,
+              AllOf(HasSubstr(R"("key":"partition.shape","type":"string")"), Not(HasSubstr(R"("type":"")"))));
 }
 
 // Entries of one line: all that is said of them begins in one column.
@@ -75,9 +77,9 @@ TEST_F(Console, TheManualHasItsSections) {
   const auto manual = ordeal({"manual"});
   EXPECT_EQ(manual.exit_code, 0);
   std::size_t at = 0;
-  for (const char* section : {".TH ORDEAL 1 ", ".SH NAME\n", ".SH SYNOPSIS\n.B ordeal\n.I COMMAND\n.RI [ OPTION ]...\n",
-                              ".SH DESCRIPTION\n", ".SH COMMANDS\n", ".SS \"run\"\n", ".SH EXIT STATUS\n",
-                              ".SH ENVIRONMENT\n", ".SH FILES\n"}) {
+  for (const char* section :
+       {".TH ORDEAL 1 ", ".SH NAME\n", ".SH SYNOPSIS\n.B ordeal\n.I COMMAND\n.RI [ OPTION ]...\n", ".SH DESCRIPTION\n",
+        ".SH COMMANDS\n", ".SS \"run\"\n", ".SH EXIT STATUS\n", ".SH ENVIRONMENT\n", ".SH FILES\n"}) {
     const std::size_t found = manual.out.find(section, at);
     ASSERT_NE(found, std::string::npos) << section;
     at = found;
@@ -111,9 +113,10 @@ TEST_F(Console, HealSaysWhatItDid) {
 }
 
 TEST_F(Console, CheckHonoursItsOptions) {
-  const std::string file = write("history.edn",
-                                 "{:process 0 :type :invoke :f :write :value 1}\n{:process 0 :type :ok :f :write :value 1}\n"
-                                 "{:process 0 :type :invoke :f :read :value nil}\n{:process 0 :type :ok :f :read :value 1}\n");
+  const std::string file =
+      write("history.edn",
+            "{:process 0 :type :invoke :f :write :value 1}\n{:process 0 :type :ok :f :write :value 1}\n"
+            "{:process 0 :type :invoke :f :read :value nil}\n{:process 0 :type :ok :f :read :value 1}\n");
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.begin(), {"check", "--json", "--model", "register", file});
     return ordeal(std::move(more));
@@ -127,21 +130,21 @@ TEST_F(Console, CheckHonoursItsOptions) {
 }
 
 TEST_F(Console, CheckTellsAnomaliesAndLevels) {
-  const std::string file = write(
-      "history.edn",
-      "{:process 0 :type :invoke :f :txn :value [[:append 1 1] [:r 2 nil]]}\n"
-      "{:process 1 :type :invoke :f :txn :value [[:append 2 1] [:r 1 nil]]}\n"
-      "{:process 0 :type :ok :f :txn :value [[:append 1 1] [:r 2 [1]]]}\n"
-      "{:process 1 :type :ok :f :txn :value [[:append 2 1] [:r 1 [1]]]}\n");
+  const std::string file = write("history.edn",
+                                 "{:process 0 :type :invoke :f :txn :value [[:append 1 1] [:r 2 nil]]}\n"
+                                 "{:process 1 :type :invoke :f :txn :value [[:append 2 1] [:r 1 nil]]}\n"
+                                 "{:process 0 :type :ok :f :txn :value [[:append 1 1] [:r 2 [1]]]}\n"
+                                 "{:process 1 :type :ok :f :txn :value [[:append 2 1] [:r 1 [1]]]}\n");
   const auto all = ordeal({"check", "--model", "list-append", "--consistency", "strongest", file});
   EXPECT_EQ(all.exit_code, 1);
   EXPECT_THAT(all.out, HasSubstr("\n  strongest level that holds: strong-read-uncommitted\n"));
   EXPECT_THAT(all.out, HasSubstr("\n  ruled out: read-committed (G1c)\n"));
   const auto queue = ordeal({"check", "--workload", "set-full",
-                             write("set.edn", "{:process 0 :type :invoke :f :add :value 7}\n"
-                                              "{:process 0 :type :ok :f :add :value 7}\n"
-                                              "{:process 0 :type :invoke :f :read :value nil}\n"
-                                              "{:process 0 :type :ok :f :read :value [9]}\n")});
+                             write("set.edn",
+                                   "{:process 0 :type :invoke :f :add :value 7}\n"
+                                   "{:process 0 :type :ok :f :add :value 7}\n"
+                                   "{:process 0 :type :invoke :f :read :value nil}\n"
+                                   "{:process 0 :type :ok :f :read :value [9]}\n")});
   EXPECT_EQ(queue.exit_code, 1) << queue.out << queue.err;
 }
 
