@@ -63,10 +63,11 @@ class Core {
     core_.txns = of_cycles();
     if (core_.txns.empty() || (!impossible(core_.txns) && !impossible(with_sources(core_.txns)))) {
       std::vector<TxnIndex> all;
-      for (TxnIndex t = 0; t < in_.txns.size() && all.size() <= kMaxTransactions; ++t) {
+      const std::size_t most = in_.open_reads.empty() ? kMaxTransactions : kMaxWork / 4 / weight_;
+      for (TxnIndex t = 0; t < in_.txns.size() && all.size() <= most; ++t) {
         if (in_.txns.outcome[t] != Outcome::fail) all.push_back(t);
       }
-      if (all.size() > kMaxTransactions || !impossible(all)) {
+      if (all.size() > most || !impossible(all)) {
         if (!in_.open_reads.empty()) core_.txns = everybody();
         return std::move(core_);
       }

@@ -16,9 +16,8 @@ using Bits = std::array<std::uint64_t, kLanes>;
 // The passes of edges in the order of their goals. Edges between places that are near each other, which are most where
 // the order is good, need a small part of the order only; the others come last, or they would make every pass long.
 std::vector<Pass> passes_of(const StateOrder& order, std::vector<BackEdge>& edges) {
-  const auto far = std::partition(edges.begin(), edges.end(), [&](const BackEdge& one) {
-    return one.goal - order.place(one.from) <= kFar;
-  });
+  const auto far = std::partition(edges.begin(), edges.end(),
+                                  [&](const BackEdge& one) { return one.goal - order.place(one.from) <= kFar; });
   const auto by_goal = [](const BackEdge& a, const BackEdge& b) { return a.goal < b.goal; };
   std::sort(edges.begin(), far, by_goal);
   std::sort(far, edges.end(), by_goal);
@@ -54,33 +53,48 @@ std::uint64_t ClosingEdges::places() const {
   return out;
 }
 
+// The successors of all states as they are now, by place: they are walked once a pass.
+struct ClosingEdges::Successors {
+  explicit Successors(const StateOrder& order) {
+    begin.reserve(order.states() + 1);
+    begin.push_back(0);
+    for (std::uint32_t place = 0; place < order.states(); ++place) {
+      const std::uint32_t state = order.at(place);
+      std::uint32_t other = 0;
+      for (std::uint32_t cursor = 0; order.next(state, cursor, other);) to.push_back(order.place(other));
+      begin.push_back(static_cast<std::uint32_t>(to.size()));
+    }
+  }
+  std::vector<std::uint32_t> begin, to;
+};
+
 bool ClosingEdges::find(std::uint64_t& walked, const std::function<bool()>& late,
                         const std::function<void(std::uint32_t)>& closed) const {
-  std::vector<Bits> bits(order_.states());
+  if (edges_.empty()) return true;
+  const Successors next(order_);
+  std::vector<Bits> bits(order_.states());  // by place
   for (const Pass& pass : passes_) {
     std::uint32_t goals = pass.goals;
     std::size_t q = pass.end;
     for (std::uint32_t place = pass.last + 1; place-- > pass.lowest;) {
-      const std::uint32_t state = order_.at(place);
       Bits mine{};
-      std::uint32_t to = 0;
-      for (std::uint32_t cursor = 0; order_.next(state, cursor, to);) {
-        ++walked;
-        if (order_.place(to) > pass.last) continue;
-        for (std::size_t w = 0; w < kLanes; ++w) mine[w] |= bits[to][w];
+      for (std::uint32_t i = next.begin[place]; i < next.begin[place + 1]; ++i) {
+        if (next.to[i] > pass.last) continue;
+        for (std::size_t w = 0; w < kLanes; ++w) mine[w] |= bits[next.to[i]][w];
       }
+      walked += next.begin[place + 1] - next.begin[place];
       if (q > pass.begin && edges_[q - 1].goal == place) {
         --goals;
         mine[goals / 64] |= std::uint64_t{1} << (goals % 64);
         while (q > pass.begin && edges_[q - 1].goal == place) --q;
       }
-      bits[state] = mine;
+      bits[place] = mine;
       if ((place & 0xffff) == 0 && late()) return false;
     }
     std::uint32_t goal = 0;
     for (std::size_t i = pass.begin; i < pass.end; ++i) {
       if (i > pass.begin && edges_[i].goal != edges_[i - 1].goal) ++goal;
-      if (bits[edges_[i].from][goal / 64] >> (goal % 64) & 1) closed(edges_[i].tag);
+      if (bits[order_.place(edges_[i].from)][goal / 64] >> (goal % 64) & 1) closed(edges_[i].tag);
     }
     if (late()) return false;
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Which of many edges would close a cycle, asked all at once: reachability in bits over the order that the states are in.
-// Where sessions and real time say nothing there is no small window in which to search for each edge alone.
+// Which of many edges would close a cycle, asked all at once: reachability in bits over the order that the states are
+// in. Where sessions and real time say nothing there is no small window in which to search for each edge alone.
 
 #include <cstdint>
 #include <functional>
@@ -42,6 +42,7 @@ class ClosingEdges {
   };
 
  private:
+  struct Successors;
   const StateOrder& order_;
   std::vector<BackEdge> edges_;
   std::vector<Pass> passes_;

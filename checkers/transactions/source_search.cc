@@ -99,8 +99,10 @@ class SourceSearch final : private Theory {
     if (!make_groups()) return answered(Possible::undecided);
     make_reads();
     if (unexplained_) return answered(Possible::no);
-    add_known();
+    order_.add_known(in_.forced);
     if (!order_.sort()) return answered(Possible::no);
+    if (realtime_) take_time();
+    if (!learn(known_)) return answered(Possible::no);
     if (limited) most_steps_ = kFirstSteps + kStepsEach * (pairs_.size() + order_.states());
     if (const auto early = refute()) return *early;
     return decide(limited ? kFirstConflicts : kNoLimit);
@@ -165,7 +167,8 @@ class SourceSearch final : private Theory {
   // The place of a transaction among the writers of a group; kNone: it is none.
   std::uint32_t writer_of(const Group& group, TxnIndex t) const {
     const auto begin = writers_.begin() + group.first, end = begin + group.size;
-    const auto at = std::lower_bound(begin, end, t, [](const Writer& one, TxnIndex wanted) { return one.txn < wanted; });
+    const auto at =
+        std::lower_bound(begin, end, t, [](const Writer& one, TxnIndex wanted) { return one.txn < wanted; });
     return at != end && at->txn == t ? static_cast<std::uint32_t>(at - writers_.begin()) : kNone;
   }
 
@@ -191,8 +194,8 @@ class SourceSearch final : private Theory {
       }
       Read read{open.txn, g, static_cast<std::uint32_t>(sources_.size()), 0, 0, false};
       for (const TxnIndex t : open.candidates) {
-        sources_.push_back({static_cast<std::uint32_t>(reads_.size()), t == kNone ? kNone : writer_of(groups_[g], t),
-                            Answer::open});
+        sources_.push_back(
+            {static_cast<std::uint32_t>(reads_.size()), t == kNone ? kNone : writer_of(groups_[g], t), Answer::open});
       }
       read.end = static_cast<std::uint32_t>(sources_.size());
       read.left = read.end - read.first;
@@ -206,24 +209,20 @@ class SourceSearch final : private Theory {
     }
   }
 
-  // What real time says of pairs, too: it is in the graph, but not what follows for those that read the earlier one.
-  void add_known() {
-    order_.add_known(in_.forced);
-    if (realtime_) {
-      for (const Group& group : groups_) {
-        for (std::uint32_t b = group.first; b < group.first + group.size; ++b) {
-          for (std::uint32_t a = group.first; a < group.first + group.size; ++a) {
-            if (a == b || !in_.graph.ended_before(writers_[a].txn, writers_[b].txn)) continue;
-            set_before(group, a, b);
-            for (const TxnIndex reader : writers_[a].readers) {
-              if (reader != writers_[b].txn && !in_.graph.ended_before(reader, writers_[b].txn))
-                known_.push_back(edge(reader, b, EdgeKind::rw));
-            }
+  // What real time says of pairs: that is in the graph, but not what follows for those that read the earlier one.
+  void take_time() {
+    for (const Group& group : groups_) {
+      for (std::uint32_t b = group.first; b < group.first + group.size; ++b) {
+        for (std::uint32_t a = group.first; a < group.first + group.size; ++a) {
+          if (a == b || !in_.graph.ended_before(writers_[a].txn, writers_[b].txn)) continue;
+          set_before(group, a, b);
+          for (const TxnIndex reader : writers_[a].readers) {
+            if (reader != writers_[b].txn && !in_.graph.ended_before(reader, writers_[b].txn))
+              known_.push_back(edge(reader, b, EdgeKind::rw));
           }
         }
       }
     }
-    order_.add_known(known_);
   }
 
   // An edge to what a writer wrote.
@@ -440,9 +439,7 @@ class SourceSearch final : private Theory {
     }
     question_of_source_ = std::move(question_of_source);
     const Found found = search.run(most_conflicts);
-    return answered(found == Found::yes  ? Possible::yes
-                    : found == Found::no ? Possible::no
-                                         : Possible::undecided);
+    return answered(found == Found::yes ? Possible::yes : found == Found::no ? Possible::no : Possible::undecided);
   }
   std::uint32_t time_of(const Question& question) const {
     if (question.group == kNone) return order_.place_of(reads_[sources_[question.a].read].txn);

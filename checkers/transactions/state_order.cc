@@ -1,6 +1,7 @@
 #include "checkers/transactions/state_order.h"
 
 #include <algorithm>
+#include <limits>
 #include <queue>
 
 #include "checkers/transactions/cycles.h"
@@ -93,30 +94,30 @@ bool StateOrder::time_helps() const {
   return back * kFew <= edges;
 }
 
-// Ranks each state by the middle between how soon and how late it can come: the longest ways from a beginning and to an
-// end. What depends on what has a higher rank, and what took effect at about the same time mostly has about the same
-// rank. False: there is a cycle.
+// Ranks each state by depth: what nothing depends on as soon as it can come (the longest way from a beginning), and
+// everything else right before the first that depends on it. What depends on what has a higher rank, and what took
+// effect at about the same time mostly has about the same rank. False: there is a cycle.
 bool StateOrder::rank_by_depth(std::vector<std::uint32_t> degree, std::vector<std::uint64_t>& rank) const {
-  std::vector<std::uint32_t> line, soon(states_, 0), late(states_, 0);
+  std::vector<std::uint32_t> line;
   line.reserve(states_);
   for (std::uint32_t v = 0; v < states_; ++v) {
     if (degree[v] == 0) line.push_back(v);
   }
-  std::uint32_t to = 0, deepest = 0;
+  rank.assign(states_, 0);
+  std::uint32_t to = 0;
   for (std::size_t i = 0; i < line.size(); ++i) {
     const std::uint32_t v = line[i];
-    deepest = std::max(deepest, soon[v]);
     for (std::uint32_t cursor = 0; next(v, cursor, to);) {
-      soon[to] = std::max(soon[to], soon[v] + 1);
+      rank[to] = std::max(rank[to], rank[v] + 1);
       if (--degree[to] == 0) line.push_back(to);
     }
   }
   if (line.size() != states_) return false;
-  rank.resize(states_);
   for (std::size_t i = line.size(); i-- > 0;) {
     const std::uint32_t v = line[i];
-    for (std::uint32_t cursor = 0; next(v, cursor, to);) late[v] = std::max(late[v], late[to] + 1);
-    rank[v] = std::uint64_t{soon[v]} + (deepest - late[v]);
+    std::uint64_t first = std::numeric_limits<std::uint64_t>::max();
+    for (std::uint32_t cursor = 0; next(v, cursor, to);) first = std::min(first, rank[to]);
+    if (first != std::numeric_limits<std::uint64_t>::max()) rank[v] = first - 1;
   }
   return true;
 }
