@@ -47,7 +47,7 @@ Result<Value> parse(const OptionSpec& spec, std::string_view text) {
     case OptionSpec::Type::string: {
       if (spec.choices.empty()) return Value(text);
       for (const auto& choice : spec.choices) {
-        if (choice == text) return Value(text);
+        if (is_choice(choice, text)) return Value(text);
       }
       return fail(ErrorCode::usage,
                   fmt::format("option {}: \"{}\" is none of {}", spec.key, text, joined(spec.choices)));
@@ -110,6 +110,12 @@ Result<double> parse_duration(std::string_view text) {
                 fmt::format("a duration such as 500ms, 5s, 2m or 1h was expected, found \"{}\"", text));
   }
   return *number * unit;
+}
+
+bool is_choice(std::string_view choice, std::string_view text) {
+  if (!choice.ends_with("-T")) return choice == text;
+  const std::string_view prefix = choice.substr(0, choice.size() - 1);
+  return text.starts_with(prefix) && parse_duration(text.substr(prefix.size())).has_value();
 }
 
 Options::Options(std::vector<OptionSpec> specs) { declare(specs); }

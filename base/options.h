@@ -24,8 +24,12 @@ struct OptionSpec {
   std::string help;
   std::optional<double> min = std::nullopt;  // numbers and durations (seconds)
   std::optional<double> max = std::nullopt;
-  std::vector<std::string> choices = {};  // strings; empty: any
+  std::vector<std::string> choices = {};  // strings; empty: any. Read by is_choice()
 };
+
+// Whether `text` is that choice; one that ends in "-T" stands for every duration in place of the T ("eventual-T":
+// eventual-2s).
+[[nodiscard]] bool is_choice(std::string_view choice, std::string_view text);
 
 // The resolved values of a set of options, each with where it came from.
 class Options {

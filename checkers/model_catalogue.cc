@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/names.h"
+#include "base/options.h"
 #include "checkers/catalogue.h"
 #include "checkers/consistency/sequential.h"
 #include "checkers/consistency/weak.h"
+#include "checkers/interfaces/time_bound.h"
 #include "checkers/linearizability/checker.h"
 #include "checkers/linearizability/models/model.h"
 #include "checkers/linearizability/search/strategies.h"
@@ -18,13 +20,33 @@
 namespace ordeal {
 namespace {
 
+// Whether some of its operations only read, and so may be late.
+bool has_reads(const lin::ModelInfo& model) {
+  switch (model.family) {
+    case lin::Family::registers:
+    case lin::Family::elements:
+    case lin::Family::counters:
+      return true;
+    default:
+      return model.name == "kv" || model.name == "versioned-register";
+  }
+}
+
+// Whether a level is among those listed: those of a family by what stands for their number or duration.
+bool is_listed(const std::vector<std::string>& listed, std::string_view level) {
+  if (level.starts_with("k-atomic-")) level = "k-atomic-N";
+  return std::any_of(listed.begin(), listed.end(), [&](const std::string& one) { return is_choice(one, level); });
+}
+
 // The levels at which a model of checkers/linearizability can be judged.
 std::vector<std::string> levels_of(const lin::ModelInfo& model) {
   std::vector<std::string> out = {"linearizable", "sequential"};
+  if (has_reads(model)) out.emplace_back(kBoundedStalenessT);
   if (model.weak == lin::WeakLevels::none) return out;
   for (const WeakLevel& level : weak_levels()) {
     if (model.weak == lin::WeakLevels::all || level.cas) out.push_back(level.name);
   }
+  out.emplace_back(kEventualT);
   if (model.weak == lin::WeakLevels::all) out.push_back("k-atomic-N");
   out.push_back("strongest");
   return out;
@@ -81,7 +103,7 @@ Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::
     return fail(unknown_name("consistency level", consistency, known));
   }
   if (const WorkloadChecker* own = find_workload_checker(model)) {
-    const bool known = std::find(own->levels.begin(), own->levels.end(), consistency) != own->levels.end();
+    const bool known = is_listed(own->levels, consistency);
     if (known || (consistency.empty() && !lin::is_model(model))) return make_workload_checker(*own);
     if (!lin::is_model(model)) return fail(unknown_name("consistency level", consistency, own->levels));
   }
@@ -96,8 +118,7 @@ Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::
   std::vector<std::string> known = levels_of(*info);
   if (const WorkloadChecker* own = find_workload_checker(model))
     known.insert(known.end(), own->levels.begin(), own->levels.end());
-  const std::string_view listed = consistency.starts_with("k-atomic-") ? "k-atomic-N" : consistency;
-  if (std::find(known.begin(), known.end(), listed) != known.end()) {
+  if (is_listed(known, consistency)) {
     if (auto checker = weak_checker(consistency)) return checker;
   }
   return fail(unknown_name("consistency level", consistency, known));
@@ -116,6 +137,15 @@ std::string meaning_of(std::string_view model, std::string_view level) {
   if (level.starts_with("k-atomic-")) {
     return "one order of all operations, within real time, in which every read returns one of the last " +
            std::string(level.substr(std::string_view("k-atomic-").size())) + " values written";
+  }
+  if (level.starts_with("bounded-staleness-")) {
+    return "one order of all operations, within real time, explains every result, where a read may return what was "
+           "current up to " +
+           std::string(level.substr(std::string_view("bounded-staleness-").size())) + " before it began";
+  }
+  if (level.starts_with("eventual-")) {
+    return "all who read a key " + std::string(level.substr(std::string_view("eventual-").size())) +
+           " or longer after its last write read the same";
   }
   for (const WeakLevel& one : weak_levels()) {
     if (one.name == level) return one.help;
@@ -163,7 +193,11 @@ Result<void> object_honours(const lin::ModelInfo& info, const History& history, 
   if (options.nil_reads == NilReads::unknown && info.nil == lin::NilResults::observed)
     return not_for("--nil-reads unknown", options, "nil means something");
   const bool linearizable = options.consistency.empty() || options.consistency == "linearizable";
-  if (!linearizable && options.consistency != "sequential" && !lin::is_one_register(**model))
+  const bool bounded = options.consistency.starts_with("bounded-staleness-");
+  if (bounded && !(*model)->per_key())
+    return not_for("--consistency " + options.consistency, options,
+                   "it is judged where reads stand alone, not in a txn");
+  if (!linearizable && !bounded && options.consistency != "sequential" && !lin::is_one_register(**model))
     return not_for("--consistency " + options.consistency, options,
                    "it is judged for registers with one key an operation only");
   if (!(*model)->per_key() && has_keys(history, "txn"))
@@ -178,9 +212,7 @@ Result<void> honours(const History& history, const CheckOptions& options, bool i
   const std::string& level = options.consistency;
   const bool linearizable = object && (level.empty() || level == "linearizable");
   const WorkloadChecker* workload = find_workload_checker(options.model);
-  const bool by_workload =
-      workload != nullptr &&
-      (!object || std::find(workload->levels.begin(), workload->levels.end(), level) != workload->levels.end());
+  const bool by_workload = workload != nullptr && (!object || is_listed(workload->levels, level));
   if (options.algorithm != "auto") {
     const auto known = lin::strategy_names();
     if (std::find(known.begin(), known.end(), options.algorithm) == known.end())

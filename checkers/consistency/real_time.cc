@@ -79,16 +79,6 @@ class Replaced {
   std::vector<std::vector<EventIndex>> latest_;  // by key and write: the last return so far
 };
 
-Violation never_written(const Execution& execution, AccessId r) {
-  Violation out;
-  out.type = "ThinAirRead";
-  out.guilty = r;
-  const std::string failed = failed_writer(execution, r);
-  out.explanation = execution.describe(r) + " returned a value" + (failed.empty() ? " that nobody wrote" : failed);
-  out.sentences = {out.explanation + "."};
-  return out;
-}
-
 // Requires: there are candidates, and none fits. Of those that are too old the youngest is named, of those that are too
 // young the oldest.
 Violation stale(const Execution& execution, const Replaced& replaced, AccessId r) {
@@ -153,62 +143,22 @@ Finding judge_reads(const Execution& execution, const Limits& limits, bool only_
   return {};
 }
 
-// The last reads of each process that began after all writes of the key had ended.
-Finding converged(const Execution& execution, std::uint32_t key, const std::vector<AccessId>& last_reads) {
-  const auto& writes = execution.writes[key];
-  bool crashed = false;
-  for (const AccessId w : writes) crashed = crashed || execution.accesses[w].crashed();
-  const std::string name = execution.describe_key(key);
-  if (last_reads.empty()) {
-    if (writes.empty()) return {};
-    return Finding::unknown("nobody read " + name + " after its last write had ended");
-  }
-  for (const AccessId r : last_reads) {
-    if (execution.accesses[r].read == execution.accesses[last_reads[0]].read) continue;
-    if (crashed) {
-      return Finding::unknown("the last reads of " + name + " differ, but a crashed write of it may still arrive");
-    }
-    Violation out;
-    out.type = "divergence";
-    out.guilty = r;
-    out.others = {last_reads[0]};
-    out.explanation = execution.describe(last_reads[0]) + " and " + execution.describe(r) + " differ";
-    out.sentences = {"All writes of " + name + " had ended before both began.",
-                     "Both are the last reads of their processes.", out.explanation + "."};
-    return Finding::invalid(std::move(out));
-  }
-  return {};
-}
-
 }  // namespace
+
+Violation never_written(const Execution& execution, AccessId r) {
+  Violation out;
+  out.type = "ThinAirRead";
+  out.guilty = r;
+  const std::string failed = failed_writer(execution, r);
+  out.explanation = execution.describe(r) + " returned a value" + (failed.empty() ? " that nobody wrote" : failed);
+  out.sentences = {out.explanation + "."};
+  return out;
+}
 
 Finding judge_regular(const Execution& execution, const Limits& limits) {
   return judge_reads(execution, limits, false);
 }
 Finding judge_safe(const Execution& execution, const Limits& limits) { return judge_reads(execution, limits, true); }
-
-Finding judge_eventual(const Execution& execution, const Limits&) {
-  std::vector<EventIndex> quiet(execution.keys.size(), 0);  // by key: when its writes had ended, crashed ones begun
-  for (const Access& a : execution.accesses) {
-    if (a.writes) quiet[a.key] = std::max(quiet[a.key], a.crashed() ? a.inv : a.ret);
-  }
-  std::vector<std::map<ProcessId, AccessId>> last(execution.keys.size());  // by key and process
-  for (AccessId r = 0; r < execution.accesses.size(); ++r) {
-    const Access& a = execution.accesses[r];
-    if (!a.reads || a.crashed()) continue;
-    if (execution.candidates(r).empty()) return Finding::invalid(never_written(execution, r));
-    if (a.inv > quiet[a.key]) last[a.key][execution.history->process(a.inv)] = r;
-  }
-  Finding out;
-  for (std::uint32_t key = 0; key < execution.keys.size(); ++key) {
-    std::vector<AccessId> reads;
-    for (const auto& [process, r] : last[key]) reads.push_back(r);
-    Finding one = converged(execution, key, reads);
-    if (one.verdict == Verdict::invalid) return one;
-    if (one.verdict == Verdict::unknown && out.verdict == Verdict::valid) out = std::move(one);
-  }
-  return out;
-}
 
 std::optional<Staleness> largest_staleness(const Execution& execution) {
   const Replaced replaced(execution);
@@ -236,7 +186,6 @@ std::optional<Staleness> largest_staleness(const Execution& execution) {
 std::vector<AnomalyEntry> real_time_anomalies() {
   return {
       {"read-before-write", "a read returned a value whose write had not begun"},
-      {"divergence", "after all writes of a key had ended, processes went on to read different values"},
   };
 }
 

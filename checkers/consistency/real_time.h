@@ -1,14 +1,11 @@
 #pragma once
-// Levels that look at each read in real time, key by key: regular and safe registers, eventual convergence; and the
-// largest staleness that a history shows.
+// Levels that look at each read in real time, key by key: regular and safe registers; and the largest staleness that a
+// history shows.
 //
 //   regular   a read returns the value of a write that overlaps it, or of one before it that no other write is known to
 //             have replaced before the read began (Lamport 1986; for many writers the weak form of Shao, Welch, Pierce
 //             and Lee, 2011: each read alone fits an order of all writes)
 //   safe      as regular, for those reads that overlap no write; the others may return anything
-//   eventual  what each process read last, after all writes of a key had ended, is the same for all processes; and no
-//             read returned what nobody wrote. `unknown` when nobody read a key after its writes, or a crashed write
-//             may still arrive.
 //
 // A crashed write may take effect at any time after its invocation. Cost: n log n. Thread-safety: pure functions.
 
@@ -22,7 +19,8 @@ namespace ordeal::weak {
 
 [[nodiscard]] Finding judge_regular(const Execution& execution, const Limits& limits);
 [[nodiscard]] Finding judge_safe(const Execution& execution, const Limits& limits);
-[[nodiscard]] Finding judge_eventual(const Execution& execution, const Limits& limits);
+// That `r` returned a value that nobody wrote.
+[[nodiscard]] Violation never_written(const Execution& execution, AccessId r);
 
 struct Staleness {
   std::int64_t ns = 0;  // from when the value had certainly been replaced until the read began

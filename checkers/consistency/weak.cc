@@ -1,13 +1,18 @@
 #include "checkers/consistency/weak.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
+#include "checkers/consistency/bounded_staleness.h"
 #include "checkers/consistency/causal.h"
+#include "checkers/consistency/eventual.h"
 #include "checkers/consistency/k_atomic.h"
 #include "checkers/consistency/real_time.h"
 #include "checkers/consistency/session_guarantees.h"
 #include "checkers/consistency/sources.h"
 #include "checkers/consistency/strongest.h"
+#include "checkers/interfaces/time_bound.h"
 #include "checkers/linearizability/checker.h"
 
 namespace ordeal {
@@ -19,7 +24,7 @@ using namespace weak;
 struct Level {
   WeakLevel info;
   Judge judge;
-  Finding (*directly)(const Execution&, const Limits&) = nullptr;
+  std::function<Finding(const Execution&, const Limits&)> directly = nullptr;
 };
 
 const std::vector<Level>& table() {
@@ -39,14 +44,14 @@ const std::vector<Level>& table() {
       {{"safe", "a read that overlaps no write returns the last value written", false}, nullptr, judge_safe},
       {{"eventual", "after the last write of a key all processes come to read the same", true},
        nullptr,
-       judge_eventual},
+       [](const Execution& execution, const Limits&) { return judge_eventual(execution, std::nullopt); }},
   };
   return all;
 }
 
 class WeakChecker final : public Checker {
  public:
-  explicit WeakChecker(const Level& level) : level_(level) {}
+  explicit WeakChecker(Level level) : level_(std::move(level)) {}
   [[nodiscard]] std::string_view name() const override { return level_.info.name; }
 
   [[nodiscard]] CheckResult check(const History& history, const CheckOptions& options) const override {
@@ -80,14 +85,14 @@ class WeakChecker final : public Checker {
       result.reason = "a cas has no meaning at the level " + level_.info.name;
       return;
     }
-    if (!execution.unique && level_.directly == nullptr && linearizable_instead(history, options, result)) return;
+    if (!execution.unique && !level_.directly && linearizable_instead(history, options, result)) return;
     Limits limits;
     if (options.timeout.count() > 0) limits.deadline = start + options.timeout;
     if (options.memory_bytes > 0) limits.memory_bytes = options.memory_bytes;
     limits.stop = options.stop;
     Finding finding;
     Sources sources(execution.accesses.size(), kUndecided);
-    if (level_.directly != nullptr) {
+    if (level_.directly) {
       result.algorithm = "real-time";
       finding = level_.directly(execution, limits);
     } else {
@@ -129,7 +134,7 @@ class WeakChecker final : public Checker {
     result.details.set("largest-staleness", std::move(one));
   }
 
-  const Level& level_;
+  const Level level_;
 };
 
 }  // namespace
@@ -148,13 +153,21 @@ std::shared_ptr<const Checker> weak_checker(std::string_view level) {
     if (one.info.name == level) return std::make_shared<WeakChecker>(one);
   }
   if (level == "strongest") return strongest_checker();
+  if (const auto bound_ns = time_bound_ns(level, kEventualT)) {
+    return std::make_shared<WeakChecker>(
+        Level{{std::string(level), "", true}, nullptr, [bound_ns](const Execution& execution, const Limits&) {
+                return judge_eventual(execution, bound_ns);
+              }});
+  }
+  if (auto checker = bounded_staleness_checker(level)) return checker;
   return k_atomic_checker(level);
 }
 
 std::vector<AnomalyEntry> weak_anomalies() {
   std::vector<AnomalyEntry> out;
-  for (const auto& some : {source_anomalies(), causal_anomalies(), session_anomalies(), real_time_anomalies(),
-                           k_atomic_anomalies(), regular_anomalies()}) {
+  for (const auto& some :
+       {source_anomalies(), causal_anomalies(), session_anomalies(), real_time_anomalies(), eventual_anomalies(),
+        k_atomic_anomalies(), bounded_staleness_anomalies(), regular_anomalies()}) {
     out.insert(out.end(), some.begin(), some.end());
   }
   return out;

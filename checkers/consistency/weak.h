@@ -21,10 +21,12 @@ struct WeakLevel {
   std::string help;  // one line
   bool cas = false;  // whether it has a meaning for cas
 };
-// Those of a table, without `k-atomic-N` and `strongest`. None implies one before it.
+// Those of a table, without `k-atomic-N`, `eventual-T`, `bounded-staleness-T` and `strongest`. None implies one before
+// it.
 [[nodiscard]] const std::vector<WeakLevel>& weak_levels();
 
-// The checker of one of those, of "k-atomic-N" or "strongest"; null when there is no such level.
+// The checker of one of those, of "k-atomic-3", "eventual-2s", "bounded-staleness-500ms" (of any N and T) or
+// "strongest"; null when there is no such level.
 [[nodiscard]] std::shared_ptr<const Checker> weak_checker(std::string_view level);
 
 // The anomalies that they name.

@@ -24,11 +24,16 @@
 // has a maker, no reader is over before its maker begins, and no operation of a later group is over before one of an
 // earlier group begins. One of unknown outcome that expects a version which nobody saw might have made a link out of
 // nothing: where that would matter the verdict is `unknown`. Cost: O(n log n).
+//
+// "bounded-staleness-T": reads may be late, by what is said in checkers/consistency/bounded_staleness.h,
+// compare-and-sets may not. With reads that begin T earlier the argument above is the same, so this, too, is decided
+// without a search.
 #include <algorithm>
 #include <map>
 #include <optional>
 #include <vector>
 
+#include "checkers/interfaces/time_bound.h"
 #include "checkers/workload/judgement.h"
 #include "checkers/workload/workload_checkers.h"
 
@@ -57,7 +62,11 @@ struct Group {
 
 class VersionedRegister {
  public:
-  VersionedRegister(Judgement& in, ValueId key) : in_(in), key_(key) { groups_[0].value = kNil; }
+  // `bound_ns`: how late reads may be; none: not at all.
+  VersionedRegister(Judgement& in, ValueId key, std::optional<std::int64_t> bound_ns)
+      : in_(in), key_(key), bound_ns_(bound_ns) {
+    groups_[0].value = kNil;
+  }
 
   void cas(Cas one) { changes_.push_back(one); }
   void read(OperationEvents op, std::int64_t version, ValueId value) { reads_.push_back({op, version, value}); }
@@ -244,7 +253,7 @@ class VersionedRegister {
               : ", after " + in_.named(known) + " had shown a later one (" + in_.event(known.completion) + ")";
       for (const OperationEvents op : group.readers) {
         in_.work();
-        if (late(op)) {
+        if (late(op) && too_late(known, op)) {
           tell("stale-read", {op.invocation, known.invocation},
                in_.named(op) + " shows " + shown(group.version) + after);
         } else if (group.maker != nullptr && h.outcome(op) == EventType::ok &&
@@ -262,6 +271,12 @@ class VersionedRegister {
       for (const OperationEvents op : group.readers) take(op, group.version);
       if (group.maker != nullptr) take(group.maker->op, group.version);
     }
+  }
+
+  // Whether a read that began after `known` had ended did so longer after than it may.
+  bool too_late(OperationEvents known, OperationEvents read) const {
+    const History& h = in_.history();
+    return !bound_ns_ || h.time(read.invocation) - h.time(known.completion) > *bound_ns_;
   }
 
   // How many compare-and-sets expected a version that was certainly outdated when they began: what the promise is for.
@@ -284,6 +299,7 @@ class VersionedRegister {
 
   Judgement& in_;
   const ValueId key_;
+  const std::optional<std::int64_t> bound_ns_;
   std::vector<Cas> changes_;
   std::vector<Read> reads_;
   std::map<std::int64_t, Group> groups_;
@@ -304,9 +320,13 @@ std::optional<std::pair<std::optional<std::int64_t>, ValueId>> versioned(const J
 
 void judge_cas_by_version(Judgement& in) {
   if (!in.understands({"read", "cas-version"})) return;
+  const auto bound_ns = time_bound_ns(in.level("linearizable"), kBoundedStalenessT);
+  if (bound_ns) {
+    if (std::string why = no_times(in.history()); !why.empty()) return in.refuse(std::move(why));
+  }
   std::map<ValueId, VersionedRegister> keys;
   for (const OperationEvents op : in.operations()) {
-    VersionedRegister& of = keys.try_emplace(in.key(op), in, in.key(op)).first->second;
+    VersionedRegister& of = keys.try_emplace(in.key(op), in, in.key(op), bound_ns).first->second;
     if (in.f(op) == "read") {
       if (!in.ok(op)) continue;
       const auto seen = versioned(in, in.seen(op), false);
@@ -340,7 +360,7 @@ void judge_cas_by_version(Judgement& in) {
 WorkloadChecker cas_by_version() {
   return {"cas-by-version",
           "registers with compare-and-set by version: it succeeds against the current version only, whatever the value",
-          {"linearizable"},
+          {"linearizable", std::string(kBoundedStalenessT)},
           judge_cas_by_version,
           {{"aba", "a compare-and-set succeeded against an outdated version because the value was the same again"},
            {"lost-update", "two compare-and-sets succeeded against one version"},

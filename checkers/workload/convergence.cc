@@ -3,8 +3,8 @@
 //
 // Operations: `add` and `read`; when reads return lists, a grow-only set; when they return whole numbers, a counter,
 // adds being amounts. Keys, if any, are replicated objects of their own. The *final read* of a process is its last ok
-// read, if it was invoked after every update of the key had ended (one of unknown outcome: was invoked), where times
-// are known at least convergence.settle later: the time in which replicas converge is part of the claim. (A process may
+// read, if it was invoked after every update of the key had ended (one of unknown outcome: was invoked), at least
+// convergence.settle later: the time in which replicas converge is part of the claim. (A process may
 // have read a moment after the last update, and never again.)
 //
 //   divergence           two final reads differ
@@ -49,7 +49,7 @@ class Replicated {
   void judge() {
     std::map<ProcessId, OperationEvents> last;
     for (const OperationEvents op : reads_) {
-      if (op.invocation > last_update_ && settled(op)) last[in_.history().process(op.invocation)] = op;
+      if (in_.settled(last_update_, op, "convergence.settle")) last[in_.history().process(op.invocation)] = op;
     }
     for (const OperationEvents op : reads_) {
       const auto found = last.find(in_.history().process(op.invocation));
@@ -76,12 +76,6 @@ class Replicated {
 
  private:
   static constexpr std::size_t kCounted = 12;
-
-  // Whether the replicas had time to converge before it. Without times the workload is trusted to have waited.
-  bool settled(OperationEvents op) const {
-    const std::int64_t begin = in_.history().time(op.invocation);
-    return begin < 0 || begin - in_.history().time(last_update_) >= in_.option_ns("convergence.settle");
-  }
 
   std::set<ValueId> elements(OperationEvents op) const {
     const auto list = in_.items(in_.seen(op));
@@ -225,7 +219,9 @@ void judge_convergence(Judgement& in) {
     shown = shown || object.shown();
   }
   in.keys(objects.size());
-  if (!compared) in.inconclusive("fewer than two processes read after the last update, so nothing was compared");
+  if (!compared)
+    in.inconclusive("fewer than two processes read after the last update, so nothing was compared" +
+                    in.without_times());
   if (!shown) in.inconclusive("no read showed an update, so there was nothing to agree on");
 }
 
@@ -242,7 +238,7 @@ WorkloadChecker convergence() {
            {"duplicate-element", "a read holds an element more often than it was added"},
            {"lost-element", "an acknowledged element is missing from every later read"},
            {"unexpected-element", "something was read that nobody wrote, or whose write certainly failed"}},
-          {{"convergence.settle", OptionSpec::Type::duration, 0.0,
+          {{"convergence.settle", OptionSpec::Type::duration, 2.0,
             "how long replicas have to converge before a read is a final one", 0, 3600}}};
 }
 

@@ -3,7 +3,7 @@
 //
 // Operations: `add` element, each once; `read`, a list of all elements. Keys, if any, are sets of their own, lost
 // together with them. The *final reads* are the ok reads that began after every add of the key had ended (one of
-// unknown outcome: had begun), where times are known at least durability.settle later; an element is *lost* when it was
+// unknown outcome: had begun), at least durability.settle later; an element is *lost* when it was
 // acknowledged and none of them has it. *Crashes* are the injections of kill, crash and power-loss that the nemesis
 // recorded; one takes place between "inject" and "injected". Options durability.rpo (P), .max-lost (N), .rto (R).
 //
@@ -97,18 +97,12 @@ class Durability {
   std::int64_t begun(OperationEvents op) const { return in_.history().time(op.invocation); }
   std::int64_t ended(OperationEvents op) const { return in_.history().time(op.completion); }
 
-  // Whether the system had time to recover before it. Without times the workload is trusted to have waited.
-  bool settled(OperationEvents op, EventIndex last_add) const {
-    const std::int64_t begin = in_.history().time(op.invocation);
-    return begin < 0 || begin - in_.history().time(last_add) >= in_.option_ns("durability.settle");
-  }
-
   // Finds what was lost of one set.
   void look(ValueId key, Set& set) {
     std::set<ValueId> kept;
     bool looked = false;
     for (const OperationEvents op : set.reads) {
-      const bool final = op.invocation > set.last_add && settled(op, set.last_add);
+      const bool final = in_.settled(set.last_add, op, "durability.settle");
       for (const ValueId element : in_.items(in_.seen(op))) {
         (void)set.tried.explained(in_, "unexpected-element", "element", element, op, key);
         if (final) kept.insert(element);
@@ -229,7 +223,8 @@ void judge_durability(Judgement& in) {
                        "), which durability.rpo and .rto need");
   }
   Durability(in).judge();
-  if (in.counter("sets-read-in-the-end") == 0) in.inconclusive("no read succeeded after the last add");
+  if (in.counter("sets-read-in-the-end") == 0)
+    in.inconclusive("no read succeeded after the last add" + in.without_times());
   if (in.counter("acknowledged") == 0) in.inconclusive("no add succeeded");
   if (timed && in.counter("crashes") == 0) in.inconclusive("no crash was injected (kill, crash, power-loss)");
   if (in.option_ns("durability.rto") > 0 && in.counter("recoveries-judged") == 0)

@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "checkers/workload/causal_set.h"
+
 namespace ordeal::work {
 namespace {
 
@@ -38,7 +40,11 @@ struct Element {
 class SetOfKey {
  public:
   SetOfKey(Judgement& in, ValueId key, Freshness freshness)
-      : in_(in), h_(in.history()), key_(key), freshness_(freshness), eventual_(freshness == Freshness::eventual) {}
+      : in_(in),
+        h_(in.history()),
+        key_(key),
+        freshness_(freshness),
+        late_(freshness == Freshness::eventual || freshness == Freshness::causal) {}
 
   void add(OperationEvents op, ValueId element) { adds_.emplace_back(op, element); }
   void read(OperationEvents op) { reads_.push_back({op, in_.items(in_.seen(op))}); }
@@ -49,7 +55,8 @@ class SetOfKey {
     places_ = &places;
     for (const auto& [op, id] : adds_) take_add(op, id);
     for (std::uint32_t r = 0; r < reads_.size(); ++r) take_read(r);
-    if (!eventual_) look_for_order();
+    if (!late_) look_for_order();
+    if (freshness_ == Freshness::eventual) look_for_end();
     for (const Element& e : elements_) {
       if (e.seen != kNoEvent && e.acknowledged == kNoEvent && e.first_add != kNoEvent) ++in_.counter("recovered");
       look_for_absence(e);
@@ -119,6 +126,16 @@ class SetOfKey {
     }
   }
 
+  // At the level eventual only a read when all has had its time shows that nothing is lost.
+  void look_for_end() {
+    const bool ended = std::any_of(reads_.begin(), reads_.end(), [&](const Read& read) {
+      return in_.settled(last_add_, read.op, "set-full.settle");
+    });
+    if (!ended && !adds_.empty())
+      in_.inconclusive("no read began set-full.settle after the last add, so nothing shows what is lost in the end" +
+                       in_.without_times());
+  }
+
   void look_for_absence(const Element& e) {
     if (e.known == kNoEvent) return;
     const auto first_after = static_cast<std::uint32_t>(
@@ -142,7 +159,9 @@ class SetOfKey {
     }
     const Read* present = e.ended_last == kNoRead ? nullptr : &reads_[e.ended_last];
     const bool gone = present == nullptr || present->op.completion < reads_[absent].op.invocation;
-    if (gone && (!eventual_ || reads_[absent].op.invocation > last_add_)) return lost(e, reads_[absent], present);
+    if (gone && freshness_ != Freshness::causal &&
+        (!late_ || in_.settled(last_add_, reads_[absent].op, "set-full.settle")))
+      return lost(e, reads_[absent], present);
     stale(e, reads_[absent], gone ? nullptr : present);
   }
 
@@ -282,7 +301,7 @@ class SetOfKey {
     const bool revived = e.seen < absent.op.invocation && present != nullptr;
     ++in_.counter(revived ? "revived" : "stale");
     if (present != nullptr) measure(e, absent.op.invocation, stable_);
-    if (eventual_) return;
+    if (late_) return;
     std::vector<std::string> sentences = {how_known(e), lacked(e, absent)};
     if (present != nullptr) sentences.push_back("It was not lost: " + in_.named(present->op) + " returned it.");
     in_.tell(
@@ -324,7 +343,7 @@ class SetOfKey {
   const History& h_;
   ValueId key_;
   Freshness freshness_;
-  bool eventual_;
+  bool late_;                                     // reads may be
   std::vector<std::uint32_t>* places_ = nullptr;  // by value: its place in elements_
   std::vector<Element> elements_;
   std::vector<std::pair<OperationEvents, ValueId>> adds_;
@@ -346,6 +365,7 @@ void GrowOnlySets::judge() {
     for (const OperationEvents op : set.reads) one.read(op);
     in_.counter("reads") += static_cast<std::int64_t>(set.reads.size());
     one.judge(places);
+    if (freshness_ == Freshness::causal) judge_causal_set(in_, key, set.adds, set.reads);
     observed = observed || one.observed();
     stable.insert(stable.end(), one.stable_latencies().begin(), one.stable_latencies().end());
     lost.insert(lost.end(), one.lost_latencies().begin(), one.lost_latencies().end());
@@ -367,6 +387,7 @@ std::vector<std::pair<std::string, std::string>> grow_only_anomalies() {
           {"revived-element", "an element was seen, was missing from a later read, and came back"},
           {"duplicate-element", "a read holds an element more often than it was added"},
           {"incomparable-reads", "of two reads each has an element that the other one lacks"},
+          {"missing-dependency", "a read has an element, or a process, that depends on one which the read lacks"},
           {"causal-reverse", "a read saw a write and missed one that was over before that one began"}};
 }
 

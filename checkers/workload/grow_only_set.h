@@ -25,17 +25,20 @@ namespace ordeal::work {
 enum class Freshness {
   linearizable,
   in_order,  // linearizable; where a read shows a causal reversal, that is told even if it shows a stale read as well
-  eventual,  // reads may be late and go back; nothing is lost in the end
+  causal,    // reads may be late for ever, but what they show holds all that it depends on (causal_set.h)
+  eventual,  // reads may be late and go back; nothing is lost in the end, set-full.settle after the last add
 };
 
 // Judges adds and reads, the sets of all keys, and tells:
 //
-//   lost-element        known (acknowledged or read), absent from a read that began later, and never seen again
+//   lost-element        known (acknowledged or read), absent from a read that began later, and never seen again; for
+//                       `eventual` that read began set-full.settle or longer after every add had ended
 //   revived-element     seen, absent from a later read, and seen again
 //   stale-read          known by its acknowledgement, absent from a later read, but seen after it
 //   unexpected-element  read, but never added, or only by adds that failed, or before its add was invoked
 //   duplicate-element   twice in one read
 //   incomparable-reads  two reads, each with an element that the other one lacks
+//   missing-dependency  of causal (causal_set.h)
 //   causal-reverse      a read has an element and lacks one whose add was over before that one's add was invoked
 class GrowOnlySets {
  public:

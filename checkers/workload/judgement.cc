@@ -78,6 +78,21 @@ std::string Judgement::level(std::string_view default_level) {
   return result_.consistency;
 }
 
+bool Judgement::settled(EventIndex since, OperationEvents op, std::string_view settle) {
+  if (op.invocation <= since) return false;
+  const std::int64_t needed = option_ns(settle);
+  if (needed == 0) return true;
+  const std::int64_t from = h_.time(since), to = h_.time(op.invocation);
+  if (from < 0 || to < 0) lacked_times_ = settle;
+  return from >= 0 && to >= 0 && to - from >= needed;
+}
+
+std::string Judgement::without_times() const {
+  if (lacked_times_.empty()) return {};
+  return "; the events have no times, so nothing shows that there was time enough before the last reads (" +
+         lacked_times_ + "=0: none is needed)";
+}
+
 std::string Judgement::named(OperationEvents op) const {
   return "the " + std::string(f(op)) + " by " + h_.client(h_.process(op.invocation)) + " (" + event(op.invocation) +
          ")";

@@ -91,6 +91,13 @@ class Judgement {
   // The level asked for; `standard` when none was.
   [[nodiscard]] std::string level(std::string_view default_level);
 
+  // Whether `op` began the time of the option `settle` (a duration) or longer after the event `since`: what had to
+  // arrive by then has had its time. Where the events have no times nothing shows that, unless the option is 0:
+  // whatever began later then has had the time it needed. without_times() says so afterwards.
+  [[nodiscard]] bool settled(EventIndex since, OperationEvents op, std::string_view settle);
+  // To go on with what a reason for `inconclusive` says; "" unless settled() lacked times.
+  [[nodiscard]] std::string without_times() const;
+
   // ---- words
   [[nodiscard]] std::string shown(ValueId id) const { return values().to_json(id); }
   // "event 12": an event as people know it.
@@ -149,6 +156,7 @@ class Judgement {
   mutable std::map<std::string, ValueId> names_;
   std::map<std::string, std::int64_t> counters_;
   std::map<std::string, std::int64_t> told_;  // by type
+  std::string lacked_times_;                  // the option for which settled() asked of events without times
   std::string refusal_;
   std::string inconclusive_;
 };

@@ -4,7 +4,7 @@
 // Operations, by key: `put` [timestamp, value], `remove` timestamp, both with a whole number that the client chose;
 // `read`, ok with the value, nil when there is none. A process is a client of one replica, or with lww-map.sticky=false
 // of any. The *final read* of a process and key is its last ok read of it, if it was invoked after every write of the
-// key had ended (one of unknown outcome: was invoked), where times are known at least lww-map.settle later: the time in
+// key had ended (one of unknown outcome: was invoked), at least lww-map.settle later: the time in
 // which replicas converge is part of the claim.
 //
 //   wrong-winner         a final read shows a value of which every write has a timestamp below that of another write,
@@ -80,7 +80,7 @@ class LwwRegister {
     for (const OperationEvents op : reads_) {
       if (in_.seen(op) != kNil && !put_.explained(in_, "unexpected-element", "value", in_.seen(op), op, key_)) continue;
       learn(op);
-      if (op.invocation > last_write_ && settled(op)) last[in_.history().process(op.invocation)] = op;
+      if (in_.settled(last_write_, op, "lww-map.settle")) last[in_.history().process(op.invocation)] = op;
     }
     in_.counter("final-reads") += static_cast<std::int64_t>(last.size());
     compared_ = last.size() > 1;
@@ -103,12 +103,6 @@ class LwwRegister {
   [[nodiscard]] bool compared() const { return compared_; }
 
  private:
-  // Whether the replicas had time to converge before it. Without times the workload is trusted to have waited.
-  bool settled(OperationEvents op) const {
-    const std::int64_t begin = in_.history().time(op.invocation);
-    return begin < 0 || begin - in_.history().time(last_write_) >= in_.option_ns("lww-map.settle");
-  }
-
   // The least timestamp, from `from` on, with which something of that value can have been written before `until`.
   // Nothing: there is none.
   std::optional<std::int64_t> least(ValueId value, EventIndex until, std::int64_t from) const {
@@ -225,7 +219,9 @@ void judge_lww_map(Judgement& in) {
   }
   in.keys(keys.size());
   if (in.counter("writes") == 0) in.inconclusive("no write succeeded");
-  if (!compared) in.inconclusive("no key was read by two processes after its last write, so nothing was compared");
+  if (!compared)
+    in.inconclusive("no key was read by two processes after its last write, so nothing was compared" +
+                    in.without_times());
   if (in.counter("out-of-order") == 0)
     in.inconclusive("every write had a greater timestamp than those begun before it, so that the last one wins anyhow");
 }

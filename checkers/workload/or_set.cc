@@ -4,8 +4,8 @@
 //
 // Operations: `add` and `remove`, an element each; `read`, a list of elements. Keys, if any, are sets of their own. A
 // process is a client of one replica, or with or-set.sticky=false of any. The *final read* of a process is its last ok
-// read, if it was invoked after every update of the key had ended (one of unknown outcome: was invoked), where times
-// are known at least or-set.settle later: the time in which replicas converge is part of the claim.
+// read, if it was invoked after every update of the key had ended (one of unknown outcome: was invoked), at least
+// or-set.settle later: the time in which replicas converge is part of the claim.
 //
 //   divergence            two final reads differ in an element, and no update of unknown outcome can be why
 //   lost-element          a final read lacks an element, though one of its adds was acknowledged, or must have happened
@@ -226,7 +226,7 @@ class ObservedRemoveSet {
     std::map<ProcessId, OperationEvents> last;
     for (const OperationEvents op : reads_) {
       look(op);
-      if (op.invocation > last_update_ && settled(op)) last[in_.history().process(op.invocation)] = op;
+      if (in_.settled(last_update_, op, "or-set.settle")) last[in_.history().process(op.invocation)] = op;
     }
     for (const auto& [process, op] : last) {
       const auto list = in_.items(in_.seen(op));
@@ -238,12 +238,6 @@ class ObservedRemoveSet {
   [[nodiscard]] bool compared() const { return finals_.size() > 1; }
 
  private:
-  // Whether the replicas had time to converge before it. Without times the workload is trusted to have waited.
-  bool settled(OperationEvents op) const {
-    const std::int64_t begin = in_.history().time(op.invocation);
-    return begin < 0 || begin - in_.history().time(last_update_) >= in_.option_ns("or-set.settle");
-  }
-
   // What any read must keep to.
   void look(OperationEvents op) {
     std::set<ValueId> seen, twice;
@@ -346,7 +340,9 @@ void judge_or_set(Judgement& in) {
     compared = compared || set.compared();
   }
   in.keys(sets.size());
-  if (!compared) in.inconclusive("fewer than two processes read after the last update, so nothing was compared");
+  if (!compared)
+    in.inconclusive("fewer than two processes read after the last update, so nothing was compared" +
+                    in.without_times());
   if (in.counter("adds") == 0) in.inconclusive("no add succeeded");
   if (in.counter("removes") == 0) in.inconclusive("no remove succeeded");
   if (in.counter("elements-removed") == 0) in.inconclusive("no final read lacks an element, so no remove was seen");

@@ -6,8 +6,11 @@
 //
 // "linearizable" (grow_only_set.h says how it is decided) names lost, stale, revived, unexpected and duplicate
 // elements, incomparable reads and reversed adds. "eventual": reads may be late and go back, and an element is lost
-// when it is absent from the last read of those that were invoked after every add had ended; unexpected and duplicate
-// elements are told all the same.
+// when it is absent from the last read, and that began set-full.settle or longer after every add had ended (of which
+// unknown outcome: begun), so that what had to arrive has had its time; unexpected and duplicate elements are told all
+// the same. Where events have no times, set-full.settle=0 says that whatever began after the adds counts.
+//
+// "causal-cc": causal_set.h says what; adds commute, so that all causal levels are this one.
 //
 // The details count further: recovered elements (added by a crashed operation, and there), never read ones, and how
 // long it took from when elements were known until all later reads had them (stable-latencies), or until they were gone
@@ -24,9 +27,11 @@ namespace ordeal::work {
 namespace {
 
 void judge_set_full(Judgement& in) {
-  const bool eventual = in.level("linearizable") == "eventual";
+  const std::string level = in.level("linearizable");
   if (!in.understands({"add", "read"})) return;
-  GrowOnlySets sets(in, eventual ? Freshness::eventual : Freshness::linearizable);
+  GrowOnlySets sets(in, level == "eventual"    ? Freshness::eventual
+                        : level == "causal-cc" ? Freshness::causal
+                                               : Freshness::linearizable);
   for (const OperationEvents op : in.operations()) {
     if (in.f(op) == "add") {
       if (in.asked(op) == kAbsent) return in.refuse(op, "an element");
@@ -88,9 +93,11 @@ WorkloadChecker set_full() {
   return {
       "set-full",
       "a grow-only set: lost, stale, revived, duplicate and unexpected elements, and how long they took to be visible",
-      {"linearizable", "eventual"},
+      {"linearizable", "causal-cc", "eventual"},
       judge_set_full,
-      grow_only_anomalies()};
+      grow_only_anomalies(),
+      {{"set-full.settle", OptionSpec::Type::duration, 2.0,
+        "at the level eventual: how long elements have to spread before the last reads", 0, 3600}}};
 }
 
 WorkloadChecker set() {

@@ -23,7 +23,9 @@ class Judge final : public Checker {
     result.model = entry_.name;
     result.algorithm = entry_.name;
     result.consistency = options.consistency.empty() ? entry_.levels.front() : options.consistency;
-    if (std::find(entry_.levels.begin(), entry_.levels.end(), result.consistency) == entry_.levels.end()) {
+    const bool known = std::any_of(entry_.levels.begin(), entry_.levels.end(),
+                                   [&](const std::string& level) { return is_choice(level, result.consistency); });
+    if (!known) {
       result.operations = history.operations().size();
       result.reason = unknown_name("consistency level of " + entry_.name, result.consistency, entry_.levels).message;
       return result;

@@ -139,7 +139,9 @@ namespace {
 
 class Search {
  public:
-  Search(const History& history, const CheckOptions& options, bool realtime) : options_(options), realtime_(realtime) {
+  Search(const History& history, const CheckOptions& options, bool realtime,
+         std::optional<std::int64_t> bound_ns = std::nullopt)
+      : options_(options), realtime_(realtime), bound_ns_(bound_ns) {
     const ValueTable& values = history.values();
     for (const OperationEvents op : history.operations()) {
       const EventType outcome = history.outcome(op);
@@ -152,6 +154,8 @@ class Search {
       one.inv = op.invocation;
       one.ok = outcome == EventType::ok;
       one.ret = one.ok ? op.completion : 0xFFFFFFFFu;
+      one.begun_ns = history.time(op.invocation);
+      if (one.ok) one.ended_ns = history.time(op.completion);
       if (one.ok) one.result = values.to_value(history.value(op.completion));
       one.session = one.process + 1000 * crashes_[one.process];
       if (!one.ok) ++crashes_[one.process];
@@ -168,6 +172,7 @@ class Search {
     std::int64_t process = 0;
     std::int64_t session = 0;  // of what one process did up to its next crash
     EventIndex inv = 0, ret = 0;
+    std::int64_t begun_ns = 0, ended_ns = 0;
     bool ok = false;
   };
 
@@ -192,6 +197,13 @@ class Search {
 
   // Whether an operation that has not been done must come before.
   bool waits(std::uint64_t done, std::size_t i, EventIndex deadline) const {
+    if (bound_ns_ && (ops_[i].f == "read" || ops_[i].f == "get" || ops_[i].f == "contains")) {
+      for (std::size_t j = 0; j < ops_.size(); ++j) {
+        if ((done >> j & 1) == 0 && j != i && ops_[j].ok && ops_[j].ended_ns < ops_[i].begun_ns - *bound_ns_)
+          return true;
+      }
+      return false;
+    }
     if (realtime_) return ops_[i].inv > deadline;
     for (std::size_t j = 0; j < i; ++j) {
       if ((done >> j & 1) == 0 && ops_[j].session == ops_[i].session) return true;
@@ -228,6 +240,7 @@ class Search {
 
   const CheckOptions& options_;
   bool realtime_;
+  std::optional<std::int64_t> bound_ns_;
   std::map<std::int64_t, std::int64_t> crashes_;  // by process
   std::vector<One> ops_;
   std::set<std::pair<std::uint64_t, std::string>> seen_;
@@ -241,6 +254,10 @@ bool oracle_linearizable(const History& history, const CheckOptions& options) {
 
 bool oracle_sequential(const History& history, const CheckOptions& options) {
   return Search(history, options, false).run();
+}
+
+bool oracle_bounded_staleness(const History& history, const CheckOptions& options, std::int64_t bound_ns) {
+  return Search(history, options, true, bound_ns).run();
 }
 
 }  // namespace ordeal::testing_support

@@ -29,5 +29,8 @@ bool oracle_linearizable(const History& history, const CheckOptions& options);
 // The same with the order of each process in place of real time. What a process does after a crashed operation is not
 // ordered after it.
 bool oracle_sequential(const History& history, const CheckOptions& options);
+// As oracle_linearizable, but what had ended up to `bound_ns` before a `read`, `get` or `contains` began needs not come
+// before it. Requires: times that do not step back.
+bool oracle_bounded_staleness(const History& history, const CheckOptions& options, std::int64_t bound_ns);
 
 }  // namespace ordeal::testing_support

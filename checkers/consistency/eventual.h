@@ -1,0 +1,32 @@
+#pragma once
+// Eventual consistency of registers, without and with a bound.
+//
+//   eventual    after the last write of a key all come to read the same (Burckhardt, "Principles of eventual
+//   consistency",
+//               2014: all but finitely many later operations see a write). That is a promise of liveness: no finite
+//               history breaks it, however long replicas stay apart. It is valid when what each process read last,
+//               after all writes of a key had ended, is the same for two processes or more, and `unknown` when it
+//               differs or nobody read so late
+//   eventual-T  the same with a bound, which a history can break: all who read a key T or longer after all writes of it
+//               had ended read the same, and not the initial value when a write was acknowledged. Times are the
+//               history's; where they are missing or step back it is `unknown`
+//
+// Either is invalid for a read of what nobody had begun to write by then, which is safety and goes with both. A write
+// that crashed may arrive at any time, or never: reads of its value are excused, and differences that it explains are
+// `unknown`. Keys are judged apart. Cost: O(n log n). Thread-safety: pure.
+
+#include <cstdint>
+#include <optional>
+
+#include "checkers/consistency/causal.h"
+#include "checkers/interfaces/anomaly_entry.h"
+
+namespace ordeal::weak {
+
+// `bound_ns`: the T of eventual-T; none: eventual.
+[[nodiscard]] Finding judge_eventual(const Execution& execution, std::optional<std::int64_t> bound_ns);
+
+// The anomalies that it names.
+[[nodiscard]] std::vector<AnomalyEntry> eventual_anomalies();
+
+}  // namespace ordeal::weak
