@@ -10,7 +10,8 @@
 //   lost-message             no message of a change that was acknowledged, or shown by a read, outbox.settle before, or
 //                            that was there before: published within that time is part of the claim
 //   reordered                the first messages of two changes of a key are not in the order of the state, unless
-//                            outbox.ordered is off
+//                            outbox.ordered is off; or views contradict each other, or real time, in the order of a
+//                            key's changes (outbox_order.h)
 //   lost-element             acknowledged, or shown by a read, before a read that does not show it
 //   unexpected-element       the state shows a change that was rolled back, or that nobody made, or not under its key
 //   duplicate-element        the state shows a change twice
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include "checkers/workload/judgement.h"
+#include "checkers/workload/outbox_order.h"
 #include "checkers/workload/workload_checkers.h"
 
 namespace ordeal::work {
@@ -66,6 +68,8 @@ class Outbox {
     for (const View& one : states_) state(one);
     for (const View& one : messages_) published(one);
     if (in_.flag("outbox.ordered")) order();
+    // Where nothing has a better name: what all views together say of the order.
+    if (!in_.accused()) judge_outbox_order(in_, made_, lists(states_), lists(messages_), in_.flag("outbox.ordered"));
     vacuous();
   }
 
@@ -105,6 +109,12 @@ class Outbox {
     one.ids.erase(std::unique(one.ids.begin(), one.ids.end()), one.ids.end());
     (in_.f(op) == "read" ? states_ : messages_).push_back(std::move(one));
     return true;
+  }
+
+  static std::vector<OutboxList> lists(const std::vector<View>& views) {
+    std::vector<OutboxList> out;
+    for (const View& one : views) out.push_back({one.op, one.all});
+    return out;
   }
 
   [[nodiscard]] std::string change_of(ValueId id) const { return "the change " + in_.shown(id); }

@@ -7,13 +7,17 @@
 // across its border, a token bucket N and its burst: claim those numbers, and switch rate-limit.denials off.)
 //
 //   too-many-grants   N + 1 grants, all invoked and answered within less than W by the recorder's clock
-//   needless-denial   a denial, although fewer than N requests can have been granted in the W before it
+//   needless-denial   denials for which there are no instants of the grants that give each of them N in the W before it
 //
 // A grant took place between its invocation and its answer, so those N + 1 were certainly less than W apart; and for a
-// denial all grants count that may have taken place within W of any instant of it, those of unknown outcome, too. Cost:
-// O(n log n).
+// denial all grants count that may have taken place within W of any instant of it, those of unknown outcome, too.
+// Denials are judged together: a slow grant that explains one of them cannot explain another that came much later.
+// (That the instants must respect the limit as well is not asked.) Cost: O(n log n), and for each denial the grants
+// before it.
 #include <algorithm>
+#include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -48,30 +52,82 @@ void judge_grants(Judgement& in, ValueId key, std::vector<OperationEvents> grant
   }
 }
 
-// Tells denials before which the window had room for certain. `may_count`: grants, and requests of unknown outcome.
-void judge_denials(Judgement& in, ValueId key, const std::vector<OperationEvents>& denials,
-                   const std::vector<OperationEvents>& may_count, std::size_t limit, std::int64_t window) {
-  const History& h = in.history();
-  std::vector<std::int64_t> begun, ended;
-  for (const OperationEvents op : may_count) {
-    begun.push_back(h.time(op.invocation));
-    if (in.ok(op)) ended.push_back(h.time(op.completion));
+// Finds instants for grants that explain all denials together, each with `limit` grants from a window before it on. In
+// the order of the denials' ends: what must have been granted by then was granted as late as it can have been; if those
+// are too few, others that may already have been granted were, just then, those first that cannot have been much later.
+// Later denials ask for grants as late as possible, too, so if this does not do, nothing does (an exchange argument, as
+// for scheduling by deadlines).
+class Denials {
+ public:
+  Denials(Judgement& in, ValueId key, std::size_t limit, std::int64_t window)
+      : in_(in), key_(key), limit_(limit), window_(window) {}
+
+  // `may_count`: grants, and requests of unknown outcome.
+  void judge(std::vector<OperationEvents> denials, std::vector<OperationEvents> may_count) {
+    const History& h = in_.history();
+    std::sort(denials.begin(), denials.end(),
+              [&](auto a, auto b) { return h.time(a.completion) < h.time(b.completion); });
+    std::sort(may_count.begin(), may_count.end(),
+              [&](auto a, auto b) { return h.time(a.invocation) < h.time(b.invocation); });
+    std::size_t begun = 0;
+    for (const OperationEvents denial : denials) {
+      const std::int64_t from = h.time(denial.invocation) - window_, until = h.time(denial.completion);
+      for (; begun < may_count.size() && h.time(may_count[begun].invocation) <= until; ++begun)
+        open_.emplace(latest(may_count[begun]), may_count[begun].invocation);
+      for (; !open_.empty() && open_.begin()->first <= until; open_.erase(open_.begin()))
+        placed_.push_back({open_.begin()->first, open_.begin()->second, std::nullopt});
+      std::size_t count = 0;
+      for (auto one = placed_.rbegin(); one != placed_.rend() && one->at >= from; ++one) ++count;
+      in_.work(1 + count);
+      for (; count < limit_ && !open_.empty(); ++count) {
+        placed_.push_back({until, open_.begin()->second, denial});
+        open_.erase(open_.begin());
+      }
+      if (count < limit_) tell(denial, count);
+    }
   }
-  std::sort(begun.begin(), begun.end());
-  std::sort(ended.begin(), ended.end());
-  for (const OperationEvents op : denials) {
-    in.work();
-    const auto before = std::upper_bound(begun.begin(), begun.end(), h.time(op.completion)) - begun.begin();
-    const auto expired = std::lower_bound(ended.begin(), ended.end(), h.time(op.invocation) - window) - ended.begin();
-    const auto room = static_cast<std::size_t>(before - expired);
-    if (room >= limit) continue;
-    in.tell("needless-denial", {op.invocation},
-            in.named(op) + " was denied, although at most " + std::to_string(room) +
-                " requests can have been granted in the " + std::to_string(window / 1'000'000) + " ms before; " +
-                std::to_string(limit) + " are allowed",
-            {}, key);
+
+ private:
+  static constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+  struct Placed {
+    std::int64_t at = 0;
+    EventIndex grant = kNoEvent;
+    std::optional<OperationEvents> explains;  // the denial for which it was so early
+  };
+
+  std::int64_t latest(OperationEvents grant) const {
+    return in_.ok(grant) ? in_.history().time(grant.completion) : kForever;
   }
-}
+
+  void tell(OperationEvents denial, std::size_t count) {
+    const History& h = in_.history();
+    const std::int64_t from = h.time(denial.invocation) - window_;
+    std::vector<EventIndex> events = {denial.invocation};
+    std::size_t earlier = 0;
+    for (const Placed& one : placed_) {
+      const OperationEvents grant{one.grant, h.partner(one.grant)};
+      if (!one.explains || one.at >= from || latest(grant) < from) continue;
+      ++earlier;
+      events.push_back(one.grant);
+      events.push_back(one.explains->invocation);
+    }
+    in_.tell("needless-denial", std::move(events),
+             in_.named(denial) + " was denied, although at most " + std::to_string(count) +
+                 " requests can have been granted in the " + std::to_string(window_ / 1'000'000) + " ms before" +
+                 (earlier == 0 ? ""
+                               : " (" + std::to_string(earlier) +
+                                     " more must have been granted before that, for others were denied then)") +
+                 "; " + std::to_string(limit_) + " are allowed",
+             {}, key_);
+  }
+
+  Judgement& in_;
+  const ValueId key_;
+  const std::size_t limit_;
+  const std::int64_t window_;
+  std::set<std::pair<std::int64_t, EventIndex>> open_;  // not placed yet, by the latest instant
+  std::vector<Placed> placed_;                          // by instant
+};
 
 bool is_denial(const Judgement& in, OperationEvents op) {
   if (!in.failed(op)) return false;
@@ -106,7 +162,7 @@ void judge_rate_limit(Judgement& in) {
   }
   const auto most = static_cast<std::size_t>(limit);
   for (auto& [key, requests] : keys) {
-    if (in.flag("rate-limit.denials")) judge_denials(in, key, requests.denials, requests.may_count, most, window);
+    if (in.flag("rate-limit.denials")) Denials(in, key, most, window).judge(requests.denials, requests.may_count);
     judge_grants(in, key, std::move(requests.grants), most, window);
   }
   in.keys(keys.size());

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <random>
+
 #include "tests/checkers/workload/histories.h"
 
 namespace ordeal::work {
@@ -87,6 +90,93 @@ TEST(RateLimit, NobodyIsDeniedWithoutNeed) {
       "valid");
   const CheckOptions fixed = with("rate-limit", {{"rate-limit.limit", "1"}, {"rate-limit.denials", "false"}});
   EXPECT_EQ(verdict(judged("rate-limit", requests({{0, "ok"}, {500, "fail"}, {900, "ok"}}), fixed)), "valid");
+}
+
+// A request, and when its two events were, in ms.
+struct Request {
+  int begin = 0, end = 0;
+  const char* type = "ok";
+};
+std::string timed(const std::vector<Request>& all) {
+  std::vector<std::pair<int, std::string>> events;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const std::string process = ":process " + std::to_string(i) + " :f :request :type :";
+    events.emplace_back(all[i].begin, process + "invoke}\n");
+    events.emplace_back(all[i].end, process + all[i].type + "}\n");
+  }
+  std::stable_sort(events.begin(), events.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string out;
+  for (const auto& [at, text] : events) out += "{:time " + std::to_string(at) + "000000 " + text;
+  return out;
+}
+
+// One slow grant explained a denial at its beginning and another one at its end, more than a window later, each looked
+// at alone: it took place once.
+TEST(RegressRateLimit, DenialsAreJudgedTogether) {
+  const CheckOptions one = with("rate-limit", {{"rate-limit.limit", "1"}, {"rate-limit.window", "100ms"}});
+  const Request slow = {1, 400, "ok"}, early = {50, 51, "fail"}, late = {350, 351, "fail"}, next = {600, 601, "ok"};
+  EXPECT_EQ(verdict(judged("rate-limit", timed({slow, early, next}), one)), "valid");
+  EXPECT_EQ(verdict(judged("rate-limit", timed({slow, late, next}), one)), "valid");
+  const auto both = judged("rate-limit", timed({slow, early, late, next}), one);
+  ASSERT_EQ(verdict(both), "needless-denial");
+  EXPECT_THAT(both.anomalies[0].operations, ElementsAre(0, 1, 3));
+  EXPECT_THAT(both.anomalies[0].explanation, HasSubstr("1 more must have been granted before that"));
+  EXPECT_EQ(verdict(judged("rate-limit", timed({slow, early, {200, 300, "ok"}, late, next}), one)), "valid");
+}
+
+// Whether some instants of the grants give each denial `limit` of them from a window before it on.
+bool some_instants(const std::vector<Request>& all, std::size_t limit, int window, std::vector<int>& at) {
+  if (at.size() == all.size()) {
+    return std::all_of(all.begin(), all.end(), [&](const Request& denial) {
+      if (std::string_view(denial.type) != "fail") return true;
+      std::size_t count = 0;
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if (std::string_view(all[i].type) == "fail" || at[i] < denial.begin - window || at[i] > denial.end) continue;
+        ++count;
+      }
+      return count >= limit;
+    });
+  }
+  const Request& next = all[at.size()];
+  const std::string_view type = next.type;
+  const int until = type == "fail" ? next.begin : type == "info" ? 60 : next.end;
+  for (int instant = next.begin; instant <= until; ++instant) {
+    at.push_back(instant);
+    const bool good = some_instants(all, limit, window, at);
+    at.pop_back();
+    if (good) return true;
+  }
+  return false;
+}
+
+TEST(RateLimit, DenialsAgainstAllInstants) {
+  std::mt19937 random(23);
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  int needless = 0, fine = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<Request> all;
+    const int grants = 1 + below(3);
+    for (int i = 0; i < grants + 3; ++i) {
+      const int begin = below(30);
+      all.push_back({begin, begin + 1 + below(i < grants ? 14 : 3),
+                     i >= grants     ? "fail"
+                     : below(8) == 0 ? "info"
+                                     : "ok"});
+    }
+    const std::size_t limit = 1 + static_cast<std::size_t>(below(2));
+    const int window = 2 + below(6);
+    const auto result = judged("rate-limit", timed(all),
+                               with("rate-limit", {{"rate-limit.limit", limit == 1 ? "1" : "2"},
+                                                   {"rate-limit.window", (std::to_string(window) + "ms").c_str()}}));
+    const bool told = std::any_of(result.anomalies.begin(), result.anomalies.end(),
+                                  [](const Anomaly& one) { return one.type == "needless-denial"; });
+    std::vector<int> at;
+    ASSERT_EQ(told, !some_instants(all, limit, window, at)) << "limit " << limit << ", window " << window << "\n"
+                                                            << timed(all);
+    ++(told ? needless : fine);
+  }
+  EXPECT_GT(needless, 500);
+  EXPECT_GT(fine, 200);
 }
 
 TEST(RateLimit, UnknownWithoutTimesOrPressure) {
