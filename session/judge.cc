@@ -172,6 +172,10 @@ void name_strongest(const History& history, const ConfiguredChecker& judged, con
   for (const char* key : {"strongest", "holds", "ruled_out", "ruled-out", "undecided"}) {
     if (const Value* said = found.details.find(key)) result.details.set(key, offered(*said, levels));
   }
+  // Levels with a bound are not among those looked at; one that was judged and holds is better than none.
+  const Value* named = result.details.find("strongest");
+  if (result.verdict == Verdict::valid && named != nullptr && named->is_nil())
+    result.details.set("strongest", options.consistency);
   if (found.verdict == Verdict::unknown && found.details.find("strongest") == nullptr)
     result.details.set("undecided", Value::list({"strongest: " + found.reason}));
 }

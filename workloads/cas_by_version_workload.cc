@@ -4,7 +4,7 @@
 #include <deque>
 
 #include "harness/generator/combinators.h"
-#include "workloads/judges.h"
+#include "workloads/levels.h"
 
 namespace ordeal {
 namespace {
@@ -13,7 +13,9 @@ constexpr int kWorkersPerKey = 5;
 // Versions that a compare-and-set with an outdated one chooses from.
 constexpr std::size_t kRemembered = 5;
 
-std::vector<ConfiguredChecker> judges(const Options&) { return {judge("cas-by-version")}; }
+std::vector<ConfiguredChecker> judges(const Options& options) {
+  return {judge_at({"cas-by-version"}, options.string("cas-by-version.consistency"), options)};
+}
 
 struct Shape {
   double reads = 0;
@@ -86,6 +88,9 @@ WorkloadFactory cas_by_version_workload() {
        "which part of the compare-and-sets expect a version seen before the last", 0, 1},
       {"cas-by-version.values", Type::integer, 3, "how many different values are written", 1, 1e9},
   };
+  // The versions decide what a read is behind; of the other levels below linearizable none says anything of a
+  // compare-and-set by version, whose success shows no read.
+  offer_levels(factory, {"cas-by-version.consistency", {"cas-by-version"}, "linearizable"});
   factory.make = make;
   factory.checkers = judges;
   return factory;

@@ -11,12 +11,15 @@ const std::vector<std::string>& models() {
   return all;
 }
 
+std::vector<ConfiguredChecker> judges(const Options& options, const std::string& name) {
+  return {judge_at(models(), options.string(name + ".consistency"), settling({"set-full"}, options, name))};
+}
 std::vector<ConfiguredChecker> causal_reverse_judges(const Options& options) {
-  return {judge_at(models(), options.string("causal-reverse.consistency"), options)};
+  return judges(options, "causal-reverse");
 }
-std::vector<ConfiguredChecker> comments_judges(const Options& options) {
-  return {judge_at(models(), options.string("comments.consistency"), options)};
-}
+std::vector<ConfiguredChecker> comments_judges(const Options& options) { return judges(options, "comments"); }
+
+constexpr double kPatienceS = 10;  // how long a worker tries to read at the end
 
 // Elements of one set, so that every target with sets can carry it out.
 Result<Workload> make(const WorkloadContext& context, const std::string& name) {
@@ -24,6 +27,10 @@ Result<Workload> make(const WorkloadContext& context, const std::string& name) {
   workload.name = name;
   workload.generator = mixed(Rng(context.seed).split(name), counting("add"), context.options.real(name + ".reads"),
                              gen::repeat(plain("read")));
+  // Where reads may be late, the last ones count, when all has had the time to spread.
+  const std::string level = context.options.string(name + ".consistency");
+  if (level == "eventual" || level == "final")
+    workload.final_generator = settled(context.options, name, each_worker_until_ok(plain("read"), kPatienceS));
   workload.checkers = name == "comments" ? comments_judges(context.options) : causal_reverse_judges(context.options);
   return workload;
 }
@@ -38,10 +45,15 @@ WorkloadFactory factory_of(const std::string& name) {
   factory.data_type = "set";
   factory.operations = {"add", "read"};
   factory.options = {
-      {name + ".reads", OptionSpec::Type::real, 0.1, "which part of the operations are reads", 0.001, 0.99}};
+      {name + ".reads", OptionSpec::Type::real, 0.1, "which part of the operations are reads", 0.001, 0.99},
+      settle_option(name, "at the levels eventual and final: how long elements have to spread before the last reads")};
   factory.checkers = name == "comments" ? comments_judges : causal_reverse_judges;
-  // There are no reads after everything has spread.
-  offer_levels(factory, {name + ".consistency", models(), "strict-serializable", {}, {"eventual", "final"}});
+  offer_levels(factory, {name + ".consistency",
+                         models(),
+                         "strict-serializable",
+                         {kCausalMeaning,
+                          {"eventual", "reads may be late, but nothing acknowledged is lost in the end"},
+                          {"final", "only the last read counts, which shows all that was acknowledged"}}});
   return factory;
 }
 

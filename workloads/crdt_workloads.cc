@@ -1,6 +1,5 @@
 #include "workloads/crdt_workloads.h"
 
-#include "checkers/workload/workload_checkers.h"
 #include "workloads/generators.h"
 #include "workloads/levels.h"
 
@@ -19,9 +18,7 @@ const std::vector<std::string>& counter_models() {
 // What the workload of that name waits before its final reads, the checker takes for the time to converge.
 std::vector<ConfiguredChecker> judges(const Options& options, const std::string& name,
                                       const std::vector<std::string>& models) {
-  Options settings(find_workload_checker("convergence")->options);
-  const auto set = settings.set("convergence.settle", std::to_string(options.seconds(name + ".settle")), name);
-  ORDEAL_CHECK(set.has_value(), set ? std::string() : set.error().message);
+  const Options settings = settling({"convergence", "set-full"}, options, name);
   return {judge_at(models, options.string(name + ".consistency"), settings)};
 }
 std::vector<ConfiguredChecker> set_judges(const Options& options) { return judges(options, "g-set", set_models()); }
@@ -81,7 +78,8 @@ WorkloadFactory g_set_workload() {
   offer_levels(factory, {"g-set.consistency",
                          set_models(),
                          "strong-eventual",
-                         {{"eventual", "reads may be late, but nothing acknowledged is lost in the end"},
+                         {kCausalMeaning,
+                          {"eventual", "reads may be late, but nothing acknowledged is lost in the end"},
                           {"final", "only the last read counts, which shows all that was acknowledged"}}});
   return factory;
 }

@@ -27,7 +27,11 @@ std::vector<std::string> levels_of_model(const std::string& model) {
   return out;
 }
 
+// Also one of any duration for the T in a level's name.
 bool has(const std::vector<std::string>& levels, const std::string& level) {
+  return std::any_of(levels.begin(), levels.end(), [&](const std::string& one) { return is_choice(one, level); });
+}
+bool names(const std::vector<std::string>& levels, const std::string& level) {
   return std::find(levels.begin(), levels.end(), level) != levels.end();
 }
 
@@ -53,7 +57,7 @@ void offer_levels(WorkloadFactory& factory, const LevelOption& option) {
   spec.choices = {option.default_level};
   for (const std::string& model : option.models) {
     for (const std::string& level : levels_of_model(model)) {
-      if (!has(spec.choices, level) && !has(option.except, level)) spec.choices.push_back(level);
+      if (!names(spec.choices, level) && !names(option.except, level)) spec.choices.push_back(level);
     }
   }
   for (const auto& [level, meaning] : option.meanings) spec.help += "; " + level + ": " + meaning;
@@ -71,6 +75,17 @@ ConfiguredChecker judge_at(const std::vector<std::string>& models, const std::st
   auto checker = checker_for(how.model, level);
   ORDEAL_CHECK(checker.has_value(), checker ? std::string() : checker.error().message);
   return {*std::move(checker), std::move(how)};
+}
+
+Options settling(const std::vector<std::string>& checkers, const Options& options, const std::string& workload) {
+  Options out;
+  for (const std::string& checker : checkers) {
+    out.declare(find_workload_checker(checker)->options);
+    const auto set =
+        out.set(checker + ".settle", std::to_string(options.seconds(workload + ".settle")), workload + ".settle");
+    ORDEAL_CHECK(set.has_value(), set ? std::string() : set.error().message);
+  }
+  return out;
 }
 
 std::vector<std::string> levels_of(const WorkloadFactory& workload) {

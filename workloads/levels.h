@@ -21,13 +21,25 @@ struct LevelOption {
   std::vector<std::string> except = {};
 };
 
+// Of grow-only sets.
+inline const std::pair<std::string, std::string> kCausalMeaning = {
+    "causal-cc",
+    "reads may be late, but with each element they show all that who added it had added or read before, and with each "
+    "read all that its process had added or read before"};
+
 // Adds the option, whose choices are the levels of the models.
 void offer_levels(WorkloadFactory& factory, const LevelOption& option);
 // The checker of the first of the models that has the level. Requires: one of them has it (checked).
 [[nodiscard]] ConfiguredChecker judge_at(const std::vector<std::string>& models, const std::string& level,
                                          const Options& settings);
 
-// The levels that the workload can be judged at, the default first; never empty.
+// The options of checkers that give replicas the time "<checker>.settle", which is what the workload waits before its
+// last reads: "<workload>.settle".
+[[nodiscard]] Options settling(const std::vector<std::string>& checkers, const Options& options,
+                               const std::string& workload);
+
+// The levels that the workload can be judged at, the default first; never empty. One whose name ends in -T takes any
+// duration in its place: "bounded-staleness-500ms".
 [[nodiscard]] std::vector<std::string> levels_of(const WorkloadFactory& workload);
 // Sets the option that says at which level the workload is judged. Errors: usage, naming the levels that it has.
 [[nodiscard]] Result<void> set_level(const WorkloadFactory& workload, const std::string& level,

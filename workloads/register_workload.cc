@@ -50,19 +50,27 @@ struct Shape {
   double cas = 0;
   bool unique = false;
   std::int64_t range = 0;
+  std::size_t at_once = 1;
 };
 
-GeneratorPtr operations_of_key(const Shape& shape, Rng rng) {
-  return gen::generate(rng,
-                       [shape, values = Values(shape.unique, shape.range)](
-                           const GeneratorContext&, Rng& dice) mutable -> std::optional<Operation> {
-                         const double roll = dice.unit() * (shape.read + shape.write + shape.cas);
-                         if (roll < shape.read) return Operation{"read", std::nullopt, {}};
-                         if (roll < shape.read + shape.write)
-                           return Operation{"write", std::nullopt, values.fresh(dice)};
-                         Value old = values.expected(dice);
-                         return Operation{"cas", std::nullopt, Value::list({std::move(old), values.fresh(dice)})};
-                       });
+Operation operation_of(const Shape& shape, Values& values, Rng& dice) {
+  const double roll = dice.unit() * (shape.read + shape.write + shape.cas);
+  if (roll < shape.read) return {"read", std::nullopt, {}};
+  if (roll < shape.read + shape.write) return {"write", std::nullopt, values.fresh(dice)};
+  Value old = values.expected(dice);
+  return {"cas", std::nullopt, Value::list({std::move(old), values.fresh(dice)})};
+}
+
+// The operations on the registers that a group of workers has at a time: one, or several at once.
+GeneratorPtr operations_of_key(const Shape& shape, std::uint64_t key, Rng rng) {
+  std::vector<Values> all(shape.at_once, Values(shape.unique, shape.range));
+  return gen::generate(rng, [shape, key, all](const GeneratorContext&, Rng& dice) mutable -> std::optional<Operation> {
+    if (all.size() == 1) return operation_of(shape, all.front(), dice);
+    const std::size_t which = dice.below(all.size());
+    Operation out = operation_of(shape, all[which], dice);
+    out.key = Value(gen::key_name(key).string() + "." + std::to_string(which));
+    return out;
+  });
 }
 
 // Some levels have no meaning for a cas, and only the plain register has them.
@@ -114,6 +122,7 @@ Result<Workload> make(const WorkloadContext& context) {
   const std::string level = options.string("register.consistency");
   shape.unique = values == "unique" || (values == "auto" && level != "linearizable");
   shape.range = options.integer("register.range");
+  shape.at_once = static_cast<std::size_t>(options.integer("register.keys-at-once"));
   if (!(shape.read + shape.write + shape.cas > 0)) {
     return fail(ErrorCode::usage, "workload register: register.reads, register.writes and register.cas are all 0");
   }
@@ -129,7 +138,7 @@ Result<Workload> make(const WorkloadContext& context) {
   Workload workload;
   workload.name = "register";
   workload.generator = gen::each_key(how, [shape, rng = Rng(context.seed).split("register")](std::uint64_t key) {
-    return operations_of_key(shape, rng.split(key));
+    return operations_of_key(shape, key, rng.split(key));
   });
   workload.checkers = judges(options);
   return workload;
@@ -147,6 +156,10 @@ WorkloadFactory register_workload() {
   factory.operations = {"read", "write", "cas"};
   factory.options = {
       {"register.keys", Type::integer, 0, "how many keys there are; 0: as many as the run gets to", 0, 1e9},
+      {"register.keys-at-once", Type::integer, 1,
+       "how many registers a group of workers uses at a time, in turn at random; more than one for levels that say "
+       "something of several keys together (causal-*, pram, sequential)",
+       1, 1000},
       {"register.workers-per-key", Type::integer, 0,
        "how many workers share a key; 0: five, or all when there are fewer", 0, 10'000},
       {"register.operations-per-key", Type::integer, 100, "operations on a key before the next one", 1, 1e9},
@@ -164,7 +177,7 @@ WorkloadFactory register_workload() {
       {"register.range", Type::integer, 5, "how many different small values there are", 1, 1e9},
   };
   // `eventual` takes reads of each key by everybody after its last write has spread.
-  offer_levels(factory, {"register.consistency", models(), "linearizable", {}, {"eventual"}});
+  offer_levels(factory, {"register.consistency", models(), "linearizable", {}, {"eventual", "eventual-T"}});
   factory.make = make;
   factory.checkers = judges;
   return factory;

@@ -12,8 +12,9 @@ const std::vector<std::string>& set_models() {
   return all;
 }
 
+// What the workload waits before its last reads, the checker takes for the time that elements have to spread.
 std::vector<ConfiguredChecker> set_judges(const Options& options) {
-  return {judge_at(set_models(), options.string("set.consistency"), options)};
+  return {judge_at(set_models(), options.string("set.consistency"), settling({"set-full"}, options, "set"))};
 }
 std::vector<ConfiguredChecker> set_full_judges(const Options& options) {
   return {judge_at(set_models(), options.string("set-full.consistency"), options)};
@@ -42,7 +43,8 @@ void offer_set_levels(WorkloadFactory& factory) {
   offer_levels(factory, {factory.name + ".consistency",
                          set_models(),
                          "linearizable",
-                         {{"eventual", "reads may be late, but nothing acknowledged is lost in the end"},
+                         {kCausalMeaning,
+                          {"eventual", "reads may be late, but nothing acknowledged is lost in the end"},
                           {"final", "only the last read counts, which shows all that was acknowledged"}}});
 }
 

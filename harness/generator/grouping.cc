@@ -58,13 +58,13 @@ class Grouped final : public Generator {
   std::vector<std::size_t> group_of_;  // by worker
 };
 
-// Puts the key on the operations of one key's generator.
+// Puts the key on the operations of one key's generator that name none themselves.
 class Keyed final : public Generator {
  public:
   Keyed(Value key, GeneratorPtr child) : key_(std::move(key)), child_(std::move(child)) {}
   GeneratorStep next(const GeneratorContext& context) override {
     GeneratorStep step = child_->next(context);
-    if (auto* operation = std::get_if<Operation>(&step)) operation->key = key_;
+    if (auto* operation = std::get_if<Operation>(&step); operation != nullptr && !operation->key) operation->key = key_;
     return step;
   }
   void update(const GeneratorEvent& event) override { child_->update(event); }

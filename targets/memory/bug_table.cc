@@ -19,6 +19,7 @@ struct Row {
 const std::vector<Row>& table() {
   static const std::vector<Row> rows = {
       {"register", {"stale-read", "lost-write", "lost-update", "duplicate"}},
+      {"causal register", {"stale-read", "lost-write", "reorder"}},  // with memory.replication=causal
       {"set", {"stale-read", "lost-write", "lost-update", "duplicate"}},
       {"counter", {"stale-read", "lost-write", "lost-update", "duplicate"}},
       {"log", {"stale-read", "lost-write", "lost-update", "duplicate"}},

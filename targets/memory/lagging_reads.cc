@@ -11,12 +11,14 @@ namespace ordeal::memory {
 Replication replication_named(std::string_view name) {
   if (name == "none") return Replication::none;
   if (name == "sequential") return Replication::sequential;
+  if (name == "causal") return Replication::causal;
   ORDEAL_CHECK(name == "eventual", "unknown replication of the memory target");
   return Replication::eventual;
 }
 
 Result<void> check_replication(const std::string& mode, const std::string& data_type) {
-  static const std::vector<std::string> known = {"register", "set", "counter", "log"};
+  static const std::vector<std::string> all = {"register", "set", "counter", "log"}, registers = {"register"};
+  const std::vector<std::string>& known = mode == "causal" ? registers : all;
   if (mode == "none" || std::find(known.begin(), known.end(), data_type) != known.end()) return {};
   return fail(ErrorCode::usage, "memory.replication: " + mode + " is not for workloads on the data type " + data_type +
                                     "; it is for " + joined(known));

@@ -29,7 +29,7 @@
 
 namespace ordeal::memory {
 
-enum class Replication { none, sequential, eventual };
+enum class Replication { none, sequential, eventual, causal };  // causal: causal_replicas.h
 // Requires: one of the choices of the option memory.replication.
 [[nodiscard]] Replication replication_named(std::string_view name);
 

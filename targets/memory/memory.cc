@@ -149,8 +149,9 @@ TargetFactory memory_target() {
                .default_value = "none",
                .help = "a weaker store, and no bug where no more is claimed; sequential: reads may lag behind, but no "
                        "client "
-                       "goes back or misses its own changes; eventual: each read may lag behind by itself",
-               .choices = {"none", "sequential", "eventual"}},
+                       "goes back or misses its own changes; eventual: each read may lag behind by itself; causal: "
+                       "registers on three replicas, which see a write after what it depends on",
+               .choices = {"none", "sequential", "eventual", "causal"}},
               {.key = "memory.lag",
                .type = Type::duration,
                .default_value = 0.02,
@@ -196,8 +197,10 @@ TargetFactory memory_target() {
           },
       .make = make,
       .check_options = [](const Options& options, const std::string& data_type) -> Result<void> {
-        if (auto bug = memory::check_bug(options.string("memory.bug"), data_type); !bug) return bug;
-        return memory::check_replication(options.string("memory.replication"), data_type);
+        const std::string replication = options.string("memory.replication");
+        if (auto known = memory::check_replication(replication, data_type); !known) return known;
+        return memory::check_bug(options.string("memory.bug"),
+                                 replication == "causal" ? "causal " + data_type : data_type);
       },
       .needs_nodes = [](const Options&) { return false; },
   };

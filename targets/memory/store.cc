@@ -37,7 +37,9 @@ MemoryStore::MemoryStore(Settings settings, std::function<std::chrono::nanosecon
       versioned_(settings.faults),
       balances_(static_cast<std::size_t>(settings.bank_accounts), settings.bank_balance),
       balances_before_(balances_) {
-  if (settings.replication != Replication::none)
+  if (settings.replication == Replication::causal)
+    causal_ = std::make_unique<CausalReplicas>(settings.faults, settings.lag, now_);
+  else if (settings.replication != Replication::none)
     lagging_ = std::make_unique<LaggingReads>(settings.replication, settings.lag, now_);
 }
 
@@ -101,6 +103,7 @@ Completion MemoryStore::apply(std::string_view data_type, const Operation& opera
   if (operation.f == "generate") return generate_id(rng);
   if (operation.f == "transfer" || data_type == "bank") return bank_op(operation, rng);
   const std::string key = operation.key ? key_text(*operation.key) : std::string("\x02");
+  if (causal_ != nullptr) return causal_->apply(key, operation, client, rng);
   const std::lock_guard lock(stripes_[stripe_of(key)].mutex);
   Cell& found = cell(key);
   Completion done = on_cell(data_type, found, operation, client, rng);

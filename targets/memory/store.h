@@ -33,6 +33,7 @@
 
 #include "checkers/history/operation.h"
 #include "targets/memory/bugs.h"
+#include "targets/memory/causal_replicas.h"
 #include "targets/memory/event_log.h"
 #include "targets/memory/lagging_reads.h"
 #include "targets/memory/ledgers.h"
@@ -148,7 +149,8 @@ class MemoryStore {
   Replicas replicas_;
   TimeOrderedIds ordered_ids_;
   VersionedRegisters versioned_;
-  std::unique_ptr<LaggingReads> lagging_;  // null: reads are fresh
+  std::unique_ptr<LaggingReads> lagging_;   // null: reads are fresh
+  std::unique_ptr<CausalReplicas> causal_;  // null: one copy of each register
 
   std::mutex ids_mutex_;  // guards next_id_
   std::int64_t next_id_ = 0;

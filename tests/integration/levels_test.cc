@@ -17,6 +17,7 @@ namespace {
 
 CheckResult judged_at(const WorkloadFactory& workload, const Recorded& run, const std::string& level) {
   Options options = run.options;
+  if (level.ends_with("-T")) return judged_at(workload, run, level.substr(0, level.size() - 1) + "500ms");
   // What the plan says of the level is said anew.
   const auto set = set_level(workload, level, "test", options);
   EXPECT_TRUE(set) << set.error().message;
@@ -48,6 +49,8 @@ const std::vector<std::pair<const char*, const char*>>& arrows() {
       {"linearizable", "fifo"},
       {"fifo", "at-most-once"},
       {"sequential", "causal-ccv"},
+      {"sequential", "causal-cc"},
+      {"linearizable", "bounded-staleness-T"},
       {"sequential", "causal-cm"},
       {"causal-ccv", "causal-cc"},
       {"causal-cm", "causal-cc"},
@@ -156,12 +159,77 @@ TEST(WeakerStores, EventualRegistersKeepNoSessionGuarantee) {
             Verdict::invalid);
 }
 
+// A read is as late as the lag of the store, and no more.
+TEST(WeakerStores, AreAsStaleAsTheirLag) {
+  for (const char* workload : {"register", "counter", "set"}) {
+    for (const char* replication : {"sequential", "eventual"}) {
+      Settings settings = settings_for(workload, false);
+      settings.insert(settings.end(), {{"memory.replication", replication}, {"memory.lag", "100ms"}});
+      const Recorded run = recorded_run(workload, settings, 5, 0.4, 1000);
+      const auto at = [&](const std::string& level) {
+        return judged_at(**find_workload(workload), run, level).verdict;
+      };
+      EXPECT_NE(at("bounded-staleness-100ms"), Verdict::invalid) << workload << " " << replication;
+      EXPECT_EQ(at("bounded-staleness-1ms"), Verdict::invalid) << workload << " " << replication;
+      EXPECT_EQ(at("linearizable"), Verdict::invalid) << workload << " " << replication;
+      if (std::string(workload) == "register") {
+        EXPECT_EQ(at("bounded-staleness-100ms"), Verdict::valid) << replication;
+      }
+    }
+  }
+}
+
+Settings causal_settings(const char* bug) {
+  Settings out = settings_for("register", false);
+  out.insert(out.end(), {{"register.keys-at-once", "3"},
+                         {"memory.replication", "causal"},
+                         {"memory.lag", "20ms"},
+                         {"memory.bug", bug},
+                         {"memory.bug-probability", "0.5"}});
+  return out;
+}
+
+TEST(WeakerStores, CausalRegistersAreNotSequential) {
+  int sequential = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const Recorded run = recorded_run("register", causal_settings("none"), seed, 0.15, 2000);
+    const auto at = [&](const std::string& level) {
+      return judged_at(**find_workload("register"), run, level).verdict;
+    };
+    for (const char* level :
+         {"causal-cc", "causal-ccv", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"})
+      EXPECT_EQ(at(level), Verdict::valid) << level << " seed " << seed;
+    EXPECT_EQ(at("linearizable"), Verdict::invalid) << seed;
+    sequential += at("sequential") == Verdict::invalid ? 1 : 0;
+  }
+  EXPECT_GT(sequential, 0);
+}
+
+TEST(WeakerStores, IgnoredDependenciesAreFound) {
+  for (const char* bug : {"reorder", "lost-write", "stale-read"}) {
+    int found = 0;
+    for (std::uint64_t seed = 1; seed <= 8 && found == 0; ++seed) {
+      const Recorded run = recorded_run("register", causal_settings(bug), seed, 0.4, 2000);
+      found += judged_at(**find_workload("register"), run, "causal-ccv").verdict == Verdict::invalid ? 1 : 0;
+    }
+    EXPECT_EQ(found, 1) << bug;
+  }
+}
+
 TEST(WeakerStores, SequentialSetsAndCounters) {
   for (const char* workload : {"set", "counter", "g-set", "pn-counter"}) {
     const Verdicts at = lagging(workload, "sequential");
     EXPECT_EQ(at.at("linearizable"), Verdict::invalid) << workload;
     EXPECT_NE(at.at("sequential"), Verdict::invalid) << workload;
+    if (at.contains("causal-cc")) {
+      EXPECT_EQ(at.at("causal-cc"), Verdict::valid) << workload;
+    }
   }
+}
+
+TEST(WeakerStores, EventualSetsAreNotCausal) {
+  for (const char* workload : {"set", "causal-reverse", "comments"})
+    EXPECT_EQ(lagging(workload, "eventual").at("causal-cc"), Verdict::invalid) << workload;
 }
 
 // What converges is not accused of having lost what had not spread yet.

@@ -447,7 +447,8 @@ TEST_F(Session, ALevelThatTheWorkloadDoesNotHaveIsAUsageError) {
   };
   const Error unknown = error_of({{"target", "memory"}, {"workload", "set"}, {"consistency", "regular"}}, {});
   EXPECT_EQ(unknown.code, ErrorCode::usage);
-  EXPECT_THAT(unknown.message, HasSubstr("Known: linearizable, eventual, sequential and final"));
+  EXPECT_THAT(unknown.message,
+              HasSubstr("Known: linearizable, causal-cc, eventual, sequential, bounded-staleness-T and final"));
   const Error only = error_of({{"target", "memory"}, {"workload", "kafka"}, {"consistency", "linearizable"}}, {});
   EXPECT_THAT(only.message, HasSubstr("Known: read-committed"));
   const Error twice = error_of({{"target", "memory"}, {"workload", "set"}, {"consistency", "final"}},
