@@ -25,8 +25,8 @@
 //
 // Not promised, and so not told: that a message which waits to be tried again is found at once, that one which failed
 // has all its attempts before it is dead, or that a dead one can be taken out at once. The tests hold this to brute
-// force: what else a queue that never waits cannot show is found, but for less than one in a hundred in which it takes
-// several empty receives, deliveries and crashes together (which of the messages crashed receives had is not searched).
+// force: what else a queue that never waits cannot show is found, but for a few histories (3 of 865) in which it takes
+// several empty receives and crashes together: which of the messages crashed receives had is not searched for.
 #include <algorithm>
 #include <limits>
 #include <map>
