@@ -144,6 +144,16 @@ void FaultTest::arm(const Injection& injection, const std::string& fault, const 
   }
 }
 
+void FaultTest::fall_silent(const std::string& id, int seconds) {
+  const std::string state = fault_folder(id);
+  for (std::size_t node = 0; node < cluster().size(); ++node) {
+    const std::string undo = on(node, "cat " + state + "/undo.sh 2>/dev/null; :");
+    if (undo.empty()) continue;
+    on(node, "kill $(cat " + state + "/watchdog); rm -f " + state + "/watchdog");
+    on(node, arm_script(id, undo, seconds));
+  }
+}
+
 void FaultTest::undo(const Injection& injection, const std::string& fault, const std::string& id) {
   for (const Undo& one : injection.undo()) {
     const auto node = node_index(cluster(), one.node);

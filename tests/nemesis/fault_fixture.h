@@ -81,6 +81,9 @@ class FaultTest : public ::testing::Test {
   Result<std::unique_ptr<Injection>> plan(const std::string& fault, std::uint64_t seed, const std::string& id);
   // Puts the undo scripts on their nodes, as the driver does before it injects, with a watchdog that never fires.
   void arm(const Injection& injection, const std::string& fault, const std::string& id);
+  // From now on the watchdogs of a fault that was armed fire after `seconds` of silence (arm_script). What a test does
+  // before, in its own time, is not silence.
+  void fall_silent(const std::string& id, int seconds);
   // Runs the injection's undo scripts on their nodes, as the driver and `ordeal heal` do.
   void undo(const Injection& injection, const std::string& fault, const std::string& id);
   // Whether a TCP connection from one node to an address of another meets an answer within half a second.

@@ -20,20 +20,12 @@
 
 #include "checkers/linearizability/models/model_base.h"
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/special/counter_numbers.h"
 #include "checkers/linearizability/special/special_case_base.h"
 #include "checkers/linearizability/special/special_cases.h"
 
 namespace ordeal::lin {
 namespace {
-
-bool is_counter(const KeyHistory& history) { return type_of(*history.model) == DataType::counter; }
-
-// The number that the counter starts with, when it is known.
-std::optional<std::int64_t> start_of(const KeyHistory& history) {
-  const State state = history.model->initial();
-  if (state.size() != 3 || state[0] == 0) return std::nullopt;
-  return number_at(state, 1);
-}
 
 // How many steps of `delta` lead from `start` to `number`; negative when none do.
 std::int64_t steps_to(std::int64_t start, std::int64_t number, std::int64_t delta) {
@@ -42,25 +34,15 @@ std::int64_t steps_to(std::int64_t start, std::int64_t number, std::int64_t delt
   return distance % delta == 0 ? distance / delta : -1;
 }
 
-constexpr std::int64_t kLargest = std::int64_t{1} << 40;  // of numbers and deltas, so that nothing overflows
-
-std::string common_objection(const KeyHistory& history) {
-  if (!is_counter(history)) return "it decides counters only";
-  const auto start = start_of(history);
-  if (!start) return "the initial number is unknown";
-  if (std::abs(*start) > kLargest) return "the numbers are too large";
-  return {};
-}
-
 // Whether all additions, which `code` makes, are of one number. `reads`: there may be reads besides.
 std::string objection_to_deltas(const KeyHistory& history, std::uint8_t code, bool reads) {
-  if (std::string why = common_objection(history); !why.empty()) return why;
+  if (std::string why = counter_objection(history); !why.empty()) return why;
   std::int64_t delta = 0;
   for (const Call& call : history.calls) {
     if (reads && call.op.code == counter::kRead) continue;
     if (call.op.code != code)
       return reads ? "there are other operations than add and read" : "there are other operations than fetch-add";
-    if (call.op.a == 0 || call.op.a > kLargest || call.op.a < -kLargest)
+    if (call.op.a == 0 || call.op.a > kLargestNumber || call.op.a < -kLargestNumber)
       return "there are additions of 0 or of huge numbers";
     if (delta != 0 && call.op.a != delta) return "different numbers are added";
     delta = call.op.a;
@@ -78,7 +60,7 @@ class CounterDeadlines final : public Strategy {
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {
     const std::vector<Call>& calls = history.calls;
-    const std::int64_t start = *start_of(history);
+    const std::int64_t start = *counter_start(history);
     std::int64_t delta = 1;
     for (const Call& call : calls) {
       if (call.op.code == counter::kAdd) delta = call.op.a;
@@ -145,7 +127,7 @@ class FetchAddPlaces final : public Strategy {
 
   [[nodiscard]] Decision decide(const KeyHistory& history, Budget&, bool want_order) const override {
     const std::vector<Call>& calls = history.calls;
-    const std::int64_t start = *start_of(history);
+    const std::int64_t start = *counter_start(history);
     struct Placed {
       std::int64_t place;
       CallIndex call;

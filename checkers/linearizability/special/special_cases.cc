@@ -59,9 +59,10 @@ Decision refuted_with_elements(const KeyHistory& history, std::vector<CallIndex>
 
 std::vector<std::unique_ptr<Strategy>> special_cases() {
   std::vector<std::unique_ptr<Strategy>> out;
-  for (const auto make : {log_prefix_strategy, set_chain_strategy, queue_order_strategy, stack_gaps_strategy,
-                          priority_cover_strategy, counter_deadlines_strategy, fetch_add_places_strategy,
-                          unique_ids_strategy, lock_cores_strategy, lock_deadlines_strategy}) {
+  for (const auto make :
+       {log_prefix_strategy, set_chain_strategy, queue_order_strategy, stack_gaps_strategy, priority_cover_strategy,
+        counter_deadlines_strategy, counter_sums_strategy, fetch_add_places_strategy, unique_ids_strategy,
+        lock_cores_strategy, lock_deadlines_strategy}) {
     out.push_back(make());
   }
   return out;

@@ -17,6 +17,7 @@ namespace ordeal::lin {
 [[nodiscard]] std::unique_ptr<Strategy> stack_gaps_strategy();         // stack: distinct elements. No order.
 [[nodiscard]] std::unique_ptr<Strategy> priority_cover_strategy();     // priority-queue: distinct elements. No order.
 [[nodiscard]] std::unique_ptr<Strategy> counter_deadlines_strategy();  // counter: one delta, exact reads
+[[nodiscard]] std::unique_ptr<Strategy> counter_sums_strategy();       // counter: deltas of one sign, exact reads
 [[nodiscard]] std::unique_ptr<Strategy> fetch_add_places_strategy();   // fetch-add of one delta
 [[nodiscard]] std::unique_ptr<Strategy> unique_ids_strategy();         // unique-ids
 [[nodiscard]] std::unique_ptr<Strategy> lock_cores_strategy();         // locks that know their holders

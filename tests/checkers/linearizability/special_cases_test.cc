@@ -356,15 +356,18 @@ struct Container final : Object {
 struct Counter final : Object {
   int number = 0;
   int delta = 1;
+  std::vector<int> factors = {1};  // what is added, in deltas
   bool fetch = false;
   Request propose(Random& random, int) override {
     if (fetch) return {"fetch-add", Value::list({delta, Value()})};
-    if (below(random, 2) == 0) return {"add", delta};
+    if (below(random, 2) == 0) {
+      return {"add", delta * factors[static_cast<std::size_t>(below(random, static_cast<int>(factors.size())))]};
+    }
     return {"read", Value()};
   }
   Value perform(const Request& r, int) override {
     if (r.f == "read") return number;
-    number += delta;
+    number += fetch ? delta : static_cast<int>(r.argument.integer());
     return fetch ? Value::list({delta, number - delta}) : r.argument;
   }
   Value spoilt(Random& random, const Request& r, const Value& result) override {
@@ -459,6 +462,22 @@ TEST(SpecialCases, CounterDeadlines) {
           return object;
         },
         true);
+  }
+}
+TEST(SpecialCases, CounterSums) {
+  const std::vector<std::vector<int>> kinds = {{1, 2, 3}, {1, 2, 4, 8, 0}, {1, 1, 1, 7}, {5, 6}};
+  for (const std::vector<int>& factors : kinds) {
+    for (const int delta : {1, -1}) {
+      compare(
+          *counter_sums_strategy(), "counter",
+          [&](Random&) {
+            auto object = std::make_unique<Counter>();
+            object->delta = delta;
+            object->factors = factors;
+            return object;
+          },
+          true, 4000);
+    }
   }
 }
 TEST(SpecialCases, FetchAddPlaces) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <sstream>
 #include <thread>
 
@@ -113,13 +114,22 @@ class ClockTest : public FaultTest {
   static double wall_clock() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   }
-  // How much the server is ahead of the controller, by what it tells; asking takes a moment, which is `slack`.
+  // How much the server is ahead of the controller, by what it tells; asking takes a moment, `slack_` around `asked_`.
+  // Where the machine is busy and that moment is long, it is asked again, and the shortest moment counts.
   double ahead(std::size_t node) {
-    const double before = wall_clock();
-    const double told = std::atof(on(node, time_script_).c_str());
-    const double after = wall_clock();
-    slack_ = (after - before) / 2 + 0.01;
-    return told - (before + after) / 2;
+    double seen = 0;
+    slack_ = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < 5 && slack_ > 0.03; ++i) {
+      const double before = wall_clock();
+      const double told = std::atof(on(node, time_script_).c_str());
+      const double after = wall_clock();
+      const double slack = (after - before) / 2 + 0.01;
+      if (slack >= slack_) continue;
+      slack_ = slack;
+      asked_ = (before + after) / 2;
+      seen = told - asked_;
+    }
+    return seen;
   }
   void expect_ahead(std::size_t node, double seconds) {
     const double seen = ahead(node);
@@ -182,6 +192,7 @@ class ClockTest : public FaultTest {
   }
   std::string time_script_;
   double slack_ = 0;
+  double asked_ = 0;
 };
 
 // A static Go binary, a program of one thread, a forking one, and a JVM, whose many threads ask for the time all the
@@ -226,11 +237,20 @@ TEST_P(ServerClockTest, DriftsByATenth) {
   const auto clock = inject("drift", {{"drift", "10"}});
   expect(clock->confirm(Deadline::after_s(30)), true, "gains +");
   const double first = ahead(0);
-  const double began = wall_clock();
-  EXPECT_GT(first, 0);
-  std::this_thread::sleep_for(std::chrono::seconds(1));
-  const double gained = ahead(0) - first;
-  EXPECT_NEAR(gained, 0.1 * (wall_clock() - began), 0.05 + slack_);
+  const double began = asked_;
+  const double first_slack = slack_;
+  EXPECT_GT(first + first_slack, 0);
+  // For so long that what the clock gains is well above what the two answers may be wrong by.
+  double gained = 0;
+  double due = 0;
+  double slack = first_slack;
+  for (int i = 0; i < 40 && due < 2 * (0.05 + slack); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    gained = ahead(0) - first;
+    due = 0.1 * (asked_ - began);
+    slack = first_slack + slack_;
+  }
+  EXPECT_NEAR(gained, due, 0.05 + slack);
   EXPECT_GT(gained, 0.05);
   expect_ahead(1, 0);
   heal_exactly(*clock);

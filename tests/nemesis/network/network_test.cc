@@ -385,15 +385,12 @@ TEST_F(NetworkTest, TheDeadMansSwitchRemovesRulesAndAgent) {
   auto latency = plan("latency", 1, "test-1");
   ASSERT_TRUE(latency);
   ASSERT_TRUE((*latency)->prepare(Deadline::after_s(10)));
-  for (const Undo& one : (*latency)->undo()) {
-    const auto node = node_index(cluster(), one.node);
-    ASSERT_TRUE(node);
-    on(*node, arm_script("test-1", undo_script("test-1", "latency", one.script), 2));
-  }
+  arm(**latency, "latency", "test-1");
   ASSERT_TRUE((*latency)->make_ready(Deadline::after_s(10)));
   ASSERT_TRUE((*latency)->inject(Deadline::after_s(10)));
   std::string left = left_behind();
   EXPECT_THAT(left, HasSubstr("ORDEAL-test-1"));
+  fall_silent("test-1", 1);
   for (int i = 0; i < 60 && !left.empty(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     left = left_behind();

@@ -39,11 +39,11 @@ class DiskTest : public FaultTest {
     on(0, std::string("mkdir -p ") + kData);
   }
 
-  // Puts the disk there as the driver does. With `dead_man_s` its watchdog is awake.
-  void lay(int dead_man_s = 3600) {
+  // Puts the disk there as the driver does.
+  void lay() {
     const auto undo = disk_groundwork().undo(context("test-disk"));
     for (std::size_t i = 0; i < undo.size(); ++i)
-      on(i, arm_script("test-disk", undo_script("test-disk", "disk", undo[i].script), dead_man_s));
+      on(i, arm_script("test-disk", undo_script("test-disk", "disk", undo[i].script), 3600));
     const auto laid = disk_groundwork().lay(context("test-disk"), Deadline::after_s(10));
     ASSERT_TRUE(laid) << laid.error().message;
   }
@@ -357,8 +357,9 @@ TEST_F(DiskTest, DamageStaysOnTheMinorityOfTheRunsSeed) {
 }
 
 TEST_F(DiskTest, TheWatchdogTakesTheDiskAwayWhenTheControllerIsSilent) {
-  lay(1);
+  lay();
   data("echo unsynced >file");
+  fall_silent("test-disk", 1);
   for (int i = 0; i < 100 && !left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(data("cat file; ls -A"), "unsynced\nfile\n");
   EXPECT_EQ(left_behind(), "");
@@ -374,11 +375,12 @@ TEST_F(DiskTest, ATargetThatRunsOnTheDiskIsStartedOnTheFilesBeneathWhenTheContro
   target_->data = {kData};
   target_->offer_start_script = true;
   on(0, "setsid sleep 86396 </dev/null >/dev/null 2>&1 &");
-  lay(1);
+  lay();
   ASSERT_TRUE(target_->start(cluster().at(0)));
   const auto before = target_->pids(cluster().at(0));
   ASSERT_TRUE(before);
   ASSERT_EQ(before->size(), 1U);
+  fall_silent("test-disk", 1);
   for (int i = 0; i < 100 && !left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(left_behind(), "");
   EXPECT_THAT(data("stat -f -c %T ."), Not(HasSubstr("fuse")));
