@@ -308,7 +308,7 @@ TEST(SshNodeLimits, OneSessionAConnectionIsEnoughToRunCommands) {
   const Sshd sshd(options);
   const auto node = make_ssh_node(sshd.endpoint());
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(node->run("true"));
-  const auto late = node->run(with_timeout("sleep 30", 300ms));
+  const auto late = node->run(with_timeout("sleep 30", 3s));
   EXPECT_THAT(late.error().message, HasSubstr("it was killed"));
 }
 
