@@ -34,5 +34,7 @@ struct Bounds {
 [[nodiscard]] std::unique_ptr<Strategy> race_strategy();
 // A set without reads of everything, element by element. See by_element.cc.
 [[nodiscard]] std::unique_ptr<Strategy> by_element_strategy();
+// A register of which some values have several writers, where time tells mostly whose was seen. See by_writer.cc.
+[[nodiscard]] std::unique_ptr<Strategy> zones_by_writer_strategy();
 
 }  // namespace ordeal::lin

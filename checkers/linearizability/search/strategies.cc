@@ -15,6 +15,7 @@ std::span<const std::unique_ptr<Strategy>> strategies() {
     out.push_back(zones_strategy());
     for (auto& special : special_cases()) out.push_back(std::move(special));
     out.push_back(by_element_strategy());
+    out.push_back(zones_by_writer_strategy());
     out.push_back(race_strategy());
     out.push_back(jit_strategy());
     out.push_back(wgl_strategy());

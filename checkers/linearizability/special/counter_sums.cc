@@ -1,4 +1,5 @@
-// counter-sums: counters to which different numbers are added, none of them negative (or none positive), with exact reads.
+// counter-sums: counters to which different numbers are added, none of them negative (or none positive), with exact
+// reads.
 //
 // The counter never falls, so the reads have to take effect in the order of their values; reads of one value form a
 // group, between which and the next one there is at least one addition. What remains to be found is the gap between two
@@ -229,7 +230,8 @@ class Walk {
   // Charges the memory of a layer, instead of that of the layer before where that is gone.
   bool keeps(const std::vector<Happened>& layer) {
     std::size_t bytes = 0;
-    for (const Happened& one : layer) bytes += sizeof(Happened) + (one.extra.capacity() + one.used.capacity()) * sizeof(std::uint32_t);
+    for (const Happened& one : layer)
+      bytes += sizeof(Happened) + (one.extra.capacity() + one.used.capacity()) * sizeof(std::uint32_t);
     if (!want_order_) budget_.give_back(std::exchange(charged_, 0));
     charged_ += bytes;
     return budget_.charge(static_cast<std::ptrdiff_t>(bytes));
@@ -388,7 +390,7 @@ class Walk {
   std::vector<Crashed> kinds_;           // by falling amount
   std::vector<std::uint32_t> open_;      // additions that may have happened and need not, without the crashed ones
   std::vector<std::uint32_t> candidates_, refused_;
-  std::vector<std::int64_t> rest_;       // by candidate: what it and those after it come to
+  std::vector<std::int64_t> rest_;  // by candidate: what it and those after it come to
 };
 
 class CounterSums final : public Strategy {

@@ -19,6 +19,10 @@
 //
 // Exit code: 0 done · 1 not done, standard error says why · 64 wrong usage.
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -63,11 +67,14 @@ int clock_start(const Words& words) {
   return start_clock_fault(words[0], words[1], parameters, process_list(words[5]));
 }
 
+int clock_undo(const Words& words) { return undo_clock_fault(words[0], words[1]); }
+
 int clock_read(const Words& words) {
   const auto processes = process_list(words[2]);
   const std::int64_t rounds = to_integer(words[0]);
   const std::int64_t pause_ms = to_integer(words[1]);
-  for (std::int64_t round = 0; round < rounds; ++round) {
+  const pid_t listener = ::getppid();
+  for (std::int64_t round = 0; round < rounds && ::getppid() == listener; ++round) {
     if (round > 0) pause_ns(pause_ms * 1'000'000);
     for (const int process : processes) {
       ClockReading reading;
@@ -94,6 +101,28 @@ int limit_start(const Words& words) {
   if (words[1] != "files" && words[1] != "memory") return usage();
   return start_limit_fault(words[0], words[1], static_cast<std::uint64_t>(to_integer(words[2])),
                            process_list(words[3]));
+}
+
+// Runs what borrows the registers of a target's threads (tracee.h) in a session of its own. Whoever started this
+// program may kill it at any moment, with all of its session: the thread would go on with registers that are not its
+// own, and the target would end by that. What is begun is finished, which takes seconds at most, since every wait has
+// an end.
+template <int (*run)(const Words&)>
+int sheltered(const Words& words) {
+  std::fflush(stdout);
+  const pid_t child = ::fork();
+  if (child < 0) return run(words);
+  if (child == 0) {
+    ::setsid();
+    const int code = run(words);
+    std::fflush(stdout);
+    std::fflush(stderr);
+    ::_exit(code);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 ProbePlan probe_plan(const Words& words) {
@@ -127,9 +156,9 @@ int dispatch(const Words& words) {
     int (*run)(const Words&);
   };
   static constexpr Verb kVerbs[] = {
-      {"clock", "start", 6, clock_start},
-      {"clock", "undo", 2, [](const Words& rest) { return undo_clock_fault(rest[0], rest[1]); }},
-      {"clock", "read", 3, clock_read},
+      {"clock", "start", 6, sheltered<clock_start>},
+      {"clock", "undo", 2, sheltered<clock_undo>},
+      {"clock", "read", 3, sheltered<clock_read>},
       {"slow", "start", 4, slow_start},
       {"slow", "undo", 1, [](const Words& rest) { return undo_slow_fault(rest[0]); }},
       {"limit", "start", 4, limit_start},

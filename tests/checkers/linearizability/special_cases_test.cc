@@ -377,6 +377,30 @@ struct Counter final : Object {
   }
 };
 
+// Of few values or many, and of a cas.
+struct Register final : Object {
+  explicit Register(int v) : values(v) {}
+  int values;
+  Value now;
+  Request propose(Random& random, int) override {
+    const auto any = [&] { return Value(below(random, values)); };
+    const int kind = below(random, 6);
+    if (kind < 3) return {"read", Value()};
+    if (kind < 5) return {"write", any()};
+    const int from = below(random, values);
+    return {"cas", Value::list({from, (from + 1 + below(random, values - 1)) % values})};
+  }
+  bool ready(const Request& r, int) override { return r.f != "cas" || r.argument.items()[0] == now; }
+  Value perform(const Request& r, int) override {
+    if (r.f == "read") return now;
+    now = r.f == "cas" ? r.argument.items()[1] : r.argument;
+    return r.argument;
+  }
+  Value spoilt(Random& random, const Request& r, const Value& result) override {
+    return r.f == "read" ? Value(below(random, values)) : result;
+  }
+};
+
 struct Ids final : Object {
   int next = 0;
   Request propose(Random&, int) override { return {"generate", Value()}; }
@@ -436,6 +460,13 @@ TEST(SpecialCases, SetChain) { compare(*set_chain_strategy(), "set", always<Grow
 TEST(SpecialCases, ByElement) {
   compare(
       *by_element_strategy(), "set", [](Random& random) { return std::make_unique<ElementSet>(random); }, true, 20'000);
+}
+TEST(SpecialCases, ZonesByWriter) {
+  for (const int values : {2, 4, 9}) {
+    compare(
+        *zones_by_writer_strategy(), "cas-register", [&](Random&) { return std::make_unique<Register>(values); }, true,
+        8000);
+  }
 }
 TEST(SpecialCases, QueueOrder) { compare(*queue_order_strategy(), "queue", container(Container::fifo), false, 12'000); }
 TEST(SpecialCases, StackGaps) { compare(*stack_gaps_strategy(), "stack", container(Container::stack), false, 12'000); }

@@ -3,6 +3,8 @@
 // Passwords need users of our own. sshd runs in a mount namespace in which passwd, shadow and sudoers are files of the
 // test, so the machine's own are never touched. That takes root; the tests say so where they cannot run.
 
+#include <sys/wait.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -61,7 +63,9 @@ class SshAgentTest : public ::testing::Test {
   SshEndpoint endpoint_ = sshd_.endpoint();
 
   void SetUp() override {
-    ASSERT_TRUE(eventually([&] { return std::filesystem::exists(socket_); }));
+    // The socket is there before anybody listens at it.
+    const auto answers = [] { return WEXITSTATUS(std::system("ssh-add -l >/dev/null 2>&1")) != 2; };
+    ASSERT_TRUE(eventually(answers));
     endpoint_.use_agent = true;
   }
 };

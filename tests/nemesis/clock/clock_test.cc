@@ -275,6 +275,28 @@ TEST_P(ServerClockTest, Strobes) {
 INSTANTIATE_TEST_SUITE_P(Clock, ServerClockTest, ::testing::ValuesIn(kServers),
                          [](const auto& one) { return std::string(one.param.name); });
 
+// Whoever asks a process for its time runs code of the agent's in it for a moment. An agent that was killed just then
+// left Redis and ZooKeeper with registers that were not theirs, and they ended: seen when looks took too long on a busy
+// machine.
+TEST_F(ClockTest, RegressALookThatIsKilledHarmsNobody) {
+  serve(server("Redis"), {0});
+  if (IsSkipped() || HasFatalFailure()) return;
+  const auto pids = target_->pids(cluster().at(0));
+  ASSERT_TRUE(pids);
+  ASSERT_EQ(pids->size(), 1U);
+  on(0, "mkdir -p " + fault_folder("test-1"));
+  for (int i = 0; i < 5; ++i) {
+    const auto killed =
+        install_and_run_agent(cluster().at(0), "test-1",
+                              {"clock", "read", "1000000", "0", std::to_string(pids->front())}, Deadline::after_s(1));
+    ASSERT_FALSE(killed) << "it was to take too long";
+    ASSERT_THAT(killed.error().message, HasSubstr("killed"));
+    ASSERT_EQ(on(0, "kill -0 " + std::to_string(pids->front()) + " && echo alive; :"), "alive\n") << "round " << i;
+  }
+  expect_ahead(0, 0);
+  on(0, "rm -rf " + fault_folder("test-1"));
+}
+
 TEST_F(ClockTest, RedisJumpsAndFreezes) {
   serve(server("Redis"), {0});
   if (IsSkipped() || HasFatalFailure()) return;
