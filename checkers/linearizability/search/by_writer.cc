@@ -120,7 +120,8 @@ class Choices {
   // Whether somebody wrote between what returned then and the observer.
   [[nodiscard]] bool overwritten(EventIndex returned, const Call& observer) const {
     if (returned == kNever) return false;
-    const auto after = std::partition_point(calls_.begin(), calls_.end(), [&](const Call& c) { return c.inv <= returned; });
+    const auto after =
+        std::partition_point(calls_.begin(), calls_.end(), [&](const Call& c) { return c.inv <= returned; });
     return soonest_[static_cast<std::size_t>(after - calls_.begin())] < observer.inv;
   }
 
@@ -130,7 +131,8 @@ class Choices {
     });
     std::vector<CallIndex> out;
     // The later one returned, the less can it have been overwritten.
-    for (auto i = static_cast<std::size_t>(later - group.calls.begin()); i-- > 0 && !overwritten(group.returned[i], observer);) {
+    for (auto i = static_cast<std::size_t>(later - group.calls.begin());
+         i-- > 0 && !overwritten(group.returned[i], observer);) {
       const CallIndex writer = group.calls[i];
       if (!overwritten(writer == kBeginning ? 0 : calls_[writer].ret, observer)) out.push_back(writer);
       if (out.size() > kMaxWays) break;

@@ -111,7 +111,7 @@ TEST(LwwMap, InvalidExactlyWhenNoReplicasExplainIt) {
         });
     for (const int p : {clients.any(), 50}) text += read(p, shown(below(3) == 0 ? below(4) : current));
     const History history = history_of(text);
-    const auto result = judged("lww-map", history);
+    const auto result = judged("lww-map", history, with("lww-map", {{"lww-map.settle", "0"}}));
     ASSERT_EQ(result.verdict != Verdict::invalid, testing_support::keeps_lww_map(testing_support::calls_of(history), 0))
         << text << verdict(result);
     (result.verdict == Verdict::invalid ? invalid : valid) += 1;
