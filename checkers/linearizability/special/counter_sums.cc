@@ -28,7 +28,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <ranges>
 
 #include "checkers/linearizability/models/model_base.h"
 #include "checkers/linearizability/models/operations.h"
@@ -126,7 +125,9 @@ class Walk {
     std::vector<std::uint32_t> last(calls_.size(), groups + 1);
     std::uint32_t soonest = groups;  // the first group of which a read is invoked later, and that read
     std::vector<CallIndex> before(calls_.size(), kNoCall);
-    for (CallIndex least = kNoCall; const auto& [call, is_return] : events | std::views::reverse) {
+    CallIndex least = kNoCall;
+    for (std::size_t e = events.size(); e-- > 0;) {
+      const auto [call, is_return] = events[e];
       if (is_read(calls_[call])) {
         if (is_return || group_of_[call] >= soonest) continue;
         soonest = group_of_[call];
