@@ -42,14 +42,29 @@ ValueId Evidence::last_append(TxnIndex txn, KeyIndex key) const {
   return out;
 }
 
-// Some transaction of the finding read a list that shows which of the two appends comes first.
+// Whether a read has an append of the transaction before the element.
+bool Evidence::holds_before(std::uint32_t read, TxnIndex txn, ValueId element) const {
+  const ValueId list = in_.txns.micro[read].value;
+  if (list == kAbsent || history_.values().kind(list) != Value::Kind::list) return false;
+  for (const ValueId item : history_.values().as_list(list)) {
+    if (item == element) return false;
+    for (const MicroOp& op : in_.txns.ops(txn)) {
+      if (op.kind == MicroKind::append && op.key == in_.txns.micro[read].key && op.value == item) return true;
+    }
+  }
+  return false;
+}
+
+// Some transaction of the finding read a list that shows which of the two appends comes first. That it has the later
+// one is not enough: where reads contradict each other, it need not have the other one before it.
 bool Evidence::shows_order(const Finding& finding, const Edge& edge) const {
   const bool later_seen = holds(longest_[edge.key], edge.value);
   const ValueId wanted = later_seen ? edge.value : last_append(edge.from, edge.key);
   return std::any_of(finding.txns.begin(), finding.txns.end(), [&](TxnIndex t) {
     for (std::uint32_t m = in_.txns.first[t]; m < in_.txns.first[t + 1]; ++m) {
       const MicroOp& op = in_.txns.micro[m];
-      if (op.kind == MicroKind::read && op.key == edge.key && in_.txns.outcome[t] == Outcome::ok && holds(m, wanted))
+      if (op.kind == MicroKind::read && op.key == edge.key && in_.txns.outcome[t] == Outcome::ok && holds(m, wanted) &&
+          (!later_seen || holds_before(m, edge.from, wanted)))
         return true;
     }
     return false;

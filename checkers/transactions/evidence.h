@@ -24,6 +24,7 @@ class Evidence {
   [[nodiscard]] std::vector<Witness> of(const Finding& finding) const;
 
  private:
+  [[nodiscard]] bool holds_before(std::uint32_t read, TxnIndex txn, ValueId element) const;
   [[nodiscard]] bool shows_order(const Finding& finding, const Edge& edge) const;
   [[nodiscard]] bool saw(TxnIndex reader, TxnIndex writer) const;
   [[nodiscard]] bool holds(std::uint32_t read, ValueId element) const;

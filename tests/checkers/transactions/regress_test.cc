@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "checkers/history/reader.h"
@@ -160,6 +161,19 @@ TEST(RegressLostUpdate, IsNotConcludedFromAReadNobodyCanTellTheWriterOf) {
       "1 [[\"r\",\"x\",1],[\"w\",\"x\",2]]\n2 [[\"r\",\"x\",1],[\"r\",\"x\",5],[\"w\",\"x\",3]]\n",
       "rw-register", "cursor-stability");
   EXPECT_EQ(result.verdict, Verdict::unknown);
+}
+
+// A transaction of the circle had read [1], which was taken to show that 4 comes before 1.
+TEST(RegressEvidence, OfAnOrderIsAReadThatHasBoth) {
+  const CheckResult result = judged(
+      "0 [[\"append\",\"x\",1],[\"append\",\"x\",2],[\"append\",\"x\",3]]\n0 [[\"r\",\"x\",[1]],[\"append\",\"x\",4]]\n"
+      "1 [[\"append\",\"x\",5],[\"r\",\"x\",[4,1,5]]]\n0 [[\"r\",\"x\",[4,1,2,3,5]]]\n",
+      "list-append", "strong-read-uncommitted");
+  ASSERT_EQ(result.verdict, Verdict::invalid);
+  const auto circle = std::find_if(result.anomalies.begin(), result.anomalies.end(),
+                                   [](const Anomaly& one) { return one.type.starts_with("G0-"); });
+  ASSERT_NE(circle, result.anomalies.end());
+  EXPECT_EQ(circle->operations.size(), 3U);
 }
 
 }  // namespace
