@@ -9,7 +9,7 @@
 `found`: each system that they stand for is wrong, and `ordeal run` must find it. They are read from ../shared/cases/adapters beside the
 checkout, or FOLDER; exit code 77 (skipped) when they are not there.
 `bounds`: adapters/small_set.py on local nodes under faults, honest and with a promise that it does not keep: a node cut off from the majority
-acknowledges (nemesis.minority-bound), a kill costs three seconds (durability.rpo), a restart takes four (durability.rto). Each is found by
+acknowledges (nemesis.minority-bound), a kill costs three seconds (durability.rpo), a restart takes nine (durability.rto). Each is found by
 the name that it has, and the honest one is valid. Exit code 77 without root.
 `services`: targets/process/example_services.py keeps what the workloads of its services promise, and not what some of them promise with
 smaller numbers.
@@ -141,14 +141,14 @@ def services(ordeal):
     return int(failed)
 
 
-KILL = ["--nodes", "local:1", "--nemesis", "kill", "--nemesis-interval", "4", "--nemesis-duration", "0.5", "--time-limit", "14"]
+KILL = ["--nodes", "local:1", "--nemesis", "kill", "--nemesis-interval", "4", "--nemesis-duration", "0.5"]
 CUT = ["--nodes", "local:3", "--nemesis", "partition", "--nemesis-interval", "2", "--nemesis-duration", "4", "--time-limit", "12",
        "--set", "nemesis.minority-bound=1", "--set", "partition.shape=one"]
 # What is run, how the honest set comes out of it, and by which anomaly the mode is found.
 BOUNDS = [
     ("minority", CUT, "minority-write"),
-    ("lazy", KILL + ["--set", "durability.rpo=500ms"], "rpo-exceeded"),
-    ("slow", KILL + ["--set", "durability.rpo=500ms", "--set", "durability.rto=2500ms"], "rto-exceeded"),
+    ("lazy", KILL + ["--time-limit", "14", "--set", "durability.rpo=500ms"], "rpo-exceeded"),
+    ("slow", KILL + ["--time-limit", "20", "--set", "durability.rpo=500ms", "--set", "durability.rto=6s"], "rto-exceeded"),
 ]
 
 

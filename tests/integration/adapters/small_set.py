@@ -5,7 +5,7 @@
     small_set.py               the adapter (targets/process/PROTOCOL.md)
 
 MODE: `honest` acknowledges an element when a majority of the nodes has it on its disk, and reads from a majority; `minority` acknowledges
-as soon as it has an element itself; `lazy` writes to its disk every three seconds only; `slow` takes four seconds to serve after a start
+as soon as it has an element itself; `lazy` writes to its disk every three seconds only; `slow` takes nine seconds to serve after a start
 that finds something on its disk.
 """
 import json, os, socket, socketserver, sys, threading, time
@@ -28,7 +28,7 @@ class Server:
         lines = open(self.path).read().splitlines() if os.path.exists(self.path) else []
         self.elements = [json.loads(line) for line in lines]
         if mode == "slow" and lines:
-            time.sleep(4)
+            time.sleep(9)
         if mode == "lazy":
             threading.Thread(target=self.save_at_times, daemon=True).start()
 
