@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """Whole-process figures of `ordeal check` on transactions, as the table of transactions.md.
 
-    tests/bench/transactions_table.py [BUILD=build/release] [RUNS=5] [ROW…]
+    tests/bench/transactions_table.py [BUILD=build/release] [RUNS=5] [ROW…] [--peer 'elle=CMD {file} {level}']
 
 Writes the histories with ordeal-gentxn into a temporary folder, runs `ordeal check` on each RUNS times, and prints the
-median of the wall time, of the CPU time of all threads, and of the peak resident memory (which counts the mapped file).
-ROW names the rows to run; the one of ten million takes 4 GB of disk and 7 GB of memory.
+median of the wall time and of the CPU time of all threads, and the largest resident memory (which counts the mapped file).
+ROW names the rows to run; the one of ten million takes 4 GB of disk and 7 GB of memory. With --peer other checkers read the
+same files, in turn with ours.
 """
+import argparse
 import os
-import statistics
 import subprocess
-import sys
 import tempfile
-import time
+
+from measure import add_peers, alternating, peer_columns, peer_command, peers
 
 # Fifteen reads and blind writes of a transaction, on 5,000 keys, with ten values.
 REPEATED = "ops=15 keys=5000 writes=1000000 values=10 model=rw-register"
@@ -55,32 +56,39 @@ ROWS = {
 }
 
 
-def measured(command):
-    start = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    out = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.split(maxsplit=1)[0].decode()
+def measure(name, build, runs, rivals):
+    shape, model, level = ROWS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "history")
+        with open(file, "wb") as out:
+            subprocess.run([os.path.join(build, "bin/ordeal-gentxn"), *shape.split()], stdout=out, check=True)
+        commands = {"": [os.path.join(build, "ordeal"), "check", file, "--model", model, "--consistency", level]}
+        for rival, command in rivals:
+            commands[rival] = peer_command(command, file=[file], model=model, level=level)
+        figures = alternating(runs, commands)
+        ours = figures.pop("")
+        size = os.path.getsize(file) / 1e6
+        verdict = ours.out.split(maxsplit=1)[0].decode().lower()
+        print(f"| `{shape}` | {size:.0f} MB | {level} | {verdict} | {ours.wall:.2f} s | {ours.cpu:.2f} s | {ours.megabytes:.0f} MB |"
+              f"{peer_columns(figures.values(), ours)}", flush=True)
 
 
 def main():
-    build = sys.argv[1] if len(sys.argv) > 1 else "build/release"
-    runs = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    wanted = sys.argv[3:] or [name for name in ROWS if name not in ("3M", "10M")]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", nargs="?", default="build/release")
+    parser.add_argument("runs", nargs="?", type=int, default=5)
+    parser.add_argument("rows", nargs="*", metavar="row", help=", ".join(ROWS))
+    add_peers(parser)
+    options = parser.parse_intermixed_args()
+    unknown = [name for name in options.rows if name not in ROWS]
+    if unknown:
+        parser.error(f"no row is called {unknown[0]}")
+    rivals = peers(options)
     print(f"load average before: {os.getloadavg()[0]:.1f}")
-    print("| history | file | level | verdict | wall | CPU | peak RSS |\n|---|---|---|---|---|---|---|")
-    for name in wanted:
-        shape, model, level = ROWS[name]
-        with tempfile.TemporaryDirectory() as folder:
-            file = os.path.join(folder, "history")
-            with open(file, "wb") as out:
-                subprocess.run([os.path.join(build, "bin/ordeal-gentxn"), *shape.split()], stdout=out, check=True)
-            command = [os.path.join(build, "ordeal"), "check", file, "--model", model, "--consistency", level]
-            figures = [measured(command) for _ in range(runs)]
-            wall, cpu, memory = (statistics.median(figure[i] for figure in figures) for i in range(3))
-            size = os.path.getsize(file) / 1e6
-            print(f"| `{shape}` | {size:.0f} MB | {level} | {figures[0][3].lower()} | {wall:.2f} s | {cpu:.2f} s | {memory:.0f} MB |", flush=True)
+    heads = "".join(f" {rival} |" for rival, _ in rivals)
+    print(f"| history | file | level | verdict | wall | CPU | peak RSS |{heads}\n|---|---|---|---|---|---|---|{'---|' * len(rivals)}")
+    for name in options.rows or [name for name in ROWS if name not in ("3M", "10M")]:
+        measure(name, options.build, options.runs, rivals)
 
 
 main()
