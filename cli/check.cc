@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -293,10 +295,12 @@ Told tell(const CheckCommand& command, const std::string& file) {
   return out;
 }
 
-// Until the other end is closed, or the deadline; none: however long it takes. False: the deadline passed.
-bool read_all(int fd, const std::optional<Deadline>& deadline, std::string& out) {
+// Adds what comes until there is as much as `wanted` says, or until the other end is closed, or the deadline; none:
+// however long it takes. False: the deadline passed.
+bool read_until(int fd, const std::optional<Deadline>& deadline, std::string& out,
+                const std::function<bool(const std::string&)>& wanted) {
   char buffer[1 << 16];
-  for (;;) {
+  while (!wanted(out)) {
     pollfd wait{fd, POLLIN, 0};
     const int ready = ::poll(&wait, 1, deadline ? deadline->poll_ms() : -1);
     if (ready == 0 && deadline->passed()) return false;
@@ -306,6 +310,7 @@ bool read_all(int fd, const std::optional<Deadline>& deadline, std::string& out)
     if (n <= 0) return true;
     out.append(buffer, static_cast<std::size_t>(n));
   }
+  return true;
 }
 
 void write_all(int fd, std::string_view text) {
@@ -329,47 +334,110 @@ Told undecided(const CheckCommand& command, const std::string& file, const std::
   return {exit_code(Verdict::unknown), document.to_json()};
 }
 
-// The same in a process of its own, so that a file on which a checker crashes or never ends, or for which the kernel
-// kills it, neither hangs the command nor takes another file's verdict with it. Such a file is `unknown`.
-Told tell_apart(const CheckCommand& command, const std::string& file) {
-  int ends[2];
-  std::fflush(nullptr);
-  if (::pipe2(ends, O_CLOEXEC) != 0) return tell(command, file);
-  Descriptor from(ends[0]), to(ends[1]);
-  const pid_t child = ::fork();
-  if (child < 0) return tell(command, file);
-  if (child == 0) {
+// What a process that judges files may have taken at most for the next one to be judged by it as well: what is
+// allocated stays with it in part, and would count against the next file's limit.
+constexpr long kLargestWorker_kb = 128 * 1024;
+
+// Judges files in a process of its own, one after the other, so that a file on which a checker crashes or never ends,
+// or for which the kernel kills it, neither hangs the command nor takes another file's verdict with it. Such a file is
+// `unknown`, and the next ones get another process.
+class Apart {
+ public:
+  explicit Apart(const CheckCommand& command) : command_(command) {
+    const auto options = check_options(command);  // when they are wrong the child says so
+    if (options) timeout_ = options->timeout;
+  }
+  ~Apart() { (void)end(); }
+  Apart(const Apart&) = delete;
+  Apart& operator=(const Apart&) = delete;
+
+  // The files in their order, each once.
+  Told tell(std::size_t file) {
+    bool fresh = child_ < 0;
+    if (fresh && !begin(file)) return cli::tell(command_, command_.files[file]);
+    std::optional<Deadline> deadline;
+    if (timeout_.count() > 0) deadline = Deadline::after(timeout_ + margin(timeout_));
+    bool in_time = listen(deadline);
+    int status = 0;
+    if (in_time && !whole(answers_)) {
+      status = end();
+      if (!fresh && status == 0) {  // it had grown large
+        if (!begin(file)) return cli::tell(command_, command_.files[file]);
+        in_time = listen(deadline);
+        if (in_time && !whole(answers_)) status = end();
+      }
+    }
+    if (in_time && whole(answers_)) return take();
+    const std::string& name = command_.files[file];
+    if (!in_time) {
+      (void)::kill(child_, SIGKILL);
+      (void)end();
+      return undecided(command_, name,
+                       fmt::format("the check of {} had not ended {:g} s after its time limit and was stopped; please "
+                                   "report this",
+                                   name, std::chrono::duration<double>(margin(timeout_)).count()));
+    }
+    const std::string how = WIFSIGNALED(status) ? fmt::format("was ended by signal {}", WTERMSIG(status))
+                                                : fmt::format("ended with exit code {}", WEXITSTATUS(status));
+    return undecided(command_, name,
+                     fmt::format("the check of {} {} before it came to a verdict; please report this", name, how));
+  }
+
+ private:
+  // An answer: the exit code, how long its document is, and that, with a new line behind each of the numbers.
+  static bool whole(const std::string& all) {
+    const std::size_t code = all.find('\n');
+    const std::size_t length = code == std::string::npos ? code : all.find('\n', code + 1);
+    return length != std::string::npos && all.size() - length > std::stoull(all.substr(code + 1));
+  }
+  Told take() {
+    const std::size_t code = answers_.find('\n');
+    const std::size_t length = answers_.find('\n', code + 1);
+    const std::size_t bytes = std::stoull(answers_.substr(code + 1));
+    Told out{static_cast<ExitCode>(std::stoi(answers_)), answers_.substr(length + 1, bytes)};
+    answers_.erase(0, length + 1 + bytes);
+    return out;
+  }
+
+  // False: the deadline passed before there was an answer, or an end.
+  bool listen(const std::optional<Deadline>& deadline) {
+    return read_until(from_.get(), deadline, answers_, [](const std::string& all) { return whole(all); });
+  }
+
+  bool begin(std::size_t file) {
+    int ends[2];
+    std::fflush(nullptr);
+    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
+    from_.reset(ends[0]);
+    Descriptor to(ends[1]);
+    child_ = ::fork();
+    if (child_ != 0) return child_ > 0;
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const Told told = tell(command, file);
-    write_all(to.get(), std::to_string(told.code) + "\n" + told.json);
+    for (; file < command_.files.size(); ++file) {
+      const Told told = cli::tell(command_, command_.files[file]);
+      write_all(to.get(), fmt::format("{}\n{}\n{}", static_cast<int>(told.code), told.json.size(), told.json));
+      rusage used{};
+      if (::getrusage(RUSAGE_SELF, &used) != 0 || used.ru_maxrss > kLargestWorker_kb) break;
+    }
     std::fflush(nullptr);
     ::_exit(0);
   }
-  to.reset();
-  const auto options = check_options(command);  // when they are wrong the child says so
-  const auto timeout = options ? options->timeout : std::chrono::milliseconds(0);
-  std::optional<Deadline> deadline;
-  if (timeout.count() > 0) deadline = Deadline::after(timeout + margin(timeout));
-  std::string answer;
-  const bool ended = read_all(from.get(), deadline, answer);
-  if (!ended) (void)::kill(child, SIGKILL);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  // Waits for the end of the child, when there is one: its status.
+  int end() {
+    int status = 0;
+    while (child_ > 0 && ::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
+    }
+    child_ = -1;
+    answers_.clear();
+    return status;
   }
-  if (!ended) {
-    return undecided(command, file,
-                     fmt::format("the check of {} had not ended {:g} s after its time limit and was stopped; please "
-                                 "report this",
-                                 file, std::chrono::duration<double>(margin(timeout)).count()));
-  }
-  const std::size_t line = answer.find('\n');
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && line != std::string::npos)
-    return {static_cast<ExitCode>(std::stoi(answer.substr(0, line))), answer.substr(line + 1)};
-  const std::string how = WIFSIGNALED(status) ? fmt::format("was ended by signal {}", WTERMSIG(status))
-                                              : fmt::format("ended with exit code {}", WEXITSTATUS(status));
-  return undecided(command, file,
-                   fmt::format("the check of {} {} before it came to a verdict; please report this", file, how));
-}
+
+  const CheckCommand& command_;
+  std::chrono::milliseconds timeout_{0};
+  pid_t child_ = -1;
+  Descriptor from_;
+  std::string answers_;
+};
 
 }  // namespace
 
@@ -380,8 +448,9 @@ int check(const CheckCommand& command) {
   const bool several = command.files.size() > 1;
   std::vector<ExitCode> codes;
   std::string documents;
-  for (const auto& file : command.files) {
-    const Told told = tell_apart(command, file);
+  Apart apart(command);
+  for (std::size_t file = 0; file < command.files.size(); ++file) {
+    const Told told = apart.tell(file);
     codes.push_back(told.code);
     documents += (documents.empty() ? "" : ",") + told.json;
   }
