@@ -347,7 +347,11 @@ class Apart {
     const auto options = check_options(command);  // when they are wrong the child says so
     if (options) timeout_ = options->timeout;
   }
-  ~Apart() { (void)end(); }
+  ~Apart() {
+    from_.reset();  // it must not wait for somebody to listen
+    if (child_ > 0) (void)::kill(child_, SIGKILL);
+    (void)end();
+  }
   Apart(const Apart&) = delete;
   Apart& operator=(const Apart&) = delete;
 

@@ -7,41 +7,13 @@
 
 #include "support/small_transactions.h"
 #include "support/txn_check.h"
+#include "support/txn_levels.h"
 #include "support/txn_oracle.h"
 
 namespace ordeal {
 namespace {
 
 using namespace testing_support;
-
-enum class Model { serial, snapshot, prefix };
-struct Level {
-  const char* name;
-  Model model;
-  OracleOrder order;
-};
-constexpr Level kLevels[] = {
-    {"serializable", Model::serial, OracleOrder::none},
-    {"strong-session-serializable", Model::serial, OracleOrder::session},
-    {"strict-serializable", Model::serial, OracleOrder::realtime},
-    {"snapshot-isolation", Model::snapshot, OracleOrder::none},
-    {"strong-session-snapshot-isolation", Model::snapshot, OracleOrder::session},
-    {"strong-snapshot-isolation", Model::snapshot, OracleOrder::realtime},
-    {"prefix", Model::prefix, OracleOrder::session},
-    {"strong-prefix", Model::prefix, OracleOrder::realtime},
-};
-
-bool allowed(const OracleHistory& history, const Level& level) {
-  switch (level.model) {
-    case Model::serial:
-      return serializable(history, level.order);
-    case Model::snapshot:
-      return snapshot_isolated(history, level.order);
-    case Model::prefix:
-      return prefix_consistent(history, level.order);
-  }
-  return false;
-}
 
 void compare(bool lists, Store store, std::uint64_t seed, std::size_t count) {
   std::mt19937_64 chance(seed);
@@ -54,7 +26,7 @@ void compare(bool lists, Store store, std::uint64_t seed, std::size_t count) {
     shape.keys = 1 + static_cast<int>(chance() % 3);
     const OracleHistory history = random_transactions(shape, chance);
     const std::string text = to_jsonl(history);
-    for (const Level& level : kLevels) {
+    for (const OrderedLevel& level : kLevels) {
       const bool expected = allowed(history, level);
       const CheckResult result = check_transactions(text, lists, level.name);
       if (result.verdict == Verdict::unknown) {
@@ -125,7 +97,7 @@ void compare_all(bool lists) {
   SmallHistories(lists).for_each([&](const OracleHistory& history) {
     if (++number % stride != 0 || ::testing::Test::HasFatalFailure()) return;
     const std::string text = to_jsonl(history);
-    for (const Level& level : kLevels) {
+    for (const OrderedLevel& level : kLevels) {
       const bool expected = allowed(history, level);
       const CheckResult result = check_transactions(text, lists, level.name);
       ++decided;

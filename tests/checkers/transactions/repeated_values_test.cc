@@ -8,6 +8,7 @@
 
 #include "support/environment.h"
 #include "support/txn_check.h"
+#include "support/txn_levels.h"
 #include "support/txn_oracle.h"
 
 namespace ordeal {
@@ -15,38 +16,8 @@ namespace {
 
 using namespace testing_support;
 
-enum class Model { serial, snapshot, prefix };
-struct Level {
-  const char* name;
-  Model model;
-  OracleOrder order;
-};
-// Prefix consistency is not decided where values repeat, unless something stronger holds or it is broken for sure.
-constexpr Level kLevels[] = {
-    {"serializable", Model::serial, OracleOrder::none},
-    {"strong-session-serializable", Model::serial, OracleOrder::session},
-    {"strict-serializable", Model::serial, OracleOrder::realtime},
-    {"snapshot-isolation", Model::snapshot, OracleOrder::none},
-    {"strong-session-snapshot-isolation", Model::snapshot, OracleOrder::session},
-    {"strong-snapshot-isolation", Model::snapshot, OracleOrder::realtime},
-    {"prefix", Model::prefix, OracleOrder::session},
-    {"strong-prefix", Model::prefix, OracleOrder::realtime},
-};
-
-bool allowed(const OracleHistory& history, const Level& level) {
-  switch (level.model) {
-    case Model::serial:
-      return serializable(history, level.order);
-    case Model::snapshot:
-      return snapshot_isolated(history, level.order);
-    case Model::prefix:
-      return prefix_consistent(history, level.order);
-  }
-  return false;
-}
-
 // What an anomaly names has no order by itself, whatever was not named.
-bool proved(const OracleHistory& history, const CheckResult& result, const Level& level) {
+bool proved(const OracleHistory& history, const CheckResult& result, const OrderedLevel& level) {
   OracleHistory sorted = history, part;
   std::sort(sorted.begin(), sorted.end(), [](const OracleTxn& a, const OracleTxn& b) { return a.begin < b.begin; });
   auto read = read_history(to_jsonl(sorted, false), "test");
@@ -84,10 +55,10 @@ void compare(Kind kind, std::size_t count) {
     const OracleHistory history =
         kind == Kind::guessed ? guessed_transactions(shape, chance) : random_transactions(shape, chance);
     const std::string text = to_jsonl(history, false);
-    for (const Level& level : kLevels) {
+    for (const OrderedLevel& level : kLevels) {
       const CheckResult result = check_transactions(text, false, level.name);
       if (result.verdict == Verdict::unknown) {
-        if (level.model != Model::prefix && !nothing_observed(result))
+        if (level.model != OrderModel::prefix && !nothing_observed(result))
           FAIL() << level.name << " undecided: " << result.reason << "\n" << text;
         continue;
       }
@@ -99,9 +70,10 @@ void compare(Kind kind, std::size_t count) {
       ASSERT_TRUE(expected || proved(history, result, level)) << level.name << "\n" << text;
     }
   }
-  for (const Level& level : kLevels) {
+  for (const OrderedLevel& level : kLevels) {
     EXPECT_GT(valid[level.name], count / 20) << level.name;
-    if (level.model == Model::prefix) continue;
+    // Prefix consistency is not decided where values repeat, unless something stronger holds or it is broken for sure.
+    if (level.model == OrderModel::prefix) continue;
     EXPECT_GT(invalid[level.name], count / 20) << level.name;
   }
 }

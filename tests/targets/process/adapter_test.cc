@@ -50,7 +50,7 @@ bool gone(std::int64_t pid) {
 class AdapterTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!find_executable("python3")) GTEST_SKIP() << "there is no python3";
+    ASSERT_TRUE(find_executable("python3")) << "scripts/install-packages.sh test brings it";
     client_ = std::make_unique<ProcessClient>(rude(), Value::map({{"data_type", "register"}}));
     const auto opened = client_->open(in(10'000));
     ASSERT_TRUE(opened) << opened.error().message;
@@ -272,7 +272,7 @@ TEST(AdapterStart, IsKilledOnce) {
 
 // What did not open is closed, whatever it was before.
 TEST(AdapterStart, AfterAFailedOpenNothingIsOpen) {
-  if (!find_executable("python3")) GTEST_SKIP() << "there is no python3";
+  ASSERT_TRUE(find_executable("python3")) << "scripts/install-packages.sh test brings it";
   const std::string mark = ::testing::TempDir() + "ordeal-adapter-" + std::to_string(::getpid());
   AdapterSetup setup;
   setup.words = {"/bin/sh", "-c", "[ -e \"$0\" ] && exit 3; exec python3 " + std::string(RUDE_ADAPTER), mark};
