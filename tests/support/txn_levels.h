@@ -1,5 +1,6 @@
 #pragma once
-// The levels that an order of transactions decides, with the oracle (txn_oracle.h) for each. Thread-safety: pure functions.
+// The levels that an order of transactions decides, with the oracle (txn_oracle.h) for each. Thread-safety: pure
+// functions.
 
 #include "support/txn_oracle.h"
 
