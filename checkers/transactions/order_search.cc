@@ -6,7 +6,8 @@
 //      there is one; then one of the kind asked for that keeps real time.
 //   3. A choice is refuted when one of its edges alone closes a cycle; then its opposite is known, until nothing
 //      changes; both refuted: no. With real time the searches for that stay within what was concurrent; without, all is
-//      asked at once, as reachability in bits, which is quadratic: in large histories step 4 is tried first.
+//      asked at once, as reachability in bits, and later again what a new edge may have changed (reach_bits.h). Where
+//      the order says little that is quadratic: then step 4 is tried first.
 //   4. What is left is a search that learns from contradictions (clause_search.h). It tries first what agrees with the
 //      order that the states are in (state_order.h), which begins as the order of time, or of depth where time is
 //      contradicted: mostly what took effect about the same time is near there, so that an edge that goes back costs a
@@ -157,8 +158,10 @@ class OrderSearch final : private Theory {
           answer_ = dilemma(c);
           return false;
         }
+        new_edges_.add(side_);
       }
       open_ = std::move(left);
+      new_edges_.next_round(order_);
     }
     return true;
   }
@@ -189,7 +192,8 @@ class OrderSearch final : private Theory {
     std::vector<BackEdge> back;
     for (std::uint32_t i = 0; i < open_.size(); ++i) {
       for (const bool one : {true, false}) {
-        for (const Edge& edge : side(open_[i], one)) add_back_edges(order_, edge, 2 * i + (one ? 0 : 1), back);
+        for (const Edge& edge : side(open_[i], one))
+          add_back_edges(order_, new_edges_, edge, 2 * i + (one ? 0 : 1), back);
       }
     }
     return {order_, std::move(back)};
@@ -210,6 +214,7 @@ class OrderSearch final : private Theory {
   const std::function<bool()>& out_of_budget_;
   StateOrder order_;
   std::vector<std::uint32_t> open_;  // choices that are not made
+  NewEdges new_edges_;               // since the last round
   std::vector<Edge> side_;
   std::vector<TxnIndex> involved_;
   std::uint64_t most_steps_ = kEnough, looked_ = 0, next_look_ = 0;

@@ -13,11 +13,40 @@ constexpr std::size_t kLanes = 8;      // words a pass
 constexpr std::uint32_t kFar = 8'192;  // places between the ends of an edge
 using Bits = std::array<std::uint64_t, kLanes>;
 
+// Where a transaction of which nothing is known stands in the order says nothing, so that its edges go far back; but
+// next to nothing follows it, and a look at all of that shows that they close no cycle.
+class FewAhead {
+ public:
+  explicit FewAhead(const StateOrder& order) : order_(order) {}
+  // Whether what is reached from the edge's end, up to its goal, is little and without the goal.
+  bool misses(const BackEdge& one) {
+    reached_.assign(1, one.from);
+    std::uint32_t to = 0;
+    std::size_t walked = 0;
+    for (std::size_t i = 0; i < reached_.size(); ++i) {
+      for (std::uint32_t cursor = 0; order_.next(reached_[i], cursor, to);) {
+        if (++walked > kFewEdges) return false;
+        if (order_.place(to) > one.goal) continue;
+        if (order_.place(to) == one.goal || reached_.size() == kFew) return false;
+        if (std::find(reached_.begin(), reached_.end(), to) == reached_.end()) reached_.push_back(to);
+      }
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kFew = 32, kFewEdges = 256;
+  const StateOrder& order_;
+  std::vector<std::uint32_t> reached_;
+};
+
 // The passes of edges in the order of their goals. Edges between places that are near each other, which are most where
 // the order is good, need a small part of the order only; the others come last, or they would make every pass long.
 std::vector<Pass> passes_of(const StateOrder& order, std::vector<BackEdge>& edges) {
   const auto far = std::partition(edges.begin(), edges.end(),
                                   [&](const BackEdge& one) { return one.goal - order.place(one.from) <= kFar; });
+  FewAhead few(order);
+  edges.erase(std::remove_if(far, edges.end(), [&](const BackEdge& one) { return few.misses(one); }), edges.end());
   const auto by_goal = [](const BackEdge& a, const BackEdge& b) { return a.goal < b.goal; };
   std::sort(edges.begin(), far, by_goal);
   std::sort(far, edges.end(), by_goal);
@@ -37,9 +66,26 @@ std::vector<Pass> passes_of(const StateOrder& order, std::vector<BackEdge>& edge
 
 }  // namespace
 
-void add_back_edges(const StateOrder& order, const Edge& edge, std::uint32_t tag, std::vector<BackEdge>& out) {
+void NewEdges::next_round(const StateOrder& order) {
+  first_ = false;
+  first_end_.assign(order.states(), kNone);
+  for (const Edge& edge : edges_) {
+    order.each_pair(edge, [&](std::uint32_t from, std::uint32_t to) {
+      std::uint32_t& end = first_end_[order.place(from)];
+      end = std::min(end, order.place(to));
+      return true;
+    });
+  }
+  edges_.clear();
+  for (std::size_t place = first_end_.size(); place-- > 1;)
+    first_end_[place - 1] = std::min(first_end_[place - 1], first_end_[place]);
+}
+
+void add_back_edges(const StateOrder& order, const NewEdges& new_edges, const Edge& edge, std::uint32_t tag,
+                    std::vector<BackEdge>& out) {
   order.each_pair(edge, [&](std::uint32_t from, std::uint32_t to) {
-    if (order.place(to) < order.place(from)) out.push_back({order.place(from), to, tag});
+    if (order.place(to) < order.place(from) && new_edges.between(order, to, from))
+      out.push_back({order.place(from), to, tag});
     return true;
   });
 }

@@ -17,12 +17,36 @@ struct BackEdge {
   std::uint32_t tag = 0;   // the caller's
 };
 
-// Adds the pairs of states that an edge connects and that go back in the order.
-void add_back_edges(const StateOrder& order, const Edge& edge, std::uint32_t tag, std::vector<BackEdge>& out);
+// What is new since the same edges were asked last. One that closed no cycle then closes one now only if the way from
+// its end to its beginning takes a new edge; and all of that way lies between the two in the order as it is now. So
+// only edges with a new one between their ends are asked again: few where little is new.
+class NewEdges {
+ public:
+  void add(const std::vector<Edge>& edges) { edges_.insert(edges_.end(), edges.begin(), edges.end()); }
+  // From now on those are new that were added since the last call. Requires: the order holds them, and does not change
+  // until all is asked.
+  void next_round(const StateOrder& order);
+  // Whether a new edge leads from one that is not before `from` to one that is not behind `to`. Before the first round
+  // everything is new.
+  [[nodiscard]] bool between(const StateOrder& order, std::uint32_t from, std::uint32_t to) const {
+    return first_ || first_end_[order.place(from)] <= order.place(to);
+  }
+
+ private:
+  bool first_ = true;
+  std::vector<Edge> edges_;
+  std::vector<std::uint32_t> first_end_;  // by place: of the new edges that begin there or later, the first end
+};
+
+// Adds the pairs of states that an edge connects, as far as they go back in the order and have something new between
+// them.
+void add_back_edges(const StateOrder& order, const NewEdges& new_edges, const Edge& edge, std::uint32_t tag,
+                    std::vector<BackEdge>& out);
 
 // Beginnings are goals, a bit each, and states know the goals that they reach, from the last state in the order to the
 // first: O(edges) of a part of the order for 512 goals a pass. How large a part depends on how far back the edges go:
-// linear where what is asked about took effect about the same time and the order is good, else quadratic.
+// linear where what is asked about took effect about the same time and the order is good, else quadratic. Edges that go
+// far back from something that next to nothing follows are answered one by one.
 class ClosingEdges {
  public:
   // Borrows the order, which must not change.

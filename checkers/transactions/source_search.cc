@@ -344,7 +344,7 @@ class SourceSearch final : private Theory {
     }
     std::vector<BackEdge> back;
     for (std::uint32_t i = 0; i < asked.size(); ++i) {
-      for (const Edge& one : edges_of(asked[i])) add_back_edges(order_, one, i, back);
+      for (const Edge& one : edges_of(asked[i])) add_back_edges(order_, NewEdges(), one, i, back);
     }
     const ClosingEdges closing(order_, std::move(back));
     if (closing.places() * kWordsAPlace > kCheapRound) return true;  // the search finds out

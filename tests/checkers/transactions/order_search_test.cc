@@ -1,4 +1,4 @@
-// The two halves of the search for an order of writes, each against its definition.
+// The parts of the search for an order of writes, each against its definition.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "checkers/history/reader.h"
 #include "checkers/transactions/clause_search.h"
 #include "checkers/transactions/order_search.h"
+#include "checkers/transactions/reach_bits.h"
 #include "checkers/transactions/state_order.h"
 
 namespace ordeal::txn {
@@ -199,6 +200,62 @@ TEST(StateOrder, KnowsEachCycle) {
     }
   }
   EXPECT_GT(cycles, 1'000);
+}
+
+// Which of the questions that were open close a cycle, by one question after the other and by all at once.
+void expect_all_closed(StateOrder& order, const NewEdges& new_edges, const std::vector<Edge>& questions,
+                       std::vector<std::uint8_t>& closed, int& found) {
+  std::vector<BackEdge> back;
+  for (std::uint32_t q = 0; q < questions.size(); ++q) {
+    if (!closed[q]) add_back_edges(order, new_edges, questions[q], q, back);
+  }
+  std::uint64_t walked = 0;
+  ASSERT_TRUE(ClosingEdges(order, std::move(back))
+                  .find(
+                      walked, [] { return false; },
+                      [&](std::uint32_t q) {
+                        found += closed[q] ? 0 : 1;
+                        closed[q] = 1;
+                      }));
+  for (std::uint32_t q = 0; q < questions.size(); ++q) ASSERT_EQ(closed[q] != 0, order.closes({questions[q]})) << q;
+}
+
+// Rounds in each of which a few edges are new: what is not asked again would have had the same answer. Half of the
+// transactions have no edge at first, so that they stand far from where they belong.
+TEST(ClosingEdges, AgreesWithOneQuestionAfterTheOther) {
+  Dice random(13);
+  int found = 0;
+  for (int round = 0; round < 61; ++round) {
+    const bool large = round == 60;  // beyond what is near
+    const std::uint32_t count = large ? 20'000 : 4 + random() % 40;
+    const std::optional<Space> space = round % 2 == 0 ? std::nullopt : std::optional(Space::snapshot);
+    const auto kind = [&] { return random() % 3 == 0 ? EdgeKind::rw : EdgeKind::ww; };
+    const Transactions txns = transactions(count, false);
+    DependencyGraph graph(txns);
+    graph.freeze({});
+    StateOrder order(graph, txns, space, kAllData);
+    std::vector<Edge> known;
+    for (std::uint32_t t = 2; t < count; t += 2) {
+      if (large || random() % 4 > 0) known.push_back({t - 2, t, 0, kAbsent, kind()});
+    }
+    order.add_known(known);
+    ASSERT_TRUE(order.sort());
+    std::vector<Edge> questions;
+    for (std::uint32_t q = 0; q < 4 * std::min(count, 60u); ++q)
+      questions.push_back({random() % count, random() % count, 0, kAbsent, kind()});
+    std::vector<std::uint8_t> closed(questions.size(), 0);
+    NewEdges new_edges;
+    for (int i = 0; i < 8; ++i) {
+      expect_all_closed(order, new_edges, questions, closed, found);
+      if (HasFatalFailure() || HasNonfatalFailure()) return;
+      for (std::uint32_t more = random() % 4; more > 0; --more) {
+        const std::vector<Edge> one{{random() % count, random() % count, 0, kAbsent, kind()}};
+        if (order.push(one, 0)) new_edges.add(one);
+      }
+      new_edges.next_round(order);
+    }
+  }
+  EXPECT_GT(found, 400);
 }
 
 // A step over real time counts as one, and what it says already is not kept.
