@@ -48,6 +48,9 @@ std::string hex(int number) {
   return text.data();
 }
 
+// Locally administered; by the number of the node, or of the hub.
+HardwareAddress hardware_address(int host) { return {0x02, 0x0d, 0xea, 0x01, 0, static_cast<unsigned char>(host)}; }
+
 struct NodeProcess {
   pid_t pid = -1;
   int status = -1;  // the reading end of the pipe on which the node reports
@@ -130,7 +133,7 @@ class Keeper {
     if (!link) return fail(link.error());
     hub_.emplace_back(std::move(*link));
     if (auto done = hub().set_up("lo"); !done) return done;
-    if (auto done = hub().add_bridge(kBridge); !done) return done;
+    if (auto done = hub().add_bridge(kBridge, hardware_address(kHubHost)); !done) return done;
     if (auto done = hub().add_address(kBridge, state_.hub_address, 24); !done) return done;
     if (!state_.nodes.front().address6.empty()) {
       if (auto done = hub().add_address(kBridge, kPrefix6 + hex(kHubHost), 64); !done) return done;
@@ -139,6 +142,29 @@ class Keeper {
     auto index = hub().index(kBridge);
     if (!index) return fail(index.error());
     bridge_ = *index;
+    return hub_learns();
+  }
+
+  // Who has which address; everybody is told, so that nobody need ask (rtnetlink.h).
+  std::vector<Neighbour> everybody() const {
+    std::vector<Neighbour> out;
+    const auto add = [&](int host, const std::string& address, const std::string& address6) {
+      out.push_back({address, hardware_address(host)});
+      if (!address6.empty()) out.push_back({address6, hardware_address(host)});
+    };
+    for (int i = 1; i <= plan_.nodes; ++i) {
+      const LocalNode& node = state_.nodes[static_cast<std::size_t>(i - 1)];
+      add(i, node.address, node.address6);
+    }
+    add(kHubHost, state_.hub_address, state_.nodes.front().address6.empty() ? "" : kPrefix6 + hex(kHubHost));
+    return out;
+  }
+
+  Result<void> hub_learns() {
+    for (const Neighbour& one : everybody()) {
+      if (one.hardware == hardware_address(kHubHost)) continue;
+      if (auto done = hub().add_neighbour(bridge_, one); !done) return done;
+    }
     return {};
   }
 
@@ -150,6 +176,10 @@ class Keeper {
     spec.name = node.name;
     spec.address = node.address;
     spec.address6 = node.address6;
+    spec.hardware = hardware_address(static_cast<int>(i) + 1);
+    for (auto& one : everybody()) {
+      if (one.hardware != spec.hardware) spec.neighbours.push_back(std::move(one));
+    }
     spec.sshd = plan_.sshd;
     spec.cluster = plan_.name;
     spec.root.disk = plan_.disk;

@@ -29,6 +29,9 @@ namespace {
 
 // How much longer than the nodes the keeper may take to say how it went, cleaning up after an error included.
 constexpr std::chrono::milliseconds kCleanUp{10'000};
+// Beyond the usual number each more may take so long.
+constexpr int kUsualNodes = 50;
+constexpr std::chrono::milliseconds kEachMore{100};
 constexpr std::size_t kMaxMessage = 128 * 1024;
 
 std::string unique_name() {
@@ -90,7 +93,7 @@ Result<KeeperPlan> make_plan(const LocalClusterOptions& options) {
     plan.disk = disk.string();
   }
   plan.sshd = std::move(*sshd);
-  plan.ready_timeout = options.ready_timeout;
+  plan.ready_timeout = options.ready_timeout + std::max(0, options.nodes - kUsualNodes) * kEachMore;
   if (auto made = make_keys(plan); !made) return fail(made.error());
   return plan;
 }

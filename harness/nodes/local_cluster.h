@@ -16,14 +16,14 @@
 
 namespace ordeal::nodes {
 
-inline constexpr int kMaxLocalNodes = 64;
+inline constexpr int kMaxLocalNodes = 200;
 
 struct LocalClusterOptions {
   int nodes = 5;                                    // 1 … kMaxLocalNodes, called n1, n2, …
   std::string name;                                 // empty: one that no other cluster has
   std::string storage;                              // a directory for what the nodes write; empty: memory
   std::string runtime_directory;                    // empty: default_runtime_directory()
-  std::chrono::milliseconds ready_timeout{10'000};  // until every node answers SSH
+  std::chrono::milliseconds ready_timeout{10'000};  // until every node answers SSH; longer for more than 50
 };
 
 class LocalCluster {

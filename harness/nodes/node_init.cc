@@ -42,7 +42,7 @@ Result<void> make_network(const NodeSpec& spec, Rtnetlink& hub, int bridge) {
   if (::unshare(CLONE_NEWNET) != 0) return failed("making a network namespace");
   const int here = ::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
   if (here < 0) return failed("opening the network namespace");
-  auto cable = hub.add_veth(spec.name, bridge, "eth0", here);
+  auto cable = hub.add_veth(spec.name, bridge, "eth0", here, spec.hardware);
   ::close(here);
   if (!cable) return cable;
 
@@ -60,7 +60,13 @@ Result<void> make_network(const NodeSpec& spec, Rtnetlink& hub, int bridge) {
   if (!spec.address6.empty()) {
     if (auto done = link->add_address("eth0", spec.address6, spec.prefix_length6); !done) return done;
   }
-  return link->set_up("eth0");
+  if (auto done = link->set_up("eth0"); !done) return done;
+  const auto interface = link->index("eth0");
+  if (!interface) return fail(interface.error());
+  for (const Neighbour& one : spec.neighbours) {
+    if (auto done = link->add_neighbour(*interface, one); !done) return done;
+  }
+  return {};
 }
 
 // sshd without PAM refuses accounts whose password is locked ('!'), which root's is on many machines. '*' says "no

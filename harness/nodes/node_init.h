@@ -5,6 +5,7 @@
 // too. It dies with its keeper. Thread-safety: to be called in a freshly forked process with a single thread.
 
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "harness/nodes/node_root.h"
@@ -16,6 +17,8 @@ struct NodeSpec {
   std::string name;
   std::string address;
   std::string address6;  // empty: no IPv6
+  HardwareAddress hardware{};
+  std::vector<Neighbour> neighbours;  // the other nodes and the hub
   int prefix_length = 24;
   int prefix_length6 = 64;
   std::string sshd;  // absolute path of the program

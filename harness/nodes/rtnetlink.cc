@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -117,9 +118,10 @@ Result<void> Rtnetlink::request(std::vector<char>& message, const std::string& d
   }
 }
 
-Result<void> Rtnetlink::add_bridge(const std::string& name) {
+Result<void> Rtnetlink::add_bridge(const std::string& name, const HardwareAddress& own) {
   Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
   message.text(IFLA_IFNAME, name);
+  message.attribute(IFLA_ADDRESS, own.data(), own.size());
   const auto info = message.begin(IFLA_LINKINFO);
   message.text(IFLA_INFO_KIND, "bridge");
   const auto data = message.begin(IFLA_INFO_DATA);
@@ -131,7 +133,8 @@ Result<void> Rtnetlink::add_bridge(const std::string& name) {
   return request(message.bytes(), "adding the bridge " + name);
 }
 
-Result<void> Rtnetlink::add_veth(const std::string& name, int bridge, const std::string& peer, int peer_namespace) {
+Result<void> Rtnetlink::add_veth(const std::string& name, int bridge, const std::string& peer, int peer_namespace,
+                                 const HardwareAddress& own) {
   ifinfomsg up{};
   up.ifi_flags = IFF_UP;
   up.ifi_change = IFF_UP;
@@ -144,6 +147,7 @@ Result<void> Rtnetlink::add_veth(const std::string& name, int bridge, const std:
   const auto other = message.begin(VETH_INFO_PEER);
   message.body(ifinfomsg{});
   message.text(IFLA_IFNAME, peer);
+  message.attribute(IFLA_ADDRESS, own.data(), own.size());
   message.number(IFLA_NET_NS_FD, static_cast<std::uint32_t>(peer_namespace));
   message.end(other);
   message.end(data);
@@ -169,6 +173,23 @@ Result<void> Rtnetlink::set_up(const std::string& name) {
   Message message(RTM_NEWLINK, 0, up);
   message.text(IFLA_IFNAME, name);
   return request(message.bytes(), "setting " + name + " up");
+}
+
+Result<void> Rtnetlink::add_neighbour(int interface, const Neighbour& neighbour) {
+  const std::string doing = "telling who has " + neighbour.address;
+  std::array<unsigned char, sizeof(in6_addr)> binary{};
+  const bool v6 = neighbour.address.find(':') != std::string::npos;
+  if (::inet_pton(v6 ? AF_INET6 : AF_INET, neighbour.address.c_str(), binary.data()) != 1) {
+    return fail(ErrorCode::usage, doing + ": not an IP address");
+  }
+  ndmsg body{};
+  body.ndm_family = v6 ? AF_INET6 : AF_INET;
+  body.ndm_ifindex = interface;
+  body.ndm_state = NUD_PERMANENT;
+  Message message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, body);
+  message.attribute(NDA_DST, binary.data(), v6 ? sizeof(in6_addr) : sizeof(in_addr));
+  message.attribute(NDA_LLADDR, neighbour.hardware.data(), neighbour.hardware.size());
+  return request(message.bytes(), doing);
 }
 
 Result<void> Rtnetlink::add_address(const std::string& name, const std::string& address, int prefix_length) {

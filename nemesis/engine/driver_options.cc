@@ -118,7 +118,7 @@ std::vector<Row> safety_rows() {
        read_quorum},
       {{"nemesis.dead-man", Type::integer, DriverOptions().dead_man_s,
         "seconds without a word from the controller after which a node undoes its faults by itself (up to one second "
-        "later)",
+        "later); with more than 25 nodes they are told less often, and it is a second for every 12 at least",
         1, 3600},
        read_dead_man},
       {{"nemesis.patience", Type::real, 1.0,

@@ -1,17 +1,31 @@
 #include "nemesis/engine/heartbeat.h"
 
+#include <algorithm>
+
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
 
 namespace ordeal {
 namespace {
 
-constexpr auto kBeatEvery = std::chrono::milliseconds(500);
+constexpr int kBeatEveryMs = 500;
+constexpr int kMsPerNode = 20;
 constexpr auto kBeatTimeout = std::chrono::seconds(2);
 
 }  // namespace
 
-Heartbeat::Heartbeat(Cluster& cluster, std::string run) : cluster_(cluster), run_(std::move(run)) {}
+std::chrono::milliseconds beat_interval(std::size_t nodes) {
+  return std::chrono::milliseconds(std::max(kBeatEveryMs, kMsPerNode * static_cast<int>(nodes)));
+}
+
+int dead_man_limit_s(int wanted_s, std::size_t nodes) {
+  if (nodes * kMsPerNode <= kBeatEveryMs) return wanted_s;
+  return std::max(wanted_s,
+                  static_cast<int>(std::chrono::ceil<std::chrono::seconds>(4 * beat_interval(nodes)).count()));
+}
+
+Heartbeat::Heartbeat(Cluster& cluster, std::string run)
+    : cluster_(cluster), run_(std::move(run)), interval_(beat_interval(cluster.size())) {}
 
 Heartbeat::~Heartbeat() {
   for (auto& [node, thread] : threads_) thread.request_stop();
@@ -44,7 +58,7 @@ void Heartbeat::beat(std::size_t node, const std::stop_token& stop) {
     // A beat that does not arrive needs no handling here: the node heals itself, and the driver finds that out.
     (void)cluster_.at(node).run(root_script(beat_script(run_, count), now + kBeatTimeout));
     std::unique_lock lock(mutex_);
-    changed_.wait_until(lock, stop, now + kBeatEvery, [] { return false; });
+    changed_.wait_until(lock, stop, now + interval_, [] { return false; });
   }
 }
 

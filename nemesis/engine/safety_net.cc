@@ -33,7 +33,8 @@ Result<void> SafetyNet::announce(const Undoing& undoing, const Value& descriptio
 
 Result<void> SafetyNet::arm(const Undoing& undoing, Deadline deadline) {
   std::vector<std::string> scripts;
-  for (const Undo& one : undoing.undo) scripts.push_back(arm_script(undoing.name, one.script, options_.dead_man_s));
+  const int silence_s = dead_man_limit_s(options_.dead_man_s, cluster_.size());
+  for (const Undo& one : undoing.undo) scripts.push_back(arm_script(undoing.name, one.script, silence_s));
   auto done = all_done(run_scripts(cluster_, undoing.nodes, scripts, deadline));
   if (!done) return fail(done.error().during("preparing the node to undo the fault by itself"));
   return done;

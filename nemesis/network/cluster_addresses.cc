@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <sstream>
 
 #include "nemesis/network/packet_filter.h"
@@ -36,6 +35,7 @@ Result<ClusterAddresses> ClusterAddresses::look_up(const Cluster& cluster, Deadl
     auto parsed = parse_addresses(*found[i]);
     if (!parsed) return fail(parsed.error().during(cluster.at(i).name()));
     out.nodes_.push_back(*std::move(parsed));
+    for (const auto& address : out.all(i)) out.owners_[address].push_back(i);
   }
   return out;
 }
@@ -79,11 +79,12 @@ Result<void> ClusterAddresses::need_tool_for(std::size_t node, const std::string
 
 Result<std::vector<std::string>> ClusterAddresses::sources(std::size_t at, std::size_t from,
                                                            const std::vector<std::size_t>& all_from) const {
-  std::set<std::string> spared;
-  for (std::size_t other = 0; other < cluster_->size(); ++other) {
-    if (std::find(all_from.begin(), all_from.end(), other) != all_from.end()) continue;
-    for (auto& address : all(other)) spared.insert(std::move(address));
-  }
+  const auto spared = [&](const std::string& address) {
+    const auto& owners = owners_.at(address);
+    return std::any_of(owners.begin(), owners.end(), [&](std::size_t owner) {
+      return std::find(all_from.begin(), all_from.end(), owner) == all_from.end();
+    });
+  };
   const bool v4_only = nodes_[at].v6.empty() && nodes_[at].missing.find("ip6tables") != std::string::npos;
   std::vector<std::string> out;
   for (auto& address : all(from)) {
@@ -95,7 +96,7 @@ Result<std::vector<std::string>> ClusterAddresses::sources(std::size_t at, std::
                       "is not part of the cluster",
                       cluster_->at(at).name(), address, cluster_->at(from).name()));
     }
-    if (spared.contains(address) || (v4_only && is_v6(address))) continue;
+    if (spared(address) || (v4_only && is_v6(address))) continue;
     if (auto tool = need_tool_for(at, address); !tool) return fail(tool.error());
     out.push_back(std::move(address));
   }

@@ -2,6 +2,7 @@
 // Cluster addresses: by which addresses the nodes of a cluster know each other, and whether they have the tools with
 // which faults of the network tell packets apart. Thread-safety: immutable once looked up.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ class ClusterAddresses {
   [[nodiscard]] Result<void> need_tool_for(std::size_t node, const std::string& address) const;
   const Cluster* cluster_;  // outlives this
   std::vector<NodeAddresses> nodes_;
+  std::map<std::string, std::vector<std::size_t>> owners_;  // of each address
 };
 
 }  // namespace ordeal

@@ -5,8 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 #include <sstream>
 
+#include "base/text.h"
+#include "nemesis/node/agent_program.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
 
@@ -53,22 +57,36 @@ void parse_inet6_line(const std::string& line, NodeAddresses& out) {
   if (scope == "20") add(out.v6_link, v6_text(address));
 }
 
-std::string probe_script(const std::vector<std::string>& addresses, int port, int wait_ms) {
+std::string shell_probe_script(const std::vector<std::string>& addresses, int port, int wait_ms) {
   std::string out(kScriptHead);
   out += fmt::format(R"(probe() {{
   said=$(timeout {}.{:03} bash -c 'exec 3<>"/dev/tcp/$0/{}"' "$1" 2>&1)
   code=$?
   case "$code:$said" in
-    0:* | *refused*) echo "$1 open" ;;
-    124:* | *unreachable* | *"No route"* | *"timed out"*) echo "$1 silent" ;;
-    *) echo "$1 unknown" ;;
+    0:* | *refused*) echo "reach $1 open 0" ;;
+    124:* | *unreachable* | *"No route"* | *"timed out"*) echo "reach $1 silent 0" ;;
+    *) echo "reach $1 unknown 0" ;;
   esac
 }}
 )",
                      wait_ms / 1000, wait_ms % 1000, port);
-  for (const auto& address : addresses) out += "probe " + shell_quote(address) + " &\n";
+  for (std::size_t i = 0; i < std::min(addresses.size(), kShellProbes); ++i) {
+    out += "probe " + shell_quote(addresses[i]) + " &\n";
+  }
   out += "wait\n";
   return out;
+}
+
+// What one node says of these addresses, in lines "reach ADDRESS WHAT US".
+Result<std::string> ask_node(Node& node, std::string_view id, bool agent_there,
+                             const std::vector<std::string>& addresses, int port, int wait_ms, Deadline deadline) {
+  const std::vector<std::string> words = {"probe", "reach", std::to_string(port), std::to_string(wait_ms),
+                                          join(addresses, ",")};
+  auto said = agent_there ? run_agent(node, id, words, deadline) : run_agent_once(node, id, words, deadline);
+  const bool no_agent =
+      !said && (said.error().code == ErrorCode::unsupported || said.error().code == ErrorCode::remote);
+  if (!no_agent || deadline.passed()) return said;
+  return run_ok(node, root_script(shell_probe_script(addresses, port, wait_ms), deadline));
 }
 
 }  // namespace
@@ -111,36 +129,33 @@ Result<NodeAddresses> parse_addresses(std::string_view output) {
   return out;
 }
 
-std::vector<Link> probe_links(const Cluster& cluster, const std::vector<Probe>& probes, int port, int wait_ms,
-                              Deadline deadline) {
+LinksSeen probe_links(const Cluster& cluster, std::string_view id, bool agent_there, const std::vector<Probe>& probes,
+                      int port, int wait_ms, Deadline deadline) {
+  std::map<std::size_t, std::set<std::string>> asked;
+  for (const Probe& probe : probes) asked[probe.from].insert(probe.address);
   std::vector<std::size_t> from;
-  for (const Probe& probe : probes) {
-    if (std::find(from.begin(), from.end(), probe.from) == from.end()) from.push_back(probe.from);
-  }
-  std::vector<std::string> scripts;
-  for (const std::size_t node : from) {
-    std::vector<std::string> addresses;
-    for (const Probe& probe : probes) {
-      if (probe.from == node) add(addresses, probe.address);
-    }
-    scripts.push_back(probe_script(addresses, port, wait_ms));
-  }
-  const auto results = run_scripts(cluster, from, scripts, deadline);
+  for (const auto& [node, addresses] : asked) from.push_back(node);
+  const auto results = on_each(from, [&](std::size_t node) {
+    const auto& addresses = asked.at(node);
+    return ask_node(cluster.at(node), id, agent_there, {addresses.begin(), addresses.end()}, port, wait_ms, deadline);
+  });
+  LinksSeen out;
   std::map<std::pair<std::size_t, std::string>, Link> seen;
   for (std::size_t i = 0; i < from.size(); ++i) {
-    if (!results[i]) continue;
-    std::istringstream words(*results[i]);
+    std::istringstream words(results[i] ? *results[i] : "");
+    std::string reach;
     std::string address;
     std::string state;
-    while (words >> address >> state) {
+    double us = 0;
+    while (words >> reach >> address >> state >> us) {
       const Link link = state == "open" ? Link::open : state == "silent" ? Link::silent : Link::unknown;
       seen[{from[i], address}] = link;
+      if (link == Link::open) out.slowest_ms = std::max(out.slowest_ms, us / 1000);
     }
   }
-  std::vector<Link> out;
   for (const Probe& probe : probes) {
     const auto found = seen.find({probe.from, probe.address});
-    out.push_back(found == seen.end() ? Link::unknown : found->second);
+    out.links.push_back(found == seen.end() ? Link::unknown : found->second);
   }
   return out;
 }

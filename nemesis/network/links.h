@@ -1,17 +1,18 @@
 #pragma once
 // Links: whether packets really pass between two nodes, observed by trying.
 //
-// A probe is a TCP connection that one node opens to another (bash's /dev/tcp under timeout(1): both are on nearly
-// every machine, while ping, nc and python are not). An accepted and a refused connection both prove that packets pass;
-// only silence says that they do not. It shares nothing with the injector, which speaks to iptables.
+// A probe is a TCP connection that one node opens to another: an accepted and a refused one both prove that packets
+// pass; only silence says that they do not. The agent asks all of a node's links at once from one process
+// (nemesis/programs/agent/reach_probe.h). Where it cannot run (another kind of machine, no program may be run where it
+// is put) the shell does it for the first kShellProbes links of the node: bash's /dev/tcp under timeout(1), which are
+// on nearly every machine, while ping, nc and python are not. Neither shares anything with the injector, which speaks
+// to iptables.
 //
 // Thread-safety: pure functions.
 
 #include <cstddef>
-#include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -42,9 +43,17 @@ struct Probe {
 
 enum class Link { open, silent, unknown };
 
-// Sends all probes at once, one script per probing node; takes as long as `wait_ms` when a link is silent.
-// The answers are in the order of `probes`; unknown: the node could not be asked or could not probe.
-[[nodiscard]] std::vector<Link> probe_links(const Cluster& cluster, const std::vector<Probe>& probes, int port,
-                                            int wait_ms, Deadline deadline);
+struct LinksSeen {
+  std::vector<Link> links;  // in the order of the probes; unknown: the node could not be asked or could not probe
+  double slowest_ms = 0;    // until the last answer that came; 0: nobody measured it
+};
+
+// A process for each link: more of them at once would take longer than anybody waits.
+inline constexpr std::size_t kShellProbes = 20;
+
+// Sends all probes at once; takes as long as `wait_ms` when a link is silent. `id` is that of the fault; `agent_there`:
+// the agent is in its folder on all nodes that probe, else it is sent there and removed again.
+[[nodiscard]] LinksSeen probe_links(const Cluster& cluster, std::string_view id, bool agent_there,
+                                    const std::vector<Probe>& probes, int port, int wait_ms, Deadline deadline);
 
 }  // namespace ordeal

@@ -25,6 +25,9 @@ namespace {
 
 // Long enough for any link on which a cluster would run, short enough to keep injection and proof near a second.
 constexpr int kProbeWaitMs = 700;
+// Where all answers came much sooner than that before the injection, silence is told sooner, too.
+constexpr int kMinWaitMs = 300;
+constexpr double kWaitPerAnswer = 10;
 // For a cut that comes and goes: many looks are better than long ones.
 constexpr int kFlapWaitMs = 200;
 // Phases that last longer than this cannot both be seen while the fault is confirmed.
@@ -77,6 +80,7 @@ class Partition final : public Injection {
   Observation observe(Deadline deadline) const;
   Observation observe_flapping(Deadline deadline) const;
   std::string link_name(const Probe& probe) const;
+  std::string unlooked() const;
 
   Cluster& cluster_;
   std::string id_;
@@ -92,6 +96,9 @@ class Partition final : public Injection {
   std::vector<Rules> rules_;          // by node
   std::vector<Probe> cut_probes_;     // across cut links, answered before the injection
   std::vector<Probe> intact_probes_;  // along links that stay, answered before
+  std::size_t links_ = 0;             // that there are
+  std::string unanswered_;            // the first of those that were not answered; empty: all were
+  int wait_ms_ = kProbeWaitMs;
 };
 
 Value Partition::describe() const {
@@ -152,11 +159,19 @@ void Partition::baseline(Deadline deadline) {
       for (auto& address : addresses_->reachable(from, to)) all.push_back({from, to, std::move(address)});
     }
   }
-  const auto links = probe_links(cluster_, all, port_, kProbeWaitMs, deadline);
+  const auto [links, slowest_ms] = probe_links(cluster_, id_, false, all, port_, kProbeWaitMs, deadline);
   cut_probes_.clear();
   intact_probes_.clear();
+  unanswered_.clear();
+  links_ = all.size();
+  if (slowest_ms > 0) {
+    wait_ms_ = std::clamp(static_cast<int>(std::lround(kWaitPerAnswer * slowest_ms)), kMinWaitMs, kProbeWaitMs);
+  }
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (links[i] != Link::open) continue;
+    if (links[i] != Link::open) {
+      if (unanswered_.empty()) unanswered_ = link_name(all[i]);
+      continue;
+    }
     const bool cut = drops(all[i].from, all[i].to) || drops(all[i].to, all[i].from);
     (cut ? cut_probes_ : intact_probes_).push_back(all[i]);
   }
@@ -216,12 +231,19 @@ std::string Partition::link_name(const Probe& probe) const {
   return fmt::format("{} to {} ({})", cluster_.at(probe.from).name(), cluster_.at(probe.to).name(), probe.address);
 }
 
+// Of links that did not answer before, nothing can be shown.
+std::string Partition::unlooked() const {
+  const std::size_t answered = cut_probes_.size() + intact_probes_.size();
+  return fmt::format("{} of {} links looked at: {} did not answer before (the first: {})", answered, links_,
+                     links_ - answered, unanswered_);
+}
+
 // A connection needs both directions, so silence proves a cut in one of them. Which one, the counters tell: packets
 // that were dropped on the deaf side, packets that arrived on the hearing side.
 Observation Partition::observe(Deadline deadline) const {
   std::vector<Probe> probes = cut_probes_;
   probes.insert(probes.end(), intact_probes_.begin(), intact_probes_.end());
-  const auto links = probe_links(cluster_, probes, port_, kProbeWaitMs, deadline);
+  const auto links = probe_links(cluster_, id_, false, probes, port_, wait_ms_, deadline).links;
   std::size_t silent = 0;
   std::size_t intact = 0;
   std::string first_answer;
@@ -257,7 +279,8 @@ Observation Partition::observe(Deadline deadline) const {
   Observation out;
   out.confirmed = !cut_probes_.empty() && silent == cut_probes_.size() && (!one_way_ || idle.empty());
   if (cut_probes_.empty()) {
-    out.evidence = fmt::format("no proof: none of the links to cut answered on port {} before the injection", port_);
+    out.evidence = fmt::format("no proof: none of the links to cut answered on port {} before the injection; {}", port_,
+                               unlooked());
     return out;
   }
   out.evidence =
@@ -267,6 +290,7 @@ Observation Partition::observe(Deadline deadline) const {
   if (!intact_probes_.empty()) {
     out.evidence += fmt::format("; {} of {} connections that it spares answer", intact, intact_probes_.size());
   }
+  if (!unanswered_.empty()) out.evidence += "; " + unlooked();
   if (!first_answer.empty()) out.evidence += "; " + first_answer;
   if (one_way_ && !idle.empty()) out.evidence += fmt::format("; the rules on {} saw no packet", idle);
   return out;
@@ -279,7 +303,7 @@ Observation Partition::observe_flapping(Deadline deadline) const {
   const auto all = [](const std::vector<bool>& seen) { return std::count(seen.begin(), seen.end(), true); };
   const auto n = static_cast<std::ptrdiff_t>(cut_probes_.size());
   while (all(cut) < n || all(open) < n) {
-    const auto links = probe_links(cluster_, cut_probes_, port_, kFlapWaitMs, deadline);
+    const auto links = probe_links(cluster_, id_, true, cut_probes_, port_, kFlapWaitMs, deadline).links;
     for (std::size_t i = 0; i < links.size(); ++i) {
       if (links[i] == Link::silent) cut[i] = true;
       if (links[i] == Link::open) open[i] = true;
@@ -294,6 +318,7 @@ Observation Partition::observe_flapping(Deadline deadline) const {
       "of {} connections across the cut, all answered before, {} met silence at times, and {} were "
       "answered at others",
       n, all(cut), all(open));
+  if (!unanswered_.empty()) out.evidence += "; " + unlooked();
   return out;
 }
 
@@ -319,7 +344,7 @@ Result<Observation> Partition::confirm_healed(Deadline deadline) {
   const auto enough = std::chrono::duration<double>(flaps() ? std::min(0.6 * flap_s_, kLongFlap_s / 2) : 0);
   auto since = now();
   while (true) {
-    const auto links = probe_links(cluster_, cut_probes_, port_, kProbeWaitMs, deadline);
+    const auto links = probe_links(cluster_, id_, false, cut_probes_, port_, kProbeWaitMs, deadline).links;
     const auto open = static_cast<std::size_t>(std::count(links.begin(), links.end(), Link::open));
     if (open < links.size()) since = now();
     out.confirmed = open == links.size() && now() - since >= enough;
@@ -400,7 +425,8 @@ FaultFactory partition_fault() {
       "incoming packets by the peers' addresses, IPv4 and IPv6; rules of others are not touched. Proof: TCP "
       "connections "
       "between the nodes that were answered before and are not any more, and the counters of the rules. Needs on the "
-      "nodes: root or sudo, iptables, bash, timeout; to flap also the target NFQUEUE of iptables and a 64-bit Linux on "
+      "nodes: root or sudo, iptables, and what can connect: the agent, or bash and timeout where it cannot run (then "
+      "for the first 20 links of a node); to flap also the target NFQUEUE of iptables and a 64-bit Linux on "
       "x86_64 or aarch64, since an agent does it, which drops packets in the first half of each period of "
       "the wall clock and, should it die, none. Cannot cut traffic that a node forwards (to containers behind it), nor "
       "the links between clients and nodes.";

@@ -11,6 +11,7 @@
 //   ordeal-agent packets start FOLDER SEED EFFECT…    EFFECT is one word with spaces; see packet_effect.h
 //   ordeal-agent packets undo FOLDER
 //   ordeal-agent probe datagrams|connections PORT NONCE COUNT SIZE GAP_US LIMIT_MS FLOW=ADDRESS,… FLOW,…   link_probe.h
+//   ordeal-agent probe reach PORT WAIT_MS ADDRESS,…                                    see reach_probe.h
 //   ordeal-agent probe names                                                           see name_probe.h
 //   ordeal-agent strike clock                           see strike.h
 //   ordeal-agent strike at MONOTONIC_NS PID:STARTED,…   see strike.h
@@ -35,6 +36,7 @@
 #include "nemesis/programs/agent/name_probe.h"
 #include "nemesis/programs/agent/packet_fault.h"
 #include "nemesis/programs/agent/proc.h"
+#include "nemesis/programs/agent/reach_probe.h"
 #include "nemesis/programs/agent/slow.h"
 #include "nemesis/programs/agent/strike.h"
 #include "nemesis/programs/agent/timing.h"
@@ -138,6 +140,13 @@ ProbePlan probe_plan(const Words& words) {
   return plan;
 }
 
+int reach(const Words& words) {
+  const std::int64_t port = to_integer(words[0]);
+  const std::int64_t wait_ms = to_integer(words[1]);
+  if (port < 1 || port > 65535 || wait_ms < 1 || wait_ms > 60'000) return usage();
+  return probe_reach(static_cast<int>(port), static_cast<int>(wait_ms), split(words[2], ","));
+}
+
 int host_clock_start(const Words& words) {
   HostClockParameters parameters;
   parameters.drift_ppm = to_integer(words[1]);
@@ -168,6 +177,7 @@ int dispatch(const Words& words) {
       {"packets", "undo", 1, [](const Words& rest) { return undo_packet_fault(rest[0]); }},
       {"probe", "datagrams", 8, [](const Words& rest) { return probe_datagrams(probe_plan(rest)); }},
       {"probe", "connections", 8, [](const Words& rest) { return probe_connections(probe_plan(rest)); }},
+      {"probe", "reach", 3, reach},
       {"probe", "names", 0, [](const Words&) { return probe_names(); }},
       {"strike", "clock", 0, [](const Words&) { return print_clock(); }},
       {"strike", "at", 2, [](const Words& rest) { return strike_at(to_integer(rest[0]), split(rest[1], ",")); }},
