@@ -137,9 +137,13 @@ WorkloadFactory dead_letter_workload() {
   factory.help = "consumers fail on some messages: these end in the dead-letter queue, nothing is lost or blocked";
   factory.promise =
       "Every message that was put in ends acknowledged by a consumer or in the dead-letter queue, never both and never "
-      "neither; after dead-letter.max-attempts deliveries it is no longer delivered; nothing is dead that did not "
-      "fail; "
-      "no message keeps one that nobody has received from whoever asks.";
+      "neither: dead-letter.settle after it was rejected, or its client was gone, it is back in one of the two queues. "
+      "An ack that is ok holds, whoever had the message. It is delivered dead-letter.max-attempts times at most, those "
+      "to "
+      "clients that crashed included and, since another may get it when a client is slow to answer, those of one that "
+      "is "
+      "still with somebody; nothing is dead that was neither rejected nor delivered so often. A receive finds nothing "
+      "only when no message is there that nobody has received, unless dead-letter.empty-receives.";
   factory.data_type = "dead-letter";
   factory.operations = {"ack", "drain-dead", "enqueue", "receive", "reject"};
   factory.options = {

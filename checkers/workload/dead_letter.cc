@@ -11,28 +11,30 @@
 //   in-both              dead and acknowledged, or delivered after it had been taken out of the dead-letter queue
 //   duplicate-element    more often in the dead-letter queue than it was put in
 //   delivered-after-ack  delivered after it had been acknowledged, unless dead-letter.redelivery
-//   lost-element         acknowledged by the queue, and in the end neither acknowledged by a consumer nor dead nor
-//   there blocked-message      a receive found nothing, although all the while a message was there that nobody had
-//   received
+//   lost-element         acknowledged by the queue, or delivered, and in the end neither acknowledged by a consumer nor
+//   dead nor there blocked-message      a receive found nothing, although all the while a message was there that nobody
+//   had received
 //                        yet, not always the same: another one stood in its way. Not where dead-letter.empty-receives
 //   unexpected-element   delivered or dead, although nobody put it in
 //
-// In the end: dead-letter.settle after the last that is known of a message, and after the last receive that crashed (it
-// may have had it), a receive found nothing, and the dead-letter queue, taken out by then, did not have it. That all
-// messages of clients that are gone, or that wait to be tried again, are back by then is part of the claim. A
-// consumer's ack of unknown outcome accounts for its message. A receive that crashed may have held up one message; a
-// drain that crashed may have had any.
+// In the end: dead-letter.settle after the last that is known of a message, after its clients were gone, and after the
+// last receive that crashed (it may have had it), a receive found nothing, and the dead-letter queue, taken out by
+// then, did not have it. That all messages of clients that are gone, or that wait to be tried again, are back by then,
+// in one of the two queues and to stay there, is part of the claim. A consumer's ack of unknown outcome accounts for
+// its message, and an ack that was ok does, whoever had it. A receive that crashed may have had one message; which of
+// them, all that was seen together has to allow (crashed_receives.h). A drain that crashed may have had any.
 //
-// Not promised, and so not told: that a message which waits to be tried again is found at once, that one which failed
-// has all its attempts before it is dead, or that a dead one can be taken out at once. The tests hold this to brute
-// force: what else a queue that never waits cannot show is found, but for a few histories (3 of 865) in which it takes
-// several empty receives and crashes together: which of the messages crashed receives had is not searched for.
+// Not promised, and so not told: that a message which waits to be tried again is found at once, that one which was
+// rejected has all its attempts before it is dead, that a dead one can be taken out at once, or that a client may keep
+// a message for as long as it likes: another may get it, and one that had all its attempts may be dead meanwhile. All
+// that is promised is decided exactly; the tests hold it to brute force.
 #include <algorithm>
 #include <limits>
 #include <map>
 #include <set>
 #include <vector>
 
+#include "checkers/workload/crashed_receives.h"
 #include "checkers/workload/judgement.h"
 #include "checkers/workload/workload_checkers.h"
 
@@ -43,7 +45,7 @@ struct Message {
   bool poison = false;
   std::vector<OperationEvents> deliveries;
   std::vector<OperationEvents> acks;     // successful ones
-  bool ack_unknown = false;              // one may have been
+  EventIndex may_ack = kNoEvent;         // the first of unknown outcome was invoked
   EventIndex rejected = kNoEvent;        // the first reject of it, perhaps successful, was invoked
   std::vector<OperationEvents> dead_in;  // drains that had it
   std::set<ProcessId> held_by;           // to which it was delivered, and which said neither ack nor reject
@@ -58,6 +60,7 @@ class DeadLetters {
   void run() {
     if (!in_.understands({"enqueue", "receive", "ack", "reject", "drain-dead"})) return;
     for (const OperationEvents op : in_.operations()) {
+      if (!in_.ok(op) && !in_.failed(op)) gone_.emplace(in_.history().process(op.invocation), over(op));
       if (in_.f(op) == "enqueue" && !enqueue(op)) return;
     }
     for (const OperationEvents op : in_.operations()) {
@@ -66,6 +69,7 @@ class DeadLetters {
     for (auto& [id, message] : messages_) judge(id, message);
     lost();
     if (!in_.flag("dead-letter.empty-receives")) blocked();
+    together();
     vacuous();
   }
 
@@ -76,8 +80,13 @@ class DeadLetters {
   }
   Message& touched(ValueId id, OperationEvents op) {
     Message& message = messages_[id];
-    message.last = std::max(message.last, op.completion == kNoEvent ? op.invocation : op.completion);
+    message.last = std::max(message.last, over(op));
     return message;
+  }
+  // The event from which on the operation is known to be over, or its client to be gone; the last one of all when that
+  // is never known.
+  [[nodiscard]] EventIndex over(OperationEvents op) const {
+    return op.completion != kNoEvent ? op.completion : static_cast<EventIndex>(in_.history().size() - 1);
   }
 
   bool enqueue(OperationEvents op) {
@@ -96,15 +105,17 @@ class DeadLetters {
     const auto f = in_.f(op);
     const bool crashed = !in_.ok(op) && !in_.failed(op);
     const ProcessId process = in_.history().process(op.invocation);
-    if (crashed) gone_.insert(process);
     if (f == "receive" && crashed) crashed_.push_back(op);
     if (f == "drain-dead" && crashed) drain_crashed_ = true;
     if (in_.failed(op)) return true;
     if (f == "ack" || f == "reject") {
       Message& message = touched(in_.asked(op), op);
       message.held_by.erase(process);
-      if (f == "reject") message.rejected = std::min(message.rejected, op.invocation);
-      if (f == "ack" && crashed) message.ack_unknown = true;
+      // One that was over before the message was put in says nothing of it.
+      const Attempts* tried = sent_.find(in_.asked(op));
+      const bool there = tried != nullptr && (crashed || op.completion > tried->invoked);
+      if (f == "reject" && there) message.rejected = std::min(message.rejected, op.invocation);
+      if (f == "ack" && crashed) message.may_ack = std::min(message.may_ack, op.invocation);
       if (f == "ack" && !crashed) message.acks.push_back(op);
       return true;
     }
@@ -198,15 +209,30 @@ class DeadLetters {
                in_.named(op) + " returned " + name + ", which had been taken out of the dead-letter queue before");
       break;
     }
-    const auto begun = [&](OperationEvents op) { return op.invocation < drain.completion; };
-    const std::int64_t may_have_ended = std::count_if(message.deliveries.begin(), message.deliveries.end(), begun) +
-                                        std::count_if(crashed_.begin(), crashed_.end(), begun);
-    if (message.rejected < drain.completion || !message.acks.empty() || may_have_ended >= attempts_) return;
+    const std::int64_t crashed = std::count_if(crashed_.begin(), crashed_.end(),
+                                               [&](OperationEvents op) { return op.invocation < drain.completion; });
+    const std::int64_t missing = missing_attempts(message);
+    if (!message.acks.empty() || crashed >= missing) return;
+    const std::int64_t may_have_ended = attempts_ - missing + crashed;
+    wrong_.insert(id);
     std::vector<EventIndex> events = {drain.invocation};
     for (const OperationEvents op : message.deliveries) events.push_back(op.invocation);
     in_.tell("wrong-dead-letter", std::move(events),
              name + " is in the dead-letter queue, although nobody had rejected it and it had been delivered at most " +
                  std::to_string(may_have_ended) + " times; " + std::to_string(attempts_) + " attempts are due");
+  }
+
+  // How many attempts are missing of a message that is dead, unless it was rejected: crashed receives must have been
+  // they.
+  [[nodiscard]] std::int64_t missing_attempts(const Message& message) const {
+    if (message.dead_in.empty() || message.rejected < message.dead_in.front().completion) return 0;
+    const auto begun = [&](OperationEvents op) { return op.invocation < message.dead_in.front().completion; };
+    return attempts_ - std::count_if(message.deliveries.begin(), message.deliveries.end(), begun);
+  }
+
+  // Whether a receive that crashed can have had the message: it had not settled yet when that was put in.
+  [[nodiscard]] bool may_have_had(OperationEvents receive, ValueId id) const {
+    return !settled(over(receive), {sent_.find(id)->invoked, kNoEvent});
   }
 
   // Whether `op` began so long after `last` that what was under way then has settled.
@@ -217,20 +243,22 @@ class DeadLetters {
   }
 
   void lost() {
-    EventIndex crashed = 0;
-    for (const OperationEvents op : crashed_)
-      crashed = std::max(crashed,
-                         op.completion == kNoEvent ? static_cast<EventIndex>(in_.history().size() - 1) : op.completion);
     for (const auto& [id, message] : messages_) {
       const Attempts* tried = sent_.find(id);
-      if (tried == nullptr || tried->certain == 0 || tried->possible > 1) continue;
-      if (!message.acks.empty() || message.ack_unknown || !message.dead_in.empty()) continue;
+      if (tried == nullptr || tried->possible > 1) continue;
+      if (tried->certain == 0 && message.deliveries.empty()) continue;  // it may never have been put in
+      if (!message.acks.empty() || message.may_ack != kNoEvent || !message.dead_in.empty()) continue;
       if (std::any_of(message.held_by.begin(), message.held_by.end(),
                       [&](ProcessId p) { return !gone_.contains(p); })) {
         in_.inconclusive("message " + in_.shown(id) + " is still with a client that said neither ack nor reject");
         continue;
       }
-      const EventIndex last = std::max(message.last, crashed);
+      EventIndex last = message.last;
+      for (const OperationEvents op : crashed_) {
+        if (static_cast<std::int64_t>(message.deliveries.size()) < attempts_ && may_have_had(op, id))
+          last = std::max(last, over(op));
+      }
+      for (const ProcessId process : message.held_by) last = std::max(last, gone_.at(process));
       const auto after = [&](OperationEvents op) { return settled(last, op); };
       const auto empty = std::find_if(empty_.begin(), empty_.end(), after);
       const auto drain = std::find_if(drains_.begin(), drains_.end(), after);
@@ -240,105 +268,155 @@ class DeadLetters {
                                          : "the two queues were not found empty late enough to say that it is lost"));
         continue;
       }
-      std::vector<EventIndex> events = {tried->acknowledged_by, empty->invocation, drain->invocation};
+      std::vector<EventIndex> events = {tried->invoked, empty->invocation, drain->invocation};
       for (const OperationEvents op : message.deliveries) events.push_back(op.invocation);
       in_.tell("lost-element", std::move(events),
-               "message " + in_.shown(id) + " was put in (" + in_.event(tried->acknowledged) + "), delivered " +
+               "message " + in_.shown(id) + " was put in (" + in_.event(tried->invoked) + "), delivered " +
                    std::to_string(message.deliveries.size()) + " times and never acknowledged, and is in neither " +
                    "queue: " + in_.named(*empty) + " found nothing, nor is it in what " + in_.named(*drain) +
                    " took out");
     }
   }
 
-  // A message that waits for somebody to receive it first: from the answer to its enqueue until the first receive that
-  // returned it began.
+  // A message that waits for somebody to receive it first: from the answer to its enqueue until anything began that
+  // shows that it had been received, or may have kept it from being.
   struct Waiting {
     EventIndex from = 0, until = kNoEvent;
     EventIndex enqueue = kNoEvent;
+    ValueId id = kAbsent;
   };
   std::vector<Waiting> never_received() const {
     std::vector<Waiting> out;
     for (const auto& [id, message] : messages_) {
       const Attempts* tried = sent_.find(id);
-      // One that is dead without any delivery that is known of was taken by a crashed receive, or is told above.
-      const bool taken = message.deliveries.empty() && (!message.dead_in.empty() || message.ack_unknown);
-      if (tried == nullptr || tried->certain == 0 || taken) continue;
-      Waiting one{tried->acknowledged, kNoEvent, tried->acknowledged_by};
-      for (const auto* all : {&message.deliveries, &message.acks, &message.dead_in}) {
+      if (tried == nullptr || tried->certain == 0 || wrong_.contains(id)) continue;
+      Waiting one{tried->acknowledged, message.rejected, tried->acknowledged_by, id};
+      for (const auto* all : {&message.deliveries, &message.acks}) {
         for (const OperationEvents op : *all) one.until = std::min(one.until, op.invocation);
       }
+      // What makes a message dead comes before.
+      for (const OperationEvents op : message.dead_in) one.until = std::min(one.until, op.completion);
+      // An ack of unknown outcome was none when the message was seen later.
+      const bool seen = !message.dead_in.empty() || !message.deliveries.empty();
+      if (!seen || in_.flag("dead-letter.redelivery")) one.until = std::min(one.until, message.may_ack);
       if (one.from < one.until) out.push_back(one);
     }
     return out;
   }
 
-  // A receive that found nothing, and the messages that were there and nobody had received, not always the same: at
-  // every moment of it at least `least` of them.
-  struct Blocked {
-    OperationEvents op;
-    std::vector<EventIndex> waiting;  // their enqueues, sorted
-    std::int64_t least = 0;
-  };
-  Blocked blocked_at(OperationEvents op, const std::vector<Waiting>& all) const {
-    Blocked out{op, {}, 0};
-    std::int64_t count = 0;                                // at the beginning
-    std::vector<std::pair<EventIndex, std::int64_t>> now;  // how it changes
+  // The instants of a receive that found nothing, as choices: which messages were there, and nobody had received them,
+  // so that crashed receives must have had them before. Of those between two changes the last, for more receives may
+  // have begun by then. Empty: at some instant there was none.
+  std::vector<CrashedReceives::Choice> instants(OperationEvents op, const std::vector<Waiting>& all) const {
+    std::vector<Waiting> meanwhile;
+    std::vector<EventIndex> ends = {op.completion};  // a message is there from its event on
+    in_.work(all.size());
     for (const Waiting& one : all) {
       if (one.from >= op.completion || one.until < op.invocation) continue;
-      out.waiting.push_back(one.enqueue);
-      if (one.from < op.invocation)
-        ++count;
-      else
-        now.emplace_back(one.from, 1);
-      if (one.until < op.completion) now.emplace_back(one.until, -1);
+      meanwhile.push_back(one);
+      if (one.from > op.invocation) ends.push_back(one.from);
     }
-    std::sort(out.waiting.begin(), out.waiting.end());
-    std::sort(now.begin(), now.end());
-    out.least = count;
-    for (const auto& [at, change] : now) out.least = std::min(out.least, count += change);
+    std::sort(ends.begin(), ends.end());
+    std::vector<CrashedReceives::Choice> out;
+    for (const EventIndex end : ends) {
+      in_.work(meanwhile.size());
+      CrashedReceives::Choice choice{end, {}, 1};
+      for (const Waiting& one : meanwhile) {
+        if (one.from < end && one.until >= end) choice.messages.push_back(one.id);
+      }
+      if (choice.messages.empty()) return {};
+      out.push_back(std::move(choice));
+    }
     return out;
   }
 
-  // Such receives, when they need more messages held up than receives crashed. A crashed receive has one message at
-  // most, so what receives need that were kept from different messages adds up.
+  // Receives that found nothing although at every instant more messages were there than receives had crashed.
   void blocked() {
     const std::vector<Waiting> all = never_received();
-    std::set<EventIndex> kept;      // messages that are needed by those before, and
-    std::vector<EventIndex> apart;  // the latter themselves
-    std::int64_t needed = 0;
-    EventIndex latest = 0;  // when the last of them was over
-    const auto may_hold_until = [&](EventIndex end) {
-      return std::count_if(crashed_.begin(), crashed_.end(), [&](OperationEvents one) { return one.invocation < end; });
-    };
     for (const OperationEvents op : empty_) {
-      in_.work(all.size() + crashed_.size());
-      const auto may_hold = may_hold_until(op.completion);
-      const Blocked one = blocked_at(op, all);
-      if (one.least == 0) continue;
-      const bool others =
-          std::none_of(one.waiting.begin(), one.waiting.end(), [&](EventIndex e) { return kept.contains(e); });
-      if (one.least <= may_hold && !(others && needed + one.least > may_hold_until(std::max(latest, op.completion)))) {
-        if (!others) continue;
-        kept.insert(one.waiting.begin(), one.waiting.end());
-        apart.push_back(op.invocation);
-        needed += one.least;
-        latest = std::max(latest, op.completion);
+      auto choices = instants(op, all);
+      if (choices.empty()) continue;
+      std::int64_t more = std::numeric_limits<std::int64_t>::max();
+      std::set<EventIndex> named;
+      for (const CrashedReceives::Choice& one : choices) {
+        const auto begun = std::count_if(crashed_.begin(), crashed_.end(),
+                                         [&](OperationEvents other) { return other.invocation < one.before; });
+        more = std::min(more, static_cast<std::int64_t>(one.messages.size()) - begun);
+        for (const ValueId id : one.messages) named.insert(sent_.find(id)->acknowledged_by);
+      }
+      if (more <= 0) {
+        found_nothing_.emplace(op.completion, std::move(choices));
         continue;
       }
-      std::vector<EventIndex> named = one.waiting;
-      named.push_back(op.invocation);
-      const bool alone = one.least > may_hold;
-      if (!alone) {
-        named.insert(named.end(), kept.begin(), kept.end());
-        named.insert(named.end(), apart.begin(), apart.end());
-      }
-      in_.tell(
-          "blocked-message", std::move(named),
-          in_.named(op) + " found nothing, although at least " +
-              std::to_string(alone ? one.least - may_hold : one.least) +
-              " messages were there that nobody had received yet" +
-              (alone ? "" : "; receives that crashed may have held up others, from which other receives were kept"));
+      named.insert(op.invocation);
+      in_.tell("blocked-message", {named.begin(), named.end()},
+               in_.named(op) + " found nothing, although at least " + std::to_string(more) +
+                   " messages were there that nobody had received yet");
     }
+  }
+
+  // Whether some choice of what crashed receives had explains all receives that found nothing and all dead messages.
+  void together() {
+    if (in_.accused()) return;  // each by itself has the better name
+    std::vector<EventIndex> invoked;
+    for (const OperationEvents op : crashed_) invoked.push_back(op.invocation);
+    CrashedReceives had(in_, std::move(invoked));
+    std::set<ValueId> messages;
+    for (const auto& [id, message] : messages_) {
+      const Attempts* tried = sent_.find(id);
+      const std::int64_t missing = tried == nullptr || tried->possible > 1 ? 0 : missing_attempts(message);
+      if (missing <= 0) continue;
+      const OperationEvents drain = message.dead_in.front();
+      had.want(drain.completion, {{drain.completion, {id}, missing}});
+      messages.insert(id);
+    }
+    for (const auto& [event, choices] : found_nothing_) {
+      for (const auto& one : choices) messages.insert(one.messages.begin(), one.messages.end());
+    }
+    for (const ValueId id : messages) {
+      const auto deliveries = static_cast<std::int64_t>(messages_.at(id).deliveries.size());
+      std::vector<bool> by;
+      for (const OperationEvents op : crashed_) by.push_back(may_have_had(op, id));
+      had.allow(id, attempts_ * sent_.find(id)->possible - deliveries, std::move(by));
+    }
+    for (const auto& [event, choices] : found_nothing_) had.want(event, choices);
+    const CrashedReceives::Answer answer = had.decide();
+    if (answer == CrashedReceives::Answer::undecided)
+      in_.inconclusive("which messages the receives had that crashed was not found within the limit of steps");
+    if (answer == CrashedReceives::Answer::impossible) tell_together(had.proof());
+  }
+
+  // `seen`: when receives that found nothing, and drains, were over.
+  void tell_together(const std::vector<EventIndex>& seen) {
+    std::set<ValueId> messages;
+    std::set<EventIndex> events;
+    std::string which;
+    bool blocked = false;
+    for (const EventIndex event : seen) {
+      const EventIndex invocation = in_.history().partner(event);
+      events.insert(invocation);
+      which += (which.empty() ? "" : ", ") + in_.event(invocation);
+      if (const auto found = found_nothing_.find(event); found != found_nothing_.end()) {
+        blocked = true;
+        for (const auto& choice : found->second) messages.insert(choice.messages.begin(), choice.messages.end());
+        continue;
+      }
+      for (const auto& [id, message] : messages_) {
+        if (!message.dead_in.empty() && message.dead_in.front().invocation == invocation) messages.insert(id);
+      }
+    }
+    for (const ValueId id : messages) {
+      if (const EventIndex put = sent_.find(id)->acknowledged_by; put != kNoEvent) events.insert(put);
+      for (const OperationEvents op : messages_.at(id).deliveries) events.insert(op.invocation);
+    }
+    for (const OperationEvents op : crashed_) {
+      if (op.invocation < seen.back()) events.insert(op.invocation);
+    }
+    in_.tell(blocked ? "blocked-message" : "wrong-dead-letter", {events.begin(), events.end()},
+             "what receives that found nothing and drains showed (" + which +
+                 ") cannot be explained together by what crashed receives had: each may have had one message, at most, "
+                 "and no message has more than " +
+                 std::to_string(attempts_) + " attempts");
   }
 
   void vacuous() {
@@ -356,7 +434,10 @@ class DeadLetters {
   std::map<ValueId, Message> messages_;
   std::vector<OperationEvents> empty_, drains_;  // successful ones
   std::vector<OperationEvents> crashed_;         // receives
-  std::set<ProcessId> gone_;                     // an operation of theirs crashed
+  std::set<ValueId> wrong_;                      // dead, and that was told
+  // Receives that found nothing, by their ends: what crashed ones had, unless more was there.
+  std::map<EventIndex, std::vector<CrashedReceives::Choice>> found_nothing_;
+  std::map<ProcessId, EventIndex> gone_;  // an operation of theirs crashed, and was over
   bool drain_crashed_ = false;
 };
 

@@ -380,6 +380,11 @@ const std::map<std::string, Rule>& rules() {
       {"kafka", [](const auto& calls) { return keeps_kafka(calls, 10); }},
       {"ordered-ids", [](const auto& calls) { return keeps_ordered_ids(calls, kSecond_ns); }},
       {"durability", [](const auto& calls) { return keeps_durability(calls, kSettle_ns); }},
+      {"outbox", [](const auto& calls) { return keeps_outbox(calls, kSettle_ns); }},
+      {"dead-letter",
+       [](const auto& calls) {
+         return keeps_dead_letter(calls, {3, kSettle_ns});
+       }},
   };
   return all;
 }

@@ -80,4 +80,12 @@ struct Bucket {
 [[nodiscard]] bool keeps_read_model(const std::vector<Call>& calls, std::int64_t lag_ns);
 [[nodiscard]] bool keeps_kafka(const std::vector<Call>& calls, int end_polls);
 
+// Those of messages (promise_messages.cc), each id in use once.
+[[nodiscard]] bool keeps_outbox(const std::vector<Call>& calls, std::int64_t settle_ns);
+struct DeadLetterRules {
+  std::int64_t max_attempts = 3, settle_ns = 0;
+  bool redelivery = false, empty_receives = false;
+};
+[[nodiscard]] bool keeps_dead_letter(const std::vector<Call>& calls, const DeadLetterRules& rules);
+
 }  // namespace ordeal::testing_support

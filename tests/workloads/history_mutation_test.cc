@@ -68,6 +68,8 @@ Shape shape_of(const std::string& workload) {
       {"overdraft", {3, 10, {{"overdraft.customers", "1"}}}},
       {"read-model", {3, 10, {}, 0.08, 100'000}},
       {"token-bucket", {4, 18, {}, 0.03, 150, 14}},
+      {"dead-letter", {3, 12, {{"dead-letter.poison", "0.4"}}, 0.05, 1000, 34}},
+      {"outbox", {3, 10, {{"outbox.keys", "2"}, {"outbox.reads", "0.4"}}}},
   };
   const auto found = all.find(workload);
   return found == all.end() ? Shape() : found->second;
