@@ -35,6 +35,7 @@ def object_rows():
         yield "cas, 1 % crashed, 5k" + kind, "cas-register ops=5000 values=5 crashed=0.01" + more, 0.02
         yield "unique values but three, 1M" + kind, "register ops=1000000 duplicates=3" + more, 1.5
         yield "counter, 100k" + kind, "counter ops=100000" + more, 0.3
+        yield "counter, 100k, 5 % crashed" + kind, "counter ops=100000 crashed=0.05" + more, 0.3
         yield "counter, 5 % crashed, 5k" + kind, "counter ops=5000 crashed=0.05" + more, 0.3
         for model in ("queue", "unordered-queue", "stack", "priority-queue"):
             yield f"{model}, 10k" + kind, f"{model} ops=10000" + more, 1
