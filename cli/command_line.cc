@@ -53,14 +53,17 @@ void add_check(CLI::App& app, CheckCommand& command) {
   app.add_flag("--certificate", command.certificate, "when valid, print an order that explains the history");
 }
 
+// What is given of it goes into `given`, by name.
+CLI::Option* add_setting(CLI::App& app, const PlanSetting& setting, std::map<std::string, std::string>& given) {
+  const auto take = [&given, name = std::string(setting.name)](const std::string& text) { given[name] = text; };
+  return app.add_option_function<std::string>(std::string("--") + setting.name, take, setting.help)
+      ->type_name(setting.placeholder);
+}
+
 void add_run(CLI::App& app, RunCommand& command) {
   app.add_option("campaign", command.campaign, "a campaign file (TOML)")->type_name("CAMPAIGN.toml");
   for (const PlanSetting& setting : plan_settings()) {
-    const auto take = [&command, name = std::string(setting.name)](const std::string& text) {
-      command.flags[name] = text;
-    };
-    auto* option = app.add_option_function<std::string>(std::string("--") + setting.name, take, setting.help)
-                       ->type_name(setting.placeholder);
+    CLI::Option* option = add_setting(app, setting, command.flags);
     if (const std::string text = setting.default_text(); !text.empty()) option->default_str(text);
   }
   app.add_option("--set", command.settings, "an option of target, workload or fault, KEY=VALUE")
@@ -197,6 +200,7 @@ CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
   add_run(*it.app.add_subcommand("run", "run a workload on a target under faults, and judge it"), it.run);
   CLI::App* report = it.app.add_subcommand("report", "check a stored run again and write its report anew");
   report->add_option("run", it.report.run, "a run's directory, e.g. store/latest")->required()->type_name("RUN");
+  for (const char* limit : {"check-timeout", "memory"}) add_setting(*report, plan_setting(limit), it.report.limits);
   report->add_flag("--json", it.report.json, "results.json on standard output");
   CLI::App* serve = it.app.add_subcommand("serve", "browse the store in a browser, on loopback");
   serve->add_option("store", it.serve.store, "the store's directory")->type_name("STORE")->capture_default_str();

@@ -42,6 +42,7 @@ int run(const RunCommand& command);
 
 struct ReportCommand {
   std::string run;
+  std::map<std::string, std::string> limits;  // those given of plan_settings(): check-timeout, memory
   bool json = false;
 };
 int report(const ReportCommand& command);

@@ -55,11 +55,11 @@ struct Ended {
   Value document = Value::map();
 };
 
-Ended run_one(const Plan& plan, bool json, const std::stop_token& stop) {
+Ended run_one(const Plan& plan, bool json, const RunStops& stops) {
   say(fmt::format("{} {} on {}, {} s, seed {}{}", plan.target, plan.workload, plan.nodes, plan.time_limit_s, plan.seed,
                   plan.nemesis.empty() ? "" : ", with faults"));
   Terminal terminal;
-  const auto judged = run_and_judge(plan, terminal, stop);
+  const auto judged = run_and_judge(plan, terminal, stops);
   end_progress();
   if (!judged) {
     complain(judged.error());
@@ -97,13 +97,16 @@ int run(const RunCommand& command) {
   }
   std::vector<ExitCode> codes;
   {
-    const SignalStop signals;
+    const SignalStop signals(
+        {"stopping: healing, collecting and judging what there is (again: without waiting for the checkers)",
+         "not waiting for the checkers; `ordeal report` judges the run later (again: leave at once)"});
     for (const auto& plan : *plans) {
       const std::size_t number = codes.size() + 1;
       if (plans->size() > 1 && !command.json) std::printf("── run %zu of %zu\n", number, plans->size());
       std::fflush(stdout);
-      Ended ended = signals.token().stop_requested() ? not_started(number, plans->size())
-                                                     : run_one(plan, command.json, signals.token());
+      Ended ended = signals.token().stop_requested()
+                        ? not_started(number, plans->size())
+                        : run_one(plan, command.json, {signals.token(0), signals.token(1)});
       codes.push_back(ended.code);
       documents.items().push_back(std::move(ended.document));
     }

@@ -6,9 +6,11 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "base/files.h"
+#include "base/limits.h"
 #include "checkers/catalogue.h"
 #include "checkers/circumstances.h"
 #include "checkers/history/reader.h"
@@ -28,8 +30,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kLogTail = 64 * 1024;
-// What each checker may take, as `ordeal check` gives it.
-constexpr std::chrono::minutes kCheckTime{10};
+// For the strongest level that holds, beside the verdict.
+constexpr std::chrono::milliseconds kStrongestTime{10'000};
 
 Result<Plan> plan_of(const StoredRun& run) {
   const auto text = [&](const char* key) -> std::string {
@@ -151,10 +153,8 @@ Value offered(const Value& list, const std::vector<std::string>& levels) {
 
 // Into the details of what was judged at one level: the strongest that holds, as `ordeal check --consistency strongest`
 // names it, for the models that have it. In bounded time: what was not decided by then is named as undecided.
-void name_strongest(const History& history, const ConfiguredChecker& judged, const std::vector<std::string>& levels,
-                    CheckResult& result) {
-  constexpr std::chrono::seconds kTime{10};
-  const CheckOptions& options = judged.options;
+void name_strongest(const History& history, const CheckOptions& options, const Limits& limits,
+                    const std::vector<std::string>& levels, CheckResult& result) {
   if (options.model.empty() || options.consistency.empty() || options.consistency == "strongest") return;
   const auto strongest = checker_for(options.model, "strongest");
   if (!strongest) return;
@@ -165,9 +165,14 @@ void name_strongest(const History& history, const ConfiguredChecker& judged, con
     result.details.set("strongest", options.consistency);
     return;
   }
+  if (const std::string why = limits.exceeded(); !why.empty()) {
+    result.details.set("undecided", Value::list({"strongest: " + why}));
+    return;
+  }
   CheckOptions all = options;
   all.consistency = "strongest";
-  all.timeout = kTime;
+  const auto left = limits.time_left();
+  all.timeout = left.count() > 0 ? std::min(left, kStrongestTime) : kStrongestTime;
   const CheckResult found = (*strongest)->check(history, all);
   for (const char* key : {"strongest", "holds", "ruled_out", "ruled-out", "undecided"}) {
     if (const Value* said = found.details.find(key)) result.details.set(key, offered(*said, levels));
@@ -180,23 +185,50 @@ void name_strongest(const History& history, const ConfiguredChecker& judged, con
     result.details.set("undecided", Value::list({"strongest: " + found.reason}));
 }
 
+// What the plan says, unless the caller says otherwise.
+JudgeLimits resolved(const Plan& plan, JudgeLimits limits) {
+  if (!limits.timeout) {
+    limits.timeout = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(plan.check_timeout_s));
+  }
+  if (!limits.memory_bytes) limits.memory_bytes = plan.check_memory;
+  return limits;
+}
+
+// One that was not asked any more.
+CheckResult not_asked(const ConfiguredChecker& one, const std::string& why) {
+  CheckResult out;
+  out.checker = one.checker->name();
+  out.model = one.options.model;
+  out.consistency = one.options.consistency;
+  out.reason = why;
+  return out;
+}
+
 // What the checkers say of the history.
 Result<std::vector<CheckResult>> checked(const Plan& plan, const Environment& environment, const History& history,
-                                         const std::vector<std::string>& log_files) {
+                                         const std::vector<std::string>& log_files, const JudgeLimits& given) {
   const auto workload = find_workload(plan.workload);
   if (!workload) return fail(workload.error());
   std::vector<ConfiguredChecker> checkers = (*workload)->checkers(plan.options);
   auto general = general_checkers(plan, environment, log_files);
   if (!general) return fail(general.error());
   checkers.insert(checkers.end(), general->begin(), general->end());
+  // Of time: memory that one checker has given back may still be this process's when the next one begins.
+  const Limits limits(*given.timeout, std::numeric_limits<std::size_t>::max() / 2, given.stop);
   std::vector<CheckResult> out;
   for (auto& one : checkers) {
+    if (const std::string why = limits.exceeded(); !why.empty()) {
+      out.push_back(not_asked(one, why));
+      continue;
+    }
     const auto began = std::chrono::steady_clock::now();
-    if (one.options.timeout.count() == 0) one.options.timeout = kCheckTime;
+    one.options.timeout = limits.time_left();
+    one.options.memory_bytes = *given.memory_bytes;
+    one.options.stop = given.stop;
     out.push_back(one.checker->check(history, one.options));
     add_circumstances(history, out.back());
     out.back().seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    name_strongest(history, one, levels_of(**workload), out.back());
+    name_strongest(history, one.options, limits, levels_of(**workload), out.back());
   }
   return out;
 }
@@ -229,7 +261,7 @@ Result<void> write_files(const ReportInput& input, const JudgedRun& run) {
 
 }  // namespace
 
-Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer) {
+Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer, const JudgeLimits& limits) {
   auto run = open_run(path);
   if (!run) return fail(run.error());
   auto plan = plan_of(*run);
@@ -250,7 +282,7 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer) {
   input.plan = run->plan;
   input.faults = faults_in(found.history);
   if (run->has_history) {
-    auto results = checked(*plan, environment, found.history, logs.files);
+    auto results = checked(*plan, environment, found.history, logs.files, resolved(*plan, limits));
     if (!results) return fail(results.error());
     input.results = *std::move(results);
   }

@@ -5,7 +5,10 @@
 //
 // Thread-safety: one call per directory at a time.
 
+#include <chrono>
+#include <cstddef>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -28,7 +31,15 @@ struct JudgedRun {
   Value results;  // results.json
 };
 
+// What the checkers may take. What one of them did not decide by then is `unknown`, with the reason.
+struct JudgeLimits {
+  std::optional<std::chrono::milliseconds> timeout;  // for all checkers together, 0: none; absent: as the plan says
+  std::optional<std::size_t> memory_bytes;           // for each; absent: as the plan says
+  std::stop_token stop;                              // the checkers end, and what is known by then is written
+};
+
 // `path`: a run's directory, or a link to it. Errors: not_found; input, for a history or plan that cannot be read; io.
-[[nodiscard]] Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer);
+[[nodiscard]] Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer,
+                                          const JudgeLimits& limits = {});
 
 }  // namespace ordeal

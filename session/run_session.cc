@@ -213,17 +213,19 @@ Result<void> RunSession::play() { return parts_->play(); }
 const std::string& RunSession::directory() const { return parts_->directory(); }
 const std::vector<Error>& RunSession::troubles() const { return parts_->troubles(); }
 
-Result<JudgedRun> run_and_judge(const Plan& plan, RunObserver& observer, const std::stop_token& stop) {
+Result<JudgedRun> run_and_judge(const Plan& plan, RunObserver& observer, const RunStops& stops) {
   std::string directory;
   {
     // The session owns the nodes: they are gone before anything is judged.
-    RunSession session(plan, observer, stop);
+    RunSession session(plan, observer, stops.run);
     auto played = session.play();
     directory = session.directory();
     if (!played && directory.empty()) return fail(played.error());
     for (const auto& trouble : session.troubles()) observer.remark("ordeal: " + trouble.message);
   }
-  return judge_run(directory, observer);
+  JudgeLimits limits;
+  limits.stop = stops.run.stop_requested() ? stops.judging : stops.run;
+  return judge_run(directory, observer, limits);
 }
 
 }  // namespace ordeal

@@ -45,8 +45,15 @@ class RunSession {
   std::unique_ptr<Parts> parts_;
 };
 
+// Two wishes of whoever waits: `run` ends the run, which is healed, collected and judged all the same, or, when it has
+// ended, its judgement; `judging` ends the judgement at any rate, with what is known by then.
+struct RunStops {
+  std::stop_token run;
+  std::stop_token judging;
+};
+
 // Plays the plan and judges what it left. A run that failed is judged as well: JudgedRun::failure then says why.
 // Errors: what kept the run from having a directory; of judge_run().
-[[nodiscard]] Result<JudgedRun> run_and_judge(const Plan& plan, RunObserver& observer, const std::stop_token& stop);
+[[nodiscard]] Result<JudgedRun> run_and_judge(const Plan& plan, RunObserver& observer, const RunStops& stops);
 
 }  // namespace ordeal

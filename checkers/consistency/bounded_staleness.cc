@@ -8,7 +8,7 @@
 #include <optional>
 #include <tuple>
 
-#include "base/limits.h"
+#include "checkers/consistency/by_key.h"
 #include "checkers/consistency/execution.h"
 #include "checkers/interfaces/time_bound.h"
 #include "checkers/linearizability/interfaces/strategy.h"
@@ -185,13 +185,6 @@ class BoundedStalenessChecker final : public Checker {
   }
 
  private:
-  struct Question {
-    const KeyHistory& key;
-    Budget& budget;
-    std::chrono::steady_clock::time_point start;
-    std::chrono::milliseconds timeout;
-  };
-
   void judge(const History& history, const CheckOptions& options, std::chrono::steady_clock::time_point start,
              CheckResult& result) const {
     const auto model = make_model(history, options);
@@ -207,23 +200,14 @@ class BoundedStalenessChecker final : public Checker {
     const Partition parts = partition(history, **model);
     if (!weak::can_be_judged(parts, result)) return;
     const std::string times = no_times(history);
-    Budget budget(options.timeout.count() > 0 ? start + options.timeout : std::chrono::steady_clock::time_point::max(),
-                  options.memory_bytes > 0 ? options.memory_bytes : usable_memory(), options.stop);
-    result.verdict = Verdict::valid;
-    for (const KeyHistory& key : parts.keys) {
-      const Question question{key, budget, start, options.timeout};
-      const Decision decision =
-          times.empty() ? decide(question, bound_ns_, result) : decide_for_all_bounds(question, times, result);
-      if (decision.verdict == Verdict::invalid) return;
-      if (decision.verdict == Verdict::unknown && result.verdict == Verdict::valid) {
-        result.verdict = Verdict::unknown;
-        result.reason = decision.reason;
-      }
-    }
+    const auto one = [&](const weak::KeyQuestion& question) {
+      return times.empty() ? decide(question, bound_ns_, result) : decide_for_all_bounds(question, times, result);
+    };
+    weak::judge_by_key(parts, options, start, one, result);
   }
 
   // Tells the anomaly when it is invalid.
-  static Decision decide(const Question& question, std::int64_t bound_ns, CheckResult& result) {
+  static Decision decide(const weak::KeyQuestion& question, std::int64_t bound_ns, CheckResult& result) {
     const Shifted earlier = shifted(question.key, bound_ns);
     const Strategy& strategy = strategy_for(earlier.key);
     result.algorithm = strategy.name();
@@ -234,7 +218,7 @@ class BoundedStalenessChecker final : public Checker {
       if (decision.verdict == Verdict::unknown && question.budget.out_of_time())
         decision.reason = question.budget.reason();
       if (decision.verdict != Verdict::invalid) return decision;
-      Budget time(minimising_until(question.start, question.timeout), question.budget.limit_bytes(), {});
+      Budget time = question.minimising();
       const std::vector<CallIndex> minimal = minimise(earlier.key, decision, time);
       std::vector<CallIndex> calls;
       for (const CallIndex i : minimal) calls.push_back(earlier.origin[i]);
@@ -244,13 +228,12 @@ class BoundedStalenessChecker final : public Checker {
       decision.reason = "the machine's memory was exhausted";
       return decision;
     }
-    result.verdict = Verdict::invalid;
-    result.reason.clear();
     return decision;
   }
 
   // Without times: what every bound allows, and what none does.
-  static Decision decide_for_all_bounds(const Question& question, const std::string& why, CheckResult& result) {
+  static Decision decide_for_all_bounds(const weak::KeyQuestion& question, const std::string& why,
+                                        CheckResult& result) {
     result.algorithm = strategy_for(question.key).name();
     Decision strict = strategy_for(question.key).decide(question.key, question.budget, false);
     if (strict.verdict == Verdict::valid) return strict;

@@ -83,7 +83,7 @@ class Patterns {
   const Sources& sources_;
 };
 
-std::string too_big(const Execution& execution, const Limits& limits) {
+std::string too_big(const Execution& execution, const WeakLimits& limits) {
   const std::size_t needed = execution.accesses.size() * (execution.sessions.size() * sizeof(std::uint32_t) + 64);
   if (needed <= limits.memory_bytes) return {};
   return "the vector clocks of " + std::to_string(execution.accesses.size()) + " operations in " +
@@ -105,7 +105,7 @@ class View {
         cycle_type_(std::move(cycle_type)),
         queued_(execution.sessions[session].size(), 0) {}
 
-  Finding run(const Limits& limits) {
+  Finding run(const WeakLimits& limits) {
     // The last first: what it demands is demanded of everything before as well, so that the clocks of a long session
     // are walked once and not once a read.
     const auto& session = execution_.sessions[session_];
@@ -153,7 +153,7 @@ class View {
 
 }  // namespace
 
-std::string Limits::reached() const {
+std::string WeakLimits::reached() const {
   if (stop.stop_requested()) return "stopped on request";
   if (deadline != std::chrono::steady_clock::time_point::max() && std::chrono::steady_clock::now() >= deadline) {
     return "the time limit was reached";
@@ -161,7 +161,7 @@ std::string Limits::reached() const {
   return {};
 }
 
-Finding judge_cc(const Execution& execution, const Sources& sources, const Limits& limits) {
+Finding judge_cc(const Execution& execution, const Sources& sources, const WeakLimits& limits) {
   if (std::string why = too_big(execution, limits); !why.empty()) return Finding::unknown(std::move(why));
   const Patterns patterns(execution, sources);
   const Order order(execution, sources, patterns.alive, [](AccessId) { return true; });
@@ -170,7 +170,7 @@ Finding judge_cc(const Execution& execution, const Sources& sources, const Limit
   return {};
 }
 
-Finding judge_ccv(const Execution& execution, const Sources& sources, const Limits& limits) {
+Finding judge_ccv(const Execution& execution, const Sources& sources, const WeakLimits& limits) {
   if (std::string why = too_big(execution, limits); !why.empty()) return Finding::unknown(std::move(why));
   const Patterns patterns(execution, sources);
   const Order order(execution, sources, patterns.alive, [](AccessId) { return true; });
@@ -198,7 +198,7 @@ Finding judge_ccv(const Execution& execution, const Sources& sources, const Limi
   return {};
 }
 
-Finding judge_cm(const Execution& execution, const Sources& sources, const Limits& limits) {
+Finding judge_cm(const Execution& execution, const Sources& sources, const WeakLimits& limits) {
   if (std::string why = too_big(execution, limits); !why.empty()) return Finding::unknown(std::move(why));
   const Patterns patterns(execution, sources);
   const Order order(execution, sources, patterns.alive, [](AccessId) { return true; });
@@ -212,7 +212,7 @@ Finding judge_cm(const Execution& execution, const Sources& sources, const Limit
   return {};
 }
 
-Finding judge_pram(const Execution& execution, const Sources& sources, const Limits& limits) {
+Finding judge_pram(const Execution& execution, const Sources& sources, const WeakLimits& limits) {
   if (std::string why = too_big(execution, limits); !why.empty()) return Finding::unknown(std::move(why));
   const Patterns patterns(execution, sources);
   for (std::uint32_t session = 0; session < execution.sessions.size(); ++session) {

@@ -28,7 +28,7 @@
 
 namespace ordeal::weak {
 
-struct Limits {
+struct WeakLimits {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   std::size_t memory_bytes = std::size_t{4} << 30;
   std::stop_token stop;
@@ -46,10 +46,10 @@ struct Finding {
   }
 };
 
-[[nodiscard]] Finding judge_cc(const Execution& execution, const Sources& sources, const Limits& limits);
-[[nodiscard]] Finding judge_ccv(const Execution& execution, const Sources& sources, const Limits& limits);
-[[nodiscard]] Finding judge_cm(const Execution& execution, const Sources& sources, const Limits& limits);
-[[nodiscard]] Finding judge_pram(const Execution& execution, const Sources& sources, const Limits& limits);
+[[nodiscard]] Finding judge_cc(const Execution& execution, const Sources& sources, const WeakLimits& limits);
+[[nodiscard]] Finding judge_ccv(const Execution& execution, const Sources& sources, const WeakLimits& limits);
+[[nodiscard]] Finding judge_cm(const Execution& execution, const Sources& sources, const WeakLimits& limits);
+[[nodiscard]] Finding judge_pram(const Execution& execution, const Sources& sources, const WeakLimits& limits);
 
 // The anomalies that it names.
 [[nodiscard]] std::vector<AnomalyEntry> causal_anomalies();

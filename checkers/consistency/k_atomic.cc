@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "checkers/consistency/by_key.h"
 #include "checkers/consistency/execution.h"
 #include "checkers/linearizability/checker.h"
 #include "checkers/linearizability/interfaces/strategy.h"
@@ -119,25 +120,16 @@ class KAtomicChecker final : public Checker {
       result.reason = "a cas has no meaning at the level " + level_;
       return;
     }
-    Budget budget(options.timeout.count() > 0 ? start + options.timeout : std::chrono::steady_clock::time_point::max(),
-                  options.memory_bytes > 0 ? options.memory_bytes : std::size_t{4} << 30, options.stop);
-    result.verdict = Verdict::valid;
-    for (const KeyHistory& key : parts.keys) {
-      const Decision decision = find_strategy("race")->decide(key, budget, false);
-      if (decision.verdict == Verdict::invalid) {
-        Budget time(minimising_until(start, options.timeout), budget.limit_bytes(), options.stop);
-        Anomaly anomaly = explain(part_of(key, minimise(key, decision, time)), key);
-        anomaly.type = "non-k-atomic";
-        result.anomalies.push_back(std::move(anomaly));
-        result.verdict = Verdict::invalid;
-        result.reason.clear();
-        return;
-      }
-      if (decision.verdict == Verdict::unknown && result.verdict == Verdict::valid) {
-        result.verdict = Verdict::unknown;
-        result.reason = decision.reason;
-      }
-    }
+    const auto decide = [&](const weak::KeyQuestion& question) {
+      Decision decision = find_strategy("race")->decide(question.key, question.budget, false);
+      if (decision.verdict != Verdict::invalid) return decision;
+      Budget time = question.minimising();
+      Anomaly anomaly = explain(part_of(question.key, minimise(question.key, decision, time)), question.key);
+      anomaly.type = "non-k-atomic";
+      result.anomalies.push_back(std::move(anomaly));
+      return decision;
+    };
+    weak::judge_by_key(parts, options, start, decide, result);
   }
 
   std::string level_;

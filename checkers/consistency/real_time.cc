@@ -114,7 +114,7 @@ Violation stale(const Execution& execution, const Replaced& replaced, AccessId r
   return out;
 }
 
-Finding judge_reads(const Execution& execution, const Limits& limits, bool only_quiet) {
+Finding judge_reads(const Execution& execution, const WeakLimits& limits, bool only_quiet) {
   const Replaced replaced(execution);
   std::map<std::uint32_t, AccessId>
       initial;  // by key: a read that must have seen the initial value, when it is not known
@@ -155,10 +155,12 @@ Violation never_written(const Execution& execution, AccessId r) {
   return out;
 }
 
-Finding judge_regular(const Execution& execution, const Limits& limits) {
+Finding judge_regular(const Execution& execution, const WeakLimits& limits) {
   return judge_reads(execution, limits, false);
 }
-Finding judge_safe(const Execution& execution, const Limits& limits) { return judge_reads(execution, limits, true); }
+Finding judge_safe(const Execution& execution, const WeakLimits& limits) {
+  return judge_reads(execution, limits, true);
+}
 
 std::optional<Staleness> largest_staleness(const Execution& execution) {
   const Replaced replaced(execution);

@@ -17,8 +17,8 @@
 
 namespace ordeal::weak {
 
-[[nodiscard]] Finding judge_regular(const Execution& execution, const Limits& limits);
-[[nodiscard]] Finding judge_safe(const Execution& execution, const Limits& limits);
+[[nodiscard]] Finding judge_regular(const Execution& execution, const WeakLimits& limits);
+[[nodiscard]] Finding judge_safe(const Execution& execution, const WeakLimits& limits);
 // That `r` returned a value that nobody wrote.
 [[nodiscard]] Violation never_written(const Execution& execution, AccessId r);
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "base/limits.h"
 #include "checkers/consistency/execution.h"
 #include "checkers/consistency/sequential_proof.h"
 #include "checkers/consistency/sequential_search.h"
@@ -70,7 +71,7 @@ class SequentialChecker final : public Checker {
     const SequentialSessions sessions = sequential_sessions(history, **model, parts);
     SequentialLimits limits;
     if (options.timeout.count() > 0) limits.deadline = std::chrono::steady_clock::now() + options.timeout;
-    if (options.memory_bytes != 0) limits.memory_bytes = options.memory_bytes;
+    limits.memory_bytes = options.memory_bytes > 0 ? options.memory_bytes : usable_memory();
     limits.stop = options.stop;
     SequentialSearch search(**model, sessions, parts.keys.size(), limits);
     result.verdict = search.run();

@@ -175,26 +175,26 @@ class Versions {
 
 }  // namespace
 
-Finding judge_read_your_writes(const Execution& execution, const Sources& sources, const Limits&) {
+Finding judge_read_your_writes(const Execution& execution, const Sources& sources, const WeakLimits&) {
   Versions versions(execution, sources);
   versions.read_your_writes();
   return versions.judged("stale-own-write");
 }
 
-Finding judge_monotonic_reads(const Execution& execution, const Sources& sources, const Limits&) {
+Finding judge_monotonic_reads(const Execution& execution, const Sources& sources, const WeakLimits&) {
   Versions versions(execution, sources);
   versions.monotonic_reads();
   return versions.judged("non-monotonic-read");
 }
 
-Finding judge_monotonic_writes(const Execution& execution, const Sources& sources, const Limits&) {
+Finding judge_monotonic_writes(const Execution& execution, const Sources& sources, const WeakLimits&) {
   Versions versions(execution, sources);
   versions.monotonic_reads();
   versions.monotonic_writes();
   return versions.judged("non-monotonic-write");
 }
 
-Finding judge_writes_follow_reads(const Execution& execution, const Sources& sources, const Limits&) {
+Finding judge_writes_follow_reads(const Execution& execution, const Sources& sources, const WeakLimits&) {
   Versions versions(execution, sources);
   versions.monotonic_reads();
   versions.writes_follow_reads();

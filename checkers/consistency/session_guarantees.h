@@ -21,11 +21,14 @@
 
 namespace ordeal::weak {
 
-[[nodiscard]] Finding judge_read_your_writes(const Execution& execution, const Sources& sources, const Limits& limits);
-[[nodiscard]] Finding judge_monotonic_reads(const Execution& execution, const Sources& sources, const Limits& limits);
-[[nodiscard]] Finding judge_monotonic_writes(const Execution& execution, const Sources& sources, const Limits& limits);
+[[nodiscard]] Finding judge_read_your_writes(const Execution& execution, const Sources& sources,
+                                             const WeakLimits& limits);
+[[nodiscard]] Finding judge_monotonic_reads(const Execution& execution, const Sources& sources,
+                                            const WeakLimits& limits);
+[[nodiscard]] Finding judge_monotonic_writes(const Execution& execution, const Sources& sources,
+                                             const WeakLimits& limits);
 [[nodiscard]] Finding judge_writes_follow_reads(const Execution& execution, const Sources& sources,
-                                                const Limits& limits);
+                                                const WeakLimits& limits);
 
 // The anomalies that it names.
 [[nodiscard]] std::vector<AnomalyEntry> session_anomalies();

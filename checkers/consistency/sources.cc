@@ -11,7 +11,7 @@ constexpr std::uint64_t kMaxWork = 200'000'000;
 
 class Search {
  public:
-  Search(const Execution& execution, const Judge& judge, const Limits& limits)
+  Search(const Execution& execution, const Judge& judge, const WeakLimits& limits)
       : execution_(execution), judge_(judge), limits_(limits) {
     out_.sources.assign(execution.accesses.size(), kUndecided);
     for (AccessId r = 0; r < execution.accesses.size(); ++r) {
@@ -128,14 +128,14 @@ class Search {
 
   const Execution& execution_;
   const Judge& judge_;
-  const Limits& limits_;
+  const WeakLimits& limits_;
   Choice out_;
   std::vector<std::pair<AccessId, std::size_t>> open_;
 };
 
 }  // namespace
 
-Choice choose_sources(const Execution& execution, const Judge& judge, const Limits& limits) {
+Choice choose_sources(const Execution& execution, const Judge& judge, const WeakLimits& limits) {
   return Search(execution, judge, limits).run();
 }
 

@@ -13,7 +13,7 @@
 
 namespace ordeal::weak {
 
-using Judge = std::function<Finding(const Execution&, const Sources&, const Limits&)>;
+using Judge = std::function<Finding(const Execution&, const Sources&, const WeakLimits&)>;
 
 struct Choice {
   Finding finding;
@@ -22,7 +22,7 @@ struct Choice {
 };
 
 // A read of a value that nobody wrote is invalid under every level this is used for.
-[[nodiscard]] Choice choose_sources(const Execution& execution, const Judge& judge, const Limits& limits);
+[[nodiscard]] Choice choose_sources(const Execution& execution, const Judge& judge, const WeakLimits& limits);
 
 // The anomalies that it names.
 [[nodiscard]] std::vector<AnomalyEntry> source_anomalies();

@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/limits.h"
 #include "checkers/consistency/bounded_staleness.h"
 #include "checkers/consistency/causal.h"
 #include "checkers/consistency/eventual.h"
@@ -24,7 +25,7 @@ using namespace weak;
 struct Level {
   WeakLevel info;
   Judge judge;
-  std::function<Finding(const Execution&, const Limits&)> directly = nullptr;
+  std::function<Finding(const Execution&, const WeakLimits&)> directly = nullptr;
 };
 
 const std::vector<Level>& table() {
@@ -44,7 +45,7 @@ const std::vector<Level>& table() {
       {{"safe", "a read that overlaps no write returns the last value written", false}, nullptr, judge_safe},
       {{"eventual", "after the last write of a key all processes come to read the same", true},
        nullptr,
-       [](const Execution& execution, const Limits&) { return judge_eventual(execution, std::nullopt); }},
+       [](const Execution& execution, const WeakLimits&) { return judge_eventual(execution, std::nullopt); }},
   };
   return all;
 }
@@ -86,9 +87,9 @@ class WeakChecker final : public Checker {
       return;
     }
     if (!execution.unique && !level_.directly && linearizable_instead(history, options, result)) return;
-    Limits limits;
+    WeakLimits limits;
     if (options.timeout.count() > 0) limits.deadline = start + options.timeout;
-    if (options.memory_bytes > 0) limits.memory_bytes = options.memory_bytes;
+    limits.memory_bytes = options.memory_bytes > 0 ? options.memory_bytes : usable_memory();
     limits.stop = options.stop;
     Finding finding;
     Sources sources(execution.accesses.size(), kUndecided);
@@ -155,7 +156,7 @@ std::shared_ptr<const Checker> weak_checker(std::string_view level) {
   if (level == "strongest") return strongest_checker();
   if (const auto bound_ns = time_bound_ns(level, kEventualT)) {
     return std::make_shared<WeakChecker>(
-        Level{{std::string(level), "", true}, nullptr, [bound_ns](const Execution& execution, const Limits&) {
+        Level{{std::string(level), "", true}, nullptr, [bound_ns](const Execution& execution, const WeakLimits&) {
                 return judge_eventual(execution, bound_ns);
               }});
   }

@@ -44,6 +44,11 @@ const std::vector<PlanSetting>& plan_settings() {
        "TIME", "how long a fault is in force", 0.1, 1e6},
       {"recovery", "recovery_s", Type::duration, &Plan::recovery_s, Repeat::when_changed, "TIME",
        "how long the target may take to serve again after healing", 0, 1e6},
+      {"check-timeout", "check_timeout_s", Type::duration, &Plan::check_timeout_s, Repeat::when_changed, "TIME",
+       "for all checkers together; 0: no limit", 0, 1e7, true},
+      {"memory", "check_memory", Type::size, &Plan::check_memory, Repeat::when_changed, "SIZE",
+       "what a checker may take, e.g. 4G; half of what is free when absent", 0, std::numeric_limits<double>::infinity(),
+       true},
       {"store", "store", Type::text, &Plan::store, Repeat::never, "DIR", "where runs are kept"},
   };
   return table;
@@ -116,6 +121,12 @@ struct Parse {
   }
   Result<void> operator()(std::uint64_t Plan::*member) const {
     std::uint64_t value = 0;
+    if (setting.type == PlanSetting::Type::size) {
+      const auto size = parse_size(std::string(text));
+      if (!size) return fail(size.error());
+      plan.*member = *size;
+      return {};
+    }
     if (!parse_number(text, value)) {
       return fail(ErrorCode::usage, fmt::format("a whole number from 0 to {} was expected, found \"{}\"",
                                                 std::numeric_limits<std::uint64_t>::max(), text));

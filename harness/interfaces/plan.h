@@ -32,9 +32,11 @@ struct Plan {
   int concurrency = 10;  // workers
   std::uint64_t seed = 0;
   double op_timeout_s = 5;
-  double nemesis_interval_s = 5;  // from the healing of one fault to the next injection
-  double nemesis_duration_s = 5;  // how long each fault is in force
-  double recovery_s = 30;         // how long the target may take to serve again after healing
+  double nemesis_interval_s = 5;   // from the healing of one fault to the next injection
+  double nemesis_duration_s = 5;   // how long each fault is in force
+  double recovery_s = 30;          // how long the target may take to serve again after healing
+  double check_timeout_s = 600;    // for all checkers together; 0: no limit
+  std::uint64_t check_memory = 0;  // bytes that a checker may take; 0: half of what is free
   std::string store = "store";
   Options options;  // of target, workload and faults
 
@@ -58,6 +60,7 @@ struct PlanSetting {
     duration,  // "1.5s", "200ms", "2m" or seconds; kept in seconds
     rate,      // a number above 0, or "unlimited", which is kept as 0
     integer,
+    size,  // bytes, "500M", "4G"; 0: nothing was said
     seed,  // 64 bits; text in plan.json: JSON readers of other languages lose integers beyond 2^53
     boolean,
   };
@@ -81,7 +84,9 @@ struct PlanSetting {
   [[nodiscard]] Result<void> set(Plan& plan, std::string_view text) const;
   // The value as one would write it after the flag; empty: there is nothing to write.
   [[nodiscard]] std::string text(const Plan& plan) const;
-  [[nodiscard]] std::string default_text() const { return type == Type::seed ? "" : text(Plan{}); }
+  [[nodiscard]] std::string default_text() const {
+    return type == Type::seed || type == Type::size ? "" : text(Plan{});
+  }
 };
 
 // In the order of plan.json.

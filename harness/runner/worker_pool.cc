@@ -124,7 +124,8 @@ Result<void> WorkerPool::open() {
   }
   std::unique_lock lock(shared_->mutex);
   // The watchdog speaks for workers whose clients block, so everybody has answered by then.
-  const auto limit = settings_.op_timeout + settings_.grace * 2 + std::chrono::seconds(1);
+  const auto limit =
+      std::max(settings_.op_timeout, settings_.first_open_timeout) + settings_.grace * 2 + std::chrono::seconds(1);
   shared_->changed.wait_for(lock, limit, [&] { return shared_->tried == settings_.workers; });
   if (shared_->connected > 0) return {};
   Error problem = shared_->first_problem.value_or(Error{ErrorCode::timeout, "no client came up in time"});
@@ -145,7 +146,8 @@ void WorkerPool::opened(Incarnation& self) {
 
 bool WorkerPool::connect(Incarnation& self) {
   const std::size_t node = node_of(static_cast<std::size_t>(self.worker), settings_.nodes);
-  const auto deadline = steady_clock::now() + settings_.op_timeout;
+  const auto deadline = steady_clock::now() + (self.first ? std::max(settings_.op_timeout, settings_.first_open_timeout)
+                                                          : settings_.op_timeout);
   std::string problem;
   const bool mine = self.guarded(deadline + settings_.grace, [&] {
     try {

@@ -43,7 +43,10 @@ class WorkerPool {
   struct Settings {
     int workers = 10;
     std::size_t nodes = 1;                                         // over which the workers are spread (placement.h)
-    std::chrono::nanoseconds op_timeout{std::chrono::seconds(5)};  // also for opening a client
+    std::chrono::nanoseconds op_timeout{std::chrono::seconds(5)};  // also for opening a client again
+    // For the first opening, before there are faults, when it is longer: an adapter's interpreter has to start, and all
+    // of them do at once.
+    std::chrono::nanoseconds first_open_timeout{std::chrono::seconds(15)};
     std::chrono::nanoseconds grace{std::chrono::seconds(1)};
     std::chrono::nanoseconds min_rest{std::chrono::milliseconds(100)};  // after a failed connection; doubles …
     std::chrono::nanoseconds max_rest{std::chrono::seconds(1)};         // … up to this

@@ -48,7 +48,7 @@ Result<std::vector<std::string>> operations_with(const Options& options) {
   if (auto named = listed(options.string("process.operations")); !named.empty()) return named;
   const auto setup = adapter_setup(options);
   if (!setup) return fail(setup.error());
-  return adapter_operations(*setup, steady_clock::now() + seconds(10));
+  return adapter_operations(*setup, steady_clock::now() + seconds(30));
 }
 
 // Nobody installs, starts or kills the system.

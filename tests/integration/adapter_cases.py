@@ -107,7 +107,7 @@ def nasty(ordeal):
         print(f"{how}: {why or 'survived and named'}; {results.get('verdict')}, {results.get('adapters')}", flush=True)
         failed |= bool(why)
     # When it is too much, nothing is claimed of the rest.
-    why, results = survived(ordeal, "no-value", "adapter-protocol", "without a", part="1")
+    why, results = survived(ordeal, "no-value", "adapter-protocol", "without a", part="1", patience=8)
     if not why and not (results["verdict"] == "unknown" and "adapters in trouble spoiled" in results["reason"]):
         why = f"every answer is void, but {results['verdict']}: {results.get('reason')}"
     print(f"no value at all: {why or 'unknown'}")

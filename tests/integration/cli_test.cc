@@ -419,7 +419,7 @@ TEST_F(EtcdRun, APortInUseIsNamedWithWhatToDo) {
                   seconds(60), environment);
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.err,
-              AllOf(HasSubstr("n1: etcd did not start: listen tcp 10.77.0.1:2379: bind: address already in use"),
+              AllOf(HasSubstr("n1: etcd "), HasSubstr(": listen tcp 10.77.0.1:2379: bind: address already in use"),
                     HasSubstr("etcd.client-port")));
   EXPECT_EQ(run_program(ordeal({"nodes", "down"}), seconds(60), environment).exit_code, 0);
   EXPECT_TRUE(nothing_left_within(seconds(1)));
@@ -478,6 +478,21 @@ TEST(Run, InterruptedIsUnknownNowAndLater) {
     const auto report = run_program(ordeal({"report", store + "/latest", "--json"}));
     EXPECT_EQ(report.exit_code, 2);
     EXPECT_THAT(report.out, HasSubstr("no final reads"));
+  }
+}
+
+// As timeout(1) does it, to the program and to its process group; and as a terminal that closes.
+TEST(Run, RegressASignalThatComesTwiceIsOneWish) {
+  const TemporaryDirectory directory;
+  for (const int number : {SIGTERM, SIGHUP}) {
+    const std::string store = directory.path() + "/" + std::to_string(number);
+    Background run(ordeal({"run", "--target", "memory", "--workload", "set", "--time-limit", "60", "--store", store}),
+                   directory.path() + "/output");
+    ASSERT_TRUE(writes(store + "/latest/history.jsonl", "\"ok\""));
+    for (int i = 0; i < 3; ++i) run.signal(number);
+    EXPECT_EQ(run.wait(seconds(30)), 2) << contents(directory.path() + "/output");
+    EXPECT_THAT(junit_of(store), HasSubstr("<error type=\"unknown\" message=\"Interrupted after"));
+    EXPECT_EQ(contents(directory.path() + "/output").find("not waiting for the checkers"), std::string::npos);
   }
 }
 

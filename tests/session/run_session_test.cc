@@ -39,7 +39,7 @@ class Session : public ::testing::Test {
     return *resolved;
   }
   JudgedRun judged(const Plan& run, const std::stop_token& stop = {}) {
-    auto done = run_and_judge(run, observer_, stop);
+    auto done = run_and_judge(run, observer_, {stop, {}});
     ORDEAL_CHECK(done.has_value(), done ? "" : done.error().message);
     return *std::move(done);
   }
@@ -113,6 +113,26 @@ TEST_F(Session, InterruptedIsUnknownAlsoLater) {
   EXPECT_THAT(run.reason, StartsWith("interrupted after 0."));
   expect_unknown(run, " of 60 s, no final reads");
   expect_unknown(again(run), " of 60 s, no final reads");
+}
+
+// Whoever does not want to wait for the checkers gets what there is, and the verdict later.
+TEST_F(Session, AJudgementThatIsNotWaitedForIsUnknownAndCanBeHadLater) {
+  std::stop_source stop;
+  stop.request_stop();
+  const auto run = judged(plan({{"workload", "set"}}));
+  ASSERT_EQ(run.verdict, Verdict::valid) << run.reason;
+  const auto stopped = judge_run(run.directory, observer_, {{}, {}, stop.get_token()});
+  ASSERT_TRUE(stopped) << stopped.error().message;
+  expect_unknown(*stopped, "stopped on request");
+  EXPECT_EQ(again(run).verdict, Verdict::valid);
+}
+
+TEST_F(Session, TheTimeOfTheCheckersIsThePlansUnlessTheCallerSaysOtherwise) {
+  const auto run = judged(plan({{"workload", "set"}, {"check-timeout", "0.001"}, {"rate", "unlimited"}}));
+  expect_unknown(run, "the time limit was reached");
+  const auto longer = judge_run(run.directory, observer_, {std::chrono::minutes(5), {}, {}});
+  ASSERT_TRUE(longer) << longer.error().message;
+  EXPECT_EQ(longer->verdict, Verdict::valid) << longer->reason;
 }
 
 TEST_F(Session, AnAnomalyStandsInAnInterruptedRun) {
@@ -497,9 +517,10 @@ TEST_F(Session, OriginsHaveTheirOrder) {
   std::vector<std::string> names;
   const Plan resolved = plan({{"rate", "50"}});
   for (const auto& [name, origin] : resolved.origins.entries()) names.push_back(name.string());
-  EXPECT_THAT(names, ::testing::ElementsAre("target", "workload", "consistency", "nodes", "store", "name", "nemesis",
-                                            "time-limit", "op-timeout", "nemesis-interval", "nemesis-duration",
-                                            "recovery", "rate", "poisson", "concurrency", "seed"));
+  EXPECT_THAT(names,
+              ::testing::ElementsAre("target", "workload", "consistency", "nodes", "store", "name", "nemesis",
+                                     "time-limit", "op-timeout", "nemesis-interval", "nemesis-duration", "recovery",
+                                     "check-timeout", "rate", "poisson", "concurrency", "seed", "memory"));
   EXPECT_EQ(resolved.origins.find("rate")->string(), "test");
   EXPECT_EQ(resolved.origins.find("recovery")->string(), "default");
 }

@@ -20,6 +20,7 @@ std::string other_text(const PlanSetting& setting) {
       return "1.5";
     case PlanSetting::Type::rate:
     case PlanSetting::Type::integer:
+    case PlanSetting::Type::size:
     case PlanSetting::Type::seed:
       return "7";
     case PlanSetting::Type::boolean:
@@ -94,6 +95,8 @@ TEST(PlanSettings, RangesAreKept) {
   EXPECT_TRUE(refused("concurrency", "0"));
   EXPECT_TRUE(refused("concurrency", "100001"));
   EXPECT_TRUE(refused("concurrency", "3x"));
+  EXPECT_TRUE(refused("memory", "0"));
+  EXPECT_TRUE(refused("memory", "lots"));
   EXPECT_TRUE(refused("seed", "-1"));
   EXPECT_TRUE(refused("seed", "18446744073709551616"));
   EXPECT_TRUE(refused("rate", "-3"));
@@ -113,6 +116,8 @@ TEST(PlanSettings, RangesAreKept) {
     for (const char* good : {range.min, range.max}) EXPECT_FALSE(refused(range.name, good)) << range.name << good;
   }
   Plan plan;
+  EXPECT_TRUE(plan_setting("memory").set(plan, "4G"));
+  EXPECT_EQ(plan.check_memory, 4294967296u);
   EXPECT_TRUE(plan_setting("seed").set(plan, "18446744073709551615"));
   EXPECT_EQ(plan.seed, 18446744073709551615u);
   for (const char* name : {"time-limit", "op-timeout", "nemesis-interval", "nemesis-duration", "recovery"}) {
