@@ -5,8 +5,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <thread>
 
 #include "base/text.h"
 #include "base/value.h"
@@ -84,6 +88,10 @@ TEST_F(Console, TheManualHasItsSections) {
     ASSERT_NE(found, std::string::npos) << section;
     at = found;
   }
+  // Operands by their names, options with what they take, flags with nothing.
+  for (const char* option : {"\n.TP\n\\fIfiles\\fR\nhistory files;", "\n.TP\n\\fB\\-\\-timeout\\fR \\fITIME\\fR\n",
+                             "\n.TP\n\\fB\\-\\-json\\fR\n"})
+    EXPECT_THAT(manual.out, HasSubstr(option));
 }
 
 // A program is installed where PATH, or a folder of the system's administrator, has it.
@@ -96,6 +104,44 @@ TEST_F(Console, DoctorLooksForProgramsAndSaysWhatToInstall) {
   EXPECT_THAT(with("/nonexistent:" + directory_.path()),
               AllOf(HasSubstr("etcd                 installed"), Not(HasSubstr("apt-get install etcd-server"))));
   EXPECT_THAT(with("/nonexistent"), HasSubstr(" free disk here "));
+  EXPECT_THAT(ordeal({"doctor", "--json"}, {{"PATH", "/nonexistent"}}).out,
+              HasSubstr("etcd.binary=FILE)\",\"advice\":\"apt-get install etcd-server\"}"));
+}
+
+TEST_F(Console, NodesRefusesWhatIsNoSetting) {
+  const auto refused = ordeal({"nodes", "up", "--set", "nonsense"});
+  EXPECT_EQ(refused.exit_code, 64);
+  EXPECT_THAT(refused.err, HasSubstr("--set: KEY=VALUE was expected, found \"nonsense\""));
+}
+
+// What is drawn over and over: on a terminal, which `script` (of every Debian) provides.
+TEST_F(Console, ProgressIsDrawnOnATerminal) {
+  const std::string run = std::string(ORDEAL_PROGRAM) +
+                          " run --target memory --workload set --time-limit 0.2 --rate 100 --store " +
+                          directory_.path();
+  const auto drawn = run_program({"script", "-qec", run, "/dev/null"});
+  EXPECT_EQ(drawn.exit_code, 0) << drawn.out;
+  EXPECT_THAT(drawn.out, HasSubstr("\033[K    0 s  opening    0 ok, 0 info, 0 fail\r"));
+  EXPECT_THAT(drawn.out, Not(HasSubstr("faults:")));
+}
+
+TEST_F(Console, ServeHasAnIndexOfTheStore) {
+  const std::string log = directory_.path() + "/log";
+  Background server({ORDEAL_PROGRAM, "serve", directory_.path(), "--port", "0"}, log);
+  const auto url = [&] {
+    std::ifstream in(log);
+    std::string text((std::istreambuf_iterator<char>(in)), {});
+    const auto end = text.find("/  (Ctrl-C");
+    return end == std::string::npos ? "" : text.substr(text.find("http://"), end - text.find("http://"));
+  };
+  for (int i = 0; i < 600 && url().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const std::string port = url().substr(url().rfind(':') + 1);
+  const std::string get =
+      "exec 3<>/dev/tcp/127.0.0.1/" + port + " && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3";
+  EXPECT_THAT(run_program({"/bin/bash", "-c", get}).out,
+              AllOf(HasSubstr("200 OK"), HasSubstr("<h1>Runs in " + directory_.path())));
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait(std::chrono::seconds(60)), 0);
 }
 
 TEST_F(Console, HealSaysWhatItDid) {
@@ -146,6 +192,29 @@ TEST_F(Console, CheckTellsAnomaliesAndLevels) {
                                    "{:process 0 :type :invoke :f :read :value nil}\n"
                                    "{:process 0 :type :ok :f :read :value [9]}\n")});
   EXPECT_EQ(queue.exit_code, 1) << queue.out << queue.err;
+}
+
+// Steps are told of the three simplest anomalies.
+TEST_F(Console, CheckExplainsTheFirstAnomaliesStepByStep) {
+  std::string text;
+  for (const char* key : {"1", "2", "3", "4", "5"}) {
+    for (const char* write : {"1", "2"}) {
+      for (const char* type : {"invoke", "ok"})
+        text += "{:process 0 :type :" + std::string(type) + " :f :write :value [" + key + " " + write + "]}\n";
+    }
+    text += "{:process 0 :type :invoke :f :read :value [" + std::string(key) +
+            " nil]}\n{:process 0 :type :ok :f :read " + ":value [" + key + " 1]}\n";
+  }
+  const auto told = ordeal({"check", "--model", "register", "--independent", write("stale.edn", text)});
+  std::vector<std::string> steps;
+  for (const auto& line : lines(told.out)) {
+    if (line.starts_with("  1. ") || line.starts_with("     - ") || line.starts_with("  4. "))
+      steps.push_back(line.substr(0, 7));
+  }
+  EXPECT_THAT(told.out, HasSubstr("\n  5. "));
+  ASSERT_GE(steps.size(), 8u) << told.out;
+  EXPECT_EQ(steps.front(), "  1. St");
+  EXPECT_EQ(steps.back(), "  4. St") << told.out;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "session/conclusion.h"
 #include "session/environment.h"
 #include "session/resolve_plan.h"
 #include "tests/support/program.h"
@@ -474,6 +475,7 @@ TEST_F(Session, ALevelThatTheWorkloadDoesNotHaveIsAUsageError) {
   const Error twice = error_of({{"target", "memory"}, {"workload", "set"}, {"consistency", "final"}},
                                {{"set.consistency", "eventual"}});
   EXPECT_THAT(twice.message, HasSubstr("say one of them"));
+  EXPECT_EQ(twice.code, ErrorCode::usage);
 }
 
 TEST_F(Session, WhatIsAskedForIsResolved) {
@@ -536,6 +538,54 @@ TEST_F(Session, TransactionsNameTheStrongestLevelThatHolds) {
   EXPECT_THAT(page(run), HasSubstr("snapshot-isolation"));
   const auto good = judged(plan({{"workload", "list-append"}}));
   EXPECT_EQ(good.checks.front().details.find("strongest")->string(), "strict-serializable");
+}
+
+// One with a bound is not looked for, but better than none.
+TEST_F(Session, ALevelWithABoundThatHoldsIsNamedWhereNoOtherDoes) {
+  const auto run = judged(plan({{"workload", "register"}, {"consistency", "bounded-staleness-10s"}}));
+  // After reads of 2 and of 4 everybody goes back to what was there before.
+  std::string text;
+  int index = 0;
+  const auto add = [&](int process, const std::string& f, int value) {
+    for (const std::string type : {"invoke", "ok"}) {
+      const bool unknown = f == "read" && type == "invoke";
+      text += "{\"index\":" + std::to_string(index) + ",\"time\":" + std::to_string(index + 1) +
+              "000,\"process\":" + std::to_string(process) + ",\"type\":\"" + type + "\",\"f\":\"" + f +
+              "\",\"key\":1,\"value\":" + (unknown ? "null" : std::to_string(value)) + "}\n";
+      ++index;
+    }
+  };
+  for (const int value : {1, 2}) add(0, "write", value);
+  add(0, "read", 1);
+  for (const int value : {2, 1}) add(1, "read", value);
+  add(2, "read", 2);
+  add(2, "write", 4);
+  for (const int value : {4, 2, 1}) add(3, "read", value);
+  add(0, "read", 2);
+  const auto judged_again = again(run, "history.jsonl", [&](const std::string& history) {
+    const std::string end = lines(history).back();
+    const auto begin = end.find("\"index\":") + 8;
+    return text + end.substr(0, begin) + std::to_string(index) + end.substr(end.find(',', begin)) + "\n";
+  });
+  const CheckResult& check = judged_again.checks.front();
+  EXPECT_EQ(check.verdict, Verdict::valid) << check.reason;
+  ASSERT_NE(check.details.find("strongest"), nullptr) << check.details.to_json();
+  EXPECT_EQ(check.details.find("strongest")->to_json(), "\"bounded-staleness-10s\"") << check.details.to_json();
+}
+
+TEST(EndOfRun, MayBeTheOnlyEvent) {
+  RunEnd end;
+  end.how = RunEnd::How::interrupted;
+  HistoryBuilder builder;
+  Event event;
+  event.process = kNemesis;
+  event.type = EventType::info;
+  event.f = *builder.function("run");
+  event.value = builder.values().intern(end.to_value());
+  ASSERT_TRUE(builder.add(event));
+  const auto found = end_of(builder.finish(), {});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->how, RunEnd::How::interrupted);
 }
 
 TEST(EnvironmentFile, KeepsItsBytes) {

@@ -59,7 +59,8 @@ class OutboxKey {
       // In the state for certain when it was acknowledged, or shown; its message is due a while later.
       const std::int64_t known = in_state(call);
       if (known != Call::kForever) {
-        publish.until = settle_ns == 0 ? known : std::max(known, last_before(times_ns_, times_ns_.at(known) + settle_ns));
+        publish.until =
+            settle_ns == 0 ? known : std::max(known, last_before(times_ns_, times_ns_.at(known) + settle_ns));
         if (publish.until != Call::kForever) publish.outcome = EventType::ok;
       }
       steps_.push_back(commit);
@@ -112,8 +113,8 @@ constexpr std::int64_t kLast = Call::kForever - 1;  // the place of the end
 struct Message {
   std::int64_t attempts = 0;
   bool rejected = false;
-  std::set<std::int64_t> with;    // clients that have it
-  std::int64_t since = 0;      // when that was so, at the latest
+  std::set<std::int64_t> with;                 // clients that have it
+  std::int64_t since = 0;                      // when that was so, at the latest
   bool not_waiting = false, not_dead = false;  // shown since, at a time when it had to be in one of the two queues
   friend auto operator<=>(const Message&, const Message&) = default;
 };

@@ -107,7 +107,9 @@ void ask_all(std::vector<Asked>& all, int port, int wait_ms) {
     ask(all[i], port);
     if (i % 64 == 63) take_answers(all, ready, 0);
   }
-  const auto waiting = [&] { return std::any_of(all.begin(), all.end(), [](const Asked& one) { return one.socket >= 0; }); };
+  const auto waiting = [&] {
+    return std::any_of(all.begin(), all.end(), [](const Asked& one) { return one.socket >= 0; });
+  };
   const std::int64_t end = monotonic_ns() + std::int64_t{wait_ms} * 1'000'000;
   for (std::int64_t left = wait_ms; left > 0 && waiting(); left = (end - monotonic_ns() + 999'999) / 1'000'000) {
     take_answers(all, ready, static_cast<int>(left));

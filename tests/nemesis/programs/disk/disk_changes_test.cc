@@ -109,6 +109,34 @@ TEST_F(ChangesTest, HolesThatWereFilledAreEmptyAgain) {
   }
 }
 
+TEST_F(ChangesTest, WhatIsAlmostZerosIsKept) {
+  for (const std::string& text : {std::string("\0x\0x\0x", 6), std::string("\0\0x", 3), std::string("x\0\0", 3)}) {
+    set_contents(text);
+    write("other!", 0);
+    EXPECT_EQ(lose(LossMode::lost).changes, 1U);
+    EXPECT_EQ(contents(), text);
+  }
+}
+
+TEST_F(ChangesTest, RoomThatWasAllocatedChangesNoByte) {
+  write("text", 0);
+  sync();
+  ASSERT_EQ(changes_.allocate(file_, 0, 0, 100), 0);
+  EXPECT_EQ(contents().size(), 100U);
+  (void)lose(LossMode::lost);
+  EXPECT_EQ(contents(), "text");
+}
+
+// So much is not kept: it counts as having reached the disk.
+TEST_F(ChangesTest, ALongFileThatWasCutStaysCut) {
+  ASSERT_EQ(::ftruncate(file_, Changes::kMaxBytes), 0);
+  write("text", 0);
+  ASSERT_EQ(changes_.truncate(file_, 2), 0);
+  EXPECT_TRUE(changes_.empty());
+  EXPECT_EQ(lose(LossMode::lost).changes, 0U);
+  EXPECT_EQ(contents(), "te");
+}
+
 TEST_F(ChangesTest, AHoleIsUndone) {
   write(std::string(9000, 'a'), 0);
   sync();
@@ -187,8 +215,12 @@ TEST_F(ChangesTest, ReorderedMeansThatEachPageIsOldOrNewOrZero) {
     const auto states = random_history(random, false);
     set_contents(states.front());
     play(changes_, file_, states);
-    (void)lose(LossMode::reordered, seed);
+    std::size_t made = 0;
+    for (std::size_t i = 1; i < states.size(); ++i) made += states[i] == states[i - 1] ? 0 : 1;
+    const Loss loss = lose(LossMode::reordered, seed);
     const std::string left = contents();
+    ASSERT_EQ(loss.kept + loss.changes, made) << seed;
+    ASSERT_TRUE(loss.changes > 0 || left == states.back()) << seed;
     ASSERT_GE(left.size(), states.front().size()) << seed;
     ASSERT_LE(left.size(), states.back().size()) << seed;
     bool old_page = false;
