@@ -6,7 +6,8 @@
 // semaphores of their own. Option concurrency-limit.limit (N).
 //
 //   too-many-holders   more than N processes held a permit at one time
-//   needless-denial    refused, although at no instant of the operation N permits can have been held
+//   needless-denial    refused, although at no instant of the operation N permits can have been held; or several were,
+//                      and no instants of the acquisitions and releases have N permits held at one of each
 //   permits-lost       needless denials to the end, and from the first of them on never N permits at once: the capacity
 //                      shrank for good
 //
@@ -14,14 +15,18 @@
 // or the last invocation of all. It may hold from the invocation of an acquisition, one of unknown outcome, too, until
 // the answer to a release that succeeded; once one of its operations crashed, until concurrency-limit.settle after
 // that: permits of crashed holders come back, that is part of the claim (where they need not, make the time long). The
-// first is all that the limit asks for (acquisitions take effect as late and releases as early as they can); denials
-// are looked at one by one. Cost: O(n log n).
+// first is all that the limit asks for (acquisitions take effect as late and releases as early as they can). Denials
+// are looked at one by one, in O(n log n), and where none is needless by itself, all together, which is a search for an
+// order of acquisitions, releases and refusals (orders.h). It has a number of steps for all keys; where they do not
+// suffice it stays with the first, and the details say so: "denials-judged" is "together" or "one by one".
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <vector>
 
 #include "checkers/workload/judgement.h"
+#include "checkers/workload/orders.h"
 #include "checkers/workload/workload_checkers.h"
 
 namespace ordeal::work {
@@ -61,12 +66,15 @@ class Permits {
     held.clear();
   }
 
-  void judge() {
+  // Whether all was decided: the denials together, not only one by one.
+  bool judge() {
     for (const auto& [process, held] : held_) {
       for (const std::size_t hold : held) end_certain(holds_[hold], last_invocation_);
     }
     holders();
-    if (in_.flag("concurrency-limit.denials")) denied();
+    if (!in_.flag("concurrency-limit.denials")) return true;
+    denied();
+    return denials_.empty() || in_.accused() || together();
   }
   // Whether the limit was reached, and, where denials count, somebody was refused.
   [[nodiscard]] bool tested() const {
@@ -161,6 +169,97 @@ class Permits {
     }
   }
 
+  // How many hold, and of holds of unknown outcome, by number, whether they began (and, negated, were over).
+  struct State {
+    std::size_t count = 0;
+    std::map<std::size_t, bool> uncertain;
+    friend bool operator<(const State& a, const State& b) {
+      return std::tie(a.count, a.uncertain) < std::tie(b.count, b.uncertain);
+    }
+  };
+  using Search = Orders<State>;
+
+  // An acquisition and the release after it; instants include the events themselves, so that each event has two.
+  void add(Search& search, std::size_t number) const {
+    const Hold& hold = holds_[number];
+    const bool certain = hold.certain_until != kNoEvent;
+    const EventIndex begin = 2 * hold.acquire.invocation;
+    const EventIndex taken = certain ? 2 * hold.acquire.completion + 1 : kNoEvent;
+    const EventIndex over = hold.possible_until == kNoEvent ? kNoEvent : 2 * hold.possible_until + 1;
+    if (certain) {
+      search.add(begin, taken, [limit = limit_](const State& now, const Search::Next& next) {
+        if (now.count < limit) next({now.count + 1, now.uncertain});
+      });
+      search.add(std::max(2 * hold.certain_until, taken), over, [](const State& now, const Search::Next& next) {
+        next({now.count - 1, now.uncertain});
+      });
+      return;
+    }
+    search.add(begin, kNoEvent, [limit = limit_, number](const State& now, const Search::Next& next) {
+      if (now.count == limit || now.uncertain.contains(number)) return;
+      State after{now.count + 1, now.uncertain};
+      after.uncertain.emplace(number, true);
+      next(std::move(after));
+    });
+    search.add(begin, over, [number](const State& now, const Search::Next& next) {
+      const auto found = now.uncertain.find(number);
+      const bool holds = found != now.uncertain.end() && found->second;
+      State after{now.count - (holds ? 1 : 0), now.uncertain};
+      after.uncertain[number] = false;
+      next(std::move(after));
+    });
+  }
+
+  // Whether some order explains all denials. False: that was not decided.
+  bool together() {
+    Search search;
+    search.limit(kMaxSteps);
+    for (std::size_t number = 0; number < holds_.size(); ++number) add(search, number);
+    const std::size_t first_denial = search.size();
+    for (const OperationEvents op : denials_) {
+      const auto full = [limit = limit_](const State& now, const Search::Next& next) {
+        if (now.count == limit) next(now);
+      };
+      search.add(2 * op.invocation, 2 * op.completion + 1, full, true);
+    }
+    const OrdersVerdict found = search.judge({}, in_);
+    if (found.gave_up) return false;
+    if (found.explained) return true;
+    std::vector<OperationEvents> needed;
+    if (denials_.size() <= kMaxTriedOneByOne) {
+      for (const std::size_t i : search.proof({}, in_, found, [&](std::size_t one) { return one >= first_denial; })) {
+        if (i >= first_denial) needed.push_back(denials_[i - first_denial]);
+      }
+    } else {
+      needed = denials_;
+    }
+    tell_together(needed);
+    return true;
+  }
+
+  void tell_together(const std::vector<OperationEvents>& needed) {
+    std::vector<EventIndex> events;
+    std::string which;
+    for (const OperationEvents op : needed) {
+      events.push_back(op.invocation);
+      if (events.size() <= kMaxNamed) which += (which.empty() ? "" : ", ") + in_.event(op.invocation);
+    }
+    if (needed.size() > kMaxNamed) which += ", …";
+    for (const Hold& hold : holds_) {
+      const bool meanwhile = std::any_of(needed.begin(), needed.end(), [&](OperationEvents op) {
+        return hold.acquire.invocation < op.completion && hold.possible_until > op.invocation;
+      });
+      if (meanwhile) events.push_back(hold.acquire.invocation);
+    }
+    std::sort(events.begin(), events.end());
+    in_.tell("needless-denial", std::move(events),
+             "refused although no instants of the acquisitions and releases have all " + std::to_string(limit_) +
+                 " permits held " +
+                 (needed.size() == 1 ? "meanwhile" : "during each of the refusals, as they can be during one") + " (" +
+                 which + ")",
+             {}, key_);
+  }
+
   bool lost(const std::vector<std::pair<OperationEvents, std::size_t>>& needless) {
     constexpr std::size_t kForGood = 3;
     if (needless.size() < kForGood) return false;
@@ -184,6 +283,7 @@ class Permits {
     return true;
   }
 
+  static constexpr std::size_t kMaxSteps = 1'000'000, kMaxTriedOneByOne = 40, kMaxNamed = 10;
   Judgement& in_;
   ValueId key_;
   const std::size_t limit_;
@@ -199,12 +299,13 @@ void judge_concurrency_limit(Judgement& in) {
   if (!in.understands({"acquire-permit", "release-permit"})) return;
   std::map<ValueId, Permits> keys;
   for (const OperationEvents op : in.operations()) keys.try_emplace(in.key(op), in, in.key(op)).first->second.take(op);
-  bool tested = false;
+  bool tested = false, together = true;
   for (auto& [key, permits] : keys) {
-    permits.judge();
+    together = permits.judge() && together;
     tested = tested || permits.tested();
   }
   in.keys(keys.size());
+  if (in.flag("concurrency-limit.denials")) in.detail("denials-judged", together ? "together" : "one by one");
   if (!tested) in.inconclusive("the permits were never all taken, so the limit was not put to the test");
 }
 

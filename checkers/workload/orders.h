@@ -11,8 +11,8 @@
 //   orders.add(begin, end, [](const std::int64_t& money, auto& next) { if (money >= 5) next(money - 5); });
 //   orders.judge(0, in).explained
 //
-// For objects of few concurrent operations: at most 64 open ones, those of unknown outcome included, and a limit on
-// configurations; beyond them `gave_up`. Tested against trying all permutations. Thread-safety: one thread.
+// For objects of few concurrent operations: at most 64 open ones, those of unknown outcome included, and limits on
+// configurations and steps; beyond them `gave_up`. Tested against trying all permutations. Thread-safety: one thread.
 
 #include <algorithm>
 #include <cstdint>
@@ -40,21 +40,28 @@ class Orders {
   using Step = std::function<void(const State&, const Next& next)>;
 
   // An operation from event `begin` to event `end`; kNoEvent: it may take effect at any time from then on, or never.
-  void add(EventIndex begin, EventIndex end, Step step) { operations_.push_back({begin, end, std::move(step)}); }
+  // `only_looks`: it leaves every state as it is, so that it may take effect as soon as it can, which is no choice.
+  void add(EventIndex begin, EventIndex end, Step step, bool only_looks = false) {
+    operations_.push_back({begin, end, std::move(step), only_looks});
+  }
   [[nodiscard]] std::size_t size() const { return operations_.size(); }
+  // How many steps judge() may take.
+  void limit(std::size_t steps) { max_steps_ = steps; }
 
-  // Counts its steps as work of `in`, and so throws OutOfLimits. `without`: operations that are left out, by number.
-  [[nodiscard]] OrdersVerdict judge(const State& initial, const Judgement& in,
-                                    const std::vector<bool>& without = {}) const {
+  // Counts its steps as work of `in`, and so throws OutOfLimits. `without`: operations that are left out, by number;
+  // `until`: later ends are not known.
+  [[nodiscard]] OrdersVerdict judge(const State& initial, const Judgement& in, const std::vector<bool>& without = {},
+                                    EventIndex until = kNoEvent) const {
     std::vector<std::pair<EventIndex, std::size_t>> events;  // an operation's number comes once for each of its events
     for (std::size_t i = 0; i < operations_.size(); ++i) {
       if (!without.empty() && without[i]) continue;
       events.emplace_back(operations_[i].begin, i);
-      if (operations_[i].end != kNoEvent) events.emplace_back(operations_[i].end, i);
+      if (operations_[i].end != kNoEvent && operations_[i].end <= until) events.emplace_back(operations_[i].end, i);
     }
     std::sort(events.begin(), events.end());
     Configurations now = {{initial, 0}};
     std::vector<std::size_t> open(kSlots, kFree);
+    std::size_t steps = 0;
     for (const auto& [event, i] : events) {
       if (event == operations_[i].begin) {
         const auto slot = std::find(open.begin(), open.end(), kFree);
@@ -63,7 +70,7 @@ class Orders {
         continue;
       }
       const auto slot = static_cast<std::size_t>(std::find(open.begin(), open.end(), i) - open.begin());
-      if (!finish(slot, open, now, in)) return {true, true, i};
+      if (!finish(slot, open, now, steps, in)) return {true, true, i};
       if (now.empty()) return {false, false, i};
       open[slot] = kFree;
     }
@@ -81,7 +88,7 @@ class Orders {
     for (std::size_t i = 0; i < size(); ++i) {
       if (without[i] || !observes(i)) continue;
       without[i] = true;
-      const OrdersVerdict fewer = judge(initial, in, without);
+      const OrdersVerdict fewer = judge(initial, in, without, end);
       without[i] = !fewer.gave_up && !fewer.explained;
     }
     std::vector<std::size_t> out;
@@ -98,21 +105,35 @@ class Orders {
   using Configurations = std::set<std::pair<State, std::uint64_t>>;  // the bits: slots whose operation took effect
 
   // Lets others take effect until that of `slot` has. False when there are too many ways.
-  bool finish(std::size_t slot, const std::vector<std::size_t>& open, Configurations& now, const Judgement& in) const {
-    Configurations seen = now, done;
-    std::vector<std::pair<State, std::uint64_t>> left(now.begin(), now.end());
+  bool finish(std::size_t slot, const std::vector<std::size_t>& open, Configurations& now, std::size_t& steps,
+              const Judgement& in) const {
+    std::vector<std::size_t> looks;
+    for (std::size_t other = 0; other < open.size(); ++other) {
+      if (open[other] != kFree && operations_[open[other]].only_looks) looks.push_back(other);
+    }
+    const auto looked = [&](const State& state, std::uint64_t effective) {
+      for (const std::size_t look : looks) {
+        if ((effective >> look & 1) != 0) continue;
+        operations_[open[look]].step(state, [&](const State&) { effective |= std::uint64_t{1} << look; });
+      }
+      return effective;
+    };
+    Configurations seen, done;
+    for (const auto& [state, effective] : now) seen.emplace(state, looked(state, effective));
+    std::vector<std::pair<State, std::uint64_t>> left(seen.begin(), seen.end());
     while (!left.empty()) {
       const auto [state, effective] = std::move(left.back());
       left.pop_back();
       in.work();
+      if (++steps > max_steps_) return false;
       if ((effective >> slot & 1) != 0) {
         done.emplace(state, effective & ~(std::uint64_t{1} << slot));
         continue;
       }
       for (std::size_t other = 0; other < open.size(); ++other) {
-        if (open[other] == kFree || (effective >> other & 1) != 0) continue;
-        const std::uint64_t with = effective | std::uint64_t{1} << other;
+        if (open[other] == kFree || (effective >> other & 1) != 0 || operations_[open[other]].only_looks) continue;
         operations_[open[other]].step(state, [&](State after) {
+          const std::uint64_t with = looked(after, effective | std::uint64_t{1} << other);
           const auto [place, fresh] = seen.emplace(std::move(after), with);
           if (fresh) left.push_back(*place);
         });
@@ -126,8 +147,10 @@ class Orders {
   struct One {
     EventIndex begin = kNoEvent, end = kNoEvent;
     Step step;
+    bool only_looks = false;
   };
   std::vector<One> operations_;
+  std::size_t max_steps_ = static_cast<std::size_t>(-1);
 };
 
 }  // namespace ordeal::work

@@ -42,6 +42,58 @@ std::vector<Held> permits_of(const std::vector<const Call*>& own, const std::vec
   return out;
 }
 
+// Whether some order of the beginnings and ends of holds has all permits held at each denial, for some choice of those
+// acquisitions of unknown outcome that happened. Instants include the events themselves: each has two places.
+bool denials_explained(const std::vector<Call>& calls, const std::vector<Held>& all, std::size_t limit,
+                       std::int64_t last_invocation) {
+  const auto after = [](std::int64_t place) { return place == Call::kForever ? place : 2 * place + 1; };
+  const auto step = [&](std::size_t held, const Call& call, const auto& next) {
+    if (call.f == "take" && held < limit) next(held + 1);
+    if (call.f == "give") next(held - 1);
+    if (call.f == "denial" && held == limit) next(held);
+  };
+  std::vector<Held> unknown;
+  std::vector<Call> steps;
+  const auto add = [&](std::vector<Call>& to, const Held& one) {
+    const bool certain = one.certain_from != Call::kForever;
+    Call take, give;
+    take.f = "take";
+    take.outcome = EventType::ok;
+    take.from = 2 * one.from;
+    take.until = after(one.certain_from);
+    give.f = "give";
+    give.from = certain ? std::max(2 * std::min(one.certain_until, last_invocation), take.until + 1) : take.from;
+    give.until = after(one.until);
+    give.outcome = one.until == Call::kForever ? EventType::info : EventType::ok;
+    give.after = to.size();
+    to.push_back(take);
+    to.push_back(give);
+  };
+  for (const Held& one : all) {
+    if (one.certain_from == Call::kForever)
+      unknown.push_back(one);
+    else
+      add(steps, one);
+  }
+  for (const Call& call : calls) {
+    if (call.f != "acquire-permit" || !is_denial(call)) continue;
+    Call denial = call;
+    denial.f = "denial";
+    denial.outcome = EventType::ok;
+    denial.from = 2 * call.from;
+    denial.until = after(call.until);
+    steps.push_back(denial);
+  }
+  for (std::uint64_t some = 0; some < (std::uint64_t{1} << unknown.size()); ++some) {
+    std::vector<Call> these = steps;
+    for (std::size_t i = 0; i < unknown.size(); ++i) {
+      if ((some >> i & 1) != 0) add(these, unknown[i]);
+    }
+    if (some_order(these, std::size_t{0}, step)) return true;
+  }
+  return false;
+}
+
 bool keeps_semaphore(const std::vector<Call>& calls, std::size_t limit, std::int64_t settle_ns,
                      const std::vector<std::int64_t>& times_ns) {
   std::map<std::int64_t, std::vector<const Call*>> by_process;
@@ -61,15 +113,7 @@ bool keeps_semaphore(const std::vector<Call>& calls, std::size_t limit, std::int
         all.begin(), all.end(), [&](const Held& one) { return one.certain_from <= at && at <= one.certain_until; });
     if (static_cast<std::size_t>(certain) > limit) return false;
   }
-  return std::all_of(calls.begin(), calls.end(), [&](const Call& denial) {
-    if (denial.f != "acquire-permit" || !is_denial(denial)) return true;
-    for (std::int64_t at = denial.from; at <= denial.until; ++at) {
-      const auto some =
-          std::count_if(all.begin(), all.end(), [&](const Held& one) { return one.from <= at && at <= one.until; });
-      if (static_cast<std::size_t>(some) >= limit) return true;
-    }
-    return false;
-  });
+  return denials_explained(calls, all, limit, last_invocation);
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include <random>
 
+#include "checkers/workload/judgement.h"
+#include "checkers/workload/orders.h"
 #include "support/promise_oracle.h"
 #include "tests/checkers/workload/histories.h"
+#include "tests/checkers/workload/seed.h"
 
 namespace ordeal::work {
 namespace {
@@ -68,6 +71,48 @@ TEST(ConcurrencyLimit, PermitsOfCrashedHoldersComeBack) {
   EXPECT_EQ(judge(take(0) + give(0, "info") + take(1) + take(2, "fail") + give(1)), "valid");  // without times
 }
 
+TEST(ConcurrencyLimit, RefusalsAreExplainedTogether) {
+  // An acquisition that is slow explains either refusal, with the first holder or with the second one, but then holds
+  // at the other end of the limit as well: it has one instant.
+  const auto slow = [](const std::string& meanwhile) {
+    return event(5, "invoke", "acquire-permit", "nil") + meanwhile + event(5, "ok", "acquire-permit", "nil") + give(5);
+  };
+  const std::string first = take(0) + take(1, "fail");
+  EXPECT_EQ(judge(slow(first) + give(0) + take(0) + take(1) + give(0) + give(1)), "valid");
+  EXPECT_EQ(judge(slow(take(0) + take(1) + give(1) + take(1, "fail")) + give(0)), "valid");
+  const auto both =
+      judged("concurrency-limit", slow(take(0) + take(1, "fail") + take(1) + take(2, "fail")) + give(0), permits("2"));
+  ASSERT_EQ(verdict(both), "too-many-holders");
+  // Held by then, it was one too many when two others held.
+  const std::string pair = slow(take(0) + take(1, "fail") + take(1) + give(1)) + give(0);
+  const auto told = judged("concurrency-limit", pair, permits("2"));
+  EXPECT_EQ(verdict(told), "needless-denial");
+  ASSERT_FALSE(told.anomalies.empty());
+  EXPECT_THAT(told.anomalies[0].explanation, HasSubstr("all 2 permits held meanwhile (event 3)"));
+}
+
+// A proof left out the one look that was needed, for without it the operations so far seemed to have no order either:
+// those begun later, which it leaves out, were needed for the ends of the others.
+TEST(RegressOrders, AProofHasTheLookThatIsNeeded) {
+  const History empty;
+  CheckResult result;
+  const Judgement in(*find_workload_checker("concurrency-limit"), empty, {}, result);
+  Orders<int> orders;  // up to two
+  const auto up = [](const int& n, const auto& next) {
+    if (n < 2) next(n + 1);
+  };
+  orders.add(0, 8, up);
+  orders.add(1, 2, up);
+  orders.add(3, 4, [](const int& n, const auto& next) {
+    if (n == 2) next(n);
+  });
+  orders.add(5, 6, up);
+  orders.add(7, 9, [](const int& n, const auto& next) { next(n - 1); });
+  const OrdersVerdict verdict = orders.judge(0, in);
+  ASSERT_FALSE(verdict.explained);
+  EXPECT_THAT(orders.proof(0, in, verdict, [](std::size_t i) { return i == 2; }), ElementsAre(0, 1, 2, 3));
+}
+
 TEST(ConcurrencyLimit, PermitsThatAreGoneForGood) {
   const std::string shrunk = take(0) + take(1) + take(2, "fail") + give(0) + give(1);
   std::string again;
@@ -122,7 +167,7 @@ int holders(const std::vector<Held>& all, int at, bool least, int last_invocatio
 }
 
 TEST(ConcurrencyLimit, AgreesWithTryingEverything) {
-  std::mt19937 random(5);
+  std::mt19937 random(seed_or(5));
   const auto draw = [&](int from, int to) { return std::uniform_int_distribution<int>(from, to)(random); };
   std::map<std::string, int> seen;
   for (int round = 0; round < 5000; ++round) {
@@ -187,11 +232,12 @@ TEST(ConcurrencyLimit, AgreesWithTryingEverything) {
     }
     const History history = history_of(text);
     const auto result = judged("concurrency-limit", history, permits(std::to_string(limit).c_str()));
-    // The oracle of larger histories goes by the ends of intervals.
-    ASSERT_EQ(testing_support::keeps_concurrency_limit(testing_support::calls_of(history),
-                                                       static_cast<std::size_t>(limit), 0),
-              !many && needless == 0)
-        << text;
+    // Denials of which each can be explained, but not all, are told as one; the oracle tries all orders.
+    const bool kept = testing_support::keeps_concurrency_limit(testing_support::calls_of(history),
+                                                               static_cast<std::size_t>(limit), 0);
+    const bool alone = many || needless > 0;
+    ASSERT_TRUE(!kept || !alone) << text;
+    ASSERT_EQ(result.verdict == Verdict::invalid, !kept) << "limit " << limit << "\n" << text << verdict(result);
     std::size_t told = 0;
     bool told_many = false, lost = false;
     for (const auto& anomaly : result.anomalies) {
@@ -200,10 +246,12 @@ TEST(ConcurrencyLimit, AgreesWithTryingEverything) {
       lost = lost || anomaly.type == "permits-lost";
     }
     ASSERT_EQ(told_many, many) << "limit " << limit << "\n" << text << verdict(result);
-    ASSERT_TRUE(lost ? needless >= 3 : told == needless) << "limit " << limit << ", needless " << needless << "\n"
-                                                         << text << verdict(result);
-    ++seen[many ? "many" : needless > 0 ? "needless" : "fine"];
+    ASSERT_TRUE(lost ? needless >= 3 : told == (kept || alone ? needless : 1))
+        << "limit " << limit << ", needless " << needless << "\n"
+        << text << verdict(result);
+    ++seen[many ? "many" : needless > 0 ? "needless" : kept ? "fine" : "together"];
   }
+  EXPECT_GT(seen["together"], 20);
   EXPECT_GT(seen["many"], 500);
   EXPECT_GT(seen["needless"], 300);
   EXPECT_GT(seen["fine"], 500);
