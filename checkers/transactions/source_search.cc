@@ -11,13 +11,18 @@
 //
 //   T1: w x 1    T2: w x 1    T3: w x 2    T4: r x 1        source(T4, T1) and before(T1, T3) give rw T4 -> T3
 //
+// Of the writers that come after a source, only those that come right after it need an edge rw: the others come after
+// these. It matters where many transactions write one key: their orders are mostly known.
+//
 // That a read has one source only need not be said, since two would merely add edges. A crashed transaction that some
 // read may have seen takes part as if it had committed: if it is nobody's source it can come last, since nothing is
 // known to follow it, so that whatever order there is without it is one with it. Those that no read may have seen are
 // left out for the same reason. What crashed transactions read says nothing.
 //
 //   1. A question is answered when one answer alone closes a cycle with what is known, and a read that has one source
-//      left has that one, until nothing changes (unit propagation). Most questions go that way.
+//      left has that one, until nothing changes (unit propagation). Most questions go that way. With real time most
+//      sources are refuted by looking at when their key was written, and answers follow from each other as time goes
+//      on, so that questions are asked one after the other in that order.
 //   2. What is left is a search that learns from contradictions (clause_search.h). It tries first what the order says
 //      that the states are in (state_order.h): it begins as the order of time, in which a read's source is mostly the
 //      last writer before it.
@@ -56,6 +61,7 @@ struct Writer {
   ValueId value = kAbsent;
   std::vector<TxnIndex> readers;       // that certainly read from it
   std::vector<std::uint32_t> perhaps;  // sources that hold for the moment
+  EventIndex first_end = kNoEvent;     // see refute_by_time()
 };
 
 // The writers of a key, in the order of their invocations, and where its questions begin.
@@ -101,7 +107,10 @@ class SourceSearch final : private Theory {
     if (unexplained_) return answered(Possible::no);
     order_.add_known(in_.forced);
     if (!order_.sort()) return answered(Possible::no);
-    if (realtime_) take_time();
+    if (realtime_) {
+      take_time();
+      refute_by_time();
+    }
     if (!learn(known_)) return answered(Possible::no);
     if (limited) most_steps_ = kFirstSteps + kStepsEach * (pairs_.size() + order_.states());
     if (const auto early = refute()) return *early;
@@ -225,6 +234,36 @@ class SourceSearch final : private Theory {
     }
   }
 
+  // Sources that wrote after the read, or that somebody overwrote before it: most of all there are, and a search for
+  // each would take long.
+  void refute_by_time() {
+    const Transactions& txns = in_.txns;
+    for (const Group& group : groups_) {
+      // By writer: when the first ended that was invoked with it or later.
+      EventIndex first_end = kNoEvent;
+      for (std::uint32_t w = group.first + group.size; w-- > group.first;)
+        writers_[w].first_end = first_end = std::min(first_end, txns.completion[writers_[w].txn]);
+    }
+    for (Source& source : sources_) {
+      Read& read = reads_[source.read];
+      const Group& group = groups_[read.group];
+      const auto begin = writers_.begin() + group.first, end = begin + group.size;
+      auto later = begin;
+      if (source.writer != kNone) {
+        const TxnIndex writer = writers_[source.writer].txn;
+        later = std::upper_bound(begin, end, txns.completion[writer],
+                                 [&](EventIndex event, const Writer& one) { return event < txns.invocation[one.txn]; });
+        if (!in_.graph.ended_before(read.txn, writer) &&
+            (txns.completion[writer] == kNoEvent || later == end || later->first_end >= txns.invocation[read.txn]))
+          continue;
+      } else if (later->first_end >= txns.invocation[read.txn]) {
+        continue;
+      }
+      source.answer = Answer::no;
+      --read.left;
+    }
+  }
+
   // An edge to what a writer wrote.
   Edge edge(TxnIndex from, std::uint32_t writer, EdgeKind kind) const {
     const Writer& to = writers_[writer];
@@ -243,39 +282,49 @@ class SourceSearch final : private Theory {
     pairs_[pair(group, a, b)] = a < b ? Answer::yes : Answer::no;
   }
 
-  // What follows when `a` comes before `b`, of certain reads.
-  void pair_edges(std::uint32_t a, std::uint32_t b, std::vector<Edge>& out) const {
-    out.push_back(edge(writers_[a].txn, b, EdgeKind::ww));
-    for (const TxnIndex reader : writers_[a].readers) {
-      if (reader != writers_[b].txn) out.push_back(edge(reader, b, EdgeKind::rw));
-    }
-  }
-  // What follows from a source, of answers that hold: calls f(edge, the pair that it takes or nothing).
+  // What follows when `a` comes before `b`, of certain reads: calls f(edge) until it returns false. False: it did.
   template <class F>
-  bool source_edges(const Source& source, F&& f) const {
+  bool pair_edges(std::uint32_t a, std::uint32_t b, F&& f) const {
+    const Writer &first = writers_[a], &second = writers_[b];
+    if (!f(edge(first.txn, b, EdgeKind::ww))) return false;
+    return std::all_of(first.readers.begin(), first.readers.end(),
+                       [&](TxnIndex reader) { return reader == second.txn || f(edge(reader, b, EdgeKind::rw)); });
+  }
+  // What follows from a source, of answers that hold: calls f(edge, the writer that `edge` leads to and that comes
+  // after the source, or nothing). Such a one that comes after another is left out: the way over that one says the
+  // same. `next`: at least all others.
+  template <class F>
+  bool source_edges(const Source& source, const std::vector<std::uint32_t>& next, F&& f) const {
     const Read& read = reads_[source.read];
     const Group& group = groups_[read.group];
     if (source.writer != kNone) {
       const Writer& from = writers_[source.writer];
-      if (!f(Edge{from.txn, read.txn, group.key, from.value, EdgeKind::wr}, kNone, kNone)) return false;
+      if (!f(Edge{from.txn, read.txn, group.key, from.value, EdgeKind::wr}, kNone)) return false;
+      return std::all_of(next.begin(), next.end(), [&](std::uint32_t w) {
+        return writers_[w].txn == read.txn || f(edge(read.txn, w, EdgeKind::rw), w);
+      });
     }
     for (std::uint32_t w = group.first; w < group.first + group.size; ++w) {
-      if (w == source.writer || writers_[w].txn == read.txn) continue;
-      if (source.writer == kNone) {
-        if (!f(edge(read.txn, w, EdgeKind::rw), kNone, kNone)) return false;
-      } else if (before(group, source.writer, w)) {
-        if (!f(edge(read.txn, w, EdgeKind::rw), source.writer, w)) return false;
-      }
+      if (writers_[w].txn != read.txn && !f(edge(read.txn, w, EdgeKind::rw), kNone)) return false;
     }
     return true;
   }
-  std::vector<Edge> source_edges(const Source& source) const {
-    std::vector<Edge> out;
-    source_edges(source, [&](const Edge& one, std::uint32_t, std::uint32_t) {
-      out.push_back(one);
-      return true;
-    });
-    return out;
+  // Those that come after a writer, and after nobody else that does.
+  void find_next(const Group& group, std::uint32_t writer, std::vector<std::uint32_t>& out) const {
+    out.clear();
+    for (std::uint32_t w = group.first; w < group.first + group.size; ++w) {
+      if (w == writer || !before(group, writer, w)) continue;
+      if (std::any_of(out.begin(), out.end(), [&](std::uint32_t one) { return before(group, one, w); })) continue;
+      std::erase_if(out, [&](std::uint32_t one) { return before(group, w, one); });
+      out.push_back(w);
+    }
+  }
+  const std::vector<std::uint32_t>& next_of(const Source& source) {
+    if (source.writer == kNone)
+      next_.clear();
+    else
+      find_next(groups_[reads_[source.read].group], source.writer, next_);
+    return next_;
   }
 
   // --- Unit propagation, before the search.
@@ -286,10 +335,17 @@ class SourceSearch final : private Theory {
     involve();
     return false;
   }
+  static auto collect(std::vector<Edge>& edges) {
+    return [&edges](const Edge& one, std::uint32_t = kNone) {
+      edges.push_back(one);
+      return true;
+    };
+  }
   bool learn_before(const Group& group, std::uint32_t a, std::uint32_t b) {
     std::vector<Edge> edges;
-    pair_edges(a, b, edges);
+    pair_edges(a, b, collect(edges));
     set_before(group, a, b);
+    if (!all_next_.empty()) find_next(group, a, all_next_[a]);
     return learn(edges);
   }
   bool learn_source(std::uint32_t s) {
@@ -297,7 +353,9 @@ class SourceSearch final : private Theory {
     Read& read = reads_[source.read];
     source.answer = Answer::yes;
     read.known = true;
-    if (!learn(source_edges(source))) return false;
+    std::vector<Edge> edges;
+    source_edges(source, next_of(source), collect(edges));
+    if (!learn(edges)) return false;
     if (source.writer != kNone) writers_[source.writer].readers.push_back(read.txn);
     return true;
   }
@@ -325,26 +383,31 @@ class SourceSearch final : private Theory {
     }
     return out;
   }
-  std::vector<Edge> edges_of(const Asked& asked) const {
-    if (asked.group == kNone) return source_edges(sources_[asked.a]);
-    std::vector<Edge> out;
-    pair_edges(asked.a, asked.b, out);
-    return out;
+  // The edges of an answer, until f says no. Requires: find_all_next() since pairs were answered.
+  template <class F>
+  bool edges_of(const Asked& asked, F&& f) const {
+    if (asked.group != kNone) return pair_edges(asked.a, asked.b, f);
+    const Source& source = sources_[asked.a];
+    return source_edges(source, source.writer == kNone ? next_ : all_next_[source.writer],
+                        [&](const Edge& one, std::uint32_t) { return f(one); });
+  }
+  void find_all_next() {
+    all_next_.resize(writers_.size());
+    for (const Group& group : groups_) {
+      for (std::uint32_t w = group.first; w < group.first + group.size; ++w) find_next(group, w, all_next_[w]);
+    }
   }
 
   // Which answers close a cycle, each alone. False: out of budget.
   bool find_closed(const std::vector<Asked>& asked, std::vector<std::uint8_t>& closed) {
     closed.assign(asked.size(), 0);
-    if (realtime_) {
-      for (std::size_t i = 0; i < asked.size(); ++i) {
-        if (late()) return false;
-        closed[i] = order_.closes(edges_of(asked[i]));
-      }
-      return true;
-    }
     std::vector<BackEdge> back;
-    for (std::uint32_t i = 0; i < asked.size(); ++i) {
-      for (const Edge& one : edges_of(asked[i])) add_back_edges(order_, NewEdges(), one, i, back);
+    for (std::uint32_t i = 0; i < asked.size(); ++i, ++looked_) {
+      if (late()) return false;
+      edges_of(asked[i], [&](const Edge& one) {
+        add_back_edges(order_, NewEdges(), one, i, back);
+        return true;
+      });
     }
     const ClosingEdges closing(order_, std::move(back));
     if (closing.places() * kWordsAPlace > kCheapRound) return true;  // the search finds out
@@ -360,14 +423,36 @@ class SourceSearch final : private Theory {
     std::vector<std::uint8_t> closed;
     for (bool changed = true; changed;) {
       changed = false;
-      const std::vector<Asked> asked = questions();
+      std::vector<Asked> asked = questions();
       if (asked.empty()) break;
+      find_all_next();
+      if (realtime_) {
+        std::optional<OrderAnswer> early = refute_in_time(std::move(asked), changed);
+        if (early) return early;
+        continue;
+      }
       if (!find_closed(asked, closed)) return answered(Possible::undecided);
       for (std::size_t i = 0; i < asked.size(); ++i) {
         if (!closed[i]) continue;
         changed = true;
         if (!answered_otherwise(asked[i])) return answered(Possible::no);
       }
+    }
+    return std::nullopt;
+  }
+  // One question after the other, the earliest first: what follows from an answer mostly is of the time right after.
+  std::optional<OrderAnswer> refute_in_time(std::vector<Asked> asked, bool& changed) {
+    std::stable_sort(asked.begin(), asked.end(),
+                     [&](const Asked& x, const Asked& y) { return time_of(x) < time_of(y); });
+    for (const Asked& one : asked) {
+      ++looked_;
+      if (late()) return answered(Possible::undecided);
+      const bool open = one.group != kNone
+                            ? pairs_[pair(groups_[one.group], one.a, one.b)] == Answer::open
+                            : sources_[one.a].answer == Answer::open && !reads_[sources_[one.a].read].known;
+      if (!open || !closes(one)) continue;
+      changed = true;
+      if (!answered_otherwise(one)) return answered(Possible::no);
     }
     return std::nullopt;
   }
@@ -394,8 +479,11 @@ class SourceSearch final : private Theory {
     --reads_[source.read].left;
     return propagate(source.read);
   }
+  bool closes(const Asked& asked) {
+    return !edges_of(asked, [&](const Edge& one) { return !order_.closes(one); });
+  }
   void involve_closed(const Asked& asked) {
-    if (order_.closes(edges_of(asked))) involve();
+    if (closes(asked)) involve();
   }
   // A read that has one source left has that one. False: a contradiction.
   bool propagate(std::uint32_t r) {
@@ -407,6 +495,7 @@ class SourceSearch final : private Theory {
         break;
       }
     }
+    find_all_next();
     for (std::uint32_t s = read.first; s < read.end; ++s) involve_closed({kNone, s, 0});
     involved_.push_back(read.txn);
     return false;
@@ -441,7 +530,8 @@ class SourceSearch final : private Theory {
     const Found found = search.run(most_conflicts);
     return answered(found == Found::yes ? Possible::yes : found == Found::no ? Possible::no : Possible::undecided);
   }
-  std::uint32_t time_of(const Question& question) const {
+  template <class Q>
+  std::uint32_t time_of(const Q& question) const {
     if (question.group == kNone) return order_.place_of(reads_[sources_[question.a].read].txn);
     return std::max(order_.place_of(writers_[question.a].txn), order_.place_of(writers_[question.b].txn));
   }
@@ -499,8 +589,8 @@ class SourceSearch final : private Theory {
     if (!yes) return true;
     const Source& source = sources_[questions_[q].a];
     const Group& group = groups_[reads_[source.read].group];
-    const bool good = source_edges(source, [&](const Edge& one, std::uint32_t a, std::uint32_t b) {
-      return push(one, {q, a == kNone ? kNone : question_of_pair_[pair(group, a, b)]});
+    const bool good = source_edges(source, next_of(source), [&](const Edge& one, std::uint32_t after) {
+      return push(one, {q, after == kNone ? kNone : question_of_pair_[pair(group, source.writer, after)]});
     });
     if (good && source.writer != kNone) writers_[source.writer].perhaps.push_back(questions_[q].a);
     return good;
@@ -560,6 +650,8 @@ class SourceSearch final : private Theory {
   std::vector<Edge> pushed_;        // by answers that hold
   std::vector<std::size_t> given_;  // by answer that holds: where its edges begin in pushed_
   std::vector<Edge> single_;
+  std::vector<std::uint32_t> next_;                   // see find_next()
+  std::vector<std::vector<std::uint32_t>> all_next_;  // by writer
   std::vector<TxnIndex> involved_;
   std::uint64_t most_steps_ = kNoLimit, looked_ = 0, next_look_ = 0;
   bool late_ = false;

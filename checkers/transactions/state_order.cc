@@ -225,8 +225,11 @@ bool StateOrder::forward(const std::vector<Edge>& edges) const {
 
 // Each edge alone: a cycle that needs two of them is met when they are pushed.
 bool StateOrder::closes(const std::vector<Edge>& edges) {
+  return std::any_of(edges.begin(), edges.end(), [&](const Edge& edge) { return closes(edge); });
+}
+bool StateOrder::closes(const Edge& edge) {
   closing_label_ = kNone;
-  return !std::all_of(edges.begin(), edges.end(), [&](const Edge& edge) { return agree(edge, false); });
+  return !agree(edge, false);
 }
 
 std::vector<StateOrder::Passed> StateOrder::passed() const {

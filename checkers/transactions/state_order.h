@@ -36,6 +36,7 @@ class StateOrder {
   [[nodiscard]] bool forward(const std::vector<Edge>& edges) const;
   // Whether one of the edges closes a cycle; changes nothing.
   [[nodiscard]] bool closes(const std::vector<Edge>& edges);
+  [[nodiscard]] bool closes(const Edge& edge);
 
   // What the last push() or closes() met: the cycle as edges between transactions, its transactions, and the labels of
   // the pushed edges in it.

@@ -50,6 +50,7 @@ ROWS = {
     "repeated-5k-untimed-SI": (f"txns=5000 clients=30 {REPEATED} store=untimed", "rw-register", "snapshot-isolation"),
     "repeated-1k-changed": (f"txns=1000 clients=20 {REPEATED} changed=1", "rw-register", "strict-serializable"),
     "repeated-5k-changed": (f"txns=5000 clients=30 {REPEATED} changed=1", "rw-register", "strict-serializable"),
+    "repeated-hot-keys": ("txns=5000 clients=30 ops=15 keys=100 writes=1000000 values=5 model=rw-register", "rw-register", "serializable"),
     "ring-100k-registers": ("ring=100000 model=rw-register", "rw-register", "strict-serializable"),
     "3M": ("txns=3000000", "list-append", "strict-serializable"),
     "10M": ("txns=10000000", "list-append", "strict-serializable"),
