@@ -3,30 +3,10 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "base/text.h"
+
 namespace ordeal {
 namespace {
-
-// Length of the valid UTF-8 sequence at text[i], 0 when there is none (RFC 3629: no overlong forms, no surrogates).
-std::size_t utf8_length(std::string_view text, std::size_t i) {
-  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
-  const auto follows = [&](std::size_t k, unsigned low, unsigned high) {
-    return k < text.size() && byte(k) >= low && byte(k) <= high;
-  };
-  const unsigned char lead = byte(i);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return follows(i + 1, 0x80, 0xBF) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const unsigned low = lead == 0xE0 ? 0xA0 : 0x80;
-    const unsigned high = lead == 0xED ? 0x9F : 0xBF;
-    return follows(i + 1, low, high) && follows(i + 2, 0x80, 0xBF) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const unsigned low = lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned high = lead == 0xF4 ? 0x8F : 0xBF;
-    return follows(i + 1, low, high) && follows(i + 2, 0x80, 0xBF) && follows(i + 3, 0x80, 0xBF) ? 4 : 0;
-  }
-  return 0;
-}
 
 // The half of a surrogate pair that stands at text[i] in three bytes, 0 when there is none.
 unsigned half_pair(std::string_view text, std::size_t i) {

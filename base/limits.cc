@@ -1,6 +1,7 @@
 #include "base/limits.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,18 +13,6 @@
 
 namespace ordeal {
 namespace {
-
-// The bytes of this process that belong to no file. 0 when the kernel does not say.
-std::size_t own_memory() {
-  static const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  char text[128];
-  const ssize_t n = file < 0 ? -1 : ::pread(file, text, sizeof text - 1, 0);
-  if (n <= 0) return 0;
-  text[n] = '\0';
-  unsigned long size = 0, resident = 0, shared = 0;
-  if (std::sscanf(text, "%lu %lu %lu", &size, &resident, &shared) != 3) return 0;
-  return (resident - std::min(resident, shared)) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
 
 // A number in a file of a control group; nothing for "max", or when there is no such file.
 std::optional<std::size_t> group_number(const std::string& path) {
@@ -50,6 +39,19 @@ std::size_t free_in_groups() {
 
 }  // namespace
 
+std::size_t held_memory() {
+  static const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  char text[128];
+  const ssize_t n = file < 0 ? -1 : ::pread(file, text, sizeof text - 1, 0);
+  if (n <= 0) return 0;
+  text[n] = '\0';
+  unsigned long size = 0, resident = 0, shared = 0;
+  if (std::sscanf(text, "%lu %lu %lu", &size, &resident, &shared) != 3) return 0;
+  return (resident - std::min(resident, shared)) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void return_freed_memory() { (void)::malloc_trim(0); }
+
 std::size_t usable_memory() {
   std::ifstream in("/proc/meminfo");
   std::string word;
@@ -63,7 +65,7 @@ std::size_t usable_memory() {
 Limits::Limits(std::chrono::milliseconds timeout, std::size_t memory_bytes, std::stop_token stop)
     : limited_(true),
       timeout_(timeout),
-      ceiling_(own_memory() + (memory_bytes > 0 ? memory_bytes : usable_memory())),
+      ceiling_(held_memory() + (memory_bytes > 0 ? memory_bytes : usable_memory())),
       stop_(std::move(stop)) {
   if (timeout.count() > 0) deadline_ = std::chrono::steady_clock::now() + timeout;
 }
@@ -72,7 +74,7 @@ std::string Limits::exceeded() const {
   if (!limited_) return {};
   if (stop_.stop_requested()) return "stopped on request";
   if (timeout_.count() > 0 && std::chrono::steady_clock::now() >= deadline_) return "the time limit was reached";
-  if (own_memory() > ceiling_) return "the memory limit was reached";
+  if (held_memory() > ceiling_) return "the memory limit was reached";
   return {};
 }
 
@@ -91,7 +93,7 @@ void Limits::need(std::size_t bytes) const {
 
 std::size_t Limits::room() const {
   if (!limited_) return SIZE_MAX;
-  const std::size_t held = own_memory();
+  const std::size_t held = held_memory();
   return held < ceiling_ ? ceiling_ - held : 0;
 }
 

@@ -59,4 +59,9 @@ class Limits {
 // leave less.
 [[nodiscard]] std::size_t usable_memory();
 
+// The bytes that this process holds and that belong to no file; 0 when the kernel does not say. About a microsecond.
+[[nodiscard]] std::size_t held_memory();
+// Gives the system back what was freed and is still held. Milliseconds.
+void return_freed_memory();
+
 }  // namespace ordeal

@@ -30,4 +30,15 @@ namespace ordeal {
 // Bytes: a number, then nothing, K, M or G (powers of 1024), also as KB, KiB, … Errors: usage.
 [[nodiscard]] Result<std::size_t> parse_size(const std::string& text);
 
+// The length of the UTF-8 character at text[i], 0 when there is none (RFC 3629: no overlong forms, no surrogates).
+[[nodiscard]] std::size_t utf8_sequence_length(std::string_view text, std::size_t i);
+[[nodiscard]] inline std::size_t utf8_length(std::string_view text, std::size_t i) {
+  return static_cast<unsigned char>(text[i]) < 0x80 ? 1 : utf8_sequence_length(text, i);
+}
+
+// The text with everything that a terminal would obey rather than show written as \u001b, \u009b, \u202e, …: control
+// characters (C0 but for line ends and tabs, DEL, C1), what turns the direction of writing, separators of lines and
+// paragraphs; and bytes that are not UTF-8 as \x9b. JSON stays the same JSON.
+[[nodiscard]] std::string visible(std::string_view text);
+
 }  // namespace ordeal

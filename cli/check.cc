@@ -145,15 +145,14 @@ void print_result(const CheckResult& result, const History& history) {
   if (result.keys > 1) head += fmt::format(", {} keys", result.keys);
   head += fmt::format(", {:.3f} s", result.seconds);
   if (!result.algorithm.empty()) head += fmt::format(" ({})", result.algorithm);
-  std::puts(head.c_str());
-  if (!result.reason.empty()) std::printf("  %s\n", result.reason.c_str());
-  std::fputs(told_levels(result.details, "  ").c_str(), stdout);
-  std::fputs(told_anomalies({&result, 1}, STDOUT_FILENO).c_str(), stdout);
+  print(head + "\n");
+  if (!result.reason.empty()) print("  " + result.reason + "\n");
+  print(told_levels(result.details, "  "));
+  print(told_anomalies({&result, 1}, STDOUT_FILENO));
   for (const auto& [key, order] : result.certificate) {
-    if (!key.is_nil()) std::printf("  key %s:\n", key.to_json().c_str());
+    if (!key.is_nil()) print("  key " + key.to_json() + ":\n");
     for (const EventIndex e : order) {
-      std::printf("    %lld  %s\n", static_cast<long long>(history.index(e)),
-                  history.describe({e, history.partner(e)}).c_str());
+      print(fmt::format("    {}  {}\n", history.index(e), history.describe({e, history.partner(e)})));
     }
   }
 }
@@ -274,13 +273,13 @@ struct Told {
 };
 
 Told tell(const CheckCommand& command, const std::string& file) {
-  if (!command.json && command.files.size() > 1) std::printf("%s: ", file.c_str());
+  if (!command.json && command.files.size() > 1) print(file + ": ");
   auto judged = judge(command, file);
   Value document = Value::map();
   if (command.files.size() > 1) document.set("file", file);
   Told out;
   if (!judged) {
-    if (!command.json && command.files.size() > 1) std::puts("");
+    if (!command.json && command.files.size() > 1) print("\n");
     complain(judged.error());
     out.code = exit_code(judged.error());
     document.set("verdict", "unknown");
@@ -290,7 +289,7 @@ Told tell(const CheckCommand& command, const std::string& file) {
     out.code = judged->code;
     for (const auto& [key, value] : judged->document.entries()) document.set(key, value);
   }
-  std::fflush(stdout);
+  out.code = static_cast<ExitCode>(delivered(out.code));
   out.json = document.to_json();
   return out;
 }
@@ -326,7 +325,7 @@ void write_all(int fd, std::string_view text) {
 std::chrono::milliseconds margin(std::chrono::milliseconds timeout) { return std::chrono::seconds(10) + timeout / 2; }
 
 Told undecided(const CheckCommand& command, const std::string& file, const std::string& reason) {
-  if (!command.json) std::printf("unknown  %s\n", reason.c_str());
+  if (!command.json) print("unknown  " + reason + "\n");
   Value document = Value::map();
   if (command.files.size() > 1) document.set("file", file);
   document.set("verdict", "unknown");
@@ -458,7 +457,7 @@ int check(const CheckCommand& command) {
     codes.push_back(told.code);
     documents += (documents.empty() ? "" : ",") + told.json;
   }
-  if (command.json) std::puts((several ? "[" + documents + "]" : documents).c_str());
+  if (command.json) print((several ? "[" + documents + "]" : documents) + "\n");
   return worst(codes);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <sstream>
 
 #include "base/names.h"
 #include "base/version.h"
@@ -241,8 +242,13 @@ int CommandLine::run(std::vector<std::string> words) {
     it.app.parse(std::move(words));
   } catch (const CLI::ParseError& e) {
     // CLI11 has exit codes of its own: 0 for --help and --version, others for wrong usage.
-    if (it.app.exit(e) == 0) return kValid;
-    if (json) std::printf("%s\n", error_document({ErrorCode::usage, e.what()}).to_json().c_str());
+    std::ostringstream out, problem;
+    const int code = it.app.exit(e, out, problem);
+    print(out.str());
+    if (code == 0) return kValid;
+    const std::string words_of_it = problem.str();
+    say(words_of_it.substr(0, words_of_it.find_last_not_of('\n') + 1));
+    if (json) print(error_document({ErrorCode::usage, e.what()}).to_json() + "\n");
     return kUsage;
   }
   CLI::App* chosen = it.app.get_subcommands().front();
@@ -259,13 +265,13 @@ int CommandLine::run(std::vector<std::string> words) {
     return nodes(it.nodes);
   }
   if (name == "manual") {
-    std::fputs(manual_page(help(), kVersion).c_str(), stdout);
+    print(manual_page(help(), kVersion));
     return kValid;
   }
   if (it.completion.shell != "bash" && it.completion.shell != "zsh") {
     return refuse(unknown_name("shell", it.completion.shell, {"bash", "zsh"}), false);
   }
-  std::fputs((it.completion.shell == "bash" ? bash_completion(help()) : zsh_completion(help())).c_str(), stdout);
+  print((it.completion.shell == "bash" ? bash_completion(help()) : zsh_completion(help())));
   return kValid;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 // What people see on a terminal. Standard output carries results (with --json exactly one document); everything else
-// goes to standard error. Colour and progress only on a terminal, and no colour when NO_COLOR is set.
+// goes to standard error. Colour and progress only on a terminal, and no colour when NO_COLOR is set. What comes from a
+// history, a target, a node or a file is shown, never obeyed: all that is written here is made visible (base/text.h),
+// but for our own colours.
 //
 // Thread-safety: the functions lock standard error line by line.
 
@@ -20,6 +22,12 @@ enum class Colour { none, red, green, yellow, bold, dim };
 [[nodiscard]] std::string coloured(std::string_view text, Colour colour, int fd);
 // VALID, ANOMALY, UNKNOWN.
 [[nodiscard]] std::string banner(Verdict verdict, int fd);
+
+// On standard output.
+void print(std::string_view text);
+// The exit code of a command when what it printed is on its way: when standard output could not be written (a full
+// disk), complains and puts `run failed` in the place of `valid`. A reader who went away is none of our business.
+[[nodiscard]] int delivered(int code);
 
 // One line on standard error.
 void say(std::string_view line);

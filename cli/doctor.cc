@@ -145,11 +145,11 @@ int doctor(const DoctorCommand& command) {
     const Colour colour = finding.state == State::good      ? Colour::green
                           : finding.state == State::warning ? Colour::yellow
                                                             : Colour::red;
-    std::printf("%s  %-20s %s\n", coloured(fmt::format("{:<7}", state), colour, 1).c_str(), finding.subject.c_str(),
-                finding.found.c_str());
-    if (!finding.advice.empty()) std::printf("         %-20s → %s\n", "", finding.advice.c_str());
+    print(fmt::format("{}  {:<20} {}\n", coloured(fmt::format("{:<7}", state), colour, 1), finding.subject,
+                      finding.found));
+    if (!finding.advice.empty()) print(fmt::format("         {:<20} → {}\n", "", finding.advice));
   }
-  if (command.json) std::printf("%s\n", out.to_json().c_str());
+  if (command.json) print(out.to_json() + "\n");
   return healthy ? kValid : kRunFailed;
 }
 

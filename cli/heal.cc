@@ -89,13 +89,12 @@ int heal(const HealCommand& command) {
       steps.items().push_back(std::move(one));
     }
     out.set("steps", std::move(steps));
-    std::printf("%s\n", out.to_json().c_str());
+    print(out.to_json() + "\n");
   } else if (report->steps.empty()) {
-    std::puts("nothing to heal: no fault is in force");
+    print("nothing to heal: no fault is in force\n");
   } else {
     for (const auto& step : report->steps) {
-      std::printf("%-7s %s on %s: %s\n", step.done ? "healed" : "FAILED", step.id.c_str(), step.node.c_str(),
-                  step.message.c_str());
+      print(fmt::format("{:<7} {} on {}: {}\n", step.done ? "healed" : "FAILED", step.id, step.node, step.message));
     }
   }
   return report->healed() ? kValid : kRunFailed;

@@ -235,7 +235,7 @@ std::string block(const Value& one) {
   return out;
 }
 
-void print(std::string heading, const Value& entries) {
+void print_entries(std::string heading, const Value& entries) {
   heading[0] = static_cast<char>(heading[0] - 'a' + 'A');
   std::size_t width = 0;
   for (const auto& one : entries.items()) width = std::max(width, one.find("name")->string().size());
@@ -252,7 +252,7 @@ void print(std::string heading, const Value& entries) {
       out += fmt::format("  {:<{}}  consistency: {}\n", "", width, wrapped(words(*levels), width + 17));
     }
   }
-  std::fputs(out.c_str(), stdout);
+  print(out);
 }
 
 // Only the entry called `name`.
@@ -296,12 +296,12 @@ int list(const ListCommand& command) {
       }
       entries = *std::move(one);
     }
-    if (!command.json) print(subject.name, entries);
+    if (!command.json) print_entries(subject.name, entries);
     all.set(subject.name, std::move(entries));
   }
   if (command.json) {
     const Value& document = command.what.empty() ? all : *all.find(command.what);
-    std::printf("%s\n", document.to_json().c_str());
+    print(document.to_json() + "\n");
   }
   return kValid;
 }

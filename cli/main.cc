@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string> words(argv + 1, argv + argc);
   try {
-    return ordeal::cli::CommandLine().run(words);
+    return ordeal::cli::delivered(ordeal::cli::CommandLine().run(words));
   } catch (const std::exception& problem) {
     const std::string message = std::string("something went wrong that should not: ") + problem.what();
     return ordeal::cli::refuse({ordeal::ErrorCode::internal, message}, ordeal::cli::wants_json(words));

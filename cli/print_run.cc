@@ -112,13 +112,14 @@ void print_judged(const JudgedRun& run) {
   for (const std::string& trouble : run.facts.troubles_told) out += fmt::format("adapters    {}\n", trouble);
   out += told_faults(run.facts);
   if (run.facts.recovery.measured) out += fmt::format("recovery    {}\n", run.facts.recovery.summary);
-  out += fmt::format("report      {}/report.html\n", run.directory);
-  std::fputs(out.c_str(), stdout);
+  if (!run.unwritten) out += fmt::format("report      {}/report.html\n", run.directory);
+  print(out);
 }
 
 ExitCode exit_code(const JudgedRun& run) {
   std::vector<ExitCode> codes = {exit_code(run.verdict)};
   if (run.failure) codes.push_back(exit_code(*run.failure));
+  if (run.unwritten) codes.push_back(kRunFailed);
   return worst(codes);
 }
 

@@ -44,10 +44,11 @@ int report(const ReportCommand& command) {
     return refuse(error, command.json);
   }
   if (command.json) {
-    std::printf("%s\n", judged->results.to_json().c_str());
+    print(judged->results.to_json() + "\n");
   } else {
     print_judged(*judged);
   }
+  if (judged->unwritten) complain(*judged->unwritten);
   return exit_code(*judged);
 }
 

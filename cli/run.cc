@@ -71,6 +71,7 @@ Ended run_one(const Plan& plan, bool json, const RunStops& stops) {
   } else if (!json) {
     print_judged(*judged);
   }
+  if (judged->unwritten) complain(*judged->unwritten);
   return {exit_code(*judged), judged->results};
 }
 
@@ -81,7 +82,7 @@ Ended not_started(std::size_t number, std::size_t of) {
 }
 
 void print_document(const Value& documents) {
-  std::printf("%s\n", (documents.items().size() == 1 ? documents.items().front() : documents).to_json().c_str());
+  print((documents.items().size() == 1 ? documents.items().front() : documents).to_json() + "\n");
 }
 
 }  // namespace
@@ -102,7 +103,7 @@ int run(const RunCommand& command) {
          "not waiting for the checkers; `ordeal report` judges the run later (again: leave at once)"});
     for (const auto& plan : *plans) {
       const std::size_t number = codes.size() + 1;
-      if (plans->size() > 1 && !command.json) std::printf("── run %zu of %zu\n", number, plans->size());
+      if (plans->size() > 1 && !command.json) print(fmt::format("── run {} of {}\n", number, plans->size()));
       std::fflush(stdout);
       Ended ended = signals.token().stop_requested()
                         ? not_started(number, plans->size())
@@ -112,7 +113,7 @@ int run(const RunCommand& command) {
     }
   }
   if (command.json) print_document(documents);
-  leave(worst(codes));
+  leave(delivered(worst(codes)));
 }
 
 }  // namespace ordeal::cli

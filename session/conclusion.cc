@@ -225,6 +225,18 @@ std::optional<CheckResult> unrecovered_check(const Plan& plan, const RunEnd& end
   return out;
 }
 
+std::string missing_events(const History& history) {
+  for (EventIndex e = 0; e < static_cast<EventIndex>(history.size()); ++e) {
+    const std::int64_t index = history.index(e);
+    if (index == e) continue;
+    const std::string found =
+        e == 0 ? fmt::format("it begins with index {}", index) : fmt::format("after index {} comes {}", e - 1, index);
+    return "history.jsonl is not as the run wrote it, " + found +
+           ": events are missing or were moved, and nothing can be said of what is left";
+  }
+  return "";
+}
+
 std::string shortfall(const Plan& plan, const std::optional<RunEnd>& end, const Environment& environment,
                       const Facts& facts) {
   if (const auto failure = failure_of(end, environment, facts.faults)) return "the run failed: " + failure->message;

@@ -35,6 +35,10 @@ namespace ordeal {
                                                            const std::vector<FaultRecord>& faults,
                                                            const std::vector<NodeLog>& logs);
 
+// A journal counts its events without a gap. Where that of a stored run does not, for people: whatever is missing might
+// explain what looks wrong, or be what is wrong. Empty: all are there, up to an end that may be torn.
+[[nodiscard]] std::string missing_events(const History& history);
+
 // What a run that is not invalid lacks to be valid, the gravest thing; empty: nothing.
 [[nodiscard]] std::string shortfall(const Plan& plan, const std::optional<RunEnd>& end, const Environment& environment,
                                     const Facts& facts);

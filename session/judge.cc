@@ -281,19 +281,20 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer, cons
   input.history = &found.history;
   input.plan = run->plan;
   input.faults = faults_in(found.history);
-  if (run->has_history) {
+  const std::string hole = missing_events(found.history);
+  if (run->has_history && hole.empty()) {
     auto results = checked(*plan, environment, found.history, logs.files, resolved(*plan, limits));
     if (!results) return fail(results.error());
     input.results = *std::move(results);
   }
-  if (end) {
+  if (end && hole.empty()) {
     auto lost = unrecovered_check(*plan, *end, input.faults, logs.tails);
     // After the workload's own checks, and before what is looked for in logs.
     const auto place = std::find_if(input.results.begin(), input.results.end(),
                                     [](const CheckResult& one) { return one.checker == "stats"; });
     if (lost) input.results.insert(place, *std::move(lost));
   }
-  conclude(input, shortfall(*plan, end, environment, facts_of(input)));
+  conclude(input, hole.empty() ? shortfall(*plan, end, environment, facts_of(input)) : hole);
   const auto failure = failure_of(end, environment, input.faults);
   if (failure) input.failure = failure->message;
   input.environment = environment.facts();
@@ -313,7 +314,7 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer, cons
   out.summary = verdict_sentence(input, out.facts);
   out.results = results_value(input);
   out.results.set("directory", run->path);
-  if (auto written = write_files(input, out); !written) return fail(written.error());
+  if (auto written = write_files(input, out); !written) out.unwritten = written.error();
   out.checks = std::move(input.results);
   out.facts.operations.clear();
   return out;

@@ -23,9 +23,10 @@ namespace ordeal {
 struct JudgedRun {
   std::string directory;
   Verdict verdict = Verdict::unknown;
-  std::string reason;            // why unknown
-  std::optional<Error> failure;  // the run itself failed: its verdict is invalid or unknown
-  std::string summary;           // one sentence
+  std::string reason;              // why unknown
+  std::optional<Error> failure;    // the run itself failed: its verdict is invalid or unknown
+  std::optional<Error> unwritten;  // a file of the judgement could not be written; the verdict stands
+  std::string summary;             // one sentence
   std::vector<CheckResult> checks;
   Facts facts;    // without the single operations
   Value results;  // results.json

@@ -5,6 +5,7 @@
 
 #include "harness/nodes/node_source.h"
 #include "harness/runner/lifecycle.h"
+#include "harness/runner/ownership.h"
 #include "harness/runner/run.h"
 #include "harness/store/journal.h"
 #include "harness/store/run_directory.h"
@@ -61,6 +62,7 @@ class RunSession::Parts {
   std::optional<RunDirectory> store_;
   std::unique_ptr<RunLog> log_;
   nodes::NodeSet nodes_;
+  std::unique_ptr<Ownership> ownership_;  // null: the nodes are the run's own
   const WorkloadFactory* workload_factory_ = nullptr;
   Workload workload_;
   std::shared_ptr<Target> target_;
@@ -98,6 +100,10 @@ Result<void> RunSession::Parts::open_nodes(const TargetFactory& factory) {
   auto opened = nodes::open_nodes(plan_.nodes, nodes::NodeSourceOptions::from(plan_.options));
   if (!opened) return fail(opened.error());
   nodes_ = *std::move(opened);
+  if (nodes_.vanishes() || nodes_.cluster.nodes.empty()) return {};
+  auto ours = Ownership::take(nodes_.cluster, directory_);
+  if (!ours) return fail(ours.error());
+  ownership_ = *std::move(ours);
   return {};
 }
 
@@ -201,6 +207,9 @@ Result<void> RunSession::Parts::play() {
   if (reached) {
     collect();
     tear_down();
+  }
+  if (ownership_) {
+    if (const auto lost = ownership_->lost()) troubles_.push_back(*lost);
   }
   nemesis_.reset();
   return finish(std::move(done));

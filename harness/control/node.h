@@ -59,7 +59,7 @@ class Node {
   // Copies a local file to the node (over SFTP), replacing what is there; the mode is that of the local file.
   [[nodiscard]] virtual Result<void> upload(const std::string& local, const std::string& remote,
                                             const TransferProgress& progress = {}) = 0;
-  // Copies a file of the node to this machine, replacing what is there.
+  // Copies a regular file of the node to this machine, replacing what is there; of a very long one its end (sftp.h).
   [[nodiscard]] virtual Result<void> download(const std::string& remote, const std::string& local,
                                               const TransferProgress& progress = {}) = 0;
 };

@@ -262,25 +262,37 @@ Result<void> sftp_download(SshSession& session, const std::string& remote, const
   if (LIBSSH2_SFTP_S_ISDIR(attributes.permissions)) {
     return fail(ErrorCode::remote, session.who() + ": " + remote + " is a directory, not a file");
   }
+  if (!LIBSSH2_SFTP_S_ISREG(attributes.permissions))
+    return fail(ErrorCode::remote, session.who() + ": " + remote + " is not a regular file");
+  const std::uint64_t size = attributes.filesize, begin = size > kMostDownloaded ? size - kMostDownloaded : 0;
+  const Deadline until = Deadline::after(kDownloadTime);
 
   const std::string temporary = temporary_name(local);
   Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!file) return fail(system_error("creating " + temporary, errno));
   const auto receive = [&]() -> Result<void> {
+    if (begin > 0) {
+      const std::string said = "[ordeal: the first " + std::to_string(begin) + " bytes are left out]\n";
+      if (auto written = write_all(file.get(), said, local); !written) return written;
+      libssh2_sftp_seek64(source.raw(), begin);
+    }
     std::vector<char> buffer(kBuffer);
-    for (std::uint64_t done = 0;;) {
-      auto n = sftp->transfer("reading " + remote,
-                              [&] { return libssh2_sftp_read(source.raw(), buffer.data(), buffer.size()); });
+    std::uint64_t done = begin;
+    // What a log grows by while it is read is left out: it may grow faster than it is read.
+    while (done < size) {
+      if (until.passed())
+        return fail(ErrorCode::timeout, session.who() + ": reading " + remote + ": it takes too long");
+      const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - done));
+      auto n =
+          sftp->transfer("reading " + remote, [&] { return libssh2_sftp_read(source.raw(), buffer.data(), wanted); });
       if (!n) return fail(n.error());
-      if (*n == 0) {
-        if (done == 0 && progress) progress(0, 0);
-        return {};
-      }
+      if (*n == 0) break;  // it has become shorter
       if (auto written = write_all(file.get(), {buffer.data(), *n}, local); !written) return written;
       done += *n;
-      // A log may grow while it is read.
-      if (progress) progress(done, std::max<std::uint64_t>(done, attributes.filesize));
+      if (progress) progress(done, size);
     }
+    if (done == begin && progress) progress(0, 0);
+    return {};
   };
   auto received = receive();
   // A full disk may show only when the file is closed.

@@ -90,29 +90,35 @@ std::string find_places_script(const std::string& kind, const std::vector<Damage
   return out + "exit 0\n";
 }
 
-// Durable at once, so that no power failure repairs it.
+// Durable at once, so that no power failure repairs it. The directory is the target's: no link is followed.
 std::string damage_script(const std::string& kind, const Damage& one) {
   const std::string head =
-      fmt::format("file={}; [ -f \"$file\" ] || {{ echo \"$file is gone\" >&2; exit 1; }}\n", shell_quote(one.path));
+      fmt::format("file={}; [ -f \"$file\" ] && [ ! -h \"$file\" ] || {{ echo \"$file is gone\" >&2; exit 1; }}\n",
+                  shell_quote(one.path));
   if (kind == "truncate")
-    return head + fmt::format("truncate -s {} \"$file\" && sync \"$file\" || exit 1\n", one.offset);
-  if (kind == "zero") {
     return head + fmt::format(
-                      "dd if=/dev/zero of=\"$file\" bs=65536 oflag=seek_bytes iflag=count_bytes seek={} count={} "
-                      "conv=notrunc,fsync 2>/dev/null || exit 1\n",
-                      one.offset, one.length);
-  }
-  if (kind == "copy") {
+                      "dd if=/dev/null of=\"$file\" bs=1 oflag=nofollow seek={} count=0 conv=fsync 2>/dev/null || "
+                      "exit 1\n",
+                      one.offset);
+  if (kind == "zero") {
     return head +
            fmt::format(
-               "dd if=\"$file\" bs=65536 iflag=skip_bytes,count_bytes skip={} count={} 2>/dev/null | dd of=\"$file\" "
-               "bs=65536 oflag=seek_bytes seek={} conv=notrunc,fsync 2>/dev/null || exit 1\n",
-               one.from, one.length, one.offset);
+               "dd if=/dev/zero of=\"$file\" bs=65536 oflag=seek_bytes,nofollow iflag=count_bytes seek={} count={} "
+               "conv=notrunc,fsync 2>/dev/null || exit 1\n",
+               one.offset, one.length);
+  }
+  if (kind == "copy") {
+    return head + fmt::format(
+                      "dd if=\"$file\" bs=65536 iflag=skip_bytes,count_bytes,nofollow skip={} count={} 2>/dev/null | "
+                      "dd of=\"$file\" "
+                      "bs=65536 oflag=seek_bytes,nofollow seek={} conv=notrunc,fsync 2>/dev/null || exit 1\n",
+                      one.from, one.length, one.offset);
   }
   return head + fmt::format(
                     "byte=$(od -An -tu1 -j{0} -N1 \"$file\")\n[ -n \"$byte\" ] || {{ echo \"$file has become shorter\" "
                     ">&2; exit 1; }}\n"
-                    "printf \"\\\\$(printf %o $((byte ^ {1})))\" | dd of=\"$file\" bs=1 seek={0} conv=notrunc,fsync "
+                    "printf \"\\\\$(printf %o $((byte ^ {1})))\" | dd of=\"$file\" bs=1 oflag=nofollow seek={0} "
+                    "conv=notrunc,fsync "
                     "2>/dev/null || exit 1\n",
                     one.offset, 1U << one.bit);
 }

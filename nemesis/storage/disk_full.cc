@@ -76,8 +76,9 @@ class DiskFull : public ProcessInjection {
     const std::uint64_t more = spare_ / kMebibyte + 1;
     auto said =
         run_ok(cluster_.at(node),
-               root_script(fmt::format("file={}/.ordeal-probe; dd if=/dev/zero of=\"$file\" bs=1048576 count={} "
-                                       "conv=fsync 2>&1 | grep -o 'No space left.*'; rm -f \"$file\"",
+               root_script(fmt::format("file={}/.ordeal-probe-$(od -An -N8 -tx8 /dev/urandom | tr -d ' '); "
+                                       "dd if=/dev/zero of=\"$file\" bs=1048576 count={} conv=excl,fsync 2>&1 | "
+                                       "grep -o 'No space left.*'; rm -f \"$file\"",
                                        shell_quote(directories(node).front()), more),
                            deadline));
     if (!said) return fail(said.error());
@@ -142,11 +143,14 @@ fi
 free() {{ df -P -B1 "$directory" | awk 'END {{ print $4 }}'; }}
 size=$(($(free) - spare))
 [ "$size" -gt 0 ] || exit 0
-fallocate -l "$size" "$balloon" 2>/dev/null && exit 0
+# The directory is the target's: what lies there under this name, a link perhaps, is not written to.
+set -C
+exec 9>"$balloon" || exit 1
+fallocate -l "$size" /dev/fd/9 2>/dev/null && exit 0
 # What fallocate cannot take in one piece, or at all.
 count=$((size / 1048576 + 1))
-dd if=/dev/zero of="$balloon" bs=1048576 count="$count" 2>/dev/null
-left=$(free); [ "$left" -ge "$spare" ] || truncate -s -$((spare - left)) "$balloon"
+dd if=/dev/zero of=/dev/fd/9 bs=1048576 count="$count" 2>/dev/null
+left=$(free); [ "$left" -ge "$spare" ] || truncate -s -$((spare - left)) /dev/fd/9
 exit 0)",
                                                  fmt::arg("head", kScriptHead),
                                                  fmt::arg("directory", shell_quote(directories(node).front())),

@@ -19,6 +19,20 @@ TEST(Text, SplitLeavesOutBlanksAndEmptyPieces) {
   EXPECT_EQ(split(" , ", ','), Words{});
 }
 
+TEST(Text, VisibleShowsWhatATerminalWouldObey) {
+  EXPECT_EQ(visible("a\tb\nå € 😀 \"\\"), "a\tb\nå € 😀 \"\\");
+  EXPECT_EQ(visible("\x1b[2J\r\x7f\x08"), "\\u001b[2J\\u000d\\u007f\\u0008");
+  EXPECT_EQ(visible("\xc2\x9b"
+                    "31m\xc2\x85|\xc2\xa0"),
+            "\\u009b31m\\u0085|\xc2\xa0");
+  EXPECT_EQ(visible("\u202eX\u2066\u200f\u061c\u2028"), "\\u202eX\\u2066\\u200f\\u061c\\u2028");
+  EXPECT_EQ(visible("\x9b"
+                    "31m\xe2\x80"),
+            "\\x9b31m\\xe2\\x80")
+      << "an eight-bit terminal obeys the byte";
+  EXPECT_EQ(visible(std::string_view("\0", 1)), "\\u0000");
+}
+
 TEST(Text, FieldsKeepsEveryPiece) {
   EXPECT_EQ(fields("a,, b", ','), (Words{"a", "", " b"}));
   EXPECT_EQ(fields("a,", ','), (Words{"a", ""}));

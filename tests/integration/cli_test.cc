@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"setting", {"run", "--target", "etcd", "--set", "etcd.foo"}, 64, "KEY=VALUE was expected"},
         BadInput{"rate", {"run", "--target", "memory", "--rate", "fast"}, 64, "--rate: operations a second"},
         BadInput{"concurrency", {"run", "--target", "memory", "--concurrency", "0"}, 64, "from 1 to"},
-        BadInput{"nodes", {"run", "--target", "etcd", "--nodes", "local:0"}, 64, "from 1 to 64"},
+        BadInput{"nodes", {"run", "--target", "etcd", "--nodes", "local:0"}, 64, "from 1 to 200"},
         BadInput{"inventory", {"run", "--target", "etcd", "--nodes", "ssh:/nonexistent"}, 64, "/nonexistent"},
         BadInput{"refused", {"run", "--target", "etcd", "--nodes", "127.0.0.1", "--time-limit", "1"}, 3, "127.0.0.1"},
         BadInput{"campaign_is_a_directory", {"run", "/tmp"}, 64, "/tmp: is a directory"},
@@ -402,6 +402,52 @@ TEST_F(EtcdRun, AServerThatEndsByItselfAndStaysAwayIsUnrecovered) {
   EXPECT_EQ(run_program(ordeal({"report", store() + "/latest"})).exit_code, 1);
 }
 
+// Two controllers on one inventory wiped each other's data, and both accused a sound etcd.
+TEST_F(EtcdRun, RegressNodesBelongToOneRunAtATime) {
+  const std::map<std::string, std::string> environment = {{"ORDEAL_RUNTIME_DIR", runtime_}};
+  ASSERT_EQ(run_program(ordeal({"nodes", "up", "--nodes", "local:2"}), seconds(60), environment).exit_code, 0);
+  const auto run = [&](const std::string& limit, const std::string& name) {
+    return ordeal({"run", "--target", "etcd", "--workload", "register", "--nodes",
+                   "ssh:" + runtime_ + "/default/inventory", "--time-limit", limit, "--store", store(), "--name",
+                   name});
+  };
+  setenv("ORDEAL_RUNTIME_DIR", runtime_.c_str(), 1);
+  Background first(run("60", "first"), store() + "/output");
+  unsetenv("ORDEAL_RUNTIME_DIR");
+  ASSERT_TRUE(writes(store() + "/first/latest/history.jsonl", "\"ok\"")) << contents(store() + "/output");
+  const auto second = run_program(run("3", "second"), seconds(60), environment);
+  EXPECT_EQ(second.exit_code, 3) << second.out;
+  EXPECT_THAT(second.err,
+              AllOf(HasSubstr("n1: another run has this node: "), HasSubstr("/first/"), HasSubstr("wait for its end")));
+  // A controller that was killed on this machine holds nothing any more; what a lease is worth that nobody renews is
+  // seen on another machine, or another boot.
+  first.signal(SIGKILL);
+  EXPECT_EQ(first.wait(seconds(5)), 128 + SIGKILL);
+  const auto third = run_program(run("2", "third"), seconds(90), environment);
+  EXPECT_EQ(third.exit_code, 0) << third.err;
+  const auto lease = [&](const std::string& line) {
+    const std::string make =
+        "mkdir /tmp/.ordeal-owner && up=$(cut -d. -f1 /proc/uptime) && boot=$(cat "
+        "/proc/sys/kernel/random/boot_id) && echo \"" +
+        line + "\" >/tmp/.ordeal-owner/lease";
+    return run_program(ordeal({"nodes", "exec", "n2", "--", make}), seconds(60), environment).exit_code;
+  };
+  ASSERT_EQ(lease("aa $up $boot other-boot 1 1 elsewhere theirs"), 0) << "given back at the end";
+  const auto fourth = run_program(run("2", "fourth"), seconds(60), environment);
+  EXPECT_EQ(fourth.exit_code, 3);
+  EXPECT_THAT(fourth.err, HasSubstr("n2: another run has this node: theirs, of process 1 on elsewhere, seen "));
+  for (const std::string stale :
+       {"aa $((up - 31)) $boot other-boot 1 1 elsewhere theirs", "aa $up other b 1 1 e t", ""}) {
+    ASSERT_EQ(run_program(ordeal({"nodes", "exec", "n2", "--", "rm -rf /tmp/.ordeal-owner"}), seconds(60), environment)
+                  .exit_code,
+              0);
+    ASSERT_EQ(lease(stale), 0);
+    EXPECT_EQ(run_program(run("1", "fifth"), seconds(90), environment).exit_code, 0) << stale;
+  }
+  EXPECT_EQ(run_program(ordeal({"nodes", "down"}), seconds(60), environment).exit_code, 0);
+  EXPECT_TRUE(nothing_left_within(seconds(1)));
+}
+
 TEST_F(EtcdRun, APortInUseIsNamedWithWhatToDo) {
   const std::map<std::string, std::string> environment = {{"ORDEAL_RUNTIME_DIR", runtime_}};
   ASSERT_EQ(run_program(ordeal({"nodes", "up", "--nodes", "local:2"}), seconds(60), environment).exit_code, 0);
@@ -478,6 +524,54 @@ TEST(Run, InterruptedIsUnknownNowAndLater) {
     const auto report = run_program(ordeal({"report", store + "/latest", "--json"}));
     EXPECT_EQ(report.exit_code, 2);
     EXPECT_THAT(report.out, HasSubstr("no final reads"));
+  }
+}
+
+// Names, values and words of a history, an argument, a file's name: shown, and never obeyed.
+TEST(Cli, RegressATerminalIsNotHandedWhatItWouldObey) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.path() + "/\x1b[31m.jsonl";
+  std::ofstream(file) << R"({"process":"p\u001b[2J","type":"invoke","f":"read","key":"k\u202e"})"
+                         "\n"
+                      << R"({"process":"p\u001b[2J","type":"ok","f":"read","value":"v\u009b","key":"k\u202e"})"
+                         "\n"
+                      << R"({"process":1,"type":"invoke","f":"f\u001b]0;x\u0007","value":1,"key":1})"
+                         "\n";
+  for (const auto& words :
+       {std::vector<std::string>{"check", file, "--model", "register"},
+        std::vector<std::string>{"check", file, file, "--model", "register"},
+        std::vector<std::string>{"check", file, "--model", "register", "--json"},
+        std::vector<std::string>{"check", file + "x"}, std::vector<std::string>{"run", "--target", "\x1b[2J"},
+        std::vector<std::string>{"check", file, "--\x1b[2J"}}) {
+    std::vector<std::string> command = ordeal({});
+    command.insert(command.end(), words.begin(), words.end());
+    const auto result = run_program(command);
+    const std::string all = result.out + result.err;
+    EXPECT_EQ(all.find('\x1b'), std::string::npos) << all;
+    EXPECT_EQ(all.find('\x07'), std::string::npos) << all;
+    EXPECT_EQ(all.find("\xc2\x9b"), std::string::npos) << all;
+    EXPECT_EQ(all.find("\u202e"), std::string::npos) << all;
+    EXPECT_NE(all.find("\\u"), std::string::npos) << all;
+  }
+}
+
+TEST(Cli, RegressWhatCannotBePrintedIsNotGreen) {
+  const TemporaryDirectory directory;
+  const std::string file = directory.path() + "/h.jsonl";
+  std::ofstream(file) << R"({"process":1,"type":"invoke","f":"write","value":1})"
+                      << "\n"
+                      << R"({"process":1,"type":"ok","f":"write","value":1})"
+                      << "\n"
+                      << R"({"process":1,"type":"invoke","f":"read"})"
+                      << "\n"
+                      << R"({"process":1,"type":"ok","f":"read","value":1})"
+                      << "\n";
+  ASSERT_EQ(run_program(ordeal({"check", file, "--model", "register"})).exit_code, 0);
+  const std::string check = std::string(ORDEAL_PROGRAM) + " check --model register " + file;
+  for (const std::string& more : std::vector<std::string>{"", " --json", " " + file, " --json " + file}) {
+    const auto result = run_program({"/bin/sh", "-c", check + more + " >/dev/full"});
+    EXPECT_EQ(result.exit_code, 3) << more << result.err;
+    EXPECT_THAT(result.err, HasSubstr("writing standard output: No space left on device")) << more;
   }
 }
 

@@ -116,6 +116,25 @@ TEST_F(Session, InterruptedIsUnknownAlsoLater) {
   expect_unknown(again(run), " of 60 s, no final reads");
 }
 
+TEST_F(Session, RegressAJournalWithAHoleProvesNothing) {
+  const auto run = judged(plan({{"workload", "set"}, {"concurrency", "1"}}));
+  ASSERT_EQ(run.verdict, Verdict::valid) << run.reason;
+  std::string whole;
+  const auto changed = [&](const std::function<void(std::vector<std::string>&)>& change) {
+    return [&whole, change](const std::string& history) {
+      if (whole.empty()) whole = history;
+      auto all = lines(whole);
+      change(all);
+      return join(all, "\n") + "\n";
+    };
+  };
+  const auto cut = changed([](auto& all) { all.erase(all.begin() + 20, all.begin() + 24); });
+  expect_unknown(again(run, "history.jsonl", cut), "after index 19 comes 24");
+  const auto first = changed([](auto& all) { all.erase(all.begin(), all.begin() + 2); });
+  expect_unknown(again(run, "history.jsonl", first), "it begins with index 2");
+  EXPECT_EQ(again(run, "history.jsonl", changed([](auto&) {})).verdict, Verdict::valid);
+}
+
 // Whoever does not want to wait for the checkers gets what there is, and the verdict later.
 TEST_F(Session, AJudgementThatIsNotWaitedForIsUnknownAndCanBeHadLater) {
   std::stop_source stop;

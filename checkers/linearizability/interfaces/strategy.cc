@@ -2,7 +2,22 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
+
 namespace ordeal::lin {
+
+namespace {
+
+// How many more bytes are charged between two looks at what the process holds.
+constexpr std::ptrdiff_t kBetweenLooks = std::ptrdiff_t{1} << 20;
+
+}  // namespace
+
+Budget::Budget(std::chrono::steady_clock::time_point deadline, std::size_t memory_bytes, std::stop_token stop)
+    : deadline_(deadline), memory_(memory_bytes), stop_(std::move(stop)) {
+  const std::size_t held = held_memory();
+  ceiling_ = memory_bytes < SIZE_MAX - held ? held + memory_bytes : SIZE_MAX;
+}
 
 bool Budget::out_of_time() const {
   if (stop_.stop_requested()) return true;
@@ -24,7 +39,14 @@ bool Budget::charge(std::ptrdiff_t bytes) {
     while (peak < wanted && !peak_.compare_exchange_weak(peak, wanted, std::memory_order_relaxed)) {
     }
   }
-  return now <= static_cast<std::ptrdiff_t>(memory_);
+  if (now > static_cast<std::ptrdiff_t>(memory_)) return false;
+  if (bytes <= 0 || now < look_at_.load(std::memory_order_relaxed)) return true;
+  look_at_.store(now + kBetweenLooks, std::memory_order_relaxed);
+  if (held_memory() <= ceiling_) return true;
+  return_freed_memory();
+  if (held_memory() <= ceiling_) return true;
+  look_at_.store(0, std::memory_order_relaxed);
+  return false;
 }
 
 void Budget::give_back(std::size_t bytes) { (void)charge(-static_cast<std::ptrdiff_t>(bytes)); }

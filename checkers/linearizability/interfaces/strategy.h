@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -21,12 +22,12 @@
 
 namespace ordeal::lin {
 
-// What all threads of one check may use together. Strategies call exhausted() every few hundred steps, and charge
-// what they keep.
+// What all threads of one check may use together. Strategies call out_of_time() every few hundred steps, and charge
+// what they keep. What is charged is what they know of; what this process holds beyond what it held when the budget was
+// made counts as well, which is more: allocators round up.
 class Budget {
  public:
-  Budget(std::chrono::steady_clock::time_point deadline, std::size_t memory_bytes, std::stop_token stop)
-      : deadline_(deadline), memory_(memory_bytes), stop_(std::move(stop)) {}
+  Budget(std::chrono::steady_clock::time_point deadline, std::size_t memory_bytes, std::stop_token stop);
   // A part of `whole`'s budget that also ends at `deadline` or when `stop` is asked for. Memory is charged to the
   // whole.
   Budget(Budget& whole, std::chrono::steady_clock::time_point deadline, std::stop_token stop)
@@ -52,6 +53,8 @@ class Budget {
   Budget* whole_ = nullptr;
   std::atomic<std::ptrdiff_t> used_{0};
   std::atomic<std::size_t> peak_{0};
+  std::size_t ceiling_ = SIZE_MAX;          // bytes that the process may hold
+  std::atomic<std::ptrdiff_t> look_at_{0};  // from so many charged bytes on it is looked what the process holds
 };
 
 struct Decision {

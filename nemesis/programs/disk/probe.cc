@@ -1,6 +1,7 @@
 #include "nemesis/programs/disk/probe.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,19 +16,32 @@ namespace {
 
 constexpr std::size_t kSize = 4096;
 
-// One attempt's file, new each time: some faults hit a file once.
+// A name that the target, to which the directory belongs, cannot know before.
+std::string new_name() {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number) number = static_cast<std::uint64_t>(::getpid());
+  return ".ordeal-probe-" + std::to_string(number);
+}
+
+// One attempt's file, new each time: some faults hit a file once. It is created or not opened at all: what lies there
+// under its name, a link to another file of the node perhaps, is never written to.
 class ProbeFile {
  public:
-  explicit ProbeFile(const std::string& directory) : path_(directory + "/.ordeal-probe") {
+  explicit ProbeFile(const std::string& directory)
+      : name_(new_name()), directory_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
     // O_DIRECT: what the kernel has in its cache tells nothing about the disk.
-    file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_DIRECT, 0600);
+    constexpr int kHow = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_DIRECT;
+    if (directory_ >= 0) file_ = ::openat(directory_, name_.c_str(), kHow, 0600);
     if (file_ < 0) error_ = errno;
     buffer_ = static_cast<char*>(std::aligned_alloc(kSize, kSize));
     std::memset(buffer_, 'x', kSize);
   }
   ~ProbeFile() {
-    if (file_ >= 0) ::close(file_);
-    (void)::unlink(path_.c_str());
+    if (file_ >= 0) {
+      ::close(file_);
+      (void)::unlinkat(directory_, name_.c_str(), 0);
+    }
+    if (directory_ >= 0) ::close(directory_);
     std::free(buffer_);
   }
   ProbeFile(const ProbeFile&) = delete;
@@ -51,7 +65,8 @@ class ProbeFile {
     if (returned < 0 && error_ == 0) error_ = errno;
     return returned >= 0;
   }
-  const std::string path_;
+  const std::string name_;
+  const int directory_;
   int file_ = -1;
   int error_ = 0;
   char* buffer_ = nullptr;

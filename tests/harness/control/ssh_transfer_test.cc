@@ -10,6 +10,7 @@
 #include <future>
 #include <random>
 
+#include "harness/control/sftp.h"
 #include "harness/control/ssh_node.h"
 #include "tests/harness/control/sshd.h"
 
@@ -126,6 +127,23 @@ TEST_F(SshTransferTest, WhatIsMissingIsNamed) {
   EXPECT_EQ(no_place.error().code, ErrorCode::not_found);
   // None of that costs the connection.
   EXPECT_EQ(sshd_.log().find("Accepted publickey"), sshd_.log().rfind("Accepted publickey"));
+}
+
+// A log that its system linked to /dev/zero filled the controller's disk.
+TEST_F(SshTransferTest, RegressOnlyRegularFilesComeAndNotWithoutEnd) {
+  std::filesystem::create_symlink("/dev/zero", remote_);
+  EXPECT_THAT(node_->download(remote_, back_).error().message, HasSubstr("is not a regular file"));
+  EXPECT_FALSE(std::filesystem::exists(back_));
+  std::filesystem::remove(remote_);
+  write_file(remote_, "the beginning");
+  std::filesystem::resize_file(remote_, kMostDownloaded + 5);
+  const auto down = node_->download(remote_, back_);
+  ASSERT_TRUE(down) << down.error().message;
+  const std::string found = read_file(back_);
+  const std::string said = "[ordeal: the first 5 bytes are left out]\n";
+  EXPECT_TRUE(found.starts_with(said + "eginning")) << found.substr(0, 80);
+  EXPECT_EQ(found.size(), said.size() + kMostDownloaded);
+  EXPECT_THAT(leftovers(), ::testing::IsEmpty());
 }
 
 TEST_F(SshTransferTest, DirectoriesAreRefused) {

@@ -185,6 +185,7 @@ TEST_F(RunFixture, AClientThatBlocksIsAbandonedAndTheRunGoesOn) {
 
 TEST_F(RunFixture, AClientThatBlocksWhileOpeningIsAbandonedToo) {
   workload_.generator = ops(20);
+  setup_.workers.first_open_timeout = setup_.workers.op_timeout;
   setup_.time_limit_s = 0.3;
   setup_.nodes = 3;
   std::mutex mutex;

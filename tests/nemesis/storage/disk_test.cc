@@ -212,6 +212,28 @@ END
   EXPECT_EQ(left_behind(), "");
 }
 
+// The directory is the target's, who may put anything there; the faults write as root.
+TEST_F(DiskTest, RegressALinkInTheDataDirectoryIsNotWrittenThrough) {
+  const std::string victim = std::string(kData) + "-victim";
+  on(0, "echo mine >" + victim);
+  lay();
+  data("ln -s " + victim + " .ordeal-probe");
+  set("disk.nodes", "n1");
+  set("disk-full.nodes", "n1");
+  set("disk.kind", "slow-sync");
+  set("disk.delay", "0.2");
+  for (const std::string fault : {"disk", "disk-full"}) {
+    const auto trouble = inject(fault);
+    expect(trouble->confirm(Deadline::after_s(5)), true, "");
+    heal(*trouble, fault);
+    expect(trouble->confirm_healed(Deadline::after_s(5)), true, "");
+  }
+  take_away();
+  EXPECT_EQ(data("readlink .ordeal-probe; ls -A"), victim + "\n.ordeal-probe\n");
+  EXPECT_EQ(data("cat " + victim + "; rm " + victim + " .ordeal-probe"), "mine\n");
+  EXPECT_EQ(left_behind(), "");
+}
+
 TEST_F(DiskTest, ABalloonTakesAllSpaceOfTheDatasOwnFileSystem) {
   set("disk-full.mechanism", "balloon");
   set("disk-full.nodes", "n1");
