@@ -5,8 +5,9 @@
 // Sleeping without a herd. Mostly all idle workers wait for the same moment, the next arrival of the rate. One of
 // them, the group's leader, sleeps until then; the others are its followers and are not woken. When the leader leaves
 // with an operation it wakes the follower that has waited longest, which asks, is told the next moment, and becomes the
-// leader for it: so all workers, and with them all nodes, get their share of the operations at any rate. Should
-// the guess be wrong (generators may treat workers differently), a follower asks by itself kFollowNs later.
+// leader for it: so all workers, and with them all nodes, get their share of the operations at any rate. The group goes
+// on to the next moment as a whole, whatever its size: ten thousand idle workers cost no more than ten. A follower
+// looks up by itself only every kPatienceNs, should the guess be wrong (generators may treat workers differently).
 //
 // Thread-safety: all methods from any thread; each worker number is used by one thread at a time.
 
@@ -14,9 +15,11 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,29 +58,40 @@ class Scheduler {
 
  private:
   static constexpr std::int64_t kFollowNs = 5'000'000;
+  static constexpr std::int64_t kPatienceNs = 5'000'000'000;
 
+  struct Slot;
+  // Those that wait for the same moment, also after they were woken and until they run.
+  struct Group {
+    std::int64_t until_ns = 0;
+    Slot* leader = nullptr;                    // wakes itself at that moment, on behalf of all; nullptr: nobody does
+    std::map<std::uint64_t, Slot*> followers;  // by arrival
+  };
   struct Slot {
     std::condition_variable wake;
     std::string f;  // of the operation that is under way; empty: none
     bool woken = false;
-    bool done = true;  // has nothing more to do in this phase
-    // What it sleeps for; all false while it is awake.
-    bool on_update = false;   // an event
-    bool clock_only = false;  // a moment
-    bool leader = false;      // wakes itself at that moment, on behalf of all that wait for it
-    std::int64_t until_ns = 0;
+    bool done = true;           // has nothing more to do in this phase
+    Group* group = nullptr;     // sleeps for a moment
     std::uint64_t arrival = 0;  // its place among all calls of next()
+  };
+  struct Watch {
+    std::string_view f;
+    std::condition_variable begun;  // an operation of that function has begun, or all is closed
   };
 
   void wake(Slot& slot);
-  void wake_for_event(int except);
+  void wake_for_event(const Slot& except);
   void finish_phase(Slot& slot);
   // Sleeps until the moment, an event, or a wake. `group`: the moment of the group it belonged to, -1: none. Returns
   // that of the group it belongs to now.
   std::int64_t sleep(std::unique_lock<std::mutex>& lock, Slot& slot, Wait wait, std::int64_t group);
-  // Sleeps until the moment, as leader or follower of its group, or a wake; returns the group it belongs to then.
+  // Sleeps until the moment, as leader or follower of its group, or a wake; returns the group's moment then.
   std::int64_t queue(std::unique_lock<std::mutex>& lock, Slot& slot, std::int64_t until_ns, bool leader);
-  [[nodiscard]] const Slot* due_at(std::int64_t now) const;
+  void leave(Slot& slot);
+  // The group that waits for one moment waits for another from now on.
+  void move(std::int64_t from_ns, std::int64_t to_ns);
+  [[nodiscard]] std::optional<std::int64_t> due_at(std::int64_t now) const;
   void pass_baton(std::int64_t until_ns);
   [[nodiscard]] bool has_leader(std::int64_t until_ns) const;
 
@@ -88,11 +102,12 @@ class Scheduler {
   bool closed_ = false;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::uint64_t arrivals_ = 0;
-  std::size_t done_ = 0;    // slots that are done
-  int waiting_events_ = 0;  // slots that sleep with on_update
+  std::map<std::int64_t, std::unique_ptr<Group>> groups_;  // by moment; none is empty
+  std::set<Slot*> woken_;                                  // members of groups that were woken and have not run yet
+  std::set<Slot*> waiting_events_;                         // sleep until an event
+  std::size_t done_ = 0;                                   // slots that are done
   std::condition_variable all_done_;
-  int watching_ = 0;               // threads in await_operation()
-  std::condition_variable begun_;  // an operation has begun, or all is closed
+  std::vector<Watch*> watches_;  // of await_operation()
 };
 
 }  // namespace ordeal

@@ -85,6 +85,7 @@ Result<void> Journal::append(std::string_view text, bool invocation, std::int64_
   pending_.text += text;
   pending_.entries.push_back({time_ns < 0 ? now_ns() : time_ns, invocation, begin, pending_.text.size()});
   const std::uint64_t mine = ++staged_;
+  const std::size_t batch = batches_ % 2;
   while (written_.load(std::memory_order_relaxed) < mine) {
     if (failure_) return fail(*failure_);
     if (!writing_) {
@@ -92,9 +93,9 @@ Result<void> Journal::append(std::string_view text, bool invocation, std::int64_
       continue;
     }
     // Bounded only as a matter of principle: the leader always comes back from write(2) and wakes us.
-    ++sleeping_;
-    changed_.wait_for(lock, std::chrono::seconds(1));
-    --sleeping_;
+    ++sleeping_[batch];
+    changed_[batch].wait_for(lock, std::chrono::seconds(1));
+    --sleeping_[batch];
   }
   return {};
 }
@@ -102,6 +103,7 @@ Result<void> Journal::append(std::string_view text, bool invocation, std::int64_
 // Writes everything that is pending. Requires: the lock, and nobody else is the leader.
 void Journal::lead(std::unique_lock<std::mutex>& lock) {
   writing_ = true;
+  const std::size_t batch = batches_++ % 2;
   std::swap(batch_, pending_);
   lock.unlock();
   bytes_.clear();
@@ -115,10 +117,12 @@ void Journal::lead(std::unique_lock<std::mutex>& lock) {
   if (error) {
     failure_ = std::move(error);
     failed_.store(true, std::memory_order_release);
+    changed_[1 - batch].notify_all();
   } else {
     written_.fetch_add(count, std::memory_order_release);
   }
-  if (sleeping_ > 0) changed_.notify_all();
+  if (sleeping_[batch] > 0) changed_[batch].notify_all();
+  if (sleeping_[1 - batch] > 0) changed_[1 - batch].notify_one();
 }
 
 // Gives the events of one write their places and times.

@@ -8,7 +8,8 @@
 //
 // Group commit. A thread that finds nobody writing writes what is pending, its own event included, in one write(2);
 // threads that come meanwhile leave their events in the buffer, and one of them writes them all when the first is
-// back. Alone, an event costs one write(2); together, ten threads share one.
+// back. Alone, an event costs one write(2); together, ten threads share one. Those whose events were written are woken,
+// and one of those that came meanwhile: nobody wakes to find that it must go on sleeping.
 //
 // Order and time. Events stand in the file in the order of their times. An invocation is stamped when it enters the
 // buffer, before it is written and sent. A completion brings the stamp that its worker took when the client returned;
@@ -18,6 +19,7 @@
 //
 // Thread-safety: all methods from any thread.
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -85,12 +87,14 @@ class Journal {
   const Descriptor file_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 
-  mutable std::mutex mutex_;  // guards pending_, staged_, writing_, sleeping_, failure_
-  std::condition_variable changed_;
+  mutable std::mutex mutex_;  // guards what follows, up to failure_
   Batch pending_;
+  std::uint64_t batches_ = 0;  // that were taken to be written
+  // Threads whose events are in the batch of that number, modulo 2: at most two are on their way.
+  std::array<std::condition_variable, 2> changed_;
+  std::array<int, 2> sleeping_{};
   std::uint64_t staged_ = 0;  // events ever put into pending_
   bool writing_ = false;      // a thread is the leader
-  int sleeping_ = 0;          // threads that wait on changed_
   std::optional<Error> failure_;
   std::atomic<std::uint64_t> written_{0};
   std::atomic<bool> failed_{false};

@@ -5,8 +5,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <vector>
 
 #include "harness/runner/run.h"
 #include "targets/memory/memory.h"
@@ -55,11 +58,40 @@ GeneratorPtr register_ops(std::uint64_t seed) {
   });
 }
 
+// CPU seconds of this process, its children not included.
+double cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+// How late operations were invoked that were due at fixed distances: a percentile, in microseconds.
+double lateness_us(const std::string& path, double rate, double percentile) {
+  std::ifstream file(path);
+  std::vector<double> times;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("\"invoke\"") == std::string::npos) continue;
+    times.push_back(std::strtod(line.c_str() + line.find("\"time\":") + 7, nullptr) / 1000);
+  }
+  if (times.empty()) return 0;
+  std::vector<double> late;
+  for (std::size_t i = 0; i < times.size(); ++i) late.push_back(times[i] - static_cast<double>(i) / rate * 1e6);
+  const double first = *std::min_element(late.begin(), late.end());
+  std::sort(late.begin(), late.end());
+  return late[static_cast<std::size_t>(percentile * static_cast<double>(late.size() - 1))] - first;
+}
+
 void BM_Run(benchmark::State& state) {
   const auto operations = static_cast<std::uint64_t>(state.range(1));
   const auto factory = memory_target();
   const Options options(factory.options);
+  const auto rate = static_cast<double>(state.range(2));
   double seconds = 0;
+  double late_us = 0;
+  const double cpu_before = cpu_seconds();
   for (auto _ : state) {
     const BenchFile file;
     Cluster cluster;
@@ -74,7 +106,8 @@ void BM_Run(benchmark::State& state) {
     setup.workload = &workload;
     setup.journal = journal->get();
     setup.log = &log;
-    setup.rate = 0;
+    setup.rate = rate;
+    setup.arrivals = gen::Arrivals::fixed;
     setup.time_limit_s = 600;
     setup.workers.workers = static_cast<int>(state.range(0));
     setup.target->client_setup()->use("register");
@@ -83,16 +116,26 @@ void BM_Run(benchmark::State& state) {
     const double took = static_cast<double>(outcome->main_end_ns - outcome->main_begin_ns) / 1e9;
     state.SetIterationTime(took);
     seconds += took;
+    if (rate > 0) late_us = lateness_us(file.path(), rate, 0.99);
   }
+  state.counters["cpu_us/op"] =
+      (cpu_seconds() - cpu_before) * 1e6 / static_cast<double>(operations * state.iterations());
+  if (rate > 0) state.counters["late_p99_us"] = late_us;
   state.counters["ops/s"] = static_cast<double>(operations * state.iterations()) / seconds;
   state.counters["peak_rss_mb"] = peak_rss_mb();
 }
 BENCHMARK(BM_Run)
-    ->ArgNames({"workers", "ops"})
-    ->Args({1, 200'000})
-    ->Args({2, 200'000})
-    ->Args({10, 200'000})
-    ->Args({10, 1'000'000})
+    ->ArgNames({"workers", "ops", "rate"})
+    ->Args({1, 200'000, 0})
+    ->Args({2, 200'000, 0})
+    ->Args({10, 200'000, 0})
+    ->Args({10, 1'000'000, 0})
+    ->Args({1000, 200'000, 0})
+    ->Args({5000, 200'000, 0})
+    ->Args({10'000, 200'000, 0})
+    ->Args({10, 5'000, 1000})
+    ->Args({1000, 5'000, 1000})
+    ->Args({5000, 5'000, 1000})
     ->UseManualTime()
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);

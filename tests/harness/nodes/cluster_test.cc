@@ -72,9 +72,11 @@ TEST_F(ClusterTest, NodesAreMachinesOfTheirOwn) {
   EXPECT_EQ(run(*cluster, "n1", "timeout 2 bash -c '</dev/tcp/localhost/22' && echo up"), "up\n") << "loopback";
 }
 
-// Regress: the kernel's table of neighbours, one for the whole machine, was full with 25 nodes that all spoke to each
+class RegressClusterTest : public ClusterTest {};
+
+// The kernel's table of neighbours, one for the whole machine, was full with 25 nodes that all spoke to each
 // other, and more than half of the links of 50 nodes were dead.
-TEST_F(ClusterTest, RegressNodesNeedNotAskWhoHasAnAddress) {
+TEST_F(RegressClusterTest, NodesNeedNotAskWhoHasAnAddress) {
   const auto cluster = start(3);
   const auto known = run(*cluster, "n1", "awk 'NR > 1 {print $1, $3, $4}' /proc/net/arp | sort");
   EXPECT_EQ(known,

@@ -28,6 +28,8 @@ class LinksTest : public FaultTest {
   }
 };
 
+class RegressLinksTest : public LinksTest {};
+
 TEST_F(LinksTest, AnAcceptedAndARefusedConnectionAreAnswersAndSilenceIsNone) {
   on(1, "iptables -A INPUT -p tcp --dport 4444 -j DROP");
   EXPECT_THAT(probe({address(1), set_.local->state().nodes[1].address6}, 22), Each(Link::open));
@@ -38,8 +40,8 @@ TEST_F(LinksTest, AnAcceptedAndARefusedConnectionAreAnswersAndSilenceIsNone) {
   EXPECT_EQ(left_behind(), "");
 }
 
-// Regress: each probe made the asked node's sshd start a process, so that 50 nodes needed 15 seconds for it.
-TEST_F(LinksTest, RegressTheProgramThatIsAskedHearsNothingOfIt) {
+// Each probe made the asked node's sshd start a process, so that 50 nodes needed 15 seconds for it.
+TEST_F(RegressLinksTest, TheProgramThatIsAskedHearsNothingOfIt) {
   on(1,
      "cat >/tmp/listen.py <<'END'\n"
      "import socket, time\n"
@@ -70,8 +72,8 @@ TEST_F(LinksTest, WhereNoProgramMayBeRunTheShellAsksForSomeOfThem) {
   on(0, "umount /var/lib");
 }
 
-// Regress: links that were not answered before the injection were left out without a word.
-TEST_F(LinksTest, RegressUnansweredLinksAreTold) {
+// Links that were not answered before the injection were left out without a word.
+TEST_F(RegressLinksTest, UnansweredLinksAreTold) {
   on(1, "iptables -A INPUT -p tcp --dport 4444 -j DROP");
   set("partition.shape", "one");
   set("partition.probe-port", "4444");
@@ -86,8 +88,8 @@ TEST_F(LinksTest, RegressUnansweredLinksAreTold) {
   EXPECT_EQ(left_behind(), "");
 }
 
-// Regress: 200 beats every half second took both cores, and switches fired for want of them.
-TEST(Heartbeat, RegressInALargeClusterBeatsAreRareAndSwitchesPatient) {
+// 200 beats every half second took both cores, and switches fired for want of them.
+TEST(RegressHeartbeat, InALargeClusterBeatsAreRareAndSwitchesPatient) {
   using std::chrono::milliseconds;
   EXPECT_EQ(beat_interval(5), milliseconds(500));
   EXPECT_EQ(beat_interval(25), milliseconds(500));
