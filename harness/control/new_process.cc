@@ -10,8 +10,8 @@
 namespace ordeal {
 
 void inherit_nothing() noexcept {
-  // Marked, not closed: Boost.Process still writes to its pipe when exec fails. Linux older than 5.11 does not know
-  // this.
+  // Marked, not closed: whoever started it may still write to a pipe when exec fails. Linux older than 5.11 does not
+  // know this.
   (void)::syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   sigset_t none;
   ::sigemptyset(&none);

@@ -7,12 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/process/args.hpp>
-#include <boost/process/child.hpp>
-#include <boost/process/exe.hpp>
-#include <boost/process/extend.hpp>
-#include <boost/process/group.hpp>
-#include <boost/process/posix.hpp>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -23,8 +18,6 @@
 
 namespace ordeal {
 namespace {
-
-namespace bp = boost::process;
 
 struct Pipe {
   Descriptor read;
@@ -46,15 +39,52 @@ Result<Pipe> make_pipe() {
 
 void make_non_blocking(const Descriptor& fd) { fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
 
-// What the new process does between fork and exec.
-struct PrepareChild : bp::extend::handler {
-  pid_t parent = getpid();
-  template <class Executor>
-  void on_exec_setup(Executor&) const {
-    die_with_parent(parent);
-    inherit_nothing();
-  }
+// What is to become of the new process, in words that it can use without memory of its own.
+struct Spawn {
+  char* const* arguments = nullptr;
+  std::array<int, 3> streams{};
+  pid_t parent = -1;
+  volatile int error = 0;
 };
+
+// In the child, which shares the memory of this program, whose calling thread stands still, until exec: nothing here
+// may touch it. No signal handler of ours may run there either.
+[[noreturn]] void become(Spawn& spawn) {
+  ::setpgid(0, 0);
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction action {};
+    if (::sigaction(signal, nullptr, &action) != 0) continue;
+    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) continue;
+    action = {};
+    action.sa_handler = SIG_DFL;
+    ::sigaction(signal, &action, nullptr);
+  }
+  die_with_parent(spawn.parent);
+  for (std::size_t i = 0; i < spawn.streams.size(); ++i) ::dup2(spawn.streams[i], static_cast<int>(i));
+  inherit_nothing();
+  ::execv(spawn.arguments[0], spawn.arguments);
+  spawn.error = errno;
+  ::_exit(127);
+}
+
+// Starts the program without copying this one's memory map, as fork() would: with a thousand threads that takes long,
+// and all of them wait. Its process id, or -1 with errno.
+[[gnu::noinline]] pid_t start_program(Spawn& spawn) {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = ::vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork): see become()
+  if (pid == 0) become(spawn);
+  const int error = pid < 0 ? errno : spawn.error;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid > 0 && error != 0) {
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  errno = error;
+  return error != 0 ? -1 : pid;
+}
 
 }  // namespace
 
@@ -63,10 +93,8 @@ struct ChildProcess::Impl {
   Descriptor output;
   Descriptor errors;
   Descriptor ended;
-  bp::group group;
-  bp::child child;
   pid_t pid = -1;
-  bool reaped = false;
+  bool reaped = true;  // there is nothing to end
   int status = 0;
 };
 
@@ -82,25 +110,24 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const std::vector<std:
     if (!*pipe) return fail(pipe->error());
   }
   auto impl = std::make_unique<Impl>();
-  std::error_code error;
-  try {
-    const std::vector<std::string> arguments(words.begin() + 1, words.end());
-    impl->child = bp::child(bp::exe = words.front(), bp::args = arguments, bp::posix::fd.bind(0, in->read.get()),
-                            bp::posix::fd.bind(1, out->write.get()), bp::posix::fd.bind(2, err->write.get()),
-                            impl->group, PrepareChild(), error);
-  } catch (const std::exception& problem) {
-    return fail(ErrorCode::internal, words.front() + ": " + problem.what());
+  std::vector<char*> arguments;
+  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  Spawn spawn;
+  spawn.arguments = arguments.data();
+  spawn.streams = {in->read.get(), out->write.get(), err->write.get()};
+  spawn.parent = ::getpid();
+  impl->pid = start_program(spawn);
+  if (impl->pid < 0) {
+    const int error = errno;
+    const auto code = error == ENOENT                     ? ErrorCode::not_found
+                      : error == EACCES || error == EPERM ? ErrorCode::permission
+                                                          : ErrorCode::internal;
+    std::string message = "starting " + words.front() + ": " + std::strerror(error);
+    if (error == EAGAIN) message += " (no more processes: ask for a lower --concurrency)";
+    return fail(code, std::move(message));
   }
-  if (error) {
-    const auto code = error == std::errc::no_such_file_or_directory ? ErrorCode::not_found
-                      : error == std::errc::permission_denied       ? ErrorCode::permission
-                                                                    : ErrorCode::internal;
-    return fail(code, "starting " + words.front() + ": " + error.message());
-  }
-  impl->pid = impl->child.id();
-  // Boost's objects must not wait or kill by themselves; this class does.
-  impl->child.detach();
-  impl->group.detach();
+  impl->reaped = false;
   impl->ended = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, impl->pid, 0)));
   impl->input = std::move(in->write);
   impl->output = std::move(out->read);

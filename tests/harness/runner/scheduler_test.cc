@@ -106,8 +106,8 @@ TEST(RegressSchedulerTest, ThousandsThatWaitAreAllServedInTheEnd) {
   EXPECT_EQ(all, 6010);
 }
 
-// Tells each worker something else, by chance: an operation, a moment near or far, an event, or that it is over. What it
-// promised holds: nothing is left when all have been told so.
+// Tells each worker something else, by chance: an operation, a moment near or far, an event, or that it is over. What
+// it promised holds: nothing is left when all have been told so.
 class Moody final : public Generator {
  public:
   Moody(std::uint64_t seed, int operations) : random_(seed), left_(operations) {}
