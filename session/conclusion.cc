@@ -16,6 +16,8 @@ constexpr std::size_t kLogLines = 3;
 constexpr std::size_t kLongestText = 300;
 // When more than one in so many operations was spoiled, nothing is claimed of the rest.
 constexpr std::size_t kSpoiledPart = 4;
+// When more client threads than a part of so many of the workers never came back, the rest saw too little.
+constexpr std::size_t kStuckPart = 4;
 
 // Whether even a sound target may give up under a fault of that name.
 bool may_crash_under(const std::string& name) {
@@ -182,6 +184,17 @@ std::string spoiled(const Facts& facts) {
   return "";
 }
 
+// What workers that were lost leave is less than was asked for; empty: none were.
+std::string lost(const RunEnd& end) {
+  if (end.lost_workers > 0) {
+    return fmt::format("{} of {} workers never had a connection, or lost their thread", end.lost_workers, end.workers);
+  }
+  if (end.stuck_threads * kStuckPart > end.workers && end.stuck_threads > 0) {
+    return fmt::format("{} client threads of {} workers never came back from a call", end.stuck_threads, end.workers);
+  }
+  return "";
+}
+
 }  // namespace
 
 std::optional<RunEnd> end_of(const History& history, const Environment& environment) {
@@ -259,6 +272,7 @@ std::string shortfall(const Plan& plan, const std::optional<RunEnd>& end, const 
                          fault->id, fault->fault, what(node));
     }
   }
+  if (std::string why = lost(*end); !why.empty()) return why;
   if (std::string why = spoiled(facts); !why.empty()) return why;
   if (facts.all.ok == 0) return "no operation succeeded, so nothing of value was observed";
   if (plan.nemesis.empty()) return "";

@@ -5,6 +5,7 @@
 
 #include "harness/nodes/node_source.h"
 #include "harness/runner/lifecycle.h"
+#include "harness/runner/limits.h"
 #include "harness/runner/ownership.h"
 #include "harness/runner/run.h"
 #include "harness/store/journal.h"
@@ -48,6 +49,7 @@ class RunSession::Parts {
   Result<void> make_directory();
   Result<void> open_nodes(const TargetFactory& factory);
   Result<void> bring_up_target(const TargetFactory& factory);
+  Result<void> check_limits();
   Result<void> make_nemesis();
   Result<void> run_clients();
   void collect();
@@ -111,6 +113,7 @@ Result<void> RunSession::Parts::bring_up_target(const TargetFactory& factory) {
   auto made = factory.make(nodes_.cluster, plan_.options);
   if (!made) return fail(made.error());
   target_ = std::shared_ptr<Target>(*std::move(made));
+  if (auto enough = check_limits(); !enough) return enough;
   environment_ = environment_of(plan_, *target_, nodes_.cluster);
   if (auto written = store_->write("environment.json", environment_.to_value()); !written) return written;
   BringUp how;
@@ -119,6 +122,15 @@ Result<void> RunSession::Parts::bring_up_target(const TargetFactory& factory) {
   if (auto nemesis = make_nemesis(); !nemesis) return nemesis;
   if (nemesis_) how.before_start = [this] { return nemesis_->set_up(Deadline::after_s(60)); };
   return bring_up(*target_, nodes_.cluster, how, *log_);
+}
+
+Result<void> RunSession::Parts::check_limits() {
+  const auto* clients = target_->client_setup();
+  const auto cost = clients != nullptr ? clients->cost() : Target::ClientSetup::Cost();
+  const WorkerNeeds needs{static_cast<std::size_t>(plan_.concurrency), cost.descriptors, cost.processes,
+                          nodes_.cluster.size()};
+  std::string problem = limits_problem(needs, machine_limits());
+  return problem.empty() ? Result<void>() : fail(ErrorCode::unsupported, std::move(problem));
 }
 
 Result<void> RunSession::Parts::make_nemesis() {

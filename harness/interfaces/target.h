@@ -88,6 +88,12 @@ class Target::ClientSetup {
   virtual void log_to(std::function<void(std::string_view)> /*log*/) {}
   // Makes what operations need once the system serves (tables, initial rows).
   [[nodiscard]] virtual Result<void> prepare(Deadline) { return {}; }
+  // What one client takes of the controller's machine.
+  struct Cost {
+    double descriptors = 4;  // open files and sockets
+    double processes = 0;    // that it starts
+  };
+  [[nodiscard]] virtual Cost cost() const { return {}; }
 };
 
 // How the system gets onto a node, and off it.

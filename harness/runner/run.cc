@@ -257,6 +257,11 @@ class Run {
     scheduler_.close();
     outcome_.stuck_threads = pool_.close();
     outcome_.counts = pool_.counts();
+    outcome_.lost_workers = pool_.lost_workers();
+    if (outcome_.lost_workers > 0) {
+      log_.error(fmt::format("{} of {} workers never had a connection, or lost their thread", outcome_.lost_workers,
+                             setup_.workers.workers));
+    }
     if (outcome_.stuck_threads > 0) {
       log_.error(fmt::format("{} client threads never came back from a call", outcome_.stuck_threads));
     }
@@ -269,6 +274,9 @@ class Run {
     end.time_limit_s = setup_.time_limit_s;
     end.final_phase = final_phase_;
     end.unrecovered = outcome_.unrecovered;
+    end.workers = static_cast<std::size_t>(setup_.workers.workers);
+    end.lost_workers = outcome_.lost_workers;
+    end.stuck_threads = outcome_.stuck_threads;
     if (outcome_.interrupted) end.how = RunEnd::How::interrupted;
     for (const auto* failure : {&outcome_.failure, &outcome_.heal_failure, &outcome_.recovery_failure}) {
       if (!*failure || !end.failure.empty()) continue;
@@ -337,6 +345,7 @@ Value RunOutcome::to_value() const {
   out.set("final_begin_ns", final_begin_ns);
   out.set("end_ns", end_ns);
   out.set("interrupted", interrupted);
+  out.set("lost_workers", number(lost_workers));
   out.set("stuck_threads", number(stuck_threads));
   for (const auto& [key, error] : {std::pair{"failure", &failure}, std::pair{"heal_failure", &heal_failure},
                                    std::pair{"recovery_failure", &recovery_failure}}) {

@@ -76,6 +76,7 @@ struct RunOutcome {
   std::int64_t final_begin_ns = -1;
   std::int64_t end_ns = -1;
   bool interrupted = false;       // by the stop token
+  std::size_t lost_workers = 0;   // never had a client, or no thread in the end
   std::size_t stuck_threads = 0;  // clients that never came back: leave the program by leave() (stuck.h)
   // What went wrong on the way. Whatever it is, faults were healed as far as possible and clients closed.
   std::optional<Error> failure;           // the journal: the history is cut short

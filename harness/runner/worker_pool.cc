@@ -29,13 +29,24 @@ struct WorkerPool::Shared {
   std::condition_variable changed;
   int tried = 0;      // workers that tried to open their first client
   int connected = 0;  // those that succeeded
+  int complaints = 0;  // about connections that could not be made
   std::optional<Error> first_problem;
 
   void say(RunLog::Level level, std::string_view message) {
     const std::lock_guard lock(mutex);
     if (log != nullptr) log->write(level, message);
   }
+  void complain(std::string_view message);
 };
+
+// With hundreds of workers only the first complaints are for people's eyes.
+void WorkerPool::Shared::complain(std::string_view message) {
+  static constexpr int kTold = 20;
+  const std::lock_guard lock(mutex);
+  if (log == nullptr) return;
+  log->write(++complaints <= kTold ? RunLog::Level::warn : RunLog::Level::info, message);
+  if (complaints == kTold) log->warn("further workers without a connection are named in ordeal.log only");
+}
 
 // One thread of a worker, with its client. While `turn` is even the thread is on its own; odd: it is inside the client
 // and the watchdog may take over, by setting kAbandoned. The number grows with every call, so that the watchdog cannot
@@ -83,6 +94,7 @@ WorkerPool::WorkerPool(Settings settings, std::shared_ptr<Target> target, Schedu
       journal_(journal),
       shared_(std::make_shared<Shared>()),
       tallies_(static_cast<std::size_t>(settings.workers)),
+      connected_(static_cast<std::size_t>(settings.workers)),
       current_(static_cast<std::size_t>(settings.workers)) {
   shared_->log = &log;
 }
@@ -124,12 +136,16 @@ Result<void> WorkerPool::open() {
   }
   std::unique_lock lock(shared_->mutex);
   // The watchdog speaks for workers whose clients block, so everybody has answered by then.
-  const auto limit =
-      std::max(settings_.op_timeout, settings_.first_open_timeout) + settings_.grace * 2 + std::chrono::seconds(1);
+  const auto limit = opening_time() + settings_.grace * 2 + std::chrono::seconds(1);
   shared_->changed.wait_for(lock, limit, [&] { return shared_->tried == settings_.workers; });
   if (shared_->connected > 0) return {};
   Error problem = shared_->first_problem.value_or(Error{ErrorCode::timeout, "no client came up in time"});
   return fail(problem.during("opening clients: not one of " + std::to_string(settings_.workers) + " could connect"));
+}
+
+nanoseconds WorkerPool::opening_time() const {
+  return std::max(settings_.op_timeout, settings_.first_open_timeout) +
+         std::min<nanoseconds>(settings_.opening_each * settings_.workers, std::chrono::minutes(1));
 }
 
 void WorkerPool::opened(Incarnation& self) {
@@ -146,8 +162,7 @@ void WorkerPool::opened(Incarnation& self) {
 
 bool WorkerPool::connect(Incarnation& self) {
   const std::size_t node = node_of(static_cast<std::size_t>(self.worker), settings_.nodes);
-  const auto deadline = steady_clock::now() + (self.first ? std::max(settings_.op_timeout, settings_.first_open_timeout)
-                                                          : settings_.op_timeout);
+  const auto deadline = steady_clock::now() + (self.first ? opening_time() : settings_.op_timeout);
   std::string problem;
   const bool mine = self.guarded(deadline + settings_.grace, [&] {
     try {
@@ -169,11 +184,11 @@ bool WorkerPool::connect(Incarnation& self) {
   });
   if (!mine) return false;
   if (self.client != nullptr) {
+    connected_[static_cast<std::size_t>(self.worker)].store(true, std::memory_order_relaxed);
     self.rest = settings_.min_rest;
   } else {
     if (problem != self.problem) {
-      self.shared->say(RunLog::Level::warn,
-                       fmt::format("worker {}: no connection to node {}: {}", self.worker, node + 1, problem));
+      self.shared->complain(fmt::format("worker {}: no connection to node {}: {}", self.worker, node + 1, problem));
     }
     self.problem = std::move(problem);
     self.retry_at = steady_clock::now() + self.rest;
@@ -363,6 +378,7 @@ std::size_t WorkerPool::close() {
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
+    for (const Beginning& waiting : restart_) connected_[static_cast<std::size_t>(waiting.worker)] = false;
     restart_.clear();
   }
   // Threads still in a client come back or are abandoned within this time.
@@ -382,9 +398,7 @@ std::size_t WorkerPool::close() {
     const std::lock_guard lock(mutex_);
     for (auto* list : {&current_, &abandoned_}) {
       for (auto& one : *list) {
-        if (one != nullptr && one->thread.joinable() && std::find(all.begin(), all.end(), one) == all.end()) {
-          all.push_back(one);
-        }
+        if (one != nullptr && one->thread.joinable()) all.push_back(one);
       }
     }
   }
@@ -405,6 +419,11 @@ std::size_t WorkerPool::close() {
   const std::lock_guard lock(shared_->mutex);
   shared_->log = nullptr;
   return stuck;
+}
+
+std::size_t WorkerPool::lost_workers() const {
+  return static_cast<std::size_t>(
+      std::count_if(connected_.begin(), connected_.end(), [](const auto& connected) { return !connected; }));
 }
 
 OperationCounts WorkerPool::counts() const {

@@ -47,6 +47,8 @@ class WorkerPool {
     // For the first opening, before there are faults, when it is longer: an adapter's interpreter has to start, and all
     // of them do at once.
     std::chrono::nanoseconds first_open_timeout{std::chrono::seconds(15)};
+    // They share the processors, so all of them may take this longer for each, a minute at most.
+    std::chrono::nanoseconds opening_each{std::chrono::milliseconds(20)};
     std::chrono::nanoseconds grace{std::chrono::seconds(1)};
     std::chrono::nanoseconds min_rest{std::chrono::milliseconds(100)};  // after a failed connection; doubles …
     std::chrono::nanoseconds max_rest{std::chrono::seconds(1)};         // … up to this
@@ -66,6 +68,8 @@ class WorkerPool {
   std::size_t close();
 
   [[nodiscard]] OperationCounts counts() const;
+  // Workers that never had a client, or have no thread any more. Requires: close() was called.
+  [[nodiscard]] std::size_t lost_workers() const;
 
  private:
   struct Incarnation;
@@ -93,6 +97,7 @@ class WorkerPool {
   [[nodiscard]] std::optional<Completion> carry_out(Incarnation& self);
   [[nodiscard]] bool record(Incarnation& self, const Completion& completion, std::int64_t time_ns);
   void count(int worker, EventType type);
+  [[nodiscard]] std::chrono::nanoseconds opening_time() const;
   void watch(const std::stop_token& stop);
   void replace(int worker, Incarnation& stuck);
   void restart();
@@ -104,6 +109,7 @@ class WorkerPool {
   Journal& journal_;
   const std::shared_ptr<Shared> shared_;
   std::vector<Tally> tallies_;
+  std::vector<std::atomic<bool>> connected_;  // by worker: it had a client at some time
 
   std::mutex mutex_;                                   // guards everything below but the watchdog
   std::vector<std::shared_ptr<Incarnation>> current_;  // by worker; nullptr between two threads

@@ -37,6 +37,12 @@ double real_of(const Value& map, const char* key) {
   return found != nullptr && (found->is_real() || found->is_integer()) ? found->real() : 0;
 }
 
+std::size_t count_of(const Value& map, const char* key) {
+  const Value* found = map.find(key);
+  return found != nullptr && found->is_integer() && found->integer() > 0 ? static_cast<std::size_t>(found->integer())
+                                                                         : 0;
+}
+
 // Whatever a version to come may say is not taken for a better end than it was.
 template <class Enum, std::size_t n>
 Enum read(const Words<Enum, n>& words, const std::string& text, Enum otherwise) {
@@ -64,6 +70,11 @@ Value RunEnd::to_value() const {
     }
     out.set("unrecovered", std::move(nodes));
   }
+  for (const auto& [key, count] :
+       {std::pair{"lost_workers", lost_workers}, std::pair{"stuck_threads", stuck_threads}}) {
+    if (count > 0) out.set(key, static_cast<std::int64_t>(count));
+  }
+  if (lost_workers + stuck_threads > 0) out.set("workers", static_cast<std::int64_t>(workers));
   if (!failure.empty()) out.set("failure", failure);
   return out;
 }
@@ -82,6 +93,9 @@ std::optional<RunEnd> RunEnd::from_value(const Value& value) {
                                  text_of(node, "problem")});
     }
   }
+  out.workers = count_of(value, "workers");
+  out.lost_workers = count_of(value, "lost_workers");
+  out.stuck_threads = count_of(value, "stuck_threads");
   out.failure = text_of(value, "failure");
   return out;
 }

@@ -4,6 +4,7 @@
 //
 // Thread-safety: value types and pure functions.
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,7 +37,10 @@ struct RunEnd {
   double time_limit_s = 0;
   FinalPhase final_phase = FinalPhase::none;
   std::vector<UnrecoveredNode> unrecovered;
-  std::string failure;  // why it failed
+  std::size_t workers = 0;
+  std::size_t lost_workers = 0;   // never had a connection, or no thread in the end
+  std::size_t stuck_threads = 0;  // of clients that never came back from a call
+  std::string failure;            // why it failed
 
   [[nodiscard]] Value to_value() const;
   // Nothing: the value is that of another event.

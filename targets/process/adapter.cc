@@ -8,10 +8,11 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <deque>
 
 #include "base/json_scanner.h"
 #include "targets/process/child_process.h"
+#include "targets/process/error_lines.h"
+#include "targets/process/without_sigpipe.h"
 #include "targets/process/words.h"
 
 namespace ordeal {
@@ -20,9 +21,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kLogBytes = std::size_t{1} << 20;  // of all adapters of a run
-constexpr std::size_t kTailLines = 5;                    // of standard error, kept for messages
-constexpr std::size_t kMaxErrorLine = 1000;
 // An adapter that talks out of turn floods when it says at least so much in the time below.
 constexpr std::size_t kFloodLines = 1000;
 constexpr std::size_t kFloodBytes = std::size_t{1} << 20;
@@ -30,59 +28,16 @@ constexpr milliseconds kFloodTime(100);
 // How long a program that closed its output may take to end, so that its exit status can be told.
 constexpr milliseconds kExitTime(300);
 
-// While it lives, writing to a pipe without a reader is an error of write() and no signal to the process.
-class WithoutSigpipe {
- public:
-  WithoutSigpipe() {
-    sigset_t pending;
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGPIPE);
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &set_, &before_);
-  }
-  ~WithoutSigpipe() {
-    if (!was_pending_) {
-      const timespec now{0, 0};
-      while (sigtimedwait(&set_, nullptr, &now) < 0 && errno == EINTR) {
-      }
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  WithoutSigpipe(const WithoutSigpipe&) = delete;
-  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
-
- private:
-  sigset_t set_{};
-  sigset_t before_{};
-  bool was_pending_ = false;
-};
-
 }  // namespace
 
-void AdapterLog::set_sink(Sink sink) {
-  const std::lock_guard lock(mutex_);
-  sink_ = std::move(sink);
-}
-
-void AdapterLog::write(std::string_view label, std::string_view line) {
-  const std::lock_guard lock(mutex_);
-  if (!sink_ || written_ > kLogBytes) return;
-  written_ += line.size() + label.size() + 2;
-  if (written_ > kLogBytes) {
-    sink_("the adapters have written a megabyte to standard error; the rest is left out");
-    return;
-  }
-  sink_(fmt::format("{}: {}", label, shown(line, kMaxErrorLine)));
-}
-
 struct Adapter::Impl {
+  explicit Impl(AdapterSetup from) : setup(std::move(from)) {}
+
   AdapterSetup setup;
   std::unique_ptr<ChildProcess> process;
   std::int64_t next_id = 1;
   std::string output;  // read, not yet a whole line
-  std::string errors;
-  std::deque<std::string> tail;
+  ErrorLines errors{setup};
   bool output_open = true;
   bool errors_open = true;
   bool over = false;
@@ -90,14 +45,12 @@ struct Adapter::Impl {
   enum class Event { progress, ended, deadline, flood };
   Event step(std::string_view& unsent, Deadline deadline);
   bool read_output();
-  void read_errors();
-  void error_line(std::string_view line);
+  void read_errors() { errors_open = errors_open && errors.read_from(process->errors()); }
   AdapterFailure give_up(bool sent, std::string kind, std::string message);
   AdapterFailure crashed(bool sent);
   AdapterFailure silent(bool sent);
   AdapterFailure out_of_turn(bool sent, const std::string& what);
   tl::expected<Value, AdapterFailure> reply(std::string_view line, std::int64_t id);
-  std::string last_words() const;
 };
 
 // Waits until something can be read or written, and does so once.
@@ -133,42 +86,12 @@ bool Adapter::Impl::read_output() {
   return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-void Adapter::Impl::read_errors() {
-  std::array<char, 16384> buffer;
-  const ssize_t n = read(process->errors(), buffer.data(), buffer.size());
-  if (n == 0) errors_open = false;
-  if (n <= 0) return;
-  errors.append(buffer.data(), static_cast<std::size_t>(n));
-  std::size_t begin = 0;
-  for (std::size_t end; (end = errors.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    error_line(std::string_view(errors).substr(begin, end - begin));
-  }
-  errors.erase(0, begin);
-  if (errors.size() > kMaxErrorLine) {
-    error_line(errors);
-    errors.clear();
-  }
-}
-
-void Adapter::Impl::error_line(std::string_view line) {
-  if (setup.log) setup.log->write(setup.label, line);
-  tail.push_back(shown(line));
-  if (tail.size() > kTailLines) tail.pop_front();
-}
-
-std::string Adapter::Impl::last_words() const {
-  if (tail.empty()) return {};
-  std::string out = "; it last said on standard error:";
-  for (const auto& line : tail) out += " | " + line;
-  return out;
-}
-
 AdapterFailure Adapter::Impl::give_up(bool sent, std::string kind, std::string message) {
   read_errors();
-  if (!errors.empty()) error_line(std::exchange(errors, {}));
+  errors.flush();
   over = true;
   process->kill();
-  return {sent, std::move(kind), std::move(message) + last_words()};
+  return {sent, std::move(kind), std::move(message) + errors.last_words()};
 }
 
 AdapterFailure Adapter::Impl::crashed(bool sent) {
@@ -176,7 +99,7 @@ AdapterFailure Adapter::Impl::crashed(bool sent) {
   AdapterFailure failure = give_up(sent, "adapter-crash", "the adapter ");
   failure.message = (ended ? "the adapter " + process->how_it_ended()
                            : std::string("the adapter closed a standard stream and was killed")) +
-                    last_words();
+                    errors.last_words();
   return failure;
 }
 
@@ -224,8 +147,7 @@ Adapter::Adapter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Adapter::~Adapter() { end(milliseconds(0)); }
 
 Result<std::unique_ptr<Adapter>> Adapter::start(const AdapterSetup& setup) {
-  auto impl = std::make_unique<Impl>();
-  impl->setup = setup;
+  auto impl = std::make_unique<Impl>(setup);
   const auto program = find_executable(setup.words.front());
   if (!program) return fail(program.error().during("process.command"));
   impl->setup.words.front() = *program;
@@ -278,7 +200,7 @@ void Adapter::end(milliseconds patience) {
   impl_->process->close_input();
   if (patience.count() > 0) impl_->process->wait(patience);
   impl_->read_errors();
-  if (!impl_->errors.empty()) impl_->error_line(impl_->errors);
+  impl_->errors.flush();
   impl_->process->kill();
 }
 

@@ -4,7 +4,7 @@
     ordeal run --target process --set process.database=etcd --workload register
                --set 'process.command=python3 targets/process/example_etcd.py'
 """
-import argparse, base64, http.client, json, sys
+import argparse, base64, http.client, json, queue, sys, threading, time
 
 
 class Unknown(Exception): """Nobody knows whether the request took effect."""
@@ -77,22 +77,45 @@ def invoke(etcd, op, timeout):
         return {"type": outcome, "error": {"kind": error.args[0], "message": error.args[1]}}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, default=2379)
-    arguments, etcd = parser.parse_args(), None
-    for line in sys.stdin:
-        request, reply = json.loads(line), {"type": "ok"}
-        if request["request"] == "describe":
-            reply.update(protocol=1, operations=["read", "write", "cas", "add"])
-        elif request["request"] == "open":
-            host, port = (request.get("node") or {}).get("address", "127.0.0.1"), arguments.port
+def serve(requests, default_port, reply_to):
+    """One client, on a thread of its own; its requests come one after the other."""
+    etcd = None
+    while True:
+        request, reply = requests.get(), {"type": "ok"}
+        if request["request"] == "open":
+            host, port = (request.get("node") or {}).get("address", "127.0.0.1"), default_port
             if request.get("endpoint"):
                 host, port = request["endpoint"].rsplit(":", 1)
             etcd = Etcd(host.strip("[]"), int(port))
         elif request["request"] == "invoke":
             reply = invoke(etcd, request["op"], max(request["timeout_ms"], 1) / 1000)
-        print(json.dumps(dict(reply, id=request["id"])), flush=True)
+        reply_to(request, reply)
+        if request["request"] == "close":
+            return
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=2379)
+    arguments, clients, lock = parser.parse_args(), {}, threading.Lock()
+
+    def reply_to(request, reply):
+        with lock:  # a reply is one line, whoever else is writing
+            print(json.dumps(dict(reply, id=request["id"])), flush=True)
+
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request["request"] == "describe":
+            reply_to(request, {"type": "ok", "protocol": 1, "operations": ["read", "write", "cas", "add"], "clients": 100})
+            continue
+        client = request.get("client")  # absent when there is only one
+        if client not in clients:
+            clients[client] = queue.SimpleQueue()
+            threading.Thread(target=serve, args=(clients[client], arguments.port, reply_to), daemon=True).start()
+        clients[client].put(request)
+        if request["request"] == "close":
+            del clients[client]
+    time.sleep(0.1)  # replies to `close` may be under way
 
 
 main()

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <semaphore>
+#include <thread>
 
 #include "base/text.h"
 #include "targets/process/words.h"
@@ -35,8 +38,28 @@ EventError error_in(const Value& reply, const char* kind_otherwise) {
   return {kind.empty() ? kind_otherwise : shown(kind, 100), text_in(*error, "message").substr(0, 2000)};
 }
 
+// Programs that are being started at the same time, until they answer: more would only keep each other from the
+// processors, and all would be late.
+class StartingTurn {
+ public:
+  explicit StartingTurn(Deadline deadline) : mine_(gate().try_acquire_until(deadline)) {}
+  ~StartingTurn() {
+    if (mine_) gate().release();
+  }
+  StartingTurn(const StartingTurn&) = delete;
+  StartingTurn& operator=(const StartingTurn&) = delete;
+  [[nodiscard]] bool mine() const { return mine_; }
+
+ private:
+  static std::counting_semaphore<>& gate() {
+    static std::counting_semaphore<> all(std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency())));
+    return all;
+  }
+  const bool mine_;
+};
+
 // A reply to open or describe: anything but ok is an error of the target.
-Result<Value> asked(Adapter& adapter, Value request, const char* what, Deadline deadline) {
+Result<Value> asked(Conversation& adapter, Value request, const char* what, Deadline deadline) {
   auto reply = adapter.ask(std::move(request), deadline);
   if (!reply)
     return fail(ErrorCode::target, fmt::format("{}: {}: {}", what, reply.error().kind, reply.error().message));
@@ -52,7 +75,11 @@ Result<Value> asked(Adapter& adapter, Value request, const char* what, Deadline 
 
 Result<void> ProcessClient::open(Deadline deadline) {
   close();
-  auto adapter = Adapter::start(setup_);
+  std::optional<StartingTurn> turn;
+  if (shared_ == nullptr && !turn.emplace(deadline).mine()) {
+    return fail(ErrorCode::timeout, "open: so many adapters are being started that its turn did not come in time");
+  }
+  Result<std::unique_ptr<Conversation>> adapter = shared_ != nullptr ? shared_->join() : Adapter::start(setup_);
   if (!adapter) return fail(adapter.error());
   Value request = Value::map({{"request", "open"}, {"protocol", kAdapterProtocol}});
   for (const auto& [key, value] : greeting_.entries()) request.set(key, value);
@@ -132,7 +159,7 @@ Result<Completion> completion_from(const Value& reply, const Operation& operatio
               fmt::format("\"type\" must be ok, fail or info; the adapter answered {}", shown(reply.to_json())));
 }
 
-Result<std::vector<std::string>> adapter_operations(const AdapterSetup& setup, Deadline deadline) {
+Result<AdapterDescription> describe_adapter(const AdapterSetup& setup, Deadline deadline) {
   auto adapter = Adapter::start(setup);
   if (!adapter) return fail(adapter.error());
   auto reply =
@@ -145,15 +172,22 @@ Result<std::vector<std::string>> adapter_operations(const AdapterSetup& setup, D
                                                shown(protocol->to_json()), kAdapterProtocol));
   }
   const Value* operations = reply->find("operations");
-  std::vector<std::string> out;
+  AdapterDescription out;
   if (operations != nullptr && operations->is_list()) {
     for (const Value& one : operations->items()) {
-      if (one.is_string()) out.push_back(one.string());
+      if (one.is_string()) out.operations.push_back(one.string());
     }
   }
-  if (out.empty()) {
+  if (out.operations.empty()) {
     return fail(ErrorCode::target, "describe: a list \"operations\" was expected, found " + shown(reply->to_json()) +
                                        "; or name them by process.operations");
+  }
+  if (const Value* clients = reply->find("clients"); clients != nullptr) {
+    if (!clients->is_integer() || clients->integer() < 1) {
+      return fail(ErrorCode::target, "describe: \"clients\" is how many one adapter serves at once, 1 or more; found " +
+                                         shown(clients->to_json()));
+    }
+    out.clients = static_cast<std::size_t>(clients->integer());
   }
   return out;
 }

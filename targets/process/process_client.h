@@ -1,5 +1,5 @@
 #pragma once
-// ProcessClient: one adapter program as a Client. Every client starts a program of its own.
+// ProcessClient: an adapter program as a Client: one of its own, or a place in one that serves many.
 //
 // Thread-safety: as Client; opened, used and closed on one thread (adapter.h says why).
 
@@ -7,6 +7,7 @@
 
 #include "harness/interfaces/target.h"
 #include "targets/process/adapter.h"
+#include "targets/process/shared_adapter.h"
 
 namespace ordeal {
 
@@ -14,8 +15,10 @@ inline constexpr int kAdapterProtocol = 1;
 
 class ProcessClient : public Client {
  public:
-  // `greeting`: what `open` tells the adapter (node, nodes, endpoint, data_type).
-  ProcessClient(AdapterSetup setup, Value greeting) : setup_(std::move(setup)), greeting_(std::move(greeting)) {}
+  // `greeting`: what `open` tells the adapter (node, nodes, endpoint, data_type). `shared`: nullptr when each client
+  // has a program of its own.
+  ProcessClient(AdapterSetup setup, Value greeting, std::shared_ptr<SharedAdapters> shared = nullptr)
+      : setup_(std::move(setup)), greeting_(std::move(greeting)), shared_(std::move(shared)) {}
   ~ProcessClient() override { close(); }
 
   Result<void> open(Deadline deadline) override;
@@ -25,12 +28,17 @@ class ProcessClient : public Client {
  private:
   AdapterSetup setup_;
   Value greeting_;
-  std::unique_ptr<Adapter> adapter_;
+  std::shared_ptr<SharedAdapters> shared_;
+  std::unique_ptr<Conversation> adapter_;
   bool told_unknown_members_ = false;
 };
 
-// What `describe` brought: the operations that the adapter knows. Errors: target.
-[[nodiscard]] Result<std::vector<std::string>> adapter_operations(const AdapterSetup& setup, Deadline deadline);
+struct AdapterDescription {
+  std::vector<std::string> operations;
+  std::size_t clients = 1;  // that one program serves at once
+};
+// What `describe` brought. Errors: target.
+[[nodiscard]] Result<AdapterDescription> describe_adapter(const AdapterSetup& setup, Deadline deadline);
 
 // Whether an `ok` of the operation says nothing without a value, by doc/formats.md: a read, a dequeue, a generated id.
 [[nodiscard]] bool must_return_a_value(const Operation& operation);

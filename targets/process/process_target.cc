@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -14,7 +15,6 @@ namespace ordeal {
 namespace {
 
 using std::chrono::seconds;
-using std::chrono::steady_clock;
 
 std::vector<std::string> listed(const std::string& text) {
   std::vector<std::string> out;
@@ -48,7 +48,19 @@ Result<std::vector<std::string>> operations_with(const Options& options) {
   if (auto named = listed(options.string("process.operations")); !named.empty()) return named;
   const auto setup = adapter_setup(options);
   if (!setup) return fail(setup.error());
-  return adapter_operations(*setup, steady_clock::now() + seconds(30));
+  auto described = describe_adapter(*setup, Deadline::after(seconds(30)));
+  if (!described) return fail(described.error());
+  return std::move(described->operations);
+}
+
+// How many clients one program is to serve.
+Result<std::size_t> clients_with(const Options& options, const AdapterSetup& setup) {
+  const auto wanted = static_cast<std::size_t>(options.integer("process.clients"));
+  if (wanted == 1) return wanted;
+  if (!options.string("process.operations").empty()) return std::max<std::size_t>(wanted, 1);
+  auto described = describe_adapter(setup, Deadline::after(seconds(30)));
+  if (!described) return fail(described.error());
+  return wanted == 0 ? described->clients : std::min(wanted, described->clients);
 }
 
 // Nobody installs, starts or kills the system.
@@ -63,13 +75,16 @@ class NoDatabase final : public Target {
 // Clients of its own; the database half is the other target's.
 class ProcessTarget : public ForwardingTarget, private Target::ClientSetup {
  public:
-  ProcessTarget(Cluster& cluster, const Options& options, AdapterSetup setup, std::unique_ptr<Target> database)
+  ProcessTarget(Cluster& cluster, const Options& options, AdapterSetup setup, std::size_t clients,
+                std::unique_ptr<Target> database)
       : ForwardingTarget(*database),
         cluster_(cluster),
         endpoints_(listed(options.string("process.endpoints"))),
         setup_(std::move(setup)),
+        clients_(clients),
         database_(std::move(database)) {
     setup_.log = std::make_shared<AdapterLog>();
+    if (clients > 1) shared_ = std::make_shared<SharedAdapters>(setup_, clients);
   }
 
   std::string_view name() const override { return "process"; }
@@ -78,6 +93,11 @@ class ProcessTarget : public ForwardingTarget, private Target::ClientSetup {
 
  private:
   void use(std::string_view data_type) override { data_type_ = data_type; }
+  // Four pipes and their like for each program.
+  Cost cost() const override {
+    const double programs = 1.0 / static_cast<double>(clients_);
+    return {4 * programs, programs};
+  }
   void log_to(std::function<void(std::string_view)> log) override { setup_.log->set_sink(std::move(log)); }
 
   Cluster& cluster_;
@@ -85,6 +105,8 @@ class ProcessTarget : public ForwardingTarget, private Target::ClientSetup {
   std::atomic<std::size_t> next_endpoint_ = 0;
   std::string data_type_;
   AdapterSetup setup_;
+  const std::size_t clients_;               // of one program
+  std::shared_ptr<SharedAdapters> shared_;  // nullptr: each client has a program of its own
   std::unique_ptr<Target> database_;
 };
 
@@ -102,7 +124,7 @@ Result<std::unique_ptr<Client>> ProcessTarget::client(std::size_t node) {
   greeting.set("nodes", std::move(nodes));
   greeting.set("endpoint", endpoints_.empty() ? Value() : Value(endpoints_[next_endpoint_++ % endpoints_.size()]));
   if (node < cluster_.size()) setup.label = "adapter of " + cluster_.at(node).name();
-  return std::make_unique<ProcessClient>(std::move(setup), std::move(greeting));
+  return std::make_unique<ProcessClient>(std::move(setup), std::move(greeting), shared_);
 }
 
 }  // namespace
@@ -119,7 +141,9 @@ Result<std::unique_ptr<Target>> make_process_target(Cluster& cluster, const Opti
     return fail(ErrorCode::usage, "process.start is used with process.database=commands only");
   }
   if (!database) database = std::make_unique<NoDatabase>();
-  return std::make_unique<ProcessTarget>(cluster, options, std::move(*setup), std::move(database));
+  const auto clients = clients_with(options, *setup);
+  if (!clients) return fail(clients.error());
+  return std::make_unique<ProcessTarget>(cluster, options, std::move(*setup), *clients, std::move(database));
 }
 
 TargetFactory process_target() {
@@ -132,6 +156,9 @@ TargetFactory process_target() {
       {"process.command", Type::string, "", "the adapter and its arguments, as for a shell: \"python3 my_adapter.py\""},
       {"process.operations", Type::string, "",
        "the operations it understands, e.g. read,write,cas; empty: it is asked"},
+      {"process.clients", Type::integer, std::int64_t{0},
+       "workers that one adapter serves at once; 0: as many as it says in `describe`, one when it is not asked", 0,
+       100'000},
       {"process.endpoints", Type::string, "", "addresses of an existing system, dealt out to the adapters in turn"},
       {"process.max-line-bytes", Type::integer, std::int64_t{4} << 20, "a longer reply is a flood", 1024, 1e9},
       {"process.database",

@@ -460,6 +460,21 @@ TEST_F(Session, RegressAdaptersInTroubleAreNamedAndTooManyLeaveNoVerdict) {
   expect_unknown(many, "adapters in trouble spoiled");
 }
 
+// A thousand adapters were asked for, most of their clients were lost, and the rest was green.
+TEST_F(Session, RegressARunThatLostWorkersIsNotValid) {
+  const auto run = judged(plan({{"time-limit", "0.3"}}));
+  ASSERT_EQ(run.verdict, Verdict::valid) << run.reason;
+  const auto ending = [&](const std::string& members) {
+    return again(run, "history.jsonl", [&](std::string history) {
+      const std::string from = R"("step":"end",)";
+      return history.replace(history.rfind(from), from.size(), from + members);
+    });
+  };
+  expect_unknown(ending(R"("lost_workers":3,"workers":10,)"), "3 of 10 workers never had a connection");
+  expect_unknown(ending(R"("stuck_threads":5,"workers":10,)"), "5 client threads of 10 workers never came back");
+  EXPECT_EQ(ending(R"("stuck_threads":1,"workers":10,)").verdict, Verdict::valid) << "the nine others saw enough";
+}
+
 TEST_F(Session, TheLevelIsAFlagAndAnOptionAndIsPromised) {
   const auto run = judged(plan({{"consistency", "sequential"}}, {{"memory.replication", "sequential"}}));
   EXPECT_EQ(run.verdict, Verdict::valid) << run.reason;

@@ -233,6 +233,10 @@ TEST_F(RunFixture, WithoutAConnectionOperationsFailAtABoundedRate) {
   EXPECT_GE(outcome->counts.fail, 2u);
   EXPECT_LE(outcome->counts.fail, 14u);
   EXPECT_GT(outcome->counts.ok, 100u);
+  EXPECT_EQ(outcome->lost_workers, 1u) << "one of three was never connected";
+  ASSERT_TRUE(end_);
+  EXPECT_EQ(end_->lost_workers, 1u);
+  EXPECT_EQ(end_->workers, 3u);
   expect_well_formed();
 }
 
@@ -252,8 +256,10 @@ TEST_F(RunFixture, ANodeThatComesBackIsUsedAgain) {
     std::this_thread::sleep_for(milliseconds(1));
     return Completion::ok();
   };
-  ASSERT_TRUE(run());
+  const auto outcome = run();
+  ASSERT_TRUE(outcome);
   EXPECT_GT(served, 10);
+  EXPECT_EQ(outcome->lost_workers, 0u);
 }
 
 TEST_F(RunFixture, NotOneConnectionIsAnErrorOfTheRun) {

@@ -16,6 +16,9 @@ TEST(RunEnd, IsReadAsItWasWritten) {
   end.time_limit_s = 60;
   end.final_phase = RunEnd::FinalPhase::cut_short;
   end.unrecovered = {{"n2", true, "no answer"}, {"", false, "no leader"}};
+  end.workers = 10;
+  end.lost_workers = 2;
+  end.stuck_threads = 3;
   end.failure = "disk full";
   const auto again = RunEnd::from_value(end.to_value());
   ASSERT_TRUE(again);
@@ -23,6 +26,9 @@ TEST(RunEnd, IsReadAsItWasWritten) {
   EXPECT_EQ(again->how, RunEnd::How::failed);
   EXPECT_EQ(again->final_phase, RunEnd::FinalPhase::cut_short);
   EXPECT_TRUE(again->unrecovered.at(0).ended);
+  EXPECT_EQ(again->workers, 10U);
+  EXPECT_EQ(again->lost_workers, 2U);
+  EXPECT_EQ(again->stuck_threads, 3U);
 }
 
 TEST(RunEnd, OtherEventsAreNone) {

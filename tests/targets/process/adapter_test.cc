@@ -301,11 +301,12 @@ TEST(AdapterStart, Refusals) {
 }
 
 TEST(AdapterStart, Describe) {
-  const auto operations = adapter_operations(rude(), in(10'000));
+  const auto operations = describe_adapter(rude(), in(10'000));
   ASSERT_TRUE(operations) << operations.error().message;
-  EXPECT_EQ(*operations, (std::vector<std::string>{"read", "write"}));
+  EXPECT_EQ(operations->operations, (std::vector<std::string>{"read", "write"}));
+  EXPECT_EQ(operations->clients, 1U);
   setenv("RUDE_PROTOCOL", "2", 1);
-  const auto newer = adapter_operations(rude(), in(10'000));
+  const auto newer = describe_adapter(rude(), in(10'000));
   unsetenv("RUDE_PROTOCOL");
   ASSERT_FALSE(newer);
   EXPECT_NE(newer.error().message.find("version 2"), std::string::npos);
