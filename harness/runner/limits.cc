@@ -56,7 +56,8 @@ std::size_t tasks_now() {
   std::string word;
   for (int i = 0; i < 4; ++i) file >> word;
   const auto slash = word.find('/');
-  return slash == std::string::npos ? 0 : static_cast<std::size_t>(std::strtoull(word.c_str() + slash + 1, nullptr, 10));
+  return slash == std::string::npos ? 0
+                                    : static_cast<std::size_t>(std::strtoull(word.c_str() + slash + 1, nullptr, 10));
 }
 
 }  // namespace
@@ -93,7 +94,9 @@ MachineLimits machine_limits() {
 }
 
 std::string limits_problem(const WorkerNeeds& needs, const MachineLimits& limits) {
-  const auto of_all = [&](double each) { return static_cast<std::size_t>(std::ceil(static_cast<double>(needs.workers) * each)); };
+  const auto of_all = [&](double each) {
+    return static_cast<std::size_t>(std::ceil(static_cast<double>(needs.workers) * each));
+  };
   const std::size_t descriptors = kOwnDescriptors + of_all(needs.descriptors_each) + needs.nodes * kDescriptorsOfANode;
   if (descriptors > limits.descriptors) {
     return fmt::format(

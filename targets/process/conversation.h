@@ -1,6 +1,6 @@
 #pragma once
-// Conversation: requests to an adapter and its replies, as one client has them: with a program of its own (adapter.h) or
-// as one of several in a program (shared_adapter.h).
+// Conversation: requests to an adapter and its replies, as one client has them: with a program of its own (adapter.h)
+// or as one of several in a program (shared_adapter.h).
 
 #include <chrono>
 #include <functional>

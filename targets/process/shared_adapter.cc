@@ -174,9 +174,9 @@ std::optional<SharedAdapters::Program::Ending> SharedAdapters::Program::take_lin
   auto document = Value::from_json(line);
   const Value* const id = document && document->is_map() && is_utf8(line) ? document->find("id") : nullptr;
   if (id == nullptr || !id->is_integer()) {
-    return Ending{"adapter-protocol",
-                  fmt::format("a reply as a JSON object in UTF-8 with an \"id\" was expected, found \"{}\"", shown(line)),
-                  false};
+    return Ending{
+        "adapter-protocol",
+        fmt::format("a reply as a JSON object in UTF-8 with an \"id\" was expected, found \"{}\"", shown(line)), false};
   }
   const std::lock_guard lock(mutex_);
   last_word_ = steady_clock::now();
@@ -282,7 +282,8 @@ tl::expected<Value, AdapterFailure> SharedAdapters::Program::ask(std::int64_t cl
   lock.unlock();
   if (mute) {
     condemn({"adapter-timeout", "the adapter answered nobody and was killed", false});
-    return tl::unexpected(AdapterFailure{sent, "adapter-timeout", "the adapter answered nobody in time and was killed"});
+    return tl::unexpected(
+        AdapterFailure{sent, "adapter-timeout", "the adapter answered nobody in time and was killed"});
   }
   return tl::unexpected(AdapterFailure{sent, "adapter-timeout", "the adapter did not answer this client in time"});
 }

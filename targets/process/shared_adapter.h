@@ -1,10 +1,10 @@
 #pragma once
 // Shared adapters: programs that serve many clients at once, because they said so (PROTOCOL.md, "Many clients in one
-// adapter"). Every request has a `client` as well as an `id`; those of different clients are under way at the same time,
-// and replies come in any order.
+// adapter"). Every request has a `client` as well as an `id`; those of different clients are under way at the same
+// time, and replies come in any order.
 //
-// A program that misbehaves takes the open requests of all its clients with it: they fail with the same kind as those of
-// a program that serves one (adapter.h), and whoever joins later gets a new program. A client whose request is not
+// A program that misbehaves takes the open requests of all its clients with it: they fail with the same kind as those
+// of a program that serves one (adapter.h), and whoever joins later gets a new program. A client whose request is not
 // answered in time is alone in that: its late reply is ignored. Only when the program has said nothing at all since the
 // request it is killed.
 //

@@ -77,6 +77,8 @@ class RunFixture : public testing::Test {
     setup_.rate = 0;
     setup_.workers.workers = 3;
     setup_.workers.op_timeout = std::chrono::milliseconds(100);
+    setup_.workers.first_open_timeout = std::chrono::milliseconds(100);
+    setup_.workers.opening_each = std::chrono::milliseconds(0);
     setup_.workers.grace = std::chrono::milliseconds(50);
     setup_.workers.min_rest = std::chrono::milliseconds(10);
     setup_.workers.max_rest = std::chrono::milliseconds(40);

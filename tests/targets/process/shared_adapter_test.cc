@@ -1,4 +1,5 @@
-// Adapters that serve many clients: side by side, and what becomes of the others when one of them, or the program, fails.
+// Adapters that serve many clients: side by side, and what becomes of the others when one of them, or the program,
+// fails.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -117,7 +118,8 @@ TEST_F(SharedAdapterTest, AProgramThatEndsTakesAllOpenRequestsWithIt) {
   std::jthread waiting([&] { waited = run(*first, "sleep", 60); });
   // The other's request may come before or after: it is answered by the end of the program in any case.
   std::this_thread::sleep_for(milliseconds(100));
-  expect_info(run(*second, "exit"), "adapter-crash", "exited with status 3; it last said on standard error: | the disk is gone");
+  expect_info(run(*second, "exit"), "adapter-crash",
+              "exited with status 3; it last said on standard error: | the disk is gone");
   waiting.join();
   expect_info(waited, "adapter-crash", "exited with status 3");
   EXPECT_EQ(run(*first, "echo", 1).type, EventType::info) << "it must be opened anew";
