@@ -80,8 +80,8 @@ std::string holder_of(const std::string& run) {
   std::array<char, 256> host{};
   (void)::gethostname(host.data(), host.size() - 1);
   const std::string pid = std::to_string(::getpid());
-  return fmt::format("{} {} {} {} {}", boot_of_this_machine(), pid, begin_of_process(pid),
-                     without_blanks(host.data()), without_blanks(run));
+  return fmt::format("{} {} {} {} {}", boot_of_this_machine(), pid, begin_of_process(pid), without_blanks(host.data()),
+                     without_blanks(run));
 }
 
 std::string new_token() {
@@ -105,10 +105,9 @@ bool is_gone(const Holder& holder) {
 }
 
 Error refusal(const std::optional<Holder>& holder, const std::string& said) {
-  const std::string who =
-      holder ? fmt::format("{}, of process {} on {}, seen {} s ago", holder->run, holder->pid, holder->host,
-                           holder->seen_s)
-             : std::string(trimmed(said));
+  const std::string who = holder ? fmt::format("{}, of process {} on {}, seen {} s ago", holder->run, holder->pid,
+                                               holder->host, holder->seen_s)
+                                 : std::string(trimmed(said));
   return {ErrorCode::target,
           fmt::format("another run has this node: {}. Two runs would wipe each other's data: wait for its end (a "
                       "controller that died is forgotten after {} s), or give this run other nodes",
@@ -138,8 +137,7 @@ Result<void> Ownership::claim(Node& node) const {
 Result<std::unique_ptr<Ownership>> Ownership::take(Cluster& cluster, const std::string& run) {
   std::unique_ptr<Ownership> out(new Ownership(cluster, run));
   // What was taken before one was refused is given back by the destructor.
-  if (auto done = on_all_nodes(cluster, [&](Node& node) { return out->claim(node); }); !done)
-    return fail(done.error());
+  if (auto done = on_all_nodes(cluster, [&](Node& node) { return out->claim(node); }); !done) return fail(done.error());
   out->renewal_ = std::jthread([self = out.get()](const std::stop_token& stop) { self->renew(stop); });
   return out;
 }
@@ -170,8 +168,9 @@ void Ownership::renew(const std::stop_token& stop) {
       if (!done || done->exit_code != kLost) return {};
       const std::lock_guard lock(mutex_);
       if (!lost_)
-        lost_ = Error{ErrorCode::target, node.name() + ": another run has taken this node over meanwhile, since its "
-                                                       "lease could not be renewed; what was seen is worth nothing"};
+        lost_ = Error{ErrorCode::target, node.name() +
+                                             ": another run has taken this node over meanwhile, since its "
+                                             "lease could not be renewed; what was seen is worth nothing"};
       return {};
     });
   }

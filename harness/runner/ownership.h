@@ -4,8 +4,8 @@
 // Two controllers on one inventory would wipe each other's data, and both accuse a sound system. So before anything is
 // touched each node gets a lease, a file in kOwnerDirectory, that says who holds it. The directory is made by mkdir(2),
 // which one of two wins, and is renewed every few seconds. What was not renewed for kLease, what is of another boot of
-// the node, and what a controller on this machine left that is gone, is stale: it is taken over, by rename(2), which one
-// of two wins. Time is the node's uptime, which no clock fault changes.
+// the node, and what a controller on this machine left that is gone, is stale: it is taken over, by rename(2), which
+// one of two wins. Time is the node's uptime, which no clock fault changes.
 //
 // Not a protection against somebody malicious on the node, who can always keep it from others.
 // Thread-safety: one thread; the renewal has one of its own.

@@ -27,8 +27,8 @@ struct WorkerPool::Shared {
   std::mutex mutex;       // guards log and the counts below
   RunLog* log = nullptr;  // nullptr once the pool is gone
   std::condition_variable changed;
-  int tried = 0;      // workers that tried to open their first client
-  int connected = 0;  // those that succeeded
+  int tried = 0;       // workers that tried to open their first client
+  int connected = 0;   // those that succeeded
   int complaints = 0;  // about connections that could not be made
   std::optional<Error> first_problem;
 
