@@ -39,17 +39,26 @@ bool Budget::charge(std::ptrdiff_t bytes) {
     while (peak < wanted && !peak_.compare_exchange_weak(peak, wanted, std::memory_order_relaxed)) {
     }
   }
-  if (now > static_cast<std::ptrdiff_t>(memory_)) return false;
-  if (bytes <= 0 || now < look_at_.load(std::memory_order_relaxed)) return true;
-  look_at_.store(now + kBetweenLooks, std::memory_order_relaxed);
-  if (held_memory() <= ceiling_) return true;
-  return_freed_memory();
-  if (held_memory() <= ceiling_) return true;
-  look_at_.store(0, std::memory_order_relaxed);
-  return false;
+  if (bytes > 0 && now >= look_at_.load(std::memory_order_relaxed)) look(now);
+  return now <= static_cast<std::ptrdiff_t>(memory_) && !over_.load(std::memory_order_relaxed);
 }
 
-void Budget::give_back(std::size_t bytes) { (void)charge(-static_cast<std::ptrdiff_t>(bytes)); }
+void Budget::look(std::ptrdiff_t used) {
+  look_at_.store(used + kBetweenLooks, std::memory_order_relaxed);
+  bool over = held_memory() > ceiling_;
+  if (over) {
+    return_freed_memory();
+    over = held_memory() > ceiling_;
+  }
+  over_.store(over, std::memory_order_relaxed);
+}
+
+void Budget::give_back(std::size_t bytes) {
+  (void)charge(-static_cast<std::ptrdiff_t>(bytes));
+  // Who goes on after another has given up deserves another look.
+  if (whole_ == nullptr && bytes >= static_cast<std::size_t>(kBetweenLooks))
+    look_at_.store(0, std::memory_order_relaxed);
+}
 
 std::string Budget::reason() const {
   if (whole_ != nullptr) return whole_->reason();

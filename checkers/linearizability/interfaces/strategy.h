@@ -47,6 +47,8 @@ class Budget {
   [[nodiscard]] std::string reason() const;
 
  private:
+  void look(std::ptrdiff_t used);
+
   std::chrono::steady_clock::time_point deadline_;
   std::size_t memory_;
   std::stop_token stop_;
@@ -55,6 +57,7 @@ class Budget {
   std::atomic<std::size_t> peak_{0};
   std::size_t ceiling_ = SIZE_MAX;          // bytes that the process may hold
   std::atomic<std::ptrdiff_t> look_at_{0};  // from so many charged bytes on it is looked what the process holds
+  std::atomic<bool> over_{false};           // it held too much at the last look
 };
 
 struct Decision {

@@ -318,6 +318,7 @@ const Space::Word* Space::preserved(StateId state) {
       mask[slot / 64] |= Word{1} << (slot % 64);
     }
   }
+  if (preserved_[state].mask.empty()) transitions.charge(sizeof preserved_[state] + words_ * sizeof(Word) + 16);
   preserved_[state].mask.swap(mask);
   preserved_[state].version = version_;
   return preserved_[state].mask.data();

@@ -68,14 +68,14 @@ class Transitions {
   }
   [[nodiscard]] const State& state(StateId id) const { return *states_[id]; }
   [[nodiscard]] std::size_t size() const { return states_.size(); }
+  // What is kept beside, by state.
+  void charge(std::size_t bytes);
 
  private:
   struct Hash {
     std::size_t operator()(const State& s) const;
   };
   std::uint32_t compute(StateId state, ClassId op);
-  void charge(std::size_t bytes);
-
   static constexpr std::uint32_t kUnset = 0xFFFFFFFFu, kMany = 0x80000000u;
   const Model& model_;
   const std::vector<Operation>& classes_;
