@@ -132,8 +132,9 @@ class Orders {
       }
       for (std::size_t other = 0; other < open.size(); ++other) {
         if (open[other] == kFree || (effective >> other & 1) != 0 || operations_[open[other]].only_looks) continue;
+        const std::uint64_t so_far = effective | std::uint64_t{1} << other;
         operations_[open[other]].step(state, [&](State after) {
-          const std::uint64_t with = looked(after, effective | std::uint64_t{1} << other);
+          const std::uint64_t with = looked(after, so_far);
           const auto [place, fresh] = seen.emplace(std::move(after), with);
           if (fresh) left.push_back(*place);
         });

@@ -283,6 +283,8 @@ TEST_F(DiskTest, FilesAreDamagedAsTheLedgerSays) {
                                      : "tail -c +" + std::to_string(number("from") + 1) + " /tmp/copy | head -c " +
                                            std::to_string(number("length")) + " | cksum";
       EXPECT_EQ(data(chunk), data(source));
+      EXPECT_EQ(data("stat -c %s file"), "20000\n");
+      EXPECT_LE(number("offset") + number("length"), 20000);
     }
     heal(*damage, "corrupt-files");
     expect(damage->confirm_healed(Deadline::after_s(5)), true, "runs again");
