@@ -9,20 +9,25 @@
 // share promises the sum. The rate is by the recorder's clock, to within token-bucket.tolerance.
 //
 //   too-many-grants   no choice of instants, each between the invocation of a grant and its answer, respects the limit
-//   needless-denial   whichever instants one chooses, the bucket had a token all the while that the denied request ran
+//   needless-denial   whichever instants one chooses, the bucket had a token all the while that the denied request ran;
+//                     or all the while that one of several ran
 //   tokens-lost       needless denials, and from the first of them on nobody was granted anything
 //
 // Both are decided exactly: the first as unit_schedule.h says. For the second the bucket had least, at an instant t of
 // the denial, when all grants that may have come before t came as late as they could: B + r (t - s) less the number of
-// those begun until t and not over before s, for the worst s up to t. Each denial is looked at alone, and grants that
-// excuse it need not respect the limit themselves. A request of unknown outcome may take a token until
-// token-bucket.settle after it ended (the workload waits so long before its last requests). Cost: O(n log n); where
-// windows alone do not decide, O(n²).
+// those begun until t and not over before s, for the worst s up to t. So each denial is looked at alone, and grants
+// that excuse it need not respect the limit themselves. Where none is needless by itself, all are looked at together,
+// with the limit (bucket_denials.h): those of a time before and after which the bucket was full, when they are few;
+// where a number of steps does not suffice, the verdict is unknown. Where they are many, or once very many steps were
+// taken, it stays with the first, and the details say so: "denials-judged" is "together" or "one by one". A request of
+// unknown outcome may take a token until token-bucket.settle after it ended (the workload waits so long before its last
+// requests). Cost: O(n log n); where windows alone do not decide, O(n²).
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <vector>
 
+#include "checkers/workload/bucket_denials.h"
 #include "checkers/workload/judgement.h"
 #include "checkers/workload/max_tree.h"
 #include "checkers/workload/unit_schedule.h"
@@ -47,6 +52,9 @@ struct Requests {
 
 class Bucket {
  public:
+  static constexpr std::size_t kMaxSteps = 10'000'000;  // for the denials of one time; for all of them
+  static constexpr std::size_t kMaxStepsInAll = 200'000'000;
+
   Bucket(Judgement& in, ValueId key) : in_(in), key_(key), burst_(in.option("token-bucket.burst")) {
     const double token = 1e9 * kParts / in.option_real("token-bucket.rate");
     const double tolerance = in.option_real("token-bucket.tolerance");
@@ -54,9 +62,11 @@ class Bucket {
     longest_ = static_cast<std::int64_t>(std::ceil(token * (1 + tolerance)));
   }
 
-  void judge(const Requests& requests, bool denials) {
+  // Whether all was decided: the denials together, not only one by one. `steps`: those that are left for it.
+  bool judge(const Requests& requests, bool denials, std::size_t& steps) {
     if (denials) judge_denials(requests);
     judge_grants(requests.grants);
+    return !denials || in_.accused() || together(requests, steps);
   }
 
  private:
@@ -152,6 +162,77 @@ class Bucket {
     tell_denials(requests, needless);
   }
 
+  // Requests of a time before and after which the bucket was full.
+  struct Busy {
+    std::vector<Grant> grants, denials;
+    [[nodiscard]] std::size_t size() const { return grants.size() + denials.size(); }
+  };
+  std::vector<Busy> busy_times(const Requests& requests) const {
+    std::vector<std::pair<Grant, bool>> all;  // and whether it is a denial
+    for (const Grant& one : requests.may_count) all.emplace_back(one, false);
+    for (const Grant& one : requests.denials) all.emplace_back(one, true);
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first.begin < b.first.begin; });
+    std::vector<Busy> out;
+    std::int64_t full = 0;  // when the bucket is full again, at the latest
+    for (const auto& [one, denied] : all) {
+      if (out.empty() || one.begin > full) out.emplace_back();
+      (denied ? out.back().denials : out.back().grants).push_back(one);
+      full = std::max(full, one.end + burst_ * longest_);
+    }
+    return out;
+  }
+
+  bool together(const Requests& requests, std::size_t& steps) {
+    bool decided = true;
+    for (Busy& busy : busy_times(requests)) {
+      in_.work(busy.size());
+      if (busy.denials.empty()) continue;
+      decided = decided && busy.size() <= kMaxTogether && steps > 0;
+      if (busy.size() > kMaxTogether || steps == 0) continue;
+      const BucketAnswer answer = explain(busy, steps);
+      if (answer == BucketAnswer::impossible) tell_together(std::move(busy));
+      if (answer == BucketAnswer::undecided)
+        in_.inconclusive("whether the denials from " + in_.event(busy.denials.front().op.invocation) +
+                         " on can be explained together was not decided within the limit of steps");
+    }
+    return decided;
+  }
+
+  // Takes what it needs from `steps`.
+  [[nodiscard]] BucketAnswer explain(const Busy& busy, std::size_t& steps) const {
+    const std::size_t most = std::min(steps, kMaxSteps);
+    std::size_t left = most;
+    std::vector<BucketRequest> grants, denials;
+    for (const Grant& one : busy.grants) grants.push_back({one.begin, one.end, in_.ok(one.op)});
+    for (const Grant& one : busy.denials) denials.push_back({one.begin, one.end, true});
+    const BucketAnswer answer = explain_denials({burst_, shortest_, longest_}, grants, denials, left, in_);
+    steps -= answer == BucketAnswer::undecided ? most : most - left;
+    return answer;
+  }
+
+  void tell_together(Busy busy) {
+    for (std::size_t i = busy.denials.size(); i-- > 0;) {
+      Busy fewer = busy;
+      fewer.denials.erase(fewer.denials.begin() + static_cast<std::ptrdiff_t>(i));
+      std::size_t steps = kMaxSteps;
+      if (explain(fewer, steps) == BucketAnswer::impossible) busy = std::move(fewer);
+    }
+    std::vector<EventIndex> events;
+    std::string which;
+    for (const Grant& one : busy.denials) {
+      events.push_back(one.op.invocation);
+      which += (which.empty() ? "" : ", ") + in_.event(one.op.invocation);
+    }
+    for (const Grant& one : busy.grants) events.push_back(one.op.invocation);
+    std::sort(events.begin(), events.end());
+    in_.tell("needless-denial", std::move(events),
+             "requests were denied (" + which +
+                 "), although no instants of the grants, between their invocations and " +
+                 "answers and within the limit, leave the bucket without a token " +
+                 (busy.denials.size() == 1 ? "then" : "during each of the denials, as some do during one of them"),
+             {}, key_);
+  }
+
   void tell_denials(const Requests& requests, const std::vector<Grant>& needless) {
     if (needless.empty()) return;
     const bool for_good = needless.size() >= kForGood &&
@@ -178,6 +259,7 @@ class Bucket {
   }
 
   static constexpr int kMaxTold = 10;
+  static constexpr std::size_t kMaxTogether = 48;
   static constexpr std::size_t kForGood = 3;
   Judgement& in_;
   ValueId key_;
@@ -213,16 +295,18 @@ void judge_token_bucket(Judgement& in) {
     if (!denial) requests.may_count.push_back(one);
     if (in.ok(op)) requests.grants.push_back(one);
   }
-  bool pressed = false;
+  bool pressed = false, together = true;
+  std::size_t steps = Bucket::kMaxStepsInAll;
   const bool denials = in.flag("token-bucket.denials");
   for (const auto& [key, requests] : keys) {
     in.counter("granted") += static_cast<std::int64_t>(requests.grants.size());
     in.counter("denied") += static_cast<std::int64_t>(requests.denials.size());
-    Bucket(in, key).judge(requests, denials);
+    together = Bucket(in, key).judge(requests, denials, steps) && together;
     const bool beyond = static_cast<std::int64_t>(requests.grants.size()) > in.option("token-bucket.burst");
     pressed = pressed || (beyond && (!denials || !requests.denials.empty()));
   }
   in.keys(keys.size());
+  if (denials) in.detail("denials-judged", together ? "together" : "one by one");
   if (!pressed) in.inconclusive("no limit was put to the test: more grants than the burst, and a denial, are needed");
 }
 

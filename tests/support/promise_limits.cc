@@ -1,6 +1,7 @@
 // Promises of limits: permits that are held, tokens that grow.
 
 #include <algorithm>
+#include <tuple>
 
 #include "support/promise_oracle.h"
 #include "support/some_order.h"
@@ -178,14 +179,149 @@ bool deniable(const std::vector<Call>& calls, const Call& denial, const Bucket& 
   return false;
 }
 
-bool keeps_token_bucket(const std::vector<Call>& calls, const Bucket& bucket) {
+namespace {
+
+// Instants with least differences between them, [0] being the beginning of time; possible unless some cycle of
+// differences makes an instant later than itself.
+struct Instants {
+  std::vector<std::tuple<std::size_t, std::size_t, std::int64_t>> least;  // from, to, how much later at least
+  std::size_t count = 1;
+
+  std::size_t add(std::int64_t begin, std::int64_t end) {
+    least.emplace_back(0, count, begin);
+    least.emplace_back(count, 0, -end);
+    return count++;
+  }
+  [[nodiscard]] bool possible() const {
+    std::vector<std::int64_t> at(count, 0);
+    for (std::size_t pass = 0; pass <= count; ++pass) {
+      bool changed = false;
+      for (const auto& [from, to, difference] : least) {
+        if (at[from] + difference <= at[to]) continue;
+        at[to] = at[from] + difference;
+        changed = true;
+      }
+      if (!changed) return true;
+    }
+    return false;
+  }
+};
+
+// Requests between two times at which the bucket is full: whether there are instants of all, in some order, at which
+// grants find a token and denials do not.
+class BucketOrder {
+ public:
+  BucketOrder(const std::vector<Call>& calls, const Bucket& bucket) : bucket_(bucket) {
+    for (const Call& call : calls) (is_denial(call) ? denials_ : grants_).push_back(call);
+    done_.resize(grants_.size());
+  }
+  // nullopt: too many ways to try.
+  [[nodiscard]] std::optional<bool> explained() {
+    const bool found = from(Instants());
+    return found || tries_ > 0 ? std::optional(found) : std::nullopt;
+  }
+
+ private:
+  std::int64_t end(const Call& call) const {
+    if (call.ok()) return call.until_ns;
+    return call.told_ns == Call::kForever ? call.told_ns : call.told_ns + bucket_.settle_ns;
+  }
+  // Of two grants of which one begins and ends no later than the other that one may be taken to come first, for each
+  // could have had the other's instant.
+  bool first(const Call& a, const Call& b) const {
+    return a.from_ns <= b.from_ns && end(a) <= end(b) && std::pair(a.from, a.until) < std::pair(b.from, b.until);
+  }
+
+  bool from(const Instants& so_far) {
+    bool all = true;
+    for (std::size_t i = 0; i < grants_.size(); ++i) all = all && (done_[i] || !grants_[i].ok());
+    if (all && denied(so_far, 0)) return true;
+    for (std::size_t i = 0; i < grants_.size(); ++i) {
+      bool next = !done_[i];
+      for (std::size_t j = 0; j < grants_.size() && next; ++j) {
+        if (done_[j])
+          next = !first(grants_[i], grants_[j]);
+        else if (grants_[j].ok())
+          next = !first(grants_[j], grants_[i]);
+      }
+      if (!next) continue;
+      Instants more = so_far;
+      const std::size_t k = more.add(grants_[i].from_ns, end(grants_[i]));
+      if (k > 1) more.least.emplace_back(k - 1, k, 0);
+      for (std::size_t q = 1; q < k; ++q) {
+        const auto beyond = static_cast<std::int64_t>(k - q + 1) - bucket_.burst;
+        if (beyond > 0) more.least.emplace_back(q, k, beyond * bucket_.shortest_ns);
+      }
+      if (tries_ == 0) return false;
+      --tries_;
+      if (!more.possible()) continue;
+      done_[i] = true;
+      placed_ = k;
+      const bool found = from(more);
+      done_[i] = false;
+      placed_ = k - 1;
+      if (found) return true;
+    }
+    return false;
+  }
+
+  // With k grants before the denial, those since the q-th left at most one token.
+  bool denied(const Instants& so_far, std::size_t number) {
+    if (number == denials_.size()) return true;
+    for (std::size_t k = 1; k <= placed_; ++k) {
+      for (std::size_t q = 1; q <= k; ++q) {
+        const auto tokens = static_cast<std::int64_t>(k - q + 2) - bucket_.burst;
+        if (tokens < 0) continue;
+        Instants more = so_far;
+        const std::size_t x = more.add(denials_[number].from_ns, denials_[number].until_ns);
+        more.least.emplace_back(k, x, 0);
+        if (k < placed_) more.least.emplace_back(x, k + 1, 0);
+        more.least.emplace_back(x, q, -tokens * bucket_.longest_ns);
+        if (tries_ == 0) return false;
+        --tries_;
+        if (more.possible() && denied(more, number + 1)) return true;
+      }
+    }
+    return false;
+  }
+
+  const Bucket bucket_;
+  std::vector<Call> grants_, denials_;
+  std::vector<bool> done_;
+  std::size_t placed_ = 0;
+  int tries_ = 50'000;
+};
+
+}  // namespace
+
+std::optional<bool> keeps_token_bucket(const std::vector<Call>& calls, const Bucket& bucket) {
+  bool all = true;
   for (const auto& [key, own] : by_key(calls)) {
     if (!grantable(own, bucket)) return false;
     for (const Call& call : own) {
       if (is_denial(call) && !deniable(own, call, bucket)) return false;
     }
+    // Calls are in the order of their beginnings; the bucket is full where it had so long to be filled.
+    std::vector<Call> busy;
+    std::int64_t full_ns = 0;
+    for (const Call& call : own) {
+      if (call.outcome == EventType::fail && !is_denial(call)) continue;
+      if (!busy.empty() && call.from_ns > full_ns) {
+        const auto explained = BucketOrder(busy, bucket).explained();
+        if (explained && !*explained) return false;
+        all = all && explained;
+        busy.clear();
+      }
+      busy.push_back(call);
+      std::int64_t end = call.ok() || is_denial(call) ? call.until_ns : call.told_ns;
+      if (call.outcome == EventType::info && end != Call::kForever) end += bucket.settle_ns;
+      full_ns = std::max(full_ns, end == Call::kForever ? end : end + bucket.burst * bucket.longest_ns);
+    }
+    const auto explained = BucketOrder(busy, bucket).explained();
+    if (explained && !*explained) return false;
+    all = all && explained;
   }
-  return true;
+  return all ? std::optional(true) : std::nullopt;
 }
 
 }  // namespace ordeal::testing_support

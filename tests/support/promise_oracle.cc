@@ -286,7 +286,7 @@ bool keeps_long_fork(const std::vector<Call>& calls) {
   return explained(calls, Value::map(), transaction_step, Within::nothing);
 }
 
-using Rule = std::function<bool(const std::vector<Call>&)>;
+using Rule = std::function<std::optional<bool>(const std::vector<Call>&)>;
 
 Rule object(Value initial, std::vector<Value> (*step)(const Value&, const Call&)) {
   return [=](const std::vector<Call>& calls) {

@@ -34,7 +34,7 @@ struct Call {
 [[nodiscard]] std::map<Value, std::vector<Call>> by_key(const std::vector<Call>& calls);
 
 // Whether the history keeps the promise of that workload with its default options; nullopt: nobody has written it down
-// here.
+// here, or it would take very long.
 [[nodiscard]] std::optional<bool> keeps_promise(const std::string& workload, const History& history);
 
 // The promises that are not about an order of operations (promise_rules.cc).
@@ -70,7 +70,8 @@ struct Bucket {
 };
 [[nodiscard]] bool grantable(const std::vector<Call>& calls, const Bucket& bucket);
 [[nodiscard]] bool deniable(const std::vector<Call>& calls, const Call& denial, const Bucket& bucket);
-[[nodiscard]] bool keeps_token_bucket(const std::vector<Call>& calls, const Bucket& bucket);
+// nullopt: it would take very long.
+[[nodiscard]] std::optional<bool> keeps_token_bucket(const std::vector<Call>& calls, const Bucket& bucket);
 
 // Those of replicas that converge (promise_replicas.cc), a replica for each client.
 [[nodiscard]] bool keeps_or_set(const std::vector<Call>& calls, std::int64_t settle_ns);
