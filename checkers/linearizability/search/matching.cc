@@ -16,8 +16,11 @@
 //   - What crashed takes took is asked the other way round, of each element that nobody returned: that it stayed inside
 //     is what contradicts, and then the next thing to try is a crashed take of it.
 //   - A long history is judged only when all is matched. After going back, a choice begins with what it was before:
-//   most
-//     contradictions are mended by one choice, and the others need not be found again.
+//     most contradictions are mended by one choice, and the others need not be found again.
+//   - Elements that contradicted each other are remembered and not matched so again. They mostly are two: of a stack
+//   one
+//     that was put in after another and taken after it. So when all is judged wrong, all such pairs are looked for, and
+//     the search goes back to the one whose choices were made first, before which nothing is wrong that is known.
 //
 // Gives no order. Tested by tests/checkers/linearizability/special_cases_test.cc against plain enumeration.
 
@@ -75,6 +78,37 @@ class MustGo {
   EventIndex last_empty_ = 0, last_put_ = 0;
   // Of elements that were taken: when they had been put in, and the last invocation of a take of those up to it.
   std::vector<std::pair<EventIndex, EventIndex>> below_;
+};
+
+// Whether two elements that were taken contradict each other whatever the others are; the first was put in first. On a
+// stack the second is taken before the first, unless that was gone; of a queue after it; of a priority queue a smaller
+// one before a greater one.
+class Contradict {
+ public:
+  explicit Contradict(const KeyHistory& history) : history_(history), type_(type_of(*history.model)) {}
+  bool knows() const {
+    return type_ == DataType::stack || type_ == DataType::fifo_queue || type_ == DataType::priority_queue;
+  }
+  bool operator()(const ContainedElement& first, const ContainedElement& second) const {
+    if (type_ == DataType::priority_queue) {
+      const auto x = number(first), y = number(second);
+      return x < y ? stays(first, second) : y < x && stays(second, first);
+    }
+    if (first.put_ret >= second.put_inv) return false;
+    if (type_ == DataType::fifo_queue) return second.take_ret < first.take_inv;
+    return second.put_ret < first.take_inv && first.take_ret < second.take_inv;
+  }
+
+ private:
+  // Whether the other is taken while the one is inside.
+  static bool stays(const ContainedElement& one, const ContainedElement& other) {
+    return one.put_ret < other.take_inv && other.take_ret < one.take_inv;
+  }
+  std::int64_t number(const ContainedElement& one) const {
+    return history_.history->values().as_integer(static_cast<ValueId>(history_.calls[one.put].op.a));
+  }
+  const KeyHistory& history_;
+  DataType type_;
 };
 
 // Takes out of the elements of a contradiction what it does not need; stops when the budget is out.
@@ -269,6 +303,7 @@ class Matcher {
         choice.blamed.insert(in_the_way);
         continue;
       }
+      if (is_known_to_contradict(put, take, choice.blamed)) continue;
       chosen_by_[put] = chosen_by_[take] = depth;
       take_of_[put] = take;
       choice.present = candidate;
@@ -276,6 +311,38 @@ class Matcher {
     }
     return false;
   }
+
+  // A contradiction among matched elements, so that it is met once only.
+  void remember(const std::vector<CallIndex>& culprits) {
+    if (contradictions_.size() >= kMostRemembered) return;
+    std::vector<std::pair<CallIndex, CallIndex>> elements;
+    for (const CallIndex call : culprits) {
+      if (!is_put(call)) continue;
+      if (take_of_[call] == kNoCall) return;
+      elements.emplace_back(call, take_of_[call]);
+    }
+    for (const auto& [put, take] : elements) {
+      if (chosen_by_[put] != kFree) contradictions_of_[element(put, take)].push_back(contradictions_.size());
+    }
+    contradictions_.push_back(std::move(elements));
+  }
+  // Whether an element contradicts those that are matched, as was seen before; those choices are to blame.
+  bool is_known_to_contradict(CallIndex put, CallIndex take, std::set<std::size_t>& blamed) const {
+    const auto known = contradictions_of_.find(element(put, take));
+    if (known == contradictions_of_.end()) return false;
+    for (const std::size_t one : known->second) {
+      const auto& elements = contradictions_[one];
+      if (!std::all_of(elements.begin(), elements.end(),
+                       [&](const auto& e) { return e.first == put || take_of_[e.first] == e.second; }))
+        continue;
+      for (const auto& [other, its_take] : elements) {
+        if (other != put && chosen_by_[other] != kFree) blamed.insert(chosen_by_[other]);
+      }
+      return true;
+    }
+    return false;
+  }
+  static std::uint64_t element(CallIndex put, CallIndex take) { return std::uint64_t{put} << 32 | take; }
 
   void release(Choice& choice) {
     if (choice.present == kNoCall) return;
@@ -315,8 +382,13 @@ class Matcher {
     const Decision found = core_(history_, container, budget_);
     if (found.verdict == Verdict::unknown) undecided_ = true;
     if (found.verdict != Verdict::invalid) return std::nullopt;
+    if (auto pair = first_pair(container)) return pair;
+    return blame(Kernel(history_, core_, budget_).of(container, found.culprits));
+  }
+  Conflict blame(std::vector<CallIndex> culprits) {
     Conflict out;
-    out.culprits = Kernel(history_, core_, budget_).of(container, found.culprits);
+    out.culprits = std::move(culprits);
+    remember(out.culprits);
     for (const CallIndex call : out.culprits) {
       if (!is_put(call)) continue;
       if (chosen_by_[call] != kFree)
@@ -325,6 +397,31 @@ class Matcher {
         out.choices.insert(who_may_take_[call].begin(), who_may_take_[call].end());
     }
     return out;
+  }
+  // Of the pairs that contradict each other, which are all remembered, the one whose last choice was made first.
+  std::optional<Conflict> first_pair(ContainerCalls container) {
+    const Contradict contradict(history_);
+    if (!contradict.knows()) return std::nullopt;
+    auto& elements = container.elements;
+    std::erase_if(elements, [](const ContainedElement& one) { return one.take == kNoCall; });
+    std::sort(elements.begin(), elements.end(),
+              [](const ContainedElement& x, const ContainedElement& y) { return x.put_inv < y.put_inv; });
+    std::optional<Conflict> out;
+    std::vector<const ContainedElement*> inside;
+    for (const ContainedElement& one : elements) {
+      std::erase_if(inside, [&](const ContainedElement* other) { return other->take_ret < one.put_inv; });
+      for (const ContainedElement* other : inside) {
+        if (!contradict(*other, one)) continue;
+        Conflict pair = blame({other->put, other->take, one.put, one.take});
+        if (!out || last_of(pair.choices) < last_of(out->choices)) out = std::move(pair);
+      }
+      inside.push_back(&one);
+    }
+    return out;
+  }
+  // One more than the last of them.
+  static std::size_t last_of(const std::set<std::size_t>& choices) {
+    return choices.empty() ? 0 : *choices.rbegin() + 1;
   }
 
   Decision finish(Verdict verdict, std::vector<CallIndex> culprits) const {
@@ -344,6 +441,7 @@ class Matcher {
 
   static constexpr std::size_t kFree = static_cast<std::size_t>(-1);
   static constexpr std::size_t kShort = 200;
+  static constexpr std::size_t kMostRemembered = 1'000'000;
   const KeyHistory& history_;
   const std::vector<Call>& calls_;
   Core core_;
@@ -354,6 +452,9 @@ class Matcher {
   // By put: the choices that decide whether it was taken.
   std::vector<std::vector<std::uint32_t>> who_may_take_;
   std::vector<Choice> choices_;  // of takes, by return; then of puts
+  // Sets of elements (put, take) that contradict each other, and those in which an element is.
+  std::vector<std::vector<std::pair<CallIndex, CallIndex>>> contradictions_;
+  boost::unordered_flat_map<std::uint64_t, std::vector<std::size_t>> contradictions_of_;
   bool undecided_ = false;
   std::optional<Decision> wrong_;
 };

@@ -3,8 +3,10 @@
 // A take of v is possible at a moment when no smaller element is certainly inside. So, with intervals narrowed as for
 // queues, the history is linearizable exactly when for every take of v the narrowed interval of the take is not
 // covered by the union of the times at which elements smaller than v are certainly inside, and the same for takes that
-// found nothing and all elements (after Bouajjani, Enea and Wang, "Checking linearizability of concurrent priority
-// queues", 2017, and PolyLin). Elements are looked at from the least to the greatest, each added to the union once.
+// found nothing and all elements. (A take that has to wait for its moment waits under smaller elements only, so it is
+// in nobody's way, and it does not matter whether elements are equal.) (after Bouajjani, Enea and Wang, "Checking
+// linearizability of concurrent priority queues", 2017, and PolyLin). Elements are looked at from the least to the
+// greatest, each added to the union once.
 //
 // Crashed takes are left to the searches. Cost: O(n log n). Gives no order.
 // Tested by tests/checkers/linearizability/special_cases_test.cc.
@@ -59,12 +61,15 @@ Decision decide_priority_queue(const KeyHistory& history, const ContainerCalls& 
     }
     return refuted(std::move(found));
   };
-  for (std::size_t i = 0; i < elements.size(); ++i) {
-    const ContainedElement& v = elements[i];
-    if (v.take != kNoCall && inside.covers(v.take_inv, v.take_ret)) {
-      return culprits(i, v.take_inv, v.take_ret, {v.put, v.take});
+  for (std::size_t first = 0, end = 0; first < elements.size(); first = end) {
+    // Of equal elements any may be taken.
+    for (end = first; end < elements.size() && number(elements[end]) == number(elements[first]); ++end) {
+      const ContainedElement& v = elements[end];
+      if (v.take != kNoCall && inside.covers(v.take_inv, v.take_ret)) {
+        return culprits(first, v.take_inv, v.take_ret, {v.put, v.take});
+      }
     }
-    inside.add(v.put_ret, v.take_inv);
+    for (std::size_t i = first; i < end; ++i) inside.add(elements[i].put_ret, elements[i].take_inv);
   }
   for (const CallIndex empty : container.empties) {
     if (inside.covers(calls[empty].inv, calls[empty].ret)) {

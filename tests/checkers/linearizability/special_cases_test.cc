@@ -484,6 +484,36 @@ TEST(SpecialCases, Matching) {
       compare(*matching_strategy(), model, container(kind, distinct), false, 4000);
   }
 }
+// Too long for the oracle, and judged only when all is matched: what a container answered is never refuted.
+TEST(SpecialCases, MatchingOfLongHistories) {
+  Random random(3);
+  for (const auto kind : {Container::fifo, Container::stack, Container::priority, Container::unordered}) {
+    const char* model = kind == Container::fifo       ? "queue"
+                        : kind == Container::stack    ? "stack"
+                        : kind == Container::priority ? "priority-queue"
+                                                      : "unordered-queue";
+    int valid = 0;
+    for (int round = 0; round < 20; ++round) {
+      Container object(kind, random, 8);
+      object.order.clear();
+      for (int i = 0; i < 150; ++i)
+        object.order.push_back(
+            i > 5 && below(random, 100) < 10 * (round % 5) ? object.order.end()[-1 - below(random, 5)] : i);
+      if (kind == Container::priority) std::shuffle(object.order.begin(), object.order.end(), random);
+      const History history = sample(random, object, 300, round % 4 == 3 ? 1 : 0, 0, 6);
+      CheckOptions options;
+      options.model = model;
+      const auto made = make_model(history, options);
+      ASSERT_TRUE(made);
+      const Partition parts = partition(history, **made);
+      Budget budget(std::chrono::steady_clock::now() + std::chrono::seconds(5), std::size_t{1} << 30, {});
+      const Decision decision = matching_strategy()->decide(parts.keys.at(0), budget, false);
+      ASSERT_NE(decision.verdict, Verdict::invalid) << model << " " << round;
+      valid += decision.verdict == Verdict::valid ? 1 : 0;
+    }
+    EXPECT_GT(valid, 5) << model;
+  }
+}
 TEST(SpecialCases, CounterDeadlines) {
   for (const int delta : {1, -3}) {
     compare(
