@@ -10,6 +10,7 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "harness/nodes/node_source.h"
+#include "harness/store/run_directory.h"
 #include "nemesis/engine/ledger.h"
 
 namespace ordeal::cli {
@@ -35,8 +36,16 @@ Result<HealReport> heal_run(const std::string& run) {
                     ledger->torn == 1 ? "a line" : fmt::format("{} lines", ledger->torn)));
   }
   if (ledger->open.empty()) return HealReport{};
+  const std::string directory = std::filesystem::path(path).parent_path().string();
+  const bool at_work = is_at_work(directory.empty() ? "." : directory);
   // They die with their controller, and everything in force on them with them.
   if (nodes::are_made_for_run(ledger->nodes)) {
+    if (at_work) {
+      return fail(ErrorCode::target,
+                  fmt::format("the run of {} is still at work on nodes of its own, and what is in force there is part "
+                              "of it: end the run (Ctrl-C, SIGTERM), which heals first",
+                              run));
+    }
     HealReport report;
     for (const auto& entry : ledger->open) {
       for (const auto& undo : entry.undo) {
@@ -45,6 +54,12 @@ Result<HealReport> heal_run(const std::string& run) {
       }
     }
     return report;
+  }
+  if (at_work) {
+    say(
+        fmt::format("the run of {} is still at work: its faults are lifted before their time, and what it says of them "
+                    "is not what happened",
+                    run));
   }
   auto opened = nodes::open_nodes(ledger->nodes);
   if (!opened) return fail(opened.error().during("--nodes " + ledger->nodes));

@@ -257,7 +257,7 @@ std::string shortfall(const Plan& plan, const std::optional<RunEnd>& end, const 
   if (!end && facts.all.total() == 0) return "the controller was killed before the first operation";
   if (!end) {
     return fmt::format(
-        "the controller was killed (or is still at work) {:.3g} s after the clients had begun, in a run of {:g} s: the "
+        "the controller was killed {:.3g} s after the clients had begun, in a run of {:g} s: the "
         "journal has no record of its end",
         static_cast<double>(facts.end_ns) / 1e9, plan.time_limit_s);
   }

@@ -294,7 +294,11 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer, cons
                                     [](const CheckResult& one) { return one.checker == "stats"; });
     if (lost) input.results.insert(place, *std::move(lost));
   }
-  conclude(input, hole.empty() ? shortfall(*plan, end, environment, facts_of(input)) : hole);
+  if (!end && is_at_work(run->path)) {
+    conclude(input, "the run is still at work; this is what it had seen by now");
+  } else {
+    conclude(input, hole.empty() ? shortfall(*plan, end, environment, facts_of(input)) : hole);
+  }
   const auto failure = failure_of(end, environment, input.faults);
   if (failure) input.failure = failure->message;
   input.environment = environment.facts();

@@ -1,5 +1,7 @@
 #include "harness/store/run_directory.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -66,12 +68,20 @@ Result<RunDirectory> RunDirectory::create(const std::string& store, const std::s
     time = stamp + "-" + std::to_string(attempt);
   }
   RunDirectory run(family + "/" + time);
+  // A file system without locks is as good a store; nobody is told then that the run is at work.
+  run.lock_.reset(::open(run.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (run.lock_) (void)::flock(run.lock_.get(), LOCK_EX | LOCK_NB);
   for (const char* part : {"nodes", "anomalies"}) {
     if (auto made = make_directories(run.file(part)); !made) return fail(made.error());
   }
   if (auto linked = replace_link(family + "/latest", time); !linked) return fail(linked.error());
   if (auto linked = replace_link(store + "/latest", name + "/" + time); !linked) return fail(linked.error());
   return run;
+}
+
+bool is_at_work(const std::string& directory) {
+  const Descriptor run(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return run && ::flock(run.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 Result<std::string> RunDirectory::node_directory(const std::string& node) const {

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/value.h"
 
 namespace ordeal {
@@ -39,7 +40,12 @@ class RunDirectory {
  private:
   explicit RunDirectory(std::string path) : path_(std::move(path)) {}
   std::string path_;
+  Descriptor lock_;  // of the directory, for as long as this lives: see is_at_work()
 };
+
+// Whether a controller on this machine is still at the run of this directory: it holds a lock (flock(2)) on it, which
+// the kernel gives back when it ends, however it ends. False also when nobody can tell.
+[[nodiscard]] bool is_at_work(const std::string& directory);
 
 // A run found in the store, possibly one that failed or whose controller was killed: only the plan must be there.
 struct StoredRun {

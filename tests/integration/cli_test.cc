@@ -701,6 +701,27 @@ TEST(Run, AnIgnoredHangUpStaysIgnored) {
   EXPECT_EQ(contents(directory.path() + "/output").find("stopping"), std::string::npos);
 }
 
+// "Gone", it said, while the rules still held.
+TEST_F(EtcdRun, RegressHealingALiveRunsOwnNodesIsRefused) {
+  setenv("ORDEAL_RUNTIME_DIR", runtime_.c_str(), 1);
+  Background run(command({"--workload", "set", "--nemesis", "pause", "--time-limit", "60"}), store() + "/output");
+  ASSERT_TRUE(writes(store() + "/latest/ledger.jsonl", "undo")) << contents(store() + "/output");
+  const auto healed = run_program(ordeal({"heal", store() + "/latest"}), seconds(60));
+  EXPECT_EQ(healed.exit_code, 3) << healed.out;
+  EXPECT_THAT(healed.err, HasSubstr("is still at work on nodes of its own"));
+  const auto report = run_program(ordeal({"report", store() + "/latest"}), seconds(60));
+  EXPECT_EQ(report.exit_code, 2) << report.out;
+  EXPECT_THAT(report.out, HasSubstr("the run is still at work"));
+  run.signal(SIGKILL);
+  EXPECT_EQ(run.wait(seconds(30)), 128 + SIGKILL);
+  unsetenv("ORDEAL_RUNTIME_DIR");
+  EXPECT_TRUE(nothing_left_within(seconds(5)));
+  const auto after = run_program(ordeal({"heal", store() + "/latest"}), seconds(60));
+  EXPECT_EQ(after.exit_code, 0) << after.err;
+  EXPECT_THAT(run_program(ordeal({"report", store() + "/latest"}), seconds(60)).out,
+              HasSubstr("the controller was killed"));
+}
+
 TEST_F(EtcdRun, CtrlCHealsCollectsAndReports) {
   setenv("ORDEAL_RUNTIME_DIR", runtime_.c_str(), 1);
   Background run(command({"--workload", "set", "--nemesis", "pause", "--time-limit", "60"}), store() + "/output");
