@@ -318,6 +318,14 @@ TEST_F(DiskTest, OnlyWhatChangesAFileIsDoneToIt) {
   data("rm *; echo short >few");
   changed("copy", "*");
   changed("zero", "*");
+  // The last chunk is shorter, and stays so.
+  data("rm *; head -c 4999 /dev/zero >tail; printf x >>tail");
+  set("corrupt-files.kind", "zero");
+  const auto damage = inject("corrupt-files");
+  expect(damage->confirm(Deadline::after_s(5)), true, "1 of its files have changed");
+  EXPECT_EQ(damage->describe().find("changes")->items().front().find("length")->integer(), 904);
+  EXPECT_EQ(data("stat -c %s tail"), "5000\n");
+  heal(*damage, "corrupt-files");
   // Where there is none, that is said before anything is touched.
   data("rm *; head -c 9000 /dev/zero >empty");
   for (const char* kind : {"zero", "copy"}) {
