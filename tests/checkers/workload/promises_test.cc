@@ -205,6 +205,11 @@ TEST(Saga, CompleteSagasThatAddUp) {
   EXPECT_EQ(verdict(judged("saga", begun + ledger("{0 6 1 14}", "[[7 0 -4] [7 1 4] [8 0 0]]"))), "unexpected-event");
 }
 
+TEST(Saga, BalancesAreWholeNumbers) {
+  EXPECT_THAT(verdict(judged("saga", ledger("{0 10 1 10}", "[]") + saga("7") + ledger("{0 6 1 14.5}", "[]"))),
+              HasSubstr("whole numbers as balances"));
+}
+
 TEST(Saga, GivenUpSagasAreCompensated) {
   const std::string failed = saga("7", "fail");
   EXPECT_EQ(verdict(judged("saga", failed + ledger("{0 10}", "[]"))), "valid");
