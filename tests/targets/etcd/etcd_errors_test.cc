@@ -6,6 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <thread>
+
 #include "targets/etcd/api.h"
 #include "targets/etcd/client.h"
 #include "targets/etcd/etcd_scripts.h"
@@ -72,6 +75,7 @@ class SilentServer {
   SilentServer(const SilentServer&) = delete;
   SilentServer& operator=(const SilentServer&) = delete;
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+  [[nodiscard]] int socket() const { return socket_; }
 
  private:
   int socket_;
@@ -100,6 +104,37 @@ TEST(EtcdErrors, WhatWasNotAnsweredIsInfoWhenItChangesSomething) {
   // The first request of these only reads.
   EXPECT_EQ(outcome({"add", std::nullopt, Value(1)}, {.set_by_cas = true}), EventType::fail);
   EXPECT_EQ(outcome({"add", std::nullopt, Value(1)}, {.counter = true}), EventType::fail);
+}
+
+// A server that gives its one client the same reply to whatever it asks.
+void reply_once(const SilentServer& server, const std::string& body) {
+  const timeval limit{60, 0};
+  EXPECT_EQ(::setsockopt(server.socket(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+  const int client = ::accept(server.socket(), nullptr, nullptr);
+  std::array<char, 4096> asked{};
+  EXPECT_GT(::recv(client, asked.data(), asked.size(), 0), 0);
+  const std::string reply =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body;
+  EXPECT_EQ(::send(client, reply.data(), reply.size(), MSG_NOSIGNAL), static_cast<ssize_t>(reply.size()));
+  ::close(client);
+}
+
+TEST(EtcdErrors, ATransactionsReplyHasWhatWasAskedFor) {
+  const auto answer = [](const std::string& responses) {
+    const SilentServer server;
+    const std::string body = R"({"header":{"revision":"3"},"succeeded":true,"responses":)" + responses + "}";
+    const std::jthread serving([&] { reply_once(server, body); });
+    EtcdApi api(server.endpoint());
+    EtcdTxn read;
+    read.success = {EtcdRange{"k"}};
+    return api.txn(read, Deadline::after_s(60));
+  };
+  const auto good = answer(R"([{"response_range":{"kvs":[]}}])");
+  ASSERT_TRUE(good);
+  EXPECT_EQ(good->responses.size(), 1U);
+  EXPECT_FALSE(answer(R"([{"response_put":{}}])")) << "which would be taken for a key that is not there";
+  EXPECT_FALSE(answer("[]"));
 }
 
 TEST(EtcdPrefix, EndsBehindEveryKeyWithThePrefix) {
