@@ -190,10 +190,12 @@ class Bucket {
       decided = decided && busy.size() <= kMaxTogether && steps > 0;
       if (busy.size() > kMaxTogether || steps == 0) continue;
       const BucketAnswer answer = explain(busy, steps);
-      if (answer == BucketAnswer::impossible) tell_together(std::move(busy));
-      if (answer == BucketAnswer::undecided)
+      if (answer == BucketAnswer::impossible) {
+        tell_together(std::move(busy));
+      } else if (answer == BucketAnswer::undecided) {
         in_.inconclusive("whether the denials from " + in_.event(busy.denials.front().op.invocation) +
                          " on can be explained together was not decided within the limit of steps");
+      }
     }
     return decided;
   }

@@ -358,7 +358,7 @@ std::optional<Records> mutated(const std::string& workload, const Records& recor
   }
   if (completions.empty()) return std::nullopt;
   const std::size_t at = completions[dice() % completions.size()];
-  const Record record = records[at];
+  const Record& record = records[at];
   const auto invoked = static_cast<std::size_t>(
       std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.operation == record.operation; }) -
       records.begin());

@@ -7,7 +7,7 @@
 namespace ordeal {
 namespace {
 
-constexpr MachineLimits kAmple{1'000'000, 1'000'000, "kernel.pid_max", 1'000'000};
+const MachineLimits kAmple{1'000'000, 1'000'000, "kernel.pid_max", 1'000'000};
 
 bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
