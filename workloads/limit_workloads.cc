@@ -72,7 +72,8 @@ WorkloadFactory token_bucket_workload() {
   factory.help = "requests in bursts are granted or denied: in any time W at most burst + rate · W grants";
   factory.promise =
       "In any time W there are at most token-bucket.burst + token-bucket.rate · W grants, and no request is denied "
-      "while the bucket certainly has a token, by one choice of instants for all of them.";
+      "while the bucket certainly has a token: each denial is judged alone, and those of a busy time together, by one "
+      "choice of instants, where that can be decided (denials-judged).";
   factory.data_type = "token-bucket";
   factory.operations = {"request"};
   offer_checker_options(factory, "token-bucket");
@@ -87,7 +88,8 @@ WorkloadFactory concurrency_limit_workload() {
   factory.help = "workers take permits of which there are few: never more holders than permits, and none lost for good";
   factory.promise =
       "At no time do more than concurrency-limit.limit clients hold a permit, no client is refused one while fewer can "
-      "be held, by one choice of instants for all of them, and permits of crashed holders come back.";
+      "be held (each refusal is judged alone, and all together, by one choice of instants, where that can be decided: "
+      "denials-judged), and permits of crashed holders come back.";
   factory.data_type = "semaphore";
   factory.operations = {"acquire-permit", "release-permit"};
   offer_checker_options(factory, "concurrency-limit");

@@ -119,12 +119,16 @@ Error refusal(const std::optional<Holder>& holder, const std::string& said) {
 Ownership::Ownership(Cluster& cluster, const std::string& run)
     : cluster_(cluster), token_(new_token()), holder_(holder_of(run)) {}
 
-Result<void> Ownership::claim(Node& node) const {
+Result<void> Ownership::claim(Node& node) {
   std::string stale;
   for (int i = 0; i < 2; ++i) {
     const auto done = node.run(command(kTake, token_, holder_, stale));
     if (!done) return fail(done.error());
-    if (done->exit_code == 0) return {};
+    if (done->exit_code == 0) {
+      const std::lock_guard lock(mutex_);
+      claimed_.insert(&node);
+      return {};
+    }
     if (done->exit_code != kHeld)
       return fail(ErrorCode::target, fmt::format("{} could not be made: {}", kOwnerDirectory, trimmed(done->err)));
     const auto holder = parsed(done->out);
@@ -178,6 +182,7 @@ void Ownership::renew(const std::stop_token& stop) {
 
 void Ownership::give_back() {
   (void)on_all_nodes(cluster_, [&](Node& node) -> Result<void> {
+    if (!claimed_.contains(&node)) return {};  // nobody else is at work any more
     const auto done = node.run(command(kGiveBack, token_, holder_));
     return done ? Result<void>() : fail(done.error());
   });

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -40,7 +41,7 @@ class Ownership {
 
  private:
   Ownership(Cluster& cluster, const std::string& run);
-  Result<void> claim(Node& node) const;
+  Result<void> claim(Node& node);
   void renew(const std::stop_token& stop);
   void give_back();
 
@@ -48,7 +49,8 @@ class Ownership {
   const std::string token_;
   const std::string holder_;
   mutable std::mutex mutex_;
-  std::optional<Error> lost_;  // guarded by mutex_
+  std::optional<Error> lost_;      // guarded by mutex_
+  std::set<const Node*> claimed_;  // guarded by mutex_; those to give back
   std::jthread renewal_;
 };
 

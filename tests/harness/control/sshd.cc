@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -44,6 +45,15 @@ pid_t parent_of(pid_t pid) {
   pid_t parent = 0;
   rest >> state >> parent;
   return state == 'Z' ? 0 : parent;
+}
+
+void kill_writers_to(const std::string& log) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    const pid_t pid = static_cast<pid_t>(std::strtol(entry.path().filename().c_str(), nullptr, 10));
+    if (pid > 0 && pid != ::getpid() && std::filesystem::read_symlink(entry.path() / "fd/2", ignored) == log)
+      ::kill(pid, SIGKILL);
+  }
 }
 
 std::string name_of(pid_t pid) {
@@ -139,6 +149,30 @@ void Child::stop() {
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
+}
+
+LogGuard::LogGuard(const std::string& log) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
+  lifeline_.reset(ends[1]);
+  pid_ = ::fork();
+  if (pid_ != 0) {
+    ::close(ends[0]);
+    return;
+  }
+  ::setsid();  // what is sent to the test's process group is not meant for it
+  ::dup2(ends[0], 3);
+  ::close_range(4, ~0U, 0);
+  char byte = 0;
+  while (::read(3, &byte, 1) < 0 && errno == EINTR) {
+  }
+  kill_writers_to(log);
+  ::_exit(0);
+}
+
+LogGuard::~LogGuard() {
+  lifeline_.reset();
+  ::waitpid(pid_, nullptr, 0);
 }
 
 bool is_running(pid_t pid) { return parent_of(pid) != 0; }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "harness/control/ssh_node.h"
 #include "harness/control/tcp.h"
 
@@ -52,6 +53,20 @@ class Child {
   pid_t pid_ = -1;
 };
 
+// Kills what writes its errors to `log` when the test ends, also when that is killed: a process that serves a
+// connection and was stopped by the test (SIGSTOP) does not notice that everybody else is gone.
+class LogGuard {
+ public:
+  explicit LogGuard(const std::string& log);
+  ~LogGuard();
+  LogGuard(const LogGuard&) = delete;
+  LogGuard& operator=(const LogGuard&) = delete;
+
+ private:
+  Descriptor lifeline_;  // closed when the test ends, however it ends
+  pid_t pid_ = -1;
+};
+
 struct SshdOptions {
   std::vector<std::string> host_key_types = {"ed25519"};
   std::string extra;    // further lines of sshd_config
@@ -81,6 +96,7 @@ class Sshd {
 
  private:
   TempDir dir_;
+  LogGuard guard_{dir_ / "log"};
   int port_ = 0;
   std::string prepare_;
   Child child_;
