@@ -16,6 +16,12 @@ std::uint64_t mix(std::uint64_t h, std::uint64_t w) {
   return h ^ (h >> 32);
 }
 
+std::uint32_t hash_of(const State& s) {
+  std::uint64_t h = s.size();
+  for (const std::uint32_t w : s) h = mix(h, w);
+  return static_cast<std::uint32_t>(h ^ h >> 32);
+}
+
 struct OperationHash {
   std::size_t operator()(const Operation& op) const {
     const std::uint64_t h = mix(mix(op.code | (op.crashed ? 256u : 0u), static_cast<std::uint64_t>(op.a)),
@@ -26,35 +32,71 @@ struct OperationHash {
 
 }  // namespace
 
-std::size_t Transitions::Hash::operator()(const State& s) const {
-  std::uint64_t h = s.size();
-  for (const std::uint32_t w : s) h = mix(h, w);
-  return h;
-}
-
 void Transitions::charge(std::size_t bytes) {
   charged_ += bytes;
   (void)budget_.charge(static_cast<std::ptrdiff_t>(bytes));
 }
 
+std::uint32_t* Transitions::room_for(std::size_t words) {
+  // Small at first, as most searches are.
+  constexpr std::size_t kFirst = 256, kMost = 16'384;
+  if (words > free_) {
+    free_ = std::max(words, std::min(kFirst << std::min<std::size_t>(blocks_.size(), 6), kMost));
+    blocks_.push_back(std::make_unique_for_overwrite<std::uint32_t[]>(free_));
+    charge(free_ * sizeof(std::uint32_t));
+    block_end_ = blocks_.back().get() + free_;
+  }
+  std::uint32_t* const out = block_end_ - free_;
+  free_ -= words;
+  return out;
+}
+
+// Where a state is among ids_, or would be.
+std::uint32_t& Transitions::place_of(const State& state, std::uint32_t hash) {
+  const std::size_t mask = ids_.size() - 1;
+  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+    if (ids_[at] == kUnset) return ids_[at];
+    const Stored& stored = states_[ids_[at]];
+    if (stored.hash == hash && std::equal(state.begin(), state.end(), stored.words, stored.words + stored.size))
+      return ids_[at];
+  }
+}
+
+void Transitions::grow() {
+  ids_.assign(std::max<std::size_t>(64, 2 * ids_.size()), kUnset);
+  const std::size_t mask = ids_.size() - 1;
+  for (StateId id = 0; id < states_.size(); ++id) {
+    std::size_t at = states_[id].hash & mask;
+    while (ids_[at] != kUnset) at = (at + 1) & mask;
+    ids_[at] = id;
+  }
+}
+
 StateId Transitions::intern(State state) {
   state = model_.canonical(std::move(state));
-  const auto [place, added] = ids_.try_emplace(state, static_cast<StateId>(states_.size()));
-  if (added) {
-    std::size_t bytes = 2 * (state.size() * 4 + 64) + 32;
-    states_.push_back(std::make_unique<State>(std::move(state)));
-    if (dense_) {
-      table_.emplace_back(classes_.size(), kUnset);
-      bytes += classes_.size() * 4;
-    }
-    charge(bytes);
+  const std::uint32_t hash = hash_of(state);
+  if (2 * states_.size() >= ids_.size()) grow();
+  std::uint32_t& place = place_of(state, hash);
+  if (place != kUnset) return place;
+  place = static_cast<StateId>(states_.size());
+  std::uint32_t* const words = room_for(state.size());
+  std::copy(state.begin(), state.end(), words);
+  states_.push_back({words, static_cast<std::uint32_t>(state.size()), hash});
+  std::size_t bytes = sizeof(Stored) + 4 * sizeof(std::uint32_t);
+  if (dense_) {
+    std::uint32_t* const row = room_for(classes_.size());
+    std::fill(row, row + classes_.size(), kUnset);
+    table_.push_back(row);
+    bytes += sizeof(row);
   }
-  return place->second;
+  charge(bytes);
+  return place;
 }
 
 std::uint32_t Transitions::compute(StateId state, ClassId op) {
   scratch_.clear();
-  model_.step(*states_[state], classes_[op], scratch_);
+  from_.assign(states_[state].words, states_[state].words + states_[state].size);
+  model_.step(from_, classes_[op], scratch_);
   if (scratch_.empty()) return kIllegal;
   if (scratch_.size() == 1) return intern(std::move(scratch_[0]));
   std::vector<StateId> list;
@@ -308,9 +350,16 @@ void Space::enter(Word* c, StateId next) {
 }
 
 const Space::Word* Space::preserved(StateId state) {
-  if (state >= preserved_.size()) preserved_.resize(std::max<std::size_t>(state + 1, transitions.size()));
-  if (preserved_[state].version == version_) return preserved_[state].mask.data();
-  std::vector<Word> mask(words_);
+  constexpr StateId kBlock = 64;
+  if (state >= preserved_at_.size()) {
+    const std::size_t more = std::max<std::size_t>(state + 1, transitions.size());
+    transitions.charge((more - preserved_at_.size()) * (words_ + 1) * sizeof(Word));
+    preserved_at_.resize(more);
+    while (preserved_.size() * kBlock < more) preserved_.push_back(std::make_unique_for_overwrite<Word[]>(kBlock * words_));
+  }
+  Word* const mask = preserved_[state / kBlock].get() + state % kBlock * words_;
+  if (preserved_at_[state] == version_) return mask;
+  std::fill(mask, mask + words_, 0);
   for (const ClassId op : open_classes_) {
     if (!transitions.preserves(state, op)) continue;
     for (const CallIndex call : open_by_class_[op]) {
@@ -318,10 +367,8 @@ const Space::Word* Space::preserved(StateId state) {
       mask[slot / 64] |= Word{1} << (slot % 64);
     }
   }
-  if (preserved_[state].mask.empty()) transitions.charge(sizeof preserved_[state] + words_ * sizeof(Word) + 16);
-  preserved_[state].mask.swap(mask);
-  preserved_[state].version = version_;
-  return preserved_[state].mask.data();
+  preserved_at_[state] = version_;
+  return mask;
 }
 
 }  // namespace ordeal::lin

@@ -66,15 +66,22 @@ class Transitions {
     }
     return false;
   }
-  [[nodiscard]] const State& state(StateId id) const { return *states_[id]; }
+  [[nodiscard]] State state(StateId id) const { return {states_[id].words, states_[id].words + states_[id].size}; }
   [[nodiscard]] std::size_t size() const { return states_.size(); }
   // What is kept beside, by state.
   void charge(std::size_t bytes);
 
  private:
-  struct Hash {
-    std::size_t operator()(const State& s) const;
+  // States and rows of the table lie in large blocks: there may be millions, and a search whose time is over should not
+  // spend more on letting go of them one by one.
+  struct Stored {
+    const std::uint32_t* words = nullptr;
+    std::uint32_t size = 0;
+    std::uint32_t hash = 0;
   };
+  std::uint32_t* room_for(std::size_t words);
+  std::uint32_t& place_of(const State& state, std::uint32_t hash);
+  void grow();
   std::uint32_t compute(StateId state, ClassId op);
   static constexpr std::uint32_t kUnset = 0xFFFFFFFFu, kMany = 0x80000000u;
   const Model& model_;
@@ -83,9 +90,13 @@ class Transitions {
   bool dense_;
   std::size_t charged_ = 0;
   std::vector<State> scratch_;
-  std::vector<std::unique_ptr<State>> states_;
-  boost::unordered_flat_map<State, StateId, Hash> ids_;
-  std::vector<std::vector<std::uint32_t>> table_;                   // dense: by state, then class
+  State from_;
+  std::vector<std::unique_ptr<std::uint32_t[]>> blocks_;
+  std::uint32_t* block_end_ = nullptr;  // of the last block
+  std::size_t free_ = 0;                // of its words
+  std::vector<Stored> states_;
+  std::vector<std::uint32_t> ids_;                                  // open addressing: states, or kUnset
+  std::vector<std::uint32_t*> table_;                               // dense: by state, then class
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> sparse_;  // state << 32 | class
   std::vector<std::vector<StateId>> many_;
   StateId single_ = 0;
@@ -177,11 +188,8 @@ class Space {
   std::vector<Word> total_mask_, open_mask_;
   std::vector<std::uint8_t> available_;  // by counter
   // For the present set of open calls: which of them each state absorbs.
-  struct Preserved {
-    std::uint64_t version = 0;
-    std::vector<Word> mask;
-  };
-  std::vector<Preserved> preserved_;
+  std::vector<std::unique_ptr<Word[]>> preserved_;  // in blocks
+  std::vector<std::uint64_t> preserved_at_;         // by state: the version that its mask is of
   std::uint64_t version_ = 1;
 };
 

@@ -6,7 +6,9 @@
 #include <cstdlib>
 
 #include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/models/operations.h"
 #include "checkers/linearizability/search/searches.h"
+#include "checkers/linearizability/search/space.h"
 #include "checkers/linearizability/search/strategies.h"
 #include "support/history_generator.h"
 #include "support/oracle.h"
@@ -251,6 +253,39 @@ TEST(NilReads, CanBeUnknown) {
   RandomHistory shape;
   shape.model = "register";
   (void)compare(shape, options, 500, 11);
+}
+
+// More states than a block holds, short and long ones; each is known again, and pushing leads from one to the next.
+TEST(Transitions, KeepManyStates) {
+  HistoryBuilder builder;
+  CheckOptions options;
+  options.model = "stack";
+  const auto model = make_model(builder.finish(), options);
+  ASSERT_TRUE(model);
+  Operation push;
+  push.code = queue::kPut;
+  push.a = 7;
+  const std::vector<Operation> classes{push};
+  Budget budget(std::chrono::steady_clock::time_point::max(), std::size_t{1} << 30, {});
+  Transitions transitions(**model, classes, budget);
+  std::vector<StateId> ids{transitions.intern((*model)->initial())};
+  std::vector<State> states{(*model)->initial()};
+  for (int i = 0; i < 1'500; ++i) {
+    const auto next = transitions.next(ids.back(), 0);
+    ASSERT_EQ(next.size(), 1u);
+    ids.push_back(next[0]);
+    states.emplace_back();
+    std::vector<State> stepped;
+    (*model)->step(states[states.size() - 2], push, stepped);
+    ASSERT_EQ(stepped.size(), 1u);
+    states.back() = stepped[0];
+  }
+  ASSERT_EQ(transitions.size(), states.size());
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    ASSERT_EQ(transitions.state(ids[i]), states[i]) << i;
+    ASSERT_EQ(transitions.intern(states[i]), ids[i]) << i;
+  }
+  EXPECT_EQ(transitions.size(), states.size());
 }
 
 }  // namespace
