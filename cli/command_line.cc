@@ -23,6 +23,11 @@ constexpr const char* kExitCodes =
     "Exit codes: 0 valid (or done), 1 an anomaly was found, 2 inconclusive, 3 the run itself failed,\n"
     "64 wrong usage or unreadable input.";
 
+// Given several times, and each time one KEY=VALUE: what follows is an argument of the command.
+void add_settings(CLI::App& app, std::vector<std::string>& settings, const char* help) {
+  app.add_option("--set", settings, help)->type_name("KEY=VALUE")->allow_extra_args(false);
+}
+
 void add_check(CLI::App& app, CheckCommand& command) {
   app.add_option("files", command.files, "history files; - is standard input")->required()->type_name("FILE");
   app.add_option("--model", command.model, "what the operations mean (ordeal list models); guessed when it is plain")
@@ -48,7 +53,7 @@ void add_check(CLI::App& app, CheckCommand& command) {
                  "rw-register: take for granted that each key is sequential or linearizable (names with commas; "
                  "initial and wfr always hold)")
       ->type_name("NAMES");
-  app.add_option("--set", command.settings, "an option of the workload's checkers, KEY=VALUE")->type_name("KEY=VALUE");
+  add_settings(app, command.settings, "an option of the workload's checkers, KEY=VALUE");
   app.add_flag("--json", command.json, "one JSON document on standard output");
   app.add_option("--report", command.report, "write an HTML report")->type_name("FILE.html");
   app.add_flag("--certificate", command.certificate, "when valid, print an order that explains the history");
@@ -67,8 +72,7 @@ void add_run(CLI::App& app, RunCommand& command) {
     CLI::Option* option = add_setting(app, setting, command.flags);
     if (const std::string text = setting.default_text(); !text.empty()) option->default_str(text);
   }
-  app.add_option("--set", command.settings, "an option of target, workload or fault, KEY=VALUE")
-      ->type_name("KEY=VALUE");
+  add_settings(app, command.settings, "an option of target, workload or fault, KEY=VALUE");
   app.add_flag("--json", command.json, "results.json on standard output");
   app.add_flag("--dry-run", command.dry_run, "print the resolved plan and stop");
 }
@@ -87,7 +91,7 @@ void add_nodes(CLI::App& app, NodesCommand& command) {
   };
   CLI::App* up = verb("up", "bring up a local cluster and leave it up");
   up->add_option("--nodes", command.nodes, "local:N")->type_name("NODES")->capture_default_str();
-  up->add_option("--set", command.settings, "an option such as local.storage=DIR")->type_name("KEY=VALUE");
+  add_settings(*up, command.settings, "an option such as local.storage=DIR");
   verb("down", "take it down")->add_flag("--all", command.all, "all local clusters, those of running campaigns too");
   CLI::App* status = verb("status", "what is up");
   status->add_flag("--json", command.json, "one JSON document on standard output");

@@ -114,6 +114,23 @@ TEST_F(Console, NodesRefusesWhatIsNoSetting) {
   EXPECT_THAT(refused.err, HasSubstr("--set: KEY=VALUE was expected, found \"nonsense\""));
 }
 
+// `check --set K=V FILE` took FILE for a second setting, and said that there was no file. (regress)
+TEST_F(Console, RegressASettingIsOneWord) {
+  const std::string file = write("bank.jsonl", R"({"process":0,"type":"invoke","f":"read","value":null})"
+                                               "\n"
+                                               R"({"process":0,"type":"ok","f":"read","value":{"0":50,"1":50}})"
+                                               "\n");
+  const auto checked =
+      ordeal({"check", "--workload", "bank", "--set", "bank.accounts=2", "--set", "bank.total=100", file});
+  EXPECT_NE(checked.exit_code, 64) << checked.err;
+  const std::string campaign = write("one.toml", "target = \"memory\"\nworkload = \"register\"\n");
+  const auto planned = ordeal({"run", "--dry-run", "--set", "register.operations-per-key=7", campaign});
+  EXPECT_EQ(planned.exit_code, 0) << planned.err;
+  const auto left_over = ordeal({"nodes", "up", "--set", "local.storage=/nonexistent", "local.storage=/elsewhere"});
+  EXPECT_EQ(left_over.exit_code, 64);
+  EXPECT_THAT(left_over.err, HasSubstr("local.storage=/elsewhere"));
+}
+
 // What is drawn over and over: on a terminal, which `script` (of every Debian) provides.
 TEST_F(Console, ProgressIsDrawnOnATerminal) {
   const std::string run = std::string(ORDEAL_PROGRAM) +

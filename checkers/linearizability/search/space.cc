@@ -355,7 +355,8 @@ const Space::Word* Space::preserved(StateId state) {
     const std::size_t more = std::max<std::size_t>(state + 1, transitions.size());
     transitions.charge((more - preserved_at_.size()) * (words_ + 1) * sizeof(Word));
     preserved_at_.resize(more);
-    while (preserved_.size() * kBlock < more) preserved_.push_back(std::make_unique_for_overwrite<Word[]>(kBlock * words_));
+    while (preserved_.size() * kBlock < more)
+      preserved_.push_back(std::make_unique_for_overwrite<Word[]>(kBlock * words_));
   }
   Word* const mask = preserved_[state / kBlock].get() + state % kBlock * words_;
   if (preserved_at_[state] == version_) return mask;
