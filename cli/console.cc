@@ -135,13 +135,23 @@ void end_progress() {
   clear_progress_locked();
 }
 
+void Terminal::stage(std::string_view what) {
+  const std::string line = std::string(what) + " …";
+  is_terminal(STDERR_FILENO) ? cli::progress(line) : say(line);
+}
+
 void Terminal::progress(const Progress& now) {
   std::string line = fmt::format("{:5.0f} s  {:<10} {} ok, {} info, {} fail", now.seconds, now.phase, now.counts.ok,
                                  now.counts.info, now.counts.fail);
   for (std::size_t i = 0; i < now.active_faults.size(); ++i) {
     line += (i == 0 ? "  faults: " : ", ") + now.active_faults[i];
   }
-  cli::progress(line);
+  if (is_terminal(STDERR_FILENO)) {
+    cli::progress(line);
+  } else if (now.phase != phase_ && now.phase != "opening" && now.phase != "main") {
+    say(line);
+  }
+  phase_ = now.phase;
 }
 
 Value error_document(const Error& error) {

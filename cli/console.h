@@ -38,11 +38,15 @@ void complain(const Error& error);
 void progress(std::string_view line);
 void end_progress();
 
-// What a session says, on standard error.
+// What a session says, on standard error. Where no progress is drawn, what follows the main phase is told line by line.
 class Terminal final : public RunObserver {
  public:
   void remark(std::string_view line) override { say(line); }
+  void stage(std::string_view what) override;
   void progress(const Progress& now) override;
+
+ private:
+  std::string phase_;  // of the last progress
 };
 
 // What --json prints when there is no result: {"verdict":"unknown","error":…,"reason":…}.

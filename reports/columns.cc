@@ -1,5 +1,6 @@
 #include "reports/columns.h"
 
+#include <fmt/format.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -16,6 +17,8 @@ namespace {
 constexpr std::size_t kLongestValue = 4096;
 constexpr std::size_t kValueBudget = std::size_t{48} << 20;
 constexpr std::size_t kLongestValueBeyondBudget = 120;
+// So many before and after an operation that an anomaly names are in the page as well.
+constexpr std::size_t kAroundAnomaly = 100;
 
 void put(std::string& out, std::uint64_t number) {
   while (number >= 0x80) {
@@ -94,10 +97,11 @@ Value fault_entry(const FaultRecord& fault, std::int64_t end_ns) {
   return out;
 }
 
-Value header(const ReportInput& input, const Facts& facts) {
+Value header(const ReportInput& input, const Facts& facts, const std::vector<OperationEvents>& operations) {
   const History& history = *input.history;
   Value out = Value::map();
-  out.set("operations", static_cast<std::int64_t>(facts.operations.size()));
+  out.set("operations", static_cast<std::int64_t>(operations.size()));
+  out.set("of", static_cast<std::int64_t>(facts.operations.size()));
   out.set("events", static_cast<std::int64_t>(history.size()));
   out.set("timed", facts.timed);
   out.set("end", facts.end_ns);
@@ -106,7 +110,7 @@ Value header(const ReportInput& input, const Facts& facts) {
   for (const auto& f : history.functions()) functions.items().emplace_back(f);
   out.set("functions", std::move(functions));
   std::map<ProcessId, std::string> names;
-  for (const OperationEvents op : facts.operations) {
+  for (const OperationEvents op : operations) {
     const ProcessId process = history.process(op.invocation);
     if (process < 0) names.emplace(process, history.process_name(process));
   }
@@ -126,9 +130,9 @@ Value header(const ReportInput& input, const Facts& facts) {
     for (const Anomaly& anomaly : result.anomalies) {
       Value one = Value::map();
       one.set("type", anomaly.type);
-      Value operations = Value::list();
-      for (const EventIndex e : anomaly.operations) operations.items().emplace_back(static_cast<std::int64_t>(e));
-      one.set("events", std::move(operations));
+      Value events = Value::list();
+      for (const EventIndex e : anomaly.operations) events.items().emplace_back(static_cast<std::int64_t>(e));
+      one.set("events", std::move(events));
       anomalies.items().push_back(std::move(one));
     }
   }
@@ -155,6 +159,26 @@ struct Columns {
   std::string error;     // likewise
   std::string index;     // signed: the file's index less the place
 };
+
+// Marks the operation with this event at either end, and its neighbours, up to `left` more.
+void show_around(const History& history, const std::vector<OperationEvents>& all, EventIndex event, std::size_t& left,
+                 std::vector<bool>& shown) {
+  if (event >= history.size()) return;
+  if (const EventIndex other = history.partner(event); other != kNoEvent) event = std::min(event, other);
+  const auto found = std::lower_bound(all.begin(), all.end(), event,
+                                      [](OperationEvents op, EventIndex at) { return op.invocation < at; });
+  const auto named = static_cast<std::size_t>(found - all.begin());
+  const auto show = [&](std::size_t i) {
+    if (i >= all.size() || shown[i] || left == 0) return;
+    shown[i] = true;
+    --left;
+  };
+  show(named);
+  for (std::size_t distance = 1; distance <= kAroundAnomaly; ++distance) {
+    if (distance <= named) show(named - distance);
+    show(named + distance);
+  }
+}
 
 }  // namespace
 
@@ -183,7 +207,37 @@ std::string gzip(std::string_view bytes) {
   return out;
 }
 
-std::string packed_operations(const ReportInput& input, const Facts& facts) {
+std::vector<OperationEvents> operations_for_page(const ReportInput& input, const Facts& facts, std::size_t most) {
+  const auto& all = facts.operations;
+  if (all.size() <= most) return all;
+  std::vector<bool> shown(all.size(), false);
+  const std::size_t sample = std::max<std::size_t>(1, most / 2);
+  const std::size_t step = (all.size() + sample - 1) / sample;
+  for (std::size_t i = 0; i < all.size(); i += step) shown[i] = true;
+  std::size_t left = most - std::min(most, (all.size() + step - 1) / step);
+  // The first anomalies are those that the page explains, so they come first here as well.
+  for (const CheckResult& result : input.results) {
+    for (const Anomaly& anomaly : result.anomalies) {
+      for (const EventIndex named : anomaly.operations) show_around(*input.history, all, named, left, shown);
+    }
+  }
+  std::vector<OperationEvents> out;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (shown[i]) out.push_back(all[i]);
+  }
+  return out;
+}
+
+std::string page_note(std::size_t shown, std::size_t all) {
+  if (shown >= all) return "";
+  return fmt::format(
+      "This page holds {} of {} operations: a sample at equal distances, from which its charts are drawn, and those "
+      "around the first anomalies. The verdict and all counts are of the whole run, which is in history.jsonl.",
+      grouped(shown), grouped(all));
+}
+
+std::string packed_operations(const ReportInput& input, const Facts& facts,
+                              const std::vector<OperationEvents>& operations) {
   const History& history = *input.history;
   Columns c;
   ValueTexts values(history.values(), false);
@@ -192,7 +246,7 @@ std::string packed_operations(const ReportInput& input, const Facts& facts) {
   std::unordered_map<std::string, std::uint64_t> error_numbers;
   std::int64_t last_time = 0;
   std::uint64_t last_place = 0;
-  for (const OperationEvents op : facts.operations) {
+  for (const OperationEvents op : operations) {
     const EventIndex e = op.invocation;
     const bool done = op.completion != kNoEvent;
     const std::int64_t time = std::max<std::int64_t>(history.time(e), last_time);
@@ -241,7 +295,7 @@ std::string packed_operations(const ReportInput& input, const Facts& facts) {
       {"error_lengths", &errors.lengths()},
       {"error_bytes", &errors.bytes()},
   };
-  Value head = header(input, facts);
+  Value head = header(input, facts, operations);
   head.set("cut", static_cast<std::int64_t>(values.texts().cut() + keys.texts().cut() + errors.cut()));
   Value places = Value::map();
   std::size_t offset = 0;

@@ -218,7 +218,7 @@ Facts facts_of(const ReportInput& input) {
   Facts facts;
   facts.operations = history.operations();
   std::map<std::string, OutcomeCounts> functions;
-  std::set<ValueId> keys;
+  std::vector<bool> keys(history.values().size(), false);
   std::vector<OutcomeCounts> by_id(history.functions().size());
   for (const OperationEvents op : facts.operations) {
     const EventType outcome = history.outcome(op);
@@ -231,13 +231,13 @@ Facts facts_of(const ReportInput& input) {
       ++of_function.spoiled;
     }
     const ValueId key = history.key(op.invocation);
-    if (key != kAbsent) keys.insert(key);
+    if (key != kAbsent) keys[key] = true;
   }
   for (std::size_t f = 0; f < by_id.size(); ++f) {
     if (by_id[f].total() > 0) functions[history.functions()[f]] = by_id[f];
   }
   facts.by_function.assign(functions.begin(), functions.end());
-  facts.keys = keys.size();
+  facts.keys = static_cast<std::size_t>(std::count(keys.begin(), keys.end(), true));
   facts.troubles = adapter_troubles(history, facts.operations);
   for (const AdapterTrouble& one : facts.troubles) facts.troubles_told.push_back(sentence_of(one, history));
   for (EventIndex e = 0; e < history.size(); ++e) {

@@ -81,6 +81,8 @@ std::string page(const ReportInput& input, const Facts& facts, const Drawings& d
   body += faults_section(facts) + operations_section(facts) + logs_section(input) + reproduce_section(input);
   const std::string style = std::string(asset("report.css")) + std::string(asset("graph.css"));
   const std::string script = script_text();
+  const auto operations = operations_for_page(input, facts);
+  const std::string note = page_note(operations.size(), facts.operations.size());
   const std::string title = input.title.empty() ? "Ordeal" : input.title;
   std::string out = fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -94,10 +96,13 @@ std::string page(const ReportInput& input, const Facts& facts, const Drawings& d
   out += "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header class=\"top\">";
   out += "<div class=\"brand\"><strong>" + html_text(title) + "</strong>";
   if (!input.started_utc.empty()) out += "<time>" + html_text(input.started_utc) + "</time>";
-  out += "</div>" + navigation(body) + "</header>\n<main id=\"main\">\n" + body + "</main>\n";
+  out += "</div>" + navigation(body) + "</header>\n<main id=\"main\">\n";
+  if (!note.empty()) out += "<p class=\"note\">" + html_text(note) + "</p>\n";
+  out += body + "</main>\n";
   out += "<footer>Made by Ordeal. This file is complete: it needs no network.</footer>\n";
   if (!facts.operations.empty()) {
-    out += "<script type=\"application/octet-stream\" id=\"packed\">" + packed_operations(input, facts) + "</script>\n";
+    out += "<script type=\"application/octet-stream\" id=\"packed\">" + packed_operations(input, facts, operations) +
+           "</script>\n";
   }
   out += "<script>" + script + "</script>\n</body>\n</html>\n";
   return out;

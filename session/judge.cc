@@ -128,11 +128,12 @@ Environment read_environment(const std::string& path) {
   return value ? Environment::from_value(*value) : Environment{};
 }
 
-// The history, empty when the run failed before there was one. Errors: input.
+// Errors: input.
 Result<ReadHistory> read_history(const StoredRun& run, RunObserver& observer) {
   ReadOptions read;
   read.format = HistoryFormat::jsonl;
   read.tolerate_torn_end = true;
+  observer.stage("reading the history");
   auto found = read_history_file(run.history_path, read);
   if (!found) return found;
   for (const auto& note : found->notes) observer.remark(note);
@@ -283,6 +284,7 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer, cons
   input.faults = faults_in(found.history);
   const std::string hole = missing_events(found.history);
   if (run->has_history && hole.empty()) {
+    observer.stage(fmt::format("checking {} events", grouped(found.history.size())));
     auto results = checked(*plan, environment, found.history, logs.files, resolved(*plan, limits));
     if (!results) return fail(results.error());
     input.results = *std::move(results);
@@ -318,6 +320,7 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer, cons
   out.summary = verdict_sentence(input, out.facts);
   out.results = results_value(input);
   out.results.set("directory", run->path);
+  observer.stage("writing the report");
   if (auto written = write_files(input, out); !written) out.unwritten = written.error();
   out.checks = std::move(input.results);
   out.facts.operations.clear();

@@ -1,5 +1,7 @@
 #include "session/run_session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -177,6 +179,7 @@ Result<void> RunSession::Parts::run_clients() {
 // Best effort: what cannot be collected is noted and does not spoil the history.
 void RunSession::Parts::collect() {
   if (!target_ || nodes_.cluster.nodes.empty()) return;
+  observer_.stage(fmt::format("collecting the logs of {} nodes", nodes_.cluster.size()));
   environment_.target = describe_nodes(*target_, nodes_.cluster);
   if (auto collected = collect_logs(*target_, nodes_.cluster, *store_, *log_); !collected) {
     troubles_.push_back(collected.error());
@@ -224,6 +227,7 @@ Result<void> RunSession::Parts::play() {
     if (const auto lost = ownership_->lost()) troubles_.push_back(*lost);
   }
   nemesis_.reset();
+  if (nodes_.vanishes()) observer_.stage("taking down the nodes");
   return finish(std::move(done));
 }
 

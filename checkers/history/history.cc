@@ -42,8 +42,9 @@ std::optional<EventType> event_type(std::string_view text) {
 }
 
 const EventError* History::error(EventIndex e) const {
-  const auto found = errors_.find(e);
-  return found == errors_.end() ? nullptr : &found->second;
+  const auto found = std::lower_bound(error_at_.begin(), error_at_.end(), e);
+  if (found == error_at_.end() || *found != e) return nullptr;
+  return &errors_[error_id_[static_cast<std::size_t>(found - error_at_.begin())]];
 }
 
 ValueId History::operation_value(OperationEvents op) const {
@@ -255,7 +256,14 @@ Result<void> HistoryBuilder::add(const Event& event) {
   h.partner_.push_back(partner);
   if (!h.time_.empty() || event.time >= 0) h.time_.push_back(event.time);
   if (!line_.empty() || event.line != 0) line_.push_back(event.line);
-  if (event.error) h.errors_.emplace(e, *event.error);
+  if (event.error) {
+    // Few are different, and there may be one for every third operation.
+    const auto [known, fresh] = error_ids_.try_emplace(std::pair(event.error->kind, event.error->message),
+                                                       static_cast<std::uint32_t>(h.errors_.size()));
+    if (fresh) h.errors_.push_back(*event.error);
+    h.error_at_.push_back(e);
+    h.error_id_.push_back(known->second);
+  }
   return {};
 }
 

@@ -126,7 +126,10 @@ class History {
   std::vector<std::int64_t> time_;   // empty when no event has a time
   std::vector<std::int64_t> index_;  // empty when every index is the place
   std::vector<EventIndex> partner_;
-  std::map<EventIndex, EventError> errors_;
+  // The events with an error, ascending, and which of the different ones each has.
+  std::vector<EventIndex> error_at_;
+  std::vector<std::uint32_t> error_id_;
+  std::vector<EventError> errors_;
   std::vector<std::string> functions_;
   std::vector<std::string> process_names_;  // of the processes -2, -3, …
   std::map<ProcessId, std::string> client_names_;
@@ -170,6 +173,7 @@ class HistoryBuilder {
   std::vector<std::uint64_t> line_;             // by event, empty when no event came from a file
   std::map<ProcessId, EventIndex> open_other_;  // processes of large numbers
   std::map<std::string, ProcessId, std::less<>> client_ids_;
+  std::map<std::pair<std::string, std::string>, std::uint32_t> error_ids_;  // by kind and message
   std::int64_t last_time_ = -1;
   std::int64_t last_index_ = -1;
   // Times and indices that are smaller than the one before, or the same index: how many, and where the first is.

@@ -140,6 +140,7 @@ class Run {
       if (!outcome_.interrupted) final_phase();
     }
     phase_ = "closing";
+    report(true);
     close();
     record_end();
     if (auto synced = setup_.journal->sync(); !synced && !outcome_.failure) outcome_.failure = synced.error();
@@ -241,6 +242,7 @@ class Run {
   void final_phase() {
     if (setup_.workload->final_generator == nullptr) return;
     phase_ = "final";
+    report(true);
     outcome_.final_begin_ns = setup_.journal->now_ns();
     final_phase_ = RunEnd::FinalPhase::cut_short;
     log_.info("final phase");

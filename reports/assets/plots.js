@@ -266,7 +266,8 @@ function makeRate(view) {
   makeChart(view, document.getElementById('rate-canvas'), { left: GUTTER, right: 0, top: 10, bottom: 22 }, (c, frame) => {
     const bins = Math.max(10, Math.min(200, Math.floor((frame.right - frame.left) / 5)));
     const rates = [0, 1, 2].map(() => new Float64Array(bins));
-    const perBin = frame.limit / bins / 1e9;
+    // Each operation of the page stands for so many of the run.
+    const perBin = frame.limit / bins / 1e9 * run.n / (run.head.of || run.n);
     for (let i = 0; i < run.n; ++i) rates[run.outcome[i]][Math.min(bins - 1, Math.floor(run.end[i] / frame.limit * bins))] += 1 / perBin;
     let most = 0;
     for (const rate of rates) for (const value of rate) most = Math.max(most, value);

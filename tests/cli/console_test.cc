@@ -142,6 +142,30 @@ TEST_F(Console, ProgressIsDrawnOnATerminal) {
   EXPECT_THAT(drawn.out, Not(HasSubstr("faults:")));
 }
 
+// Seconds went by between the last operation and the verdict, and nothing was said.
+TEST_F(Console, RegressWhatFollowsTheMainPhaseIsTold) {
+  const std::vector<std::string> arguments = {
+      "run",    "--target", "memory",  "--workload",     "set", "--time-limit", "0.2",
+      "--rate", "100",      "--store", directory_.path()};
+  const auto told = ordeal(arguments);
+  EXPECT_EQ(told.exit_code, 0) << told.out;
+  std::size_t at = 0;
+  for (const char* stage : {" s  healing ", " s  recovering ", " s  final ", " s  closing ",
+                            "\nreading the history …\n", "\nchecking ", "\nwriting the report …\n"}) {
+    const std::size_t found = told.err.find(stage, at);
+    ASSERT_NE(found, std::string::npos) << stage << " in " << told.err;
+    at = found;
+  }
+  EXPECT_THAT(told.err, Not(HasSubstr("\033")));
+  std::string run = ORDEAL_PROGRAM;
+  for (const auto& argument : arguments) run += " " + argument;
+  const auto drawn = run_program({"script", "-qec", run, "/dev/null"});
+  for (const char* stage : {"\033[K    0 s  healing ", "\033[Kreading the history …", "\033[Kchecking ",
+                            "\033[Kwriting the report …\r\033[K"}) {
+    EXPECT_THAT(drawn.out, HasSubstr(stage));
+  }
+}
+
 TEST_F(Console, ServeHasAnIndexOfTheStore) {
   const std::string log = directory_.path() + "/log";
   Background server({ORDEAL_PROGRAM, "serve", directory_.path(), "--port", "0"}, log);

@@ -341,7 +341,7 @@ TEST(Columns, CarryEachOperationAsItWas) {
   anomaly.operations = {0, 2};
   result.anomalies = {anomaly};
   input.results = {result};
-  const Packed packed(packed_operations(input, facts_of(input)));
+  const Packed packed(packed_operations(input, facts_of(input), facts_of(input).operations));
   EXPECT_EQ(packed.header.find("operations")->integer(), 4);
   EXPECT_EQ(packed.header.find("functions")->to_json(), R"(["write","read"])");
   EXPECT_EQ(packed.header.find("anomalies")->to_json(), R"([{"type":"stale-read","events":[0,2]}])");
@@ -357,6 +357,49 @@ TEST(Columns, CarryEachOperationAsItWas) {
   EXPECT_EQ(packed.column("error_bytes"), "refused: no");
   EXPECT_THAT(packed.column("value_bytes"), HasSubstr("7"));
   EXPECT_THAT(packed.column("value_bytes"), HasSubstr("(100,002 bytes)"));
+}
+
+// Of a long run the page has a sample, and all around what an anomaly names; it says so.
+TEST(Columns, ALongRunIsSampledAroundItsAnomalies) {
+  HistoryBuilder builder;
+  for (int i = 0; i < 10'000; ++i) {
+    for (const EventType type : {EventType::invoke, EventType::ok}) {
+      Event e;
+      e.process = i % 3;
+      e.type = type;
+      e.f = *builder.function("write");
+      e.value = builder.values().intern(Value(i));
+      e.time = 2 * i;
+      ASSERT_TRUE(builder.add(e));
+    }
+  }
+  const History history = builder.finish();
+  ReportInput input;
+  input.history = &history;
+  CheckResult result;
+  Anomaly anomaly;
+  anomaly.operations = {10'001};  // the completion of the operation invoked at 10,000
+  result.anomalies = {anomaly};
+  input.results = {result};
+  const Facts facts = facts_of(input);
+  EXPECT_EQ(operations_for_page(input, facts, 10'000).size(), 10'000U);
+  EXPECT_EQ(page_note(10'000, 10'000), "");
+  // Never more than asked for, however much is around the anomalies.
+  EXPECT_LE(operations_for_page(input, facts, 100).size(), 100U);
+  const auto some = operations_for_page(input, facts, 1000);
+  EXPECT_GT(some.size(), 500U);
+  EXPECT_LE(some.size(), 700U);
+  EXPECT_EQ(some.front().invocation, 0U);
+  EXPECT_GT(some.back().invocation, 19'900U);
+  for (EventIndex e = 10'000 - 198; e <= 10'000 + 198; e += 2) {
+    EXPECT_TRUE(std::any_of(some.begin(), some.end(), [&](OperationEvents op) { return op.invocation == e; })) << e;
+  }
+  EXPECT_TRUE(std::is_sorted(some.begin(), some.end(),
+                             [](OperationEvents a, OperationEvents b) { return a.invocation < b.invocation; }));
+  const Packed packed(packed_operations(input, facts, some));
+  EXPECT_EQ(packed.header.find("operations")->integer(), static_cast<std::int64_t>(some.size()));
+  EXPECT_EQ(packed.header.find("of")->integer(), 10'000);
+  EXPECT_THAT(page_note(some.size(), 10'000), HasSubstr("of 10,000 operations: a sample at equal distances"));
 }
 
 // Of several checkers the one that could not decide is named in the sentence.

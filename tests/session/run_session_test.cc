@@ -23,6 +23,8 @@ namespace ordeal::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -92,6 +94,10 @@ TEST_F(Session, IsTenLinesWithoutAProcess) {
   EXPECT_FALSE(done->failure);
   EXPECT_GT(done->facts.all.ok, 10u);
   EXPECT_EQ(observer_.remarks(), "");
+  ASSERT_EQ(observer_.stages().size(), 3u);
+  EXPECT_EQ(observer_.stages()[0], "reading the history");
+  EXPECT_THAT(observer_.stages()[1], AllOf(StartsWith("checking "), EndsWith(" events")));
+  EXPECT_EQ(observer_.stages()[2], "writing the report");
 }
 
 TEST_F(Session, JudgedAgainFromItsDirectoryIsTheSame) {

@@ -1,5 +1,5 @@
 #pragma once
-// An observer of a run that says nothing and keeps the remarks. Thread-safety: as RunObserver.
+// An observer of a run that says nothing and keeps the remarks and stages. Thread-safety: as RunObserver.
 
 #include <mutex>
 #include <string>
@@ -15,7 +15,10 @@ class Silence final : public RunObserver {
     const std::lock_guard lock(mutex_);
     remarks_.emplace_back(line);
   }
+  void stage(std::string_view what) override { stages_.emplace_back(what); }
   void progress(const Progress&) override {}
+  // What was done after the clients, in order.
+  [[nodiscard]] const std::vector<std::string>& stages() const { return stages_; }
   [[nodiscard]] std::string remarks() const {
     const std::lock_guard lock(mutex_);
     std::string all;
@@ -26,6 +29,7 @@ class Silence final : public RunObserver {
  private:
   mutable std::mutex mutex_;
   std::vector<std::string> remarks_;  // guarded by mutex_
+  std::vector<std::string> stages_;
 };
 
 }  // namespace ordeal::testing
