@@ -246,10 +246,13 @@ KillResult kill_remote(SshSession& session, const ExecRequest& original, long se
   if (session_id <= 1 || session.broken()) return KillResult::failed;
   const std::string id = std::to_string(session_id);
   // A leader that is gone has finished: what it left behind (a daemon that holds its output open) is not ours to kill.
-  // pkill reaches process groups that the command made in its session, as timeout(1) does.
-  const Command command("kill -0 " + id + " 2>/dev/null || { echo gone; exit 0; }\n" +  //
-                        "pkill -KILL -s " + id + " 2>/dev/null || kill -KILL -" + id + " 2>/dev/null || kill -KILL " +
-                        id + " && echo killed");
+  // pkill reaches process groups that the command made in its session, as timeout(1) does. It reads the table of
+  // processes one by one, so that a child born meanwhile may escape it: it is asked until nothing but zombies is left.
+  const Command command("kill -0 " + id + " 2>/dev/null || { echo gone; exit 0; }\n" +
+                        "all() { pkill -KILL -r R,S,D,T,t -s " + id +
+                        " 2>/dev/null; r=$?; [ $r -le 1 ] && return $r; pkill -KILL -s " + id + " 2>/dev/null; }\n" +
+                        "n=0; while [ $n -lt 50 ] && all; do n=$((n + 1)); done\n" + "[ $n -lt 50 ] || exit 0\n" +
+                        "[ $n -gt 0 ] || kill -KILL -" + id + " 2>/dev/null || kill -KILL " + id + " && echo killed");
   ExecProgress progress;
   const auto output =
       execute(session, {command, original.use_sudo, original.sudo_password}, deadline, deadline, progress);

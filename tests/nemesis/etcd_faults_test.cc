@@ -102,7 +102,8 @@ TEST_F(EtcdFaultTest, AMemberLeavesAndComesBackAsANewOne) {
   const std::string before = id_of("n2");
   const auto shrink = prepared("membership");
   EXPECT_THAT(shrink->impairment().down, ElementsAre(1));
-  expect(shrink->confirm(Deadline::after_s(0.5)), false, "lists n2 as the member " + before);
+  expect(testing_support::shortly(0.5, [&](Deadline limit) { return shrink->confirm(limit); }), false,
+         "lists n2 as the member " + before);
   ok(shrink->inject(Deadline::after_s(30)));
   expect(shrink->confirm(Deadline::after_s(10)), true,
          "4 of 4 nodes, n1, n3, n4 and n5: n2 no longer among the members");
@@ -111,7 +112,8 @@ TEST_F(EtcdFaultTest, AMemberLeavesAndComesBackAsANewOne) {
   const auto start = target_->start(cluster().at(1));
   ASSERT_FALSE(start) << "who is no member is not started by another fault's healing";
   EXPECT_THAT(start.error().message, HasSubstr("not a member"));
-  expect(shrink->confirm_healed(Deadline::after_s(0.5)), false, "lists 4 members instead of 5");
+  expect(testing_support::shortly(0.5, [&](Deadline limit) { return shrink->confirm_healed(limit); }), false,
+         "lists 4 members instead of 5");
   EXPECT_EQ(run(0, "read").value, Value(7));
   ok(shrink->heal(Deadline::after_s(30)));
   ok(shrink->heal(Deadline::after_s(30)));  // changes nothing
@@ -321,7 +323,8 @@ TEST_F(EtcdFaultTest, ARollingUpgradeIsProvenByTheCommandLinesAndGoesBack) {
   ok(target_->processes()->kill(cluster().at(0)));
   ok(target_->start(cluster().at(0)));
   EXPECT_EQ(target_->versions()->running(cluster().at(0), Deadline::after_s(5))->version, Version::second);
-  expect(upgrade->confirm_healed(Deadline::after_s(1)), false, "runs the second version");
+  expect(testing_support::shortly(1, [&](Deadline limit) { return upgrade->confirm_healed(limit); }), false,
+         "runs the second version");
   ok(upgrade->heal(Deadline::after_s(100)));
   expect(upgrade->confirm_healed(Deadline::after_s(20)), true,
          "runs the first version: /usr/bin/etcd without --heartbeat-interval=57");

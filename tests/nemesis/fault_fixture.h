@@ -15,6 +15,19 @@
 
 namespace ordeal::testing_support {
 
+// What `ask(Deadline)` sees when it has as little time as this machine allows: `seconds` first, and more while it was
+// cut short before it saw anything, as on a busy machine. For observations of what is not expected to change: they take
+// all the time that they are given.
+template <class Ask>
+Result<Observation> shortly(double seconds, Ask&& ask) {
+  for (double limit = seconds;; limit *= 2) {
+    Result<Observation> seen = ask(Deadline::after_s(limit));
+    const bool cut =
+        seen ? seen->evidence.find("did not finish") != std::string::npos : seen.error().code == ErrorCode::timeout;
+    if (!cut || limit > 20) return seen;
+  }
+}
+
 // A script that prints the ids of the processes that have this argument and lead their session, as what setsid started
 // does: a process that it has forked and that has not run its own program yet looks the same but for that.
 [[nodiscard]] std::string found_by(const std::string& argument);

@@ -142,6 +142,17 @@ TEST_F(SshNodeTest, ADeadlineKillsTheCommandAndItsChildren) {
   EXPECT_TRUE(node_->run("true"));
 }
 
+// A process that was born while the others were looked for stayed alive, once in fourteen runs of all tests.
+TEST_F(SshNodeTest, RegressWhatIsBornWhileTheCommandIsKilledDiesAsWell) {
+  const auto output = node_->run(
+      with_timeout("born() { sleep 0.3; (born) & wait; }; for i in $(seq 20); do (born) & done; wait", 500ms));
+  ASSERT_FALSE(output);
+  EXPECT_THAT(output.error().message, HasSubstr("it was killed"));
+  const std::string id = output.error().message.substr(output.error().message.rfind("(process ") + 9);
+  EXPECT_THAT(run_ok(*node_, "pgrep -r R,S,D -s " + std::to_string(std::stol(id)) + "; exit 0"),
+              ::testing::Optional(std::string()));
+}
+
 TEST_F(SshNodeTest, DaemonsOutliveTheCommandThatStartedThem) {
   const auto started = run_ok(*node_,
                               "nohup sleep 30 >/dev/null 2>&1 </dev/null & echo $!\n"

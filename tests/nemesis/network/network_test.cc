@@ -76,7 +76,7 @@ class NetworkTest : public FaultTest {
     RecordProperty("evidence", seen->evidence);
   }
   void expect_healed(Injection& injection, const std::string& fault, const std::string& id = "test-1") {
-    const auto still = injection.confirm_healed(Deadline::after_s(0.5));
+    const auto still = testing_support::shortly(0.5, [&](Deadline limit) { return injection.confirm_healed(limit); });
     ASSERT_TRUE(still);
     EXPECT_FALSE(still->confirmed) << "healed before it was undone: " << still->evidence;
     undo(injection, fault, id);
@@ -89,6 +89,13 @@ class NetworkTest : public FaultTest {
 
   double connect_s(std::size_t from, const std::string& to, int port = 22) {
     return std::atof(observe(from, "connect " + to + " " + std::to_string(port)).c_str());
+  }
+
+  // The quickest of ten connections, of which a busy machine may hold up some.
+  double quickest_s(std::size_t from, const std::string& to, int port = 22) {
+    double best = 60;
+    for (int i = 0; i < 10 && best > 0.05; ++i) best = std::min(best, connect_s(from, to, port));
+    return best;
   }
 
   // Sends datagrams from one node to an address of another.
@@ -123,9 +130,9 @@ TEST_F(NetworkTest, LatencyHoldsUpWhatNodesSendEachOtherAndNobodyElse) {
   for (const std::string& to : {address(0), address6(0)}) {
     if (to.empty()) continue;
     EXPECT_GT(connect_s(1, to), 0.18) << to;
-    EXPECT_LT(connect_s(1, to), 0.6) << to;
+    EXPECT_LT(quickest_s(1, to), 0.6) << to;
   }
-  EXPECT_LT(connect_s(1, address(2)), 0.09);
+  EXPECT_LT(quickest_s(1, address(2)), 0.09);
   const auto began = std::chrono::steady_clock::now();
   for (int i = 0; i < 10; ++i) on(0, ":");
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1)) << "the controller is not held up";
@@ -136,7 +143,7 @@ TEST_F(NetworkTest, LatencyHoldsUpWhatNodesSendEachOtherAndNobodyElse) {
   ASSERT_EQ(times->entries().size(), 4U) << "n1 with each of the others";
   for (const auto& [pair, ms] : times->entries()) EXPECT_GT(ms.real(), 150) << pair.string();
   expect_healed(*latency, "latency");
-  EXPECT_LT(connect_s(1, address(0)), 0.09);
+  EXPECT_LT(quickest_s(1, address(0)), 0.09);
 }
 
 TEST_F(NetworkTest, LossLosesAShareInTheDirectionThatWasMeant) {
@@ -237,8 +244,8 @@ TEST_F(NetworkTest, OnlyTheChosenPortsAreTouched) {
   expect_confirmed(*latency, "later by what was meant");
   EXPECT_GT(connect_s(1, address(0), 7001), 0.15);
   EXPECT_GT(connect_s(0, address(1), 7002), 0.15);
-  EXPECT_LT(connect_s(1, address(0), 22), 0.09);
-  EXPECT_LT(connect_s(1, address(0), 7003), 0.09);
+  EXPECT_LT(quickest_s(1, address(0), 22), 0.09);
+  EXPECT_LT(quickest_s(1, address(0), 7003), 0.09);
   expect_healed(*latency, "latency");
 }
 
@@ -315,7 +322,7 @@ TEST_F(NetworkTest, FaultsAddUpAndFiltersStayInForce) {
   EXPECT_FALSE(answers(1, address(0)));
   undo(*partition, "partition", "test-3");
   undo(*latency, "latency", "test-1");
-  EXPECT_LT(connect_s(1, address(0)), 0.07);
+  EXPECT_LT(quickest_s(1, address(0)), 0.07);
   expect_confirmed(*duplicate, "arrived twice");
   expect_healed(*duplicate, "duplicate", "test-2");
 }
@@ -338,7 +345,7 @@ TEST_F(NetworkTest, NetemDelaysOrSaysThatTheKernelHasNone) {
     }));
     expect_confirmed(**latency, "later by what was meant");
     EXPECT_GT(connect_s(1, address(0)), 0.15);
-    EXPECT_LT(connect_s(2, address(0)), 0.09);
+    EXPECT_LT(quickest_s(2, address(0)), 0.09);
     undo(**latency, "latency", "test-1");
   }
   EXPECT_EQ(on(0, "tc qdisc show"), before);
@@ -370,8 +377,10 @@ TEST_F(NetworkTest, AnAgentThatIsKilledLetsEverythingPass) {
   set("latency.delay", "200ms");
   const auto latency = inject("latency");
   EXPECT_GT(connect_s(1, address(0)), 0.15);
-  on(0, "kill -KILL $(cut -d' ' -f1 /var/lib/ordeal/faults/test-1/background)");
-  EXPECT_LT(connect_s(1, address(0)), 0.09);
+  on(0,
+     "p=$(cut -d' ' -f1 /var/lib/ordeal/faults/test-1/background); kill -KILL $p; n=0; while kill -0 $p 2>/dev/null && "
+     "[ $n -lt 200 ]; do n=$((n + 1)); sleep 0.05; done");
+  EXPECT_LT(quickest_s(1, address(0)), 0.09);
   const auto seen = latency->confirm_healed(Deadline::after_s(10));
   ASSERT_TRUE(seen);
   EXPECT_TRUE(seen->confirmed) << seen->evidence;
@@ -396,7 +405,7 @@ TEST_F(NetworkTest, TheDeadMansSwitchRemovesRulesAndAgent) {
     left = left_behind();
   }
   EXPECT_EQ(left, "");
-  EXPECT_LT(connect_s(1, address(0)), 0.09);
+  EXPECT_LT(quickest_s(1, address(0)), 0.09);
 }
 
 // With nemesis.quorum=keep nobody may rely on links that carry next to nothing.

@@ -50,10 +50,11 @@ TEST_F(ProcessFaultTest, PauseStopsTheNamedNodesOnlyAndTheUndoLetsThemGoOn) {
   ASSERT_TRUE(pause->inject(Deadline::after_s(10)));
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(state(i, pid(i)), i == 1 || i == 3 ? "T\n" : "S\n");
   expect(pause->confirm(Deadline::after_s(30)), true, "is in state T");
-  expect(pause->confirm_healed(Deadline::after_s(1)), false, "is still stopped");
+  expect(testing_support::shortly(1, [&](Deadline limit) { return pause->confirm_healed(limit); }), false,
+         "is still stopped");
   undo(*pause, "pause", "test-1");
   expect(pause->confirm_healed(Deadline::after_s(30)), true, "runs, state S");
-  expect(pause->confirm(Deadline::after_s(1)), false, "is in state S");
+  expect(testing_support::shortly(1, [&](Deadline limit) { return pause->confirm(limit); }), false, "is in state S");
   EXPECT_EQ(left_behind(), "");
 }
 
@@ -61,11 +62,12 @@ TEST_F(ProcessFaultTest, KillIsProvenAndHealedByStarting) {
   const int before = pid(2);
   const auto kill = prepared("kill", "primaries", "test-1");
   EXPECT_THAT(kill->nodes(), ElementsAre("n3"));
-  expect(kill->confirm(Deadline::after_s(1)), false, "is still there");
+  expect(testing_support::shortly(1, [&](Deadline limit) { return kill->confirm(limit); }), false, "is still there");
   ASSERT_TRUE(kill->inject(Deadline::after_s(10)));
   EXPECT_THAT(state(2, before), AnyOf("", "Z\n")) << "gone, or dead and not yet reaped by the node's init";
   expect(kill->confirm(Deadline::after_s(30)), true, "is gone from /proc");
-  expect(kill->confirm_healed(Deadline::after_s(1)), false, "does not run");
+  expect(testing_support::shortly(1, [&](Deadline limit) { return kill->confirm_healed(limit); }), false,
+         "does not run");
   ASSERT_TRUE(kill->heal(Deadline::after_s(10)));
   expect(kill->confirm_healed(Deadline::after_s(30)), true, "runs again");
   EXPECT_NE(pid(2), before);
@@ -119,7 +121,8 @@ TEST_F(ProcessFaultTest, RestartKillsAndStartsSeveralTimesAndCountsWhatItSaw) {
   set("restart.after", "50ms");
   const int before = pid(1);
   const auto restart = prepared("restart", "n2", "test-1");
-  expect(restart->confirm(Deadline::after_s(1)), false, "killed and started 0 times");
+  expect(testing_support::shortly(1, [&](Deadline limit) { return restart->confirm(limit); }), false,
+         "killed and started 0 times");
   ASSERT_TRUE(restart->inject(Deadline::after_s(15)));
   expect(
       restart->confirm(Deadline::after_s(30)), true,
@@ -151,7 +154,7 @@ TEST_F(ProcessFaultTest, AKillBySignalIsThatSignalAndWhatSurvivesItIsKilledWhenH
   };
   const auto term = inject("TERM", "test-1");
   EXPECT_THAT(term->describe().to_json(), HasSubstr("\"signal\":\"TERM\""));
-  expect(term->confirm(Deadline::after_s(0.6)), false, "is still there");
+  expect(testing_support::shortly(0.6, [&](Deadline limit) { return term->confirm(limit); }), false, "is still there");
   EXPECT_EQ(on(0, "cat /var/log/heard"), "TERM\n");
   ASSERT_TRUE(term->heal(Deadline::after_s(10)));
   expect(term->confirm_healed(Deadline::after_s(5)), true, "runs again as process");
@@ -194,7 +197,7 @@ TEST_F(ProcessFaultTest, ACrashKillsAllNodesAtOneMoment) {
   const auto crash = prepared("crash", "all", "test-1");
   EXPECT_THAT(crash->nodes(), ElementsAre("n1", "n2", "n3", "n4", "n5"));
   arm(*crash, "crash", "test-1");
-  expect(crash->confirm(Deadline::after_s(0.5)), false, "is still there");
+  expect(testing_support::shortly(0.5, [&](Deadline limit) { return crash->confirm(limit); }), false, "is still there");
   const auto done = crash->inject(Deadline::after_s(20));
   ASSERT_TRUE(done) << done.error().message;
   expect(crash->confirm(Deadline::after_s(20)), true, "5 processes were killed within ");
@@ -254,7 +257,8 @@ TEST_F(GroupTest, APauseFreezesTheGroupAndPutsEverythingBack) {
   expect(pause->confirm(Deadline::after_s(10)), true, "is frozen, as the kernel says of its group");
   EXPECT_THAT(group(process), HasSubstr("/service/ordeal-test-1\n"));
   EXPECT_EQ(state(0, process), "S\n") << "no signal";
-  expect(pause->confirm_healed(Deadline::after_s(0.5)), false, "is still there");
+  expect(testing_support::shortly(0.5, [&](Deadline limit) { return pause->confirm_healed(limit); }), false,
+         "is still there");
   undo(*pause, "pause", "test-1");
   expect(pause->confirm_healed(Deadline::after_s(10)), true, "runs, state S");
   EXPECT_EQ(group(process), own);

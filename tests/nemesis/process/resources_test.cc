@@ -102,7 +102,7 @@ TEST_F(ResourcesTest, SlowTakesTheProcessorAwayAndLetsGo) {
   const auto slow = inject("slow");
   EXPECT_LT(share_of_processor(), 0.45);
   expect(slow->confirm(Deadline::after_s(30)), true, "where it should be 40");
-  expect(slow->confirm_healed(Deadline::after_s(0.2)), false, "");
+  expect(testing_support::shortly(0.2, [&](Deadline limit) { return slow->confirm_healed(limit); }), false, "");
   // A pause on top of it stays in force when the slowness goes.
   set("pause.nodes", "n1");
   auto pause = plan("pause", 1, "test-2");
@@ -136,7 +136,7 @@ TEST_F(ResourcesTest, WithoutDescriptorsNoNewClientIsServedAndAfterwardsItIs) {
   expect(files->confirm(Deadline::after_s(30)), true, "descriptors and may have");
   EXPECT_NE(limits(), before);
   EXPECT_FALSE(pong());
-  expect(files->confirm_healed(Deadline::after_s(1)), false, "as before");
+  expect(testing_support::shortly(1, [&](Deadline limit) { return files->confirm_healed(limit); }), false, "as before");
   undo(*files, "files", "test-1");
   ASSERT_TRUE(files->heal(Deadline::after_s(10)));
   expect(files->confirm_healed(Deadline::after_s(30)), true, "as before");
@@ -190,7 +190,8 @@ TEST_F(ResourcesTest, AQuotaLeavesItsShareAndEverythingGoesBackToItsGroup) {
   EXPECT_THAT(slow->describe().to_json(), HasSubstr("quota (cgroup v1)"));
   expect(slow->confirm(Deadline::after_s(10)), true, "may have 20, and was held back");
   EXPECT_LT(share_of_processor(), 0.25);
-  expect(slow->confirm_healed(Deadline::after_s(0.5)), false, "is still there");
+  expect(testing_support::shortly(0.5, [&](Deadline limit) { return slow->confirm_healed(limit); }), false,
+         "is still there");
   undo(*slow, "slow", "test-1");
   expect(slow->confirm_healed(Deadline::after_s(10)), true, "is in its own group again");
   EXPECT_EQ(on(0, "cat /proc/" + std::to_string(pid()) + "/cgroup"), own);
