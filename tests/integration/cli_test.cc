@@ -608,7 +608,7 @@ TEST(Run, AKilledControllersRunIsUnknown) {
 TEST(Run, ACampaignThatWasCutIsNotGreen) {
   const TemporaryDirectory directory;
   const std::string& store = directory.path();
-  std::ofstream(store + "/c.toml") << "target = \"memory\"\nseed = [1, 2, 3]\ntime-limit = 2\nstore = \"" << store
+  std::ofstream(store + "/c.toml") << "target = \"memory\"\nseed = [1, 2, 3]\ntime-limit = 5\nstore = \"" << store
                                    << "\"\n";
   Background run(ordeal({"run", store + "/c.toml", "--json"}), store + "/output");
   ASSERT_TRUE(writes(store + "/output", "seed 2"));
