@@ -21,6 +21,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
+using Kind = ConnectFailure::Kind;
+
+tl::unexpected<ConnectFailure> failed(Kind kind, std::string message) {
+  return tl::unexpected(ConnectFailure{kind, std::move(message)});
+}
+
 std::string text_of(int error_number) { return std::generic_category().message(error_number); }
 
 // One asynchronous look-up. glibc works on it in a thread of its own and writes into it until it is done, so the
@@ -72,7 +78,7 @@ std::vector<Address> addresses_of(const addrinfo* list) {
   return out;
 }
 
-Result<std::vector<Address>> resolve(const std::string& host, int port, Deadline deadline) {
+tl::expected<std::vector<Address>, ConnectFailure> resolve(const std::string& host, int port, Deadline deadline) {
   // An address needs no look-up, hence no thread.
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -87,12 +93,12 @@ Result<std::vector<Address>> resolve(const std::string& host, int port, Deadline
   auto lookup = std::make_unique<Lookup>(host, port);
   gaicb* list[] = {&lookup->request};
   if (const int rc = getaddrinfo_a(GAI_NOWAIT, list, 1, nullptr); rc != 0) {
-    return fail(ErrorCode::unreachable, "looking up " + host + ": " + gai_strerror(rc));
+    return failed(Kind::unknown_host, "looking up " + host + ": " + gai_strerror(rc));
   }
   while (gai_error(&lookup->request) == EAI_INPROGRESS) {
     if (deadline.passed()) {
       if (gai_cancel(&lookup->request) != EAI_CANCELED) keep_until_done(std::move(lookup));
-      return fail(ErrorCode::timeout, "the name server did not resolve " + host + " in time");
+      return failed(Kind::timeout, "the name server did not resolve " + host + " in time");
     }
     const auto left = deadline.remaining();
     const timespec wait{static_cast<time_t>(left.count() / 1000), static_cast<long>(left.count() % 1000) * 1'000'000L};
@@ -100,7 +106,7 @@ Result<std::vector<Address>> resolve(const std::string& host, int port, Deadline
     (void)gai_suspend(waiting, 1, &wait);
   }
   if (const int rc = gai_error(&lookup->request); rc != 0) {
-    return fail(ErrorCode::unreachable, "the host name " + host + " does not resolve: " + gai_strerror(rc));
+    return failed(Kind::unknown_host, "the host name " + host + " does not resolve: " + gai_strerror(rc));
   }
   return addresses_of(lookup->request.ar_result);
 }
@@ -133,9 +139,9 @@ int connect_to(const Address& address, Deadline deadline, Descriptor& out) {
 
 }  // namespace
 
-Result<Descriptor> connect_tcp(const std::string& host, int port, Deadline deadline) {
+tl::expected<Descriptor, ConnectFailure> try_connect_tcp(const std::string& host, int port, Deadline deadline) {
   auto addresses = resolve(host, port, deadline);
-  if (!addresses) return fail(addresses.error());
+  if (!addresses) return tl::unexpected(std::move(addresses.error()));
   const std::string where = host + " port " + std::to_string(port);
   int error_number = EADDRNOTAVAIL;
   for (std::size_t i = 0; i < addresses->size(); ++i) {
@@ -145,12 +151,20 @@ Result<Descriptor> connect_tcp(const std::string& host, int port, Deadline deadl
     if (error_number == 0) return socket;
   }
   if (error_number == ETIMEDOUT) {
-    return fail(ErrorCode::timeout,
-                "no answer from " + where + " (host down, wrong address, or a firewall that drops packets)");
+    return failed(Kind::timeout,
+                  "no answer from " + where + " (host down, wrong address, or a firewall that drops packets)");
   }
-  std::string message = "connecting to " + where + ": " + text_of(error_number);
-  if (error_number == ECONNREFUSED) message += " (is sshd running there, and is this its port?)";
-  return fail(ErrorCode::unreachable, std::move(message));
+  return failed(error_number == ECONNREFUSED ? Kind::refused : Kind::unreachable,
+                "connecting to " + where + ": " + text_of(error_number));
+}
+
+Result<Descriptor> connect_tcp(const std::string& host, int port, Deadline deadline) {
+  auto connected = try_connect_tcp(host, port, deadline);
+  if (connected) return *std::move(connected);
+  auto& failure = connected.error();
+  if (failure.kind == Kind::timeout) return fail(ErrorCode::timeout, std::move(failure.message));
+  if (failure.kind == Kind::refused) failure.message += " (is sshd running there, and is this its port?)";
+  return fail(ErrorCode::unreachable, std::move(failure.message));
 }
 
 }  // namespace ordeal

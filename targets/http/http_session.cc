@@ -1,168 +1,241 @@
 #include "targets/http/http_session.h"
 
-#include <curl/curl.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
-#include <algorithm>
+#include <array>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <cerrno>
-#include <mutex>
+#include <charconv>
+#include <optional>
+
+#include "base/descriptor.h"
+#include "base/files.h"
+#include "harness/control/tcp.h"
 
 namespace ordeal {
 namespace {
 
+namespace http = boost::beast::http;
+using Parser = http::response_parser<http::string_body>;
+
 // Replies larger than this are cut off with an error: a broken server must not take the controller's memory.
 constexpr std::size_t kMaxReplyBytes = std::size_t{64} << 20;
+constexpr std::uint32_t kMaxHeaderBytes = 64 * 1024;
+constexpr std::size_t kReadBytes = 64 * 1024;
 
-void init_curl_once() {
-  static std::once_flag once;
-  std::call_once(once, [] { ORDEAL_CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "libcurl cannot start"); });
-}
-
-struct HandleDeleter {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct ListDeleter {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+struct Address {
+  std::string_view authority;  // as in the URL
+  std::string host;
+  int port = 80;
+  std::string_view path;
 };
 
-// What the callbacks of one request write down.
-struct Exchange {
-  std::string reply;
-  bool idempotent = false;
-  int issued = 0;           // how often libcurl was about to put the request on a connection
-  bool suppressed = false;  // a repetition was prevented
-};
-
-std::size_t on_reply(char* data, std::size_t size, std::size_t count, void* user) {
-  auto& exchange = *static_cast<Exchange*>(user);
-  if (exchange.reply.size() + size * count > kMaxReplyBytes) return 0;
-  exchange.reply.append(data, size * count);
-  return size * count;
-}
-
-// Called when a connection stands and the request is about to be written to it; once more if libcurl decides to
-// repeat the request on a fresh connection (Curl_retry_request in lib/transfer.c).
-int on_issue(void* user, char*, char*, int, int) {
-  auto& exchange = *static_cast<Exchange*>(user);
-  if (exchange.issued > 0 && !exchange.idempotent) {
-    exchange.suppressed = true;
-    return CURL_PREREQFUNC_ABORT;
+std::optional<Address> address_in(std::string_view url) {
+  constexpr std::string_view kScheme = "http://";
+  if (!url.starts_with(kScheme)) return std::nullopt;
+  url.remove_prefix(kScheme.size());
+  Address out;
+  const std::size_t slash = std::min(url.find('/'), url.size());
+  out.authority = url.substr(0, slash);
+  out.path = slash < url.size() ? url.substr(slash) : "/";
+  std::string_view host = out.authority;
+  const std::size_t colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
+    const std::string_view port = host.substr(colon + 1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+    if (error != std::errc() || end != port.data() + port.size() || out.port < 1 || out.port > 65535)
+      return std::nullopt;
+    host = host.substr(0, colon);
   }
-  ++exchange.issued;
-  return CURL_PREREQFUNC_OK;
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host.empty()) return std::nullopt;
+  out.host = host;
+  return out;
 }
 
-std::string unsent_kind(CURLcode code, long os_error) {
-  switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-      return "unknown-host";
-    case CURLE_OPERATION_TIMEDOUT:
-      return "connect-timeout";
-    case CURLE_COULDNT_CONNECT:
-      return os_error == ECONNREFUSED ? "connection-refused" : "unreachable";
-    default:
-      return "not-sent";
-  }
+std::string text_of(const HttpRequest& request, const Address& address) {
+  std::string out(request.get ? "GET " : "POST ");
+  out.append(address.path).append(" HTTP/1.1\r\nHost: ").append(address.authority).append("\r\n");
+  if (request.get) return out.append("\r\n");
+  out.append("Content-Type: application/json\r\nContent-Length: ").append(std::to_string(request.body.size()));
+  return out.append("\r\n\r\n").append(request.body);
 }
 
-std::string sent_kind(CURLcode code) {
-  switch (code) {
-    case CURLE_OPERATION_TIMEDOUT:
-      return "timeout";
-    case CURLE_GOT_NOTHING:
-      return "connection-closed";
-    case CURLE_PARTIAL_FILE:
-      return "partial-reply";
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-      return "connection-reset";
-    case CURLE_WRITE_ERROR:
-      return "reply-too-large";
-    default:
-      return "network";
-  }
+HttpFailure unconnected(const ConnectFailure& failure) {
+  using Kind = ConnectFailure::Kind;
+  const char* kind = "unreachable";
+  if (failure.kind == Kind::unknown_host) kind = "unknown-host";
+  if (failure.kind == Kind::refused) kind = "connection-refused";
+  if (failure.kind == Kind::timeout) kind = "connect-timeout";
+  return {false, kind, failure.message};
 }
+
+bool is_timeout(int error_number) { return error_number == EAGAIN || error_number == EWOULDBLOCK; }
 
 }  // namespace
 
 struct HttpSession::Impl {
-  std::unique_ptr<CURL, HandleDeleter> handle;
-  std::unique_ptr<curl_slist, ListDeleter> post_headers;
-  char error[CURL_ERROR_SIZE] = {};
+  Descriptor socket;
+  std::string authority;        // what it is connected to
+  std::int64_t timeout_ms = 0;  // of the socket's recv(2)
+  std::string received;         // and not yet parsed
 
-  Impl() {
-    init_curl_once();
-    post_headers.reset(curl_slist_append(nullptr, "Content-Type: application/json"));
-    // No "Expect: 100-continue": it would only add a round trip.
-    ORDEAL_CHECK(curl_slist_append(post_headers.get(), "Expect:") != nullptr, "out of memory");
+  void close() {
+    socket = Descriptor();
+    received.clear();
   }
 
-  void create() {
-    handle.reset(curl_easy_init());
-    ORDEAL_CHECK(handle != nullptr, "libcurl has no memory");
-    CURL* h = handle.get();
-    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);  // time-outs without SIGALRM: there are many threads
-    curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(h, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    curl_easy_setopt(h, CURLOPT_PROXY, "");
-    curl_easy_setopt(h, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(h, CURLOPT_MAXCONNECTS, 1L);
-    curl_easy_setopt(h, CURLOPT_ERRORBUFFER, error);
-    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_reply);
-    curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, on_issue);
+  // Whether the kept-alive connection still stands. What a server says unasked is no reply to the next request.
+  bool stands(const Address& address) {
+    if (!socket || authority != address.authority) return false;
+    char byte = 0;
+    return ::recv(socket.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && is_timeout(errno);
   }
+
+  std::optional<HttpFailure> connect(const Address& address, Deadline deadline) {
+    close();
+    auto connected = try_connect_tcp(address.host, address.port, deadline);
+    if (!connected) return unconnected(connected.error());
+    socket = *std::move(connected);
+    authority = address.authority;
+    timeout_ms = 0;
+    // From here on the kernel waits, with a time-out: a poll(2) before each recv(2) would cost as much again.
+    const int flags = ::fcntl(socket.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) {
+      return HttpFailure{false, "not-sent", system_error("making the socket wait", errno).message};
+    }
+    return std::nullopt;
+  }
+
+  // Sets how long a recv(2) waits at most, unless it is set already as nearly as it matters. False: the deadline has
+  // passed.
+  bool wait_until(Deadline deadline) {
+    const std::int64_t left = deadline.remaining().count();
+    if (left == 0) return false;
+    if (timeout_ms >= left && timeout_ms - left <= left / 100) return true;
+    const timeval time{static_cast<time_t>(left / 1000), static_cast<suseconds_t>(left % 1000 * 1000)};
+    if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) != 0) return false;
+    timeout_ms = left;
+    return true;
+  }
+
+  std::optional<HttpFailure> send(std::string_view text, Deadline deadline) {
+    bool sent = false;
+    while (!text.empty()) {
+      const ssize_t n = ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (n >= 0) {
+        sent = sent || n > 0;
+        text.remove_prefix(static_cast<std::size_t>(n));
+      } else if (is_timeout(errno)) {
+        if (deadline.passed()) return HttpFailure{sent, "timeout", "the deadline passed while sending"};
+        pollfd room{socket.get(), POLLOUT, 0};
+        (void)::poll(&room, 1, deadline.poll_ms());
+      } else if (errno != EINTR) {
+        return HttpFailure{sent, sent ? "connection-reset" : "not-sent", system_error("sending", errno).message};
+      }
+    }
+    return std::nullopt;
+  }
+
+  tl::expected<HttpReply, HttpFailure> receive(Deadline deadline, bool& silent);
+  tl::expected<HttpReply, HttpFailure> finish(Parser& parser);
 };
+
+// The reply, when the parser has all of it or the server closed the connection behind it.
+tl::expected<HttpReply, HttpFailure> HttpSession::Impl::finish(Parser& parser) {
+  const bool goes_on = parser.keep_alive() && received.empty();
+  HttpReply reply{static_cast<int>(parser.get().result_int()), std::move(parser.get().body())};
+  if (!goes_on) close();
+  return reply;
+}
+
+// `silent`: not one byte of a reply came.
+tl::expected<HttpReply, HttpFailure> HttpSession::Impl::receive(Deadline deadline, bool& silent) {
+  std::optional<Parser> parser;
+  const auto begin = [&parser] {
+    parser.emplace();
+    parser->eager(true);
+    parser->body_limit(kMaxReplyBytes);
+    parser->header_limit(kMaxHeaderBytes);
+  };
+  begin();
+  std::array<char, kReadBytes> buffer;
+  silent = true;
+  for (;;) {
+    if (!wait_until(deadline)) return tl::unexpected(HttpFailure{true, "timeout", "no reply within the time allowed"});
+    const ssize_t n = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
+    if (n < 0 && (errno == EINTR || is_timeout(errno))) continue;
+    if (n < 0) return tl::unexpected(HttpFailure{true, "connection-reset", system_error("receiving", errno).message});
+    boost::system::error_code error;
+    if (n == 0) {
+      if (silent)
+        return tl::unexpected(
+            HttpFailure{true, "connection-closed", "the server closed the connection without a reply"});
+      parser->put_eof(error);
+      if (error || !parser->is_done())
+        return tl::unexpected(HttpFailure{true, "partial-reply", "the reply ended early"});
+      close();
+      return finish(*parser);
+    }
+    silent = false;
+    received.append(buffer.data(), static_cast<std::size_t>(n));
+    while (!received.empty() && !error && !parser->is_done()) {
+      const std::size_t used = parser->put(boost::asio::buffer(received), error);
+      received.erase(0, used);
+      if (used == 0) break;
+      // An interim reply (100 Continue, …) announces another one.
+      if (parser->is_done() && parser->get().result_int() / 100 == 1) begin();
+    }
+    if (parser->is_done()) return finish(*parser);
+    if (error == http::error::need_more || !error) continue;
+    if (error == http::error::body_limit || error == http::error::header_limit) {
+      return tl::unexpected(HttpFailure{true, "reply-too-large", "the reply is too large: " + error.message()});
+    }
+    return tl::unexpected(HttpFailure{true, "network", "the reply is no HTTP: " + error.message()});
+  }
+}
 
 HttpSession::HttpSession() : impl_(std::make_unique<Impl>()) {}
 HttpSession::~HttpSession() = default;
 HttpSession::HttpSession(HttpSession&&) noexcept = default;
 HttpSession& HttpSession::operator=(HttpSession&&) noexcept = default;
 
-void HttpSession::close() { impl_->handle.reset(); }
+void HttpSession::close() { impl_->close(); }
 
 tl::expected<HttpReply, HttpFailure> HttpSession::perform(const HttpRequest& request, Deadline deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-  if (left <= 0)
-    return tl::unexpected(HttpFailure{false, "timeout", "the deadline passed before the request was sent"});
-  if (!impl_->handle) impl_->create();
-  CURL* h = impl_->handle.get();
-  Exchange exchange;
-  exchange.idempotent = request.idempotent;
-  impl_->error[0] = '\0';
-  curl_easy_setopt(h, CURLOPT_WRITEDATA, &exchange);
-  curl_easy_setopt(h, CURLOPT_PREREQDATA, &exchange);
-  curl_easy_setopt(h, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, static_cast<long>(left));
-  curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(left));
-  if (request.get) {
-    curl_easy_setopt(h, CURLOPT_HTTPHEADER, nullptr);
-    curl_easy_setopt(h, CURLOPT_HTTPGET, 1L);
-  } else {
-    curl_easy_setopt(h, CURLOPT_HTTPHEADER, impl_->post_headers.get());
-    curl_easy_setopt(h, CURLOPT_POST, 1L);
-    curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    curl_easy_setopt(h, CURLOPT_POSTFIELDS, request.body.data());
+  const auto failed = [&](HttpFailure failure) {
+    impl_->close();
+    failure.message += " (" + request.url + ")";
+    return tl::unexpected(std::move(failure));
+  };
+  const auto address = address_in(request.url);
+  if (!address) return failed({false, "bad-url", "http://host[:port]/path was expected"});
+  if (deadline.passed()) return failed({false, "timeout", "the deadline passed before the request was sent"});
+  const std::string text = text_of(request, *address);
+  bool may_have_arrived = false;  // an earlier attempt
+  for (bool first = true;; first = false) {
+    const bool kept = first && impl_->stands(*address);
+    auto failure = kept ? std::nullopt : impl_->connect(*address, deadline);
+    if (!failure) failure = impl_->send(text, deadline);
+    if (failure) {
+      // The server closed the kept-alive connection a moment ago, and not a byte of this request is on its way.
+      if (kept && !failure->sent && failure->kind != "timeout") continue;
+      failure->sent = failure->sent || may_have_arrived;
+      return failed(*std::move(failure));
+    }
+    bool silent = false;
+    auto reply = impl_->receive(deadline, silent);
+    if (reply) return reply;
+    if (!kept || !silent || reply.error().kind == "timeout" || !request.idempotent) {
+      return failed(std::move(reply.error()));
+    }
+    may_have_arrived = true;
   }
-  const CURLcode code = curl_easy_perform(h);
-  if (code == CURLE_OK) {
-    long status = 0;
-    curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
-    return HttpReply{static_cast<int>(status), std::move(exchange.reply)};
-  }
-  HttpFailure failure;
-  failure.sent = exchange.issued > 0;
-  failure.message = impl_->error[0] != '\0' ? impl_->error : curl_easy_strerror(code);
-  long os_error = 0;
-  curl_easy_getinfo(h, CURLINFO_OS_ERRNO, &os_error);
-  if (exchange.suppressed) {
-    failure.kind = "connection-closed";
-    failure.message = "the server closed the kept-alive connection without a reply";
-  } else {
-    failure.kind = failure.sent ? sent_kind(code) : unsent_kind(code, os_error);
-  }
-  failure.message += " (" + request.url + ")";
-  return tl::unexpected(std::move(failure));
 }
 
 std::string host_port(std::string_view address, int port) {

@@ -48,6 +48,11 @@ class RudeServer {
   [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
   [[nodiscard]] int requests() const { return requests_; }
   [[nodiscard]] int connections() const { return connections_; }
+  // Connections that it has closed.
+  [[nodiscard]] int closed() const { return closed_; }
+  // From now on: replies byte by byte; a connection closed behind a reply that does not announce it.
+  void drip() { drips_ = true; }
+  void leave() { leaves_ = true; }
 
  private:
   void serve(const std::stop_token& stop) {
@@ -59,6 +64,7 @@ class RudeServer {
       ++connections_;
       converse(fd, stop);
       close(fd);
+      ++closed_;
     }
   }
   void converse(int fd, const std::stop_token& stop) {
@@ -66,9 +72,17 @@ class RudeServer {
       const std::string reply = answer_(++requests_);
       if (reply.empty()) return;
       if (reply == "hang") continue;
-      EXPECT_EQ(send(fd, reply.data(), reply.size(), MSG_NOSIGNAL), static_cast<ssize_t>(reply.size()));
-      if (reply.find("Connection: close") != std::string::npos) return;
+      if (!say(fd, reply) || leaves_ || reply.find("Connection: close") != std::string::npos) return;
     }
+  }
+  // False: the client has heard enough.
+  [[nodiscard]] bool say(int fd, std::string_view reply) const {
+    const std::size_t piece = drips_ ? 1 : reply.size();
+    for (; !reply.empty(); reply.remove_prefix(std::min(piece, reply.size()))) {
+      const std::size_t size = std::min(piece, reply.size());
+      if (send(fd, reply.data(), size, MSG_NOSIGNAL) != static_cast<ssize_t>(size)) return false;
+    }
+    return true;
   }
   static bool read_request(int fd, const std::stop_token& stop) {
     std::string got;
@@ -93,6 +107,9 @@ class RudeServer {
   int port_ = 0;
   std::atomic<int> requests_ = 0;
   std::atomic<int> connections_ = 0;
+  std::atomic<int> closed_ = 0;
+  std::atomic<bool> drips_ = false;
+  std::atomic<bool> leaves_ = false;
   std::jthread thread_;
 };
 
@@ -112,8 +129,8 @@ TEST(HttpSession, KeepsItsConnection) {
   EXPECT_EQ(server.connections(), 1);
 }
 
-// The trap: the server executes a request and then closes the kept-alive connection without a reply. libcurl by
-// itself sends the request again.
+// The trap: the server executes a request and then closes the kept-alive connection without a reply. Libraries
+// by themselves send the request again.
 TEST(HttpSession, NeverSendsTwiceWhatIsNotIdempotent) {
   RudeServer server([](int request) { return request == 2 ? std::string() : kOk; });
   HttpSession session;
@@ -126,6 +143,68 @@ TEST(HttpSession, NeverSendsTwiceWhatIsNotIdempotent) {
   // The session goes on with a new connection.
   EXPECT_TRUE(session.perform(post(server, false), in(2000)));
   EXPECT_EQ(server.requests(), 3);
+}
+
+// Chunks, interim replies, and a reply that ends with the connection; whole and byte by byte.
+TEST(HttpSession, ReadsEveryShapeOfAReply) {
+  const std::string chunked =
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n2\r\n{\"\r\n4\r\na\":1\r\n1\r\n}\r\n"
+      "0\r\n\r\n";
+  RudeServer server([&](int request) {
+    if (request % 3 == 0) return std::string("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"a\":1}");
+    return request % 3 == 1 ? chunked : std::string("HTTP/1.1 204 No Content\r\n\r\n");
+  });
+  HttpSession session;
+  for (int round = 0; round < 2; ++round) {
+    for (const auto& [status, body] : {std::pair(201, "{\"a\":1}"), std::pair(204, ""), std::pair(200, "{\"a\":1}")}) {
+      const auto reply = session.perform(post(server, false), in(10'000));
+      ASSERT_TRUE(reply) << reply.error().message;
+      EXPECT_EQ(reply->status, status);
+      EXPECT_EQ(reply->body, body);
+    }
+    EXPECT_EQ(server.connections(), round + 1);
+    server.drip();
+  }
+}
+
+// A connection that the server closed while nobody asked anything is replaced: nothing of the request was on its way.
+TEST(HttpSession, AConnectionClosedInBetweenIsReplaced) {
+  RudeServer server([](int) { return kOk; });
+  server.leave();
+  HttpSession session;
+  for (int i = 1; i <= 3; ++i) {
+    const auto reply = session.perform(post(server, false), in(10'000));
+    ASSERT_TRUE(reply) << reply.error().message;
+    const auto limit = in(10'000);
+    while (server.closed() < i && !limit.passed()) std::this_thread::sleep_for(milliseconds(1));
+    ASSERT_EQ(server.closed(), i);
+  }
+  EXPECT_EQ(server.requests(), 3);
+  EXPECT_EQ(server.connections(), 3);
+}
+
+// What a server says beyond its reply is not taken for the answer to the next request.
+TEST(HttpSession, AReplyNobodyAskedForIsNoAnswer) {
+  const auto numbered = [](int n) { return "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + std::to_string(n); };
+  RudeServer server([&](int request) { return request == 1 ? numbered(1) + numbered(9) : numbered(request); });
+  HttpSession session;
+  for (int i = 1; i <= 3; ++i) {
+    const auto reply = session.perform(post(server, false), in(10'000));
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(reply->body, std::to_string(i));
+  }
+}
+
+TEST(HttpSession, RefusesWhatIsNoAddress) {
+  HttpSession session;
+  for (const char* url : {"https://127.0.0.1:1/", "http://", "http://:80/", "http://127.0.0.1:0/",
+                          "http://127.0.0.1:x/", "http://127.0.0.1:65536/", "127.0.0.1:80"}) {
+    const auto reply = session.perform({url, "{}"}, in(2000));
+    ASSERT_FALSE(reply);
+    EXPECT_FALSE(reply.error().sent);
+    EXPECT_EQ(reply.error().kind, "bad-url") << url;
+  }
 }
 
 // The same server, to show that the test above does exercise the repetition.
