@@ -13,6 +13,8 @@
 #include "cli/exit_code.h"
 #include "harness/interfaces/plan.h"
 #include "nemesis/catalogue.h"
+#include "session/campaign/campaign_settings.h"
+#include "session/campaign/schema.h"
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
 
@@ -73,8 +75,22 @@ void add_run(CLI::App& app, RunCommand& command) {
     if (const std::string text = setting.default_text(); !text.empty()) option->default_str(text);
   }
   add_settings(app, command.settings, "an option of target, workload or fault, KEY=VALUE");
-  app.add_flag("--json", command.json, "results.json on standard output");
-  app.add_flag("--dry-run", command.dry_run, "print the resolved plan and stop");
+  for (const CampaignSetting& setting : campaign_settings()) {
+    const auto take = [&command, name = std::string(setting.name)](const std::string& text) {
+      command.campaign_flags[name] = text;
+    };
+    const std::string flag = std::string("--") + setting.name;
+    if (*setting.placeholder == '\0') {
+      app.add_flag_callback(
+          flag, [take] { take("true"); }, setting.help);
+    } else {
+      app.add_option_function<std::string>(flag, take, setting.help)->type_name(setting.placeholder);
+    }
+  }
+  app.add_flag("--json", command.json, "results.json on standard output; of a campaign one document with all runs");
+  app.add_flag(
+      "--dry-run", command.dry_run,
+      "print the resolved plan and stop; of a campaign its runs, what they do with privilege, how long it takes");
 }
 
 void add_nodes(CLI::App& app, NodesCommand& command) {
@@ -223,6 +239,7 @@ CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
   doctor->add_flag("--json", it.doctor.json, "one JSON document on standard output");
   CLI::App* completion = it.app.add_subcommand("completion", "print a script that completes these commands in a shell");
   completion->add_option("shell", it.completion.shell, "bash or zsh")->required()->type_name("SHELL");
+  it.app.add_subcommand("schema", "print the JSON Schema of campaign files, for editors");
   it.app.add_subcommand("manual", "print the manual page, for man -l -");
 }
 
@@ -267,6 +284,10 @@ int CommandLine::run(std::vector<std::string> words) {
   if (name == "nodes") {
     for (CLI::App* sub : chosen->get_subcommands()) it.nodes.words = sub->remaining();
     return nodes(it.nodes);
+  }
+  if (name == "schema") {
+    print(campaign_schema().to_json() + "\n");
+    return kValid;
   }
   if (name == "manual") {
     print(manual_page(help(), kVersion));

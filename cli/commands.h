@@ -32,9 +32,10 @@ struct CheckCommand {
 int check(const CheckCommand& command);
 
 struct RunCommand {
-  std::string campaign;                      // a file, or empty
-  std::map<std::string, std::string> flags;  // those given of plan_settings(), by name
-  std::vector<std::string> settings;         // KEY=VALUE
+  std::string campaign;                               // a file, or empty
+  std::map<std::string, std::string> flags;           // those given of plan_settings(), by name
+  std::vector<std::string> settings;                  // KEY=VALUE
+  std::map<std::string, std::string> campaign_flags;  // those given of campaign_settings(), by name
   bool json = false;
   bool dry_run = false;  // print the plan and stop
 };

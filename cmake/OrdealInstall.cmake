@@ -32,17 +32,19 @@ install(TARGETS ordeal RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT p
 set(share "${PROJECT_BINARY_DIR}/share")
 file(MAKE_DIRECTORY "${share}")
 add_custom_command(
-  OUTPUT "${share}/ordeal.1.gz" "${share}/ordeal" "${share}/_ordeal"
+  OUTPUT "${share}/ordeal.1.gz" "${share}/ordeal" "${share}/_ordeal" "${share}/campaign.schema.json"
   COMMAND ordeal manual > "${share}/ordeal.1"
   COMMAND gzip -9nf "${share}/ordeal.1"
   COMMAND ordeal completion bash > "${share}/ordeal"
   COMMAND ordeal completion zsh > "${share}/_ordeal"
+  COMMAND ordeal schema > "${share}/campaign.schema.json"
   DEPENDS ordeal
-  COMMENT "Writing the manual page and the completions"
+  COMMENT "Writing the manual page, the completions and the schema of campaign files"
   VERBATIM)
-add_custom_target(ordeal_share ALL DEPENDS "${share}/ordeal.1.gz" "${share}/ordeal" "${share}/_ordeal")
+add_custom_target(ordeal_share ALL DEPENDS "${share}/ordeal.1.gz" "${share}/ordeal" "${share}/_ordeal" "${share}/campaign.schema.json")
 install(FILES "${share}/ordeal.1.gz" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT program)
 install(FILES "${share}/ordeal" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" COMPONENT program)
+install(FILES "${share}/campaign.schema.json" DESTINATION "${CMAKE_INSTALL_DATADIR}/ordeal" COMPONENT program)
 # Debian's zsh looks in other folders for what packages bring than for what is below /usr/local.
 install(CODE "
   set(zsh site-functions)

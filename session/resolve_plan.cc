@@ -60,8 +60,23 @@ class Resolver {
     const Given* given = find(setting.name);
     if (given == nullptr) return {};
     auto set = setting.set(plan_, given->text);
-    if (!set) return fail(set.error().during(given->origin));
+    if (!set) return fail(set.error().during(given->where()));
     return {};
+  }
+  // The same error with the place where `flag` was given before it.
+  [[nodiscard]] Error at(const char* flag, const Error& error) const {
+    const auto found = request_.flags.find(flag);
+    return found == request_.flags.end() ? error : error.during(found->second.where());
+  }
+  // The same with the place of the option that the message names, or else of `flag`; what the command line says needs
+  // none.
+  [[nodiscard]] Error at_option(const Error& error, const char* flag) const {
+    for (const auto& [key, given] : request_.settings) {
+      if (error.message.find(key) == std::string::npos) continue;
+      return given.place.empty() ? error : error.during(given.place);
+    }
+    const auto found = request_.flags.find(flag);
+    return found == request_.flags.end() || found->second.place.empty() ? error : error.during(found->second.place);
   }
 
  private:
@@ -70,20 +85,22 @@ class Resolver {
 };
 
 // Target and workload, and whether they fit. Errors: usage.
-Result<std::pair<const TargetFactory*, const WorkloadFactory*>> resolve_names(Plan& plan) {
+Result<std::pair<const TargetFactory*, const WorkloadFactory*>> resolve_names(const Resolver& given, Plan& plan) {
   if (plan.target.empty()) {
     std::vector<std::string> known;
     for (const auto& one : targets()) known.push_back(one.name);
     return fail(ErrorCode::usage, "no target: say --target; known: " + joined(known));
   }
   const auto target = find_target(plan.target);
-  if (!target) return fail(target.error());
+  if (!target) return fail(given.at("target", target.error()));
   if (plan.workload.empty()) plan.workload = Plan{}.workload;
   const auto workload = find_workload(plan.workload);
-  if (!workload) return fail(workload.error());
+  if (!workload) return fail(given.at("workload", workload.error()));
   // A target that learns its operations from its options (an adapter tells which it knows) is looked at later.
   if ((*target)->operations_with == nullptr) {
-    if (auto fit = fits(**target, (*target)->operations, **workload); !fit) return fail(fit.error());
+    if (auto fit = fits(**target, (*target)->operations, **workload); !fit) {
+      return fail(given.at("workload", fit.error()));
+    }
   }
   return std::pair{*target, *workload};
 }
@@ -106,10 +123,22 @@ Result<void> resolve_level(const RunRequest& request, const WorkloadFactory& wor
   const auto setting = request.settings.find(workload.level_option);
   if (setting != request.settings.end() && setting->second.text != plan.consistency) {
     return fail(ErrorCode::usage,
-                fmt::format("{} says {}, and {} says {}={}; say one of them", flag->second.origin, plan.consistency,
-                            setting->second.origin, workload.level_option, setting->second.text));
+                fmt::format("{} says {}, and {} says {}={}; say one of them", flag->second.where(), plan.consistency,
+                            setting->second.where(), workload.level_option, setting->second.text));
   }
-  return set_level(workload, plan.consistency, flag->second.origin, plan.options);
+  auto set = set_level(workload, plan.consistency, flag->second.origin, plan.options);
+  if (!set && !flag->second.place.empty()) return fail(set.error().during(flag->second.place));
+  return set;
+}
+
+// Errors: usage, for a key that no schedule has.
+Result<void> is_of_the_schedule(const std::string& key) {
+  std::vector<std::string> known;
+  for (const OptionSpec& spec : nemesis_options()) {
+    if (spec.key == key) return {};
+    known.push_back(spec.key);
+  }
+  return fail(unknown_name("option", key, known));
 }
 
 }  // namespace
@@ -140,18 +169,25 @@ Result<Plan> resolve(const RunRequest& request) {
   for (const char* name : {"target", "workload", "consistency", "nodes", "store", "name"}) {
     if (auto read = resolver.read(plan_setting(name)); !read) return fail(read.error());
   }
-  if (auto known = nodes::check_nodes(plan.nodes); !known) return fail(known.error());
-  const auto chosen = resolve_names(plan);
+  if (auto known = nodes::check_nodes(plan.nodes); !known) {
+    return fail(resolver.at("nodes", known.error()));
+  }
+  const auto chosen = resolve_names(resolver, plan);
   if (!chosen) return fail(chosen.error());
   const auto& [target, workload] = *chosen;
   const Given* nemesis = resolver.find("nemesis");
   const std::vector<std::string> named = split(nemesis == nullptr ? "" : nemesis->text, ',');
   auto wanted = wanted_faults(nemesis == nullptr ? nullptr : &named, timeline_of(request));
-  if (!wanted) return fail(nemesis == nullptr ? wanted.error() : wanted.error().during(nemesis->origin));
+  if (!wanted) {
+    const auto timeline = request.settings.find("nemesis.timeline");
+    if (nemesis != nullptr) return fail(wanted.error().during(nemesis->where()));
+    return fail(timeline == request.settings.end() ? wanted.error() : wanted.error().during(timeline->second.where()));
+  }
   plan.nemesis = std::move(wanted->names);
   if (plan.name.empty()) plan.name = plan.target + "-" + plan.workload;
   if (plan.name.find('/') != std::string::npos || plan.name.starts_with('.')) {
-    return fail(ErrorCode::usage, fmt::format("--name: \"{}\" cannot name a folder", plan.name));
+    const Error error{ErrorCode::usage, fmt::format("--name: \"{}\" cannot name a folder", plan.name)};
+    return fail(resolver.at("name", error));
   }
   plan.seed = std::random_device{}();
   // Durations before other numbers: the order of plan.json's origins.
@@ -171,10 +207,16 @@ Result<Plan> resolve(const RunRequest& request) {
   if (auto level = resolve_level(request, *workload, plan); !level) return fail(level.error());
   for (const auto& [key, given] : request.settings) {
     // A campaign of runs with and without faults says how the faults come for all of them.
-    if (plan.nemesis.empty() && key.starts_with("nemesis.")) continue;
-    if (auto set = plan.options.set(key, given.text, given.origin); !set) return fail(set.error().during(given.origin));
+    if (plan.nemesis.empty() && key.starts_with("nemesis.")) {
+      if (auto known = is_of_the_schedule(key); !known) return fail(known.error().during(given.where()));
+      continue;
+    }
+    if (auto set = plan.options.set(key, given.text, given.origin); !set)
+      return fail(set.error().during(given.where()));
   }
-  if (auto good = check_options(plan, *target, *workload); !good) return fail(good.error());
+  if (auto good = check_options(plan, *target, *workload); !good) {
+    return fail(resolver.at_option(good.error(), "target"));
+  }
   return plan;
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "harness/interfaces/plan.h"
-#include "session/campaign.h"
+#include "session/run_request.h"
 
 namespace ordeal {
 

@@ -21,7 +21,7 @@
 #include "nemesis/engine/ledger.h"
 #include "nemesis/engine/timeline.h"
 #include "nemesis/engine/trigger.h"
-#include "session/campaign.h"
+#include "session/campaign/campaign.h"
 #include "session/resolve_plan.h"
 #include "targets/process/words.h"
 #include "tests/fuzz/mutator.h"
@@ -46,12 +46,8 @@ struct Parser {
 };
 
 Refusal campaign(const std::string& text) {
-  const auto runs = parse_campaign(text, "c.toml");
-  if (!runs) return runs.error();
-  for (const RunRequest& run : *runs) {
-    if (const auto plan = resolve(run); !plan) return plan.error();
-  }
-  return std::nullopt;
+  const auto file = parse_campaign(text, "c.toml");
+  return file ? refusal(plan_campaign(*file)) : file.error();
 }
 
 Refusal ssh_config(const std::string& text) {

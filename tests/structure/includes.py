@@ -71,6 +71,7 @@ ARROWS = {
     "workloads": [],
     "reports": [],
     "session": [],
+    "session/campaign": ["session"],
     "cli": [],
 }
 # A target's folder may include itself and what targets share.

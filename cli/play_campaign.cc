@@ -1,0 +1,123 @@
+#include "cli/play_campaign.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "cli/console.h"
+#include "cli/print_run.h"
+#include "cli/signals.h"
+#include "session/campaign/closing.h"
+
+namespace ordeal::cli {
+namespace {
+
+Colour colour_of(Standing standing) {
+  if (standing == Standing::invalid) return Colour::red;
+  return is_green(standing) ? Colour::green : Colour::yellow;
+}
+
+std::string shown(Standing standing) { return coloured(name(standing), colour_of(standing), STDOUT_FILENO); }
+
+// A heading when a run begins and a line when it ended, at once, also where nobody is at a terminal.
+class Lines final : public CampaignObserver {
+ public:
+  Lines(std::size_t runs, bool quiet) : runs_(runs), quiet_(quiet) {}
+  void begins(const PlannedRun& run, std::size_t index, int attempt) override {
+    const std::string heading = fmt::format("── run {} of {}: {}{}", index + 1, runs_, run.name,
+                                            attempt > 1 ? fmt::format(", attempt {}", attempt) : "");
+    if (quiet_) {
+      say(heading);
+    } else {
+      print(heading + "\n");
+    }
+    std::fflush(stdout);
+  }
+  void ended(const PlannedRun& run, const RunRecord& record, Standing standing) override {
+    const std::string why = standing == Standing::vanished || standing == Standing::expected
+                                ? ": " + told(run, {standing, record, ""})
+                                : "";
+    const std::string line = fmt::format("{} {} in {:.1f} s{}", shown(standing), run.name, record.seconds, why);
+    if (quiet_) {
+      say(line);
+    } else if (!why.empty()) {
+      print(line + "\n");  // beside the verdict, which is printed already
+    }
+    std::fflush(stdout);
+  }
+
+ private:
+  std::size_t runs_;
+  bool quiet_;
+};
+
+}  // namespace
+
+ExitCode exit_code(Standing standing) {
+  switch (standing) {
+    case Standing::invalid:
+      return kInvalid;
+    case Standing::refused:
+      return kUsage;
+    case Standing::failed:
+      return kRunFailed;
+    case Standing::vanished:
+    case Standing::unknown:
+    case Standing::not_started:
+      return kUnknown;
+    case Standing::valid:
+    case Standing::expected:
+    case Standing::not_needed:
+      return kValid;
+  }
+  return kUnknown;
+}
+
+PlayedHere play_here(const Plan& plan, bool quiet, const RunStops& stops) {
+  say(fmt::format("{} {} on {}, {} s, seed {}{}", plan.target, plan.workload, plan.nodes, plan.time_limit_s, plan.seed,
+                  plan.nemesis.empty() ? "" : ", with faults"));
+  Terminal terminal;
+  const auto judged = run_and_judge(plan, terminal, stops);
+  end_progress();
+  if (!judged) {
+    complain(judged.error());
+    return {error_document(judged.error()), exit_code(judged.error())};
+  }
+  if (judged->facts.all.total() == 0) {
+    complain(judged->failure ? *judged->failure : Error{ErrorCode::cancelled, judged->reason});
+    say("the run's directory: " + judged->directory);
+  } else if (!quiet) {
+    print_judged(*judged);
+  }
+  if (judged->unwritten) complain(*judged->unwritten);
+  return {judged->results, exit_code(*judged)};
+}
+
+int play_campaign(const Campaign& campaign, const RunCommand& command) {
+  Lines lines(campaign.runs.size(), command.json);
+  const SignalStop signals(
+      {"stopping: healing, collecting and judging what there is (again: without waiting for the checkers)",
+       "not waiting for the checkers; `ordeal report` judges the run later (again: leave at once)"});
+  Conduct how;
+  how.play = [&](const PlannedRun& run) {
+    PlayedHere played = play_here(run.plan, command.json, {signals.token(0), signals.token(1)});
+    // The code says more than the results where a file could not be written.
+    if (played.code == kRunFailed && played.results.find("error") == nullptr)
+      played.results.set("error", "the judgement could not be written");
+    return Played{std::move(played.results), played.code == kUsage};
+  };
+  how.observer = &lines;
+  how.stop = signals.token(0);
+  const auto outcome = conduct(campaign, how);
+  if (!outcome) return refuse(outcome.error(), command.json);
+  const Standing all = gravest(*outcome);
+  if (command.json) {
+    print(closing_value(campaign, *outcome).to_json() + "\n");
+  } else {
+    print(fmt::format("\n{}\n{}  {}\n", closing_table(campaign, *outcome), shown(all), closing_sentence(*outcome)));
+  }
+  return exit_code(all);
+}
+
+}  // namespace ordeal::cli

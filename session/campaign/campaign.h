@@ -1,0 +1,31 @@
+#pragma once
+// Campaign: a matrix of resolved runs, each with a name that stays the same when the campaign is played again, and how
+// they are played. Thread-safety: value types and pure functions.
+
+#include <string>
+#include <vector>
+
+#include "harness/interfaces/plan.h"
+#include "session/campaign/campaign_file.h"
+
+namespace ordeal {
+
+struct PlannedRun {
+  std::string name;  // "etcd register kill,pause seed=3 rate=200": what distinguishes it from the others; unique
+  Plan plan;
+  Expectation expect;
+};
+
+struct Campaign {
+  std::string name;
+  CampaignSettings settings;
+  std::vector<PlannedRun> runs;
+  bool seeded = true;  // every run's seed was said, not drawn
+};
+
+// Names are looked up, defaults filled in, seeds drawn. In a matrix of several targets, workloads or nemeses an option
+// counts for the runs that know it, and those that become equal because they do not are one. Errors: usage, with the
+// place of what is wrong; those of runs_of().
+[[nodiscard]] Result<Campaign> plan_campaign(const CampaignFile& file);
+
+}  // namespace ordeal

@@ -1,0 +1,99 @@
+// Campaigns as their users run them: a file in, lines, a table and an exit code out. On the memory target.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/value.h"
+#include "tests/support/program.h"
+
+namespace ordeal::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Short runs of the memory target, and a file that asks for them.
+class Campaign : public ::testing::Test {
+ protected:
+  std::string file(const std::string& text, const std::string& name = "c.toml") const {
+    const std::string path = folder_.path() + "/" + name;
+    std::ofstream(path) << "target = \"memory\"\ntime-limit = \"300ms\"\nrate = 500\nstore = \"" << store() << "\"\n"
+                        << text;
+    return path;
+  }
+  std::string store() const { return folder_.path() + "/store"; }
+  ProgramResult ordeal(std::vector<std::string> words) const {
+    words.insert(words.begin(), ORDEAL_PROGRAM);
+    return run_program(words, seconds(120), {}, folder_.path());
+  }
+  // The document of a campaign. Aborts the test when there is none.
+  Value document(const ProgramResult& result) const {
+    auto value = Value::from_json(result.out);
+    EXPECT_TRUE(value) << result.out << result.err;
+    return value ? *value : Value::map();
+  }
+
+  TemporaryDirectory folder_;
+};
+
+TEST_F(Campaign, EveryRunHasItsHeadingItsVerdictAndItsLineInTheTable) {
+  const auto result = ordeal({"run", file("workload = [\"register\", \"set\"]\nseed = \"1..2\"\n")});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("── run 1 of 4: memory register seed=1\nvalid"),
+                                HasSubstr("── run 4 of 4: memory set seed=2\nvalid"), HasSubstr("4 runs: 4 valid"),
+                                HasSubstr("\nrun                     verdict")));
+}
+
+TEST_F(Campaign, AKnownFindingThatStaysIsGreenAndOneThatIsGoneIsNot) {
+  const std::string seeds = "seed = [1, 2]\n";
+  const std::string matrix = "[set]\n\"memory.bug\" = [\"stale-read\", \"none\"]\n";
+  const auto known = ordeal({"run", file(seeds + "[[expect]]\n\"memory.bug\" = \"stale-read\"\nverdict = \"invalid\"\n" + matrix), "--json"});
+  EXPECT_EQ(known.exit_code, 0) << known.out << known.err;
+  EXPECT_EQ(document(known).find("standing")->string(), "expected");
+
+  const auto gone = ordeal({"run", file(seeds + "expect = \"invalid\"\n" + matrix)});
+  EXPECT_EQ(gone.exit_code, 2) << gone.out << gone.err;
+  EXPECT_THAT(gone.out, AllOf(HasSubstr("2 vanished, 2 expected"), HasSubstr("\"invalid\" was expected")));
+
+  const auto other = ordeal({"run", file(seeds + "expect = \"invalid: lost-update\"\n" + matrix), "--json"});
+  EXPECT_EQ(other.exit_code, 1) << other.out << other.err;
+}
+
+TEST_F(Campaign, SeedsOfTheCommandLineAndOfAMatrixContradict) {
+  const auto result = ordeal({"run", file("seed = \"1..3\"\n"), "--seed", "7"});
+  EXPECT_EQ(result.exit_code, 64);
+  EXPECT_THAT(result.err, HasSubstr("names 3 seeds"));
+}
+
+TEST_F(Campaign, ADryRunSaysEverythingAndPlaysNothing) {
+  const auto result = ordeal(
+      {"run", file("seed = [1, 2]\n"), "--dry-run", "--target", "etcd", "--nemesis", "partition", "--time-limit", "60"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("2 runs, 2 min"), HasSubstr("etcd register partition seed=2"), HasSubstr("iptables"),
+                                HasSubstr("unshare"), HasSubstr("With privilege")));
+  EXPECT_FALSE(fs::exists(store()));
+  const auto plans = ordeal({"run", file("seed = [1, 2]\n"), "--dry-run", "--json"});
+  EXPECT_EQ(document(plans).items().size(), 2u);
+  EXPECT_THAT(ordeal({"run", file("seed = [1, 2]\n"), "--dry-run"}).out, HasSubstr("Nothing is done with privilege"));
+}
+
+TEST_F(Campaign, FlagsSayHowItIsPlayed) {
+  const std::string path = file("seed = [1, 2, 3]\n[set]\nmemory.bug = \"stale-read\"\n");
+  const auto fast = ordeal({"run", path, "--fail-fast", "--json"});
+  EXPECT_EQ(fast.exit_code, 1) << fast.err;
+  EXPECT_EQ(document(fast).find("counts")->find("not started")->integer(), 2);
+  const auto hunt = ordeal({"run", path, "--until-found", "--json"});
+  EXPECT_EQ(document(hunt).find("counts")->find("not needed")->integer(), 2);
+  EXPECT_EQ(ordeal({"run", path, "--budget", "soon"}).exit_code, 64);
+}
+
+}  // namespace
+}  // namespace ordeal::testing

@@ -1,0 +1,182 @@
+#include "session/campaign/conduct.h"
+
+#include <gtest/gtest.h>
+
+#include "session/campaign/closing.h"
+
+namespace ordeal {
+namespace {
+
+// A campaign of as many runs as there are letters: v valid, i invalid (stale-read), u unknown, f failed, r refused.
+struct Script {
+  explicit Script(const std::string& letters, const std::string& expect = "valid") : outcomes(letters) {
+    for (std::size_t i = 0; i < letters.size(); ++i) {
+      PlannedRun run;
+      run.name = "run " + std::to_string(i + 1);
+      run.plan.time_limit_s = 10;
+      run.expect = *parse_expectation(expect);
+      campaign.runs.push_back(run);
+    }
+  }
+
+  Played play(const PlannedRun& run) {
+    const std::size_t i = static_cast<std::size_t>(std::stoi(run.name.substr(4))) - 1;
+    played += static_cast<char>('1' + i);
+    Played out;
+    char letter = outcomes[i];
+    if (letter == 'F') outcomes[i] = 'v';  // fails once
+    out.results = Value::map();
+    out.results.set("verdict", letter == 'v' ? "valid" : letter == 'i' || letter == 'o' ? "invalid" : "unknown");
+    if (letter == 'f' || letter == 'F' || letter == 'r') out.results.set("error", "no nodes");
+    out.refused = letter == 'r';
+    if (letter == 'i' || letter == 'o') {
+      const Value anomaly = Value::map({{"type", letter == 'i' ? "stale-read" : "lost-write"}, {"explanation", "e"}});
+      Value check = Value::map({{"checker", "c"}, {"verdict", "invalid"}});
+      check.set("anomalies", Value::list({anomaly}));
+      out.results.set("checks", Value::list({check}));
+    }
+    return out;
+  }
+
+  CampaignOutcome conducted(std::vector<RunRecord> before = {}) {
+    Conduct how;
+    how.play = [this](const PlannedRun& run) { return play(run); };
+    how.keep = [this](const RunRecord& record) {
+      kept.push_back(record);
+      return Result<void>{};
+    };
+    how.stop = stop.get_token();
+    how.before = std::move(before);
+    return *conduct(campaign, how);
+  }
+
+  // The first letter of each standing; '-': not started, '~': not needed.
+  static std::string standings(const CampaignOutcome& outcome) {
+    std::string out;
+    for (const auto& run : outcome.runs) {
+      out += run.standing == Standing::not_started  ? '-'
+             : run.standing == Standing::not_needed ? '~'
+             : run.standing == Standing::vanished   ? 'V'
+                                                    : name(run.standing)[0];
+    }
+    return out;
+  }
+  std::string end() { return standings(conducted()); }
+
+  Campaign campaign;
+  std::string outcomes;
+  std::string played;
+  std::vector<RunRecord> kept;
+  std::stop_source stop;
+};
+
+TEST(Conduct, PlaysAllInOrder) {
+  Script script("vuifr");
+  const auto outcome = script.conducted();
+  EXPECT_EQ(script.played, "12345");
+  EXPECT_EQ(Script::standings(outcome), "vuifr");
+  EXPECT_EQ(gravest(outcome), Standing::invalid);
+  EXPECT_EQ(script.kept.size(), 5u);
+}
+
+TEST(Conduct, OneInvalidIsGravestThenRefusedFailedUnknown) {
+  EXPECT_EQ(gravest(Script("uufuiuf").conducted()), Standing::invalid);
+  EXPECT_EQ(gravest(Script("uufurv").conducted()), Standing::refused);
+  EXPECT_EQ(gravest(Script("uufv").conducted()), Standing::failed);
+  EXPECT_EQ(gravest(Script("vuv").conducted()), Standing::unknown);
+  EXPECT_EQ(gravest(Script("vv").conducted()), Standing::valid);
+  EXPECT_EQ(gravest(Script("ii", "invalid: stale-read").conducted()), Standing::expected);
+}
+
+TEST(Conduct, AnExpectedFindingThatStaysIsGreenAndOneThatIsGoneIsNot) {
+  EXPECT_EQ(Script("iv", "invalid: stale-read").end(), "eV");
+  EXPECT_FALSE(is_green(Standing::vanished));
+  EXPECT_TRUE(is_green(Standing::expected));
+  // Another anomaly is red, with or without the one that is known; unknown and failed stay what they are.
+  EXPECT_EQ(Script("ouf", "invalid: stale-read").end(), "iuf");
+  EXPECT_EQ(Script("io", "invalid").end(), "ee");
+  EXPECT_EQ(Script("i").end(), "i");
+}
+
+TEST(Conduct, OnlyFailedRunsArePlayedAgain) {
+  Script script("FfuiF");
+  script.campaign.settings.retries = 2;
+  const auto outcome = script.conducted();
+  EXPECT_EQ(script.played, "11" "222" "3" "4" "55");
+  EXPECT_EQ(Script::standings(outcome), "vfuiv");
+  EXPECT_EQ(outcome.runs[0].record.attempts, 2);
+  EXPECT_EQ(outcome.runs[1].record.attempts, 3);
+  EXPECT_EQ(script.kept.size(), 5u);  // the last attempt of each
+}
+
+TEST(Conduct, FailFastStopsAfterTheFirstThatIsRed) {
+  Script script("uviv");
+  script.campaign.settings.fail_fast = true;
+  EXPECT_EQ(script.end(), "uvi-");
+  EXPECT_EQ(script.played, "123");
+  Script failed("vfv");
+  failed.campaign.settings.fail_fast = true;
+  EXPECT_EQ(failed.end(), "vf-");
+  Script expected("iv", "invalid: stale-read");
+  expected.campaign.settings.fail_fast = true;
+  EXPECT_EQ(expected.end(), "eV");
+}
+
+TEST(Conduct, UntilFoundNeedsNoMoreThanOne) {
+  Script script("uviv");
+  script.campaign.settings.until_found = true;
+  EXPECT_EQ(script.end(), "uvi~");
+  // Those before it that did not show it are nothing gone: one of them had to.
+  Script expected("vviv", "invalid: stale-read");
+  expected.campaign.settings.until_found = true;
+  const auto found = expected.conducted();
+  EXPECT_EQ(Script::standings(found), "vve~");
+  EXPECT_EQ(gravest(found), Standing::not_needed);
+  EXPECT_TRUE(is_green(gravest(found)));
+  Script gone("vv", "invalid: stale-read");
+  gone.campaign.settings.until_found = true;
+  EXPECT_EQ(gone.end(), "VV");
+}
+
+TEST(Conduct, WhatDoesNotFitIntoTheBudgetIsNotStartedAndNotGreen) {
+  Script script("vvv");
+  script.campaign.settings.budget_s = 15;
+  script.campaign.runs[1].plan.time_limit_s = 100;
+  const auto outcome = script.conducted();
+  EXPECT_EQ(Script::standings(outcome), "v-v");
+  EXPECT_NE(outcome.runs[1].why.find("budget of 15 s"), std::string::npos) << outcome.runs[1].why;
+  EXPECT_EQ(gravest(outcome), Standing::not_started);
+}
+
+TEST(Conduct, WhatWasKeptIsNotPlayedAgainUnlessItWasInterrupted) {
+  Script first("vuv");
+  (void)first.conducted();
+  Script again("vuv");
+  first.kept[2].interrupted = true;
+  const auto outcome = again.conducted(first.kept);
+  EXPECT_EQ(again.played, "3");
+  EXPECT_EQ(Script::standings(outcome), "vuv");
+}
+
+TEST(Conduct, ACampaignThatWasStoppedIsNotGreen) {
+  Script script("vv");
+  script.stop.request_stop();
+  const auto outcome = script.conducted();
+  EXPECT_EQ(Script::standings(outcome), "--");
+  EXPECT_EQ(script.played, "");
+  EXPECT_EQ(gravest(outcome), Standing::not_started);
+}
+
+TEST(RunRecord, ComesBackFromItsLine) {
+  Script script("i");
+  const RunRecord one = script.conducted().runs[0].record;
+  const auto back = RunRecord::from_value(*Value::from_json(one.to_value().to_json()));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->to_value(), one.to_value());
+  EXPECT_EQ(back->anomalies, std::vector<std::string>{"stale-read"});
+  EXPECT_FALSE(RunRecord::from_value(Value::map()));
+  EXPECT_FALSE(RunRecord::from_value(Value(3)));
+}
+
+}  // namespace
+}  // namespace ordeal
