@@ -87,6 +87,8 @@ void add_run(CLI::App& app, RunCommand& command) {
       app.add_option_function<std::string>(flag, take, setting.help)->type_name(setting.placeholder);
     }
   }
+  app.add_option("--resume", command.resume, "play on a campaign that was interrupted: its directory, or latest")
+      ->type_name("DIR");
   app.add_flag("--json", command.json, "results.json on standard output; of a campaign one document with all runs");
   app.add_flag(
       "--dry-run", command.dry_run,
@@ -163,7 +165,8 @@ std::vector<std::string> choices_of(const std::string& option) {
 }
 
 bool takes_file(const std::string& option) {
-  static const std::vector<std::string> kFiles = {"files", "campaign", "run", "store", "--store", "--report"};
+  static const std::vector<std::string> kFiles = {"files",   "campaign", "run",     "store",
+                                                  "--store", "--report", "--resume"};
   return std::find(kFiles.begin(), kFiles.end(), option) != kFiles.end();
 }
 

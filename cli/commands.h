@@ -37,6 +37,7 @@ struct RunCommand {
   std::vector<std::string> settings;                  // KEY=VALUE
   std::map<std::string, std::string> campaign_flags;  // those given of campaign_settings(), by name
   bool json = false;
+  std::string resume;    // a campaign's directory, or "latest"
   bool dry_run = false;  // print the plan and stop
 };
 int run(const RunCommand& command);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "cli/console.h"
@@ -52,6 +54,28 @@ class Lines final : public CampaignObserver {
   bool quiet_;
 };
 
+// What is printed and written when nothing more is played. Returns the exit code.
+int close_campaign(const CampaignStore& store, const CampaignOutcome& outcome, bool json) {
+  const Standing all = gravest(outcome);
+  Value document = closing_value(store.campaign(), outcome);
+  const auto written = store.write("results.json", document.to_json() + "\n");
+  if (json) {
+    document.set("directory", store.path());
+    print(document.to_json() + "\n");
+  } else {
+    print(
+        fmt::format("\n{}\n{}  {}\n", closing_table(store.campaign(), outcome), shown(all), closing_sentence(outcome)));
+    print(fmt::format("campaign    {}\n", store.path()));
+  }
+  const bool cut = std::any_of(outcome.runs.begin(), outcome.runs.end(), [](const auto& run) {
+    return run.standing == Standing::not_started || run.record.interrupted;
+  });
+  if (cut) say("to play on: ordeal run --resume " + store.path());
+  if (written) return exit_code(all);
+  complain(written.error());
+  return worst(std::array{exit_code(all), kRunFailed});
+}
+
 }  // namespace
 
 ExitCode exit_code(Standing standing) {
@@ -94,30 +118,33 @@ PlayedHere play_here(const Plan& plan, bool quiet, const RunStops& stops) {
   return {judged->results, exit_code(*judged)};
 }
 
-int play_campaign(const Campaign& campaign, const RunCommand& command) {
-  Lines lines(campaign.runs.size(), command.json);
+int play_campaign(CampaignStore& store, bool json) {
+  const Campaign& campaign = store.campaign();
+  if (!store.records().empty()) {
+    say(fmt::format("resuming {}: of {} runs {} have ended", store.path(), campaign.runs.size(),
+                    store.records().size()));
+  }
+  Lines lines(campaign.runs.size(), json);
   const SignalStop signals(
       {"stopping: healing, collecting and judging what there is (again: without waiting for the checkers)",
        "not waiting for the checkers; `ordeal report` judges the run later (again: leave at once)"});
   Conduct how;
   how.play = [&](const PlannedRun& run) {
-    PlayedHere played = play_here(run.plan, command.json, {signals.token(0), signals.token(1)});
+    PlayedHere played = play_here(run.plan, json, {signals.token(0), signals.token(1)});
     // The code says more than the results where a file could not be written.
     if (played.code == kRunFailed && played.results.find("error") == nullptr)
       played.results.set("error", "the judgement could not be written");
+    if (const Value* directory = played.results.find("directory"); directory != nullptr && directory->is_string())
+      played.results.set("directory", within(store.store(), directory->string()));
     return Played{std::move(played.results), played.code == kUsage};
   };
+  how.keep = [&](const RunRecord& record) { return store.keep(record); };
   how.observer = &lines;
   how.stop = signals.token(0);
+  how.before = store.records();
   const auto outcome = conduct(campaign, how);
-  if (!outcome) return refuse(outcome.error(), command.json);
-  const Standing all = gravest(*outcome);
-  if (command.json) {
-    print(closing_value(campaign, *outcome).to_json() + "\n");
-  } else {
-    print(fmt::format("\n{}\n{}  {}\n", closing_table(campaign, *outcome), shown(all), closing_sentence(*outcome)));
-  }
-  return exit_code(all);
+  if (!outcome) return refuse(outcome.error(), json);
+  return close_campaign(store, *outcome, json);
 }
 
 }  // namespace ordeal::cli

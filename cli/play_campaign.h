@@ -2,8 +2,8 @@
 // A campaign on a terminal: its runs one after the other, each with its heading and its verdict, and the closing table.
 // Thread-safety: as console.h; called on the main thread.
 
-#include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "session/campaign/campaign_store.h"
 #include "session/campaign/conduct.h"
 #include "session/run_session.h"
 
@@ -18,8 +18,8 @@ struct PlayedHere {
 // Plays one run in this process, and prints its verdict unless `quiet`.
 [[nodiscard]] PlayedHere play_here(const Plan& plan, bool quiet, const RunStops& stops);
 
-// Plays all runs and says what they mean together. Returns the exit code; the caller leaves.
-[[nodiscard]] int play_campaign(const Campaign& campaign, const RunCommand& command);
+// Plays the runs that are not done yet and says what all mean together. Returns the exit code; the caller leaves.
+[[nodiscard]] int play_campaign(CampaignStore& store, bool json);
 
 // What would be played: every run, its faults, what is done with privilege, and how long it takes. Plays nothing.
 [[nodiscard]] std::string told_plan(const Campaign& campaign);

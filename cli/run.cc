@@ -62,9 +62,29 @@ int tell(const Campaign& campaign, bool one_run, bool json) {
   return delivered(kValid);
 }
 
+// A campaign that was interrupted. Its directory says all that is to be known.
+int resume(const RunCommand& command) {
+  auto flags = command.flags;
+  flags.erase("store");
+  if (!command.campaign.empty() || !flags.empty() || !command.settings.empty() || !command.campaign_flags.empty() ||
+      command.dry_run) {
+    const Error error{ErrorCode::usage, "--resume plays on what its directory says; beside it only --store and --json"};
+    return refuse(error, command.json);
+  }
+  const auto store = command.flags.find("store");
+  const bool latest = command.resume == "latest";
+  auto campaign = CampaignStore::resume(
+      latest ? latest_campaign(store == command.flags.end() ? Plan{}.store : store->second) : command.resume);
+  if (campaign) leave(delivered(play_campaign(*campaign, command.json)));
+  Error error = campaign.error();
+  if (error.code == ErrorCode::not_found) error.code = ErrorCode::usage;
+  return refuse(error, command.json);
+}
+
 }  // namespace
 
 int run(const RunCommand& command) {
+  if (!command.resume.empty()) return resume(command);
   const auto file = file_of(command);
   if (!file) return refuse(file.error(), command.json);
   const auto campaign = plan_campaign(*file);
@@ -72,7 +92,9 @@ int run(const RunCommand& command) {
   const bool one_run = campaign->runs.size() == 1 && !file->more_than_runs;
   if (command.dry_run) return tell(*campaign, one_run, command.json);
   if (one_run) return run_alone(campaign->runs.front().plan, command.json);
-  leave(delivered(play_campaign(*campaign, command)));
+  auto store = CampaignStore::create(*campaign, campaign->runs.front().plan.store);
+  if (!store) return refuse(store.error(), command.json);
+  leave(delivered(play_campaign(*store, command.json)));
 }
 
 }  // namespace ordeal::cli

@@ -39,7 +39,8 @@ std::string duration_of(const Campaign& campaign) {
 // What a node specification makes with privilege on this machine.
 std::string made_here(const std::string& nodes) {
   if (nodes.starts_with("local:")) {
-    return "root here: unshare (network, mount, process, host-name namespaces), ip link and ip addr (a bridge and a veth "
+    return "root here: unshare (network, mount, process, host-name namespaces), ip link and ip addr (a bridge and a "
+           "veth "
            "pair for each node, in a network namespace of their own), mount (overlay over /), an sshd for each node";
   }
   if (nodes.starts_with("docker:")) return "the Docker daemon: a container for each node, with an sshd";

@@ -34,20 +34,8 @@ constexpr std::size_t kLogTail = 64 * 1024;
 constexpr std::chrono::milliseconds kStrongestTime{10'000};
 
 Result<Plan> plan_of(const StoredRun& run) {
-  const auto text = [&](const char* key) -> std::string {
-    const Value* found = run.plan.find(key);
-    return found != nullptr && found->is_string() ? found->string() : "";
-  };
-  std::vector<std::string> nemesis;
-  if (const Value* faults = run.plan.find("nemesis"); faults != nullptr && faults->is_list()) {
-    for (const auto& fault : faults->items()) {
-      if (fault.is_string()) nemesis.push_back(fault.string());
-    }
-  }
-  auto options = declared_options(text("target"), text("workload"), nemesis);
-  if (!options) return fail(ErrorCode::input, options.error().during(run.path + "/plan.json").message);
-  auto plan = Plan::from_value(run.plan, *std::move(options));
-  if (!plan) return fail(plan.error().during(run.path));
+  auto plan = read_plan(run.plan);
+  if (!plan) return fail(plan.error().during(run.path + "/plan.json"));
   return plan;
 }
 

@@ -163,6 +163,22 @@ Result<Options> declared_options(const std::string& target, const std::string& w
   return options;
 }
 
+Result<Plan> read_plan(const Value& value) {
+  const auto text = [&](const char* key) -> std::string {
+    const Value* found = value.find(key);
+    return found != nullptr && found->is_string() ? found->string() : "";
+  };
+  std::vector<std::string> nemesis;
+  if (const Value* faults = value.find("nemesis"); faults != nullptr && faults->is_list()) {
+    for (const auto& fault : faults->items()) {
+      if (fault.is_string()) nemesis.push_back(fault.string());
+    }
+  }
+  auto options = declared_options(text("target"), text("workload"), nemesis);
+  if (!options) return fail(ErrorCode::input, options.error().message);
+  return Plan::from_value(value, *std::move(options));
+}
+
 Result<Plan> resolve(const RunRequest& request) {
   Plan plan;
   Resolver resolver(request, plan);

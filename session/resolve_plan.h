@@ -13,6 +13,9 @@ namespace ordeal {
 // Errors: usage, naming the flag, what was found and what is known or allowed.
 [[nodiscard]] Result<Plan> resolve(const RunRequest& request);
 
+// What plan.json holds, with the options declared that it is about. Errors: input.
+[[nodiscard]] Result<Plan> read_plan(const Value& value);
+
 // Every option that a plan of this target, workload and these faults can hold, with defaults.
 [[nodiscard]] Result<Options> declared_options(const std::string& target, const std::string& workload,
                                                const std::vector<std::string>& nemesis);

@@ -31,7 +31,8 @@ class Known {
     const auto [place, fresh] = cache_.try_emplace({target, workload, nemesis});
     if (fresh) {
       // "all" is no fault: then everything stays.
-      auto options = declared_options(target, workload, nemesis == "none" ? std::vector<std::string>{} : split(nemesis, ','));
+      auto options =
+          declared_options(target, workload, nemesis == "none" ? std::vector<std::string>{} : split(nemesis, ','));
       if (options) place->second = *std::move(options);
     }
     return place->second ? &*place->second : nullptr;
@@ -42,9 +43,8 @@ class Known {
 };
 
 bool has_choice(const CampaignFile& file, const char* flag) {
-  return std::any_of(file.axes.begin(), file.axes.end(), [&](const Axis& one) {
-    return !one.setting && one.key == flag && one.choices.size() > 1;
-  });
+  return std::any_of(file.axes.begin(), file.axes.end(),
+                     [&](const Axis& one) { return !one.setting && one.key == flag && one.choices.size() > 1; });
 }
 
 // Everything that is asked, as one text.

@@ -20,8 +20,8 @@ struct Parse {
     const auto parsed = parse_duration(text);
     if (!parsed) return fail(parsed.error());
     if (*parsed < setting.min || *parsed > setting.max) {
-      return fail(ErrorCode::usage, fmt::format("{} is out of range; it must be at least {} and at most {} seconds", text,
-                                                setting.min, setting.max));
+      return fail(ErrorCode::usage, fmt::format("{} is out of range; it must be at least {} and at most {} seconds",
+                                                text, setting.min, setting.max));
     }
     settings.*member = *parsed;
     return {};
@@ -88,7 +88,8 @@ Result<CampaignSettings> CampaignSettings::from_value(const Value& value) {
     const std::string text = found->is_string() ? found->string() : found->to_json();
     // 0 stands for "none" where nothing smaller than the minimum may be said.
     if (setting.type == CampaignSetting::Type::duration && found->is_real() && found->real() == 0) continue;
-    if (auto set = setting.set(out, text); !set) return fail(ErrorCode::input, set.error().during(setting.name).message);
+    if (auto set = setting.set(out, text); !set)
+      return fail(ErrorCode::input, set.error().during(setting.name).message);
   }
   return out;
 }

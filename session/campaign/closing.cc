@@ -10,13 +10,13 @@
 namespace ordeal {
 namespace {
 
-constexpr std::array kGravestFirst = {Standing::invalid,     Standing::refused,  Standing::failed,
-                                      Standing::vanished,    Standing::unknown,  Standing::not_started,
-                                      Standing::not_needed,  Standing::expected, Standing::valid};
+constexpr std::array kGravestFirst = {Standing::invalid,    Standing::refused,  Standing::failed,
+                                      Standing::vanished,   Standing::unknown,  Standing::not_started,
+                                      Standing::not_needed, Standing::expected, Standing::valid};
 
 std::size_t count(const CampaignOutcome& outcome, Standing standing) {
-  return static_cast<std::size_t>(
-      std::count_if(outcome.runs.begin(), outcome.runs.end(), [&](const auto& run) { return run.standing == standing; }));
+  return static_cast<std::size_t>(std::count_if(outcome.runs.begin(), outcome.runs.end(),
+                                                [&](const auto& run) { return run.standing == standing; }));
 }
 
 bool was_played(const CampaignOutcome::Run& run) { return run.why.empty(); }
@@ -105,8 +105,9 @@ std::string told(const PlannedRun& run, const CampaignOutcome::Run& ended) {
     case Standing::refused:
       return ended.record.error.empty() ? ended.record.reason : ended.record.error;
     case Standing::vanished:
-      return fmt::format("\"{}\" was expected, and no such anomaly was found: if it is mended, take the expectation out",
-                         run.expect.text());
+      return fmt::format(
+          "\"{}\" was expected, and no such anomaly was found: if it is mended, take the expectation out",
+          run.expect.text());
     case Standing::unknown:
       return ended.record.reason;
     case Standing::not_started:
@@ -141,9 +142,10 @@ std::string closing_table(const Campaign& campaign, const CampaignOutcome& outco
   for (std::size_t i = 0; i < outcome.runs.size(); ++i) {
     const auto& run = outcome.runs[i];
     const bool played = was_played(run);
-    rows.push_back({campaign.runs[i].name, std::string(name(run.standing)), join(run.record.anomalies, ","),
-                    faults_of(run), played ? fmt::format("{:.1f}s", run.record.seconds) : "",
-                    played ? run.record.directory : ""});
+    rows.push_back(
+        {campaign.runs[i].name, std::string(name(run.standing)), join(run.record.anomalies, ","), faults_of(run),
+         played ? fmt::format("{:.1f}s", run.record.seconds) : "",
+         played && !run.record.directory.empty() ? campaign.runs[i].plan.store + "/" + run.record.directory : ""});
   }
   return aligned(rows);
 }

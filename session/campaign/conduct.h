@@ -43,8 +43,8 @@ struct Conduct {
   // Called with every record before anything follows from it. Errors end the campaign.
   std::function<Result<void>(const RunRecord&)> keep;
   CampaignObserver* observer = nullptr;
-  std::stop_token stop;            // no further run is started; the player looks at it, too
-  std::vector<RunRecord> before;   // of an earlier sitting; those that were interrupted are played again
+  std::stop_token stop;           // no further run is started; the player looks at it, too
+  std::vector<RunRecord> before;  // of an earlier sitting; those that were interrupted are played again
 };
 
 // Errors: those of `keep`.

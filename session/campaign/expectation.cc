@@ -16,8 +16,8 @@ std::string Expectation::text() const {
 bool Expectation::allows(const std::vector<std::string>& found) const {
   if (!invalid) return false;
   return anomalies.empty() || (!found.empty() && std::all_of(found.begin(), found.end(), [&](const std::string& type) {
-                                 return std::find(anomalies.begin(), anomalies.end(), type) != anomalies.end();
-                               }));
+           return std::find(anomalies.begin(), anomalies.end(), type) != anomalies.end();
+         }));
 }
 
 Result<Expectation> parse_expectation(std::string_view text) {

@@ -1,6 +1,6 @@
 #pragma once
-// Expectation: what a campaign says a run will show. A known finding that stays is not red, one that is gone is told and
-// not green, and whatever else is found is as red as ever:
+// Expectation: what a campaign says a run will show. A known finding that stays is not red, one that is gone is told
+// and not green, and whatever else is found is as red as ever:
 //
 //   expect = "invalid: stale-read"     an anomaly of that type, and of no other
 //   expect = "invalid"                 any anomaly

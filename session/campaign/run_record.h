@@ -23,10 +23,10 @@ struct CheckRecord {
 struct RunRecord {
   std::size_t run = 0;  // index in the campaign
   Verdict verdict = Verdict::unknown;
-  std::string reason;  // why unknown
-  std::string error;   // why the run itself failed; empty: it did not
-  bool refused = false;      // it was wrong usage, which showed only with the nodes at hand
-  bool interrupted = false;  // on request: it is played again when the campaign is resumed
+  std::string reason;                  // why unknown
+  std::string error;                   // why the run itself failed; empty: it did not
+  bool refused = false;                // it was wrong usage, which showed only with the nodes at hand
+  bool interrupted = false;            // on request: it is played again when the campaign is resumed
   std::vector<std::string> anomalies;  // types, sorted, each once
   std::string told;                    // of the first anomaly
   std::int64_t injected = 0;           // faults
@@ -35,7 +35,7 @@ struct RunRecord {
   int attempts = 1;
   // What differs between two times.
   std::string started;    // UTC
-  std::string directory;  // of the run; empty: it has none
+  std::string directory;  // of the run, below the store; empty: it has none
   double seconds = 0;     // of the last attempt
 
   [[nodiscard]] Value to_value() const;

@@ -40,7 +40,9 @@ Value number(const char* type, std::optional<double> min, std::optional<double> 
   return any_of({out, pattern(text)});
 }
 
-Value boolean(std::vector<std::string> words) { return any_of({object({{"type", "boolean"}}), object({{"enum", list_of(words)}})}); }
+Value boolean(std::vector<std::string> words) {
+  return any_of({object({{"type", "boolean"}}), object({{"enum", list_of(words)}})});
+}
 
 // Any scalar: what a text may be written as.
 Value text() { return object({{"type", Value::list({"string", "number", "boolean"})}}); }
@@ -72,8 +74,9 @@ Value option_schema(const OptionSpec& spec) {
       one = number("number", spec.min, spec.max, kDuration);
       break;
     case Type::string: {
-      const bool closed = !spec.choices.empty() && std::none_of(spec.choices.begin(), spec.choices.end(),
-                                                                [](const auto& choice) { return choice.ends_with("-T"); });
+      const bool closed =
+          !spec.choices.empty() && std::none_of(spec.choices.begin(), spec.choices.end(),
+                                                [](const auto& choice) { return choice.ends_with("-T"); });
       one = closed ? object({{"enum", list_of(spec.choices)}}) : text();
       break;
     }
@@ -167,15 +170,13 @@ Value nemesis_schema(const PlanSetting& setting) {
     const std::string name = spec.key.substr(spec.key.find('.') + 1);
     properties.set(name, option_schema(spec));
   }
-  properties.set("timeline",
-                 object({{"type", "array"}, {"items", object({{"type", "object"}, {"required", Value::list({"fault"})}})}}));
+  properties.set("timeline", object({{"type", "array"},
+                                     {"items", object({{"type", "object"}, {"required", Value::list({"fault"})}})}}));
   return with_help(any_of({one_or_more(setting_schema(setting)), closed_object(std::move(properties))}), setting.help);
 }
 
 // Conditions are keys with one value or several; options may be said in either form.
-Value selection_schema() {
-  return object({{"type", "object"}, {"minProperties", 1}});
-}
+Value selection_schema() { return object({{"type", "object"}, {"minProperties", 1}}); }
 
 }  // namespace
 

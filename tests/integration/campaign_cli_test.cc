@@ -6,7 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <thread>
 
 #include "base/value.h"
 #include "tests/support/program.h"
@@ -55,7 +55,8 @@ TEST_F(Campaign, EveryRunHasItsHeadingItsVerdictAndItsLineInTheTable) {
 TEST_F(Campaign, AKnownFindingThatStaysIsGreenAndOneThatIsGoneIsNot) {
   const std::string seeds = "seed = [1, 2]\n";
   const std::string matrix = "[set]\n\"memory.bug\" = [\"stale-read\", \"none\"]\n";
-  const auto known = ordeal({"run", file(seeds + "[[expect]]\n\"memory.bug\" = \"stale-read\"\nverdict = \"invalid\"\n" + matrix), "--json"});
+  const auto known = ordeal(
+      {"run", file(seeds + "[[expect]]\n\"memory.bug\" = \"stale-read\"\nverdict = \"invalid\"\n" + matrix), "--json"});
   EXPECT_EQ(known.exit_code, 0) << known.out << known.err;
   EXPECT_EQ(document(known).find("standing")->string(), "expected");
 
@@ -74,11 +75,11 @@ TEST_F(Campaign, SeedsOfTheCommandLineAndOfAMatrixContradict) {
 }
 
 TEST_F(Campaign, ADryRunSaysEverythingAndPlaysNothing) {
-  const auto result = ordeal(
-      {"run", file("seed = [1, 2]\n"), "--dry-run", "--target", "etcd", "--nemesis", "partition", "--time-limit", "60"});
+  const auto result = ordeal({"run", file("seed = [1, 2]\n"), "--dry-run", "--target", "etcd", "--nemesis", "partition",
+                              "--time-limit", "60"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("2 runs, 2 min"), HasSubstr("etcd register partition seed=2"), HasSubstr("iptables"),
-                                HasSubstr("unshare"), HasSubstr("With privilege")));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("2 runs, 2 min"), HasSubstr("etcd register partition seed=2"),
+                                HasSubstr("iptables"), HasSubstr("unshare"), HasSubstr("With privilege")));
   EXPECT_FALSE(fs::exists(store()));
   const auto plans = ordeal({"run", file("seed = [1, 2]\n"), "--dry-run", "--json"});
   EXPECT_EQ(document(plans).items().size(), 2u);
@@ -93,6 +94,96 @@ TEST_F(Campaign, FlagsSayHowItIsPlayed) {
   const auto hunt = ordeal({"run", path, "--until-found", "--json"});
   EXPECT_EQ(document(hunt).find("counts")->find("not needed")->integer(), 2);
   EXPECT_EQ(ordeal({"run", path, "--budget", "soon"}).exit_code, 64);
+}
+
+// Without what differs from time to time.
+void drop_times(Value& document) {
+  document.set("directory", Value());
+  Value runs = *document.find("runs");
+  for (Value& run : runs.items()) run.set("when", Value());
+  document.set("runs", std::move(runs));
+}
+
+std::size_t lines_of(const fs::path& file) {
+  std::ifstream in(file);
+  std::size_t out = 0;
+  for (std::string line; std::getline(in, line) && !in.eof();) ++out;
+  return out;
+}
+
+constexpr const char* kTwelveRuns =
+    "workload = [\"register\", \"set\", \"counter\"]\nseed = \"1..2\"\nexpect = [{ \"memory.bug\" = \"lost-write\", "
+    "verdict = "
+    "\"invalid\" }]\n[set]\nmemory.bug = [\"none\", \"lost-write\"]\n";
+
+TEST_F(Campaign, KilledAtTenMomentsAndResumedItEndsAsInOnePiece) {
+  const std::string path = file(kTwelveRuns);
+  Value whole = document(ordeal({"run", path, "--json"}));
+  drop_times(whole);
+  ASSERT_EQ(whole.find("runs")->items().size(), 12u);
+  EXPECT_EQ(whole.find("standing")->string(), "expected");
+
+  const std::string output = folder_.path() + "/output";
+  const fs::path journal = store() + "/campaigns/latest/runs.jsonl";
+  std::size_t done = 0;
+  for (int kill = 0; kill < 10; ++kill) {
+    const std::vector<std::string> words = kill == 0
+                                               ? std::vector<std::string>{ORDEAL_PROGRAM, "run", path}
+                                               : std::vector<std::string>{ORDEAL_PROGRAM, "run", "--resume", "latest"};
+    std::ofstream(output).close();
+    const fs::path before = fs::read_symlink(store() + "/campaigns/latest");
+    Background run(words, output, folder_.path());
+    // The first at least until it is in the store: what has no directory cannot be resumed.
+    for (int i = 0; kill == 0 && i < 300 && fs::read_symlink(store() + "/campaigns/latest") == before; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(37 * (kill * 7 % 11)));
+    run.signal(SIGKILL);
+    (void)run.wait(seconds(10));
+    // What a line of the output says was begun before the last one has ended, and is not lost.
+    std::ifstream in(output);
+    std::size_t begun = 0;
+    for (std::string line; std::getline(in, line);) begun += line.starts_with("── run ") ? 1 : 0;
+    const std::size_t now = lines_of(journal);
+    EXPECT_GE(now + 1, done + begun) << kill;
+    EXPECT_GE(now, done) << kill;
+    done = now;
+  }
+  EXPECT_LT(done, 12u) << "killed too late to show anything";
+  Value resumed = document(ordeal({"run", "--resume", "latest", "--json"}));
+  drop_times(resumed);
+  EXPECT_EQ(resumed, whole);
+  // All is done: nothing is played, the same is said.
+  Value again = document(ordeal({"run", "--resume", "latest", "--json"}));
+  drop_times(again);
+  EXPECT_EQ(again, whole);
+  EXPECT_EQ(lines_of(journal), 12u);
+}
+
+TEST_F(Campaign, AnInterruptedOneIsPlayedOn) {
+  const std::string path = file("seed = \"1..4\"\n");
+  const std::string output = folder_.path() + "/output";
+  Background run({ORDEAL_PROGRAM, "run", path, "--time-limit", "2"}, output, folder_.path());
+  for (int i = 0; i < 500 && lines_of(store() + "/campaigns/latest/runs.jsonl") < 1; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  run.signal(SIGINT);
+  EXPECT_EQ(run.wait(seconds(60)), 2);
+  std::ifstream in(output);
+  const std::string said(std::istreambuf_iterator<char>(in), {});
+  EXPECT_THAT(said, AllOf(HasSubstr("to play on: ordeal run --resume "), HasSubstr("not started")));
+  const auto rest = ordeal({"run", "--resume", "latest", "--json"});
+  EXPECT_EQ(rest.exit_code, 0) << rest.err;
+  EXPECT_EQ(document(rest).find("summary")->string(), "4 runs: 4 valid");
+  EXPECT_THAT(rest.err, HasSubstr("resuming"));
+}
+
+TEST_F(Campaign, ResumingSaysNothingNewAndNamesWhatIsWrong) {
+  EXPECT_EQ(ordeal({"run", "--resume", "latest"}).exit_code, 64);
+  EXPECT_EQ(ordeal({"run", "--resume", "/tmp"}).exit_code, 64);
+  const auto both = ordeal({"run", file("seed = 1\n"), "--resume", "latest"});
+  EXPECT_EQ(both.exit_code, 64);
+  EXPECT_THAT(both.err, HasSubstr("beside it only --store and --json"));
 }
 
 }  // namespace

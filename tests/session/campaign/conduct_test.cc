@@ -102,7 +102,12 @@ TEST(Conduct, OnlyFailedRunsArePlayedAgain) {
   Script script("FfuiF");
   script.campaign.settings.retries = 2;
   const auto outcome = script.conducted();
-  EXPECT_EQ(script.played, "11" "222" "3" "4" "55");
+  EXPECT_EQ(script.played,
+            "11"
+            "222"
+            "3"
+            "4"
+            "55");
   EXPECT_EQ(Script::standings(outcome), "vfuiv");
   EXPECT_EQ(outcome.runs[0].record.attempts, 2);
   EXPECT_EQ(outcome.runs[1].record.attempts, 3);
