@@ -11,6 +11,7 @@
 #include "harness/runner/ownership.h"
 #include "harness/runner/run.h"
 #include "harness/store/journal.h"
+#include "harness/store/part_packer.h"
 #include "harness/store/run_directory.h"
 #include "harness/store/run_log.h"
 #include "nemesis/catalogue.h"
@@ -250,7 +251,9 @@ Result<JudgedRun> run_and_judge(const Plan& plan, RunObserver& observer, const R
   }
   JudgeLimits limits;
   limits.stop = stops.run.stop_requested() ? stops.judging : stops.run;
-  return judge_run(directory, observer, limits);
+  auto out = judge_run(directory, observer, limits);
+  pack_parts(directory + "/history.jsonl", limits.stop, [&] { observer.stage("compressing the history"); });
+  return out;
 }
 
 }  // namespace ordeal

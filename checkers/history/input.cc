@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -94,6 +95,28 @@ Result<std::string> gunzip(std::string_view packed, std::size_t limit, const Lim
 }
 
 Result<Input> Input::open(const std::string& path, const Limits& limits) {
+  auto input = open_packed(path, limits);
+  if (!input || !is_gzip(input->text())) return input;
+  auto unpacked = gunzip(input->text(), kUnpackLimit, limits);
+  if (!unpacked) return fail(unpacked.error().during(path));
+  Input plain;
+  plain.buffer_ = std::move(*unpacked);
+  return plain;
+}
+
+Result<Input> Input::room(std::size_t size) {
+  Input input;
+  input.size_ = std::max<std::size_t>(size, 1);
+  void* mapped = ::mmap(nullptr, input.size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) {
+    input.size_ = 0;
+    return fail(ErrorCode::cancelled, "no memory for a history of " + std::to_string(size) + " bytes");
+  }
+  input.mapped_ = static_cast<const char*>(mapped);
+  return input;
+}
+
+Result<Input> Input::open_packed(const std::string& path, const Limits& limits) {
   const bool standard_input = path == "-";
   Descriptor opened;
   if (!standard_input) {
@@ -113,6 +136,7 @@ Result<Input> Input::open(const std::string& path, const Limits& limits) {
       ::madvise(mapped, size, MADV_SEQUENTIAL);
       input.mapped_ = static_cast<const char*>(mapped);
       input.size_ = size;
+      input.on_disk_ = true;
     }
   }
   if (input.mapped_ == nullptr) {
@@ -120,18 +144,11 @@ Result<Input> Input::open(const std::string& path, const Limits& limits) {
     if (!all) return fail(all.error());
     input.buffer_ = std::move(*all);
   }
-  if (is_gzip(input.text())) {
-    auto unpacked = gunzip(input.text(), kUnpackLimit, limits);
-    if (!unpacked) return fail(unpacked.error().during(path));
-    Input plain;
-    plain.buffer_ = std::move(*unpacked);
-    return plain;
-  }
   return input;
 }
 
 void Input::release(std::string_view part) const {
-  if (mapped_ == nullptr) return;
+  if (!on_disk_) return;
   static const auto kPage = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const auto begin = static_cast<std::size_t>(part.data() - mapped_), end = begin + part.size();
   const std::size_t from = begin / kPage * kPage, to = end == size_ ? end : end / kPage * kPage;
@@ -143,6 +160,7 @@ Input::Input(Input&& other) noexcept { *this = std::move(other); }
 Input& Input::operator=(Input&& other) noexcept {
   std::swap(mapped_, other.mapped_);
   std::swap(size_, other.size_);
+  std::swap(on_disk_, other.on_disk_);
   std::swap(buffer_, other.buffer_);
   return *this;
 }

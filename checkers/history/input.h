@@ -17,6 +17,13 @@ class Input {
   // file. Throws OutOfLimits, also while nothing comes.
   [[nodiscard]] static Result<Input> open(const std::string& path, const Limits& limits = {});
 
+  // The same, and gzip is left packed.
+  [[nodiscard]] static Result<Input> open_packed(const std::string& path, const Limits& limits = {});
+  // Room for that many bytes, to be filled through writable(). Errors: cancelled, when the machine has not as many.
+  [[nodiscard]] static Result<Input> room(std::size_t size);
+  // Requires: it comes from room().
+  [[nodiscard]] char* writable() { return const_cast<char*>(mapped_); }
+
   Input() = default;
   Input(Input&& other) noexcept;
   Input& operator=(Input&& other) noexcept;
@@ -31,6 +38,7 @@ class Input {
  private:
   const char* mapped_ = nullptr;
   std::size_t size_ = 0;
+  bool on_disk_ = false;  // what is mapped can be read again after its memory was let go
   std::string buffer_;
 };
 

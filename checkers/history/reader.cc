@@ -11,6 +11,7 @@
 #include "checkers/history/chunks.h"
 #include "checkers/history/event_sink.h"
 #include "checkers/history/input.h"
+#include "checkers/history/parts.h"
 
 namespace ordeal {
 namespace {
@@ -161,7 +162,9 @@ Result<ReadHistory> read_history(std::string_view text, std::string_view file, c
 Result<ReadHistory> read_history_file(const std::string& path, const ReadOptions& options) {
   const std::string_view file = path == "-" ? "standard input" : std::string_view(path);
   return bounded(file, [&]() -> Result<ReadHistory> {
-    auto input = Input::open(path, options.limits);
+    auto parts = parts_of(path);
+    if (!parts) return fail(parts.error());
+    auto input = open_parts(*parts, options.limits);
     if (!input) return fail(input.error());
     return read_text(input->text(), file, options, [&](std::string_view part) { input->release(part); });
   });

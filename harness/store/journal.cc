@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/files.h"
+#include "checkers/history/parts.h"
 
 namespace ordeal {
 namespace {
@@ -44,13 +45,25 @@ void append_event_json(std::string& out, ProcessId process, EventType type, cons
   out += "}\n";
 }
 
-Result<std::unique_ptr<Journal>> Journal::create(const std::string& path) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644));
-  if (!file) return fail(system_error("creating " + path, errno));
-  return std::unique_ptr<Journal>(new Journal(path, std::move(file)));
+namespace {
+
+Descriptor created(const std::string& path) {
+  return Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644));
 }
 
-Journal::Journal(std::string path, Descriptor file) : path_(std::move(path)), file_(std::move(file)) {}
+}  // namespace
+
+Result<std::unique_ptr<Journal>> Journal::create(const std::string& path, JournalSettings settings) {
+  Descriptor file = created(path);
+  if (!file) return fail(system_error("creating " + path, errno));
+  return std::unique_ptr<Journal>(new Journal(path, std::move(file), settings));
+}
+
+Journal::Journal(std::string path, Descriptor file, JournalSettings settings)
+    : path_(std::move(path)),
+      // Nobody would find the parts of a file of another name.
+      part_bytes_(path_.ends_with("/history.jsonl") ? settings.part_bytes : 0),
+      file_(std::move(file)) {}
 
 Result<void> Journal::invoke(ProcessId process, const Operation& operation) {
   thread_local std::string text;
@@ -113,13 +126,15 @@ void Journal::lead(std::unique_lock<std::mutex>& lock) {
   batch_.entries.clear();
   batch_.text.clear();
   lock.lock();
+  if (!error) {
+    written_.fetch_add(count, std::memory_order_release);
+    if (part_bytes_ > 0 && file_size_ >= part_bytes_) error = begin_part();
+  }
   writing_ = false;
   if (error) {
     failure_ = std::move(error);
     failed_.store(true, std::memory_order_release);
     changed_[1 - batch].notify_all();
-  } else {
-    written_.fetch_add(count, std::memory_order_release);
   }
   if (sleeping_[batch] > 0) changed_[batch].notify_all();
   if (sleeping_[1 - batch] > 0) changed_[1 - batch].notify_one();
@@ -166,8 +181,28 @@ std::optional<Error> Journal::write_out(std::string_view bytes) {
   return std::nullopt;
 }
 
+// What is written becomes a part. Requires: the lock, as the leader. An error is that of the writes to come.
+std::optional<Error> Journal::begin_part() {
+  const std::string part = part_path(path_, parts_);
+  if (::rename(path_.c_str(), part.c_str()) != 0) return system_error("renaming " + path_, errno);
+  Descriptor next = created(path_);
+  if (!next) return system_error("creating " + path_, errno);
+  file_ = std::move(next);
+  file_size_ = 0;
+  ++parts_;
+  packer_.add(part);
+  return std::nullopt;
+}
+
 Result<void> Journal::sync() {
+  const std::lock_guard lock(mutex_);
   if (::fdatasync(file_.get()) != 0) return fail(system_error("flushing " + path_, errno));
+  // Compressed parts are on the disk, and have another name.
+  for (std::size_t i = 0; i < parts_; ++i) {
+    const std::string part = part_path(path_, i);
+    const Descriptor file(::open(part.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file && ::fdatasync(file.get()) != 0) return fail(system_error("flushing " + part, errno));
+  }
   return {};
 }
 

@@ -17,6 +17,10 @@
 // when a later event has been written already in between is it moved up to that event's time. So an interval in the
 // file is never narrower than the truth: its beginning is before the request left, its end at or after the answer.
 //
+// Length. When the file has reached JournalSettings::part_bytes it becomes a part of the history, and a new one is
+// begun; parts are compressed meanwhile (PartPacker), so that a long run takes an eighth of the space. The promise is
+// the same: what a call has written is in the file or in a part when it returns.
+//
 // Thread-safety: all methods from any thread.
 
 #include <array>
@@ -33,13 +37,19 @@
 
 #include "base/descriptor.h"
 #include "checkers/history/operation.h"
+#include "harness/store/part_packer.h"
 
 namespace ordeal {
+
+struct JournalSettings {
+  // From this size on a file of the name history.jsonl becomes a part (0: never). Some 300,000 operations.
+  std::uint64_t part_bytes = std::uint64_t{64} << 20;
+};
 
 class Journal {
  public:
   // Creates the file, which must not exist yet; the run's clock starts now. Errors: io, permission.
-  [[nodiscard]] static Result<std::unique_ptr<Journal>> create(const std::string& path);
+  [[nodiscard]] static Result<std::unique_ptr<Journal>> create(const std::string& path, JournalSettings settings = {});
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
@@ -64,6 +74,8 @@ class Journal {
   [[nodiscard]] std::optional<Error> failure() const;
   [[nodiscard]] std::uint64_t events() const { return written_.load(std::memory_order_acquire); }
   [[nodiscard]] const std::string& path() const { return path_; }
+  // Of the history's parts.
+  [[nodiscard]] PartPacker& packer() { return packer_; }
 
  private:
   struct Entry {
@@ -77,17 +89,19 @@ class Journal {
     std::string text;  // what follows index and time, line by line
   };
 
-  Journal(std::string path, Descriptor file);
+  Journal(std::string path, Descriptor file, JournalSettings settings);
   Result<void> append(std::string_view text, bool invocation, std::int64_t time_ns);
   void lead(std::unique_lock<std::mutex>& lock);
   void render(Batch& batch, std::string& out);
   std::optional<Error> write_out(std::string_view bytes);
+  std::optional<Error> begin_part();
 
   const std::string path_;
-  const Descriptor file_;
+  const std::uint64_t part_bytes_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 
-  mutable std::mutex mutex_;  // guards what follows, up to failure_
+  mutable std::mutex mutex_;  // guards what follows, up to failure_; file_ changes only under it, by the leader
+  Descriptor file_;
   Batch pending_;
   std::uint64_t batches_ = 0;  // that were taken to be written
   // Threads whose events are in the batch of that number, modulo 2: at most two are on their way.
@@ -105,6 +119,8 @@ class Journal {
   std::int64_t last_time_ = 0;
   std::uint64_t next_index_ = 0;
   std::uint64_t file_size_ = 0;
+  std::size_t parts_ = 0;
+  PartPacker packer_;
 };
 
 // One event as a line of a history without index and time, from `"process":` to the line's end. Exposed for tests.

@@ -13,6 +13,7 @@
 #include <iterator>
 
 #include "base/files.h"
+#include "checkers/history/parts.h"
 
 namespace ordeal {
 namespace fs = std::filesystem;
@@ -120,7 +121,10 @@ Result<StoredRun> open_run(const std::string& path) {
   auto plan = Value::from_json(*text);
   if (!plan) return fail(plan.error().during(plan_path));
   run.plan = std::move(*plan);
-  run.has_history = holds_more_than_a_torn_line(run.history_path);
+  // Whoever reads it says what is wrong with the parts.
+  const auto parts = parts_of(run.history_path);
+  run.has_history = !parts || parts->size() > 1 || parts->front() != run.history_path ||
+                    holds_more_than_a_torn_line(run.history_path);
   return run;
 }
 

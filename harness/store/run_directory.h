@@ -2,7 +2,7 @@
 // The store: one directory per run, STORE/<name>/<UTC time>/, and the links `latest` in STORE and in STORE/<name>.
 //
 //   plan.json      what was asked for, written before anything happens
-//   history.jsonl  the journal
+//   history.jsonl  the journal; of a long run with history-000000.jsonl.gz, … before it (checkers/history/parts.h)
 //   results.json   the verdicts                       ledger.jsonl  how each fault is undone
 //   nodes/<node>/  the target's logs                  ordeal.log    what the controller did
 //   anomalies/     pictures

@@ -4,7 +4,8 @@
 //   etcd_loop raw|session|curl THREADS SECONDS RATE http://127.0.0.1:2379
 //
 // raw: a socket each, send(2) and recv(2), no parsing; session: the targets' HttpSession; curl: libcurl's easy
-// interface, as HttpSession used it once. RATE: requests a second of all threads together, at fixed distances; 0: full speed.
+// interface, as HttpSession used it once. RATE: requests a second of all threads together, at fixed distances; 0: full
+// speed.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -45,8 +46,8 @@ using Exchange = std::function<bool(std::uint64_t n)>;
 
 Exchange raw(const std::string& authority) {
   const auto colon = authority.rfind(':');
-  auto connected = try_connect_tcp(authority.substr(0, colon), std::atoi(authority.c_str() + colon + 1),
-                                   Deadline::after_s(5));
+  auto connected =
+      try_connect_tcp(authority.substr(0, colon), std::atoi(authority.c_str() + colon + 1), Deadline::after_s(5));
   if (!connected) return nullptr;
   auto socket = std::make_shared<Descriptor>(*std::move(connected));
   (void)::fcntl(socket->get(), F_SETFL, 0);
@@ -54,7 +55,8 @@ Exchange raw(const std::string& authority) {
     const auto [path, body] = request(n);
     const std::string text = "POST " + path + " HTTP/1.1\r\nHost: " + authority +
                              "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-    if (::send(socket->get(), text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size())) return false;
+    if (::send(socket->get(), text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size()))
+      return false;
     std::array<char, 4096> buffer;
     const ssize_t got = ::recv(socket->get(), buffer.data(), buffer.size(), 0);
     return got > 15 && std::string_view(buffer.data(), 15) == "HTTP/1.1 200 OK";
@@ -127,7 +129,8 @@ int loop(const std::string& mode, int threads, double seconds, double rate, cons
         const Exchange exchange = exchange_of(mode, url);
         std::uint64_t n = 0;
         while (exchange && !broken && !end.passed()) {
-          if (rate > 0) std::this_thread::sleep_until(begin + from_seconds((static_cast<double>(n) * threads + i) / rate));
+          if (rate > 0)
+            std::this_thread::sleep_until(begin + from_seconds((static_cast<double>(n) * threads + i) / rate));
           if (!exchange(n)) broken = true;
           ++n;
         }

@@ -13,6 +13,8 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "checkers/history/parts.h"
+#include "harness/store/part_packer.h"
 #include "session/conclusion.h"
 #include "session/environment.h"
 #include "session/resolve_plan.h"
@@ -106,6 +108,41 @@ TEST_F(Session, JudgedAgainFromItsDirectoryIsTheSame) {
   EXPECT_EQ(second.verdict, first.verdict);
   EXPECT_EQ(second.summary, first.summary);
   EXPECT_EQ(second.results.find("operations")->to_json(), first.results.find("operations")->to_json());
+}
+
+// Of a long run the history is in parts.
+TEST_F(Session, AHistoryInPartsIsJudgedAsAWhole) {
+  const auto run = judged(plan({{"workload", "set"}}));
+  ASSERT_EQ(run.verdict, Verdict::valid) << run.reason;
+  const std::string path = run.directory + "/history.jsonl";
+  auto all = lines(read_text_file(path).value_or(""));
+  ASSERT_GT(all.size(), 40u);
+  const auto some = [&](std::size_t from, std::size_t to) {
+    return join({all.begin() + static_cast<std::ptrdiff_t>(from), all.begin() + static_cast<std::ptrdiff_t>(to)},
+                "\n") +
+           "\n";
+  };
+  ASSERT_TRUE(replace_file(part_path(path, 0), some(0, 11)));
+  ASSERT_TRUE(pack_part(part_path(path, 0), {}));
+  ASSERT_TRUE(replace_file(part_path(path, 1), some(11, 20)));
+  ASSERT_TRUE(replace_file(path, some(20, all.size())));
+  const auto whole = again(run);
+  EXPECT_EQ(whole.verdict, Verdict::valid) << whole.reason;
+  EXPECT_EQ(whole.summary, run.summary);
+  // What was not compressed in time is in the end; and a run that was killed when the last part was full.
+  int begun = 0;
+  for (int i = 0; i < 2; ++i) pack_parts(path, {}, [&] { ++begun; });
+  EXPECT_EQ(begun, 1);
+  EXPECT_TRUE(fs::exists(part_path(path, 1) + ".gz"));
+  EXPECT_FALSE(fs::exists(part_path(path, 1)));
+  EXPECT_TRUE(fs::exists(path));
+  fs::rename(path, part_path(path, 2));
+  EXPECT_EQ(again(run).summary, run.summary);
+  // Without one in between nothing is judged.
+  fs::remove(part_path(path, 1) + ".gz");
+  const auto hole = judge_run(run.directory, observer_);
+  ASSERT_FALSE(hole);
+  EXPECT_THAT(hole.error().message, HasSubstr("history-000001.jsonl is missing"));
 }
 
 TEST_F(Session, InterruptedIsUnknownAlsoLater) {

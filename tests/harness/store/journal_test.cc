@@ -7,10 +7,14 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <thread>
 
+#include "checkers/history/parts.h"
+#include "checkers/history/reader.h"
 #include "tests/harness/store/lines.h"
 #include "tests/harness/store/scratch.h"
 #include "tests/support/synced.h"
@@ -175,6 +179,91 @@ TEST(Journal, ManyThreadsAtOnce) {
     } else {
       ASSERT_GE(time, t.answered);
     }
+  }
+}
+
+// A long history in parts: nothing is lost or moved, and what is compressed is smaller.
+TEST(Journal, GoesOnInParts) {
+  const Scratch scratch;
+  const std::string path = scratch.file("history.jsonl");
+  constexpr int kThreads = 4;
+  constexpr int kOps = 500;
+  {
+    auto journal = Journal::create(path, {.part_bytes = 20'000});
+    ASSERT_TRUE(journal);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < kOps; ++i) {
+          if (!(*journal)->invoke(t, write_op(i))) std::abort();
+          if (!(*journal)->complete(t, write_op(i), Completion::ok(), (*journal)->now_ns())) std::abort();
+        }
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    (*journal)->packer().wait();
+    ASSERT_TRUE((*journal)->sync());
+  }
+  const auto parts = parts_of(path);
+  ASSERT_TRUE(parts);
+  ASSERT_GT(parts->size(), 10u);
+  EXPECT_EQ(parts->back(), path);
+  std::uintmax_t packed = 0;
+  for (const auto& part : *parts) {
+    EXPECT_EQ(part.ends_with(".jsonl.gz"), part != path) << part;
+    EXPECT_FALSE(std::filesystem::exists(part + ".partial"));
+    packed += std::filesystem::file_size(part);
+  }
+  EXPECT_LT(packed, kThreads * kOps * 2 * 95u / 4);
+  const auto history = read_history_file(path);
+  ASSERT_TRUE(history) << history.error().message;
+  ASSERT_EQ(history->history.size(), kThreads * kOps * 2u);
+  for (EventIndex e = 0; e < history->history.size(); ++e) ASSERT_EQ(history->history.index(e), e);
+  EXPECT_TRUE(history->notes.empty());
+}
+
+// A file of another name has no parts: nobody would find them.
+TEST(Journal, AFileOfAnotherNameStaysOne) {
+  const Scratch scratch;
+  auto journal = Journal::create(scratch.file("h"), {.part_bytes = 100});
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE((*journal)->invoke(i, write_op(i)));
+  EXPECT_EQ(read_lines(scratch.file("h")).events.size(), 20u);
+}
+
+// Killed at any moment, also while a part is begun, compressed or removed: what a call had written is there.
+TEST(Journal, PartsLoseNothingWhenTheWriterIsKilled) {
+  for (int round = 0; round < 30; ++round) {
+    const Scratch scratch;
+    const std::string path = scratch.file("history.jsonl");
+    int told[2];
+    ASSERT_EQ(::pipe(told), 0);
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      auto journal = Journal::create(path, {.part_bytes = 3000});
+      for (int i = 0; journal && i < 1'000'000; ++i) {
+        if (!(*journal)->invoke(i, write_op(i))) break;
+        if (::syscall(SYS_write, told[1], &i, sizeof i) != sizeof i) break;
+      }
+      ::_exit(1);
+    }
+    ::close(told[1]);
+    int last = -1;
+    const int enough = 200 + round * 61;
+    while (last < enough) ASSERT_EQ(::read(told[0], &last, sizeof last), static_cast<ssize_t>(sizeof last));
+    ASSERT_EQ(::kill(child, SIGKILL), 0);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    for (int more = 0; ::read(told[0], &more, sizeof more) == static_cast<ssize_t>(sizeof more);) last = more;
+    ::close(told[0]);
+    ReadOptions options;
+    options.tolerate_torn_end = true;
+    const auto read = read_history_file(path, options);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_GT(read->history.size(), static_cast<std::size_t>(last));
+    EXPECT_LE(read->history.size(), static_cast<std::size_t>(last) + 2);
+    for (EventIndex e = 0; e < read->history.size(); ++e) ASSERT_EQ(read->history.index(e), e);
   }
 }
 
