@@ -111,7 +111,8 @@ Result<std::vector<std::string>> parts_of(const std::string& history) {
     if (const auto number = number_of(name, kPacked); number >= 0) packed.insert(number);
   }
   std::vector<std::string> out;
-  const std::int64_t count = std::max(plain.empty() ? 0 : *plain.rbegin() + 1, packed.empty() ? 0 : *packed.rbegin() + 1);
+  const std::int64_t count =
+      std::max(plain.empty() ? 0 : *plain.rbegin() + 1, packed.empty() ? 0 : *packed.rbegin() + 1);
   for (std::int64_t number = 0; number < count; ++number) {
     std::string part = part_path(history, static_cast<std::size_t>(number));
     if (packed.contains(number)) {

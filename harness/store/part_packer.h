@@ -1,8 +1,9 @@
 #pragma once
 // PartPacker: compresses the parts of a long journal (checkers/history/parts.h) while the run goes on, in a thread that
 // gives way to everybody else. A part is compressed under another name, brought to the disk, named, and only then is
-// what it was made of removed: whatever moment the process is killed at, each part is there whole. Level 1 of zlib packs
-// some hundred MB a second to an eighth. What is not compressed when the run ends is later (pack_parts), and counts as well.
+// what it was made of removed: whatever moment the process is killed at, each part is there whole. Level 1 of zlib
+// packs some hundred MB a second to an eighth. What is not compressed when the run ends is later (pack_parts), and
+// counts as well.
 //
 // Thread-safety: all methods from any thread.
 

@@ -193,7 +193,8 @@ Result<CampaignStore> CampaignStore::create(Campaign campaign, const std::string
   auto lock = locked(out.path());
   if (!lock) return fail(lock.error());
   out.lock_ = *std::move(lock);
-  if (auto made = out.write(kPlan, campaign_to_value(out.campaign()).to_json() + "\n"); !made) return fail(made.error());
+  if (auto made = out.write(kPlan, campaign_to_value(out.campaign()).to_json() + "\n"); !made)
+    return fail(made.error());
   if (auto opened = out.open_journal(); !opened) return fail(opened.error());
   // Only now: what `latest` names can be resumed.
   if (auto linked = replace_link(family + "/latest", *time); !linked) return fail(linked.error());
@@ -209,7 +210,8 @@ Result<CampaignStore> CampaignStore::resume(const std::string& path) {
   if (!value) return fail(value.error());
   const Value* version = member(*value, "ordeal", &Value::is_string);
   if (version == nullptr || version->string() != kVersion) {
-    return fail(ErrorCode::usage, path + ": begun by another version of ordeal, whose defaults may differ; play it anew");
+    return fail(ErrorCode::usage,
+                path + ": begun by another version of ordeal, whose defaults may differ; play it anew");
   }
   CampaignStore out;
   auto lock = locked(directory.string());

@@ -22,9 +22,9 @@ namespace ordeal {
 
 // A campaign read from its directory, as far as it was played.
 struct StoredCampaign {
-  std::string path;   // absolute, without links
-  std::string store;  // that the directory stands in
-  Campaign campaign;  // its plans say `store`
+  std::string path;                // absolute, without links
+  std::string store;               // that the directory stands in
+  Campaign campaign;               // its plans say `store`
   std::vector<RunRecord> records;  // of each run the last one, by number
 };
 

@@ -177,17 +177,6 @@ LogGuard::~LogGuard() {
 
 bool is_running(pid_t pid) { return parent_of(pid) != 0; }
 
-int free_port() {
-  const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) std::abort();
-  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) std::abort();
-  return ntohs(address.sin_port);
-}
-
 Sshd::Sshd(SshdOptions options) : port_(free_port()) {
   std::string config = "Port " + std::to_string(port_) + "\nListenAddress 127.0.0.1\nListenAddress ::1\n";
   for (const auto& type : options.host_key_types) {

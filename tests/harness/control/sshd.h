@@ -12,6 +12,7 @@
 #include "base/descriptor.h"
 #include "harness/control/ssh_node.h"
 #include "harness/control/tcp.h"
+#include "support/free_port.h"
 
 namespace ordeal::testing {
 
@@ -104,9 +105,6 @@ class Sshd {
 
 // Whether a process runs; one that is dead and only waits to be collected by its parent does not.
 bool is_running(pid_t pid);
-
-// A free TCP port on loopback.
-int free_port();
 
 // Waits until `done` is true; false after `limit`.
 template <class Done>

@@ -12,8 +12,8 @@
 #include <regex>
 #include <thread>
 
+#include "support/free_port.h"
 #include "targets/etcd/etcd_scripts.h"
-#include "tests/targets/etcd/local_etcd.h"
 #include "tests/targets/shell_node.h"
 
 namespace ordeal {

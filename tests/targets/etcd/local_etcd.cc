@@ -12,22 +12,10 @@
 #include <filesystem>
 #include <thread>
 
+#include "support/free_port.h"
 #include "targets/etcd/api.h"
 
 namespace ordeal::testing {
-
-int free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ORDEAL_CHECK(fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                   getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0,
-               "no free port");
-  close(fd);
-  return ntohs(address.sin_port);
-}
 
 LocalEtcd::LocalEtcd(int members) {
   if (access("/usr/bin/etcd", X_OK) != 0) {

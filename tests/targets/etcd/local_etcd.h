@@ -8,9 +8,6 @@
 
 namespace ordeal::testing {
 
-// A TCP port of loopback that nobody listens on at the moment.
-[[nodiscard]] int free_port();
-
 class LocalEtcd {
  public:
   // Starts the members and waits until each answers a linearizable read. ok() is false and why() says why when they

@@ -13,7 +13,7 @@
 #include <functional>
 #include <thread>
 
-#include "tests/targets/etcd/local_etcd.h"
+#include "support/free_port.h"
 
 namespace ordeal {
 namespace {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/free_port.h"
 #include "targets/catalogue.h"
 #include "targets/process/words.h"
 #include "tests/targets/etcd/local_etcd.h"

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "tests/targets/etcd/local_etcd.h"
+#include "support/free_port.h"
 #include "tests/targets/shell_node.h"
 
 namespace ordeal {
