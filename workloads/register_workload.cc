@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <deque>
 #include <limits>
+#include <memory>
+#include <vector>
 
 #include "harness/generator/combinators.h"
+#include "workloads/generators.h"
 #include "workloads/levels.h"
 
 namespace ordeal {
@@ -61,6 +64,12 @@ Operation operation_of(const Shape& shape, Values& values, Rng& dice) {
   return {"cas", std::nullopt, Value::list({std::move(old), values.fresh(dice)})};
 }
 
+// The name of one of the registers that a group of workers has at a time.
+Value name_of(std::uint64_t key, std::size_t which, std::size_t at_once) {
+  Value name = gen::key_name(key);
+  return at_once == 1 ? name : Value(name.string() + "." + std::to_string(which));
+}
+
 // The operations on the registers that a group of workers has at a time: one, or several at once.
 GeneratorPtr operations_of_key(const Shape& shape, std::uint64_t key, Rng rng) {
   std::vector<Values> all(shape.at_once, Values(shape.unique, shape.range));
@@ -68,7 +77,7 @@ GeneratorPtr operations_of_key(const Shape& shape, std::uint64_t key, Rng rng) {
     if (all.size() == 1) return operation_of(shape, all.front(), dice);
     const std::size_t which = dice.below(all.size());
     Operation out = operation_of(shape, all[which], dice);
-    out.key = Value(gen::key_name(key).string() + "." + std::to_string(which));
+    out.key = name_of(key, which, all.size());
     return out;
   });
 }
@@ -80,7 +89,27 @@ const std::vector<std::string>& models() {
 }
 
 std::vector<ConfiguredChecker> judges(const Options& options) {
-  return {judge_at(models(), options.string("register.consistency"), options)};
+  const std::string level = options.string("register.consistency");
+  ConfiguredChecker one = judge_at(models(), level, options);
+  if (level == "eventual") one.options.extra.set("eventual.settle_s", options.seconds("register.settle"));
+  return {std::move(one)};
+}
+
+// The registers that the main phase came to, in order.
+using UsedKeys = std::shared_ptr<std::vector<Value>>;
+
+// Each worker, and so each node that has one, reads every register once, and tries a register again until it was read
+// or its time is up.
+GeneratorPtr reads_of(const UsedKeys& keys, double patience_s) {
+  const auto patience_ns = static_cast<std::int64_t>(patience_s * 1e9);
+  return gen::each_worker([keys, patience_ns](int) {
+    return gen::cycle([keys, patience_ns](std::uint64_t round) -> GeneratorPtr {
+      if (round >= keys->size()) return nullptr;
+      constexpr std::int64_t kBetweenTries_ns = 200'000'000;
+      const Operation read{"read", (*keys)[static_cast<std::size_t>(round)], {}};
+      return gen::time_limit(patience_ns, gen::until_ok(gen::delay(kBetweenTries_ns, gen::repeat(read))));
+    });
+  });
 }
 
 // How many workers share a key. Errors: usage, when the plan's numbers do not fit together.
@@ -137,9 +166,16 @@ Result<Workload> make(const WorkloadContext& context) {
   if (keys != 0) how.keys = static_cast<std::uint64_t>(keys);
   Workload workload;
   workload.name = "register";
-  workload.generator = gen::each_key(how, [shape, rng = Rng(context.seed).split("register")](std::uint64_t key) {
+  const auto used = std::make_shared<std::vector<Value>>();
+  workload.generator = gen::each_key(how, [shape, used, rng = Rng(context.seed).split("register")](std::uint64_t key) {
+    for (std::size_t i = 0; i < shape.at_once; ++i) used->push_back(name_of(key, i, shape.at_once));
     return operations_of_key(shape, key, rng.split(key));
   });
+  // All that has been promised is that the registers come together in the end.
+  if (level == "eventual") {
+    workload.final_generator =
+        settled(options, "register", reads_of(used, options.seconds("register.final-read-time")));
+  }
   workload.checkers = judges(options);
   return workload;
 }
@@ -175,9 +211,22 @@ WorkloadFactory register_workload() {
        std::nullopt,
        {"auto", "small", "unique"}},
       {"register.range", Type::integer, 5, "how many different small values there are", 1, 1e9},
+      settle_option("register",
+                    "at the level eventual: how long replicas have to come together, when all is healed and written, "
+                    "before every worker reads every register"),
+      {"register.final-read-time", Type::duration, 10.0,
+       "at the level eventual: how long a worker tries to read a register at the end", 0, 3600},
   };
-  // `eventual` takes reads of each key by everybody after its last write has spread.
-  offer_levels(factory, {"register.consistency", models(), "linearizable", {}, {"eventual", "eventual-T"}});
+  // `eventual-T` counts from the last write of each key, also while a fault keeps replicas apart.
+  offer_levels(factory,
+               {"register.consistency",
+                models(),
+                "linearizable",
+                {{"eventual",
+                  "when all writes have ended, all faults are healed and register.settle has passed, all workers read "
+                  "the same of each register, and something that was written when a write was acknowledged; reads "
+                  "before may return any value written by then"}},
+                {"eventual-T"}});
   factory.make = make;
   factory.checkers = judges;
   return factory;

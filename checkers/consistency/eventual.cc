@@ -1,19 +1,28 @@
 #include "checkers/consistency/eventual.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "checkers/consistency/real_time.h"
+#include "checkers/history/fault_record.h"
 #include "checkers/interfaces/time_bound.h"
 #include "checkers/linearizability/proof/told.h"
 
 namespace ordeal::weak {
 namespace {
 
+// From when on reads must agree: `ns` after the last write of the key; of a run, after all writes and faults.
+struct Bound {
+  std::int64_t ns = 0;
+  bool of_run = false;
+  std::int64_t quiet_ns = 0;  // of a run: when all writes had ended and all faults were healed
+};
+
 class OneKey {
  public:
-  OneKey(const Execution& execution, std::uint32_t key, std::optional<std::int64_t> bound_ns)
-      : execution_(execution), h_(*execution.history), key_(key), bound_ns_(bound_ns) {
+  OneKey(const Execution& execution, std::uint32_t key, std::optional<Bound> bound)
+      : execution_(execution), h_(*execution.history), key_(key), bound_(bound) {
     for (const AccessId w : execution.writes[key]) {
       const Access& a = execution.accesses[w];
       const EventIndex end = a.crashed() ? a.inv : a.ret;
@@ -30,7 +39,7 @@ class OneKey {
 
   [[nodiscard]] Finding judge() const {
     if (execution_.writes[key_].empty()) return {};
-    return bound_ns_ ? judge_settled() : judge_last();
+    return bound_ ? judge_bound() : judge_last();
   }
 
  private:
@@ -55,17 +64,20 @@ class OneKey {
     return {};
   }
 
-  [[nodiscard]] Finding judge_settled() const {
+  [[nodiscard]] Finding judge_bound() const {
+    const std::int64_t quiet_ns = bound_->of_run ? bound_->quiet_ns : h_.time(quiet_);
     std::vector<AccessId> settled;
     std::map<ProcessId, AccessId> readers;
     for (const AccessId r : late_) {
-      if (h_.time(execution_.accesses[r].inv) - h_.time(quiet_) < *bound_ns_) continue;
+      if (h_.time(execution_.accesses[r].inv) - quiet_ns < bound_->ns) continue;
       settled.push_back(r);
       readers[process(r)] = r;
     }
-    if (settled.empty())
-      return Finding::unknown("nobody read " + name() + " " + lin::span_text(*bound_ns_) +
-                              " after its last write had ended");
+    if (bound_->of_run) {
+      settled.clear();
+      for (const auto& [process, r] : readers) settled.push_back(r);
+    }
+    if (settled.empty()) return Finding::unknown("nobody read " + name() + " " + after_text());
     std::optional<AccessId> first, crashed;
     for (const AccessId r : settled) {
       if (from_crashed(r)) {
@@ -81,9 +93,7 @@ class OneKey {
     if (!same)
       return Finding::unknown("the settled reads of " + name() + " differ, but " + execution_.describe(*crashed) +
                               " shows a crashed write, which may have arrived late");
-    if (readers.size() == 1)
-      return Finding::unknown("only one process read " + name() + " " + lin::span_text(*bound_ns_) +
-                              " after its last write had ended");
+    if (readers.size() == 1) return Finding::unknown("only one process read " + name() + " " + after_text());
     return {};
   }
 
@@ -98,8 +108,14 @@ class OneKey {
     return execution_.initial_known && sources.size() == 1 && sources[0] == kInitial;
   }
 
+  [[nodiscard]] std::string after_text() const {
+    return lin::span_text(bound_->ns) + (bound_->of_run ? " after all writes had ended and all faults were healed"
+                                                        : " after its last write had ended");
+  }
   [[nodiscard]] std::string settled_text() const {
-    return "All writes of " + name() + " had ended " + lin::span_text(*bound_ns_) + " before, or earlier.";
+    return (bound_->of_run ? "All writes had ended and all faults were healed "
+                           : "All writes of " + name() + " had ended ") +
+           lin::span_text(bound_->ns) + " before, or earlier.";
   }
   Violation lost(AccessId r) const {
     Violation out;
@@ -128,7 +144,7 @@ class OneKey {
   const Execution& execution_;
   const History& h_;
   std::uint32_t key_;
-  std::optional<std::int64_t> bound_ns_;
+  std::optional<Bound> bound_;
   EventIndex quiet_ = 0;                  // when all writes had ended, crashed ones begun
   std::optional<AccessId> acknowledged_;  // the write that ended last
   std::vector<AccessId> late_;            // reads that began after that
@@ -146,11 +162,24 @@ Violation from_the_future(const Execution& execution, AccessId r) {
   return out;
 }
 
-}  // namespace
+// When all writes had ended, crashed ones begun, and all faults were healed. `unhealed`: one that never was.
+std::int64_t quiet_of_run(const Execution& execution, std::string& unhealed) {
+  const History& h = *execution.history;
+  std::int64_t out = 0;
+  for (const Access& a : execution.accesses) {
+    if (a.writes) out = std::max(out, h.time(a.crashed() ? a.inv : a.ret));
+  }
+  for (const FaultRecord& fault : fault_records(h)) {
+    if (fault.inject_ns < 0 && fault.injected_ns < 0) continue;
+    if (fault.healed_ns < 0) unhealed = fault.fault;
+    out = std::max({out, fault.inject_ns, fault.injected_ns, fault.healed_ns, fault.heal_confirmed_ns});
+  }
+  return out;
+}
 
-Finding judge_eventual(const Execution& execution, std::optional<std::int64_t> bound_ns) {
+Finding judge(const Execution& execution, const std::optional<Bound>& bound) {
   std::vector<OneKey> keys;
-  for (std::uint32_t key = 0; key < execution.keys.size(); ++key) keys.emplace_back(execution, key, bound_ns);
+  for (std::uint32_t key = 0; key < execution.keys.size(); ++key) keys.emplace_back(execution, key, bound);
   for (AccessId r = 0; r < execution.accesses.size(); ++r) {
     const Access& a = execution.accesses[r];
     if (!a.reads || a.crashed()) continue;
@@ -164,7 +193,8 @@ Finding judge_eventual(const Execution& execution, std::optional<std::int64_t> b
   Finding out;
   const bool written = std::any_of(execution.writes.begin(), execution.writes.end(),
                                    [](const std::vector<AccessId>& writes) { return !writes.empty(); });
-  if (bound_ns && written) {
+  if (bound && bound->of_run && !written) return Finding::unknown("nothing was written");
+  if (bound && written) {
     if (std::string why = no_times(*execution.history); !why.empty()) return Finding::unknown(std::move(why));
   }
   for (const OneKey& key : keys) {
@@ -172,6 +202,22 @@ Finding judge_eventual(const Execution& execution, std::optional<std::int64_t> b
     if (one.verdict == Verdict::invalid) return one;
     if (one.verdict == Verdict::unknown && out.verdict == Verdict::valid) out = std::move(one);
   }
+  return out;
+}
+
+}  // namespace
+
+Finding judge_eventual(const Execution& execution, std::optional<std::int64_t> bound_ns) {
+  return judge(execution, bound_ns ? std::optional<Bound>(Bound{*bound_ns, false, 0}) : std::nullopt);
+}
+
+Finding judge_settled(const Execution& execution, std::int64_t settle_ns) {
+  std::string unhealed;
+  Bound bound{settle_ns, true, quiet_of_run(execution, unhealed)};
+  // No read is late enough then; one of what nobody had written is wrong at any time.
+  if (!unhealed.empty()) bound.quiet_ns = std::numeric_limits<std::int64_t>::max() / 2;
+  Finding out = judge(execution, bound);
+  if (!unhealed.empty() && out.verdict == Verdict::unknown) out.reason = "the fault " + unhealed + " was never healed";
   return out;
 }
 

@@ -45,7 +45,10 @@ const std::vector<Level>& table() {
       {{"safe", "a read that overlaps no write returns the last value written", false}, nullptr, judge_safe},
       {{"eventual", "after the last write of a key all processes come to read the same", true},
        nullptr,
-       [](const Execution& execution, const WeakLimits&) { return judge_eventual(execution, std::nullopt); }},
+       [](const Execution& execution, const WeakLimits& limits) {
+         return limits.settle_ns ? judge_settled(execution, *limits.settle_ns)
+                                 : judge_eventual(execution, std::nullopt);
+       }},
   };
   return all;
 }
@@ -91,6 +94,8 @@ class WeakChecker final : public Checker {
     if (options.timeout.count() > 0) limits.deadline = start + options.timeout;
     limits.memory_bytes = options.memory_bytes > 0 ? options.memory_bytes : usable_memory();
     limits.stop = options.stop;
+    if (const Value* settle = options.extra.find("eventual.settle_s"); settle != nullptr)
+      limits.settle_ns = static_cast<std::int64_t>(settle->real() * 1e9);
     Finding finding;
     Sources sources(execution.accesses.size(), kUndecided);
     if (level_.directly) {

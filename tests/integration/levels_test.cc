@@ -243,6 +243,29 @@ TEST(WeakerStores, RegressEventualSetsAreReadWhenAllHasSpread) {
   }
 }
 
+Settings eventual_registers(const char* settle, Settings more) {
+  more.insert(
+      more.end(),
+      {{"register.consistency", "eventual"}, {"register.settle", settle}, {"register.operations-per-key", "50"}});
+  return more;
+}
+
+// Registers that come together in the end, read when they have, are what was promised; others are not.
+TEST(WeakerStores, EventualRegistersComeTogetherInTheEnd) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const auto judged = [&](const char* settle, Settings more) {
+      return judged_run("register", eventual_registers(settle, std::move(more)), seed, 0.3, 2000, 100);
+    };
+    const Judged slow = judged("400ms", {{"memory.replication", "eventual"}, {"memory.lag", "300ms"}});
+    EXPECT_EQ(slow.verdict, Verdict::valid) << slow.text;
+    const Judged never = judged("50ms", {{"memory.replication", "eventual"}, {"memory.lag", "1h"}});
+    EXPECT_EQ(never.verdict, Verdict::invalid) << never.text;
+    EXPECT_NE(std::find(never.anomalies.begin(), never.anomalies.end(), "divergence"), never.anomalies.end());
+    const Judged bug = judged("50ms", {{"memory.bug", "stale-read"}, {"memory.bug-probability", "0.3"}});
+    EXPECT_EQ(bug.verdict, Verdict::invalid) << bug.text;
+  }
+}
+
 // Snapshot isolation in place of serializability.
 TEST(WeakerStores, SkewedTransactionsKeepSnapshotIsolation) {
   const Recorded run = recorded_run(

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "tests/workloads/play.h"
 #include "workloads/catalogue.h"
@@ -60,6 +61,50 @@ TEST(WorkloadsTest, UniqueValuesAreUniqueOnTheirKey) {
     }
   }
   EXPECT_EQ(written.size(), 20u);
+}
+
+// At the level eventual every worker reads every register in the end, when replicas have had their time.
+TEST(RegisterWorkload, EventualRegistersAreReadByAllInTheEnd) {
+  EXPECT_EQ(make_workload("register", {}, 10)->final_generator, nullptr);
+  auto workload = make_workload(
+      "register",
+      {{"register.consistency", "eventual"}, {"register.settle", "3"}, {"register.operations-per-key", "50"}}, 10);
+  ASSERT_TRUE(workload);
+  gen::Simulation main;
+  main.workers = 10;
+  main.most = 420;
+  std::set<std::string> keys;
+  for (const auto& op : main.play(*workload->generator)) keys.insert(op.operation.key->to_json());
+  EXPECT_GE(keys.size(), 8u);
+  gen::Simulation end;
+  end.workers = 10;
+  // The first read of worker 3 fails, and nothing that worker 4 asks for succeeds.
+  bool failed = false;
+  end.outcome = [&](const gen::Issued& op) {
+    if (op.worker == 4) return EventType::fail;
+    if (op.worker != 3 || std::exchange(failed, true)) return EventType::ok;
+    return EventType::fail;
+  };
+  std::map<int, std::map<std::string, int>> reads;
+  for (const auto& op : end.play(*workload->final_generator)) {
+    EXPECT_EQ(op.operation.f, "read");
+    EXPECT_GE(op.time_ns, 3'000'000'000);
+    ++reads[op.worker][op.operation.key->to_json()];
+  }
+  EXPECT_TRUE(end.finished);
+  EXPECT_EQ(reads.size(), 10u);
+  for (const auto& [worker, of_keys] : reads) {
+    EXPECT_EQ(of_keys.size(), keys.size()) << worker;
+    for (const auto& [key, times] : of_keys) {
+      EXPECT_TRUE(keys.contains(key));
+      if (worker == 4) {
+        EXPECT_GT(times, 20);
+      } else {
+        EXPECT_LE(times, worker == 3 ? 2 : 1);
+      }
+    }
+  }
+  EXPECT_TRUE(failed);
 }
 
 TEST(WorkloadsTest, TheSeedFixesTheOperations) {
@@ -210,7 +255,8 @@ TEST(Levels, AreThoseOfTheCatalogueOfModels) {
   for (const char* level :
        {"linearizable", "sequential", "causal-cm", "pram", "monotonic-reads", "regular", "k-atomic-3"})
     EXPECT_TRUE(has("register", level)) << level;
-  EXPECT_FALSE(has("register", "eventual"));
+  EXPECT_TRUE(has("register", "eventual"));
+  EXPECT_FALSE(has("register", "eventual-T"));
   for (const char* workload :
        {"set", "set-full", "counter", "queue", "g-set", "pn-counter", "causal-reverse", "unique-ids"})
     EXPECT_TRUE(has(workload, "sequential")) << workload;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <random>
 #include <set>
@@ -218,6 +219,102 @@ TEST(EventualWithin, AgreesWithItsDefinition) {
         << told(history);
   }
   for (const char* what : {"valid", "invalid", "unknown"}) EXPECT_GT(seen[what], 100) << what;
+}
+
+// A run that gives its replicas `settle_ms`.
+CheckResult settled(const History& history, double settle_ms) {
+  CheckOptions options;
+  options.model = "register";
+  options.consistency = "eventual";
+  options.initial = Value(0);
+  options.extra.set("eventual.settle_s", settle_ms / 1000);
+  return weak_checker("eventual")->check(history, options);
+}
+std::string settled(const std::string& text, double settle_ms) {
+  return std::string(name(settled(history_of(text), settle_ms).verdict));
+}
+
+std::string keyed(int ms, int process, const std::string& type, const std::string& f, const std::string& key,
+                  const std::string& value) {
+  return R"({"time":)" + std::to_string(ms * 1'000'000) + R"(,"process":)" + std::to_string(process) + R"(,"type":")" +
+         type + R"(","f":")" + f + R"(","key":")" + key + R"(","value":)" + value + "}\n";
+}
+std::string wrote_key(int ms, int process, const std::string& key, const std::string& value) {
+  return keyed(ms, process, "invoke", "write", key, value) + keyed(ms + 1, process, "ok", "write", key, value);
+}
+std::string read_key(int ms, int process, const std::string& key, const std::string& value) {
+  return keyed(ms, process, "invoke", "read", key, "null") + keyed(ms + 1, process, "ok", "read", key, value);
+}
+std::string fault_step(int ms, const std::string& step) {
+  return R"({"time":)" + std::to_string(ms * 1'000'000) +
+         R"(,"process":"nemesis","type":"info","f":"partition","value":{"id":1,"step":")" + step + "\"}}\n";
+}
+
+// Only what each process read last counts, when all that could keep replicas apart is over.
+TEST(EventualOfARun, WaitsForAllWritesAndForHealing) {
+  const std::string writes = wrote_key(0, 0, "a", "1") + wrote_key(10, 1, "a", "2");
+  const std::string apart = read_key(200, 0, "a", "1") + read_key(210, 1, "a", "2");
+  EXPECT_EQ(settled(writes + apart, 100), "invalid");
+  EXPECT_EQ(settled(writes + apart, 190), "unknown") << "one of them came in time";
+  EXPECT_EQ(settled(writes + apart, 300), "unknown");
+  // A slow store is still coming together while another key is written, and while a fault is in force.
+  const std::string both = read_key(200, 0, "b", "5") + read_key(201, 1, "b", "5");
+  EXPECT_EQ(settled(writes + wrote_key(150, 2, "b", "5") + apart + both, 100), "unknown");
+  EXPECT_EQ(
+      settled(writes + fault_step(20, "inject") + fault_step(21, "injected") + fault_step(150, "healed") + apart, 100),
+      "unknown");
+  EXPECT_EQ(
+      settled(writes + fault_step(20, "inject") + fault_step(21, "injected") + fault_step(90, "healed") + apart, 100),
+      "invalid");
+  const CheckResult never =
+      settled(history_of(writes + fault_step(20, "inject") + fault_step(21, "injected") + apart), 100);
+  EXPECT_EQ(never.verdict, Verdict::unknown);
+  EXPECT_EQ(never.reason, "the fault partition was never healed");
+  // … and read before the last reads.
+  EXPECT_EQ(settled(writes + read_key(180, 0, "a", "1") + read_key(200, 0, "a", "2") + read_key(210, 1, "a", "2"), 100),
+            "valid");
+}
+
+TEST(EventualOfARun, NeedsEveryRegisterReadByTwo) {
+  const std::string a = wrote_key(0, 0, "a", "1"), b = wrote_key(1, 0, "b", "1");
+  const std::string reads = read_key(200, 0, "a", "1") + read_key(201, 1, "a", "1");
+  EXPECT_EQ(settled(a + reads, 100), "valid");
+  EXPECT_EQ(settled(a + b + reads, 100), "unknown");
+  EXPECT_EQ(settled(a + b + reads + read_key(210, 0, "b", "1"), 100), "unknown");
+  EXPECT_EQ(settled(a + b + reads + read_key(210, 0, "b", "1") + read_key(220, 1, "b", "1"), 100), "valid");
+  EXPECT_EQ(settled(a + b + reads + read_key(210, 0, "b", "0") + read_key(220, 1, "b", "0"), 100), "invalid");
+  EXPECT_EQ(settled(read_key(200, 0, "a", "0") + read_key(210, 1, "a", "0"), 100), "unknown") << "nothing was written";
+}
+
+// The same definition: of a run, only the last settled read of each process is one.
+TEST(EventualOfARun, AgreesWithItsDefinition) {
+  std::mt19937 random(6);
+  std::map<std::string, int> seen;
+  const int rounds = 4000 * static_cast<int>(testing_support::heavy());
+  for (int round = 0; round < rounds; ++round) {
+    const std::vector<Op> ops = random_ops(random);
+    const std::int64_t bound = static_cast<std::int64_t>(random() % 30);
+    const History history = history_of(ops);
+    const CheckResult result = settled(history, static_cast<double>(bound));
+    ++seen[std::string(name(result.verdict))];
+    // What is not a process' last read may be any value written by then, as if it had come too early.
+    std::vector<Op> last;
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      const bool later = std::any_of(ops.begin() + static_cast<std::ptrdiff_t>(i) + 1, ops.end(),
+                                     [&](const Op& op) { return !op.write && op.process == ops[i].process; });
+      if (ops[i].write || !later) last.push_back(ops[i]);
+    }
+    const bool written = std::any_of(ops.begin(), ops.end(), [](const Op& op) { return op.write; });
+    const bool safe = eventual_by_definition(ops, std::numeric_limits<std::int64_t>::max() / 2);
+    const bool possible = safe && (!written || eventual_by_definition(last, bound));
+    ASSERT_EQ(result.verdict == Verdict::invalid, !possible) << "T " << bound << " ms\n" << told(history);
+    if (result.verdict != Verdict::invalid) continue;
+    const History part = testing_support::part_of(history, result.anomalies[0].operations);
+    EXPECT_EQ(settled(part, static_cast<double>(bound)).verdict, Verdict::invalid)
+        << result.anomalies[0].explanation << "\n"
+        << told(history);
+  }
+  for (const char* what : {"valid", "invalid", "unknown"}) EXPECT_GT(seen[what], 50) << what;
 }
 
 // Write of 1, replaced by 2 at 21 ms; a read of 1 from 100 ms on is 79 ms stale.
