@@ -196,8 +196,18 @@ class Check {
       return;
     }
     Budget time(minimising_until(start_, options_.timeout), budget_.limit_bytes(), options_.stop);
-    const std::vector<CallIndex> minimal = minimise(key, results_[k].decision, time);
-    result_.anomalies.push_back(explain(part_of(key, minimal), key));
+    const Counterexample found = counterexample(key, results_[k].decision, time);
+    KeyHistory part = part_of(key, found.calls);
+    part.from = found.from;
+    result_.anomalies.push_back(explain(part, key));
+    if (!found.minimal) {
+      result_.anomalies.back().sentences.push_back(
+          "The time to look for fewer operations ended; some of these may not be needed.");
+    } else if (found.calls.size() > 20) {
+      result_.anomalies.back().sentences.push_back(
+          "None of the " + std::to_string(found.calls.size()) +
+          " can be left out: the others would have an order, or one of them may have seen what the one left out did.");
+    }
   }
 
   void certify() {

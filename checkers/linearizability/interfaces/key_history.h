@@ -28,6 +28,9 @@ struct KeyHistory {
   const Model* model = nullptr;
   ValueId key = kNil;       // kNil when there are no keys
   std::vector<Call> calls;  // by inv
+  // What was invoked before this may have happened before the model's initial state was reached, whatever it saw and
+  // did. Only the general searches know such histories (search/space.h); they are made for proofs (proof/window.h).
+  EventIndex from = 0;
 };
 
 // The events of a key in order of time: invocations of all calls, returns of those that are not crashed.

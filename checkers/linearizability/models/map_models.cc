@@ -174,7 +174,7 @@ class MultiRegister final : public ModelBase {
   bool nil_is_unknown_;
 };
 
-// A state is the string itself: its length in bytes, then four bytes a word. A string that is not the beginning of
+// A state is the string itself. A string that is not the beginning of
 // anything that a get returned will never be returned whatever is appended, so all those are one state (kUnseen): where
 // the appended strings are unique, each get so shows the order of the appends before it, and no search has to try
 // others.
@@ -261,18 +261,11 @@ class KvModel final : public ModelBase {
     return id == kNil ? std::string_view() : values().as_string(static_cast<ValueId>(id));
   }
   static State pack(std::string_view text) {
-    State out(1 + (text.size() + 3) / 4);
-    out[0] = static_cast<std::uint32_t>(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      out[1 + i / 4] |= static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])) << (8 * (i % 4));
-    }
+    State out;
+    push_string(out, text);
     return out;
   }
-  static std::string unpack(const State& state) {
-    std::string out(state[0], '\0');
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<char>(state[1 + i / 4] >> (8 * (i % 4)) & 0xFF);
-    return out;
-  }
+  static std::string unpack(const State& state) { return string_at(state, 0); }
   std::string initial_;
   std::vector<std::string_view> gets_;  // what the gets returned, sorted
 };

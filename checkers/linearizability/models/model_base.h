@@ -70,6 +70,21 @@ inline std::int64_t number_at(const State& state, std::size_t i) {
                                                                               << 32);
 }
 
+// A string in a state: its length in bytes, then four bytes a word.
+inline void push_string(State& state, std::string_view text) {
+  std::size_t at = state.size() + 1;
+  state.push_back(static_cast<std::uint32_t>(text.size()));
+  state.resize(at + (text.size() + 3) / 4);
+  for (std::size_t i = 0; i < text.size(); ++i)
+    state[at + i / 4] |= static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])) << (8 * (i % 4));
+}
+[[nodiscard]] inline std::string string_at(const State& state, std::size_t at) {
+  std::string out(state[at], '\0');
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<char>(state[at + 1 + i / 4] >> (8 * (i % 4)) & 0xFF);
+  return out;
+}
+
 // The makers, one a family; models.cc lists them. Each returns an error of code usage for a bad --initial.
 using MadeModel = Result<std::unique_ptr<Model>>;
 [[nodiscard]] MadeModel make_register(std::string_view name, const History&, const CheckOptions&);

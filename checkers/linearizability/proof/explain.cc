@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/proof/any_state.h"
 #include "checkers/linearizability/proof/reason.h"
 #include "checkers/linearizability/proof/told.h"
 
@@ -23,7 +24,11 @@ struct Reached {
 class Explainer {
  public:
   Explainer(const KeyHistory& minimal, const KeyHistory& whole)
-      : h_(*minimal.history), told_(minimal), key_(minimal), whole_(whole) {}
+      : h_(*minimal.history), told_(minimal), key_(minimal), whole_(whole) {
+    if (key_.from == 0) return;
+    from_any_ = from_any_state(*minimal.model, h_, minimal.calls);
+    key_.model = from_any_.get();
+  }
 
   Anomaly run() {
     Anomaly out;
@@ -36,6 +41,10 @@ class Explainer {
     if (key_.calls.size() > kMax) {
       out.sentences.push_back(std::to_string(key_.calls.size() - kMax) +
                               " more operations belong to it; see the list.");
+    }
+    if (key_.from != 0) {
+      out.sentences.push_back("What was over before event " + std::to_string(h_.index(key_.from)) +
+                              " does not matter: there is no order whatever the state was then.");
     }
     walk(out);
     if (const auto reason = reason_for(key_, whole_)) name_reason(*reason, out);
@@ -127,7 +136,7 @@ class Explainer {
 
   std::string summary(const State& state) const {
     std::string out = std::to_string(key_.calls.size()) + " operations have no order that " +
-                      std::string(key_.model->name()) + " allows";
+                      std::string(key_.model->name()) + " allows" + (key_.from != 0 ? ", whatever was before" : "");
     if (!guilty_.empty()) {
       const Call& call = key_.calls[*guilty_.begin()];
       out += ": \"" + key_.model->describe(call.op) + "\" of " + who(call) + " at " + moment(call.inv) +
@@ -246,7 +255,8 @@ class Explainer {
   static constexpr std::size_t kMaxWithNeighbours = 12, kMaxNeighbours = 6;
   const History& h_;
   const Told told_;
-  const KeyHistory& key_;
+  KeyHistory key_;
+  std::unique_ptr<Model> from_any_;  // the model of a part that begins in the middle
   const KeyHistory& whole_;
   std::set<std::size_t> guilty_;
 };

@@ -6,7 +6,8 @@
 
 namespace ordeal::lin {
 
-// `minimal` is a part of the key's history `whole` without a linearization, small enough to be looked at.
+// `minimal` is a part of the key's history `whole` without a linearization, small enough to be looked at; with `from`,
+// a window (window.h).
 [[nodiscard]] Anomaly explain(const KeyHistory& minimal, const KeyHistory& whole);
 
 }  // namespace ordeal::lin

@@ -11,6 +11,7 @@
 
 #include "checkers/linearizability/proof/element.h"
 #include "checkers/linearizability/proof/links.h"
+#include "checkers/linearizability/proof/window.h"
 #include "checkers/linearizability/search/relaxation.h"
 #include "checkers/linearizability/search/searches.h"
 #include "checkers/linearizability/search/strategies.h"
@@ -22,12 +23,15 @@ namespace {
 constexpr std::chrono::milliseconds kPerCandidate{500};
 // Parts of a register's history larger than this are not looked for; they are made by leaving out instead.
 constexpr std::size_t kMaxGrown = 4000;
+// A part that has more than so many is only worth the effort where there is no window, and one with so few is small.
+constexpr std::size_t kFewGrown = 256, kFew = 20;
 
 class Minimiser {
  public:
-  Minimiser(const KeyHistory& history, Budget& budget)
+  Minimiser(const KeyHistory& history, Budget& budget, std::size_t most = kMaxGrown)
       : history_(history),
         budget_(budget),
+        most_(most),
         is_register_(is_one_register(*history.model)),
         links_(history),
         crashed_observe_(!is_register_) {}
@@ -39,11 +43,16 @@ class Minimiser {
     return kept_;
   }
 
+  // Of a register: from what happened shortly before. Nothing: that needs more than `most`.
+  std::optional<Calls> run_from_the_end(const Decision& decision) {
+    keep_until(decision.failed_at);
+    if (!start_from(decision.culprits) && !start_from_the_end()) return std::nullopt;
+    reduce_all();
+    return kept_;
+  }
+
   Calls run(const Decision& decision) {
-    for (CallIndex i = 0; i < history_.calls.size(); ++i) {
-      if (history_.calls[i].inv < decision.failed_at) kept_.push_back(i);
-    }
-    links_.drop_unfinished(kept_, decision.failed_at);
+    keep_until(decision.failed_at);
     if (!start_from(decision.culprits) && is_register_ && !start_from_the_end() && !is_invalid(kept_)) {
       // What crashed cas observe matters.
       crashed_observe_ = true;
@@ -64,6 +73,13 @@ class Minimiser {
   }
 
  private:
+  void keep_until(EventIndex failed_at) {
+    for (CallIndex i = 0; i < history_.calls.size(); ++i) {
+      if (history_.calls[i].inv < failed_at) kept_.push_back(i);
+    }
+    links_.drop_unfinished(kept_, failed_at);
+  }
+
   void reduce_all() {
     std::size_t before = 0;
     do {
@@ -101,12 +117,12 @@ class Minimiser {
     part.erase(std::unique(part.begin(), part.end()), part.end());
     if (accept(part)) return true;
     if (!is_register_) return false;
-    Calls grown = links_.completed(std::move(part), crashed_observe_, kMaxGrown);
+    Calls grown = links_.completed(std::move(part), crashed_observe_, most_);
     return !grown.empty() && accept(std::move(grown));
   }
 
   bool start_from_the_end() {
-    for (std::size_t want = 8; want < kept_.size() && want < kMaxGrown; want *= 4) {
+    for (std::size_t want = 8; want < kept_.size() && want < most_; want *= 4) {
       if (start_from(Calls(kept_.end() - static_cast<std::ptrdiff_t>(want), kept_.end()))) return true;
     }
     return false;
@@ -158,6 +174,7 @@ class Minimiser {
 
   const KeyHistory& history_;
   Budget& budget_;
+  std::size_t most_;  // no larger part of a register's history is looked for
   bool is_register_;
   Links links_;
   bool crashed_observe_;  // false: crashed cas are taken for crashed writes, which may do more
@@ -232,6 +249,24 @@ Calls minimise(const KeyHistory& history, const Decision& decision, Budget& budg
   Calls kept = Minimiser(history, budget).run(decision);
   if (auto fewer = minimise_element(history, kept, budget); fewer && fewer->size() < kept.size()) return *fewer;
   return kept;
+}
+
+Counterexample counterexample(const KeyHistory& history, const Decision& decision, Budget& budget) {
+  const auto is_small = [](const Calls& calls) { return calls.size() <= kFew; };
+  Counterexample best;
+  const auto finished = [&](Calls calls) { return Counterexample{std::move(calls), 0, !budget.out_of_time()}; };
+  if (auto found = minimise_culprits(history, decision.culprits, budget)) best = finished(std::move(*found));
+  if (best.calls.empty() && is_one_register(*history.model)) {
+    if (auto found = Minimiser(history, budget, kFewGrown).run_from_the_end(decision))
+      best = finished(std::move(*found));
+  }
+  if (!best.calls.empty() && is_small(best.calls)) return best;
+  if (history.calls.size() > kFew) {
+    if (auto window = find_window(history, decision.failed_at, budget);
+        window && (best.calls.empty() || window->calls.size() < best.calls.size()))
+      best = {std::move(window->calls), window->from, window->minimal};
+  }
+  return best.calls.empty() ? finished(minimise(history, decision, budget)) : best;
 }
 
 }  // namespace ordeal::lin

@@ -19,6 +19,15 @@ namespace ordeal::lin {
 [[nodiscard]] std::chrono::steady_clock::time_point minimising_until(std::chrono::steady_clock::time_point start,
                                                                      std::chrono::milliseconds timeout);
 
+// A part of a history without a linearization, which proves that the whole has none.
+struct Counterexample {
+  std::vector<CallIndex> calls;  // ascending
+  EventIndex from = 0;           // not 0: from whatever state, beginning there (window.h)
+  bool minimal = false;          // without any one of them it would prove nothing
+};
+// minimise(), or where that leaves more than a screen of operations, a window if there is a smaller one.
+[[nodiscard]] Counterexample counterexample(const KeyHistory& history, const Decision& decision, Budget& budget);
+
 // REQUIRES: decision.verdict is invalid. The calls' indices, ascending. When the budget ends early the result is as
 // small as it had got, and still not linearizable.
 [[nodiscard]] std::vector<CallIndex> minimise(const KeyHistory& history, const Decision& decision, Budget& budget);
@@ -26,7 +35,7 @@ namespace ordeal::lin {
 // The part of a history that consists of these calls.
 [[nodiscard]] KeyHistory part_of(const KeyHistory& history, const std::vector<CallIndex>& calls);
 
-// True when these calls (ascending) have no linearization, and that proves that the history has none.
+// True when these calls (ascending) have no linearization, and that proves that the history has none; windows aside.
 [[nodiscard]] bool proves_violation(const KeyHistory& history, const std::vector<CallIndex>& calls, Budget& budget);
 
 }  // namespace ordeal::lin

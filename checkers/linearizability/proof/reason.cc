@@ -311,6 +311,33 @@ class Elements {
 
 // ---- counters and unique ids
 
+// Two reads, one after the other, and what can have been added in between.
+Found difference(const Reasons& in, const Call& call) {
+  if (call.crashed() || call.op.code != counter::kRead) return std::nullopt;
+  for (const Call& before : in.part) {
+    if (before.crashed() || before.op.code != counter::kRead || before.ret >= call.inv) continue;
+    std::int64_t min = 0, max = 0, seen = 0;
+    bool sums = !__builtin_sub_overflow(call.op.a, before.op.a, &seen);
+    for (const Call& one : in.all) {
+      if (one.op.code == counter::kRead) continue;
+      const bool may = one.ret > before.inv && one.inv<call.ret, must = one.inv> before.ret && one.ret < call.inv;
+      const bool up = one.op.a > 0;
+      if (up ? must : may) sums &= !__builtin_add_overflow(min, one.op.a, &min);
+      if (up ? may : must) sums &= !__builtin_add_overflow(max, one.op.a, &max);
+    }
+    if (!sums || (seen >= min && seen <= max)) continue;
+    const bool less = seen < min;
+    const std::int64_t bound = less ? min : max;
+    std::string added = std::string("at ") + (less ? "least " : "most ") + std::to_string(bound) + " was added";
+    if (bound == 0) added = less ? "nothing was subtracted" : "nothing was added";
+    return Reason{(less ? "lost or stale: " : "too much: ") + in.told.who(call) + " read " + std::to_string(call.op.a) +
+                      " (" + in.told.event(call.inv) + "), although " + added + " since " + in.told.who(before) +
+                      " had read " + std::to_string(before.op.a) + " (" + in.told.event(before.inv) + ")",
+                  {call.inv, before.inv}};
+  }
+  return std::nullopt;
+}
+
 Found counter_reason(const Reasons& in) {
   const auto grows = [](const Call& one) { return one.op.code != counter::kRead; };
   if (in.any([&](const Call& one) { return grows(one) && one.op.a < 0; })) return std::nullopt;
@@ -441,9 +468,9 @@ std::optional<Reason> reason_for(const KeyHistory& minimal, const KeyHistory& wh
       return Elements(in, *whole.history).run();
     case Family::counters: {
       Found twice = same_answer(in, counter::kFetchAdd, true, "the number");
-      return twice && !in.any([](const Call& one) { return one.op.code != counter::kRead && one.op.a < 0; })
-                 ? twice
-                 : counter_reason(in);
+      if (twice && !in.any([](const Call& one) { return one.op.code != counter::kRead && one.op.a < 0; })) return twice;
+      if (Found found = counter_reason(in)) return found;
+      return in.first([&](const Call& call) { return difference(in, call); });
     }
     case Family::locks:
       return lock_reason(in);

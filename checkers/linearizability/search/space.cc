@@ -206,6 +206,7 @@ Space::Space(const KeyHistory& history, Budget& budget, const Relaxation& relaxa
       transitions(*history.model, prepared.classes, budget),
       words_((prepared.slots + 63) / 64),
       stride_(1 + 2 * words_ + (prepared.counters.size() + 7) / 8),
+      from_(history.from),
       child_(stride_),
       open_by_class_(prepared.classes.size()),
       total_mask_(words_),
@@ -338,7 +339,8 @@ void Space::unopen(CallIndex call) {
 
 void Space::absorb_opened(Word* c, CallIndex call) {
   if (prepared.calls[call].crashed()) return;
-  if (!transitions.preserves(state(c), prepared.class_of[call])) return;
+  const bool over = prepared.calls[call].inv < from_;
+  if (!over && !transitions.preserves(state(c), prepared.class_of[call])) return;
   const std::size_t slot = prepared.slot_of[call];
   c[1 + words_ + slot / 64] |= Word{1} << (slot % 64);
 }

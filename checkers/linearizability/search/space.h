@@ -180,6 +180,7 @@ class Space {
   const Word* preserved(StateId state);
 
   std::size_t words_, stride_;
+  EventIndex from_;  // what was invoked before is absorbed from the beginning (KeyHistory::from)
   StateId initial_ = 0;
   std::vector<Word> child_;
   // The open calls: by class, in the order of their returns; and the masks that go with them.

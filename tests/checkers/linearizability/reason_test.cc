@@ -152,6 +152,18 @@ TEST(Reasons, OfCountersLocksAndIds) {
               HasSubstr("acknowledged before that sums up to 2"));
   EXPECT_THAT(explained("counter", {"0 invoke add 2", "0 ok add 2", "1 invoke read", "1 ok read 3"}),
               StartsWith("too much: "));
+  const std::vector<std::string> crashed = {"0 invoke add 5", "0 info add 5", "5 invoke add 4", "1 invoke read",
+                                            "1 ok read 5"};
+  const auto then = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), crashed.begin(), crashed.end());
+    return explained("counter", more);
+  };
+  EXPECT_THAT(
+      then({"2 invoke read", "2 ok read 0"}),
+      AllOf(StartsWith("lost or stale: process 2 on n3 read 0 (event 5), although nothing was subtracted since"),
+            HasSubstr("since process 1 on n2 had read 5 (event 3)")));
+  EXPECT_THAT(then({"2 invoke add 2", "2 ok add 2", "1 invoke read", "1 ok read 6"}),
+              HasSubstr("read 6 (event 7), although at least 2 was added since process 1 on n2 had read 5"));
   EXPECT_THAT(explained("fetch-add", {"0 invoke fetch-add [1,null]", "0 ok fetch-add [1,0]",
                                       "1 invoke fetch-add [1,null]", "1 ok fetch-add [1,0]"}),
               StartsWith("duplicated: "));

@@ -1,0 +1,132 @@
+#include "checkers/linearizability/proof/any_state.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "checkers/linearizability/models/model_base.h"
+#include "checkers/linearizability/models/operations.h"
+
+namespace ordeal::lin {
+namespace {
+
+// Whatever is not said otherwise is as in the model itself.
+class Derived : public Model {
+ public:
+  explicit Derived(const Model& model) : model_(model) {}
+  std::string_view name() const override { return model_.name(); }
+  bool per_key() const override { return model_.per_key(); }
+  Result<std::optional<Operation>> parse(OperationEvents op) const override { return model_.parse(op); }
+  void step(const State& state, const Operation& op, std::vector<State>& successors) const override {
+    model_.step(state, op, successors);
+  }
+  unsigned traits(const Operation& op) const override { return model_.traits(op); }
+  bool covers(const Operation& strong, const Operation& weak) const override { return model_.covers(strong, weak); }
+  std::string describe(const State& state) const override { return model_.describe(state); }
+  std::string describe(const Operation& op) const override { return model_.describe(op); }
+
+ protected:
+  const Model& model_;
+};
+
+class AnyRegister final : public Derived {
+ public:
+  using Derived::Derived;
+  State initial() const override { return {kAnyState}; }
+};
+
+// A number that is not known plus another is not known either, until somebody sees it.
+class AnyCounter final : public Derived {
+ public:
+  AnyCounter(const Model& model, Unseen unseen) : Derived(model), unseen_(unseen) {}
+  State initial() const override { return {0, 0, 0}; }
+  void step(const State& state, const Operation& op, std::vector<State>& successors) const override {
+    const bool read = op.code == counter::kRead, shows = read || (op.code == counter::kFetchAdd && !op.crashed);
+    const std::int64_t seen = read ? op.a : op.b;
+    const bool known = state[0] != 0;
+    const bool moved = shows && known && number_at(state, 1) != seen;
+    const bool up = moved && number_at(state, 1) < seen;
+    if (moved && unseen_ == (up ? Unseen::additions : Unseen::subtractions)) return model_.step(initial(), op, successors);
+    model_.step(state, op, successors);
+  }
+  // A read may show that something was added before it, and so is not without a trace.
+  unsigned traits(const Operation& op) const override {
+    return unseen_ == Unseen::nothing ? model_.traits(op) : model_.traits(op) & ~unsigned{kPure};
+  }
+
+ private:
+  Unseen unseen_;
+};
+
+// The state is a word, and then a string: the whole of it, or only its end. As in kv itself, strings that no get of the
+// part can return any more are one state.
+class AnyString final : public Derived {
+ public:
+  AnyString(const Model& model, const History& history, const std::vector<Call>& calls)
+      : Derived(model), values_(history.values()) {
+    for (const Call& call : calls) {
+      if (call.op.code == str::kGet) gets_.push_back(string_of(call.op.a));
+    }
+    std::sort(gets_.begin(), gets_.end());
+    gets_.erase(std::unique(gets_.begin(), gets_.end()), gets_.end());
+  }
+  State initial() const override { return pack(kEnd, ""); }
+
+  void step(const State& state, const Operation& op, std::vector<State>& successors) const override {
+    const std::string_view value = string_of(op.a);
+    if (op.code == str::kPut) {
+      successors.push_back(pack(kWhole, value));
+    } else if (op.code == str::kAppend) {
+      successors.push_back(state[0] == kUnseen ? state : pack(state[0], string_at(state, 1) + std::string(value)));
+    } else if (state[0] == kEnd ? value.ends_with(string_at(state, 1)) : state == pack(kWhole, value)) {
+      successors.push_back(pack(kWhole, value));
+    }
+  }
+
+  State canonical(State state) const override {
+    if (state[0] == kUnseen) return state;
+    const std::string text = string_at(state, 1);
+    const bool whole = state[0] == kWhole;
+    const bool seen = std::any_of(gets_.begin(), gets_.end(), [&](std::string_view get) {
+      return whole ? get.starts_with(text) : get.find(text) != std::string_view::npos;
+    });
+    return seen ? state : State{kUnseen};
+  }
+
+  std::string describe(const State& state) const override {
+    if (state[0] == kUnseen) return "a string that no get returned";
+    const std::string text = string_at(state, 1);
+    if (state[0] == kEnd && text.empty()) return "unknown";
+    std::string out = state[0] == kEnd ? "something that ends in " : "";
+    append_json_string(out, text);
+    return out;
+  }
+  std::string describe(const Operation& op) const override { return model_.describe(op); }
+
+ private:
+  static constexpr std::uint32_t kWhole = 0, kEnd = 1, kUnseen = 2;
+
+  std::string_view string_of(std::int64_t id) const {
+    return id == kNil ? std::string_view() : values_.as_string(static_cast<ValueId>(id));
+  }
+  static State pack(std::uint32_t what, std::string_view text) {
+    State out{what};
+    push_string(out, text);
+    return out;
+  }
+  const ValueTable& values_;
+  std::vector<std::string_view> gets_;
+};
+
+}  // namespace
+
+std::unique_ptr<Model> from_any_state(const Model& model, const History& history, const std::vector<Call>& calls,
+                                      Unseen unseen) {
+  const std::string_view name = model.name();
+  if (name == "kv") return std::make_unique<AnyString>(model, history, calls);
+  if (name == "counter" || name == "fetch-add") return std::make_unique<AnyCounter>(model, unseen);
+  if (is_one_register(model) && model.initial().size() == 1) return std::make_unique<AnyRegister>(model);
+  return nullptr;
+}
+
+}  // namespace ordeal::lin

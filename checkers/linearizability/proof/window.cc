@@ -1,0 +1,282 @@
+#include "checkers/linearizability/proof/window.h"
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include "checkers/linearizability/proof/any_state.h"
+#include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/search/relaxation.h"
+#include "checkers/linearizability/search/strategies.h"
+#include "checkers/linearizability/special/exclusion.h"
+
+namespace ordeal::lin {
+namespace {
+
+using Calls = std::vector<CallIndex>;
+
+// A candidate that takes longer than this is given up, and so is a window that takes longer to find.
+constexpr std::chrono::milliseconds kPerCandidate{200}, kInAll{2000};
+constexpr std::size_t kMaxWindow = 4096;
+// In so many operations every beginning is tried, in more only halves.
+constexpr std::size_t kMaxBeginnings = 100;
+
+// What a counter showed at the moment of an operation: what was there before it, and after it.
+struct Shown {
+  std::int64_t before, after;
+};
+std::optional<Shown> shown_by(const Call& call) {
+  if (call.op.code == counter::kRead) return Shown{call.op.a, call.op.a};
+  Shown out{call.op.b, 0};
+  if (call.op.code != counter::kFetchAdd || call.op.crashed || call.crashed()) return std::nullopt;
+  if (__builtin_add_overflow(call.op.a, call.op.b, &out.after)) return std::nullopt;
+  return out;
+}
+
+// Whether the last call shows more, or less, than an earlier one and all that can, or must, have been added in between
+// explain. No search: of many crashed additions it would have to try the sums.
+class Sums {
+ public:
+  Sums(const KeyHistory& part, Unseen unseen) : part_(part), unseen_(unseen) {}
+
+  bool refute() const {
+    const auto last = std::max_element(part_.calls.begin(), part_.calls.end(), [](const Call& x, const Call& y) {
+      return (x.crashed() ? 0 : x.ret) < (y.crashed() ? 0 : y.ret);
+    });
+    if (last == part_.calls.end() || last->crashed() || !shown_by(*last)) return false;
+    return std::any_of(part_.calls.begin(), part_.calls.end(), [&](const Call& first) {
+      return first.inv >= part_.from && first.ret < last->inv && shown_by(first) && refuted(first, *last);
+    });
+  }
+
+ private:
+  bool refuted(const Call& first, const Call& last) const {
+    std::int64_t min = shown_by(first)->after, max = min;
+    for (const Call& one : part_.calls) {
+      if (one.op.code == counter::kRead || one.inv == first.inv || one.inv == last.inv) continue;
+      const bool may = one.ret > first.inv && one.inv < last.ret, must = one.inv > first.ret && one.ret < last.inv;
+      const bool up = one.op.a > 0;
+      if ((up ? must : may) && __builtin_add_overflow(min, one.op.a, &min)) return false;
+      if ((up ? may : must) && __builtin_add_overflow(max, one.op.a, &max)) return false;
+    }
+    const std::int64_t seen = shown_by(last)->before;
+    return (seen < min && unseen_ != Unseen::subtractions) || (seen > max && unseen_ != Unseen::additions);
+  }
+
+  const KeyHistory& part_;
+  Unseen unseen_;
+};
+
+class Windows {
+ public:
+  Windows(const KeyHistory& history, EventIndex end, Budget& budget)
+      : history_(history), end_(end), budget_(budget), is_register_(is_one_register(*history.model)) {
+    for (CallIndex i = 0; i < history.calls.size(); ++i) {
+      if (history.calls[i].inv >= end) break;
+      if (history.calls[i].ret <= end || !is_pure(i)) before_end_.push_back(i);
+    }
+  }
+
+  std::optional<Window> find() {
+    for (std::size_t size = 8; size < 2 * before_end_.size() && size <= kMaxWindow; size *= 2) {
+      from_ = size < before_end_.size() ? history_.calls[before_end_[before_end_.size() - size]].inv : 0;
+      kept_ = since(before_end_, from_);
+      if (kept_.size() > 2 * kMaxWindow || budget_.out_of_time()) break;
+      for (const bool observe : {false, true}) {
+        crashed_observe_ = observe;
+        if (is_refuted(kept_, from_)) return reduced();
+        if (!is_register_) break;
+      }
+    }
+    return std::nullopt;
+  }
+
+  bool proves(const Calls& calls, EventIndex from) {
+    for (const bool observe : {true, false}) {
+      crashed_observe_ = observe;
+      if (is_complete(calls, from) && is_refuted(calls, from)) return true;
+    }
+    return false;
+  }
+
+ private:
+  bool is_pure(CallIndex i) const { return (history_.model->traits(history_.calls[i].op) & kPure) != 0; }
+
+  Calls since(const Calls& calls, EventIndex from) const {
+    Calls out;
+    for (const CallIndex i : calls) {
+      if (history_.calls[i].ret >= from) out.push_back(i);
+    }
+    return out;
+  }
+
+  // As it is at `end`: what returns later may not have happened yet.
+  Call at_end(CallIndex i) const {
+    Call call = history_.calls[i];
+    if (call.ret > end_) call.ret = kNever;
+    if (is_register_ && !crashed_observe_) relax({Relaxation::Kind::count_all, 0}, call);
+    return call;
+  }
+
+  bool is_refuted(const Calls& calls, EventIndex from) {
+    KeyHistory part{history_.history, history_.model, history_.key, {}, from};
+    part.calls.reserve(calls.size());
+    for (const CallIndex i : calls) part.calls.push_back(at_end(i));
+    const Unseen besides = unseen(calls, from);
+    const auto model = from_any_state(*history_.model, *history_.history, part.calls, besides);
+    part.model = model.get();
+    if (family_of(*history_.model) == Family::counters && Sums(part, besides).refute()) return true;
+    Budget short_time(budget_, std::chrono::steady_clock::now() + kPerCandidate, {});
+    return find_strategy("bounds")->decide(part, short_time, false).verdict == Verdict::invalid;
+  }
+
+  // What of a counter is left out; the first sign that is found.
+  Unseen unseen(const Calls& calls, EventIndex from) const {
+    if (family_of(*history_.model) != Family::counters) return Unseen::nothing;
+    for (const CallIndex i : left_out(calls, from)) {
+      const Operation& op = history_.calls[i].op;
+      if (op.code != counter::kRead && op.a != 0) return op.a > 0 ? Unseen::additions : Unseen::subtractions;
+    }
+    return Unseen::nothing;
+  }
+
+  Calls left_out(const Calls& calls, EventIndex from) const {
+    const boost::unordered_flat_set<CallIndex> kept(calls.begin(), calls.end());
+    Calls out;
+    for (const CallIndex i : before_end_) {
+      if (history_.calls[i].ret >= from && !kept.contains(i)) out.push_back(i);
+    }
+    return out;
+  }
+
+  bool is_complete(const Calls& calls, EventIndex from) const {
+    const Calls out = left_out(calls, from);
+    if (is_register_) return explains_nothing(out, calls);
+    if (family_of(*history_.model) != Family::counters)
+      return std::all_of(out.begin(), out.end(), [&](CallIndex i) { return is_pure(i); });
+    bool up = false, down = false;
+    for (const CallIndex i : out) {
+      const Operation& op = history_.calls[i].op;
+      up |= op.code != counter::kRead && op.a > 0;
+      down |= op.code != counter::kRead && op.a < 0;
+    }
+    return !up || !down;
+  }
+
+  // Whether nobody among `calls` may have observed what one of those left out wrote.
+  bool explains_nothing(const Calls& out, const Calls& calls) const {
+    boost::unordered_flat_map<std::int64_t, Calls> writers;
+    for (const CallIndex i : out) {
+      const Operation& op = history_.calls[i].op;
+      if (reg::writes(op)) writers[reg::written(op)].push_back(i);
+    }
+    if (writers.empty()) return true;
+    std::vector<Call> kept;
+    for (const CallIndex i : calls) kept.push_back(at_end(i));
+    Latest latest;
+    for (const KeyEvent event : events_of(kept)) {
+      const Call& call = kept[event.call];
+      if (event.is_return) {
+        latest.returned(kept, event.call);
+        continue;
+      }
+      const auto found = reg::observes(call.op) ? writers.find(call.op.a) : writers.end();
+      if (found == writers.end()) continue;
+      const CallIndex x = latest.other_than(kept, call.op.a);
+      const bool all = std::all_of(found->second.begin(), found->second.end(), [&](CallIndex i) {
+        const Call& writer = history_.calls[i];
+        return writer.inv > call.ret || (x != kNobody && writer.ret < kept[x].inv);
+      });
+      if (!all) return false;
+    }
+    return true;
+  }
+
+  bool accept(Calls calls, EventIndex from) {
+    if (budget_.out_of_time() || !is_complete(calls, from) || !is_refuted(calls, from)) return false;
+    kept_ = std::move(calls);
+    from_ = from;
+    return true;
+  }
+
+  Window reduced() {
+    begin_later_by_halves();
+    for (std::size_t size = 0; size != kept_.size() && !budget_.out_of_time();) {
+      size = kept_.size();
+      leave_out();
+      if (kept_.size() <= kMaxBeginnings) begin_later();
+    }
+    return {kept_, from_, end_, !budget_.out_of_time()};
+  }
+
+  void begin_later_by_halves() {
+    for (std::size_t step = kept_.size() / 2; step > 0; step /= 2) {
+      while (step < kept_.size()) {
+        const EventIndex from = history_.calls[kept_[step]].inv;
+        if (from <= from_ || !accept(since(kept_, from), from)) break;
+      }
+    }
+  }
+
+  void begin_later() {
+    const Calls before = kept_;
+    for (auto i = before.rbegin(); i != before.rend(); ++i) {
+      const EventIndex from = history_.calls[*i].inv;
+      if (from <= from_ || accept(since(before, from), from)) return;
+    }
+  }
+
+  // Large chunks first, down to single ones, until none can go.
+  void leave_out() {
+    for (std::size_t chunk = std::max<std::size_t>(1, kept_.size() / 2);; chunk = std::max<std::size_t>(1, chunk / 2)) {
+      bool any = false;
+      for (std::size_t first = 0; first < kept_.size() && !budget_.out_of_time();) {
+        const auto begin = kept_.begin() + static_cast<std::ptrdiff_t>(first);
+        const auto end = kept_.begin() + static_cast<std::ptrdiff_t>(std::min(kept_.size(), first + chunk));
+        Calls fewer(kept_.begin(), begin);
+        fewer.insert(fewer.end(), end, kept_.end());
+        if (accept(std::move(fewer), from_))
+          any = true;
+        else
+          first += chunk;
+      }
+      if ((chunk == 1 && !any) || budget_.out_of_time()) return;
+    }
+  }
+
+  const KeyHistory& history_;
+  EventIndex end_;
+  Budget& budget_;
+  bool is_register_;
+  bool crashed_observe_ = true;  // false: a crashed cas is taken for a crashed write, which may do more
+  Calls before_end_;             // what was invoked before, without what need not have been seen yet
+  Calls kept_;
+  EventIndex from_ = 0;
+};
+
+}  // namespace
+
+bool has_windows(const KeyHistory& history) {
+  return from_any_state(*history.model, *history.history, {}) != nullptr;
+}
+
+std::optional<Window> find_window(const KeyHistory& history, EventIndex failed_at, Budget& budget) {
+  if (failed_at == kNever || !has_windows(history)) return std::nullopt;
+  Budget short_time(budget, std::chrono::steady_clock::now() + kInAll, {});
+  return Windows(history, failed_at, short_time).find();
+}
+
+bool proves(const KeyHistory& history, const Window& window, Budget& budget) {
+  return has_windows(history) && Windows(history, window.end, budget).proves(window.calls, window.from);
+}
+
+bool are_window(const KeyHistory& history, const Calls& calls, Budget& budget) {
+  for (const CallIndex last : calls) {
+    for (const CallIndex first : calls) {
+      if (proves(history, {calls, history.calls[first].inv, history.calls[last].ret, false}, budget)) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace ordeal::lin
