@@ -46,7 +46,8 @@ class AnyCounter final : public Derived {
     const bool known = state[0] != 0;
     const bool moved = shows && known && number_at(state, 1) != seen;
     const bool up = moved && number_at(state, 1) < seen;
-    if (moved && unseen_ == (up ? Unseen::additions : Unseen::subtractions)) return model_.step(initial(), op, successors);
+    if (moved && unseen_ == (up ? Unseen::additions : Unseen::subtractions))
+      return model_.step(initial(), op, successors);
     model_.step(state, op, successors);
   }
   // A read may show that something was added before it, and so is not without a trace.

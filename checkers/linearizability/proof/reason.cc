@@ -320,7 +320,8 @@ Found difference(const Reasons& in, const Call& call) {
     bool sums = !__builtin_sub_overflow(call.op.a, before.op.a, &seen);
     for (const Call& one : in.all) {
       if (one.op.code == counter::kRead) continue;
-      const bool may = one.ret > before.inv && one.inv<call.ret, must = one.inv> before.ret && one.ret < call.inv;
+      const bool may = one.ret > before.inv && one.inv < call.ret;
+      const bool must = one.inv > before.ret && one.ret < call.inv;
       const bool up = one.op.a > 0;
       if (up ? must : may) sums &= !__builtin_add_overflow(min, one.op.a, &min);
       if (up ? may : must) sums &= !__builtin_add_overflow(max, one.op.a, &max);

@@ -4,8 +4,8 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
-#include "checkers/linearizability/proof/any_state.h"
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/proof/any_state.h"
 #include "checkers/linearizability/search/relaxation.h"
 #include "checkers/linearizability/search/strategies.h"
 #include "checkers/linearizability/special/exclusion.h"
@@ -54,7 +54,8 @@ class Sums {
     std::int64_t min = shown_by(first)->after, max = min;
     for (const Call& one : part_.calls) {
       if (one.op.code == counter::kRead || one.inv == first.inv || one.inv == last.inv) continue;
-      const bool may = one.ret > first.inv && one.inv < last.ret, must = one.inv > first.ret && one.ret < last.inv;
+      const bool may = one.ret > first.inv && one.inv < last.ret;
+      const bool must = one.inv > first.ret && one.ret < last.inv;
       const bool up = one.op.a > 0;
       if ((up ? must : may) && __builtin_add_overflow(min, one.op.a, &min)) return false;
       if ((up ? may : must) && __builtin_add_overflow(max, one.op.a, &max)) return false;
@@ -82,19 +83,20 @@ class Windows {
       from_ = size < before_end_.size() ? history_.calls[before_end_[before_end_.size() - size]].inv : 0;
       kept_ = since(before_end_, from_);
       if (kept_.size() > 2 * kMaxWindow || budget_.out_of_time()) break;
-      for (const bool observe : {false, true}) {
-        crashed_observe_ = observe;
-        if (is_refuted(kept_, from_)) return reduced();
-        if (!is_register_) break;
-      }
+      if (proves(kept_, from_)) return reduced();
     }
     return std::nullopt;
   }
 
   bool proves(const Calls& calls, EventIndex from) {
-    for (const bool observe : {true, false}) {
+    const bool both = is_register_ && std::any_of(calls.begin(), calls.end(), [&](CallIndex i) {
+                        return (history_.calls[i].crashed() || history_.calls[i].ret > end_) &&
+                               history_.calls[i].op.code == reg::kCas;
+                      });
+    for (const bool observe : {false, true}) {
       crashed_observe_ = observe;
       if (is_complete(calls, from) && is_refuted(calls, from)) return true;
+      if (!both) break;
     }
     return false;
   }
@@ -193,7 +195,7 @@ class Windows {
   }
 
   bool accept(Calls calls, EventIndex from) {
-    if (budget_.out_of_time() || !is_complete(calls, from) || !is_refuted(calls, from)) return false;
+    if (budget_.out_of_time() || !proves(calls, from)) return false;
     kept_ = std::move(calls);
     from_ = from;
     return true;
@@ -256,9 +258,7 @@ class Windows {
 
 }  // namespace
 
-bool has_windows(const KeyHistory& history) {
-  return from_any_state(*history.model, *history.history, {}) != nullptr;
-}
+bool has_windows(const KeyHistory& history) { return from_any_state(*history.model, *history.history, {}) != nullptr; }
 
 std::optional<Window> find_window(const KeyHistory& history, EventIndex failed_at, Budget& budget) {
   if (failed_at == kNever || !has_windows(history)) return std::nullopt;

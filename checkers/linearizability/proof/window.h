@@ -14,8 +14,8 @@
 // before `end`. It proves that the history has no linearization when
 //   - from no state at all is there an order of them, where one invoked before `from` may have happened before, and one
 //     that returns after `end` may not have happened yet; and
-//   - it is complete: of what is left out between `from` and `end`, nothing may have explained one of them. Of a register
-//     that is every operation that wrote what one of them observed (unless one of them shows that it had been
+//   - it is complete: of what is left out between `from` and `end`, nothing may have explained one of them. Of a
+//     register that is every operation that wrote what one of them observed (unless one of them shows that it had been
 //     overwritten, exclusion.h); of counters all additions, or none of them negative (or none positive) when the order
 //     fails though any number may have been added (any_state.h); of kv all that writes.
 // For a linearization of the whole orders the operations of the window from `from` on, beginning in the state that it
