@@ -1,16 +1,22 @@
 #include "cli/play_campaign.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 
+#include "base/descriptor.h"
+#include "base/files.h"
 #include "cli/console.h"
 #include "cli/print_run.h"
 #include "cli/signals.h"
 #include "session/campaign/closing.h"
+#include "session/campaign/gate.h"
 
 namespace ordeal::cli {
 namespace {
@@ -54,18 +60,43 @@ class Lines final : public CampaignObserver {
   bool quiet_;
 };
 
+// The summary where a CI system asks for it, and a line for each run that is not green.
+void tell_ci(const Campaign& campaign, const CampaignOutcome& outcome, const std::string& markdown) {
+  const char* summary = std::getenv("GITHUB_STEP_SUMMARY");
+  if (summary != nullptr && *summary != '\0') {
+    const Descriptor file(::open(summary, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    const auto written =
+        file ? write_all(file.get(), markdown, summary)
+             : Result<void>(fail(system_error(std::string("opening the step summary ") + summary, errno)));
+    if (!written) complain(written.error());
+  }
+  const char* actions = std::getenv("GITHUB_ACTIONS");
+  if (actions == nullptr || *actions == '\0') return;
+  for (const auto& line : campaign_annotations(campaign, outcome)) say(line);
+}
+
+// Into the campaign's directory. Errors: io.
+Result<void> write_files(const CampaignStore& store, const CampaignOutcome& outcome, const std::string& markdown,
+                         const Value& document) {
+  if (auto done = store.write("results.json", document.to_json() + "\n"); !done) return done;
+  if (auto done = store.write("junit.xml", campaign_junit(store.campaign(), outcome)); !done) return done;
+  return store.write("summary.md", markdown);
+}
+
 // What is printed and written when nothing more is played. Returns the exit code.
 int close_campaign(const CampaignStore& store, const CampaignOutcome& outcome, bool json) {
   const Standing all = gravest(outcome);
   Value document = closing_value(store.campaign(), outcome);
-  const auto written = store.write("results.json", document.to_json() + "\n");
+  const std::string markdown = campaign_markdown(store.campaign(), outcome);
+  const auto written = write_files(store, outcome, markdown, document);
+  tell_ci(store.campaign(), outcome, markdown);
   if (json) {
     document.set("directory", store.path());
     print(document.to_json() + "\n");
   } else {
     print(
         fmt::format("\n{}\n{}  {}\n", closing_table(store.campaign(), outcome), shown(all), closing_sentence(outcome)));
-    print(fmt::format("campaign    {}\n", store.path()));
+    print(fmt::format("campaign    {} (results.json, junit.xml, summary.md)\n", store.path()));
   }
   const bool cut = std::any_of(outcome.runs.begin(), outcome.runs.end(), [](const auto& run) {
     return run.standing == Standing::not_started || run.record.interrupted;

@@ -187,7 +187,7 @@ Result<CampaignStore> CampaignStore::create(Campaign campaign, const std::string
   auto time = make_directory(family);
   if (!time) return fail(time.error());
   CampaignStore out;
-  out.stored_.path = family + "/" + *time;
+  out.stored_.path = fs::absolute(family + "/" + *time).lexically_normal().string();
   out.stored_.store = store;
   out.stored_.campaign = std::move(campaign);
   auto lock = locked(out.path());
