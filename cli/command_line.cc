@@ -87,6 +87,8 @@ void add_run(CLI::App& app, RunCommand& command) {
       app.add_option_function<std::string>(flag, take, setting.help)->type_name(setting.placeholder);
     }
   }
+  app.add_option("--shard", command.shard, "play every N-th run of the campaign, from the I-th on; see ordeal merge")
+      ->type_name("I/N");
   app.add_option("--resume", command.resume, "play on a campaign that was interrupted: its directory, or latest")
       ->type_name("DIR");
   app.add_flag("--json", command.json, "results.json on standard output; of a campaign one document with all runs");
@@ -165,8 +167,8 @@ std::vector<std::string> choices_of(const std::string& option) {
 }
 
 bool takes_file(const std::string& option) {
-  static const std::vector<std::string> kFiles = {"files",   "campaign", "run",     "store",
-                                                  "--store", "--report", "--resume"};
+  static const std::vector<std::string> kFiles = {"files",   "campaign", "run",      "store",
+                                                  "--store", "--report", "--resume", "directories"};
   return std::find(kFiles.begin(), kFiles.end(), option) != kFiles.end();
 }
 
@@ -205,6 +207,7 @@ struct CommandLine::Parts {
       "Ordeal: puts a distributed system through an ordeal and says, with evidence, whether it kept its promises."};
   CheckCommand check;
   RunCommand run;
+  MergeCommand merge;
   ReportCommand report;
   ServeCommand serve;
   ListCommand list;
@@ -222,6 +225,14 @@ CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
   it.app.set_version_flag("--version", std::string("ordeal ") + kVersion);
   add_check(*it.app.add_subcommand("check", "judge histories that somebody recorded"), it.check);
   add_run(*it.app.add_subcommand("run", "run a workload on a target under faults, and judge it"), it.run);
+  CLI::App* merge = it.app.add_subcommand("merge", "the results of shards as one campaign");
+  merge->add_option("directories", it.merge.directories, "campaigns' directories, or stores: their newest campaign")
+      ->required()
+      ->type_name("DIR");
+  merge->add_option("--store", it.merge.store, "where the merged campaign is kept")
+      ->type_name("DIR")
+      ->capture_default_str();
+  merge->add_flag("--json", it.merge.json, "the campaign's document on standard output");
   CLI::App* report = it.app.add_subcommand("report", "check a stored run again and write its report anew");
   report->add_option("run", it.report.run, "a run's directory, e.g. store/latest")->required()->type_name("RUN");
   for (const char* limit : {"check-timeout", "memory"}) add_setting(*report, plan_setting(limit), it.report.limits);
@@ -279,6 +290,7 @@ int CommandLine::run(std::vector<std::string> words) {
   const std::string name = chosen->get_name();
   if (name == "check") return check(it.check);
   if (name == "run") return cli::run(it.run);
+  if (name == "merge") return cli::merge(it.merge);
   if (name == "report") return report(it.report);
   if (name == "serve") return serve(it.serve);
   if (name == "list") return list(it.list);

@@ -37,10 +37,18 @@ struct RunCommand {
   std::vector<std::string> settings;                  // KEY=VALUE
   std::map<std::string, std::string> campaign_flags;  // those given of campaign_settings(), by name
   bool json = false;
+  std::string shard;     // "2/3"
   std::string resume;    // a campaign's directory, or "latest"
   bool dry_run = false;  // print the plan and stop
 };
 int run(const RunCommand& command);
+
+struct MergeCommand {
+  std::vector<std::string> directories;
+  std::string store = "store";
+  bool json = false;
+};
+int merge(const MergeCommand& command);
 
 struct ReportCommand {
   std::string run;

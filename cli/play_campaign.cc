@@ -17,6 +17,7 @@
 #include "cli/signals.h"
 #include "session/campaign/closing.h"
 #include "session/campaign/gate.h"
+#include "session/campaign/shard.h"
 
 namespace ordeal::cli {
 namespace {
@@ -76,35 +77,11 @@ void tell_ci(const Campaign& campaign, const CampaignOutcome& outcome, const std
 }
 
 // Into the campaign's directory. Errors: io.
-Result<void> write_files(const CampaignStore& store, const CampaignOutcome& outcome, const std::string& markdown,
-                         const Value& document) {
+Result<void> write_files(const CampaignStore& store, const Campaign& campaign, const CampaignOutcome& outcome,
+                         const std::string& markdown, const Value& document) {
   if (auto done = store.write("results.json", document.to_json() + "\n"); !done) return done;
-  if (auto done = store.write("junit.xml", campaign_junit(store.campaign(), outcome)); !done) return done;
+  if (auto done = store.write("junit.xml", campaign_junit(campaign, outcome)); !done) return done;
   return store.write("summary.md", markdown);
-}
-
-// What is printed and written when nothing more is played. Returns the exit code.
-int close_campaign(const CampaignStore& store, const CampaignOutcome& outcome, bool json) {
-  const Standing all = gravest(outcome);
-  Value document = closing_value(store.campaign(), outcome);
-  const std::string markdown = campaign_markdown(store.campaign(), outcome);
-  const auto written = write_files(store, outcome, markdown, document);
-  tell_ci(store.campaign(), outcome, markdown);
-  if (json) {
-    document.set("directory", store.path());
-    print(document.to_json() + "\n");
-  } else {
-    print(
-        fmt::format("\n{}\n{}  {}\n", closing_table(store.campaign(), outcome), shown(all), closing_sentence(outcome)));
-    print(fmt::format("campaign    {} (results.json, junit.xml, summary.md)\n", store.path()));
-  }
-  const bool cut = std::any_of(outcome.runs.begin(), outcome.runs.end(), [](const auto& run) {
-    return run.standing == Standing::not_started || run.record.interrupted;
-  });
-  if (cut) say("to play on: ordeal run --resume " + store.path());
-  if (written) return exit_code(all);
-  complain(written.error());
-  return worst(std::array{exit_code(all), kRunFailed});
 }
 
 }  // namespace
@@ -149,6 +126,28 @@ PlayedHere play_here(const Plan& plan, bool quiet, const RunStops& stops) {
   return {judged->results, exit_code(*judged)};
 }
 
+int close_campaign(const CampaignStore& store, const Campaign& campaign, const CampaignOutcome& outcome, bool json) {
+  const Standing all = gravest(outcome);
+  Value document = closing_value(campaign, outcome);
+  const std::string markdown = campaign_markdown(campaign, outcome);
+  const auto written = write_files(store, campaign, outcome, markdown, document);
+  tell_ci(campaign, outcome, markdown);
+  if (json) {
+    document.set("directory", store.path());
+    print(document.to_json() + "\n");
+  } else {
+    print(fmt::format("\n{}\n{}  {}\n", closing_table(campaign, outcome), shown(all), closing_sentence(outcome)));
+    print(fmt::format("campaign    {} (results.json, junit.xml, summary.md)\n", store.path()));
+  }
+  const bool cut = std::any_of(outcome.runs.begin(), outcome.runs.end(), [](const auto& run) {
+    return run.standing == Standing::not_started || run.record.interrupted;
+  });
+  if (cut) say("to play on: ordeal run --resume " + store.path());
+  if (written) return exit_code(all);
+  complain(written.error());
+  return worst(std::array{exit_code(all), kRunFailed});
+}
+
 int play_campaign(CampaignStore& store, bool json) {
   const Campaign& campaign = store.campaign();
   if (!store.records().empty()) {
@@ -175,7 +174,8 @@ int play_campaign(CampaignStore& store, bool json) {
   how.before = store.records();
   const auto outcome = conduct(campaign, how);
   if (!outcome) return refuse(outcome.error(), json);
-  return close_campaign(store, *outcome, json);
+  const ShardView view = of_shard(campaign, *outcome);
+  return close_campaign(store, view.campaign, view.outcome, json);
 }
 
 }  // namespace ordeal::cli

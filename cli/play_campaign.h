@@ -21,6 +21,11 @@ struct PlayedHere {
 // Plays the runs that are not done yet and says what all mean together. Returns the exit code; the caller leaves.
 [[nodiscard]] int play_campaign(CampaignStore& store, bool json);
 
+// What is written into the campaign's directory, printed and told to a CI system when nothing more is played. Returns
+// the exit code.
+[[nodiscard]] int close_campaign(const CampaignStore& store, const Campaign& campaign, const CampaignOutcome& outcome,
+                                 bool json);
+
 // What would be played: every run, its faults, what is done with privilege, and how long it takes. Plays nothing.
 [[nodiscard]] std::string told_plan(const Campaign& campaign);
 

@@ -7,7 +7,7 @@
 #include "cli/play_campaign.h"
 #include "cli/signals.h"
 #include "harness/runner/stuck.h"
-#include "session/campaign/campaign.h"
+#include "session/campaign/shard.h"
 
 namespace ordeal::cli {
 namespace {
@@ -36,6 +36,22 @@ Result<CampaignFile> file_of(const RunCommand& command) {
   return file;
 }
 
+// Errors: usage, also when every machine would draw seeds of its own.
+Result<void> take_shard(const RunCommand& command, Campaign& campaign) {
+  if (command.shard.empty()) return {};
+  auto shard = parse_shard(command.shard);
+  if (!shard) return fail(shard.error().during("--shard"));
+  if (!campaign.seeded) {
+    return fail(ErrorCode::usage,
+                "--shard: every machine would draw seeds of its own; say `seed` in the file, or --seed");
+  }
+  if (shard->index > campaign.runs.size()) {
+    return fail(ErrorCode::usage, "--shard: there are fewer runs than shards, and this one would have none");
+  }
+  campaign.shard = *shard;
+  return {};
+}
+
 // One run that is no campaign.
 int run_alone(const Plan& plan, bool json) {
   ExitCode code = kRunFailed;
@@ -51,7 +67,12 @@ int run_alone(const Plan& plan, bool json) {
 }
 
 // What would be played.
-int tell(const Campaign& campaign, bool one_run, bool json) {
+int tell(Campaign campaign, bool one_run, bool json) {
+  std::vector<PlannedRun> of_shard;
+  for (std::size_t i = 0; i < campaign.runs.size(); ++i) {
+    if (campaign.shard.has(i)) of_shard.push_back(std::move(campaign.runs[i]));
+  }
+  campaign.runs = std::move(of_shard);
   Value plans = Value::list();
   for (const PlannedRun& run : campaign.runs) plans.items().push_back(run.plan.to_value());
   if (one_run) {
@@ -67,7 +88,7 @@ int resume(const RunCommand& command) {
   auto flags = command.flags;
   flags.erase("store");
   if (!command.campaign.empty() || !flags.empty() || !command.settings.empty() || !command.campaign_flags.empty() ||
-      command.dry_run) {
+      !command.shard.empty() || command.dry_run) {
     const Error error{ErrorCode::usage, "--resume plays on what its directory says; beside it only --store and --json"};
     return refuse(error, command.json);
   }
@@ -87,9 +108,10 @@ int run(const RunCommand& command) {
   if (!command.resume.empty()) return resume(command);
   const auto file = file_of(command);
   if (!file) return refuse(file.error(), command.json);
-  const auto campaign = plan_campaign(*file);
+  auto campaign = plan_campaign(*file);
   if (!campaign) return refuse(campaign.error(), command.json);
-  const bool one_run = campaign->runs.size() == 1 && !file->more_than_runs;
+  if (auto taken = take_shard(command, *campaign); !taken) return refuse(taken.error(), command.json);
+  const bool one_run = campaign->runs.size() == 1 && !file->more_than_runs && command.shard.empty();
   if (command.dry_run) return tell(*campaign, one_run, command.json);
   if (one_run) return run_alone(campaign->runs.front().plan, command.json);
   auto store = CampaignStore::create(*campaign, campaign->runs.front().plan.store);

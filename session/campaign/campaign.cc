@@ -109,7 +109,7 @@ std::string name_of(const CampaignFile& file, const RunRequest& run, const Plan&
 Result<Campaign> plan_campaign(const CampaignFile& file) {
   auto requested = runs_of(file);
   if (!requested) return fail(requested.error());
-  Campaign out{file.name, file.settings, {}, true};
+  Campaign out{file.name, file.settings, {}, true, {}};
   std::map<std::string, int> names;
   for (const RequestedRun& run : without_options_of_others(file, *std::move(requested))) {
     auto plan = resolve(run.request);

@@ -2,6 +2,7 @@
 // Campaign: a matrix of resolved runs, each with a name that stays the same when the campaign is played again, and how
 // they are played. Thread-safety: value types and pure functions.
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,19 @@ struct PlannedRun {
   Expectation expect;
 };
 
+// The part of a campaign that one machine plays: every `of`-th run, from the `index`-th on, counted from 1.
+struct Shard {
+  std::size_t index = 1;
+  std::size_t of = 1;
+  [[nodiscard]] bool has(std::size_t run) const { return run % of == index - 1; }
+};
+
 struct Campaign {
   std::string name;
   CampaignSettings settings;
   std::vector<PlannedRun> runs;
   bool seeded = true;  // every run's seed was said, not drawn
+  Shard shard = {};
 };
 
 // Names are looked up, defaults filled in, seeds drawn. In a matrix of several targets, workloads or nemeses an option

@@ -41,6 +41,10 @@ Value campaign_to_value(const Campaign& campaign) {
   out.set("ordeal", kVersion);
   out.set("campaign", campaign.name);
   out.set("settings", campaign.settings.to_value());
+  if (campaign.shard.of > 1) {
+    out.set("shard", Value::map({{"index", static_cast<std::int64_t>(campaign.shard.index)},
+                                 {"of", static_cast<std::int64_t>(campaign.shard.of)}}));
+  }
   Value runs = Value::list();
   for (const PlannedRun& run : campaign.runs) {
     Value one = Value::map();
@@ -81,7 +85,15 @@ Result<Campaign> campaign_from_value(const Value& value) {
   }
   auto how = CampaignSettings::from_value(*settings);
   if (!how) return fail(how.error());
-  Campaign out{name->string(), *how, {}, true};
+  Campaign out{name->string(), *how, {}, true, {}};
+  if (const Value* shard = value.find("shard")) {
+    const Value* index = member(*shard, "index", &Value::is_integer);
+    const Value* of = member(*shard, "of", &Value::is_integer);
+    if (index == nullptr || of == nullptr || index->integer() < 1 || of->integer() < index->integer()) {
+      return fail(ErrorCode::input, "its shard is none");
+    }
+    out.shard = {static_cast<std::size_t>(index->integer()), static_cast<std::size_t>(of->integer())};
+  }
   for (const Value& one : runs->items()) {
     auto run = run_from_value(one);
     if (!run) return fail(run.error());

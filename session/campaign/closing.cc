@@ -57,6 +57,12 @@ Value run_value(const PlannedRun& run, const CampaignOutcome::Run& ended) {
   return out;
 }
 
+// As one can open it.
+std::string directory_of(const PlannedRun& run, const RunRecord& record) {
+  if (record.directory.empty() || record.directory.front() == '/') return record.directory;
+  return run.plan.store + "/" + record.directory;
+}
+
 std::string faults_of(const CampaignOutcome::Run& run) {
   return run.record.injected == 0 ? "" : fmt::format("{}/{}", run.record.confirmed, run.record.injected);
 }
@@ -142,10 +148,9 @@ std::string closing_table(const Campaign& campaign, const CampaignOutcome& outco
   for (std::size_t i = 0; i < outcome.runs.size(); ++i) {
     const auto& run = outcome.runs[i];
     const bool played = was_played(run);
-    rows.push_back(
-        {campaign.runs[i].name, std::string(name(run.standing)), join(run.record.anomalies, ","), faults_of(run),
-         played ? fmt::format("{:.1f}s", run.record.seconds) : "",
-         played && !run.record.directory.empty() ? campaign.runs[i].plan.store + "/" + run.record.directory : ""});
+    rows.push_back({campaign.runs[i].name, std::string(name(run.standing)), join(run.record.anomalies, ","),
+                    faults_of(run), played ? fmt::format("{:.1f}s", run.record.seconds) : "",
+                    played ? directory_of(campaign.runs[i], run.record) : ""});
   }
   return aligned(rows);
 }

@@ -25,6 +25,10 @@ class Conductor {
 
   Result<CampaignOutcome> play() {
     for (std::size_t i = 0; i < records_.size(); ++i) {
+      if (!campaign_.shard.has(i)) {
+        why_not_[i] = "not needed: another shard's";
+        continue;
+      }
       if (!records_[i]) why_not_[i] = why_not(i);
       if (!why_not_[i].empty()) continue;
       if (!records_[i]) {

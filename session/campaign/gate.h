@@ -14,7 +14,8 @@ namespace ordeal {
 // plugin (junit-10.xsd) allows.
 [[nodiscard]] std::string campaign_junit(const Campaign& campaign, const CampaignOutcome& outcome);
 
-// The sentence, what is not green with the reason, and all runs; of at most about a megabyte, which is what CI systems take.
+// The sentence, what is not green with the reason, and all runs; of at most about a megabyte, which is what CI systems
+// take.
 [[nodiscard]] std::string campaign_markdown(const Campaign& campaign, const CampaignOutcome& outcome);
 
 // A workflow command of GitHub for each run that is not green: "::error title=…::…".

@@ -25,8 +25,8 @@ std::string child(const char* element, std::string_view type, const std::string&
 
 void add(Suite& suite, const std::string& run, const std::string& title, double seconds, const std::string& inside) {
   ++suite.tests;
-  suite.cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"", xml_text(run), xml_text(title),
-                             seconds);
+  suite.cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"", xml_text(run),
+                             xml_text(title), seconds);
   suite.cases += inside.empty() ? "/>\n" : ">\n" + inside + "    </testcase>\n";
 }
 
@@ -112,9 +112,10 @@ std::string campaign_junit(const Campaign& campaign, const CampaignOutcome& outc
     all.errors += one.errors;
     all.seconds += one.seconds;
   }
-  return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                     "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3f}\">\n{}</testsuites>\n",
-                     xml_text(campaign.name), all.tests, all.failures, all.errors, all.seconds, suites);
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3f}\">\n{}</testsuites>\n",
+      xml_text(campaign.name), all.tests, all.failures, all.errors, all.seconds, suites);
 }
 
 }  // namespace ordeal

@@ -10,7 +10,7 @@
 namespace ordeal {
 namespace {
 
-constexpr std::size_t kTold = 300;       // columns of a text
+constexpr std::size_t kTold = 300;          // columns of a text
 constexpr std::size_t kMaxBytes = 900'000;  // GitHub takes 1 MiB
 
 // Text of others within a cell of a table: nothing in it is markup.
@@ -30,10 +30,10 @@ std::string cell(const std::string& text) {
 std::string row(const PlannedRun& run, const CampaignOutcome::Run& ended, bool with_text) {
   const RunRecord& record = ended.record;
   const bool played = ended.why.empty();
-  std::string out =
-      fmt::format("| {} | {} | {} | {} | {} |", cell(run.name), name(ended.standing), cell(join(record.anomalies, ", ")),
-                  record.injected == 0 ? "" : fmt::format("{} of {}", record.confirmed, record.injected),
-                  played ? fmt::format("{:.1f} s", record.seconds) : "");
+  std::string out = fmt::format("| {} | {} | {} | {} | {} |", cell(run.name), name(ended.standing),
+                                cell(join(record.anomalies, ", ")),
+                                record.injected == 0 ? "" : fmt::format("{} of {}", record.confirmed, record.injected),
+                                played ? fmt::format("{:.1f} s", record.seconds) : "");
   if (with_text) out += fmt::format(" {} |", cell(told(run, ended)));
   return out + "\n";
 }
@@ -71,11 +71,14 @@ bool is_grave(Standing standing) {
 }  // namespace
 
 std::string campaign_markdown(const Campaign& campaign, const CampaignOutcome& outcome) {
-  std::string out = fmt::format("## Ordeal: {}, {}\n\n{}\n", cell(campaign.name), name(gravest(outcome)),
-                                closing_sentence(outcome));
+  std::string out =
+      fmt::format("## Ordeal: {}, {}\n\n{}\n", cell(campaign.name), name(gravest(outcome)), closing_sentence(outcome));
   const std::string red = rows(campaign, outcome, false, kMaxBytes / 2);
-  if (!red.empty()) out += "\n| run | verdict | anomalies | faults confirmed | time | what |\n|---|---|---|---|---|---|\n" + red;
-  out += "\n<details><summary>All runs</summary>\n\n| run | verdict | anomalies | faults confirmed | time |\n|---|---|---|---|---|\n";
+  if (!red.empty())
+    out += "\n| run | verdict | anomalies | faults confirmed | time | what |\n|---|---|---|---|---|---|\n" + red;
+  out +=
+      "\n<details><summary>All runs</summary>\n\n| run | verdict | anomalies | faults confirmed | time "
+      "|\n|---|---|---|---|---|\n";
   return out + rows(campaign, outcome, true, kMaxBytes / 2) + "\n</details>\n";
 }
 

@@ -35,9 +35,9 @@ struct One {
 };
 
 TEST(Gate, WhatIsNotGreenIsAnErrorOrAFailure) {
-  for (const Standing standing : {Standing::valid, Standing::expected, Standing::invalid, Standing::failed,
-                                  Standing::refused, Standing::unknown, Standing::vanished, Standing::not_started,
-                                  Standing::not_needed}) {
+  for (const Standing standing :
+       {Standing::valid, Standing::expected, Standing::invalid, Standing::failed, Standing::refused, Standing::unknown,
+        Standing::vanished, Standing::not_started, Standing::not_needed}) {
     const One one(standing);
     const std::string junit = campaign_junit(one.campaign, one.outcome);
     const bool red = junit.find("<failure") != std::string::npos || junit.find("<error") != std::string::npos;
@@ -53,8 +53,8 @@ TEST(Gate, TextsOfOthersAreNeitherMarkupNorCommands) {
   const std::string junit = campaign_junit(one.campaign, one.outcome);
   EXPECT_THAT(junit, AllOf(Not(HasSubstr("<b>")), HasSubstr("&lt;b&gt;"), Not(HasSubstr("\x1b"))));
   const std::string markdown = campaign_markdown(one.campaign, one.outcome);
-  EXPECT_THAT(markdown, AllOf(Not(HasSubstr("<b>")), Not(HasSubstr("`x`")), Not(HasSubstr("\n::")), Not(HasSubstr("[l]")),
-                              Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(markdown, AllOf(Not(HasSubstr("<b>")), Not(HasSubstr("`x`")), Not(HasSubstr("\n::")),
+                              Not(HasSubstr("[l]")), Not(HasSubstr("\x1b"))));
   const auto annotations = campaign_annotations(one.campaign, one.outcome);
   ASSERT_EQ(annotations.size(), 1u);
   EXPECT_THAT(annotations[0], AllOf(::testing::StartsWith("::error title=memory register seed=1 is invalid::<b>"),
