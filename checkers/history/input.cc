@@ -4,16 +4,15 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <utility>
 
 #include "base/descriptor.h"
 #include "base/files.h"
+#include "checkers/history/unpack.h"
 
 namespace ordeal {
 namespace {
@@ -23,15 +22,6 @@ constexpr std::size_t kUnpackLimit = std::size_t{16} << 30;
 
 // How long to wait for bytes before asking the limits again.
 constexpr int kLook_ms = 200;
-
-// Makes room behind the first `used` bytes.
-void make_room(std::string& out, std::size_t used, const Limits& limits) {
-  limits.check();
-  if (out.size() - used >= 65'536) return;
-  const std::size_t size = std::max<std::size_t>(out.size() * 2, 1u << 20);
-  limits.need(size);
-  out.resize(size);
-}
 
 Result<std::string> read_all(int fd, const std::string& path, const Limits& limits) {
   std::string out;
@@ -51,53 +41,12 @@ Result<std::string> read_all(int fd, const std::string& path, const Limits& limi
   return out;
 }
 
-bool is_gzip(std::string_view text) { return text.size() >= 3 && text.substr(0, 3) == "\x1F\x8B\x08"; }
-
 }  // namespace
-
-Result<std::string> gunzip(std::string_view packed, std::size_t limit, const Limits& limits) {
-  std::string out;
-  z_stream stream{};
-  // 16 asks zlib for the gzip wrapper.
-  if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) return fail(ErrorCode::internal, "zlib could not be initialised");
-  const std::unique_ptr<z_stream, int (*)(z_stream*)> closing(&stream, &inflateEnd);
-  std::string_view rest = packed;
-  std::size_t used = 0;
-  std::string problem;
-  while (problem.empty()) {
-    if (stream.avail_in == 0 && !rest.empty()) {
-      const std::size_t n = std::min<std::size_t>(rest.size(), 1u << 30);
-      stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(rest.data()));
-      stream.avail_in = static_cast<uInt>(n);
-      rest.remove_prefix(n);
-    }
-    make_room(out, used, limits);
-    const std::size_t room = std::min<std::size_t>(out.size() - used, 1u << 26);
-    stream.next_out = reinterpret_cast<Bytef*>(out.data() + used);
-    stream.avail_out = static_cast<uInt>(room);
-    const int code = inflate(&stream, Z_NO_FLUSH);
-    used += room - stream.avail_out;
-    if (used > limit) {
-      problem = "the gzip file unpacks to more than " + std::to_string(limit) + " bytes";
-    } else if (code == Z_STREAM_END) {
-      // A gzip file may hold several members, one after the other.
-      if (stream.avail_in == 0 && rest.empty()) break;
-      if (inflateReset(&stream) != Z_OK) problem = "zlib could not be reset";
-    } else if (code == Z_BUF_ERROR && stream.avail_in == 0 && rest.empty()) {
-      problem = "the gzip file breaks off";
-    } else if (code != Z_OK && code != Z_BUF_ERROR) {
-      problem = std::string("the gzip file is damaged") + (stream.msg != nullptr ? std::string(": ") + stream.msg : "");
-    }
-  }
-  if (!problem.empty()) return fail(ErrorCode::input, problem);
-  out.resize(used);
-  return out;
-}
 
 Result<Input> Input::open(const std::string& path, const Limits& limits) {
   auto input = open_packed(path, limits);
-  if (!input || !is_gzip(input->text())) return input;
-  auto unpacked = gunzip(input->text(), kUnpackLimit, limits);
+  if (!input || packing_of(input->text()) == Packing::none) return input;
+  auto unpacked = unpack(input->text(), kUnpackLimit, limits);
   if (!unpacked) return fail(unpacked.error().during(path));
   Input plain;
   plain.buffer_ = std::move(*unpacked);

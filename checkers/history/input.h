@@ -1,5 +1,5 @@
 #pragma once
-// Input: the bytes of a history file, mapped when it is a regular file, else read whole; gzip is unpacked.
+// Input: the bytes of a history file, mapped when it is a regular file, else read whole; gzip and zstd are unpacked.
 //
 // Mapping leaves the pages to the kernel, so a file of gigabytes costs no memory of ours. Thread-safety: a value.
 
@@ -14,10 +14,10 @@ namespace ordeal {
 class Input {
  public:
   // "-" is standard input, of whatever kind. Errors: those of open_to_read (base/files.h); input for a damaged gzip
-  // file. Throws OutOfLimits, also while nothing comes.
+  // or zstd file. Throws OutOfLimits, also while nothing comes.
   [[nodiscard]] static Result<Input> open(const std::string& path, const Limits& limits = {});
 
-  // The same, and gzip is left packed.
+  // The same, and what is packed is left so.
   [[nodiscard]] static Result<Input> open_packed(const std::string& path, const Limits& limits = {});
   // Room for that many bytes, to be filled through writable(). Errors: cancelled, when the machine has not as many.
   [[nodiscard]] static Result<Input> room(std::size_t size);
@@ -41,9 +41,5 @@ class Input {
   bool on_disk_ = false;  // what is mapped can be read again after its memory was let go
   std::string buffer_;
 };
-
-// Unpacks a gzip file held in memory. Errors: input when it is damaged, breaks off, or unpacks to more than `limit`.
-// Throws OutOfLimits.
-[[nodiscard]] Result<std::string> gunzip(std::string_view packed, std::size_t limit, const Limits& limits = {});
 
 }  // namespace ordeal

@@ -54,7 +54,7 @@ struct ReadHistory {
   bool transactions_apart = false;
 };
 
-// Reads a file; "-" is standard input. Files compressed with gzip are unpacked; the parts of a run's long history.jsonl
+// Reads a file; "-" is standard input. Files compressed with gzip or zstd are unpacked; the parts of a run's long history.jsonl
 // are read with it (checkers/history/parts.h).
 // Errors: not_found, permission, io; input for what cannot be understood and for a file without events; cancelled when
 // the limits are exceeded, or memory is.

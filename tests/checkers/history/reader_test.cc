@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -547,6 +548,45 @@ TEST_F(FileTest, MissingFilesFoldersAndGzip) {
   EXPECT_EQ(unpacked->history.size(), 1u);
   std::filesystem::resize_file(packed, std::filesystem::file_size(packed) - 9);
   EXPECT_THAT(read_history_file(packed).error().message, HasSubstr("gzip"));
+}
+
+// As `zstd` writes them: two frames, a frame to be skipped before them, and what breaks off, is damaged or too large.
+TEST_F(FileTest, Zstd) {
+  const std::string path = (folder_ / "h.jsonl.zst").string();
+  const auto packed = [](const std::string& text) {
+    std::string out(ZSTD_compressBound(text.size()), '\0');
+    out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
+    return out;
+  };
+  const auto read_back = [&](const std::string& bytes, const ReadOptions& options = {}) {
+    std::ofstream(path, std::ios::binary) << bytes;
+    return read_history_file(path, options);
+  };
+  const std::string invoke = packed("{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}\n");
+  const std::string ok = packed("{\"process\":0,\"type\":\"ok\",\"f\":\"read\",\"value\":1}\n");
+  const std::string skipped("\x50\x2A\x4D\x18\x02\0\0\0ab", 10);
+  for (const std::string& whole : {invoke + ok, skipped + invoke + ok}) {
+    const auto read = read_back(whole);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->history.size(), 2u);
+  }
+  // What fills the room for it to the last byte.
+  const std::string line = "{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}\n";
+  const auto full = read_back(packed(line + std::string((1u << 20) - line.size(), '\n')));
+  ASSERT_TRUE(full) << full.error().message;
+  for (std::size_t size = 4; size < (invoke + ok).size(); ++size) {
+    if (size == invoke.size()) continue;  // one whole frame
+    const auto broken = read_back((invoke + ok).substr(0, size));
+    ASSERT_FALSE(broken) << size;
+    EXPECT_EQ(broken.error().code, ErrorCode::input);
+    EXPECT_THAT(broken.error().message, HasSubstr("zstd file")) << size;
+  }
+  EXPECT_THAT(read_back(invoke + "more").error().message, HasSubstr("the zstd file is damaged"));
+  ReadOptions bounded;
+  bounded.limits = Limits({}, std::size_t{64} << 20);
+  const auto bomb = read_back(packed(std::string(std::size_t{160} << 20, ' ')), bounded);
+  ASSERT_FALSE(bomb);
+  EXPECT_EQ(bomb.error().code, ErrorCode::cancelled) << bomb.error().message;
 }
 
 TEST_F(FileTest, WriterReportsAFullDisk) {
