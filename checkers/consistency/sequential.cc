@@ -6,6 +6,7 @@
 #include "checkers/consistency/execution.h"
 #include "checkers/consistency/sequential_proof.h"
 #include "checkers/consistency/sequential_search.h"
+#include "checkers/consistency/sequential_sources.h"
 #include "checkers/consistency/weak.h"
 #include "checkers/linearizability/checker.h"
 #include "checkers/linearizability/interfaces/key_history.h"
@@ -42,6 +43,20 @@ bool ask_neighbours(const History& history, const lin::Model& model, CheckOption
   return true;
 }
 
+// A tenth of a second's work.
+constexpr std::size_t kFewConfigurations = 50'000;
+
+bool ask_sources(const History& history, const SequentialSessions& sessions, CheckOptions options,
+                 CheckResult& result) {
+  options.timeout = options.timeout.count() > 0 ? options.timeout / 2 : std::chrono::milliseconds(60'000);
+  SequentialAnswer found = sequential_by_sources(history, sessions, options);
+  if (found.verdict == Verdict::unknown) return false;
+  result.verdict = found.verdict;
+  result.algorithm = "sources";
+  if (found.anomaly) result.anomalies.push_back(*std::move(found.anomaly));
+  return true;
+}
+
 class SequentialChecker final : public Checker {
  public:
   [[nodiscard]] std::string_view name() const override { return "sequential"; }
@@ -73,6 +88,13 @@ class SequentialChecker final : public Checker {
     if (options.timeout.count() > 0) limits.deadline = std::chrono::steady_clock::now() + options.timeout;
     limits.memory_bytes = options.memory_bytes > 0 ? options.memory_bytes : usable_memory();
     limits.stop = options.stop;
+    // Most histories are short work for the search. Where it is lost, what learns comes first.
+    if (lin::is_one_register(**model) && !options.certificate) {
+      SequentialLimits few = limits;
+      few.configurations = kFewConfigurations;
+      SequentialSearch first(**model, sessions, parts.keys.size(), few);
+      if (first.run() == Verdict::unknown && ask_sources(history, sessions, options, result)) return result;
+    }
     SequentialSearch search(**model, sessions, parts.keys.size(), limits);
     result.verdict = search.run();
     if (result.verdict == Verdict::unknown) {

@@ -5,8 +5,9 @@
 // Works for every model of checkers/linearizability (CheckOptions::model). Sequential consistency is not a matter of
 // single keys: each may be fine alone and all together not. A process that goes on after a crashed operation counts as
 // a new one, and a crashed operation may be left out. Deciding it is NP-complete; this is a depth-first search over how
-// far each process has come, which remembers where it has been, and tries first what was invoked first. It gives up
-// with `unknown` at the limits of time and memory.
+// far each process has come, which remembers where it has been, and tries first what was invoked first; for registers
+// where that is lost, one over the writers of what was read (sequential_sources.h). It gives up with `unknown` at the
+// limits of time and memory.
 //
 // Uses model, initial, initial_unknown, nil_reads, timeout, memory_bytes, certificate and stop. Thread-safety:
 // stateless.

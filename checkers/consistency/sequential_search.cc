@@ -82,6 +82,10 @@ Verdict SequentialSearch::run() {
     if (furthest_ && done_ > furthest_->done) furthest_ = End{done_, at_, states_, order_};
     const auto remembered = seen_.insert(snapshot());
     if (!remembered.second) continue;
+    if (seen_.size() > limits_.configurations) {
+      reason_ = "too many configurations";
+      return Verdict::unknown;
+    }
     used_ += remembered.first->size() + 64;
     if (used_ > limits_.memory_bytes) {
       reason_ = "the memory limit was reached after " + std::to_string(seen_.size()) + " configurations";

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -37,6 +38,7 @@ using SequentialSessions = std::vector<std::vector<SequentialStep>>;
 struct SequentialLimits {
   std::optional<std::chrono::steady_clock::time_point> deadline;
   std::size_t memory_bytes = std::size_t{4} << 30;
+  std::size_t configurations = std::numeric_limits<std::size_t>::max();  // that are looked at
   std::stop_token stop;
 };
 

@@ -49,7 +49,7 @@ ARROWS = {
     LIN: [f"{LIN}/models", f"{LIN}/interfaces", f"{LIN}/special", f"{LIN}/search", f"{LIN}/proof", "checkers/interfaces",
           "checkers/history"],
     "checkers/consistency": [LIN, f"{LIN}/models", f"{LIN}/interfaces", f"{LIN}/search", f"{LIN}/proof",
-                             "checkers/interfaces", "checkers/history"],
+                             "checkers/transactions", "checkers/interfaces", "checkers/history"],
     "harness/control": [],
     "harness/generator": [],
     "harness/store": [],

@@ -7,9 +7,17 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <random>
+#include <set>
 #include <sstream>
 
+#include "checkers/consistency/sequential_search.h"
+#include "checkers/consistency/sequential_sources.h"
 #include "checkers/history/reader.h"
+#include "checkers/linearizability/interfaces/key_history.h"
+#include "checkers/linearizability/models/model.h"
+#include "support/history_generator.h"
 
 namespace ordeal {
 namespace {
@@ -55,6 +63,65 @@ TEST(Sequential, OperationsOfUnknownMeaningDecideNothing) {
                    "register")
                 .verdict,
             Verdict::unknown);
+}
+
+// The search over the writers of repeated values and the one over configurations, on the same histories.
+TEST(Sequential, TheSearchOverSourcesAgrees) {
+  std::map<Verdict, int> decided;
+  for (std::uint64_t seed = 0; seed < 4'000; ++seed) {
+    std::mt19937_64 chance(seed);
+    testing_support::RandomHistory shape;
+    shape.model = seed % 3 == 0 ? "register" : "cas-register";
+    shape.operations = 4 + seed % 9;
+    shape.clients = 2 + static_cast<int>(seed % 3);
+    shape.values = 2 + static_cast<int>(seed % 2);
+    shape.keys = 1 + static_cast<int>(seed % 3);
+    shape.crashed = seed % 4 == 0 ? 0.2 : 0;
+    const History history = testing_support::random_history(shape, chance);
+    CheckOptions options;
+    options.model = shape.model;
+    if (seed % 5 == 0) options.initial = Value(1);
+    const auto model = lin::make_model(history, options);
+    ASSERT_TRUE(model);
+    const lin::Partition parts = lin::partition(history, **model);
+    const SequentialSessions sessions = sequential_sessions(history, **model, parts);
+    const SequentialAnswer found = sequential_by_sources(history, sessions, options);
+    if (found.verdict == Verdict::unknown) continue;
+    SequentialSearch search(**model, sessions, parts.keys.size(), {});
+    ASSERT_EQ(found.verdict, search.run()) << "seed " << seed;
+    ++decided[found.verdict];
+    if (found.verdict != Verdict::invalid) continue;
+    // What the anomaly names has no order, either.
+    ASSERT_TRUE(found.anomaly);
+    EXPECT_EQ(found.anomaly->type, "nonsequential");
+    const std::set<EventIndex> named(found.anomaly->operations.begin(), found.anomaly->operations.end());
+    SequentialSessions part = sessions;
+    for (auto& session : part)
+      std::erase_if(session, [&](const auto& step) { return !named.contains(step.invocation); });
+    SequentialSearch again(**model, part, parts.keys.size(), {});
+    EXPECT_EQ(again.run(), Verdict::invalid) << "seed " << seed;
+  }
+  EXPECT_GT(decided[Verdict::valid], 500);
+  EXPECT_GT(decided[Verdict::invalid], 500);
+}
+
+// Ten clients, 200 operations, five values: a minute was not enough for the search over configurations.
+TEST(RegressSequential, RepeatedValuesOfManyClientsAreDecided) {
+  std::mt19937_64 chance(5);
+  testing_support::RandomHistory shape;
+  shape.operations = 200;
+  shape.clients = 10;
+  shape.values = 5;
+  shape.keys = 2;
+  shape.crashed = 0;
+  for (int i = 0; i < 6; ++i) {
+    const History history = testing_support::random_history(shape, chance);
+    CheckOptions options;
+    options.model = "cas-register";
+    options.timeout = std::chrono::seconds(60);
+    const CheckResult result = sequential_checker()->check(history, options);
+    EXPECT_NE(result.verdict, Verdict::unknown) << i << ": " << result.reason;
+  }
 }
 
 TEST(Sequential, AdversarialHistories) {

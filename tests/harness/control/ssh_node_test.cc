@@ -183,13 +183,15 @@ TEST_F(SshNodeTest, ADaemonThatHoldsTheOutputIsNamedAndSurvives) {
 
 TEST_F(SshNodeTest, ConnectionsAreReusedAndCommandsAreQuick) {
   ASSERT_TRUE(node_->run("true"));
-  const auto start = std::chrono::steady_clock::now();
-  static constexpr int kCommands = 50;
-  for (int i = 0; i < kCommands; ++i) ASSERT_TRUE(node_->run("true"));
-  const auto each = (std::chrono::steady_clock::now() - start) / kCommands;
-  RecordProperty("microseconds", static_cast<int>(each / 1us));
-  // Generous, since tests share the machine: what matters is that no connection is made and nothing sleeps.
-  EXPECT_LT(each, 40ms) << each / 1us << " us";
+  auto quickest = std::chrono::steady_clock::duration::max();
+  for (int i = 0; i < 50; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    ASSERT_TRUE(node_->run("true"));
+    quickest = std::min(quickest, std::chrono::steady_clock::now() - start);
+  }
+  RecordProperty("microseconds", static_cast<int>(quickest / 1us));
+  // The quickest, since tests share the machine: what matters is that no connection is made and nothing sleeps.
+  EXPECT_LT(quickest, 40ms) << quickest / 1us << " us";
   const std::string log = sshd_.log();
   EXPECT_EQ(log.find("Accepted publickey"), log.rfind("Accepted publickey")) << log;
 }
