@@ -118,6 +118,18 @@ std::string visible(std::string_view text) {
   return out;
 }
 
+std::string visible_in_line(std::string_view text) {
+  std::string out;
+  for (const char c : visible(text)) {
+    if (c == '\n' || c == '\t') {
+      out += c == '\n' ? "\\u000a" : "\\u0009";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 Result<std::size_t> parse_size(const std::string& text) {
   double number = 0;
   const char* end = text.data() + text.size();

@@ -40,5 +40,8 @@ namespace ordeal {
 // characters (C0 but for line ends and tabs, DEL, C1), what turns the direction of writing, separators of lines and
 // paragraphs; and bytes that are not UTF-8 as \x9b. JSON stays the same JSON.
 [[nodiscard]] std::string visible(std::string_view text);
+// The same, with line ends and tabs as \u000a and \u0009: for what stands within a line, as a name does, which could
+// otherwise begin a line of its own that looks like one of ours.
+[[nodiscard]] std::string visible_in_line(std::string_view text);
 
 }  // namespace ordeal

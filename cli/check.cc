@@ -32,6 +32,7 @@
 #include "cli/exit_code.h"
 #include "cli/print_anomalies.h"
 #include "cli/print_run.h"
+#include "harness/control/node.h"
 #include "reports/report.h"
 #include "session/resolve_plan.h"
 #include "workloads/catalogue.h"
@@ -146,13 +147,13 @@ void print_result(const CheckResult& result, const History& history) {
   head += fmt::format(", {:.3f} s", result.seconds);
   if (!result.algorithm.empty()) head += fmt::format(" ({})", result.algorithm);
   print(head + "\n");
-  if (!result.reason.empty()) print("  " + result.reason + "\n");
+  if (!result.reason.empty()) print("  " + visible_in_line(result.reason) + "\n");
   print(told_levels(result.details, "  "));
   print(told_anomalies({&result, 1}, STDOUT_FILENO));
   for (const auto& [key, order] : result.certificate) {
     if (!key.is_nil()) print("  key " + key.to_json() + ":\n");
     for (const EventIndex e : order) {
-      print(fmt::format("    {}  {}\n", history.index(e), history.describe({e, history.partner(e)})));
+      print(fmt::format("    {}  {}\n", history.index(e), visible_in_line(history.describe({e, history.partner(e)}))));
     }
   }
 }
@@ -165,10 +166,10 @@ Result<void> write_report(const CheckCommand& command, const std::string& file, 
   input.verdict = verdict;
   input.reason = reason;
   input.title = file;
-  input.command = fmt::format("ordeal check {}", file);
-  if (!command.model.empty()) input.command += " --model " + command.model;
-  if (!command.workload.empty()) input.command += " --workload " + command.workload;
-  if (!command.consistency.empty()) input.command += " --consistency " + command.consistency;
+  input.command = "ordeal check " + shell_word(file);
+  if (!command.model.empty()) input.command += " --model " + shell_word(command.model);
+  if (!command.workload.empty()) input.command += " --workload " + shell_word(command.workload);
+  if (!command.consistency.empty()) input.command += " --consistency " + shell_word(command.consistency);
   input.environment = Value::map();
   input.environment.set("ordeal", kVersion);
   return write_html_report(input, command.report, "");
@@ -219,7 +220,7 @@ Result<Judgement> judge(const CheckCommand& command, const std::string& file) {
     return inconclusive(command, file, found.error().message, seconds());
   // Whatever the reason, it is input that cannot be read.
   if (!found) return fail(ErrorCode::input, found.error().message);
-  for (const auto& note : found->notes) say(fmt::format("{}: {}", file, note));
+  for (const auto& note : found->notes) say(visible_in_line(fmt::format("{}: {}", file, note)));
   const History& history = found->history;
   if (const std::string why = limits.exceeded(); !why.empty())
     return inconclusive(command, file, why + " while " + file + " was being read", seconds());
@@ -273,7 +274,7 @@ struct Told {
 };
 
 Told tell(const CheckCommand& command, const std::string& file) {
-  if (!command.json && command.files.size() > 1) print(file + ": ");
+  if (!command.json && command.files.size() > 1) print(visible_in_line(file) + ": ");
   auto judged = judge(command, file);
   Value document = Value::map();
   if (command.files.size() > 1) document.set("file", file);
@@ -325,7 +326,7 @@ void write_all(int fd, std::string_view text) {
 std::chrono::milliseconds margin(std::chrono::milliseconds timeout) { return std::chrono::seconds(10) + timeout / 2; }
 
 Told undecided(const CheckCommand& command, const std::string& file, const std::string& reason) {
-  if (!command.json) print("unknown  " + reason + "\n");
+  if (!command.json) print("unknown  " + visible_in_line(reason) + "\n");
   Value document = Value::map();
   if (command.files.size() > 1) document.set("file", file);
   document.set("verdict", "unknown");

@@ -248,6 +248,8 @@ CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
   CLI::App* heal = it.app.add_subcommand("heal", "undo whatever faults the ledger says are still in force");
   heal->add_option("run", it.heal.run, "a run's directory; store/latest when neither is given")->type_name("RUN");
   heal->add_option("--nodes", it.heal.nodes, "look for undo scripts on these nodes instead")->type_name("NODES");
+  heal->add_flag("--trust-ledger", it.heal.trust_ledger,
+                 "run what RUN's ledger says on the nodes that it names, as root, whoever wrote it");
   heal->add_flag("--json", it.heal.json, "one JSON document on standard output");
   CLI::App* doctor = it.app.add_subcommand("doctor", "what this machine can and cannot do, and what to install");
   doctor->add_flag("--json", it.doctor.json, "one JSON document on standard output");

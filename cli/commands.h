@@ -86,6 +86,7 @@ int nodes(const NodesCommand& command);
 struct HealCommand {
   std::string run;    // a run's directory, or empty
   std::string nodes;  // a node specification, or empty
+  bool trust_ledger = false;
   bool json = false;
 };
 int heal(const HealCommand& command);

@@ -54,6 +54,16 @@ std::string shown(std::string_view text) {
   return out;
 }
 
+// A message may have lines (what a program said); none begins where ours do.
+std::string indented(std::string_view message) {
+  std::string out;
+  for (const char c : message) {
+    out += c;
+    if (c == '\n') out += "    ";
+  }
+  return out;
+}
+
 // Colours are left only where coloured() would have put them.
 std::string for_stream(std::string_view text, int fd) { return wants_colour(fd) ? shown(text) : visible(text); }
 
@@ -116,7 +126,9 @@ void say(std::string_view line) {
   std::fprintf(stderr, "%s\n", for_stream(line, STDERR_FILENO).c_str());
 }
 
-void complain(const Error& error) { say("ordeal: " + error.message); }
+void complain(const Error& error) { say(indented("ordeal: " + error.message)); }
+
+void Terminal::remark(std::string_view line) { say(indented(line)); }
 
 void progress(std::string_view line) {
   if (!is_terminal(STDERR_FILENO)) return;

@@ -41,7 +41,7 @@ void end_progress();
 // What a session says, on standard error. Where no progress is drawn, what follows the main phase is told line by line.
 class Terminal final : public RunObserver {
  public:
-  void remark(std::string_view line) override { say(line); }
+  void remark(std::string_view line) override;
   void stage(std::string_view what) override;
   void progress(const Progress& now) override;
 

@@ -2,14 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "harness/nodes/cluster_state.h"
 #include "harness/nodes/node_source.h"
+#include "harness/store/own_file.h"
+#include "harness/store/run_contents.h"
 #include "harness/store/run_directory.h"
 #include "nemesis/engine/ledger.h"
 
@@ -18,12 +23,40 @@ namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(60);
 
-Result<HealReport> heal_run(const std::string& run) {
+// An inventory may name a file of settings, and that a program of this machine. One that came with the store is the
+// store's word, also when whoever unpacked it owns it now.
+Result<void> check_inventory(const std::string& ledger, const std::string& inventory) {
+  namespace fs = std::filesystem;
+  if (auto own = check_own_file(inventory); !own) return own;
+  std::error_code error;
+  const fs::path store = fs::canonical(ledger, error).parent_path().parent_path().parent_path();
+  const fs::path file = fs::canonical(inventory, error);
+  if (std::mismatch(store.begin(), store.end(), file.begin(), file.end()).first != store.end()) return {};
+  return fail(ErrorCode::permission, fmt::format("the inventory {} lies in the store itself", inventory));
+}
+
+// A ledger names machines, and a file of theirs how they are reached; both are done as root.
+Result<void> check_origin(const std::string& path, const std::string& nodes) {
+  static constexpr std::string_view kInventory = "ssh:";
+  auto own = check_own_file(path);
+  if (own && nodes.starts_with(kInventory)) own = check_inventory(path, nodes.substr(kInventory.size()));
+  if (own) return own;
+  return fail(ErrorCode::usage,
+              fmt::format("{}. What a ledger says is done as root on the nodes that it names, so that it must be your "
+                          "own. `ordeal heal --nodes …` heals by what the nodes themselves have kept; or read the "
+                          "ledger first, and then give --trust-ledger",
+                          own.error().message));
+}
+
+Result<HealReport> heal_run(const std::string& run, bool trust) {
   const std::string path = std::filesystem::is_directory(run) ? run + "/ledger.jsonl" : run;
   if (std::filesystem::is_directory(run) && !std::filesystem::exists(path)) {
     if (std::filesystem::exists(run + "/plan.json")) return HealReport{};  // a run without faults
     return fail(ErrorCode::usage,
                 fmt::format("{} is no run's directory: it has neither ledger.jsonl nor plan.json", run));
+  }
+  if (std::filesystem::exists(path) && std::filesystem::is_directory(run)) {
+    if (auto clean = check_run_contents(run); !clean) return fail(clean.error());
   }
   auto ledger = read_ledger(path);
   if (!ledger) {
@@ -61,9 +94,13 @@ Result<HealReport> heal_run(const std::string& run) {
                     "is not what happened",
                     run));
   }
+  if (!trust) {
+    if (auto own = check_origin(path, ledger->nodes); !own) return fail(own.error());
+  }
   auto opened = nodes::open_nodes(ledger->nodes);
   if (!opened) return fail(opened.error().during("--nodes " + ledger->nodes));
-  return heal_ledger(path, opened->cluster, std::chrono::steady_clock::now() + kDeadline);
+  return heal_ledger(path, opened->cluster, trust ? Trust::ledger : Trust::node,
+                     std::chrono::steady_clock::now() + kDeadline);
 }
 
 Result<HealReport> heal_specified(const std::string& specification) {
@@ -78,6 +115,10 @@ int heal(const HealCommand& command) {
   if (!command.run.empty() && !command.nodes.empty()) {
     return refuse({ErrorCode::usage, "give a run's directory or --nodes, not both"}, command.json);
   }
+  if (command.trust_ledger && !command.nodes.empty()) {
+    return refuse({ErrorCode::usage, "--trust-ledger is about a run's ledger; with --nodes none is read"},
+                  command.json);
+  }
   if (nodes::are_made_for_run(command.nodes)) {
     return refuse({ErrorCode::usage,
                    fmt::format("--nodes {} would bring up new nodes: those of a run vanish with it, and all that was "
@@ -86,8 +127,10 @@ int heal(const HealCommand& command) {
                                command.nodes)},
                   command.json);
   }
-  auto report = command.nodes.empty() ? heal_run(command.run.empty() ? "store/latest" : command.run)
-                                      : heal_specified(command.nodes);
+  (void)nodes::list_clusters(nodes::default_runtime_directory());  // what clusters left that were killed
+  auto report = command.nodes.empty()
+                    ? heal_run(command.run.empty() ? "store/latest" : command.run, command.trust_ledger)
+                    : heal_specified(command.nodes);
   if (!report) {
     return refuse(report.error(), command.json);
   }
@@ -109,7 +152,8 @@ int heal(const HealCommand& command) {
     print("nothing to heal: no fault is in force\n");
   } else {
     for (const auto& step : report->steps) {
-      print(fmt::format("{:<7} {} on {}: {}\n", step.done ? "healed" : "FAILED", step.id, step.node, step.message));
+      print(fmt::format("{:<7} {}\n", step.done ? "healed" : "FAILED",
+                        visible_in_line(fmt::format("{} on {}: {}", step.id, step.node, step.message))));
     }
   }
   return report->healed() ? kValid : kRunFailed;

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/text.h"
 #include "cli/console.h"
 #include "reports/text.h"
 
@@ -32,7 +33,7 @@ std::vector<const Anomaly*> simplest_first(std::span<const CheckResult> checks) 
 
 // "(G2-item: write skew …; key "x")"
 std::string symbol(const Anomaly& anomaly, int fd) {
-  std::string out = "(" + coloured(anomaly.type, Colour::bold, fd);
+  std::string out = "(" + coloured(visible_in_line(anomaly.type), Colour::bold, fd);
   if (!anomaly.meaning.empty()) out += ": " + anomaly.meaning;
   // Mostly the explanation has said it.
   const std::string key = anomaly.key ? anomaly.key->to_json() : "";
@@ -42,7 +43,9 @@ std::string symbol(const Anomaly& anomaly, int fd) {
 
 }  // namespace
 
-std::string on_a_screen(std::string_view sentence) { return shortened(with_short_values(sentence, kValue), kSentence); }
+std::string on_a_screen(std::string_view sentence) {
+  return visible_in_line(shortened(with_short_values(sentence, kValue), kSentence));
+}
 
 std::string told_anomalies(std::span<const CheckResult> checks, int fd) {
   std::size_t found = 0;

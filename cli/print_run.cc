@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/names.h"
+#include "base/text.h"
 #include "cli/console.h"
 #include "cli/print_anomalies.h"
 
@@ -19,8 +20,9 @@ std::string told_faults(const Facts& facts) {
   std::string out;
   for (const FaultKindCounts& kind : facts.fault_kinds) {
     out += fmt::format("{}{}: {} planned, {} injected, {} confirmed, {} healed",
-                       out.empty() ? "faults      " : "            ", kind.fault, kind.planned, kind.injected,
-                       kind.confirmed, kind.healed);
+                       out.empty() ? "faults      " : "            ", visible_in_line(kind.fault), kind.planned,
+                       kind.injected, kind.confirmed, kind.healed);
+    if (kind.lifted > 0) out += fmt::format(", {} lifted by somebody else before their time", kind.lifted);
     if (kind.injected > 0) {
       out += kind.attempted == 0
                  ? "; no operation was attempted meanwhile, which proves nothing"
@@ -104,15 +106,16 @@ std::string told_levels(const Value& details, const std::string& indent) {
 void print_judged(const JudgedRun& run) {
   std::string out =
       fmt::format("{}  {}\n", coloured(name(run.verdict), colour_of(run.verdict), STDOUT_FILENO), headline(run));
-  if (!run.reason.empty()) out += fmt::format("reason      {}\n", run.reason);
+  if (!run.reason.empty()) out += fmt::format("reason      {}\n", visible_in_line(run.reason));
   out += told_anomalies(run.checks, STDOUT_FILENO);
   out += told_strongest(run.checks);
   const OutcomeCounts& all = run.facts.all;
   out += fmt::format("operations  {} ok, {} info, {} fail\n", all.ok, all.info, all.fail);
-  for (const std::string& trouble : run.facts.troubles_told) out += fmt::format("adapters    {}\n", trouble);
+  for (const std::string& trouble : run.facts.troubles_told)
+    out += fmt::format("adapters    {}\n", visible_in_line(trouble));
   out += told_faults(run.facts);
-  if (run.facts.recovery.measured) out += fmt::format("recovery    {}\n", run.facts.recovery.summary);
-  if (!run.unwritten) out += fmt::format("report      {}/report.html\n", run.directory);
+  if (run.facts.recovery.measured) out += fmt::format("recovery    {}\n", visible_in_line(run.facts.recovery.summary));
+  if (!run.unwritten) out += fmt::format("report      {}/report.html\n", visible_in_line(run.directory));
   print(out);
 }
 

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "base/files.h"
@@ -40,6 +41,15 @@ struct StoredRunRow {
   std::string verdict = "unfinished";
 };
 
+// Where the file is, links followed; nothing when it is none, or out of the store.
+std::optional<std::string> file_in(const fs::path& store, const fs::path& relative) {
+  std::error_code error;
+  const fs::path root = fs::canonical(store, error);
+  const fs::path file = fs::canonical(store / relative, error);
+  if (error || std::mismatch(root.begin(), root.end(), file.begin(), file.end()).first != root.end()) return {};
+  return fs::is_regular_file(file, error) ? std::optional(file.string()) : std::nullopt;
+}
+
 // Newest first.
 std::vector<StoredRunRow> rows(const fs::path& store) {
   std::vector<StoredRunRow> out;
@@ -48,7 +58,8 @@ std::vector<StoredRunRow> rows(const fs::path& store) {
     row.name = run.parent_path().filename().string();
     row.time = run.filename().string();
     row.path = row.name + "/" + row.time;
-    if (const auto results = Value::from_json(read_text_file((run / "results.json").string()).value_or(""))) {
+    const auto file = file_in(store, row.path + "/results.json");
+    if (const auto results = Value::from_json(file ? read_text_file(*file).value_or("") : "")) {
       if (const Value* verdict = results->find("verdict"); verdict != nullptr && verdict->is_string()) {
         row.verdict = verdict->string();
       }
@@ -91,23 +102,36 @@ std::string_view content_type(const fs::path& file) {
   return "text/plain; charset=utf-8";
 }
 
+// What a page from the store may do. It may be somebody else's, and has the same origin as the others.
+const char* policy(const fs::path& file) {
+  return file.extension() == ".html"
+             ? "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src "
+               "data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+             : "sandbox; default-src 'none'; style-src 'unsafe-inline'";
+}
+
 void serve_file(const fs::path& store, const std::string& relative, httplib::Response& response) {
-  std::error_code error;
-  const fs::path root = fs::canonical(store, error);
-  const fs::path file = fs::canonical(store / relative, error);
-  const auto [root_end, file_at] = std::mismatch(root.begin(), root.end(), file.begin(), file.end());
-  if (error || root_end != root.end() || !fs::is_regular_file(file)) {
+  const auto file = file_in(store, relative);
+  if (!file) {
     response.status = 404;
     response.set_content("There is no such file in the store.\n", "text/plain");
     return;
   }
-  auto contents = read_text_file(file.string());
+  response.set_header("Content-Security-Policy", policy(*file));
+  auto contents = read_text_file(*file);
   if (!contents) {
     response.status = 500;
     response.set_content(contents.error().message + "\n", "text/plain; charset=utf-8");
     return;
   }
-  response.set_content(*std::move(contents), std::string(content_type(file)));
+  response.set_content(*std::move(contents), std::string(content_type(*file)));
+}
+
+// A name of somebody else's that leads here for a moment would let their pages read the store.
+bool names_this_machine(std::string_view host, const std::string& address) {
+  const std::size_t port = host.rfind(':');
+  if (port != std::string_view::npos && host.find(']', port) == std::string_view::npos) host = host.substr(0, port);
+  return host.empty() || host == "localhost" || host == "127.0.0.1" || host == "[::1]" || host == address;
 }
 
 }  // namespace
@@ -126,6 +150,15 @@ int serve(const ServeCommand& command) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   httplib::Server server;
+  server.set_default_headers({{"X-Content-Type-Options", "nosniff"}, {"Referrer-Policy", "no-referrer"}});
+  server.set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
+    if (names_this_machine(request.get_header_value("Host"), command.address)) {
+      return httplib::Server::HandlerResponse::Unhandled;
+    }
+    response.status = 403;
+    response.set_content("Only requests to this machine's own address are answered.\n", "text/plain");
+    return httplib::Server::HandlerResponse::Handled;
+  });
   server.Get("/", [&](const httplib::Request&, httplib::Response& response) {
     response.set_content(index_page(store), "text/html; charset=utf-8");
   });

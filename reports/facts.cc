@@ -114,6 +114,7 @@ void count_faults(const Value& plan, Facts& facts) {
       ++facts.faults_confirmed;
     }
     if (fault.heal_confirmed_ns >= 0) ++kind.healed;
+    if (fault.lifted_ns >= 0) ++kind.lifted;
   }
   for (auto& [name, kind] : kinds) facts.fault_kinds.push_back(std::move(kind));
 }

@@ -30,6 +30,7 @@ struct FaultKindCounts {
   std::size_t injected = 0;
   std::size_t confirmed = 0;  // their effect was observed
   std::size_t healed = 0;     // their healing was observed
+  std::size_t lifted = 0;     // somebody else undid them before their time
   // Operations of clients that were under way while one of those injected was in force, and those of them that ended
   // ok in that time.
   std::size_t attempted = 0;

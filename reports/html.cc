@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 
 #include <fmt/format.h>
 
 #include "base/base64.h"
+#include "base/files.h"
 #include "reports/assets.h"
 #include "reports/columns.h"
 #include "reports/report.h"
@@ -108,23 +108,12 @@ std::string page(const ReportInput& input, const Facts& facts, const Drawings& d
   return out;
 }
 
-// Readers see the old file or the new one, never half of one.
-Result<void> write_file(const std::filesystem::path& path, std::string_view text) {
-  const std::filesystem::path temporary = path.string() + ".part";
-  {
-    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    out.close();
-    if (!out) {
-      std::error_code ignored;
-      std::filesystem::remove(temporary, ignored);
-      return fail(ErrorCode::io, "cannot write " + path.string() + "; is the disk full, or the folder missing?");
-    }
-  }
-  std::error_code error;
-  std::filesystem::rename(temporary, path, error);
-  if (error) return fail(ErrorCode::io, "cannot write " + path.string() + ": " + error.message());
-  return {};
+// Readers see the old file or the new one, never half of one; and a link in its place is replaced, not followed.
+Result<void> write_file(const std::string& path, std::string_view text) {
+  auto done = replace_file(path, text);
+  if (done) return done;
+  return fail(ErrorCode::io,
+              "cannot write " + path + "; is the disk full, or the folder missing? " + done.error().message);
 }
 
 // A type of anomaly as part of a file's name.

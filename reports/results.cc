@@ -64,6 +64,7 @@ Value results_value(const ReportInput& input) {
     one.set("injected", static_cast<std::int64_t>(kind.injected));
     one.set("confirmed", static_cast<std::int64_t>(kind.confirmed));
     one.set("healed", static_cast<std::int64_t>(kind.healed));
+    if (kind.lifted > 0) one.set("lifted", static_cast<std::int64_t>(kind.lifted));
     one.set("attempted", static_cast<std::int64_t>(kind.attempted));
     one.set("succeeded", static_cast<std::int64_t>(kind.succeeded));
     kinds.set(kind.fault, std::move(one));

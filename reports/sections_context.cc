@@ -195,6 +195,10 @@ std::string faults_section(const Facts& facts) {
         "</td><td>{}</td><td class=\"num\">{}</td><td>{}{}", html_text(nodes), seconds_text(fault.inject_ns),
         confirmation(fault.confirmed_ns >= 0, fault.injected_ns >= 0 || !fault.error.empty(), fault.evidence),
         since(fault.inject_ns, fault.confirmed_ns));
+    if (fault.lifted_ns >= 0) {
+      out += "<div class=\"error\">lifted before its time, found at " + seconds_text(fault.lifted_ns) + ": " +
+             html_text(shortened(fault.lifted, 600)) + "</div>";
+    }
     if (!fault.error.empty()) out += "<div class=\"error\">" + html_text(shortened(fault.error, 600)) + "</div>";
     out += fmt::format("</td><td class=\"num\">{}</td><td>{}{}</td>", seconds_text(fault.heal_ns),
                        confirmation(fault.heal_confirmed_ns >= 0, fault.heal_ns >= 0, fault.heal_evidence),

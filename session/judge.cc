@@ -292,7 +292,7 @@ Result<JudgedRun> judge_run(const std::string& path, RunObserver& observer, cons
   const auto failure = failure_of(end, environment, input.faults);
   if (failure) input.failure = failure->message;
   input.environment = environment.facts();
-  input.command = environment.command;
+  input.command = repeat_command(*plan);  // not what the directory says, which somebody may have written
   input.started_utc = environment.started_utc;
   input.worker_nodes = environment.worker_nodes(plan->concurrency);
   input.logs = logs.tails;

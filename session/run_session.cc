@@ -186,6 +186,14 @@ void RunSession::Parts::collect() {
     troubles_.push_back(collected.error());
   }
   // Nodes of our own vanish with all their processes in a moment; others are left as a careful guest leaves them.
+  if (nodes_.local) {
+    for (const auto& [node, count] : nodes_.local->killed_for_memory()) {
+      log_->warn(
+          fmt::format("{}: the kernel killed {} process{} there because the node had reached its memory limit "
+                      "(local.memory): that is no fault of this run's nemesis",
+                      node, count, count == 1 ? "" : "es"));
+    }
+  }
   if (nodes_.vanishes()) return;
   if (auto down = take_down(*target_, nodes_.cluster, *log_); !down) log_->warn(down.error().message);
 }

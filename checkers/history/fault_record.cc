@@ -27,7 +27,7 @@ constexpr std::pair<FaultStep, std::string_view> kSteps[] = {
     {FaultStep::inject, "inject"},       {FaultStep::injected, "injected"},       {FaultStep::confirmed, "confirmed"},
     {FaultStep::disturbed, "disturbed"}, {FaultStep::unconfirmed, "unconfirmed"}, {FaultStep::measured, "measured"},
     {FaultStep::heal, "heal"},           {FaultStep::healed, "healed"},           {FaultStep::recovered, "recovered"},
-    {FaultStep::error, "error"},         {FaultStep::unrecovered, "unrecovered"},
+    {FaultStep::error, "error"},         {FaultStep::unrecovered, "unrecovered"}, {FaultStep::lifted, "lifted"},
 };
 
 FaultStep step_named(std::string_view name) {
@@ -55,6 +55,10 @@ Value to_value(const FaultRecord& record) {
   out.set("nodes", std::move(nodes));
   out.set("description", record.description);
   for (const auto& [key, member] : kTimes) out.set(key, record.*member);
+  if (record.lifted_ns >= 0) {
+    out.set("lifted", record.lifted);
+    out.set("lifted_ns", record.lifted_ns);
+  }
   return out;
 }
 
@@ -115,6 +119,11 @@ void apply(FaultRecord& record, const FaultEvent& event) {
       return;
     case FaultStep::disturbed:
       (record.healed_ns >= 0 ? record.heal_evidence : record.evidence) = member_text(event.value, "evidence");
+      return;
+    case FaultStep::lifted:
+      if (record.lifted_ns >= 0) return;
+      record.lifted_ns = event.time_ns;
+      record.lifted = member_text(event.value, "message");
       return;
     case FaultStep::heal:
       record.heal_ns = event.time_ns;

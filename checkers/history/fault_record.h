@@ -34,6 +34,9 @@ struct FaultRecord {
   std::string evidence;  // what was observed
   std::string heal_evidence;
   std::string error;  // the first thing that went wrong
+  // Somebody else undid it, on some node, before its time: when that was found, and what was found.
+  std::int64_t lifted_ns = -1;
+  std::string lifted;
 };
 
 // As results.json holds it.
@@ -50,6 +53,7 @@ enum class FaultStep {
   unconfirmed,
   disturbed,
   measured,
+  lifted,  // by somebody else, before its time
   heal,
   healed,
   recovered,

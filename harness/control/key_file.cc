@@ -1,9 +1,14 @@
 #include "harness/control/key_file.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <fstream>
 
 #include "base/base64.h"
 #include "base/files.h"
+#include "harness/control/node.h"
 #include "harness/control/server_hello.h"
 
 namespace ordeal {
@@ -63,6 +68,14 @@ Result<KeyFile> inspect_key_file(const std::string& path) {
                                       (text.starts_with("ssh-") || text.starts_with("ecdsa-")
                                            ? " (this is a public key; name the file without .pub)"
                                            : ""));
+  }
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && status.st_uid == ::getuid() && (status.st_mode & 077) != 0) {
+    return fail(
+        ErrorCode::permission,
+        fmt::format("key file {}: its permissions {:04o} let others read or change it, and it is not used (`chmod "
+                    "600 {}`)",
+                    path, status.st_mode & 07777, shell_quote(path)));
   }
   if (key.public_blob.empty()) read_public_half(path, key);
   key.type = key_type_of_blob(key.public_blob);

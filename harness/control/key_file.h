@@ -15,7 +15,8 @@ struct KeyFile {
   bool rsa = false;
 };
 
-// Reads `path` and, if it exists, `path`.pub. Errors: not_found, permission, input (not a private key).
+// Reads `path` and, if it exists, `path`.pub. A key that is ours and that others may read or write is refused, as
+// ssh(1) does. Errors: not_found; permission, also for that; input (not a private key).
 [[nodiscard]] Result<KeyFile> inspect_key_file(const std::string& path);
 
 }  // namespace ordeal

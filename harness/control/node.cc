@@ -28,4 +28,10 @@ std::string shell_quote(std::string_view text) {
   return out;
 }
 
+std::string shell_word(std::string_view text) {
+  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,-_/:";
+  return !text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos ? std::string(text)
+                                                                                   : shell_quote(text);
+}
+
 }  // namespace ordeal

@@ -69,5 +69,7 @@ class Node {
 
 // A word that a POSIX shell reads back as `text`.
 [[nodiscard]] std::string shell_quote(std::string_view text);
+// The same, without quotes where none are needed: for people to read and copy.
+[[nodiscard]] std::string shell_word(std::string_view text);
 
 }  // namespace ordeal

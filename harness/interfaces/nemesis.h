@@ -6,7 +6,8 @@
 // value is {"id":N,"step":S,…}: S is "planned" (its time has come), "triggered" (with "evidence": what it waited for
 // has happened), "inject" (about to), "injected", "confirmed" or "unconfirmed" (with "evidence"), "heal" (about to),
 // "healed", "recovered" or "unrecovered" (the healing was observed, or not), "error" (with "message"), "measured" (with
-// "values", while the fault is in force). "inject" also has "nodes" and "fault", the injection's description. Two steps
+// "values", while the fault is in force), "lifted" (with "nodes" and "message": somebody else undid it there before its
+// time). "inject" also has "nodes" and "fault", the injection's description. Two steps
 // tell of other faults of this run, which "by" names: "postponed" (with "message": what it was to act on is not there
 // while they are in force) and "disturbed" (with "evidence": what was observed shows nothing while they are in force;
 // it is observed again when they are healed, unless it is over before).

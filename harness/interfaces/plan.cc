@@ -186,12 +186,6 @@ struct FromValue {
   }
 };
 
-// Whether a shell takes it as it stands.
-bool is_plain_word(std::string_view text) {
-  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,-_";
-  return !text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos;
-}
-
 // A value as one would write it after --set KEY=.
 std::string as_text(const Value& value) { return value.is_string() ? value.string() : value.to_json(); }
 
@@ -272,7 +266,7 @@ std::string repeat_command(const Plan& plan) {
     const std::string text = setting.text(plan);
     if (setting.repeat == Repeat::never) continue;
     if (setting.repeat == Repeat::when_changed && text == setting.text(Plan{})) continue;
-    out += fmt::format(" --{} {}", setting.name, is_plain_word(text) ? text : shell_quote(text));
+    out += fmt::format(" --{} {}", setting.name, shell_word(text));
   }
   for (const auto& spec : plan.options.specs()) {
     if (plan.options.origin(spec.key) == "default") continue;

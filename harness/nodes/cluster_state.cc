@@ -18,6 +18,7 @@
 
 #include "base/files.h"
 #include "base/value.h"
+#include "harness/nodes/memory_group.h"
 #include "harness/nodes/node_root.h"
 
 namespace ordeal::nodes {
@@ -60,7 +61,19 @@ void remove_stale(const std::string& directory) {
     std::error_code ignored;
     fs::remove_all(state->storage, ignored);
   }
+  if (state && !state->memory_group.empty()) remove_memory_group(state->memory_group);
   remove_directory(directory);
+}
+
+// Keys are written beneath it, and what is stale there removed: it must not be somebody else's to arrange.
+Result<void> check_runtime_directory(const std::string& directory) {
+  struct stat status {};
+  if (::stat(directory.c_str(), &status) != 0) return {};  // whoever makes it complains
+  const bool ours = status.st_uid == ::geteuid() || status.st_uid == 0;
+  if (ours && ((status.st_mode & 022) == 0 || (status.st_mode & S_ISVTX) != 0)) return {};
+  return fail(ErrorCode::permission, "the directory for clusters, " + directory +
+                                         ", belongs to somebody else or can be written by others; name another one "
+                                         "with ORDEAL_RUNTIME_DIR");
 }
 
 Result<ClusterState> read_state(const std::string& directory) {
@@ -97,6 +110,7 @@ std::string ClusterState::to_json() const {
   all.set("keeper", static_cast<std::int64_t>(keeper));
   all.set("up_since", up_since);
   all.set("storage", storage);
+  all.set("memory_group", memory_group);
   all.set("hub_address", hub_address);
   all.set("nodes", std::move(list));
   return all.to_json();
@@ -113,6 +127,7 @@ Result<ClusterState> ClusterState::from_json(const std::string& text) {
   state.keeper = static_cast<pid_t>(number_of(*value, "keeper"));
   state.up_since = number_of(*value, "up_since");
   state.storage = text_of(*value, "storage");
+  state.memory_group = text_of(*value, "memory_group");
   state.hub_address = text_of(*value, "hub_address");
   for (const Value& item : nodes->items()) {
     state.nodes.push_back({text_of(item, "name"), text_of(item, "address"), text_of(item, "address6"),
@@ -148,6 +163,7 @@ Result<DirectoryLock> claim_directory(const std::string& directory) {
   for (int attempt = 0; attempt < 50; ++attempt) {
     std::error_code error;
     if (fs::create_directories(parent, error)) fs::permissions(parent, fs::perms::owner_all, error);
+    if (auto ours = check_runtime_directory(parent.string()); !ours) return fail(ours.error());
     const bool made = ::mkdir(directory.c_str(), 0700) == 0;
     if (!made && errno != EEXIST && errno != ENOENT) {
       return fail(code_of(errno), "making the cluster's directory " + directory + ": " + std::strerror(errno));
@@ -224,6 +240,7 @@ std::vector<ClusterState> list_clusters(const std::string& runtime_directory, st
   std::vector<ClusterState> up;
   std::vector<std::string> stale;
   std::error_code error;
+  if (!check_runtime_directory(runtime_directory)) return up;
   for (const auto& entry : fs::directory_iterator(runtime_directory, error)) {
     const std::string directory = entry.path().string();
     if (!check_cluster_name(entry.path().filename().string()) || !fs::is_directory(entry.symlink_status())) continue;

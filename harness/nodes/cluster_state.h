@@ -36,6 +36,7 @@ struct ClusterState {
   pid_t keeper = 0;           // its network namespace is the hub that all nodes are plugged into
   std::int64_t up_since = 0;  // seconds since 1970
   std::string storage;        // where the nodes' writes go; empty: memory
+  std::string memory_group;   // a control group with one for each node; empty: their memory has no limit
   std::string hub_address;    // the controller's address among the nodes
   std::vector<LocalNode> nodes;
 

@@ -73,7 +73,14 @@ Result<bool> yes_or_no(const std::string& key, const std::string& value, const P
   return place.bad(key + "=" + value + ": expected yes or no");
 }
 
+// The rest of the environment (tokens, passwords of other things) is no host's business, whoever wrote the inventory.
+constexpr std::string_view kPrefix = "ORDEAL_";
+
 Result<std::string> from_environment(const std::string& key, const std::string& variable, const Place& place) {
+  if (!variable.starts_with(kPrefix)) {
+    return place.bad(key + "=" + variable + ": only variables whose names begin with " + std::string(kPrefix) +
+                     " are sent to hosts; expected for instance " + key + "=" + std::string(kPrefix) + variable);
+  }
   const char* value = std::getenv(variable.c_str());
   if (value != nullptr) return std::string(value);
   return place.bad(key + "=" + variable + ": the environment variable " + variable + " is not set");

@@ -4,10 +4,11 @@
 //     # comment
 //     network-namespace=/proc/4711/ns/net
 //     n1 host=10.0.0.1 user=root identity=~/.ssh/id_ed25519
-//     n2 host=10.0.0.2 port=2222 known_hosts=hosts.txt jump=admin@gate:22 password_env=N2_PASSWORD
+//     n2 host=10.0.0.2 port=2222 known_hosts=hosts.txt jump=admin@gate:22 password_env=ORDEAL_N2_PASSWORD
 //
 // One host a line: its name, then key=value pairs in any order; a value with spaces stands in double quotes. What is
-// not given is taken from ~/.ssh/config under the host's name, as `ssh` does. Thread-safety: pure functions.
+// not given is taken from ~/.ssh/config under the host's name, as `ssh` does. A password comes from a variable of the
+// environment whose name begins with "ORDEAL_", and no other is ever sent to a host. Thread-safety: pure functions.
 
 #include <string>
 #include <string_view>

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "harness/nodes/cluster_state.h"
+#include "harness/nodes/memory_group.h"
 #include "harness/nodes/node_init.h"
 #include "harness/nodes/process_title.h"
 #include "harness/nodes/rtnetlink.h"
@@ -104,6 +105,7 @@ class Keeper {
     state_.keeper = ::getpid();
     state_.up_since = static_cast<std::int64_t>(std::time(nullptr));
     state_.hub_address = kPrefix + std::to_string(kHubHost);
+    if (plan_.memory > 0) state_.memory_group = make_memory_group(plan_.name);
     if (!plan_.disk.empty()) state_.storage = plan_.disk + "/" + std::string(kStoragePrefix) + plan_.name;
     const bool v6 = fs::exists("/proc/sys/net/ipv6");
     for (int i = 1; i <= plan_.nodes; ++i) {
@@ -249,6 +251,10 @@ class Keeper {
       ::close(other.status);
       ::close(other.log);
     }
+    // Where it has no limit, it had none before there were limits.
+    if (!state_.memory_group.empty()) {
+      (void)join_memory_group(make_node_group(state_.memory_group, node.name, plan_.memory));
+    }
     run_node(node, hub(), bridge_, status, log, lifeline);
   }
 
@@ -362,6 +368,7 @@ class Keeper {
       std::error_code ignored;
       fs::remove_all(state_.storage, ignored);
     }
+    if (!state_.memory_group.empty()) remove_memory_group(state_.memory_group);
     if (lock_.held()) remove_directory(plan_.directory);
   }
 

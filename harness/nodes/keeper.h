@@ -22,10 +22,11 @@ namespace ordeal::nodes {
 
 struct KeeperPlan {
   int nodes = 5;
-  std::string name;       // of the cluster
-  std::string directory;  // to be made by the keeper
-  std::string disk;       // a directory for the nodes' writes; empty: memory
-  std::string sshd;       // absolute path
+  std::string name;        // of the cluster
+  std::string directory;   // to be made by the keeper
+  std::string disk;        // a directory for the nodes' writes; empty: memory
+  std::string sshd;        // absolute path
+  std::size_t memory = 0;  // bytes that each node may hold; 0: no limit
   // Made before the fork: OpenSSL's locks may belong to threads that the keeper does not have.
   SshKeyPair client_key;
   std::vector<SshKeyPair> host_keys;  // one for each node

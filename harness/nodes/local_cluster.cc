@@ -19,7 +19,9 @@
 #include <sstream>
 
 #include "base/descriptor.h"
+#include "base/text.h"
 #include "harness/nodes/keeper.h"
+#include "harness/nodes/memory_group.h"
 
 namespace ordeal::nodes {
 
@@ -85,6 +87,13 @@ Result<KeeperPlan> make_plan(const LocalClusterOptions& options) {
   if (auto valid = check_cluster_name(plan.name); !valid) return fail(valid.error());
   const std::string base = options.runtime_directory.empty() ? default_runtime_directory() : options.runtime_directory;
   plan.directory = (fs::absolute(base).lexically_normal() / plan.name).string();
+  if (options.memory.empty()) {
+    plan.memory = default_node_memory();
+  } else if (options.memory != "none") {
+    const auto size = parse_size(options.memory);
+    if (!size) return fail(size.error().during("local.memory"));
+    plan.memory = *size;
+  }
   if (!options.storage.empty()) {
     std::error_code error;
     fs::create_directories(options.storage, error);
@@ -156,6 +165,8 @@ Result<void> enter_network_namespace(const std::string& path) {
 Result<std::unique_ptr<LocalCluster>> LocalCluster::start(const LocalClusterOptions& options) {
   const auto plan = make_plan(options);
   if (!plan) return fail(plan.error());
+  // What is left of others, whose controllers and keepers were killed together.
+  (void)list_clusters(fs::path(plan->directory).parent_path().string());
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
     return fail(ErrorCode::io, std::string("making a socket: ") + std::strerror(errno));
@@ -185,6 +196,16 @@ LocalCluster::~LocalCluster() { (void)stop(); }
 Result<void> LocalCluster::enter_network() {
   // The keeper is our child: its number is given to nobody else before we wait for it, which only stop() does.
   return enter_network_namespace(state_.network_namespace());
+}
+
+std::vector<std::pair<std::string, std::int64_t>> LocalCluster::killed_for_memory() const {
+  std::vector<std::pair<std::string, std::int64_t>> out;
+  if (state_.memory_group.empty()) return out;
+  for (const LocalNode& node : state_.nodes) {
+    const std::int64_t count = killed_in_memory_group(state_.memory_group + "/" + node.name);
+    if (count > 0) out.emplace_back(node.name, count);
+  }
+  return out;
 }
 
 void LocalCluster::detach() {

@@ -10,6 +10,8 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "harness/nodes/cluster_state.h"
@@ -19,10 +21,11 @@ namespace ordeal::nodes {
 inline constexpr int kMaxLocalNodes = 200;
 
 struct LocalClusterOptions {
-  int nodes = 5;                                    // 1 … kMaxLocalNodes, called n1, n2, …
-  std::string name;                                 // empty: one that no other cluster has
-  std::string storage;                              // a directory for what the nodes write; empty: memory
-  std::string runtime_directory;                    // empty: default_runtime_directory()
+  int nodes = 5;                  // 1 … kMaxLocalNodes, called n1, n2, …
+  std::string name;               // empty: one that no other cluster has
+  std::string storage;            // a directory for what the nodes write; empty: memory
+  std::string memory;             // that a node may hold: a size, "none"; empty: half of the machine's
+  std::string runtime_directory;  // empty: default_runtime_directory()
   std::chrono::milliseconds ready_timeout{10'000};  // until every node answers SSH; longer for more than 50
 };
 
@@ -41,6 +44,9 @@ class LocalCluster {
   // Moves the calling thread, and every thread, socket and process that it makes later, into the hub's network
   // namespace, from which the nodes are reached. The network of this machine is out of reach from then on.
   [[nodiscard]] Result<void> enter_network();
+
+  // Of each node on which the kernel killed processes because the node had reached its memory limit, how many.
+  [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> killed_for_memory() const;
 
   // Lets the cluster live on until `ordeal nodes down`.
   void detach();

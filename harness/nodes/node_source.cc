@@ -73,6 +73,7 @@ Result<NodeSet> open_local(const std::string& spec, int count, const NodeSourceO
   wanted.nodes = count;
   wanted.name = options.name;
   wanted.storage = options.storage;
+  wanted.memory = options.memory;
   wanted.runtime_directory = options.runtime_directory;
   auto local = LocalCluster::start(wanted);
   if (!local) return fail(local.error().during("--nodes " + spec));
@@ -125,6 +126,9 @@ std::vector<OptionSpec> node_options() {
     return option;
   };
   return {text("local.storage", "directory on disk for what local nodes write (default: memory)"),
+          text("local.memory",
+               "what a local node may hold, files in memory included: a size such as 2G, or none (default: half of the "
+               "machine's)"),
           text("docker.image", "an image with sh and sshd (default: an empty one, with this machine's /usr read-only)"),
           text("docker.arguments", "more arguments for docker run, e.g. \"--memory 1g\"")};
 }
@@ -132,6 +136,7 @@ std::vector<OptionSpec> node_options() {
 NodeSourceOptions NodeSourceOptions::from(const Options& options) {
   NodeSourceOptions out;
   out.storage = options.string("local.storage");
+  out.memory = options.string("local.memory");
   out.docker_image = options.string("docker.image");
   out.docker_arguments = options.string("docker.arguments");
   return out;

@@ -21,11 +21,12 @@
 
 namespace ordeal::nodes {
 
-// The options of nodes that are made for a run: `local.storage`, `docker.image`, `docker.arguments`.
+// The options of nodes that are made for a run: `local.storage`, `local.memory`, `docker.image`, `docker.arguments`.
 [[nodiscard]] std::vector<OptionSpec> node_options();
 
 struct NodeSourceOptions {
   std::string storage;            // local nodes: LocalClusterOptions::storage
+  std::string memory;             // local nodes: LocalClusterOptions::memory
   std::string runtime_directory;  // local nodes: LocalClusterOptions::runtime_directory
   std::string name;               // local nodes: LocalClusterOptions::name
 

@@ -14,6 +14,7 @@
 
 #include "base/files.h"
 #include "checkers/history/parts.h"
+#include "harness/store/run_contents.h"
 
 namespace ordeal {
 namespace fs = std::filesystem;
@@ -111,12 +112,13 @@ Result<StoredRun> open_run(const std::string& path) {
   run.name = directory.parent_path().filename().string();
   run.history_path = run.path + "/history.jsonl";
   const std::string plan_path = run.path + "/plan.json";
-  const auto text = read_text_file(plan_path);
-  if (!text && text.error().code == ErrorCode::not_found) {
+  if (!fs::exists(fs::symlink_status(plan_path, error))) {
     const bool is_store = fs::exists(directory / "latest", error);
     return fail(ErrorCode::input, path + " is no run: it has no plan.json" +
                                       (is_store ? "; name one of its runs, such as " + path + "/latest" : ""));
   }
+  if (auto clean = check_run_contents(run.path); !clean) return fail(clean.error());
+  const auto text = read_text_file(plan_path);
   if (!text) return fail(ErrorCode::input, text.error().message);
   auto plan = Value::from_json(*text);
   if (!plan) return fail(plan.error().during(plan_path));

@@ -57,7 +57,8 @@ struct StoredRun {
   bool has_history = false;  // false: the run ended before its first record
 };
 
-// `path`: a run's directory, a link to it, or a file in it. Errors: not_found, input.
+// `path`: a run's directory, a link to it, or a file in it. Errors: not_found; input, also when there are links out of
+// the directory or what is no file in it (run_contents.h).
 [[nodiscard]] Result<StoredRun> open_run(const std::string& path);
 
 // The runs of a store, newest first. A directory that is no run is passed over. Errors: not_found.

@@ -48,6 +48,12 @@ void Heartbeat::release(const std::vector<std::size_t>& nodes) {
   for (const std::size_t node : nodes) --held_[node];
 }
 
+bool Heartbeat::missed(std::size_t node, const std::string& id, std::chrono::steady_clock::time_point since) const {
+  const std::lock_guard lock(mutex_);
+  const auto answer = answers_.find(node);
+  return answer != answers_.end() && answer->second.sent > since && !answer->second.ids.contains(id);
+}
+
 void Heartbeat::beat(std::size_t node, const std::stop_token& stop) {
   for (std::uint64_t count = 1; !stop.stop_requested(); ++count) {
     {
@@ -55,9 +61,11 @@ void Heartbeat::beat(std::size_t node, const std::stop_token& stop) {
       if (!changed_.wait(lock, stop, [&] { return held_[node] > 0; })) return;
     }
     const auto now = std::chrono::steady_clock::now();
-    // A beat that does not arrive needs no handling here: the node heals itself, and the driver finds that out.
-    (void)cluster_.at(node).run(root_script(beat_script(run_, count), now + kBeatTimeout));
+    // A beat that does not arrive needs no handling here: the node heals itself, and the next one that does says so.
+    const auto said = cluster_.at(node).run(root_script(beat_script(run_, count), now + kBeatTimeout));
+    auto ids = said ? parse_beat(said->out) : std::nullopt;
     std::unique_lock lock(mutex_);
+    if (ids) answers_[node] = {now, *std::move(ids)};
     changed_.wait_until(lock, stop, now + interval_, [] { return false; });
   }
 }

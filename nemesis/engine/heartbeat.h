@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,16 +39,23 @@ class Heartbeat {
   // One more fault, or one less, is in force on each of the nodes (indices).
   void hold(const std::vector<std::size_t>& nodes);
   void release(const std::vector<std::size_t>& nodes);
+  // Whether a beat that was sent after `since` did not find the fault of this id on the node: somebody has undone it.
+  [[nodiscard]] bool missed(std::size_t node, const std::string& id, std::chrono::steady_clock::time_point since) const;
 
  private:
+  struct Answer {
+    std::chrono::steady_clock::time_point sent;
+    std::set<std::string> ids;
+  };
   void beat(std::size_t node, const std::stop_token& stop);
 
   Cluster& cluster_;
   const std::string run_;
   const std::chrono::milliseconds interval_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<std::size_t, int> held_;              // guarded by mutex_
+  std::map<std::size_t, Answer> answers_;        // guarded by mutex_; the last of each node
   std::map<std::size_t, std::jthread> threads_;  // guarded by mutex_
 };
 

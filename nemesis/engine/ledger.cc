@@ -48,14 +48,36 @@ LedgerEntry entry_of(const Value& line) {
   return out;
 }
 
+constexpr const char* kDiffers =
+    "the node's own undo script of this fault is another one than the ledger's, and neither was run: look at both "
+    "(/var/lib/ordeal/faults on the node); `ordeal heal --nodes …` runs the node's, --trust-ledger the ledger's";
+
+// What an undo script, or undo_if_same_script, said at last.
+void conclude(HealStep& step, const std::string& said) {
+  step.done = said.find("differs") == std::string::npos;
+  if (!step.done) {
+    step.message = kDiffers;
+  } else if (said.find("undone") != std::string::npos) {
+    step.message = "undone";
+  } else if (said.find("absent") != std::string::npos) {
+    step.message = "nothing was in force: the node has no undo script of it (--trust-ledger runs the ledger's)";
+  } else {
+    step.message = "nothing was in force";
+  }
+}
+
 // Runs one script until it succeeds or time is up: a node may just be coming back.
-HealStep undo_on(Node& node, const std::string& id, const std::string& script, Deadline deadline) {
+HealStep undo_on(Node& node, const std::string& id, const std::string& script, Trust trust, Deadline deadline) {
   HealStep step{id, node.name(), false, ""};
+  if (trust == Trust::node && !is_fault_id(id)) {
+    step.message = "this is no id of a fault; the ledger is damaged, or not one of Ordeal's";
+    return step;
+  }
+  const std::string run = trust == Trust::node ? undo_if_same_script(id, script) : script;
   while (true) {
-    auto done = run_ok(node, root_script(script, deadline.within(std::chrono::seconds(10))));
+    auto done = run_ok(node, root_script(run, deadline.within(std::chrono::seconds(10))));
     if (done) {
-      step.done = true;
-      step.message = done->find("undone") != std::string::npos ? "undone" : "nothing was in force";
+      conclude(step, *done);
       return step;
     }
     step.message = done.error().message;
@@ -70,7 +92,7 @@ Result<void> Ledger::open(const std::string& path, std::string_view run, std::st
                           const Cluster& cluster) {
   ORDEAL_CHECK(!file_, "a ledger is opened once");
   path_ = path;
-  file_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  file_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!file_) return fail(io_error(path, "opening the ledger"));
   sync_folder_of(path);
   struct stat info {};
@@ -179,7 +201,7 @@ bool HealReport::healed() const {
   return std::all_of(steps.begin(), steps.end(), [](const HealStep& step) { return step.done; });
 }
 
-Result<HealReport> heal_ledger(const std::string& path, Cluster& cluster, Deadline deadline) {
+Result<HealReport> heal_ledger(const std::string& path, Cluster& cluster, Trust trust, Deadline deadline) {
   auto contents = read_ledger(path);
   if (!contents) return fail(contents.error());
   HealReport report;
@@ -199,7 +221,7 @@ Result<HealReport> heal_ledger(const std::string& path, Cluster& cluster, Deadli
     for (auto entry = contents->open.rbegin(); entry != contents->open.rend(); ++entry) {
       for (const Undo& undo : entry->undo) {
         if (undo.node != cluster.at(node).name()) continue;
-        HealStep step = undo_on(cluster.at(node), entry->id, undo.script, deadline);
+        HealStep step = undo_on(cluster.at(node), entry->id, undo.script, trust, deadline);
         const std::lock_guard lock(mutex);
         report.steps.push_back(std::move(step));
       }

@@ -69,7 +69,7 @@ struct HealStep {
   std::string id;
   std::string node;
   bool done = false;
-  std::string message;  // "undone", "nothing was in force", or why it could not be undone
+  std::string message;  // "undone", "nothing was in force …", or why it could not be undone
 };
 
 struct HealReport {
@@ -77,10 +77,14 @@ struct HealReport {
   [[nodiscard]] bool healed() const;  // every step is done
 };
 
+// Which undo scripts of a ledger are run: those of which the node has the same copy, put there before the fault was
+// injected and taken away when it was undone; or whatever the ledger says, which is for root to run.
+enum class Trust { node, ledger };
+
 // Replays the undo scripts of all open entries, the newest first on each node, and closes the entries whose scripts all
-// ran. Idempotent; touches nothing that Ordeal did not make. Errors: those of read_ledger; a node that cannot be
-// healed is a step of the report, not an error.
-[[nodiscard]] Result<HealReport> heal_ledger(const std::string& path, Cluster& cluster, Deadline deadline);
+// ran, or were not on their nodes any more. Idempotent; touches nothing that Ordeal did not make. Errors: those of
+// read_ledger; a node that cannot be healed is a step of the report, not an error.
+[[nodiscard]] Result<HealReport> heal_ledger(const std::string& path, Cluster& cluster, Trust trust, Deadline deadline);
 
 // Runs whatever undo scripts lie on the nodes themselves, of whatever run: for when the ledger is lost.
 [[nodiscard]] HealReport heal_nodes(Cluster& cluster, Deadline deadline);

@@ -230,6 +230,7 @@ Result<void> Life::announce() {
 // more when everything is ready, so that only the injection itself lies in between.
 Result<void> Life::inject(const std::stop_token& stop) {
   if (auto armed = around_.net.arm(undoing_, Deadline::after_s(step_s())); !armed) return armed;
+  armed_ = std::chrono::steady_clock::now();
   if (auto ready = injection_->make_ready(Deadline::after_s(step_s())); !ready) return ready;
   if (too_late()) return came_too_late();
   if (!awaits_operation()) return injection_->inject(Deadline::after_s(step_s()));
@@ -278,18 +279,35 @@ void Life::confirm(Deadline over, const std::stop_token& stop) {
   }
 }
 
-// Until the fault's time is over: what it measures goes to the history. A measurement that failed (the process has just
-// been killed by another fault) is left out.
+// Until the fault's time is over, or somebody else has undone it: what it measures goes to the history. A measurement
+// that failed (the process has just been killed by another fault) is left out.
 void Life::follow(Deadline over, const std::stop_token& stop) {
   static constexpr auto kEvery = std::chrono::seconds(1);
+  bool measures = true;
   while (!stop.stop_requested() && !Deadline(over - kEvery / 4).passed()) {
+    if (tell_lifted(around_.net.lifted(undoing_, *armed_))) return;
     const Deadline next = over.within(kEvery);
-    const auto measured = injection_->measure(next);
-    if (measured && measured->is_nil()) break;
-    if (measured) tell(FaultStep::measured, {{Value("values"), *measured}});
+    const auto measured = measures ? injection_->measure(next) : Result<Value>(Value());
+    measures = !measured || !measured->is_nil();
+    if (measured && measures) tell(FaultStep::measured, {{Value("values"), *measured}});
     if (!pause_until(next, stop)) return;
   }
   (void)pause_until(over, stop);
+}
+
+// The watchdog, because our beats did not arrive (the controller was stopped, or cut off), or `ordeal heal`.
+bool Life::tell_lifted(const std::vector<std::size_t>& places) {
+  std::vector<std::string> nodes;
+  for (const std::size_t place : places) {
+    if (lifted_.insert(place).second) nodes.push_back(undoing_.undo[place].node);
+  }
+  if (nodes.empty()) return !places.empty();
+  tell(FaultStep::lifted,
+       {{Value("nodes"), names_value(nodes)},
+        {Value("message"), Value(fmt::format("{}: the fault was undone before its time, by the dead-man's switch (the "
+                                             "controller was not heard) or by `ordeal heal`",
+                                             joined(nodes)))}});
+  return true;
 }
 
 // ---- healing
@@ -346,16 +364,13 @@ Result<void> Life::undo_once(Deadline deadline) {
     deadline = std::max(deadline, Deadline::after_s(5));
   }
   const auto said = around_.net.undo(undoing_, deadline);
+  std::vector<std::size_t> lifted;
   for (std::size_t i = 0; i < said.size(); ++i) {
     if (!said[i] || !undone_.insert(i).second) continue;
-    // Somebody else undid it: the watchdog, because our beats did not arrive, or `ordeal heal`. After an error it may
-    // never have been put there.
-    if (said[i]->starts_with("gone") && around_.roster.record(id_).error.empty()) {
-      went_wrong(
-          fmt::format("{}: the fault had been undone before its time, by the dead-man's switch or by `ordeal heal`",
-                      undoing_.undo[i].node));
-    }
+    // What was never armed was never there to be undone.
+    if (armed_ && said[i]->starts_with("gone")) lifted.push_back(i);
   }
+  (void)tell_lifted(lifted);
   if (auto all = all_done(said); !all) return all;
   return injection_->heals_step_by_step() ? Result<void>() : injection_->heal(deadline);
 }

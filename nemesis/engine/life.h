@@ -71,6 +71,8 @@ class Life {
   void confirm(Deadline over, const std::stop_token& stop);
   void follow(Deadline over, const std::stop_token& stop);
   void heal_until_healed(const std::stop_token& stop);
+  // Says of nodes (places in undoing_.nodes) that somebody else has undone it there, once; whether there are any.
+  bool tell_lifted(const std::vector<std::size_t>& places);
   [[nodiscard]] Result<void> heal_locked(Deadline deadline);
   [[nodiscard]] Result<void> undo_once(Deadline deadline);
   void confirm_healed();
@@ -95,6 +97,9 @@ class Life {
   std::unique_ptr<Injection> injection_;
   std::vector<std::string> nodes_;  // it acts on
   Undoing undoing_;
+
+  std::optional<std::chrono::steady_clock::time_point> armed_;  // all nodes were
+  std::set<std::size_t> lifted_;                                // of undoing_.nodes, those told of
 
   std::timed_mutex healing_;      // one healer at a time
   bool in_force_ = false;         // announced in the ledger, not healed yet; guarded by healing_

@@ -46,6 +46,14 @@ std::vector<Result<std::string>> SafetyNet::undo(const Undoing& undoing, Deadlin
   return run_scripts(cluster_, undoing.nodes, scripts, deadline);
 }
 
+std::vector<std::size_t> SafetyNet::lifted(const Undoing& undoing, std::chrono::steady_clock::time_point since) const {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < undoing.nodes.size(); ++i) {
+    if (heartbeat_.missed(undoing.nodes[i], undoing.name, since)) out.push_back(i);
+  }
+  return out;
+}
+
 void SafetyNet::release(const Undoing& undoing) { heartbeat_.release(undoing.nodes); }
 
 Result<void> SafetyNet::close(const Undoing& undoing) { return ledger_.closed(undoing.name, "driver"); }

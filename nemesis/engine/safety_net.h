@@ -7,6 +7,7 @@
 //
 // Thread-safety: all methods from any thread.
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,9 @@ class SafetyNet {
   // Runs the scripts, on all nodes at once. What each said ("undone", or "gone": somebody else had undone it), in the
   // order of `undoing.nodes`.
   [[nodiscard]] std::vector<Result<std::string>> undo(const Undoing& undoing, Deadline deadline);
+  // The nodes (places in `undoing.nodes`) on which somebody has undone it since it was armed, at `since`.
+  [[nodiscard]] std::vector<std::size_t> lifted(const Undoing& undoing,
+                                                std::chrono::steady_clock::time_point since) const;
   // The nodes need no more beats for it.
   void release(const Undoing& undoing);
   // It is undone: nobody has to undo it again. Errors: io.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "harness/control/node.h"
 
 namespace ordeal {
@@ -16,27 +17,36 @@ constexpr std::string_view kIsWatchdog =
     R"([ -n "$watchdog" ] && tr '\0' '\n' 2>/dev/null <"/proc/$watchdog/cmdline" | grep -qxF "$state/watchdog.sh")";
 
 // The loop sleeps half a second at a time, or a second where `sleep` knows no fractions, and compares what the
-// controller wrote last with what it saw before. It ends when the undo script is gone: whoever undid the fault has
-// removed it.
+// controller wrote last with what it saw before. On a busy node each turn takes longer than it sleeps, so it also asks
+// for how long the node has been up, in hundredths of a second, which no change of a clock changes: half a second more
+// than the limit is silence enough. It ends when the undo script is gone: whoever undid the fault has removed it.
 constexpr std::string_view kWatchdog =
-    R"(# Ordeal's dead-man's switch: undoes the fault beside it when the controller has fallen silent.
+    R"sh(# Ordeal's dead-man's switch: undoes the fault beside it when the controller has fallen silent.
 state={state}
 silent=0
 last=none
+up() {{
+  now_up=
+  read -r now_up rest 2>/dev/null </proc/uptime
+  case $now_up in [1-9]*.*) now_up=${{now_up%.*}}${{now_up#*.}} ;; *) now_up=0 ;; esac
+}}
+up
+heard=$now_up
 nap=1 limit={limit}
 if sleep 0.5 2>/dev/null; then nap=0.5 limit=$((2 * {limit})); fi
 while [ -e "$state/undo.sh" ]; do
   sleep $nap
   now=
   read -r now 2>/dev/null <"$state/beat"
-  if [ "$now" = "$last" ]; then silent=$((silent + 1)); else silent=0 last=$now; fi
-  if [ "$silent" -ge $limit ]; then
+  up
+  if [ "$now" = "$last" ]; then silent=$((silent + 1)); else silent=0 last=$now heard=$now_up; fi
+  if [ "$silent" -ge $limit ] || [ "$((now_up - heard))" -ge {longest} ]; then
     true >"$state/undoing"
     sh "$state/undo.sh" watchdog && exit 0
     rm -f "$state/undoing"
   fi
 done
-)";
+)sh";
 
 // The body runs in a subshell, so that it may exit. Renaming the folder claims it: only one of several who undo at the
 // same time removes it, and a late beat finds no place to go. That one kills the watchdog with its sleep (it leads a
@@ -85,8 +95,8 @@ std::string undo_script(std::string_view id, std::string_view fault, std::string
 
 std::string arm_script(std::string_view id, std::string_view undo, int dead_man_s) {
   ORDEAL_CHECK(is_fault_id(id) && dead_man_s >= 1, "a fault's id and at least one second are needed");
-  const std::string watchdog =
-      fmt::format(kWatchdog, fmt::arg("state", fault_folder(id)), fmt::arg("limit", dead_man_s));
+  const std::string watchdog = fmt::format(kWatchdog, fmt::arg("state", fault_folder(id)),
+                                           fmt::arg("limit", dead_man_s), fmt::arg("longest", 100 * dead_man_s + 50));
   // The second mkdir: a parent may vanish between the two steps of the first when another fault is undone just then.
   // The undo script gets its name last and at once, so that there is never half of one, and is on disk before: a
   // machine that crashes must not forget what is to be undone. A `sync` that knows no files does more than is needed.
@@ -114,10 +124,34 @@ echo $! >"$state/watchdog"
                      fmt::arg("undo", shell_quote(undo)));
 }
 
+std::string undo_if_same_script(std::string_view id, std::string_view undo) {
+  ORDEAL_CHECK(is_fault_id(id), "a fault's id goes into file names");
+  // The full stops keep the ends of lines that a command substitution takes away.
+  return fmt::format(R"sh({}state={}
+if [ -h "$state" ] || [ -h "$state/undo.sh" ] || [ ! -f "$state/undo.sh" ]; then echo absent; exit 0; fi
+if [ "$(cat "$state/undo.sh"; echo .)" != {} ]; then echo differs; exit 0; fi
+exec sh "$state/undo.sh"
+)sh",
+                     kScriptHead, fault_folder(id), shell_quote(std::string(undo) + "."));
+}
+
 std::string beat_script(std::string_view run, std::uint64_t count) {
-  return fmt::format(
-      "for state in {}/faults/{}-*/; do [ -e \"$state/undo.sh\" ] && echo {} >\"$state/beat\"; done 2>/dev/null; :",
-      kNodeStateRoot, run, count);
+  return fmt::format(R"(for state in {}/faults/{}-*/; do
+  state=${{state%/}}
+  [ -e "$state/undo.sh" ] && echo {} >"$state/beat" && echo "${{state##*/}}"
+done 2>/dev/null
+echo .
+)",
+                     kNodeStateRoot, run, count);
+}
+
+std::optional<std::set<std::string>> parse_beat(std::string_view said) {
+  std::set<std::string> out;
+  for (const std::string& line : lines(said)) {
+    if (line == ".") return out;
+    out.insert(line);
+  }
+  return std::nullopt;
 }
 
 std::string undo_everything_script() {

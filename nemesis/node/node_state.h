@@ -8,13 +8,16 @@
 //                              need it (agent_program.h)
 //
 // The id is "<run>-<number>", so that runs never meet. Everything is POSIX shell, since nothing else can be taken for
-// granted on a node; the watchdog counts its own sleeps and reads no clock, so that a clock fault does not fire it.
+// granted on a node; the watchdog counts its own sleeps and reads no clock but that of the time since the node's boot,
+// so that a clock fault does not fire it.
 //
 // An undo script may be run at any time, any number of times, by several at once (controller, watchdog, `ordeal heal`,
 // a person), and says on standard output "undone" when it was the one that removed the folder, else "gone".
 //
 // Thread-safety: pure functions that make scripts.
 
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -42,8 +45,17 @@ inline constexpr std::string_view kScriptHead =
 // of silence. Requires: dead_man_s >= 1.
 [[nodiscard]] std::string arm_script(std::string_view id, std::string_view undo, int dead_man_s);
 
-// Writes `count` into the beat of every fault of the run that is in force on the node.
+// Runs the node's own copy of the undo script, if it is `undo` to the byte; else says only "absent" or "differs". For
+// scripts that come from a file of perhaps somebody else's, which must not decide what runs here. Requires:
+// is_fault_id.
+[[nodiscard]] std::string undo_if_same_script(std::string_view id, std::string_view undo);
+
+// Writes `count` into the beat of every fault of the run that is in force on the node; one line for each of them, its
+// id, and a full stop at the end (parse_beat).
 [[nodiscard]] std::string beat_script(std::string_view run, std::uint64_t count);
+
+// The ids that a beat's script named; nothing: what it said breaks off.
+[[nodiscard]] std::optional<std::set<std::string>> parse_beat(std::string_view said);
 
 // Runs every undo script that is on the node, of whatever run; one line each: "undone ID" or "failed ID".
 [[nodiscard]] std::string undo_everything_script();

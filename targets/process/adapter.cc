@@ -151,7 +151,7 @@ Result<std::unique_ptr<Adapter>> Adapter::start(const AdapterSetup& setup) {
   const auto program = find_executable(setup.words.front());
   if (!program) return fail(program.error().during("process.command"));
   impl->setup.words.front() = *program;
-  auto process = ChildProcess::start(impl->setup.words);
+  auto process = ChildProcess::start(impl->setup.words, impl->setup.variables);
   if (!process) return fail(process.error().during("process.command"));
   impl->process = std::move(*process);
   return std::unique_ptr<Adapter>(new Adapter(std::move(impl)));

@@ -15,6 +15,7 @@
 
 #include "base/descriptor.h"
 #include "harness/control/new_process.h"
+#include "targets/process/environment.h"
 
 namespace ordeal {
 namespace {
@@ -42,6 +43,7 @@ void make_non_blocking(const Descriptor& fd) { fcntl(fd.get(), F_SETFL, fcntl(fd
 // What is to become of the new process, in words that it can use without memory of its own.
 struct Spawn {
   char* const* arguments = nullptr;
+  char* const* environment = nullptr;
   std::array<int, 3> streams{};
   pid_t parent = -1;
   volatile int error = 0;
@@ -62,7 +64,7 @@ struct Spawn {
   die_with_parent(spawn.parent);
   for (std::size_t i = 0; i < spawn.streams.size(); ++i) ::dup2(spawn.streams[i], static_cast<int>(i));
   inherit_nothing();
-  ::execv(spawn.arguments[0], spawn.arguments);
+  ::execve(spawn.arguments[0], spawn.arguments, spawn.environment);
   spawn.error = errno;
   ::_exit(127);
 }
@@ -86,6 +88,14 @@ struct Spawn {
   return error != 0 ? -1 : pid;
 }
 
+// As exec takes them.
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> out;
+  for (const auto& word : words) out.push_back(const_cast<char*>(word.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
 }  // namespace
 
 struct ChildProcess::Impl {
@@ -102,7 +112,8 @@ ChildProcess::ChildProcess(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 
 ChildProcess::~ChildProcess() { kill(); }
 
-Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const std::vector<std::string>& words) {
+Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const std::vector<std::string>& words,
+                                                          const std::vector<std::string>& variables) {
   auto in = make_pipe();
   auto out = make_pipe();
   auto err = make_pipe();
@@ -110,11 +121,12 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const std::vector<std:
     if (!*pipe) return fail(pipe->error());
   }
   auto impl = std::make_unique<Impl>();
-  std::vector<char*> arguments;
-  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
+  std::vector<char*> arguments = pointers(words);
+  const std::vector<std::string> variables_passed = adapter_environment(variables);
+  std::vector<char*> environment = pointers(variables_passed);
   Spawn spawn;
   spawn.arguments = arguments.data();
+  spawn.environment = environment.data();
   spawn.streams = {in->read.get(), out->write.get(), err->write.get()};
   spawn.parent = ::getpid();
   impl->pid = start_program(spawn);

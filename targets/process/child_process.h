@@ -16,8 +16,10 @@ namespace ordeal {
 
 class ChildProcess {
  public:
-  // `words`: the program's path and its arguments. Errors: not_found, permission, internal.
-  [[nodiscard]] static Result<std::unique_ptr<ChildProcess>> start(const std::vector<std::string>& words);
+  // `words`: the program's path and its arguments. Of our environment it gets what adapter_environment(variables) says
+  // (environment.h). Errors: not_found, permission, internal.
+  [[nodiscard]] static Result<std::unique_ptr<ChildProcess>> start(const std::vector<std::string>& words,
+                                                                   const std::vector<std::string>& variables = {});
   // kill() and wait.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;

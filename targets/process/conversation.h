@@ -30,8 +30,9 @@ class AdapterLog {
 };
 
 struct AdapterSetup {
-  std::vector<std::string> words;  // the program, found by find_executable(), and its arguments
-  std::string label;               // for the log: "adapter of n1"
+  std::vector<std::string> words;      // the program, found by find_executable(), and its arguments
+  std::vector<std::string> variables;  // of our environment that it gets beside the usual (environment.h)
+  std::string label;                   // for the log: "adapter of n1"
   std::size_t max_line_bytes = std::size_t{4} << 20;
   std::shared_ptr<AdapterLog> log;  // may be null
 };

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <utility>
 
+#include "base/text.h"
 #include "harness/interfaces/forwarding_target.h"
 #include "targets/process/process_client.h"
 #include "targets/process/shell_database.h"
@@ -37,6 +38,7 @@ Result<AdapterSetup> adapter_setup(const Options& options) {
   }
   AdapterSetup setup;
   setup.words = std::move(*words);
+  setup.variables = split(options.string("process.environment"), ',');
   setup.label = "adapter";
   setup.max_line_bytes = static_cast<std::size_t>(options.integer("process.max-line-bytes"));
   return setup;
@@ -154,6 +156,9 @@ TargetFactory process_target() {
   // Which operations there are only the adapter knows: operations_with() asks it.
   factory.options = {
       {"process.command", Type::string, "", "the adapter and its arguments, as for a shell: \"python3 my_adapter.py\""},
+      {"process.environment", Type::string, "",
+       "variables of the environment that adapters get, too, e.g. MY_TOKEN,MY_URL; else only the usual ones (PATH, "
+       "LANG, …)"},
       {"process.operations", Type::string, "",
        "the operations it understands, e.g. read,write,cas; empty: it is asked"},
       {"process.clients", Type::integer, std::int64_t{0},

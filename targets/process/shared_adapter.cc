@@ -121,7 +121,7 @@ Result<void> SharedAdapters::Program::start() {
 
 // The thread: starts the program, reads what it says, and ends it.
 void SharedAdapters::Program::serve() {
-  auto process = ChildProcess::start(setup_.words);
+  auto process = ChildProcess::start(setup_.words, setup_.variables);
   {
     const std::lock_guard lock(mutex_);
     if (process) {

@@ -70,5 +70,12 @@ TEST(Text, SizesAreInPowersOf1024) {
   for (const char* bad : {"", "M", "0", "-1", "1T", "1 M", "1e30"}) EXPECT_FALSE(parse_size(bad)) << bad;
 }
 
+TEST(RegressVisible, InALineNothingBeginsAnother) {
+  EXPECT_EQ(visible_in_line("a\nb\tc\r\x1b"
+                            "d"),
+            "a\\u000ab\\u0009c\\u000d\\u001bd");
+  EXPECT_EQ(visible_in_line("é x"), "é x");
+}
+
 }  // namespace
 }  // namespace ordeal

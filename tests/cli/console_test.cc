@@ -36,6 +36,17 @@ class Console : public ::testing::Test {
     std::ofstream(path) << text;
     return path;
   }
+  // Of the server that writes this log, when it listens.
+  static std::string port_of(const std::string& log) {
+    for (int i = 0; i < 600; ++i) {
+      std::ifstream in(log);
+      const std::string text((std::istreambuf_iterator<char>(in)), {});
+      const auto end = text.find("/  (Ctrl-C");
+      if (end != std::string::npos) return text.substr(text.rfind(':', end) + 1, end - text.rfind(':', end) - 1);
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return "";
+  }
   TemporaryDirectory directory_;
 };
 
@@ -169,14 +180,7 @@ TEST_F(Console, RegressWhatFollowsTheMainPhaseIsTold) {
 TEST_F(Console, ServeHasAnIndexOfTheStore) {
   const std::string log = directory_.path() + "/log";
   Background server({ORDEAL_PROGRAM, "serve", directory_.path(), "--port", "0"}, log);
-  const auto url = [&] {
-    std::ifstream in(log);
-    std::string text((std::istreambuf_iterator<char>(in)), {});
-    const auto end = text.find("/  (Ctrl-C");
-    return end == std::string::npos ? "" : text.substr(text.find("http://"), end - text.find("http://"));
-  };
-  for (int i = 0; i < 600 && url().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  const std::string port = url().substr(url().rfind(':') + 1);
+  const std::string port = port_of(log);
   const std::string get =
       "exec 3<>/dev/tcp/127.0.0.1/" + port + " && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3";
   EXPECT_THAT(run_program({"/bin/bash", "-c", get}).out,
@@ -233,6 +237,54 @@ TEST_F(Console, CheckTellsAnomaliesAndLevels) {
                                    "{:process 0 :type :invoke :f :read :value nil}\n"
                                    "{:process 0 :type :ok :f :read :value [9]}\n")});
   EXPECT_EQ(queue.exit_code, 1) << queue.out << queue.err;
+}
+
+// The name of a function, of a file or of a target began lines that looked like a verdict of ours.
+TEST_F(Console, RegressANameDoesNotBeginALine) {
+  const std::string name = "odd\nVALID  it is all right\n";
+  const std::string file =
+      write(name,
+            "{:process 0 :type :invoke :f :write :value 1}\n{:process 0 :type :ok :f :write :value 1}\n"
+            "{:process \"x\\nVALID\" :type :invoke :f :read :value nil}\n"
+            "{:process \"x\\nVALID\" :type :ok :f :read :value \"a\\nVALID  b\"}\n"
+            "{:process 2 :type :invoke :f \"read\\nVALID  r\" :value nil}\n"
+            "{:process 2 :type :ok :f \"read\\nVALID  r\" :value 1}\n");
+  for (const auto& words : {std::vector<std::string>{"check", "--model", "register", file},
+                            std::vector<std::string>{"check", "--model", "register", file, file},
+                            std::vector<std::string>{"check", file + "-not-there"},
+                            std::vector<std::string>{"heal", file}, std::vector<std::string>{"report", file},
+                            std::vector<std::string>{"run", "--target", "memory\nVALID", "--dry-run"}}) {
+    const auto told = ordeal(words);
+    for (const std::string& stream : {told.out, told.err}) {
+      for (const std::string& line : lines(stream))
+        EXPECT_FALSE(line.starts_with("VALID")) << words[0] << ": " << stream;
+    }
+  }
+}
+
+TEST_F(Console, RegressServeAnswersOnlyForTheStore) {
+  const std::string run = "a/20261121T100000.000Z";
+  std::filesystem::create_directories(directory_.path() + "/store/" + run);
+  write("store/" + run + "/plan.json", "{}");
+  const std::string secret = write("secret", R"({"verdict":"secret"})");
+  std::filesystem::create_symlink(secret, directory_.path() + "/store/" + run + "/results.json");
+  write("store/" + run + "/x.svg", "<svg/>");
+  const std::string log = directory_.path() + "/log";
+  Background server({ORDEAL_PROGRAM, "serve", directory_.path() + "/store", "--port", "0"}, log);
+  const std::string port = port_of(log);
+  const auto get = [&](const std::string& path, const std::string& host) {
+    return run_program({"/bin/bash", "-c",
+                        "exec 3<>/dev/tcp/127.0.0.1/" + port + " && printf 'GET " + path +
+                            " HTTP/1.0\\r\\nHost: " + host + "\\r\\n\\r\\n' >&3 && cat <&3"})
+        .out;
+  };
+  EXPECT_THAT(get("/", "localhost:" + port),
+              AllOf(HasSubstr("200 OK"), HasSubstr("unfinished"), Not(HasSubstr("secret"))));
+  EXPECT_THAT(get("/runs/" + run + "/results.json", "127.0.0.1"), HasSubstr("404"));
+  EXPECT_THAT(get("/runs/" + run + "/x.svg", "127.0.0.1"), HasSubstr("Content-Security-Policy: sandbox"));
+  EXPECT_THAT(get("/", "evil.example:" + port), HasSubstr("403"));
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait(std::chrono::seconds(60)), 0);
 }
 
 // Steps are told of the three simplest anomalies.

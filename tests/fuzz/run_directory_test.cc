@@ -2,12 +2,14 @@
 // ORDEAL_SEED: others (mutator.h).
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <utility>
 
+#include "base/files.h"
 #include "session/judge.h"
 #include "session/resolve_plan.h"
 #include "tests/fuzz/mutator.h"
@@ -143,6 +145,48 @@ TEST_F(RunDirectories, FilesOfTheWrongKindAreNamed) {
   EXPECT_TRUE(judged());
   write(run_ / "results.json", "{\"verdict\":");
   EXPECT_TRUE(judged()) << "it is written anew";
+}
+
+// A link came to stand in the report, or was written through; a FIFO was waited for.
+TEST_F(RunDirectories, RegressWhatNoRunLeavesIsNeitherReadNorWrittenThrough) {
+  ASSERT_TRUE(judged());
+  const std::string victim = directory_.path() + "/victim";
+  const fs::path folder = fs::path(directory_.path()) / "folder";
+  fs::create_directory(folder);
+  write(folder / "file", "panic: keep this secret\n");
+  write(victim, plan_);
+  const auto attempt = [&](const std::string& name, const std::string& to) {
+    const fs::path at = run_ / name;
+    fs::remove_all(at);
+    fs::create_directories(at.parent_path());
+    fs::create_symlink(to, at);
+    Silence observer;
+    const auto result = judge_run(run_.string(), observer);
+    EXPECT_FALSE(result) << name << " -> " << to;
+    if (!result) {
+      EXPECT_EQ(result.error().code, ErrorCode::input);
+      EXPECT_NE(result.error().message.find(at.string()), std::string::npos) << result.error().message;
+    }
+    EXPECT_EQ(read_text_file(victim).value_or(""), plan_) << name;
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 1) << name;
+    fs::remove(at);
+    fs::create_directories(run_ / "nodes" / "n1");
+    restore();
+  };
+  for (const char* name : {"plan.json", "history.jsonl", "environment.json", "results.json", "junit.xml", "report.html",
+                           "report.html.part", "ledger.jsonl", "nodes/n1/more.log", "anomalies/1-x.svg"}) {
+    for (const std::string& to :
+         {victim, std::string("/dev/zero"), fs::path(name).filename().string(), std::string("/nowhere")}) {
+      attempt(name, to);
+    }
+  }
+  for (const char* name : {"nodes", "nodes/n1", "anomalies"}) attempt(name, folder.string());
+  ASSERT_EQ(::mkfifo((run_ / "nodes/n1/fifo.log").c_str(), 0600), 0);
+  EXPECT_FALSE(judged());
+  fs::remove(run_ / "nodes/n1/fifo.log");
+  fs::create_symlink("n1", run_ / "nodes/n2");
+  EXPECT_TRUE(judged()) << "a link within the run";
+  EXPECT_EQ(read_text_file((run_ / "report.html").string()).value_or("").find("secret"), std::string::npos);
 }
 
 }  // namespace

@@ -448,6 +448,52 @@ TEST_F(EtcdRun, RegressNodesBelongToOneRunAtATime) {
   EXPECT_TRUE(nothing_left_within(seconds(1)));
 }
 
+// heal ran, as root, whatever a ledger in somebody else's store said.
+TEST_F(EtcdRun, RegressHealRunsOnlyWhatTheNodesVouchFor) {
+  const std::map<std::string, std::string> environment = {{"ORDEAL_RUNTIME_DIR", runtime_}};
+  const auto program = [&](std::initializer_list<std::string> words) {
+    return run_program(ordeal(words), seconds(60), environment);
+  };
+  ASSERT_EQ(program({"nodes", "up", "--nodes", "local:1"}).exit_code, 0);
+  const std::string inventory = runtime_ + "/default/inventory";
+  const auto forge = [&](const std::string& where) {
+    std::filesystem::create_directories(store() + "/store/foreign/run");
+    std::ofstream(store() + "/store/foreign/run/ledger.jsonl")
+        << R"({"entry":"run","run":"ab","nodes":"ssh:)" << where << "\"}\n"
+        << R"({"entry":"open","id":"ab-1","fault":"kill","undo":[{"node":"n1","script":"touch /tmp/victim"}]})"
+        << "\n";
+  };
+  const auto touched = [&] { return program({"nodes", "exec", "n1", "--", "ls /tmp/victim"}).exit_code == 0; };
+  const std::string run = store() + "/store/foreign/run";
+  forge(inventory);
+  const auto unknown = program({"heal", run});
+  EXPECT_EQ(unknown.exit_code, 0) << unknown.err;
+  EXPECT_THAT(unknown.out, HasSubstr("the node has no undo script of it"));
+  EXPECT_FALSE(touched());
+  forge(inventory);
+  const std::string keep = "mkdir -p /var/lib/ordeal/faults/ab-1 && echo true >/var/lib/ordeal/faults/ab-1/undo.sh";
+  ASSERT_EQ(program({"nodes", "exec", "n1", "--", keep}).exit_code, 0);
+  const auto other = program({"heal", run});
+  EXPECT_EQ(other.exit_code, 3) << other.out;
+  EXPECT_THAT(other.out, AllOf(HasSubstr("FAILED  ab-1 on n1: the node's own undo script"), HasSubstr("neither")));
+  EXPECT_FALSE(touched());
+  ASSERT_EQ(::chown((run + "/ledger.jsonl").c_str(), 65534, 65534), 0);
+  const auto foreign = program({"heal", run});
+  EXPECT_EQ(foreign.exit_code, 64) << foreign.out;
+  EXPECT_THAT(foreign.err, AllOf(HasSubstr("belongs to another user"), HasSubstr("--trust-ledger")));
+  EXPECT_FALSE(touched());
+  ASSERT_EQ(::chown((run + "/ledger.jsonl").c_str(), 0, 0), 0);
+  std::filesystem::copy_file(inventory, store() + "/store/hosts");
+  forge(store() + "/store/hosts");
+  const auto brought = program({"heal", run});
+  EXPECT_EQ(brought.exit_code, 64) << brought.out;
+  EXPECT_THAT(brought.err, HasSubstr("lies in the store itself"));
+  const auto trusted = program({"heal", run, "--trust-ledger"});
+  EXPECT_EQ(trusted.exit_code, 0) << trusted.out << trusted.err;
+  EXPECT_TRUE(touched());
+  EXPECT_EQ(program({"nodes", "down"}).exit_code, 0);
+}
+
 TEST_F(EtcdRun, APortInUseIsNamedWithWhatToDo) {
   const std::map<std::string, std::string> environment = {{"ORDEAL_RUNTIME_DIR", runtime_}};
   ASSERT_EQ(run_program(ordeal({"nodes", "up", "--nodes", "local:2"}), seconds(60), environment).exit_code, 0);
@@ -722,6 +768,24 @@ TEST_F(EtcdRun, RegressHealingALiveRunsOwnNodesIsRefused) {
   EXPECT_EQ(after.exit_code, 0) << after.err;
   EXPECT_THAT(run_program(ordeal({"report", store() + "/latest"}), seconds(60)).out,
               HasSubstr("the controller was killed"));
+}
+
+// A controller that was stopped for a while went on as if its faults had stayed in force.
+TEST_F(EtcdRun, RegressAFaultThatWasLiftedBeforeItsTimeIsTold) {
+  setenv("ORDEAL_RUNTIME_DIR", runtime_.c_str(), 1);
+  Background run(command({"--workload", "set", "--nemesis", "pause", "--time-limit", "12"}), store() + "/output");
+  unsetenv("ORDEAL_RUNTIME_DIR");
+  ASSERT_TRUE(writes(store() + "/latest/history.jsonl", "\"confirmed\"")) << contents(store() + "/output");
+  run.signal(SIGSTOP);
+  std::this_thread::sleep_for(seconds(6));
+  run.signal(SIGCONT);
+  EXPECT_NE(run.wait(seconds(90)), -1);
+  EXPECT_THAT(contents(store() + "/latest/history.jsonl"), HasSubstr("\"step\":\"lifted\",\"nodes\":["));
+  EXPECT_THAT(
+      contents(store() + "/latest/results.json"),
+      AllOf(HasSubstr("\"lifted\":1"), HasSubstr("the fault was undone before its time"), HasSubstr("lifted_ns")));
+  EXPECT_THAT(contents(store() + "/latest/report.html"), HasSubstr("lifted before its time, found at"));
+  EXPECT_THAT(contents(store() + "/output"), HasSubstr("1 lifted by somebody else before their time"));
 }
 
 TEST_F(EtcdRun, CtrlCHealsCollectsAndReports) {

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "harness/control/key_file.h"
 #include "harness/control/server_hello.h"
@@ -159,6 +160,23 @@ TEST(KeyFile, TellsTypePassphraseAndPublicHalf) {
   EXPECT_TRUE(inspect_key_file(dir / "rsa")->rsa);
   EXPECT_TRUE(inspect_key_file(dir / "pem")->encrypted);
   EXPECT_EQ(inspect_key_file(dir / "pem")->type, kEc) << "from pem.pub";
+}
+
+// A key with mode 0644 was used without a word.
+TEST(RegressKeyFile, ThatOthersMayReadIsRefusedAsSshDoes) {
+  const TempDir dir;
+  make_key(dir / "key");
+  for (const mode_t mode : {0644U, 0640U, 0620U, 0601U}) {
+    ASSERT_EQ(::chmod((dir / "key").c_str(), mode), 0);
+    const auto key = inspect_key_file(dir / "key");
+    ASSERT_FALSE(key) << mode;
+    EXPECT_EQ(key.error().code, ErrorCode::permission);
+    EXPECT_THAT(key.error().message, HasSubstr("chmod 600"));
+  }
+  for (const mode_t mode : {0600U, 0400U}) {
+    ASSERT_EQ(::chmod((dir / "key").c_str(), mode), 0);
+    EXPECT_TRUE(inspect_key_file(dir / "key")) << mode;
+  }
 }
 
 TEST(KeyFile, NamesWhatIsNotAKey) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include "tests/harness/nodes/cluster_fixture.h"
 
@@ -137,6 +138,22 @@ TEST_F(ClusterTest, NodesDieWithAKilledKeeperAndTheDirectoryIsFoundStale) {
   EXPECT_TRUE(list_clusters(runtime(), &cleaned).empty());
   EXPECT_THAT(cleaned, ::testing::ElementsAre(wanted.name));
   EXPECT_EQ(remains_within(milliseconds(5'000), wanted.name, namespaces, runtime()), "");
+}
+
+// The runtime directory stayed for ever when both were killed, since only `ordeal nodes` looked for what is stale.
+TEST_F(ClusterTest, RegressTheNextClusterCleansUpAfterAControllerAndAKeeperThatWereKilledTogether) {
+  Controller controller(options(1), [](LocalCluster&) { return true; });
+  const ClusterState state = controller.await_up();
+  ASSERT_EQ(::kill(state.keeper, SIGSTOP), 0);
+  controller.kill();
+  ASSERT_EQ(::kill(state.keeper, SIGKILL), 0);
+  const auto there = [&] { return std::filesystem::exists(state.directory); };
+  for (int i = 0; i < 100 && is_up(state.directory); ++i) std::this_thread::sleep_for(milliseconds(50));
+  ASSERT_TRUE(there());
+  const auto next = LocalCluster::start(options(1));
+  ASSERT_TRUE(next) << next.error().message;
+  EXPECT_FALSE(there());
+  EXPECT_TRUE(state.memory_group.empty() || !std::filesystem::exists(state.memory_group));
 }
 
 }  // namespace

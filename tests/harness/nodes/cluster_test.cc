@@ -1,6 +1,7 @@
 // Local clusters that come and go as they should: what nodes can do, and what of this machine they cannot touch.
 #include <gmock/gmock.h>
 #include <linux/capability.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -285,6 +286,37 @@ TEST_F(ClusterTest, OpenNodesGivesAClusterThatAnswers) {
     }
   }
   EXPECT_EQ(remains(name, {}, runtime()), "");
+}
+
+// One node could take all of the machine's memory, and the machine with it.
+TEST_F(ClusterTest, RegressANodeThatFillsItsMemoryIsStoppedAlone) {
+  LocalClusterOptions wanted = options(2);
+  wanted.memory = "64M";
+  const auto cluster = LocalCluster::start(wanted);
+  ASSERT_TRUE(cluster) << cluster.error().message;
+  const std::string group = (*cluster)->state().memory_group;
+  if (group.empty()) GTEST_SKIP() << "no memory control group can be made here";
+  ASSERT_TRUE((*cluster)->enter_network());
+  EXPECT_TRUE((*cluster)->killed_for_memory().empty());
+  // tail keeps the last line, and there is no end of one.
+  EXPECT_EQ(run(**cluster, "n1", "head -c 300M /dev/zero | tail -n 1 | wc -c"), "0\n");
+  EXPECT_EQ(run(**cluster, "n2", "echo well"), "well\n");
+  const auto killed = (*cluster)->killed_for_memory();
+  ASSERT_EQ(killed.size(), 1U);
+  EXPECT_EQ(killed[0].first, "n1");
+  ASSERT_TRUE((*cluster)->stop());
+  EXPECT_FALSE(std::filesystem::exists(group));
+}
+
+// Whoever owns the directory in which clusters keep their keys could arrange what is found there.
+TEST_F(ClusterTest, RegressARuntimeDirectoryOfSomebodyElsesIsRefused) {
+  LocalClusterOptions wanted = options(1);
+  wanted.runtime_directory = directory_.path() + "/theirs";
+  ASSERT_EQ(::mkdir(wanted.runtime_directory.c_str(), 0755), 0);
+  ASSERT_EQ(::chown(wanted.runtime_directory.c_str(), 65534, 65534), 0);
+  const auto cluster = LocalCluster::start(wanted);
+  ASSERT_FALSE(cluster);
+  EXPECT_NE(cluster.error().message.find("belongs to somebody else"), std::string::npos) << cluster.error().message;
 }
 
 }  // namespace

@@ -83,9 +83,21 @@ INSTANTIATE_TEST_SUITE_P(
                       Broken{"n1 agent=maybe", "hosts:1: agent=maybe: expected yes or no"},
                       Broken{"n1 password_env=ORDEAL_TEST_UNSET",
                              "the environment variable ORDEAL_TEST_UNSET is not set"},
+                      // What else is in the environment went to whatever host an inventory named.
+                      Broken{"n1 password_env=HOME",
+                             "hosts:1: password_env=HOME: only variables whose names begin "
+                             "with ORDEAL_ are sent to hosts"},
+                      Broken{"n1\nn2 sudo_password_env=PATH", "hosts:2: sudo_password_env=PATH: only variables"},
                       Broken{"network-namespace=x\nn1", "hosts:1: network-namespace=x: expected an absolute path"},
                       Broken{"network-namespace=/a b\nn1", "hosts:1: expected nothing after"},
                       Broken{"network-namespace=/a\nnetwork-namespace=/b\nn1", "hosts:2: a second network-namespace"}));
+
+// HOME was sent to a host that a ledger named.
+TEST(RegressInventory, SendsNothingOfTheEnvironmentThatIsNotMeantForHosts) {
+  for (const char* key : {"password_env", "sudo_password_env"}) {
+    EXPECT_FALSE(parse_inventory(std::string("n1 ") + key + "=HOME", "hosts")) << key;
+  }
+}
 
 TEST(Inventory, HomeIsWhatTheEnvironmentSays) {
   const char* before = std::getenv("HOME");

@@ -363,8 +363,8 @@ setsid sh /root/look >/dev/null 2>&1 </dev/null &""")
         yield f"it did not heal itself: {looks}"
     elif healed[0] - looks[0][0] > 25:
         yield f"it healed itself after {healed[0] - looks[0][0]:.1f} s"
-    if not any("undone before its time" in one["error"] or "undone before" in one["error"] for one in results["faults"]):
-        yield f"the record does not say that it was undone before its time: {[one['error'] for one in results['faults']]}"
+    if not any("undone before its time" in one.get("lifted", "") for one in results["faults"]):
+        yield f"the record does not say that it was undone before its time: {[one.get('lifted') for one in results['faults']]}"
     code, said = heal(bench, run.directory)
     if code != 0 or any(step["message"] == "undone" for step in said["steps"]):
         yield f"ordeal heal: {code}: {said}"

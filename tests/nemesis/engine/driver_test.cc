@@ -111,7 +111,7 @@ class DriverTest : public FaultTest {
     for (std::size_t i = 0; i < 5; ++i) EXPECT_THAT(*target_->pids(cluster().at(i)), SizeIs(1)) << "runs everywhere";
     // The ledgers do not know; to replay them is harmless.
     for (const auto& [fault, sign] : signs) {
-      const auto report = heal_ledger(ledger_of(fault), cluster(), Deadline::after_s(10));
+      const auto report = heal_ledger(ledger_of(fault), cluster(), Trust::ledger, Deadline::after_s(10));
       ASSERT_TRUE(report);
       EXPECT_TRUE(report->healed());
       for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "nothing was in force");
@@ -351,8 +351,8 @@ TEST_F(DriverTest, WhenTheWayToTheNodeIsLostItHealsItselfWithinFiveSeconds) {
   runner.request_stop();
   runner.join();
   ASSERT_TRUE(nemesis->heal_all(Deadline::after_s(20)));
-  EXPECT_THAT(nemesis->records().front().error, HasSubstr("undone before its time"));
-  const auto report = heal_ledger(ledger_of("copy"), cluster(), Deadline::after_s(10));
+  EXPECT_THAT(nemesis->records().front().lifted, HasSubstr("undone before its time"));
+  const auto report = heal_ledger(ledger_of("copy"), cluster(), Trust::ledger, Deadline::after_s(10));
   ASSERT_TRUE(report);
   ASSERT_THAT(report->steps, SizeIs(1));
   EXPECT_EQ(report->steps.front().message, "nothing was in force");
@@ -363,13 +363,13 @@ TEST_F(DriverTest, TheLedgerHealsWhatADeadControllerLeftAndTwiceIsHarmless) {
   const pid_t child = fork_controller("clock", 3600);
   await_injection("clock");
   kill_hard(child);
-  auto report = heal_ledger(ledger_of("clock"), cluster(), Deadline::after_s(10));
+  auto report = heal_ledger(ledger_of("clock"), cluster(), Trust::node, Deadline::after_s(10));
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(report->healed());
   EXPECT_THAT(report->steps, Not(IsEmpty()));
   for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "undone");
   EXPECT_EQ(left_behind(), "");
-  report = heal_ledger(ledger_of("clock"), cluster(), Deadline::after_s(10));
+  report = heal_ledger(ledger_of("clock"), cluster(), Trust::node, Deadline::after_s(10));
   ASSERT_TRUE(report);
   EXPECT_THAT(report->steps, IsEmpty());
 }

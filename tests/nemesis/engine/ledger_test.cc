@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "nemesis/node/node_state.h"
 #include "tests/nemesis/recording_node.h"
 #include "tests/support/synced.h"
 
@@ -30,7 +31,7 @@ class LedgerTest : public ::testing::Test {
       auto node =
           std::make_unique<RecordingNode>(name, "10.0.0.1", [this, name](const std::string&) -> Result<CommandOutput> {
             if (name == dead_) return fail(ErrorCode::unreachable, std::string(name) + ": no route to host");
-            return CommandOutput{0, "undone\n", ""};
+            return CommandOutput{0, answer_, ""};
           });
       nodes_.push_back(node.get());
       cluster_.nodes.push_back(std::move(node));
@@ -57,6 +58,7 @@ class LedgerTest : public ::testing::Test {
   std::filesystem::path folder_;
   std::string path_;
   std::string dead_;
+  std::string answer_ = "undone\n";
   Cluster cluster_;
   std::vector<RecordingNode*> nodes_;
 };
@@ -102,7 +104,7 @@ TEST_F(LedgerTest, EmptyLinesAreNoneAndTornOnesAreCounted) {
 
 TEST_F(LedgerTest, HealsTheNewestFirstAndTwiceDoesNothingMore) {
   write_three();
-  auto report = heal_ledger(path_, cluster_, soon());
+  auto report = heal_ledger(path_, cluster_, Trust::ledger, soon());
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(report->healed());
   EXPECT_THAT(report->steps, SizeIs(3));
@@ -111,11 +113,34 @@ TEST_F(LedgerTest, HealsTheNewestFirstAndTwiceDoesNothingMore) {
   const std::string after_first = raw();
   EXPECT_THAT(after_first, HasSubstr("\"by\":\"heal\""));
 
-  report = heal_ledger(path_, cluster_, soon());
+  report = heal_ledger(path_, cluster_, Trust::ledger, soon());
   ASSERT_TRUE(report);
   EXPECT_THAT(report->steps, SizeIs(0));
   EXPECT_THAT(nodes_[0]->scripts(), SizeIs(2));
   EXPECT_EQ(raw(), after_first);
+}
+
+// A ledger in somebody else's store was run by root, whatever it said. Now nodes get a question with it, and decide.
+TEST_F(LedgerTest, RegressWhatTheNodesDoNotKnowIsNotRun) {
+  write_three();
+  answer_ = "differs\n";
+  auto report = heal_ledger(path_, cluster_, Trust::node, soon());
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_FALSE(report->healed());
+  EXPECT_THAT(report->steps[0].message, HasSubstr("neither was run"));
+  EXPECT_THAT(nodes_[0]->scripts(),
+              ElementsAre(undo_if_same_script("ab-3", "undo 3"), undo_if_same_script("ab-2", "undo 2")));
+  EXPECT_THAT(read_ledger(path_)->open, SizeIs(2));
+  append_raw(R"({"entry":"open","id":"../../tmp/x","fault":"pause","undo":[{"node":"n1","script":"x"}]})"
+             "\n");
+  answer_ = "absent\n";
+  report = heal_ledger(path_, cluster_, Trust::node, soon());
+  ASSERT_TRUE(report);
+  EXPECT_FALSE(report->healed());
+  EXPECT_THAT(report->steps[0].message, HasSubstr("no id of a fault"));
+  EXPECT_TRUE(report->steps[1].done);
+  EXPECT_THAT(report->steps[1].message, HasSubstr("the node has no undo script of it"));
+  EXPECT_THAT(read_ledger(path_)->open, SizeIs(1));
 }
 
 TEST_F(LedgerTest, EveryPrefixOfTheFileCanBeHealedAndContinued) {
@@ -141,14 +166,14 @@ TEST_F(LedgerTest, EveryPrefixOfTheFileCanBeHealedAndContinued) {
 TEST_F(LedgerTest, ANodeThatCannotBeReachedKeepsItsFaultsOpen) {
   write_three();
   dead_ = "n2";
-  auto report = heal_ledger(path_, cluster_, soon());
+  auto report = heal_ledger(path_, cluster_, Trust::ledger, soon());
   ASSERT_TRUE(report);
   EXPECT_FALSE(report->healed());
   auto contents = read_ledger(path_);
   ASSERT_THAT(contents->open, SizeIs(1));
   EXPECT_EQ(contents->open[0].id, "ab-2");
   dead_.clear();
-  report = heal_ledger(path_, cluster_, soon());
+  report = heal_ledger(path_, cluster_, Trust::ledger, soon());
   EXPECT_TRUE(report->healed());
   EXPECT_THAT(read_ledger(path_)->open, SizeIs(0));
 }
@@ -157,7 +182,7 @@ TEST_F(LedgerTest, ANodeThatTheClusterDoesNotHaveIsNamed) {
   write_three();
   append_raw(R"({"entry":"open","id":"ab-4","fault":"pause","undo":[{"node":"n7","script":"x"}]})"
              "\n");
-  const auto report = heal_ledger(path_, cluster_, soon());
+  const auto report = heal_ledger(path_, cluster_, Trust::ledger, soon());
   ASSERT_TRUE(report);
   EXPECT_FALSE(report->healed());
   bool named = false;

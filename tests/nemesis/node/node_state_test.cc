@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 namespace ordeal {
 namespace {
@@ -75,6 +76,42 @@ TEST_F(NodeStateTest, AnUndoWhoseBodyFailedStaysInForce) {
     EXPECT_THAT(done.out, Not(HasSubstr("undone"))) << body;
     EXPECT_TRUE(in_force()) << body << ": whoever comes next must find it";
   }
+}
+
+// On a machine at load 58 the watchdog's seconds took twice as long, and undoing up to 6.9 s.
+TEST_F(NodeStateTest, RegressAWatchdogWhoseSleepsTakeLongLooksAtTheTimeThatHasPassed) {
+  const std::string slow = root_ + "/bin";
+  std::filesystem::create_directories(slow);
+  std::ofstream(slow + "/sleep") << "#!/bin/sh\necho >>" << root_ << "/slept\nexec /bin/sleep 1.6\n";
+  std::filesystem::permissions(slow + "/sleep", std::filesystem::perms::owner_all);
+  std::filesystem::remove_all(here(fault_folder("ab-1")));
+  const Done armed = run("PATH=" + slow + ":$PATH\n" + arm_script("ab-1", undo_script("ab-1", "kill", "true"), 3));
+  ASSERT_EQ(armed.status, 0);
+  for (int i = 0; i < 1200 && in_force(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(in_force());
+  EXPECT_LE(std::filesystem::file_size(root_ + "/slept"), 5U) << "by its sleeps alone: 8";
+}
+
+// Whoever wrote a ledger could have root run what they liked.
+TEST_F(NodeStateTest, RegressOnlyWhatTheNodeHasItselfIsRun) {
+  const std::string undo = here(undo_script("ab-1", "kill", "touch \"" + root_ + "/it's\"\n"));
+  const std::string other = undo_script("ab-1", "kill", "touch " + root_ + "/other");
+  EXPECT_EQ(run(undo_if_same_script("ab-1", undo)).out, "absent\n");
+  arm(undo);
+  for (const std::string& wrong :
+       {other, undo + "\n", undo.substr(0, undo.size() - 1), undo + "touch x\n", std::string()}) {
+    EXPECT_EQ(run(undo_if_same_script("ab-1", wrong)).out, "differs\n") << wrong;
+  }
+  EXPECT_TRUE(in_force());
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/it's"));
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/other"));
+  const std::string file = here(fault_folder("ab-1") + "/undo.sh");
+  std::filesystem::rename(file, root_ + "/elsewhere");
+  std::filesystem::create_symlink(root_ + "/elsewhere", file);
+  EXPECT_EQ(run(undo_if_same_script("ab-1", undo)).out, "absent\n") << "a link is none of ours";
+  std::filesystem::rename(root_ + "/elsewhere", file);
+  EXPECT_EQ(run(undo_if_same_script("ab-1", undo)).out, "undone\n");
+  EXPECT_FALSE(in_force());
 }
 
 TEST_F(NodeStateTest, UndoingEverythingTellsWhatFailed) {

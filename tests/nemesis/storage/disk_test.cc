@@ -469,7 +469,7 @@ TEST_F(DiskTest, TheDriverLaysItOnceForAllFaultsAndTheLedgerKnows) {
   EXPECT_THAT(read_ledger(ledger_path())->open, ::testing::IsEmpty());
   // And whoever finds it in the ledger of a controller that was killed takes it away, too.
   ASSERT_TRUE((*made)->set_up(Deadline::after_s(20)));
-  const auto healed = heal_ledger(ledger_path(), cluster(), Deadline::after_s(20));
+  const auto healed = heal_ledger(ledger_path(), cluster(), Trust::node, Deadline::after_s(20));
   ASSERT_TRUE(healed);
   EXPECT_TRUE(healed->healed());
   EXPECT_EQ(left_behind(), "");

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "targets/process/child_process.h"
+#include "targets/process/environment.h"
 #include "targets/process/process_client.h"
 #include "targets/process/words.h"
 
@@ -306,10 +307,37 @@ TEST(AdapterStart, Describe) {
   EXPECT_EQ(operations->operations, (std::vector<std::string>{"read", "write"}));
   EXPECT_EQ(operations->clients, 1U);
   setenv("RUDE_PROTOCOL", "2", 1);
-  const auto newer = describe_adapter(rude(), in(10'000));
+  AdapterSetup asked = rude();
+  asked.variables = {"RUDE_PROTOCOL"};
+  const auto newer = describe_adapter(asked, in(10'000));
   unsetenv("RUDE_PROTOCOL");
   ASSERT_FALSE(newer);
   EXPECT_NE(newer.error().message.find("version 2"), std::string::npos);
+}
+
+// Tokens, passwords and the agent of the user went to every adapter.
+TEST(RegressAdapterStart, SecretsStayHere) {
+  const std::vector<std::string> secrets = {"SSH_AUTH_SOCK", "GITHUB_TOKEN", "PGPASSWORD", "ORDEAL_N1_PASSWORD",
+                                            "AWS_SECRET_ACCESS_KEY"};
+  for (const std::string& name : secrets) {
+    EXPECT_FALSE(is_passed_on(name)) << name;
+    setenv(name.c_str(), "a-secret", 1);
+  }
+  const auto given_to = [](const std::vector<std::string>& variables) {
+    auto child = ChildProcess::start({"/usr/bin/env"}, variables);
+    EXPECT_TRUE(child);
+    std::string out;
+    char buffer[4096];
+    EXPECT_TRUE((*child)->wait(std::chrono::seconds(60)));
+    for (ssize_t n = 0; (n = ::read((*child)->output(), buffer, sizeof buffer)) > 0;)
+      out.append(buffer, static_cast<std::size_t>(n));
+    return out;
+  };
+  const std::string usual = given_to({});
+  EXPECT_EQ(usual.find("a-secret"), std::string::npos) << usual;
+  EXPECT_NE(usual.find("PATH="), std::string::npos);
+  EXPECT_NE(given_to({"GITHUB_TOKEN"}).find("GITHUB_TOKEN=a-secret"), std::string::npos) << "asked for by name";
+  for (const std::string& name : secrets) unsetenv(name.c_str());
 }
 
 TEST(AdapterLog, IsBounded) {
