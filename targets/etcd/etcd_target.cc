@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/text.h"
 #include "targets/etcd/client.h"
 #include "targets/etcd/etcd_scripts.h"
 #include "targets/etcd/membership.h"
@@ -139,13 +140,16 @@ Result<void> EtcdTarget::signal(Node& node, const std::string& signal, bool gone
 
 Result<void> EtcdTarget::upload(Node& node, const std::string& local, const std::string& unpack,
                                 const std::string& binary) {
-  // The login user may not write below etcd.dir; the file takes the way over /tmp.
-  const std::string carrier = "/tmp/ordeal-etcd-" + node.name();
+  // The login user may not write below etcd.dir; the file takes the way over a directory in /tmp that nobody else on
+  // the node can have made, or can write to: what arrives there is run as root.
+  const auto made = run_ok(node, Command("umask 077; mktemp -d /tmp/ordeal-etcd-XXXXXX"));
+  if (!made) return fail(made.error().during("making a directory for etcd's program"));
+  const std::string carrier = std::string(trimmed(*made)) + "/program";
   if (auto sent = node.upload(local, carrier); !sent) return sent;
   const EtcdPaths where = paths(node);
   const auto moved = run_ok(
       node, script(fmt::format("set -e\nmkdir -p {home}/bin\ncarrier={carrier}; new={bin}.new\n{unpack}\n"
-                               "chmod 755 \"$new\"\nmv -f \"$new\" {bin}\nrm -f \"$carrier\"\n",
+                               "chmod 755 \"$new\"\nmv -f \"$new\" {bin}\nrm -rf \"${{carrier%/*}}\"\n",
                                fmt::arg("home", shell_quote(where.home)), fmt::arg("carrier", shell_quote(carrier)),
                                fmt::arg("bin", shell_quote(binary)), fmt::arg("unpack", unpack))));
   if (!moved) return fail(moved.error().during("installing etcd from " + local));

@@ -154,8 +154,7 @@ class HttpServer {
                      ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0,
                  "a socket on loopback");
     endpoint_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-    thread_ = std::thread([this] { serve(); });
-    thread_.detach();  // lives as long as the program
+    thread_ = std::thread([this] { serve(); });  // as long as the program, which keeps this object for ever
   }
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
   void say(const std::string& answer) {

@@ -187,6 +187,22 @@ TEST_F(EtcdTargetTest, UploadsABinaryOrAnArchive) {
   EXPECT_NE(no_program.error().message.find("does not run"), std::string::npos) << no_program.error().message;
 }
 
+// The program took the way over a name in /tmp that anybody on the node could have made before: a link of theirs was
+// written through, and a file of theirs was theirs to change before root ran it.
+TEST_F(EtcdTargetTest, RegressAProgramIsUploadedWhereNobodyElseWrites) {
+  make({"127.0.0.2"});
+  const std::string trap = "/tmp/ordeal-etcd-n1";
+  const std::string victim = directory_ + "/victim";
+  std::ofstream(victim) << "mine";
+  std::filesystem::remove(trap);
+  std::filesystem::create_symlink(victim, trap);
+  set("etcd.binary", "/usr/bin/etcd");
+  const auto done = target_->installation()->install(cluster_.at(0));
+  std::filesystem::remove(trap);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(std::filesystem::file_size(victim), 4u);
+}
+
 TEST_F(EtcdTargetTest, SaysWhyItDoesNotStart) {
   set("etcd.flags", "--no-such-flag");
   make({"127.0.0.2"});
