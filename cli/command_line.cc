@@ -167,8 +167,8 @@ std::vector<std::string> choices_of(const std::string& option) {
 }
 
 bool takes_file(const std::string& option) {
-  static const std::vector<std::string> kFiles = {"files",   "campaign", "run",      "store",
-                                                  "--store", "--report", "--resume", "directories"};
+  static const std::vector<std::string> kFiles = {"files",    "campaign", "run",         "store",  "--store",
+                                                  "--report", "--resume", "directories", "before", "after"};
   return std::find(kFiles.begin(), kFiles.end(), option) != kFiles.end();
 }
 
@@ -208,6 +208,8 @@ struct CommandLine::Parts {
   CheckCommand check;
   RunCommand run;
   MergeCommand merge;
+  CompareCommand compare;
+  ReproCommand repro;
   ReportCommand report;
   ServeCommand serve;
   ListCommand list;
@@ -233,6 +235,21 @@ CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
       ->type_name("DIR")
       ->capture_default_str();
   merge->add_flag("--json", it.merge.json, "the campaign's document on standard output");
+  CLI::App* compare = it.app.add_subcommand("compare", "two campaigns or runs: what is new, gone or slower");
+  compare->add_option("before", it.compare.before, "a campaign's or a run's directory, or a store: its newest campaign")
+      ->required()
+      ->type_name("BEFORE");
+  compare->add_option("after", it.compare.after, "the same, later")->required()->type_name("AFTER");
+  compare->add_flag("--json", it.compare.json, "one JSON document on standard output");
+  CLI::App* repro = it.app.add_subcommand("repro", "play a stored run again and again: how often it shows the same");
+  repro->add_option("run", it.repro.run, "a run's directory, e.g. store/latest")->required()->type_name("RUN");
+  repro->add_option("-n,--times", it.repro.times, "how often")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  repro->add_option("--store", it.repro.store, "where the repetitions are kept; beside the run when absent")
+      ->type_name("DIR");
+  repro->add_flag("--json", it.repro.json, "the campaign's document, with the rates, on standard output");
   CLI::App* report = it.app.add_subcommand("report", "check a stored run again and write its report anew");
   report->add_option("run", it.report.run, "a run's directory, e.g. store/latest")->required()->type_name("RUN");
   for (const char* limit : {"check-timeout", "memory"}) add_setting(*report, plan_setting(limit), it.report.limits);
@@ -293,6 +310,8 @@ int CommandLine::run(std::vector<std::string> words) {
   if (name == "check") return check(it.check);
   if (name == "run") return cli::run(it.run);
   if (name == "merge") return cli::merge(it.merge);
+  if (name == "compare") return cli::compare(it.compare);
+  if (name == "repro") return cli::repro(it.repro);
   if (name == "report") return report(it.report);
   if (name == "serve") return serve(it.serve);
   if (name == "list") return list(it.list);

@@ -2,6 +2,7 @@
 // The subcommands: what main() parsed, and what does it. Each returns an exit code (exit_code.h) and prints its own
 // messages. Thread-safety: called once, on the main thread.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -49,6 +50,21 @@ struct MergeCommand {
   bool json = false;
 };
 int merge(const MergeCommand& command);
+
+struct CompareCommand {
+  std::string before;
+  std::string after;
+  bool json = false;
+};
+int compare(const CompareCommand& command);
+
+struct ReproCommand {
+  std::string run;
+  std::size_t times = 20;
+  std::string store;  // empty: where the run is
+  bool json = false;
+};
+int repro(const ReproCommand& command);
 
 struct ReportCommand {
   std::string run;

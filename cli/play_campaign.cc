@@ -126,9 +126,11 @@ PlayedHere play_here(const Plan& plan, bool quiet, const RunStops& stops) {
   return {judged->results, exit_code(*judged)};
 }
 
-int close_campaign(const CampaignStore& store, const Campaign& campaign, const CampaignOutcome& outcome, bool json) {
+int close_campaign(const CampaignStore& store, const Campaign& campaign, const CampaignOutcome& outcome, bool json,
+                   const More& more) {
   const Standing all = gravest(outcome);
   Value document = closing_value(campaign, outcome);
+  const std::string beside = more ? more(outcome, document) : "";
   const std::string markdown = campaign_markdown(campaign, outcome);
   const auto written = write_files(store, campaign, outcome, markdown, document);
   tell_ci(campaign, outcome, markdown);
@@ -137,6 +139,7 @@ int close_campaign(const CampaignStore& store, const Campaign& campaign, const C
     print(document.to_json() + "\n");
   } else {
     print(fmt::format("\n{}\n{}  {}\n", closing_table(campaign, outcome), shown(all), closing_sentence(outcome)));
+    print(beside);
     print(fmt::format("campaign    {} (results.json, junit.xml, summary.md)\n", store.path()));
   }
   const bool cut = std::any_of(outcome.runs.begin(), outcome.runs.end(), [](const auto& run) {
@@ -148,7 +151,7 @@ int close_campaign(const CampaignStore& store, const Campaign& campaign, const C
   return worst(std::array{exit_code(all), kRunFailed});
 }
 
-int play_campaign(CampaignStore& store, bool json) {
+int play_campaign(CampaignStore& store, bool json, const More& more) {
   const Campaign& campaign = store.campaign();
   if (!store.records().empty()) {
     say(fmt::format("resuming {}: of {} runs {} have ended", store.path(), campaign.runs.size(),
@@ -175,7 +178,7 @@ int play_campaign(CampaignStore& store, bool json) {
   const auto outcome = conduct(campaign, how);
   if (!outcome) return refuse(outcome.error(), json);
   const ShardView view = of_shard(campaign, *outcome);
-  return close_campaign(store, view.campaign, view.outcome, json);
+  return close_campaign(store, view.campaign, view.outcome, json, more);
 }
 
 }  // namespace ordeal::cli

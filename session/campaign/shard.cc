@@ -84,7 +84,8 @@ Result<Merged> merged(const std::vector<std::string>& paths) {
       const auto& [number, first] = *shards.begin();
       const std::string why = difference(first.campaign, read->campaign);
       if (!why.empty()) {
-        return fail(ErrorCode::usage, fmt::format("{} and {} are not shards of one campaign: {}", first.path, read->path, why));
+        return fail(ErrorCode::usage,
+                    fmt::format("{} and {} are not shards of one campaign: {}", first.path, read->path, why));
       }
     }
     const std::string here = read->path;
@@ -101,7 +102,8 @@ Result<Merged> merged(const std::vector<std::string>& paths) {
   for (auto& [index, shard] : shards) {
     for (RunRecord& record : shard.records) {
       if (!shard.campaign.shard.has(record.run)) continue;
-      if (!record.directory.empty() && record.directory.front() != '/') record.directory = shard.store + "/" + record.directory;
+      if (!record.directory.empty() && record.directory.front() != '/')
+        record.directory = shard.store + "/" + record.directory;
       out.records.push_back(std::move(record));
     }
   }

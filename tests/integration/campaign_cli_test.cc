@@ -20,6 +20,11 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+std::string contents(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 // Short runs of the memory target, and a file that asks for them.
 class Campaign : public ::testing::Test {
  protected:
@@ -184,6 +189,46 @@ TEST_F(Campaign, ResumingSaysNothingNewAndNamesWhatIsWrong) {
   const auto both = ordeal({"run", file("seed = 1\n"), "--resume", "latest"});
   EXPECT_EQ(both.exit_code, 64);
   EXPECT_THAT(both.err, HasSubstr("beside it only --store and --json"));
+}
+
+TEST_F(Campaign, AStoredRunIsPlayedAgainAndItsRateTold) {
+  const auto first = ordeal({"run", "--target", "memory", "--time-limit", "300ms", "--rate", "500", "--store", store(),
+                             "--set", "memory.bug=lost-write"});
+  ASSERT_EQ(first.exit_code, 1) << first.err;
+  const std::string plan = store() + "/latest/plan.json";
+  const auto before = Value::from_json(contents(plan));
+  const auto again = ordeal({"repro", store() + "/latest", "-n", "4", "--json"});
+  EXPECT_EQ(again.exit_code, 1) << again.err;
+  const Value told = document(again);
+  EXPECT_EQ(told.find("same")->find("seen")->integer(), 4) << again.out;
+  EXPECT_EQ(told.find("same")->find("of")->integer(), 4);
+  EXPECT_GT(told.find("same")->find("low")->real(), 0.5);
+  // The same plan, seed included.
+  const auto repeated = Value::from_json(contents(plan));
+  ASSERT_TRUE(before && repeated);
+  EXPECT_EQ(*before->find("seed"), *repeated->find("seed"));
+  EXPECT_EQ(*before->find("rate"), *repeated->find("rate"));
+  EXPECT_THAT(ordeal({"repro", store() + "/latest", "-n", "2"}).out, HasSubstr("an anomaly showed in 2 of 2 (100 %"));
+  EXPECT_EQ(ordeal({"repro", "/nonexistent"}).exit_code, 64);
+  EXPECT_EQ(ordeal({"repro", store() + "/latest", "-n", "0"}).exit_code, 64);
+}
+
+TEST_F(Campaign, WhatIsNewAndGoneBetweenTwoIsTold) {
+  const std::string sound = file("seed = [1, 2]\n");
+  const std::string bug = "memory.bug=lost-write";
+  ASSERT_EQ(ordeal({"run", sound, "--store", store() + "/a"}).exit_code, 0);
+  ASSERT_EQ(ordeal({"run", sound, "--store", store() + "/b", "--set", bug}).exit_code, 1);
+  const auto worse = ordeal({"compare", store() + "/a", store() + "/b/campaigns/latest"});
+  EXPECT_EQ(worse.exit_code, 1) << worse.err;
+  EXPECT_THAT(worse.out, HasSubstr("new          memory register seed=1: nonlinearizable"));
+  const auto better = ordeal({"compare", store() + "/b", store() + "/a", "--json"});
+  EXPECT_EQ(better.exit_code, 0);
+  EXPECT_EQ(document(better).find("differences")->items().front().find("kind")->string(), "gone");
+  EXPECT_EQ(ordeal({"compare", store() + "/a", store() + "/a"}).out, "no difference\n");
+  // Two runs.
+  EXPECT_THAT(ordeal({"compare", store() + "/a/latest", store() + "/b/latest"}).out,
+              HasSubstr("new          run: nonlinearizable"));
+  EXPECT_EQ(ordeal({"compare", "/nonexistent", store() + "/a"}).exit_code, 64);
 }
 
 }  // namespace

@@ -11,10 +11,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Campaign campaign_of(const std::string& text) { return *plan_campaign(*parse_campaign("target = \"memory\"\n" + text, "c.toml")); }
+Campaign campaign_of(const std::string& text) {
+  return *plan_campaign(*parse_campaign("target = \"memory\"\n" + text, "c.toml"));
+}
 
 // The directory of shard `index` of three, in a store of its own, in which all its runs are valid but `invalid`.
-std::string shard(const std::string& folder, std::size_t index, std::size_t invalid = 100, const std::string& text = "seed = \"1..7\"\n") {
+std::string shard(const std::string& folder, std::size_t index, std::size_t invalid = 100,
+                  const std::string& text = "seed = \"1..7\"\n") {
   Campaign campaign = campaign_of(text);
   campaign.shard = {index, 3};
   auto store = CampaignStore::create(campaign, folder + "/shard-" + std::to_string(index));
@@ -38,7 +41,8 @@ TEST(Shard, EveryRunIsOfOneShard) {
     }
   }
   EXPECT_EQ(parse_shard("2/3")->index, 2u);
-  for (const char* wrong : {"", "2", "0/3", "4/3", "a/b", "1/", "/3", "-1/3", "1/3/4", "1/1000000"}) EXPECT_FALSE(parse_shard(wrong)) << wrong;
+  for (const char* wrong : {"", "2", "0/3", "4/3", "a/b", "1/", "/3", "-1/3", "1/3/4", "1/1000000"})
+    EXPECT_FALSE(parse_shard(wrong)) << wrong;
 }
 
 TEST(Shard, MergedIsTheWhole) {
@@ -68,10 +72,12 @@ TEST(Shard, WhatIsNotOfOneCampaignIsRefused) {
   const testing::TemporaryDirectory b;
   const std::string first = shard(a.path(), 1);
   EXPECT_THAT(merged({first, shard(b.path(), 1)}).error().message, HasSubstr("are both shard 1 of 3"));
-  EXPECT_THAT(merged({first, shard(b.path(), 2, 100, "seed = \"1..6\"\n")}).error().message, HasSubstr("one has 7 runs, the other 6"));
+  EXPECT_THAT(merged({first, shard(b.path(), 2, 100, "seed = \"1..6\"\n")}).error().message,
+              HasSubstr("one has 7 runs, the other 6"));
   EXPECT_THAT(merged({first, shard(b.path(), 2, 100, "seed = \"1..7\"\nrate = 7\n")}).error().message,
               HasSubstr("run 1, \"memory register seed=1\", is not the same"));
-  EXPECT_THAT(merged({first, shard(b.path(), 2, 100, "seed = \"1..7\"\nretries = 7\n")}).error().message, HasSubstr("settings differ"));
+  EXPECT_THAT(merged({first, shard(b.path(), 2, 100, "seed = \"1..7\"\nretries = 7\n")}).error().message,
+              HasSubstr("settings differ"));
   EXPECT_EQ(merged({"/nonexistent"}).error().code, ErrorCode::usage);
   // The same plan from another file, in another store, is the same campaign.
   EXPECT_TRUE(merged({first, shard(b.path(), 2, 100, "\n\nseed = \"1..7\"\nstore = \"elsewhere\"\n")}));
