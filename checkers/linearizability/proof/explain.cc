@@ -1,8 +1,11 @@
 #include "checkers/linearizability/proof/explain.h"
 
 #include <algorithm>
+#include <compare>
+#include <cstdint>
 #include <set>
 #include <tuple>
+#include <vector>
 
 #include "checkers/linearizability/models/operations.h"
 #include "checkers/linearizability/proof/any_state.h"
@@ -12,10 +15,23 @@
 namespace ordeal::lin {
 namespace {
 
+// Places in the list of calls: a bit each.
+class Done {
+ public:
+  explicit Done(std::size_t calls) : words_((calls + 63) / 64) {}
+  void add(std::size_t i) { words_[i / 64] |= std::uint64_t{1} << (i % 64); }
+  [[nodiscard]] bool has(std::size_t i) const { return (words_[i / 64] >> (i % 64) & 1) != 0; }
+  friend auto operator<=>(const Done&, const Done&) = default;
+
+ private:
+  std::vector<std::uint64_t> words_;
+};
+
 // How far one order got.
 struct Reached {
-  std::set<std::size_t> done;
+  Done done;
   State state;
+  std::size_t ok = 0;  // how many of them are acknowledged
   friend bool operator<(const Reached& x, const Reached& y) {
     return std::tie(x.done, x.state) < std::tie(y.done, y.state);
   }
@@ -80,25 +96,25 @@ class Explainer {
 
   // Follows every order of the minimal history as far as it goes: where it ends, and what would have been needed.
   void walk(Anomaly& out) {
-    std::set<Reached> seen, open{{{}, key_.model->initial()}};
+    std::set<Reached> seen, open{{Done(key_.calls.size()), key_.model->canonical(key_.model->initial())}};
     std::vector<Reached> longest;
     std::size_t most_ok = 0;
     // The more operations, the less of what is possible is looked at.
     const std::size_t most = std::min<std::size_t>(20'000, 400'000 / std::max<std::size_t>(1, key_.calls.size()));
     while (!open.empty() && seen.size() < most) {
-      const Reached here = *open.begin();
-      open.erase(open.begin());
-      if (!seen.insert(here).second) continue;
-      const std::size_t ok = count_ok(here.done);
-      if (ok > most_ok) longest.clear();
-      most_ok = std::max(most_ok, ok);
-      if (ok == most_ok) longest.push_back(here);
+      const auto [place, added] = seen.insert(std::move(open.extract(open.begin()).value()));
+      if (!added) continue;
+      const Reached& here = *place;
+      if (here.ok > most_ok) longest.clear();
+      most_ok = std::max(most_ok, here.ok);
+      if (here.ok == most_ok) longest.push_back(here);
       for (const std::size_t i : next_ones(here.done)) {
         std::vector<State> successors;
         key_.model->step(here.state, key_.calls[i].op, successors);
         for (State& state : successors) {
-          Reached next{here.done, std::move(state)};
-          next.done.insert(i);
+          Reached next{here.done, key_.model->canonical(std::move(state)), here.ok};
+          next.done.add(i);
+          if (!key_.calls[i].crashed()) ++next.ok;
           open.insert(std::move(next));
         }
       }
@@ -154,20 +170,16 @@ class Explainer {
     return static_cast<std::size_t>(
         std::count_if(key_.calls.begin(), key_.calls.end(), [](const Call& c) { return !c.crashed(); }));
   }
-  std::size_t count_ok(const std::set<std::size_t>& done) const {
-    return static_cast<std::size_t>(
-        std::count_if(done.begin(), done.end(), [&](std::size_t i) { return !key_.calls[i].crashed(); }));
-  }
 
   // The calls that real time allows next.
-  std::vector<std::size_t> next_ones(const std::set<std::size_t>& done) const {
+  std::vector<std::size_t> next_ones(const Done& done) const {
     EventIndex deadline = kNever;
     for (std::size_t i = 0; i < key_.calls.size(); ++i) {
-      if (done.count(i) == 0) deadline = std::min(deadline, key_.calls[i].ret);
+      if (!done.has(i)) deadline = std::min(deadline, key_.calls[i].ret);
     }
     std::vector<std::size_t> out;
     for (std::size_t i = 0; i < key_.calls.size(); ++i) {
-      if (done.count(i) == 0 && key_.calls[i].inv < deadline) out.push_back(i);
+      if (!done.has(i) && key_.calls[i].inv < deadline) out.push_back(i);
     }
     return out;
   }

@@ -194,6 +194,18 @@ History history_of(const std::vector<Op>& ops) {
   return history_of(text);
 }
 
+// What an anomaly of history_of(ops) names: each operation has two events there.
+std::vector<Op> named(const std::vector<Op>& ops, const CheckResult& result) {
+  std::vector<Op> out;
+  const auto& names = result.anomalies.at(0).operations;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (std::count(names.begin(), names.end(), 2 * i) != 0) out.push_back(ops[i]);
+  }
+  return out;
+}
+
+constexpr std::int64_t kNeverSettled = std::numeric_limits<std::int64_t>::max() / 2;
+
 TEST(EventualWithin, AgreesWithItsDefinition) {
   std::mt19937 random(5);
   std::map<std::string, int> seen;
@@ -217,8 +229,34 @@ TEST(EventualWithin, AgreesWithItsDefinition) {
     EXPECT_EQ(judged(part, "eventual-" + std::to_string(bound) + "ms").verdict, Verdict::invalid)
         << result.anomalies[0].explanation << "\n"
         << told(history);
+    EXPECT_FALSE(eventual_by_definition(named(ops, result), bound)) << result.anomalies[0].explanation << "\n"
+                                                                    << told(history);
   }
   for (const char* what : {"valid", "invalid", "unknown"}) EXPECT_GT(seen[what], 100) << what;
+}
+
+// Without a bound only what nobody had begun to write breaks it, and what is named of that, alone, does too.
+TEST(Eventual, IsBrokenByReadsFromNowhereAndTheirProofsStandAlone) {
+  std::mt19937 random(6);
+  int invalid = 0, smaller = 0;
+  for (int round = 0; round < 4000 * static_cast<int>(testing_support::heavy()); ++round) {
+    const std::vector<Op> ops = random_ops(random);
+    const History history = history_of(ops);
+    const CheckResult result = judged(history, "eventual");
+    ASSERT_EQ(result.verdict == Verdict::invalid, !eventual_by_definition(ops, kNeverSettled)) << told(history);
+    if (result.verdict != Verdict::invalid) continue;
+    ++invalid;
+    for (const Anomaly& anomaly : result.anomalies) {
+      const History part = testing_support::part_of(history, anomaly.operations);
+      EXPECT_EQ(judged(part, "eventual").verdict, Verdict::invalid) << anomaly.explanation << "\n" << told(history);
+    }
+    const std::vector<Op> alone = named(ops, result);
+    smaller += alone.size() < ops.size();
+    EXPECT_FALSE(eventual_by_definition(alone, kNeverSettled)) << result.anomalies[0].explanation << "\n"
+                                                               << told(history);
+  }
+  EXPECT_GT(invalid, 300);
+  EXPECT_GT(smaller, invalid / 2);
 }
 
 // A run that gives its replicas `settle_ms`.

@@ -19,6 +19,7 @@
 #include "checkers/linearizability/checker.h"
 #include "oracle.h"
 #include "support/environment.h"
+#include "support/histories.h"
 
 namespace ordeal {
 namespace {
@@ -168,9 +169,11 @@ std::vector<oracle::Op> named_ops(const std::vector<oracle::Op>& ops, const Anom
 }
 
 void compare(const std::string& level, const Shape& shape, int rounds, unsigned seed) {
-  std::mt19937 random(seed);
+  const std::uint64_t others = 1'000 * (testing_support::environment_number("ORDEAL_SEED", 1) - 1);
+  std::mt19937 random(static_cast<std::mt19937::result_type>(seed + others));
   int valid = 0, failed = 0;
   rounds *= static_cast<int>(testing_support::heavy());
+  testing_support::count_histories(static_cast<std::size_t>(rounds));
   for (int round = 0; round < rounds; ++round) {
     const auto ops = random_history(random, shape);
     if (shows_nothing(ops)) continue;  // nothing was observed: `unknown`

@@ -10,6 +10,8 @@
 #include "checkers/linearizability/search/searches.h"
 #include "checkers/linearizability/search/space.h"
 #include "checkers/linearizability/search/strategies.h"
+#include "support/environment.h"
+#include "support/histories.h"
 #include "support/history_generator.h"
 #include "support/oracle.h"
 
@@ -55,7 +57,8 @@ struct Agreement {
 
 Agreement compare(const RandomHistory& shape, const CheckOptions& options, int rounds, std::uint64_t seed) {
   Agreement out;
-  std::mt19937_64 chance(seed);
+  std::mt19937_64 chance(seed + 1'000'000 * (testing_support::environment_number("ORDEAL_SEED", 1) - 1));
+  testing_support::count_histories(static_cast<std::size_t>(rounds * times()));
   for (int round = 0; round < rounds * times(); ++round) {
     RandomHistory varied = shape;
     varied.operations = 2 + chance() % shape.operations;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "checkers/transactions/levels.h"
+#include "support/histories.h"
 #include "support/small_transactions.h"
 #include "support/txn_check.h"
 #include "support/txn_definitions.h"
@@ -82,6 +83,7 @@ enum class Source { serial, snapshot, committed, guessed };
 void compare(bool lists, Source source, std::size_t count, std::size_t operations = 3) {
   std::mt19937_64 chance(environment_number("ORDEAL_SEED", 1) * 100 + static_cast<std::uint64_t>(source) * 2 + lists);
   Tally tally;
+  count_histories(count * heavy());
   for (std::size_t i = 0; i < count * heavy(); ++i) {
     TxnShape shape;
     shape.lists = lists;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "support/environment.h"
+#include "support/histories.h"
 #include "support/txn_check.h"
 #include "support/txn_levels.h"
 #include "support/txn_oracle.h"
@@ -41,6 +42,7 @@ enum class Kind { serial, snapshot, committed, guessed };
 void compare(Kind kind, std::size_t count) {
   std::mt19937_64 chance(environment_number("ORDEAL_SEED", 1) * 1'000 + static_cast<std::uint64_t>(kind));
   std::map<std::string, std::size_t> valid, invalid;
+  count_histories(count * heavy());
   for (std::size_t i = 0; i < count * heavy(); ++i) {
     TxnShape shape;
     shape.lists = false;
