@@ -54,10 +54,9 @@ struct ReadHistory {
   bool transactions_apart = false;
 };
 
-// Reads a file; "-" is standard input. Files compressed with gzip or zstd are unpacked; the parts of a run's long history.jsonl
-// are read with it (checkers/history/parts.h).
-// Errors: not_found, permission, io; input for what cannot be understood and for a file without events; cancelled when
-// the limits are exceeded, or memory is.
+// Reads a file; "-" is standard input. Files compressed with gzip or zstd are unpacked; the parts of a run's long
+// history.jsonl are read with it (checkers/history/parts.h). Errors: not_found, permission, io; input for what cannot
+// be understood and for a file without events; cancelled when the limits are exceeded, or memory is.
 [[nodiscard]] Result<ReadHistory> read_history_file(const std::string& path, const ReadOptions& options = {});
 
 // Reads a history from memory; `name` stands for the file in messages.
