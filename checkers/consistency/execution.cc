@@ -1,8 +1,10 @@
 #include "checkers/consistency/execution.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <unordered_map>
+#include <utility>
 
 #include "checkers/linearizability/models/operations.h"
 
@@ -282,19 +284,39 @@ class AnomalyTeller {
     named_.erase(std::unique(named_.begin(), named_.end()), named_.end());
   }
 
-  // One that saw what a crashed operation wrote, preferably one of those named, and one that was acknowledged; the
-  // operation itself when nobody did.
+  // One that saw what a crashed operation wrote, and is nearer to one that was acknowledged (crashed ones may also have
+  // seen each other in a circle, which shows nothing); preferably one of those named. The operation itself when nobody
+  // did.
   AccessId reader_of(AccessId writer) const {
     AccessId out = writer;
-    int best = -1;
-    const std::vector<char> alive = happened(execution_, sources_);
+    std::pair<bool, std::size_t> best;
+    const std::vector<std::size_t> away = away_from_acknowledged();
     for (AccessId r = 0; r < sources_.size(); ++r) {
-      if (alive[r] == 0 || sources_[r] != writer || !execution_.accesses[r].reads) continue;
+      if (sources_[r] != writer || !execution_.accesses[r].reads || away[r] >= away[writer]) continue;
       const bool is_named = std::find(named_.begin(), named_.end(), r) != named_.end();
-      const int rank = (execution_.accesses[r].crashed() ? 0 : 2) + (is_named ? 1 : 0);
-      if (rank <= best) continue;
+      const std::pair<bool, std::size_t> rank{!is_named, away[r]};
+      if (out != writer && rank >= best) continue;
       best = rank;
       out = r;
+    }
+    return out;
+  }
+
+  // By access: how many were seen, one by the next, until one that was acknowledged; SIZE_MAX: it need not have
+  // happened.
+  std::vector<std::size_t> away_from_acknowledged() const {
+    std::vector<std::size_t> out(execution_.accesses.size(), SIZE_MAX);
+    std::vector<AccessId> order;
+    for (AccessId i = 0; i < out.size(); ++i) {
+      if (execution_.accesses[i].crashed()) continue;
+      out[i] = 0;
+      order.push_back(i);
+    }
+    for (std::size_t at = 0; at < order.size(); ++at) {
+      const Source from = sources_[order[at]];
+      if (from == kInitial || from == kUndecided || out[from] != SIZE_MAX) continue;
+      out[from] = out[order[at]] + 1;
+      order.push_back(from);
     }
     return out;
   }

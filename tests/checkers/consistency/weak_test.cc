@@ -91,6 +91,27 @@ TEST(RegressProofs, NameTheWriteInBetween) {
   EXPECT_EQ(std::count(result.anomalies[0].operations.begin(), result.anomalies[0].operations.end(), 4u), 1);
 }
 
+// Two crashed compare-and-sets that saw each other were named as each other's witnesses; that they took effect at all
+// is shown by a third, whose value was read.
+TEST(RegressProofs, NameWhoShowsThatACircleTookEffect) {
+  const auto read = read_history(R"({"process":0,"type":"invoke","f":"cas","value":[2,1]}
+{"process":10,"type":"invoke","f":"cas","value":[1,2]}
+{"process":0,"type":"info","f":"cas","value":[2,1]}
+{"process":20,"type":"invoke","f":"read","value":null}
+{"process":10,"type":"info","f":"cas","value":[1,2]}
+{"process":1,"type":"invoke","f":"cas","value":[2,4]}
+{"process":1,"type":"info","f":"cas","value":[2,4]}
+{"process":20,"type":"ok","f":"read","value":4}
+)",
+                                 "test");
+  ASSERT_TRUE(read);
+  for (const char* level : {"causal-cc", "causal-ccv", "causal-cm", "writes-follow-reads"}) {
+    const CheckResult result = judged(read->history, level, "cas-register");
+    ASSERT_EQ(result.verdict, Verdict::invalid) << level;
+    EXPECT_EQ(result.anomalies[0].operations, (std::vector<EventIndex>{0, 1, 3, 5})) << level;
+  }
+}
+
 struct Shape {
   int operations = 6;
   int processes = 3;
