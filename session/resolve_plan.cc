@@ -205,6 +205,10 @@ Result<Plan> resolve(const RunRequest& request) {
     const Error error{ErrorCode::usage, fmt::format("--name: \"{}\" cannot name a folder", plan.name)};
     return fail(resolver.at("name", error));
   }
+  if (plan.name == "campaigns") {
+    const Error error{ErrorCode::usage, "--name: \"campaigns\" is the folder where the store keeps campaigns"};
+    return fail(resolver.at("name", error));
+  }
   plan.seed = std::random_device{}();
   // Durations before other numbers: the order of plan.json's origins.
   for (const bool durations : {true, false}) {

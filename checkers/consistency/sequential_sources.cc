@@ -55,7 +55,8 @@ class AsTransactions {
     const ValueId name = key == kAbsent ? values.string("register") : values.intern(history_.values().to_value(key));
     std::vector<ValueId> operations;
     const auto micro = [&](ValueId f, std::int64_t value) {
-      operations.push_back(values.fresh_list(std::array{f, name, value == lin::kUnknown ? values.intern(Value()) : copy(value)}));
+      operations.push_back(
+          values.fresh_list(std::array{f, name, value == lin::kUnknown ? values.intern(Value()) : copy(value)}));
     };
     if (step.op.code == lin::reg::kRead) {
       micro(read_, step.op.a);
@@ -110,9 +111,9 @@ SequentialAnswer sequential_by_sources(const History& history, const SequentialS
   if (found.verdict != Verdict::invalid || found.anomalies.empty()) return out;
   out.verdict = Verdict::invalid;
   // The one that needs the fewest operations.
-  Anomaly& anomaly = *std::min_element(found.anomalies.begin(), found.anomalies.end(), [](const auto& a, const auto& b) {
-    return a.operations.size() < b.operations.size();
-  });
+  Anomaly& anomaly =
+      *std::min_element(found.anomalies.begin(), found.anomalies.end(),
+                        [](const auto& a, const auto& b) { return a.operations.size() < b.operations.size(); });
   for (EventIndex& event : anomaly.operations) event = made.origin(event);
   std::sort(anomaly.operations.begin(), anomaly.operations.end());
   anomaly.operations.erase(std::unique(anomaly.operations.begin(), anomaly.operations.end()), anomaly.operations.end());

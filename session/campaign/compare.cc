@@ -40,7 +40,8 @@ Result<Side> side_of_run(const std::string& path) {
   if (!results) return fail(results.error().during(run->path + "/results.json"));
   Side out{run->path, {{"run", RunRecord::from_results(*results)}}};
   const Value* duration = results->find("duration_s");
-  if (duration != nullptr && (duration->is_real() || duration->is_integer())) out.runs[0].record->seconds = duration->real();
+  if (duration != nullptr && (duration->is_real() || duration->is_integer()))
+    out.runs[0].record->seconds = duration->real();
   return out;
 }
 
@@ -94,7 +95,7 @@ void compare_runs(const Side::Run& before, const Side::Run& after, std::vector<D
 
 Result<Side> read_side(const std::string& path) {
   std::error_code error;
-  auto out = fs::exists(path + "/campaign.json", error)        ? side_of_campaign(path)
+  auto out = fs::exists(path + "/campaign.json", error) ? side_of_campaign(path)
              : fs::exists(latest_campaign(path), error) ? side_of_campaign(latest_campaign(path))
                                                         : side_of_run(path);
   if (out || out.error().code == ErrorCode::input) return out;

@@ -30,7 +30,8 @@ Rate rate_of(std::size_t seen, std::size_t of) {
 std::string told(const Rate& rate) {
   if (rate.of == 0) return "0 of 0";
   return fmt::format("{} of {} ({:.0f} %; 95 % interval {:.0f} % to {:.0f} %)", rate.seen, rate.of,
-                     100.0 * static_cast<double>(rate.seen) / static_cast<double>(rate.of), 100 * rate.low, 100 * rate.high);
+                     100.0 * static_cast<double>(rate.seen) / static_cast<double>(rate.of), 100 * rate.low,
+                     100 * rate.high);
 }
 
 }  // namespace ordeal

@@ -11,7 +11,7 @@ namespace ordeal {
 struct Rate {
   std::size_t seen = 0;
   std::size_t of = 0;
-  double low = 0;   // of the interval
+  double low = 0;  // of the interval
   double high = 1;
 };
 

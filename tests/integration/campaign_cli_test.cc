@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -229,6 +230,34 @@ TEST_F(Campaign, WhatIsNewAndGoneBetweenTwoIsTold) {
   EXPECT_THAT(ordeal({"compare", store() + "/a/latest", store() + "/b/latest"}).out,
               HasSubstr("new          run: nonlinearizable"));
   EXPECT_EQ(ordeal({"compare", "/nonexistent", store() + "/a"}).exit_code, 64);
+}
+
+// A real system on local nodes: the controller is killed in the second of two runs, and the campaign played on.
+TEST_F(Campaign, OnEtcdAKilledOneIsPlayedOnAndItsFaultsAreConfirmed) {
+  if (geteuid() != 0) GTEST_SKIP() << "SKIPPED: local nodes need root";
+  if (access("/usr/bin/etcd", X_OK) != 0) GTEST_SKIP() << "SKIPPED: /usr/bin/etcd is not installed (etcd-server)";
+  const std::string path =
+      file("nodes = \"local:3\"\nnemesis = [\"\", \"pause\"]\nseed = 1\nnemesis-interval = 1\nnemesis-duration = 2\n");
+  const std::vector<std::string> flags = {"--target", "etcd", "--time-limit", "8", "--rate", "50"};
+  const std::string output = folder_.path() + "/output";
+  std::vector<std::string> words = {ORDEAL_PROGRAM, "run", path};
+  words.insert(words.end(), flags.begin(), flags.end());
+  {
+    Background run(words, output, folder_.path());
+    for (int i = 0; i < 3000 && contents(output).find("run 2 of 2") == std::string::npos; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    ASSERT_THAT(contents(output), HasSubstr("── run 2 of 2: etcd register pause seed=1"));
+    run.signal(SIGKILL);
+    (void)run.wait(seconds(10));
+  }
+  const auto rest = ordeal({"run", "--resume", "latest", "--json"});
+  const Value told = document(rest);
+  EXPECT_EQ(rest.exit_code, 0) << rest.out << rest.err;
+  EXPECT_THAT(rest.err, HasSubstr("of 2 runs 1 have ended"));
+  const Value* when = told.find("runs")->items().at(1).find("when");
+  ASSERT_NE(when, nullptr) << rest.out;
+  EXPECT_GT(when->find("confirmed")->integer(), 0) << rest.out;
 }
 
 }  // namespace

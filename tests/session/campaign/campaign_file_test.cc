@@ -233,6 +233,7 @@ TEST(Campaign, WrongValuesAreNamedWithTheirPlace) {
       {"target = \"memory\"\nname = \"a/b\"\n", "c.toml:2:8: "},
       {"target = \"etcd\"\n[[nemesis.timeline]]\nfault = \"kil\"\n", "c.toml:2:"},
       {"target = \"process\"\n", "c.toml:1:10: "},
+      {"target = \"memory\"\nname = \"campaigns\"\n", "c.toml:2:8: "},
       {"store = [\"a\", \"b\"]\n", "c.toml:1:9: "},
   };
   for (const auto& [text, where] : wrong) EXPECT_THAT(complaint(text), HasSubstr(where)) << text;

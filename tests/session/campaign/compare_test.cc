@@ -37,9 +37,12 @@ const Side::Run kValid = ended("r", Verdict::valid);
 
 TEST(Compare, TheSameIsNoDifference) {
   EXPECT_THAT(differences({kValid}, {kValid}), IsEmpty());
-  EXPECT_THAT(differences({ended("r", Verdict::invalid, {"a", "b"})}, {ended("r", Verdict::invalid, {"a", "b"})}), IsEmpty());
+  EXPECT_THAT(differences({ended("r", Verdict::invalid, {"a", "b"})}, {ended("r", Verdict::invalid, {"a", "b"})}),
+              IsEmpty());
   // Order does not matter, nor a time that is a little longer.
-  EXPECT_THAT(differences({kValid, ended("s", Verdict::valid)}, {ended("s", Verdict::valid), ended("r", Verdict::valid, {}, 14)}), IsEmpty());
+  EXPECT_THAT(differences({kValid, ended("s", Verdict::valid)},
+                          {ended("s", Verdict::valid), ended("r", Verdict::valid, {}, 14)}),
+              IsEmpty());
 }
 
 TEST(Compare, NewAndGoneAreNamedByType) {
@@ -63,9 +66,11 @@ TEST(Compare, AnAnomalyOfARunThatWasNotThereIsNew) {
 }
 
 TEST(Compare, SlowerIsHalfAsLongAgainAndASecond) {
-  EXPECT_THAT(differences({kValid}, {ended("r", Verdict::valid, {}, 16)}), ElementsAre("slower r: 10.0 s, then 16.0 s"));
+  EXPECT_THAT(differences({kValid}, {ended("r", Verdict::valid, {}, 16)}),
+              ElementsAre("slower r: 10.0 s, then 16.0 s"));
   EXPECT_THAT(differences({ended("r", Verdict::valid, {}, 0.2)}, {ended("r", Verdict::valid, {}, 0.9)}), IsEmpty());
-  EXPECT_THAT(differences({ended("r", Verdict::valid, {}, 20)}, {kValid}), ElementsAre("faster r: 20.0 s, then 10.0 s"));
+  EXPECT_THAT(differences({ended("r", Verdict::valid, {}, 20)}, {kValid}),
+              ElementsAre("faster r: 20.0 s, then 10.0 s"));
 }
 
 // Its ends are the p for which the observed rate is just 1.96 standard errors away: (x/n - p)^2 = z^2 p (1 - p) / n.
