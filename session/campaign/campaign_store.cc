@@ -117,7 +117,8 @@ Result<std::vector<RunRecord>> read_records(const std::string& path, std::size_t
     const std::string place = path + ":" + std::to_string(number);
     if (!record) return fail(ErrorCode::input, place + ": " + record.error().message);
     if (record->run >= runs) return fail(ErrorCode::input, place + ": the campaign has no such run");
-    last[record->run] = *std::move(record);
+    const std::size_t run = record->run;
+    last[run] = *std::move(record);
   }
   std::vector<RunRecord> out;
   for (auto& [run, record] : last) out.push_back(std::move(record));

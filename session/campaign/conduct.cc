@@ -71,12 +71,12 @@ class Conductor {
       const bool again = standing == Standing::failed && record.verdict != Verdict::invalid && !record.interrupted &&
                          attempt <= campaign_.settings.retries && !how_.stop.stop_requested();
       if (!again) {
-        records_[i] = std::move(record);
+        records_[i] = record;
         if (how_.keep) {
           if (auto kept = how_.keep(*records_[i]); !kept) return kept;
         }
       }
-      if (how_.observer != nullptr) how_.observer->ended(run, again ? record : *records_[i], standing);
+      if (how_.observer != nullptr) how_.observer->ended(run, record, standing);
       if (!again) return {};
     }
   }

@@ -272,6 +272,8 @@ TEST(Campaign, AHundredDamagedFilesAreTakenOrRefusedWithTheirPlace) {
     const std::string said = complaint(text);
     if (said.empty()) continue;
     ++refused;
+    const auto file = parse_campaign(text, "c.toml");
+    EXPECT_EQ((file ? plan_campaign(*file).error() : file.error()).code, ErrorCode::usage) << said;
     // What concerns the whole file has no place of its own.
     const bool placed = said.find("c.toml:") != std::string::npos ||
                         said.find("every run is excluded") != std::string::npos ||
