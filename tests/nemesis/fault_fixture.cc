@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <sstream>
+#include <thread>
 
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
@@ -54,7 +56,7 @@ Result<void> ProgramTarget::signal(Node& node, const std::string& name) {
   for (const int pid : *running)
     script += "kill -" + name + " " + std::to_string(pid) + " 2>/dev/null || [ ! -d /proc/" + std::to_string(pid) +
               " ] || exit 1\n";
-  auto done = run_ok(node, root_script(script, Deadline::after_s(10)));
+  auto done = run_ok(node, root_script(script, Deadline::after_s(60)));
   if (!done) return fail(done.error());
   return {};
 }
@@ -118,7 +120,7 @@ void FaultTest::TearDown() {
 }
 
 std::string FaultTest::on(std::size_t node, const std::string& script) {
-  auto out = run_ok(cluster().at(node), root_script(script, Deadline::after_s(10)));
+  auto out = run_ok(cluster().at(node), root_script(script, Deadline::after_s(60)));
   EXPECT_TRUE(out) << out.error().message;
   return out ? *out : "";
 }
@@ -204,10 +206,19 @@ std::string FaultTest::left_behind() {
       "awk '/^Max (open files|address space)/ && $4 != $5 { print FILENAME \": \" $0 }' /proc/[0-9]*/limits "
       "2>/dev/null; exit 0";
   std::string out;
-  const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, look), Deadline::after_s(10));
+  const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, look), Deadline::after_s(60));
   for (std::size_t i = 0; i < 5; ++i) {
     if (!seen[i]) out += seen[i].error().message;
     if (seen[i] && !seen[i]->empty()) out += cluster().at(i).name() + ": " + *seen[i];
+  }
+  return out;
+}
+
+std::string FaultTest::remains() {
+  std::string out = left_behind();
+  for (int i = 0; i < 20 && !out.empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    out = left_behind();
   }
   return out;
 }

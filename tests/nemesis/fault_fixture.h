@@ -106,6 +106,8 @@ class FaultTest : public ::testing::Test {
   // Rules, folders, watchdogs, control groups, stopped processes and lowered limits of Ordeal's on the nodes; empty
   // when there are none.
   std::string left_behind();
+  // The same some seconds later, if there is anything: a process ends some time after it was killed.
+  std::string remains();
   std::string rules(std::size_t node);  // of iptables and ip6tables, without counters and comments
   // A control group of this machine as a service has one, seen in the first node (which has none by itself); its folder
   // there, or nothing when there are none of the kind ("cgroup2", "cgroup -o cpu"). Removed when the test ends.

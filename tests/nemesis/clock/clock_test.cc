@@ -199,7 +199,7 @@ class ClockTest : public FaultTest {
   void heal(Injection& injection) {
     undo(injection, "clock", "test-1");
     expect(injection.confirm_healed(Deadline::after_s(30)), true, "byte for byte the kernel's");
-    EXPECT_EQ(left_behind(), "");
+    EXPECT_EQ(remains(), "");
   }
   std::string time_script_;
   double slack_ = 0;
@@ -407,7 +407,7 @@ TEST_F(ClockTest, TwoAtOnceAreRefusedAndTheOffsetsAreInTheHistory) {
   EXPECT_EQ((*nemesis)->records().front().error, "");
   const auto steps = events.steps((*nemesis)->records().front().id);
   EXPECT_THAT(steps, ::testing::IsSupersetOf({"injected", "confirmed", "measured", "healed", "recovered"}));
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // The clock of whole machines: never of the one that the controller is on.
@@ -444,7 +444,7 @@ TEST_F(ClockTest, TheAgentCannotSetTheClockOfALocalNode) {
   }
   on(0,
      undo_script("test-1", "host-clock", agent_undo_script("test-1", {"host-clock", "undo", fault_folder("test-1")})));
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
   expect_node_clock_right(0);
 }
 

@@ -107,7 +107,7 @@ class DriverTest : public FaultTest {
     const std::string still = left_behind();
     for (const auto& [fault, sign] : signs) EXPECT_THAT(still, HasSubstr(sign)) << fault << " was healed too early";
     std::this_thread::sleep_until(killed + std::chrono::seconds(5));
-    EXPECT_EQ(left_behind(), "");
+    EXPECT_EQ(remains(), "");
     for (std::size_t i = 0; i < 5; ++i) EXPECT_THAT(*target_->pids(cluster().at(i)), SizeIs(1)) << "runs everywhere";
     // The ledgers do not know; to replay them is harmless.
     for (const auto& [fault, sign] : signs) {
@@ -168,7 +168,7 @@ TEST_F(DriverTest, EveryKindIsInjectedProvenHealedAndRecorded) {
     if (record.confirmed_ns >= 0) ++confirmed[record.fault];
   }
   for (const char* fault : {"partition", "kill", "pause"}) EXPECT_GE(confirmed[fault], 2) << fault;
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
   for (std::size_t i = 0; i < 5; ++i) EXPECT_THAT(*target_->pids(cluster().at(i)), SizeIs(1)) << "runs everywhere";
   const auto contents = read_ledger(ledger_path());
   ASSERT_TRUE(contents);
@@ -218,7 +218,7 @@ TEST_F(DriverTest, StoppingHealsWhatIsInForceAtOnce) {
   runner.request_stop();
   runner.join();
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DriverTest, ATimelineIsPlayedWithTheOptionsOfEachEntrySeveralAtOnce) {
@@ -246,7 +246,7 @@ TEST_F(DriverTest, ATimelineIsPlayedWithTheOptionsOfEachEntrySeveralAtOnce) {
   EXPECT_GE(records[0].heal_ns, records[1].healed_ns) << "the second pause came and went within the first";
   EXPECT_LE(records[0].injected_ns, records[1].inject_ns);
   EXPECT_GE(records[3].inject_ns, 5'500'000'000);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DriverTest, QuietTimesAreFreeOfFaults) {
@@ -265,7 +265,7 @@ TEST_F(DriverTest, QuietTimesAreFreeOfFaults) {
   };
   for (int i = 0; i < 200 && !healed(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   ASSERT_TRUE(healed()) << "its thirty seconds are cut short by the quiet time";
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
   std::this_thread::sleep_for(std::chrono::milliseconds(4'500));
   runner.request_stop();
   runner.join();
@@ -356,7 +356,7 @@ TEST_F(DriverTest, WhenTheWayToTheNodeIsLostItHealsItselfWithinFiveSeconds) {
   ASSERT_TRUE(report);
   ASSERT_THAT(report->steps, SizeIs(1));
   EXPECT_EQ(report->steps.front().message, "nothing was in force");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DriverTest, TheLedgerHealsWhatADeadControllerLeftAndTwiceIsHarmless) {
@@ -368,7 +368,7 @@ TEST_F(DriverTest, TheLedgerHealsWhatADeadControllerLeftAndTwiceIsHarmless) {
   EXPECT_TRUE(report->healed());
   EXPECT_THAT(report->steps, Not(IsEmpty()));
   for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "undone");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
   report = heal_ledger(ledger_of("clock"), cluster(), Trust::node, Deadline::after_s(10));
   ASSERT_TRUE(report);
   EXPECT_THAT(report->steps, IsEmpty());
@@ -382,11 +382,11 @@ TEST_F(DriverTest, WhoUndoesDoesNotTakeItselfForTheWatchdog) {
   const std::string file = fault_folder("test-1") + "/watchdog";
   const std::string watchdog = on(0, "cat " + file);
   EXPECT_EQ(on(0, "kill -KILL -" + watchdog + "echo $$ >" + file + "\n" + undo), "undone\n");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
   // And the one that is it is ended.
   on(0, arm_script("test-2", undo_script("test-2", "kill", "exit 0"), 600));
   EXPECT_EQ(on(0, undo_script("test-2", "kill", "exit 0")), "undone\n");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DriverTest, TheNodesThemselvesKnowWhatToUndoWhenTheLedgerIsLost) {
@@ -397,7 +397,7 @@ TEST_F(DriverTest, TheNodesThemselvesKnowWhatToUndoWhenTheLedgerIsLost) {
   HealReport report = heal_nodes(cluster(), Deadline::after_s(10));
   EXPECT_TRUE(report.healed());
   EXPECT_THAT(report.steps, Not(IsEmpty()));
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
   report = heal_nodes(cluster(), Deadline::after_s(10));
   EXPECT_THAT(report.steps, IsEmpty());
 }

@@ -37,7 +37,7 @@ TEST_F(LinksTest, AnAcceptedAndARefusedConnectionAreAnswersAndSilenceIsNone) {
   EXPECT_THAT(probe({address(1), address(2)}, 4444), ElementsAre(Link::silent, Link::open));
   EXPECT_THAT(probe({"10.77.0.222"}, 22), ElementsAre(Link::silent)) << "nobody has this address";
   EXPECT_THAT(probe({"n1", address(1)}, 22), ElementsAre(Link::unknown, Link::open)) << "the first is no address";
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // Each probe made the asked node's sshd start a process, so that 50 nodes needed 15 seconds for it.
@@ -85,7 +85,7 @@ TEST_F(RegressLinksTest, UnansweredLinksAreTold) {
   ASSERT_TRUE(seen);
   EXPECT_THAT(seen->evidence, HasSubstr("links looked at: 4 did not answer before (the first: n1 to n2"));
   undo(**planned, "partition", "test-dim");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // 200 beats every half second took both cores, and switches fired for want of them.

@@ -83,7 +83,7 @@ class NetworkTest : public FaultTest {
     const auto seen = injection.confirm_healed(Deadline::after_s(10));
     ASSERT_TRUE(seen) << seen.error().message;
     EXPECT_TRUE(seen->confirmed) << seen->evidence;
-    EXPECT_EQ(left_behind(), "");
+    EXPECT_EQ(remains(), "");
     for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(all_rules(i), before_[i]) << "node " << i;
   }
 
@@ -349,7 +349,7 @@ TEST_F(NetworkTest, NetemDelaysOrSaysThatTheKernelHasNone) {
     undo(**latency, "latency", "test-1");
   }
   EXPECT_EQ(on(0, "tc qdisc show"), before);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // Whichever it is by default, the record says it; a device with a queue of somebody's making is left alone.
@@ -385,7 +385,7 @@ TEST_F(NetworkTest, AnAgentThatIsKilledLetsEverythingPass) {
   ASSERT_TRUE(seen);
   EXPECT_TRUE(seen->confirmed) << seen->evidence;
   undo(*latency, "latency", "test-1");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(NetworkTest, TheDeadMansSwitchRemovesRulesAndAgent) {

@@ -62,7 +62,7 @@ TEST_F(PartitionTest, EveryShapeIsCutAsDescribedProvenAndRemovedWithoutATrace) {
     ASSERT_TRUE(healed);
     EXPECT_TRUE(healed->confirmed) << healed->evidence;
     for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(rules(i), before[i]) << "node " << i;
-    EXPECT_EQ(left_behind(), "");
+    EXPECT_EQ(remains(), "");
   }
 }
 
@@ -87,7 +87,7 @@ TEST_F(PartitionTest, CutsIPv6Too) {
   }
   EXPECT_GT(cut, 0U);
   undo(partition, "partition", "test-v6");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // A counting rule of the test's own, behind Ordeal's chain, sees which datagrams got through.
@@ -126,7 +126,7 @@ TEST_F(PartitionTest, OneWayDropsOneDirectionOnly) {
     ASSERT_TRUE(healed);
     EXPECT_TRUE(healed->confirmed) << healed->evidence;
   }
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(PartitionTest, OnlyTheChosenPortsAreCut) {
@@ -154,7 +154,7 @@ TEST_F(PartitionTest, OnlyTheChosenPortsAreCut) {
   const auto healed = partition.confirm_healed(Deadline::after_s(5));
   ASSERT_TRUE(healed);
   EXPECT_TRUE(healed->confirmed) << healed->evidence;
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(PartitionTest, AFlappingOneIsCutAndOpenInTurn) {
@@ -191,7 +191,7 @@ TEST_F(PartitionTest, AFlappingOneIsCutAndOpenInTurn) {
   ASSERT_TRUE(healed);
   EXPECT_TRUE(healed->confirmed) << healed->evidence;
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(rules(i), before[i]) << "node " << i;
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // What cannot be shown is not claimed: nobody answers on the probes' port when the user drops it anyway.
@@ -210,7 +210,7 @@ TEST_F(PartitionTest, WithoutALinkThatWasOpenBeforeThereIsNoProof) {
   EXPECT_FALSE(seen->confirmed);
   EXPECT_THAT(seen->evidence, HasSubstr("no proof"));
   undo(**planned, "partition", "test-dark");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // Two injections at once: undoing one leaves the other in force.
@@ -228,7 +228,7 @@ TEST_F(PartitionTest, EachInjectionHasAChainOfItsOwn) {
   ASSERT_TRUE(seen);
   EXPECT_TRUE(seen->confirmed) << seen->evidence;
   undo(**second, "partition", "test-b");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ TEST_F(NodeProgramTest, EachNodeGetsThatOfItsKind) {
   EXPECT_THAT(changed.error().message,
               HasSubstr("is for " + other_machine() + ", and this node is " + own_machine() + " now"));
   for (std::size_t node : {0U, 1U}) undo_node(node);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // A run that could do nothing to a node fails before it begins: exit code 3 (every code but usage and input).
@@ -108,7 +108,7 @@ TEST_F(NodeProgramTest, AKindWithoutAProgramIsRefusedBeforeTheRun) {
       make_driver(options, context(), faults_named({"kill", "pause", "partition"}), missing_needs(cluster()));
   ASSERT_TRUE(nemesis) << nemesis.error().message;
   EXPECT_TRUE((*nemesis)->set_up(Deadline::after_s(20)));
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(NodeProgramTest, TheOtherAgentKillsLimitsAndAnswersOfWhatCannotBe) {
@@ -148,14 +148,14 @@ TEST_F(NodeProgramTest, TheOtherAgentKillsLimitsAndAnswersOfWhatCannotBe) {
   EXPECT_EQ(not_this, "") << "another process of that number is not touched";
   EXPECT_NE(limits(), "");
   undo_node(1, body);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
   EXPECT_EQ(limits(), "1000\n");
   arm_node(1);
   ASSERT_TRUE(emulated("strike clock"));
   EXPECT_NE(on(1, killed + "$started"), "");
   EXPECT_EQ(on(1, "sed 's/.*) //' /proc/" + number + "/stat 2>/dev/null | grep -v ^Z; exit 0"), "");
   undo_node(1);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // Both kinds of agents understand each other: what one sends the other counts, and answers.
@@ -182,7 +182,7 @@ TEST_F(NodeProgramTest, AgentsOfBothKindsProbeTheLinksBetweenThem) {
   ASSERT_TRUE(names) << names.error().message;
   EXPECT_THAT(*names, StartsWith("name 127.77.0.53 answered 0\n"));
   for (std::size_t node : {0U, 1U}) undo_node(node);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST(NodeProgram, WhatIsMissingIsNamedAndWhatHelps) {

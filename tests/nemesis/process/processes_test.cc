@@ -55,7 +55,7 @@ TEST_F(ProcessFaultTest, PauseStopsTheNamedNodesOnlyAndTheUndoLetsThemGoOn) {
   undo(*pause, "pause", "test-1");
   expect(pause->confirm_healed(Deadline::after_s(30)), true, "runs, state S");
   expect(testing_support::shortly(1, [&](Deadline limit) { return pause->confirm(limit); }), false, "is in state S");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(ProcessFaultTest, KillIsProvenAndHealedByStarting) {
@@ -205,7 +205,7 @@ TEST_F(ProcessFaultTest, ACrashKillsAllNodesAtOneMoment) {
   undo(*crash, "crash", "test-1");
   ASSERT_TRUE(crash->heal(Deadline::after_s(10)));
   expect(crash->confirm_healed(Deadline::after_s(30)), true, "runs again");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // What a watchdog does when the controller is gone: the node knows how to start the target.
@@ -265,7 +265,7 @@ TEST_F(GroupTest, APauseFreezesTheGroupAndPutsEverythingBack) {
   EXPECT_EQ(groups(), before);
   undo(*pause, "pause", "test-1");  // once more: nothing
   EXPECT_EQ(group(process), own);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // It stands still: a program that counts does not; and what is frozen can be killed.

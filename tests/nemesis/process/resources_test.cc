@@ -114,7 +114,7 @@ TEST_F(ResourcesTest, SlowTakesTheProcessorAwayAndLetsGo) {
   expect(slow->confirm_healed(Deadline::after_s(30)), true, "0 of 50 looks found it held");
   expect((*pause)->confirm(Deadline::after_s(30)), true, "is in state T");
   undo(**pause, "pause", "test-2");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(ResourcesTest, AnAgentThatIsKilledHoldsNothing) {
@@ -124,7 +124,7 @@ TEST_F(ResourcesTest, AnAgentThatIsKilledHoldsNothing) {
   on(0, "kill -KILL $(cut -d' ' -f1 /var/lib/ordeal/faults/test-1/background)");
   expect(slow->confirm_healed(Deadline::after_s(30)), true, "0 of 50 looks found it held");
   undo(*slow, "slow", "test-1");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(ResourcesTest, WithoutDescriptorsNoNewClientIsServedAndAfterwardsItIs) {
@@ -143,7 +143,7 @@ TEST_F(ResourcesTest, WithoutDescriptorsNoNewClientIsServedAndAfterwardsItIs) {
   EXPECT_EQ(limits(), before);
   EXPECT_TRUE(pong());
   EXPECT_EQ(pid(), process) << "it was not restarted";
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(ResourcesTest, WithoutMemoryAnAllocationFailsAndTheDeadAreRaised) {
@@ -170,7 +170,7 @@ TEST_F(ResourcesTest, WithoutMemoryAnAllocationFailsAndTheDeadAreRaised) {
   EXPECT_NE(pid(), process);
   expect(memory->confirm_healed(Deadline::after_s(30)), true, "have ended, and with them their limits");
   EXPECT_EQ(limits(), before);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // Version 1 or 2, whichever of them has the processor here.
@@ -197,7 +197,7 @@ TEST_F(ResourcesTest, AQuotaLeavesItsShareAndEverythingGoesBackToItsGroup) {
   EXPECT_EQ(on(0, "cat /proc/" + std::to_string(pid()) + "/cgroup"), own);
   EXPECT_EQ(groups(), groups_before);
   EXPECT_GT(share_beside_another(), 0.5);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // A target that is idle most of the time would not feel a half of a processor.
@@ -225,7 +225,7 @@ TEST_F(ResourcesTest, WhoUsesNextToNothingIsHeldInsteadOfGivenAQuota) {
   expect(slow->confirm(Deadline::after_s(10)), true, "looks found it held");
   undo(*slow, "slow", "test-1");
   expect(slow->confirm_healed(Deadline::after_s(10)), true, "0 of 50 looks found it held");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // A quota that nobody feels is not shown to be in force.

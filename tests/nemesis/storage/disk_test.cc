@@ -109,7 +109,7 @@ TEST_F(DiskTest, PowerLossTakesWhatWasNotSyncedAndOnlyThat) {
   expect(loss->confirm_healed(Deadline::after_s(5)), true, "runs again");
   take_away();
   EXPECT_EQ(data("cat log old; ls -A"), "first\nbefore\nlog\nold\n");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, NamesAreDurableByAnyFsyncOrOnlyByThatOfTheirDirectory) {
@@ -130,7 +130,7 @@ TEST_F(DiskTest, NamesAreDurableByAnyFsyncOrOnlyByThatOfTheirDirectory) {
   EXPECT_EQ(data("ls sub; cat sub/c sub/d"), "c\nd\nc\na\n");
   take_away();
   EXPECT_EQ(data("ls -A"), "sub\n");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, APowerLossThatFindsEverythingSyncedTakesNothing) {
@@ -140,7 +140,7 @@ TEST_F(DiskTest, APowerLossThatFindsEverythingSyncedTakesNothing) {
   expect(loss->confirm(Deadline::after_s(5)), true, "of the target nothing was unsynced: 0 bytes were lost");
   EXPECT_EQ(data("cat a"), "a\n");
   take_away();
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, EachKindOfTroubleIsSeenFromOutsideAndGoes) {
@@ -168,7 +168,7 @@ TEST_F(DiskTest, EachKindOfTroubleIsSeenFromOutsideAndGoes) {
     EXPECT_EQ(data("cksum file"), sum);
   }
   take_away();
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, ASyncThatFailsOnceLosesWhatItShouldHaveSynced) {
@@ -181,7 +181,7 @@ TEST_F(DiskTest, ASyncThatFailsOnceLosesWhatItShouldHaveSynced) {
   heal(*trouble, "disk");
   take_away();
   EXPECT_EQ(data("cat file"), "old");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, AFullDiskIsFullAndThenIsNot) {
@@ -211,7 +211,7 @@ END
   heal(*full, "disk-full");
   expect(full->confirm_healed(Deadline::after_s(5)), true, "was possible");
   take_away();
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // The directory is the target's, who may put anything there; the faults write as root.
@@ -233,7 +233,7 @@ TEST_F(DiskTest, RegressALinkInTheDataDirectoryIsNotWrittenThrough) {
   take_away();
   EXPECT_EQ(data("readlink .ordeal-probe; ls -A"), victim + "\n.ordeal-probe\n");
   EXPECT_EQ(data("cat " + victim + "; rm " + victim + " .ordeal-probe"), "mine\n");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, ABalloonTakesAllSpaceOfTheDatasOwnFileSystem) {
@@ -253,7 +253,7 @@ TEST_F(DiskTest, ABalloonTakesAllSpaceOfTheDatasOwnFileSystem) {
   heal(*full, "disk-full");
   expect(full->confirm_healed(Deadline::after_s(5)), true, "was possible");
   EXPECT_EQ(data("rm -f file; ls -A"), "");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, FilesAreDamagedAsTheLedgerSays) {
@@ -291,7 +291,7 @@ TEST_F(DiskTest, FilesAreDamagedAsTheLedgerSays) {
     heal(*damage, "corrupt-files");
     expect(damage->confirm_healed(Deadline::after_s(5)), true, "runs again");
   }
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, OnlyWhatChangesAFileIsDoneToIt) {
@@ -348,7 +348,7 @@ TEST_F(DiskTest, OnlyWhatChangesAFileIsDoneToIt) {
   ASSERT_FALSE(same);
   EXPECT_THAT(same.error().message, HasSubstr("written nothing"));
   heal(**stale, "corrupt-files");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, AnOldStateIsPutBack) {
@@ -366,7 +366,7 @@ TEST_F(DiskTest, AnOldStateIsPutBack) {
   EXPECT_EQ(data("cat file; find . -type f | sort"), "old\n./file\n./sub/x\n");
   heal(*damage, "corrupt-files");
   take_away();
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, DamageStaysOnTheMinorityOfTheRunsSeed) {
@@ -396,7 +396,7 @@ TEST_F(DiskTest, TheWatchdogTakesTheDiskAwayWhenTheControllerIsSilent) {
   fall_silent("test-disk", 1);
   for (int i = 0; i < 100 && !left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(data("cat file; ls -A"), "unsynced\nfile\n");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // The target is ended, since it has files of the disk open, and started again beneath; whoever has none stays.
@@ -416,7 +416,7 @@ TEST_F(DiskTest, ATargetThatRunsOnTheDiskIsStartedOnTheFilesBeneathWhenTheContro
   ASSERT_EQ(before->size(), 1U);
   fall_silent("test-disk", 1);
   for (int i = 0; i < 100 && !left_behind().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
   EXPECT_THAT(data("stat -f -c %T ."), Not(HasSubstr("fuse")));
   for (int i = 0; i < 50 && target_->pids(cluster().at(0))->empty(); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -444,7 +444,7 @@ TEST_F(DiskTest, ADiskThatIsKilledIsCleanedUp) {
       HasSubstr("not connected"));
   take_away();
   EXPECT_EQ(data("cat b; ls -A"), "b\nb\n");
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, TheDriverLaysItOnceForAllFaultsAndTheLedgerKnows) {
@@ -465,14 +465,14 @@ TEST_F(DiskTest, TheDriverLaysItOnceForAllFaultsAndTheLedgerKnows) {
   EXPECT_EQ(ledger->open.front().undo.size(), 5U);
   const auto gone = (*made)->tear_down(Deadline::after_s(20));
   ASSERT_TRUE(gone) << gone.error().message;
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
   EXPECT_THAT(read_ledger(ledger_path())->open, ::testing::IsEmpty());
   // And whoever finds it in the ledger of a controller that was killed takes it away, too.
   ASSERT_TRUE((*made)->set_up(Deadline::after_s(20)));
   const auto healed = heal_ledger(ledger_path(), cluster(), Trust::node, Deadline::after_s(20));
   ASSERT_TRUE(healed);
   EXPECT_TRUE(healed->healed());
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 TEST_F(DiskTest, ADiskThatCannotWriteTellsTheCallThatWrites) {
@@ -492,7 +492,7 @@ END
   heal(*trouble, "disk");
   EXPECT_EQ(data("printf new >file; cat file"), "new");
   take_away();
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // The same operations over a plain directory and over the disk return the same.
@@ -517,7 +517,7 @@ TEST_F(DiskTest, RandomOperationsReturnWhatTheyDoElsewhere) {
   const std::string shown = data(contents);
   take_away();
   EXPECT_EQ(data(contents), shown);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // Programs write, sync, map, rename and are killed; the model in the script says what may be left of it.
@@ -534,7 +534,7 @@ TEST_F(DiskTest, APowerLossLeavesOnlyWhatMayBeLeft) {
     EXPECT_EQ(on(0, "python3 /tmp/operations.py check" + in_data + "/tmp/state " + kind), "allowed\n");
   }
   take_away();
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // Where the kernel brings each write by itself.
@@ -560,7 +560,7 @@ TEST_F(DiskTest, AKernelThatDoesNotGatherIsServedAsWell) {
   EXPECT_EQ(on(0, "head -c 90000 /dev/zero 2>/dev/null >" + through + "/large || echo full"), "full\n");
   on(0, fmt::format("{} stop {} 9 {}", kProgram, kFolder, through));
   take_away();
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // The pages that such a program wrote and the kernel still has are lost with the rest, and it cannot bring them back.
@@ -578,7 +578,7 @@ TEST_F(DiskTest, WhoHoldsAFileThroughAPowerLossHoldsNothing) {
   EXPECT_EQ(on(0, "cat /tmp/held"), "ESTALE ESTALE ESTALE durable\n");
   EXPECT_EQ(data("cat held; stat -c %s held"), "durable7\n");
   take_away();
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // Rows that psql says are committed, before and after a power failure.
@@ -621,7 +621,7 @@ TEST_F(DiskTest, PostgresLosesWhatItAcknowledgedOnlyWithoutSyncing) {
     on(0, "pkill -KILL -x postgres; while pgrep -x postgres >/dev/null; do sleep 0.05; done");
   }
   take_away();
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 // What a program sees is what it sees without the disk: the same script over a plain directory and over the disk.
@@ -677,7 +677,7 @@ END
   const std::string shown = data("cd run && " + tree);
   take_away();
   EXPECT_EQ(data("cd run && " + tree), shown);
-  EXPECT_EQ(left_behind(), "");
+  EXPECT_EQ(remains(), "");
 }
 
 }  // namespace
