@@ -15,8 +15,12 @@ std::string Expectation::text() const {
 
 bool Expectation::allows(const std::vector<std::string>& found) const {
   if (!invalid) return false;
-  return anomalies.empty() || (!found.empty() && std::all_of(found.begin(), found.end(), [&](const std::string& type) {
-           return std::find(anomalies.begin(), anomalies.end(), type) != anomalies.end();
+  const auto listed = [&](std::string_view name) {
+    return std::find(anomalies.begin(), anomalies.end(), name) != anomalies.end();
+  };
+  return anomalies.empty() || (!found.empty() && std::all_of(found.begin(), found.end(), [&](const std::string& one) {
+           const std::size_t slash = one.find('/');
+           return listed(one.substr(0, slash)) || (slash != std::string::npos && listed(one.substr(slash + 1)));
          }));
 }
 
@@ -40,7 +44,7 @@ Result<Expectation> parse_expectation(std::string_view text) {
     const std::string near = nearest(type, known);
     return fail(ErrorCode::usage, "unknown anomaly \"" + type + "\"" +
                                       (near.empty() ? "" : "; did you mean \"" + near + "\"?") +
-                                      " `ordeal list anomalies` names them all");
+                                      "; `ordeal list anomalies` names them all");
   }
   return out;
 }

@@ -18,11 +18,11 @@ namespace ordeal {
 
 struct Expectation {
   bool invalid = false;
-  std::vector<std::string> anomalies;  // types, any of which will do; empty: every one there is
+  std::vector<std::string> anomalies;  // types or names in plain words, any of which will do; empty: all there are
 
   // As one would write it; "valid" by default.
   [[nodiscard]] std::string text() const;
-  // Whether exactly what is expected was found. Requires: `found` are the types of an invalid run.
+  // Whether exactly what is expected was found. Requires: `found` is RunRecord::named of an invalid run.
   [[nodiscard]] bool allows(const std::vector<std::string>& found) const;
 };
 

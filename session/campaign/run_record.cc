@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "checkers/model_catalogue.h"
+
 namespace ordeal {
 namespace {
 
@@ -37,6 +39,15 @@ Verdict verdict_of(const Value& map) {
   return text == "valid" ? Verdict::valid : text == "invalid" ? Verdict::invalid : Verdict::unknown;
 }
 
+// What an explanation begins with, as the catalogue of anomalies writes it: "Stale read: process 6 …" is a stale-read.
+std::string name_in_words(std::string_view explanation) {
+  std::string out(explanation.substr(0, std::min(explanation.size(), explanation.find(": "))));
+  for (char& c : out) c = c == ' ' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const auto& known = anomaly_catalogue();
+  const bool is_name = std::any_of(known.begin(), known.end(), [&](const auto& one) { return one.name == out; });
+  return is_name ? out : "";
+}
+
 CheckRecord check_of(const Value& document) {
   CheckRecord out;
   out.title = text_of(document, "checker");
@@ -67,10 +78,16 @@ RunRecord RunRecord::from_results(const Value& results) {
     out.checks.push_back(check_of(check));
     if (out.checks.back().verdict != Verdict::invalid) continue;
     if (out.told.empty()) out.told = out.checks.back().told;
-    for (const Value& anomaly : items_of(check, "anomalies")) out.anomalies.push_back(text_of(anomaly, "type"));
+    for (const Value& anomaly : items_of(check, "anomalies")) {
+      const std::string type = text_of(anomaly, "type"), words = name_in_words(text_of(anomaly, "explanation"));
+      out.anomalies.push_back(type);
+      out.named.push_back(words.empty() || words == type ? type : type + "/" + words);
+    }
   }
-  std::sort(out.anomalies.begin(), out.anomalies.end());
-  out.anomalies.erase(std::unique(out.anomalies.begin(), out.anomalies.end()), out.anomalies.end());
+  for (auto* names : {&out.anomalies, &out.named}) {
+    std::sort(names->begin(), names->end());
+    names->erase(std::unique(names->begin(), names->end()), names->end());
+  }
   if (const Value* kinds = results.find("fault_kinds"); kinds != nullptr && kinds->is_map()) {
     for (const auto& [fault, counts] : kinds->entries()) {
       out.injected += integer_of(counts, "injected");
@@ -91,6 +108,9 @@ Value RunRecord::to_value() const {
   Value types = Value::list();
   for (const auto& type : anomalies) types.items().emplace_back(type);
   out.set("anomalies", std::move(types));
+  Value names = Value::list();
+  for (const auto& one : named) names.items().emplace_back(one);
+  out.set("named", std::move(names));
   if (!told.empty()) out.set("told", told);
   out.set("injected", injected);
   out.set("confirmed", confirmed);
@@ -126,6 +146,9 @@ Result<RunRecord> RunRecord::from_value(const Value& value) {
   out.interrupted = flag_of(value, "interrupted");
   for (const Value& type : items_of(value, "anomalies")) {
     if (type.is_string()) out.anomalies.push_back(type.string());
+  }
+  for (const Value& one : items_of(value, "named")) {
+    if (one.is_string()) out.named.push_back(one.string());
   }
   out.told = text_of(value, "told");
   out.injected = integer_of(value, "injected");
@@ -170,7 +193,7 @@ bool is_green(Standing standing) {
 }
 
 Standing standing_of(const RunRecord& record, const Expectation& expect) {
-  if (record.verdict == Verdict::invalid && !expect.allows(record.anomalies)) return Standing::invalid;
+  if (record.verdict == Verdict::invalid && !expect.allows(record.named)) return Standing::invalid;
   if (record.refused) return Standing::refused;
   if (!record.error.empty()) return Standing::failed;
   if (record.verdict == Verdict::invalid) return Standing::expected;

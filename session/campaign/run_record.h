@@ -28,8 +28,10 @@ struct RunRecord {
   bool refused = false;                // it was wrong usage, which showed only with the nodes at hand
   bool interrupted = false;            // on request: it is played again when the campaign is resumed
   std::vector<std::string> anomalies;  // types, sorted, each once
-  std::string told;                    // of the first anomaly
-  std::int64_t injected = 0;           // faults
+  // The same, "TYPE/NAME" where an anomaly has a name in plain words beside it: "nonlinearizable/stale-read".
+  std::vector<std::string> named;
+  std::string told;           // of the first anomaly
+  std::int64_t injected = 0;  // faults
   std::int64_t confirmed = 0;
   std::vector<CheckRecord> checks;
   int attempts = 1;

@@ -88,6 +88,28 @@ TEST(Conduct, OneInvalidIsGravestThenRefusedFailedUnknown) {
   EXPECT_EQ(gravest(Script("ii", "invalid: stale-read").conducted()), Standing::expected);
 }
 
+// A register's stale read has the type nonlinearizable, and an expectation of a stale-read was never met.
+TEST(RegressExpectation, AnAnomalyIsKnownByItsTypeOrByItsNameInWords) {
+  const auto results = Value::from_json(
+      R"({"verdict":"invalid","checks":[{"checker":"linearizable","verdict":"invalid","anomalies":[
+        {"type":"nonlinearizable","explanation":"Stale read: process 6 read nil"},
+        {"type":"nonlinearizable","explanation":"No order explains it: none"},
+        {"type":"lost-element","explanation":"Lost element: 7"}]}]})");
+  ASSERT_TRUE(results);
+  const RunRecord record = RunRecord::from_results(*results);
+  EXPECT_EQ(record.anomalies, (std::vector<std::string>{"lost-element", "nonlinearizable"}));
+  EXPECT_EQ(record.named, (std::vector<std::string>{"lost-element", "nonlinearizable", "nonlinearizable/stale-read"}));
+  const auto allowed = [](const char* expected, const std::vector<std::string>& found) {
+    return parse_expectation(expected)->allows(found);
+  };
+  EXPECT_TRUE(allowed("invalid: stale-read", {"nonlinearizable/stale-read"}));
+  EXPECT_TRUE(allowed("invalid: nonlinearizable", {"nonlinearizable/stale-read", "nonlinearizable"}));
+  EXPECT_TRUE(allowed("invalid: nonlinearizable, lost-element", record.named));
+  EXPECT_FALSE(allowed("invalid: stale-read", record.named)) << "two others were found";
+  EXPECT_FALSE(allowed("invalid: lost-update", {"nonlinearizable/stale-read"}));
+  EXPECT_FALSE(allowed("invalid: stale-read", {}));
+}
+
 TEST(Conduct, AnExpectedFindingThatStaysIsGreenAndOneThatIsGoneIsNot) {
   EXPECT_EQ(Script("iv", "invalid: stale-read").end(), "eV");
   EXPECT_FALSE(is_green(Standing::vanished));
