@@ -1,5 +1,6 @@
 #include "checkers/history/fault_record.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -10,6 +11,8 @@ constexpr std::pair<const char*, std::int64_t FaultRecord::*> kTimes[] = {
     {"planned_ns", &FaultRecord::planned_ns},
     {"inject_ns", &FaultRecord::inject_ns},
     {"injected_ns", &FaultRecord::injected_ns},
+    {"struck_from_ns", &FaultRecord::struck_from_ns},
+    {"struck_to_ns", &FaultRecord::struck_to_ns},
     {"confirmed_ns", &FaultRecord::confirmed_ns},
     {"heal_ns", &FaultRecord::heal_ns},
     {"healed_ns", &FaultRecord::healed_ns},
@@ -42,6 +45,16 @@ std::string text_of(const Value& value) { return value.is_string() ? value.strin
 std::string member_text(const Value& map, const char* key) {
   const Value* found = map.find(key);
   return found == nullptr ? "" : text_of(*found);
+}
+
+// {"struck":[from,to]}, which lies within the injection.
+void apply_instant(FaultRecord& record, const Value& injected) {
+  const Value* struck = injected.find("struck");
+  if (struck == nullptr || !struck->is_list() || struck->items().size() != 2) return;
+  const Value &from = struck->items()[0], &to = struck->items()[1];
+  if (!from.is_integer() || !to.is_integer() || from.integer() > to.integer()) return;
+  record.struck_from_ns = std::max(from.integer(), record.inject_ns);
+  record.struck_to_ns = std::max(record.struck_from_ns, std::min(to.integer(), record.injected_ns));
 }
 
 }  // namespace
@@ -109,6 +122,7 @@ void apply(FaultRecord& record, const FaultEvent& event) {
     }
     case FaultStep::injected:
       record.injected_ns = event.time_ns;
+      apply_instant(record, event.value);
       return;
     case FaultStep::confirmed:
       record.confirmed_ns = event.time_ns;

@@ -24,9 +24,12 @@ struct FaultRecord {
   std::string fault;
   std::vector<std::string> nodes;
   Value description;
-  std::int64_t planned_ns = -1;    // its time had come; it may have waited (for a trigger, a quorum) since
-  std::int64_t inject_ns = -1;     // the injection began
-  std::int64_t injected_ns = -1;   // it returned
+  std::int64_t planned_ns = -1;   // its time had come; it may have waited (for a trigger, a quorum) since
+  std::int64_t inject_ns = -1;    // the injection began
+  std::int64_t injected_ns = -1;  // it returned
+  // When it struck, where the fault knows that more closely: not before the first, and all of it by the second.
+  std::int64_t struck_from_ns = -1;
+  std::int64_t struck_to_ns = -1;
   std::int64_t confirmed_ns = -1;  // its effect was observed
   std::int64_t heal_ns = -1;
   std::int64_t healed_ns = -1;

@@ -5,7 +5,8 @@
 // together with them. The *final reads* are the ok reads that began after every add of the key had ended (one of
 // unknown outcome: had begun), at least durability.settle later; an element is *lost* when it was
 // acknowledged and none of them has it. *Crashes* are the injections of kill, crash and power-loss that the nemesis
-// recorded; one takes place between "inject" and "injected". Options durability.rpo (P), .max-lost (N), .rto (R).
+// recorded; one takes place between "inject" and "injected", or when the fault says that it struck. Options
+// durability.rpo (P), .max-lost (N), .rto (R).
 //
 //   lost-element        a lost element, and no crash came after its add had begun; with P = 0, any lost element
 //   rpo-exceeded        a lost element that was acknowledged more than P before every crash that came after
@@ -39,6 +40,7 @@ struct Fault {
   std::int64_t id = 0;
   std::string name;
   std::int64_t begin = 0, over = kNever, healed = kNever;
+  std::int64_t struck_from = 0, struck_to = kNever;  // within [begin, over], as closely as is known
   bool crash = false;
 };
 
@@ -55,8 +57,12 @@ class Durability {
       : in_(in), rpo_(in.option_ns("durability.rpo")), rto_(in.option_ns("durability.rto")) {
     for (const FaultRecord& record : fault_records(in.history())) {
       if (record.inject_ns < 0) continue;
-      Fault one{record.id, record.fault, record.inject_ns, kNever, kNever, false};
-      if (record.injected_ns >= 0) one.over = record.injected_ns;
+      Fault one{record.id, record.fault, record.inject_ns, kNever, kNever, record.inject_ns, kNever, false};
+      if (record.injected_ns >= 0) one.over = one.struck_to = record.injected_ns;
+      if (record.struck_from_ns >= 0) {
+        one.struck_from = record.struck_from_ns;
+        one.struck_to = record.struck_to_ns;
+      }
       if (record.healed_ns >= 0) one.healed = record.healed_ns;
       one.crash = record.fault == "kill" || record.fault == "crash" || record.fault == "power-loss";
       if (one.crash && record.injected_ns >= 0) ++in_.counter("crashes");
@@ -65,6 +71,8 @@ class Durability {
     std::sort(faults_.begin(), faults_.end(), [](const Fault& a, const Fault& b) { return a.begin < b.begin; });
     std::copy_if(faults_.begin(), faults_.end(), std::back_inserter(crashes_),
                  [](const Fault& one) { return one.crash; });
+    std::stable_sort(crashes_.begin(), crashes_.end(),
+                     [](const Fault& a, const Fault& b) { return a.struck_from < b.struck_from; });
   }
 
   void judge() {
@@ -131,9 +139,9 @@ class Durability {
       bool any_after = false;
       for (std::size_t i = 0; i < crashes_.size(); ++i) {
         in_.work();
-        if (crashes_[i].over < begun(one.add)) continue;
+        if (crashes_[i].struck_to < begun(one.add)) continue;
         any_after = true;
-        if (crashes_[i].begin - rpo_ <= ended(one.add)) costly.push_back(i);
+        if (crashes_[i].struck_from - rpo_ <= ended(one.add)) costly.push_back(i);
       }
       if (costly.empty()) {
         tell(any_after ? "rpo-exceeded" : "lost-element", one,

@@ -10,9 +10,11 @@
 //
 // Thread-safety: several injections may be active at once, each driven by one thread at a time.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stop_token>
 #include <string>
@@ -59,6 +61,11 @@ struct Observation {
   std::string evidence;  // one sentence: "n1 cannot reach n3: 2 of 2 probes timed out"
 };
 
+// When an injection struck, on the controller's monotonic clock: not before `earliest`, and all of it by `latest`.
+struct Instant {
+  std::chrono::steady_clock::time_point earliest, latest;
+};
+
 // One injection, fully resolved.
 class Injection {
  public:
@@ -85,6 +92,9 @@ class Injection {
   [[nodiscard]] virtual bool may_be_held() const { return false; }
   // An injection that fails half-way is healed like any other.
   [[nodiscard]] virtual Result<void> inject(Deadline deadline) = 0;
+  // When it struck, if it knows that more closely than between the call of inject() and its end. Asked when that has
+  // succeeded.
+  [[nodiscard]] virtual std::optional<Instant> instant() const { return std::nullopt; }
   [[nodiscard]] virtual Result<Observation> confirm(Deadline deadline) = 0;
   // What is worth following while it is in force (a clock's offset): asked for every second and written to the history.
   // Nil, and then it is not asked again: nothing.

@@ -19,9 +19,11 @@ NemesisLog* FaultLog::sink() {
   return sink_;
 }
 
-std::int64_t FaultLog::now_ns() const {
+std::int64_t FaultLog::now_ns() const { return at_ns(Clock::now()); }
+
+std::int64_t FaultLog::at_ns(std::chrono::steady_clock::time_point moment) const {
   const std::lock_guard lock(clock_mutex_);
-  return began_ns_ + std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - began_).count();
+  return began_ns_ + std::chrono::duration_cast<std::chrono::nanoseconds>(moment - began_).count();
 }
 
 double FaultLog::now_s() const {

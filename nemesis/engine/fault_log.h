@@ -22,6 +22,8 @@ class FaultLog {
   [[nodiscard]] NemesisLog* sink();
   // The history's clock; it goes on between phases.
   [[nodiscard]] std::int64_t now_ns() const;
+  // The same of another moment.
+  [[nodiscard]] std::int64_t at_ns(std::chrono::steady_clock::time_point moment) const;
   // Since the phase began, in which slots and quiet times are counted.
   [[nodiscard]] double now_s() const;
   void write(const FaultEvent& event);

@@ -63,7 +63,7 @@ void Life::play(const Slot& slot, const std::stop_token& stop) {
     return went_wrong(announced.error().message);
   }
   if (auto injected = inject(stop); injected) {
-    tell(FaultStep::injected);
+    tell_injected();
     const double now_s = around_.log.now_s();
     // It began in time and took long: what is seen of it now, no client has met.
     if (lane_.phase() == RunPhase::main && around_.quiet.end_s >= 0 && now_s > around_.quiet.end_s) {
@@ -99,6 +99,17 @@ double Life::step_s() const { return around_.options.step_timeout_s + injection_
 
 Deadline Life::observing() const {
   return Deadline::after_s(around_.options.confirm_timeout_s + injection_->takes_s());
+}
+
+void Life::tell_injected() {
+  // The history's clock was read some microseconds before or after this one.
+  constexpr std::int64_t kApart_ns = 100'000;
+  auto instant = injection_->instant();
+  if (!instant) return tell(FaultStep::injected);
+  // Commands that were sent ahead did nothing before they were let go.
+  if (released_) instant->earliest = std::max(instant->earliest, std::min(*released_, instant->latest));
+  tell(FaultStep::injected, {{Value("struck"), Value::list({around_.log.at_ns(instant->earliest) - kApart_ns,
+                                                            around_.log.at_ns(instant->latest) + kApart_ns})}});
 }
 
 void Life::tell(FaultStep step, Value::Map more) {
@@ -252,7 +263,9 @@ Result<void> Life::inject_held(Deadline deadline, const std::stop_token& stop) {
   bool late = false;
   const bool seen = await_trigger(Deadline::after_s(kOperationPatience_s), stop, [&] {
     late = too_late();
-    if (!late) held_->release();
+    if (late) return;
+    released_ = std::chrono::steady_clock::now();
+    held_->release();
   });
   if (!seen || late) held_->give_up();
   injecting.join();

@@ -8,9 +8,11 @@
 //
 // Thread-safety: play() on one thread; heal() and in_force() from any, also meanwhile.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <stop_token>
@@ -82,6 +84,8 @@ class Life {
   [[nodiscard]] std::vector<std::string> given_up_under() const;
   void await_others(const std::vector<std::string>& nodes, Deadline deadline, const std::stop_token& stop);
   void tell(FaultStep step, Value::Map more = {});
+  // That it was injected, and when it struck.
+  void tell_injected();
   void tell_evidence(FaultStep step, const std::string& evidence, const std::vector<std::string>& by = {});
   void went_wrong(const std::string& message);
   // What an observation, or a step, may take.
@@ -97,6 +101,7 @@ class Life {
   std::unique_ptr<Injection> injection_;
   std::vector<std::string> nodes_;  // it acts on
   Undoing undoing_;
+  std::optional<std::chrono::steady_clock::time_point> released_;  // when commands that were held back were let go
 
   std::optional<std::chrono::steady_clock::time_point> armed_;  // all nodes were
   std::set<std::size_t> lifted_;                                // of undoing_.nodes, those told of

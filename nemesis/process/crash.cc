@@ -8,6 +8,7 @@
 
 #include "nemesis/node/agent_program.h"
 #include "nemesis/node/process_injection.h"
+#include "nemesis/node/struck.h"
 
 namespace ordeal {
 namespace {
@@ -67,6 +68,19 @@ class Crash final : public EndingInjection {
       for (std::int64_t ns = 0; lines >> ns;) killed_ns_[node].push_back(ns - clocks_[node].ahead_ns);
       return {};
     });
+  }
+
+  // By the clocks of the nodes.
+  std::optional<Instant> instant() const override {
+    Struck struck;
+    for (const std::size_t node : selection_.nodes) {
+      const std::chrono::nanoseconds error(clocks_[node].error_ns);
+      for (const std::int64_t ns : killed_ns_[node]) {
+        const Clock::time_point killed{std::chrono::nanoseconds(ns)};
+        struck.widen({killed - error, killed + error});
+      }
+    }
+    return struck.instant();
   }
 
   Result<Observation> confirm(Deadline deadline) override {

@@ -9,6 +9,7 @@
 #include "nemesis/node/draw.h"
 #include "nemesis/node/parallel.h"
 #include "nemesis/node/process_injection.h"
+#include "nemesis/node/struck.h"
 
 namespace ordeal {
 namespace {
@@ -29,10 +30,13 @@ class Kill final : public EndingInjection {
   bool may_be_held() const override { return true; }
   Result<void> inject(Deadline deadline) override {
     return on_all([&](std::size_t node) -> Result<void> {
-      if (signal_ == "KILL") return target_.processes()->kill(cluster_.at(node));
+      if (signal_ == "KILL") return struck_.during([&] { return target_.processes()->kill(cluster_.at(node)); });
       return signal(node, signal_, deadline);
     });
   }
+
+  // A signal that can be caught ends a process whenever it likes.
+  std::optional<Instant> instant() const override { return struck_.instant(); }
 
   // What a signal that can be caught has not ended by now is killed, or the target would not be started.
   Result<void> heal(Deadline deadline) override {
@@ -51,6 +55,7 @@ class Kill final : public EndingInjection {
   }
 
   const std::string signal_;
+  Struck struck_;
 };
 
 // Kills the target, starts it, and kills it once more while it starts up.

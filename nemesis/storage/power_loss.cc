@@ -11,6 +11,7 @@
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
 #include "nemesis/node/process_injection.h"
+#include "nemesis/node/struck.h"
 #include "nemesis/storage/disk_program.h"
 
 namespace ordeal {
@@ -49,18 +50,22 @@ class PowerLoss final : public ProcessInjection {
   bool takes_stopped() const override { return true; }
 
   Result<void> inject(Deadline deadline) override {
-    auto killed = on_all([&](std::size_t node) { return target_.processes()->kill(cluster_.at(node)); });
+    auto killed = on_all(
+        [&](std::size_t node) { return struck_.during([&] { return target_.processes()->kill(cluster_.at(node)); }); });
     if (!killed) return killed;
     // When a process has ended, what the kernel gathered of its writes has reached the disk, and is counted.
     const Deadline ended = deadline.within(kEndingTakes);
     (void)observe_all(ended, [&](std::size_t node) { return look_gone(node, ended); });
     return on_all([&](std::size_t node) -> Result<void> {
-      auto said = lose_unsynced(cluster_.at(node), id_, directories(node), kind_, seed_ + node, deadline);
+      auto said = struck_.during(
+          [&] { return lose_unsynced(cluster_.at(node), id_, directories(node), kind_, seed_ + node, deadline); });
       if (!said) return fail(said.error().during("asking the disk to lose what is unsynced"));
       counters_[node] = counters(*said);
       return {};
     });
   }
+
+  std::optional<Instant> instant() const override { return struck_.instant(); }
 
   Result<Observation> confirm(Deadline deadline) override {
     return observe_all(deadline, [&](std::size_t node) -> Result<Observation> {
@@ -111,6 +116,7 @@ class PowerLoss final : public ProcessInjection {
   const std::string kind_;
   const std::string names_;
   const std::uint64_t seed_;
+  Struck struck_;                                               // from the first process killed to the last write lost
   std::vector<std::map<std::string, std::uint64_t>> counters_;  // by node: what the disks say they did
 };
 

@@ -70,6 +70,32 @@ TEST(Durability, ACrashMayCostWhatCameShortlyBefore) {
       HasSubstr("no crash was injected"));
 }
 
+std::string struck(std::int64_t ms, int id, std::string_view fault, std::int64_t from_ms, std::int64_t to_ms) {
+  return "{:time " + std::to_string(ms) + "000000 :process :nemesis :type :info :f :" + std::string(fault) +
+         " :value {:id " + std::to_string(id) + " :step \"injected\" :struck [" + std::to_string(from_ms) + "000000 " +
+         std::to_string(to_ms) + "000000]}}\n";
+}
+
+// An injection may take seconds; what it may cost is counted from the moment at which it struck.
+TEST(Durability, RegressACrashIsCountedFromWhenItStruck) {
+  const auto found = [](const std::string& add, const std::string& injected) {
+    return verdict(judged(
+        "durability", work::add(1, "1") + step(15, 1, "kill", "inject") + add + injected + read(200, "[1]"), kFive));
+  };
+  const std::string unknown = step(115, 1, "kill", "injected"), known = struck(115, 1, "kill", 100, 101);
+  EXPECT_EQ(found(add(16, "2"), unknown), "valid");
+  EXPECT_EQ(found(add(16, "2"), known), "rpo-exceeded");
+  EXPECT_EQ(found(add(93, "2"), known), "rpo-exceeded");
+  EXPECT_EQ(found(add(94, "2"), known), "valid");
+  EXPECT_EQ(found(add(101, "2"), known), "valid");
+  EXPECT_EQ(found(add(102, "2"), known), "lost-element") << "it was over";
+  EXPECT_EQ(found(add(102, "2"), unknown), "valid");
+  // What lies outside of the injection, or is no interval, says nothing.
+  EXPECT_EQ(found(add(16, "2"), struck(115, 1, "kill", 1, 200)), "valid");
+  EXPECT_EQ(found(add(110, "2"), struck(115, 1, "kill", 1, 200)), "valid");
+  EXPECT_EQ(found(add(16, "2"), struck(115, 1, "kill", 101, 100)), "valid");
+}
+
 TEST(Durability, ACrashMayCostSoMany) {
   const CheckOptions two =
       with("durability", {{"durability.settle", "0"}, {"durability.rpo", "20ms"}, {"durability.max-lost", "2"}});
@@ -126,13 +152,16 @@ TEST(Durability, AgreesWithTheDefinition) {
   for (int round = 0; round < 6000; ++round) {
     const int most = below(3);
     std::vector<std::pair<int, std::string>> events;
-    std::vector<int> crashes = {5 + below(20), 30 + below(20), 55 + below(20)};
+    std::vector<testing_support::Crash> crashes;
     for (int id = 0; id < 3; ++id) {
       const std::string name = id == 2 ? "power-loss" : "kill";
-      events.emplace_back(crashes[static_cast<std::size_t>(id)],
-                          step(crashes[static_cast<std::size_t>(id)], id, name, "inject"));
-      events.emplace_back(crashes[static_cast<std::size_t>(id)] + 2,
-                          step(crashes[static_cast<std::size_t>(id)] + 2, id, name, "injected"));
+      const int begin = 5 + 25 * id + below(20), end = begin + 2 + below(10);
+      // Of some it is known when they struck.
+      const bool known = below(2) == 0;
+      const int from = begin + below(end - begin + 1), to = from + below(end - from + 1);
+      events.emplace_back(begin, step(begin, id, name, "inject"));
+      events.emplace_back(end, known ? struck(end, id, name, from, to) : step(end, id, name, "injected"));
+      crashes.push_back({(known ? from : begin) * kMs, (known ? to : end) * kMs});
     }
     std::string kept = "[";
     for (int element = 0; element < 6; ++element) {
@@ -147,9 +176,8 @@ TEST(Durability, AgreesWithTheDefinition) {
     for (const auto& [time, one] : events) text += one;
     text += read(100, kept + "]");
     const History whole = history_of(text);
-    std::vector<testing_support::Crash> all;
-    for (const int crash : crashes) all.push_back({crash * kMs, (crash + 2) * kMs});
-    const bool explained = testing_support::keeps_durability(testing_support::calls_of(whole), 0, all, 15 * kMs, most);
+    const bool explained =
+        testing_support::keeps_durability(testing_support::calls_of(whole), 0, crashes, 15 * kMs, most);
     const std::string bound = std::to_string(most);
     const auto result =
         judged("durability", whole,

@@ -14,6 +14,7 @@
 #include "nemesis/engine/ledger.h"
 #include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
+#include "nemesis/node/struck.h"
 #include "tests/nemesis/fault_fixture.h"
 
 namespace ordeal {
@@ -161,6 +162,13 @@ TEST_F(DriverTest, EveryKindIsInjectedProvenHealedAndRecorded) {
     EXPECT_GE(record.healed_ns, record.heal_ns);
     EXPECT_GE(record.heal_ns, record.injected_ns);
     EXPECT_GE(record.injected_ns, record.inject_ns);
+    if (record.fault == "kill") {  // it knows when it struck
+      EXPECT_GE(record.struck_from_ns, record.inject_ns);
+      EXPECT_GT(record.struck_to_ns, record.struck_from_ns);
+      EXPECT_LE(record.struck_to_ns, record.injected_ns);
+    } else {
+      EXPECT_EQ(record.struck_from_ns, -1);
+    }
     EXPECT_THAT(record.nodes, Not(IsEmpty()));
     EXPECT_THAT(events.steps(record.id),
                 ElementsAre("planned", "inject", "injected", record.confirmed_ns >= 0 ? "confirmed" : "unconfirmed",
@@ -469,6 +477,26 @@ class Tardy final : public Pretended {
   }
 };
 
+// Strikes between two waits.
+class Striking final : public Pretended {
+ public:
+  using Pretended::Pretended;
+  Result<void> inject(Deadline) override {
+    const auto wait = [] { std::this_thread::sleep_for(std::chrono::milliseconds(300)); };
+    wait();
+    struck_.during([&] {
+      wait();
+      return 0;
+    });
+    wait();
+    return {};
+  }
+  std::optional<Instant> instant() const override { return struck_.instant(); }
+
+ private:
+  Struck struck_;
+};
+
 template <class Kind>
 FaultFactory pretended(const char* name) {
   FaultFactory out;
@@ -518,6 +546,24 @@ class OverlapTest : public DriverTest {
   const FaultFactory loud_ = pretended<Loud>("loud");
   const FaultFactory blind_ = pretended<Blind>("blind");
 };
+
+// The history says when a fault struck; it was taken to have done so at any time within the injection.
+TEST_F(OverlapTest, RegressAnInjectionSaysWhenItStruck) {
+  const FaultFactory striking = pretended<Striking>("striking");
+  options_.declare(striking.options);
+  DriverOptions options = quick(1);
+  options.timeline = R"([{"fault": "striking", "at": 0}])";
+  const auto nemesis = driver(options, {&striking});
+  ASSERT_NE(nemesis, nullptr);
+  Events events;
+  run_for(*nemesis, events, 3);
+  ASSERT_THAT(events.steps(1), ::testing::Contains("injected"));
+  const FaultRecord record = nemesis->records().front();
+  constexpr std::int64_t kWait_ns = 290'000'000;
+  EXPECT_GE(record.struck_from_ns - record.inject_ns, kWait_ns);
+  EXPECT_GE(record.struck_to_ns - record.struck_from_ns, kWait_ns);
+  EXPECT_GE(record.injected_ns - record.struck_to_ns, kWait_ns);
+}
 
 TEST_F(OverlapTest, WhatAnotherFaultHidesIsLookedAtAgainWhenThatIsHealed) {
   Events events;
