@@ -58,8 +58,9 @@ struct Agreement {
 Agreement compare(const RandomHistory& shape, const CheckOptions& options, int rounds, std::uint64_t seed) {
   Agreement out;
   std::mt19937_64 chance(seed + 1'000'000 * (testing_support::environment_number("ORDEAL_SEED", 1) - 1));
-  testing_support::count_histories(static_cast<std::size_t>(rounds * times()));
-  for (int round = 0; round < rounds * times(); ++round) {
+  const int all = rounds * times();
+  testing_support::count_histories(static_cast<std::size_t>(all));
+  for (int round = 0; round < all; ++round) {
     RandomHistory varied = shape;
     varied.operations = 2 + chance() % shape.operations;
     varied.clients = 1 + static_cast<int>(chance() % static_cast<std::uint64_t>(shape.clients));
