@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -53,7 +54,9 @@ class MemoryFile {
   static Result<MemoryFile> make(const char* name, const std::string& text) {
     MemoryFile file;
     file.fd_ = Descriptor(::memfd_create(name, MFD_CLOEXEC));
-    if (!file.fd_ || ::write(file.fd_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    // Files in memory are everybody's, and a key that is everybody's is not used.
+    if (!file.fd_ || ::fchmod(file.fd_.get(), 0600) != 0 ||
+        ::write(file.fd_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
       return fail(ErrorCode::io, fmt::format("a file in memory for {}: {}", name, std::strerror(errno)));
     }
     return file;

@@ -35,7 +35,7 @@ TEST_F(FaultRecords, EveryStepIsReadAsWhatWasWritten) {
     words.insert(to_string(static_cast<FaultStep>(steps)));
     step(steps, static_cast<FaultStep>(steps));
   }
-  EXPECT_EQ(words.size(), 14U) << "no two steps under one word";
+  EXPECT_EQ(words.size(), 15U) << "no two steps under one word";
   const History history = builder_.finish();
   for (int i = 0; i < steps; ++i) {
     const auto event = fault_event(history, static_cast<EventIndex>(i));

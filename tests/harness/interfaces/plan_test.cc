@@ -133,10 +133,9 @@ TEST(PlanSettings, TheCommandThatRepeatsARunSaysWhatWasChanged) {
   Plan plan;
   plan.target = "etcd";
   plan.seed = 3;
-  EXPECT_EQ(
-      repeat_command(plan),
-      "ordeal run --target etcd --workload register --nodes 'local:5' --time-limit 60 --rate 200 --concurrency 10 "
-      "--seed 3");
+  EXPECT_EQ(repeat_command(plan),
+            "ordeal run --target etcd --workload register --nodes local:5 --time-limit 60 --rate 200 --concurrency 10 "
+            "--seed 3");
   plan.poisson = false;
   plan.recovery_s = 2.5;
   plan.nemesis = {"kill", "pause"};
