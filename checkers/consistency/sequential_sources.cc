@@ -55,11 +55,10 @@ class AsTransactions {
     const ValueId name = key == kAbsent ? values.string("register") : values.intern(history_.values().to_value(key));
     std::vector<ValueId> operations;
     const auto micro = [&](ValueId f, std::int64_t value) {
-      operations.push_back(
-          values.fresh_list(std::array{f, name, value == lin::kUnknown ? values.intern(Value()) : copy(value)}));
+      operations.push_back(values.fresh_list(std::array{f, name, copy(value)}));
     };
     if (step.op.code == lin::reg::kRead) {
-      micro(read_, step.op.a);
+      if (step.op.a != lin::kUnknown) micro(read_, step.op.a);  // nobody knows what it saw: it saw no nil
     } else if (step.op.code == lin::reg::kWrite) {
       micro(write_, step.op.a);
     } else {
