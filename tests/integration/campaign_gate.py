@@ -33,8 +33,9 @@ FILES = {
     "failed": ('target = "redis"\nnodes = "127.0.0.1"\nseed = [1, 2]\nworkload = "register"\n', 3),
     "cut": ('target = "memory"\nseed = [1, 2]\nbudget = "1s"\ntime-limit = "900ms"\n', 2),
 }
-SETTINGS = {"invalid": 'memory.bug = "lost-write"\n', "known": 'memory.bug = "lost-write"\n',
-            "unknown": 'memory.fail-probability = 1\n'}
+# So often that each short run shows it.
+BUG = 'memory.bug = "lost-write"\nmemory.bug-probability = 0.5\n'
+SETTINGS = {"invalid": BUG, "known": BUG, "unknown": 'memory.fail-probability = 1\n'}
 
 
 def validate(path, schema):
