@@ -1,6 +1,7 @@
 // Every workload at every level that it offers, on the memory target: the correct store is accused at none; a store
 // that lags behind keeps the weaker levels and not the stronger; and no level fails where a stronger one holds.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -26,6 +27,8 @@ CheckResult judged_at(const WorkloadFactory& workload, const Recorded& run, cons
   return checkers.front().checker->check(run.history, checkers.front().options);
 }
 
+using ::testing::AnyOf;
+using ::testing::Contains;
 using Verdicts = std::map<std::string, Verdict>;
 Verdicts judged_at_all(const WorkloadFactory& workload, const Recorded& run) {
   Verdicts out;
@@ -254,13 +257,14 @@ Settings eventual_registers(const char* settle, Settings more) {
 TEST(WeakerStores, EventualRegistersComeTogetherInTheEnd) {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     const auto judged = [&](const char* settle, Settings more) {
-      return judged_run("register", eventual_registers(settle, std::move(more)), seed, 0.3, 2000, 100);
+      return judged_run("register", eventual_registers(settle, std::move(more)), seed, 0.3, 2000, 400);
     };
     const Judged slow = judged("400ms", {{"memory.replication", "eventual"}, {"memory.lag", "300ms"}});
     EXPECT_EQ(slow.verdict, Verdict::valid) << slow.text;
     const Judged never = judged("50ms", {{"memory.replication", "eventual"}, {"memory.lag", "1h"}});
     EXPECT_EQ(never.verdict, Verdict::invalid) << never.text;
-    EXPECT_NE(std::find(never.anomalies.begin(), never.anomalies.end(), "divergence"), never.anomalies.end());
+    // The first key that shows it: two that differ, or one that still has the initial value.
+    EXPECT_THAT(never.anomalies, AnyOf(Contains("divergence"), Contains("stale-read"))) << never.text;
     const Judged bug = judged("50ms", {{"memory.bug", "stale-read"}, {"memory.bug-probability", "0.3"}});
     EXPECT_EQ(bug.verdict, Verdict::invalid) << bug.text;
   }
