@@ -32,6 +32,7 @@ ROOMS = {
 }
 
 LIN = "checkers/linearizability"
+LOG = "targets/log/server"
 # Which folders of its own room a folder may include, itself apart. "*" stands for all.
 ARROWS = {
     "checkers": ["*"],
@@ -68,15 +69,15 @@ ARROWS = {
     "nemesis/programs/disk": ["nemesis/programs/agent"],
     "targets": ["*"],
     "targets/http": [],
-    "targets/log/server": [],
-    "targets/log/server/raft": ["targets/log/server"],
-    "targets/log/server/wal": ["targets/log/server", "targets/log/server/raft"],
-    "targets/log/server/tree": ["targets/log/server"],
-    "targets/log/server/state": ["targets/log/server", "targets/log/server/tree", "targets/log/server/raft"],
-    "targets/log/server/sim": ["targets/log/server", "targets/log/server/state", "targets/log/server/wal",
-                               "targets/log/server/tree", "targets/log/server/raft"],
-    "targets/log/server/node": ["targets/log/server", "targets/log/server/state", "targets/log/server/wal",
-                                "targets/log/server/tree", "targets/log/server/raft", "targets/http"],
+    f"{LOG}": [],
+    f"{LOG}/raft": [LOG],
+    f"{LOG}/wal": [LOG, f"{LOG}/raft"],
+    f"{LOG}/tree": [LOG],
+    f"{LOG}/verify": [LOG, f"{LOG}/raft", f"{LOG}/wal", f"{LOG}/tree"],
+    f"{LOG}/state": [LOG, f"{LOG}/raft", f"{LOG}/tree"],
+    f"{LOG}/sim": [LOG, f"{LOG}/raft", f"{LOG}/wal", f"{LOG}/tree", f"{LOG}/verify", f"{LOG}/state"],
+    f"{LOG}/node": [LOG, f"{LOG}/raft", f"{LOG}/wal", f"{LOG}/tree", f"{LOG}/verify", f"{LOG}/state",
+                     "targets/http"],
     "workloads": [],
     "reports": [],
     "session": [],
