@@ -46,8 +46,9 @@ std::string nearest(std::string_view wanted, const std::vector<std::string>& nam
 
 Error unknown_name(std::string_view what, std::string_view wanted, const std::vector<std::string>& known) {
   std::string text = "unknown " + std::string(what) + " \"" + std::string(wanted) + "\"";
-  if (const std::string near = nearest(wanted, known); !near.empty()) text += "; did you mean \"" + near + "\"?";
-  text += known.empty() ? " (none is known)" : " Known: " + joined(known) + ".";
+  const std::string near = nearest(wanted, known);
+  if (!near.empty()) text += "; did you mean \"" + near + "\"?";
+  text += known.empty() ? " (none is known)" : (near.empty() ? ". Known: " : " Known: ") + joined(known) + ".";
   return Error{ErrorCode::usage, std::move(text)};
 }
 
