@@ -4,8 +4,8 @@
 //
 //   if (bug(Bug::vote_without_log_check) || candidate_is_up_to_date) …
 //
-// To plant one: a line in the list below (name, room, public report it is modelled on), the branch, and a line in the test
-// that finds it. Thread-safety: set the switch before other threads start.
+// To plant one: a line in the list below (name, room, public report it is modelled on), the branch, and a line in the
+// test that finds it. Thread-safety: set the switch before other threads start.
 
 #include <array>
 #include <cstddef>
@@ -16,10 +16,10 @@
 namespace ordeal::log {
 
 // X(name, room, what goes wrong, the public report or passage that it is modelled on)
-#define ORDEAL_LOG_BUG_LIST(X)                                                                                          \
-  X(two_votes_in_a_term, "raft", "grants a second candidate of the same term its vote",                                 \
-    "Ongaro 2014, 3.4: a server votes for at most one candidate in a term")                                             \
-  X(vote_without_log_check, "raft", "votes for a candidate whose log is behind its own",                                \
+#define ORDEAL_LOG_BUG_LIST(X)                                                           \
+  X(two_votes_in_a_term, "raft", "grants a second candidate of the same term its vote",  \
+    "Ongaro 2014, 3.4: a server votes for at most one candidate in a term")              \
+  X(vote_without_log_check, "raft", "votes for a candidate whose log is behind its own", \
     "Ongaro 2014, 3.6.1: the election restriction")
 
 enum class Bug : std::uint8_t {

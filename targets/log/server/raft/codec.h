@@ -2,9 +2,9 @@
 // Messages and configurations as bytes: bounded, versioned, and safe to decode from anybody.
 //
 // A message is one byte of version (1), one of kind, then all fields of Message in their order, integers as unsigned
-// LEB128 (at most 10 bytes, no superfluous zero bytes), texts as length and bytes, lists as count and elements. Decoding
-// allocates no more than a small multiple of the input's length, whatever the input says; trailing bytes are refused.
-// A message of another version is refused by its first byte. Framing and checksums are the transport's.
+// LEB128 (at most 10 bytes, no superfluous zero bytes), texts as length and bytes, lists as count and elements.
+// Decoding allocates no more than a small multiple of the input's length, whatever the input says; trailing bytes are
+// refused. A message of another version is refused by its first byte. Framing and checksums are the transport's.
 //
 // Thread-safety: functions without state.
 

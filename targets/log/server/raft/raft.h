@@ -1,7 +1,7 @@
 #pragma once
 // Raft: consensus of ordeal-log as a pure state machine. Messages, ticks and completions of the disk go in; messages,
-// writes and committed entries come out. It has no threads, sockets, clock or disk, so the same code runs in a node and,
-// with every fault that one can think of, in the simulation (targets/log/README.md).
+// writes and committed entries come out. It has no threads, sockets, clock or disk, so the same code runs in a node
+// and, with every fault that one can think of, in the simulation (targets/log/README.md).
 //
 // After D. Ongaro, "Consensus: Bridging Theory and Practice" (Stanford, 2014), cited as [O]: leader election with
 // randomised time-outs [O 3.4, 3.9], pre-vote [O 9.6] and check-quorum [O 6.2], commitment of entries of the own term
@@ -15,10 +15,9 @@
 //     … raft->step(message), raft->tick(), raft->propose(data), raft->persisted(n), raft->applied(i), whatever came
 //     Output out = raft->take_output();
 //     send(out.messages);                       // at once: what must wait for the disk is not among them yet
-//     if (out.write != 0) storage.write(out);   // in the order of the outputs; when it is durable: persisted(out.write)
-//     if (out.snapshot) state.restore(*out.snapshot);
-//     apply(out.committed);                     // in order; then applied(last index)
-//     out.reads, out.lost_reads                 // answer clients
+//     if (out.write != 0) storage.write(out);   // in the order of the outputs; when it is durable:
+//     persisted(out.write) if (out.snapshot) state.restore(*out.snapshot); apply(out.committed);                     //
+//     in order; then applied(last index) out.reads, out.lost_reads                 // answer clients
 //   }
 //
 // **What must wait for the disk is held back here**, not by the caller: a vote, an acknowledgement of entries or of a
@@ -50,7 +49,8 @@ enum class ReadMode : std::uint8_t {
   // By a round of heartbeats that a quorum answers: right whatever clocks do.
   read_index,
   // By a lease that a quorum's last answers gave [O 6.4.1]: no round, but right only while no node's ticks run faster
-  // than another's by more than Options::lease_margin_ticks in election_ticks. A node whose process was paused must feed
+  // than another's by more than Options::lease_margin_ticks in election_ticks. A node whose process was paused must
+  // feed
   // tick() the time that passed before it does anything else.
   lease,
 };
@@ -69,7 +69,8 @@ struct Options {
   // Of a lease of election_ticks, how many are given away for the drift of clocks. Requires: < election_ticks.
   unsigned lease_margin_ticks = 3;
 
-  // Replication: entries and bytes in one message (at least one entry, whatever its size), messages in flight to a peer.
+  // Replication: entries and bytes in one message (at least one entry, whatever its size), messages in flight to a
+  // peer.
   std::size_t max_append_entries = 1024;
   std::size_t max_append_bytes = 256 * 1024;
   std::size_t max_inflight = 64;
@@ -109,8 +110,8 @@ enum class Refusal : std::uint8_t {
 };
 [[nodiscard]] std::string_view name(Refusal refusal);
 
-// Where a proposal stands in the log. It took effect when the entry at `index` is committed with this `term`; when another
-// term is committed there it never will.
+// Where a proposal stands in the log. It took effect when the entry at `index` is committed with this `term`; when
+// another term is committed there it never will.
 struct Proposed {
   Refusal refusal = Refusal::none;
   Term term = 0;
@@ -130,8 +131,8 @@ struct Output {
   std::vector<Message> messages;
 
   // What to write, when `write` is not 0: first the snapshot (the log then begins after it; older entries go), then the
-  // entries (which replace all from entries.front().index on), then the hard state. Writes are made durable in the order
-  // of their numbers; persisted(write) confirms this one and all before it.
+  // entries (which replace all from entries.front().index on), then the hard state. Writes are made durable in the
+  // order of their numbers; persisted(write) confirms this one and all before it.
   std::uint64_t write = 0;
   std::shared_ptr<const Snapshot> snapshot;
   std::vector<Entry> entries;
@@ -182,8 +183,8 @@ class Core;
 class Raft {
  public:
   // Errors: usage, an option out of its range; input, what was recovered contradicts itself (a gap, a falling term, a
-  // snapshot behind the hard state's term). A commit index beyond the last entry is cut, since a commit need not be durable.
-  // For election_ticks after the start the node grants no votes, since it may have promised a leader a lease.
+  // snapshot behind the hard state's term). A commit index beyond the last entry is cut, since a commit need not be
+  // durable. For election_ticks after the start the node grants no votes, since it may have promised a leader a lease.
   [[nodiscard]] static Result<std::unique_ptr<Raft>> start(const Options& options, Recovered recovered, Rng rng);
   ~Raft();
   Raft(const Raft&) = delete;
@@ -194,17 +195,19 @@ class Raft {
   // A message of a peer came.
   void step(Message message);
 
-  // Leader: puts a command at the end of the log. What was proposed since the last output is sent in one message a peer.
+  // Leader: puts a command at the end of the log. What was proposed since the last output is sent in one message a
+  // peer.
   Proposed propose(std::string data);
-  // Leader: asks from where a linearizable read may be served; the answer has the same context. Several reads share a round.
+  // Leader: asks from where a linearizable read may be served; the answer has the same context. Several reads share a
+  // round.
   [[nodiscard]] Refusal read_index(std::uint64_t context);
   // Leader: changes who belongs to the cluster, by joint consensus when voters change. When the joint configuration is
   // committed the leader proposes the one that ends it, whoever leads then; a leader that is no voter of it hands over.
   // `index` is that of the first entry; the change is over when status().configuration has no outgoing voters and
   // its index is committed.
   Proposed change_members(std::vector<NodeId> voters, std::vector<NodeId> learners);
-  // Leader: hands over to a voter: brings its log up to date, lets it campaign. No proposals are taken meanwhile. Given up
-  // after election_ticks_max. Asked again with the same target it does nothing.
+  // Leader: hands over to a voter: brings its log up to date, lets it campaign. No proposals are taken meanwhile. Given
+  // up after election_ticks_max. Asked again with the same target it does nothing.
   [[nodiscard]] Refusal transfer_leadership(NodeId target);
 
   // Campaigns now, if it may: for a cluster of one, and for tests.
