@@ -172,10 +172,18 @@ TEST_F(SshNodeTest, DaemonsOutliveTheCommandThatStartedThem) {
 
 TEST_F(SshNodeTest, ADaemonThatHoldsTheOutputIsNamedAndSurvives) {
   const std::string file = sshd_.dir() / "pid";
-  const auto output = node_->run(with_timeout("sleep 30 & echo $! >" + file, 500ms));
-  ASSERT_FALSE(output);
-  EXPECT_EQ(output.error().code, ErrorCode::timeout);
-  EXPECT_THAT(output.error().message, HasSubstr("holds its output open"));
+  std::string said;
+  // On a busy machine the shell itself may need longer: asked again, with more time.
+  for (const auto limit : {500ms, 5'000ms, 20'000ms}) {
+    testing::write_file(file, "");
+    const auto output = node_->run(with_timeout("sleep 60 & echo $! >" + file, limit));
+    ASSERT_FALSE(output);
+    EXPECT_EQ(output.error().code, ErrorCode::timeout);
+    said = output.error().message;
+    if (said.find("holds its output open") != std::string::npos) break;
+  }
+  EXPECT_THAT(said, HasSubstr("holds its output open"));
+  ASSERT_NE(testing::read_file(file), "");
   const pid_t pid = static_cast<pid_t>(std::stol(testing::read_file(file)));
   EXPECT_TRUE(is_running(pid));
   ::kill(pid, SIGKILL);
@@ -284,6 +292,7 @@ TEST_F(SshNodeTest, AStoppedServerDoesNotOutlastTheDeadline) {
 }
 
 TEST_F(SshNodeTest, AServerStoppedDuringACommandDoesNotOutlastTheDeadline) {
+  ASSERT_TRUE(node_->run("true"));
   const std::string file = sshd_.dir() / "begun";
   std::vector<pid_t> stopped;
   std::jthread stopper([&] {
@@ -292,8 +301,8 @@ TEST_F(SshNodeTest, AServerStoppedDuringACommandDoesNotOutlastTheDeadline) {
     for (const pid_t pid : stopped) ::kill(pid, SIGSTOP);
   });
   const auto start = std::chrono::steady_clock::now();
-  const auto output = node_->run(with_timeout("echo x >" + file + "; sleep 2", 700ms));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
+  const auto output = node_->run(with_timeout("echo x >" + file + "; sleep 30", 4s));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 20s);
   stopper.join();
   for (const pid_t pid : stopped) ::kill(pid, SIGCONT);
   ASSERT_FALSE(output);

@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <regex>
+#include <sstream>
 #include <thread>
 
 namespace ordeal::nodes {
@@ -20,8 +20,10 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string text_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  // Of a process in /proc that ends meanwhile, what could be read; an iterator would throw.
+  std::ostringstream text;
+  text << std::ifstream(file, std::ios::binary).rdbuf();
+  return text.str();
 }
 
 std::string link_of(const fs::path& link) {

@@ -133,9 +133,13 @@ TEST_F(NetworkTest, LatencyHoldsUpWhatNodesSendEachOtherAndNobodyElse) {
     EXPECT_LT(quickest_s(1, to), 0.6) << to;
   }
   EXPECT_LT(quickest_s(1, address(2)), 0.09);
-  const auto began = std::chrono::steady_clock::now();
-  for (int i = 0; i < 10; ++i) on(0, ":");
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(1)) << "the controller is not held up";
+  auto quickest = std::chrono::steady_clock::duration::max();
+  for (int i = 0; i < 10; ++i) {
+    const auto began = std::chrono::steady_clock::now();
+    on(0, ":");
+    quickest = std::min(quickest, std::chrono::steady_clock::now() - began);
+  }
+  EXPECT_LT(quickest, std::chrono::milliseconds(90)) << "the controller is not held up";
   const auto measured = latency->measure(Deadline::after_s(5));
   ASSERT_TRUE(measured);
   const Value* times = measured->find("rtt_ms");

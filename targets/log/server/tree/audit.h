@@ -1,7 +1,8 @@
 #pragma once
-// Audit: follows the nodes of a log (or anybody's tlog-tiles log) and proves that no history was rewritten or forked: each
-// new head must be signed by a key of the ring, must be the root of the tiles that the node serves, and must be consistent
-// with every head that any node ever showed. Heads are kept in a file, so that the next process goes on where this ended.
+// Audit: follows the nodes of a log (or anybody's tlog-tiles log) and proves that no history was rewritten or forked:
+// each new head must be signed by a key of the ring, must be the root of the tiles that the node serves, and must be
+// consistent with every head that any node ever showed. Heads are kept in a file, so that the next process goes on
+// where this ended.
 //
 // Thread-safety: one thread.
 
@@ -38,8 +39,8 @@ struct AuditFinding {
   AuditFindingKind kind = AuditFindingKind::refused_head;
   std::string node;
   std::string message;
-  // forked: the first leaf that differs; with `last_leaf` when only known to be between the two (nobody serves one of the
-  // histories any more).
+  // forked: the first leaf that differs; with `last_leaf` when only known to be between the two (nobody serves one of
+  // the histories any more).
   std::optional<std::uint64_t> leaf;
   std::optional<std::uint64_t> last_leaf;
 

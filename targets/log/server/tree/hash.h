@@ -1,6 +1,6 @@
 #pragma once
-// SHA-256 as RFC 6962, section 2.1, uses it: a leaf's hash begins with 0x00, a node's with 0x01, so that no leaf can pass
-// for a node. Thread-safety: pure.
+// SHA-256 as RFC 6962, section 2.1, uses it: a leaf's hash begins with 0x00, a node's with 0x01, so that no leaf can
+// pass for a node. Thread-safety: pure.
 
 #include <array>
 #include <cstdint>

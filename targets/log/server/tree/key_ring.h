@@ -1,17 +1,18 @@
 #pragma once
-// KeyRing: whose signatures on tree heads are believed. It begins with keys that the user trusts and changes only by what
-// the log itself says: notes, signed by a key of the ring, that are entries of the log. So whoever replays the log gets
-// the same ring.
+// KeyRing: whose signatures on tree heads are believed. It begins with keys that the user trusts and changes only by
+// what the log itself says: notes, signed by a key of the ring, that are entries of the log. So whoever replays the log
+// gets the same ring.
 //
 //   ordeal-log keys
-//   add log.example+1a2b3c4d+AR…                 add: from this leaf on heads may be signed by this one as well (overlap)
-//   retire log.example+0a0b0c0d 5000             retire: it signs no heads of more than 5000 leaves; older ones stay good
-//   revoke log.example+0a0b0c0d                  revoke: compromised; no head by it is believed, of whatever size
+//   add log.example+1a2b3c4d+AR…                 add: from this leaf on heads may be signed by this one as well
+//   (overlap) retire log.example+0a0b0c0d 5000             retire: it signs no heads of more than 5000 leaves; older
+//   ones stay good revoke log.example+0a0b0c0d                  revoke: compromised; no head by it is believed, of
+//   whatever size
 //
-// Rotation is: add the new key, sign with both, retire the old one. A revocation may be signed by any key of the ring that
-// is not revoked, also by the one that it revokes; it must leave a key that can sign. Who holds a key can therefore revoke
-// the others: keep one that signs no heads offline (it is in the ring, and its holder has the last word by being added
-// first: a key is not revoked by one that was added after it).
+// Rotation is: add the new key, sign with both, retire the old one. A revocation may be signed by any key of the ring
+// that is not revoked, also by the one that it revokes; it must leave a key that can sign. Who holds a key can
+// therefore revoke the others: keep one that signs no heads offline (it is in the ring, and its holder has the last
+// word by being added first: a key is not revoked by one that was added after it).
 //
 // Thread-safety: a value; one thread at a time, or several that only read.
 
@@ -64,8 +65,8 @@ class KeyRing {
 
   // The checkpoint of a note of this log that a key of the ring signed which is neither revoked nor out of its time.
   // Signatures by unknown keys are ignored, as the specification wants; a signature by a known key that does not verify
-  // spoils the note. Errors: input: malformed, of another origin, a wrong signature; permission: signed by nobody who is
-  // believed, and says whether a revoked key signed it.
+  // spoils the note. Errors: input: malformed, of another origin, a wrong signature; permission: signed by nobody who
+  // is believed, and says whether a revoked key signed it.
   [[nodiscard]] Result<Checkpoint> open(std::string_view note, std::string_view origin) const;
 
  private:

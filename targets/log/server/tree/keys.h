@@ -12,7 +12,8 @@
 
 namespace ordeal::log::tree {
 
-// Whether a key may be called so: not empty, UTF-8, no spaces of Unicode, no control characters, no '+', up to 255 bytes.
+// Whether a key may be called so: not empty, UTF-8, no spaces of Unicode, no control characters, no '+', up to 255
+// bytes.
 [[nodiscard]] bool valid_key_name(std::string_view name);
 
 class VerifierKey {

@@ -1,8 +1,8 @@
 #pragma once
 // Signed notes (c2sp.org/signed-note): a text, an empty line, and lines "— name base64(id, signature)".
 //
-// Reading takes whatever a hostile peer sends: at most kMaxNoteBytes and kMaxSignatures, UTF-8 without control characters.
-// Thread-safety: pure.
+// Reading takes whatever a hostile peer sends: at most kMaxNoteBytes and kMaxSignatures, UTF-8 without control
+// characters. Thread-safety: pure.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
-// Merkle proofs of RFC 6962, section 2.1: made from any source of node hashes (a tree in memory, tiles of somebody else),
-// and verified by the algorithms of RFC 9162, sections 2.1.3.2 and 2.1.4.2.
+// Merkle proofs of RFC 6962, section 2.1: made from any source of node hashes (a tree in memory, tiles of somebody
+// else), and verified by the algorithms of RFC 9162, sections 2.1.3.2 and 2.1.4.2.
 //
 // A node is named by level and index: node (k, i) covers the leaves [i·2^k, (i+1)·2^k), all of which exist.
 // Thread-safety: pure.
@@ -27,8 +27,8 @@ using NodeHashes = std::function<Result<Hash>(unsigned level, std::uint64_t inde
 // Whether the proof shows that the leaf with this hash is number `index` of the tree with that root.
 [[nodiscard]] bool verify_inclusion(const Hash& leaf, std::uint64_t index, std::uint64_t size, const Proof& proof,
                                     const Hash& root);
-// Whether the proof shows that the tree (first, first_root) is a beginning of (second, second_root). The empty tree is a
-// beginning of every tree, by an empty proof, and only with empty_root().
+// Whether the proof shows that the tree (first, first_root) is a beginning of (second, second_root). The empty tree is
+// a beginning of every tree, by an empty proof, and only with empty_root().
 [[nodiscard]] bool verify_consistency(std::uint64_t first, const Hash& first_root, std::uint64_t second,
                                       const Hash& second_root, const Proof& proof);
 

@@ -1,6 +1,6 @@
 #pragma once
-// The read side of a log as static files (c2sp.org/tlog-tiles): tiles of 256 hashes and bundles of entries, their paths,
-// making them from a Tree, reading them, and TileTree, which computes roots and proofs from somebody's tiles.
+// The read side of a log as static files (c2sp.org/tlog-tiles): tiles of 256 hashes and bundles of entries, their
+// paths, making them from a Tree, reading them, and TileTree, which computes roots and proofs from somebody's tiles.
 //
 // Thread-safety: functions are pure; a TileTree belongs to one thread.
 
@@ -56,8 +56,8 @@ void add_to_bundle(std::string& bundle, std::string_view entry);
 // Fetches what lies at a path below the log's prefix: "checkpoint", "tile/…". Errors are passed on.
 using Fetch = std::function<Result<std::string>(const std::string& path)>;
 
-// Somebody's tree of `size` leaves, seen through tiles, which are kept. Nothing of it is believed: whoever asks compares
-// root() with a signed head, and takes proofs to be verified.
+// Somebody's tree of `size` leaves, seen through tiles, which are kept. Nothing of it is believed: whoever asks
+// compares root() with a signed head, and takes proofs to be verified.
 class TileTree {
  public:
   TileTree(std::uint64_t size, Fetch fetch);

@@ -1,7 +1,7 @@
 #pragma once
-// Tree: a Merkle tree of RFC 6962 in memory that grows at its end: every full subtree's hash is kept (64 bytes a leaf), so
-// that appending costs one hash a leaf on average and roots and proofs of any size O(log n).
-// Thread-safety: a value; one thread at a time, or several that only read.
+// Tree: a Merkle tree of RFC 6962 in memory that grows at its end: every full subtree's hash is kept (64 bytes a leaf),
+// so that appending costs one hash a leaf on average and roots and proofs of any size O(log n). Thread-safety: a value;
+// one thread at a time, or several that only read.
 
 #include <cstdint>
 #include <span>

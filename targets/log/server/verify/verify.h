@@ -2,8 +2,8 @@
 // `ordeal-log verify`: a stopped node's data directory, checked offline: every segment and every snapshot record for
 // record, what they say together, and the tree that they give against the leaf hashes and the signed head on disk.
 //
-// It goes on after what it finds, and changes nothing. What it cannot see: a tail cut together with the marks and the head
-// that tell of it, all of them put back consistently; only other nodes and the audit know of such a past.
+// It goes on after what it finds, and changes nothing. What it cannot see: a tail cut together with the marks and the
+// head that tell of it, all of them put back consistently; only other nodes and the audit know of such a past.
 // Thread-safety: pure but for reading files.
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct VerifyOptions {
   // The hashes of the leaves that snapshot and entries make, in order; also of entries that may not be committed, which
   // come last. Empty: the tree is not checked against the log.
   std::function<Result<std::vector<tree::Hash>>(const wal::Recovery&)> leaves;
-  std::string origin;             // of the heads; empty: whichever
+  std::string origin;                   // of the heads; empty: whichever
   const tree::KeyRing* ring = nullptr;  // null: signatures are not checked, and a remark says so
 };
 

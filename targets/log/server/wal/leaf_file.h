@@ -21,8 +21,8 @@ using LeafHash = std::array<std::uint8_t, 32>;
 
 class LeafFile {
  public:
-  // Opens or makes `path`, whose folder must be there. Half a hash at its end (a crash) is cut. Errors: input, when it is
-  // damaged or of another cluster; io.
+  // Opens or makes `path`, whose folder must be there. Half a hash at its end (a crash) is cut. Errors: input, when it
+  // is damaged or of another cluster; io.
   [[nodiscard]] static Result<std::unique_ptr<LeafFile>> open(FileSystem& files, const std::string& path,
                                                               const std::string& cluster);
   [[nodiscard]] std::uint64_t size() const { return size_; }  // leaves

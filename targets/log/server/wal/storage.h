@@ -1,6 +1,6 @@
 #pragma once
-// Storage: what a node of ordeal-log keeps on disk: the write-ahead log in segments and the snapshots; the node's memory
-// of its term, its vote, its entries. doc: README.md beside this, which also has the formats byte for byte.
+// Storage: what a node of ordeal-log keeps on disk: the write-ahead log in segments and the snapshots; the node's
+// memory of its term, its vote, its entries. doc: README.md beside this, which also has the formats byte for byte.
 //
 //   Recovery found;
 //   auto storage = Storage::open(files, options, found);      // reads, checks, cuts a torn tail, syncs what it found
@@ -58,8 +58,8 @@ enum class Health { ok, full, failed };
 
 class Storage {
  public:
-  // Recovers what is there, or begins anew in an empty directory. What was found is durable when this returns, even what
-  // an earlier process had written and not synced. Errors (nothing was changed): input, when a file is damaged or
+  // Recovers what is there, or begins anew in an empty directory. What was found is durable when this returns, even
+  // what an earlier process had written and not synced. Errors (nothing was changed): input, when a file is damaged or
   // missing, of another cluster or another node, with file, offset, what was expected, and what to do; io, permission.
   [[nodiscard]] static Result<std::unique_ptr<Storage>> open(FileSystem& files, StorageOptions options,
                                                              Recovery& found);
@@ -81,7 +81,8 @@ class Storage {
   // synced first. Does nothing when a newer snapshot is there.
   [[nodiscard]] Result<void> save_snapshot(const raft::Snapshot& snapshot);
 
-  // After a graceful stop all marks are synced, so that recovery and `verify` see also a log whose last records are gone.
+  // After a graceful stop all marks are synced, so that recovery and `verify` see also a log whose last records are
+  // gone.
   [[nodiscard]] Result<void> close();
 
   [[nodiscard]] Health health() const;
