@@ -16,11 +16,33 @@
 namespace ordeal::log {
 
 // X(name, room, what goes wrong, the public report or passage that it is modelled on)
-#define ORDEAL_LOG_BUG_LIST(X)                                                           \
-  X(two_votes_in_a_term, "raft", "grants a second candidate of the same term its vote",  \
-    "Ongaro 2014, 3.4: a server votes for at most one candidate in a term")              \
-  X(vote_without_log_check, "raft", "votes for a candidate whose log is behind its own", \
-    "Ongaro 2014, 3.6.1: the election restriction")
+#define ORDEAL_LOG_BUG_LIST(X)                                                                                      \
+  X(two_votes_in_a_term, "raft", "grants a second candidate of the same term its vote",                             \
+    "Ongaro 2014, 3.4: a server votes for at most one candidate in a term")                                         \
+  X(vote_without_log_check, "raft", "votes for a candidate whose log is behind its own",                            \
+    "Ongaro 2014, 3.6.1: the election restriction")                                                                 \
+  X(vote_not_durable, "wal", "the record of term and vote names nobody",                                            \
+    "Ongaro 2014, 3.8: a server that forgets its vote may vote twice in a term")                                    \
+  X(torn_tail_accepted, "wal", "takes what is left of a half-written batch for entries",                            \
+    "Alagappan et al., Protocol-Aware Recovery for Consensus-Based Storage (FAST 2018)")                            \
+  X(crc_not_checked, "wal", "reads records without looking at their checksums",                                     \
+    "Kingsbury, Jepsen: NATS 2.12.1 (2025): single-bit errors in data files went unnoticed")                        \
+  X(fsync_error_ignored, "wal", "goes on after a failed fdatasync as if it had succeeded",                          \
+    "PostgreSQL's handling of fsync() errors is unsafe (fsyncgate, 2018)")                                          \
+  X(full_disk_acknowledged, "wal", "says that a batch is durable for which there was no room",                      \
+    "Rebello et al., Can Applications Recover from fsync Failures? (ATC 2020)")                                     \
+  X(snapshot_not_synced, "wal", "cuts the log before the snapshot that replaces it is on disk",                     \
+    "Pillai et al., All File Systems Are Not Created Equal (OSDI 2014): rename without fsync")                      \
+  X(directory_not_synced, "wal", "does not sync the folder after making and renaming files",                        \
+    "Pillai et al., All File Systems Are Not Created Equal (OSDI 2014): directory entries")                         \
+  X(batch_not_synced, "wal", "says that a batch is durable before fdatasync",                                       \
+    "Kingsbury, Jepsen: NATS 2.12.1 (2025): acknowledged before fsync")                                             \
+  X(hard_state_cut_with_log, "wal", "a new segment does not repeat term and vote, so that compaction forgets them", \
+    "Ongaro 2014, 5.1: term and vote outlive the discarded log")                                                    \
+  X(merkle_order_after_restart, "tree", "restores the tree's leaves in another order",                              \
+    "Certificate log Yeti 2022 (2021): a signed head whose entries do not hash to its root")                        \
+  X(revoked_key_accepted, "tree", "believes heads that a revoked key signed",                                       \
+    "Certificate log DigiCert CT2 (2020): its signing key was exposed, and it was retired")
 
 enum class Bug : std::uint8_t {
   none,

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -29,7 +30,7 @@ enum class AuditFindingKind {
   refused_head,   // not a head of this log, or signed by nobody who is believed (a revoked key, say)
   wrong_tiles,    // the tiles that a node serves are not those of the head that it signed
   forked,         // two heads, neither of which is a beginning of the other
-  went_back,      // a node shows a smaller head than it showed before (consistent with it)
+  went_back,      // a node shows a smaller head than before: it starts, or it lost entries; look again
   bad_key_entry,  // the log holds a change of keys that nobody signed who may
   unreachable,    // a node did not answer: nothing is known of it now
 };
@@ -46,42 +47,50 @@ struct AuditFinding {
 
   // Whether it proves that a promise was broken.
   [[nodiscard]] bool proves() const {
-    return kind != AuditFindingKind::unreachable && kind != AuditFindingKind::bad_key_entry;
+    return kind == AuditFindingKind::refused_head || kind == AuditFindingKind::wrong_tiles ||
+           kind == AuditFindingKind::forked;
   }
 };
 
 // A head that somebody showed.
 struct KeptHead {
-  std::string node;
+  std::string node;  // who showed it first
   std::string note;  // as it was signed: the evidence
   Checkpoint checkpoint;
+  bool settled = false;  // shown to be a beginning of the largest head
 };
 
 class Audit {
  public:
   // `kept`: the contents of the file that kept() wrote, or empty. Errors: input, with the line.
-  [[nodiscard]] static Result<Audit> begin(std::string origin, KeyRing ring, std::string_view kept);
+  [[nodiscard]] static Result<Audit> begin(KeyRing ring, std::string_view kept);
 
-  // Asks each node once and compares. What is found is told once a round; heads of forks are kept as evidence.
+  // Asks each node once and compares. What stays wrong is told each round; heads of forks are kept as evidence.
   [[nodiscard]] std::vector<AuditFinding> round(const std::vector<AuditedNode>& nodes);
 
-  // What to write to the file, a line a head.
+  // What to write to the file. Lines: "ordeal-log audit 1 ORIGIN", "read LEAVES NODE", "key LEAF BASE64" (a change of
+  // keys), "reached SIZE NODE", "head BASE64 NODE" and "fork BASE64 NODE" (signed notes).
   [[nodiscard]] std::string kept() const;
+  // Of one history, by size; a head that is not settled yet waits for a node that shows a larger one.
   [[nodiscard]] const std::vector<KeptHead>& heads() const { return heads_; }
+  // Heads that part from that history.
+  [[nodiscard]] const std::vector<KeptHead>& forks() const { return forks_; }
   [[nodiscard]] const KeyRing& ring() const { return ring_; }
 
  private:
-  Audit(std::string origin, KeyRing ring) : origin_(std::move(origin)), ring_(std::move(ring)) {}
+  explicit Audit(KeyRing ring) : ring_(std::move(ring)) {}
   struct Seen;
-  void look_at(const AuditedNode& node, std::vector<Seen>& seen, std::vector<AuditFinding>& findings);
-  void compare(const Seen& one, std::vector<Seen>& seen, std::vector<AuditFinding>& findings);
-  void read_keys(const Seen& one, std::vector<AuditFinding>& findings);
-  void keep(const Seen& one);
+  class Round;
 
-  std::string origin_;
+  [[nodiscard]] Result<void> take_line(const std::string& line);
+
   KeyRing ring_;
-  std::uint64_t keys_read_ = 0;  // leaves that were looked at for changes of keys
+  std::map<std::string, std::uint64_t> keys_read_;  // by node: leaves that were looked at for changes of keys
+  std::vector<std::pair<std::uint64_t, std::string>>
+      key_changes_;                               // leaf and entry; those that the ring took, in order
+  std::map<std::string, std::uint64_t> reached_;  // by node: the largest head that it showed
   std::vector<KeptHead> heads_;
+  std::vector<KeptHead> forks_;
 };
 
 // The first leaf at which two trees part, by binary search over their beginnings, each proven against the tree's root;
