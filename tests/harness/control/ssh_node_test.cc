@@ -123,22 +123,30 @@ TEST_F(SshNodeTest, AScriptTooLongForOneRequestSaysSo) {
 }
 
 TEST_F(SshNodeTest, ADeadlineKillsTheCommandAndItsChildren) {
-  const std::string pids = sshd_.dir() / "pids";
-  const auto start = std::chrono::steady_clock::now();
-  // The last one leads a process group of its own, as timeout(1) makes one.
-  const auto output = node_->run(with_timeout(
-      "echo $$ >" + pids + "; sleep 60 & echo $! >>" + pids + "; timeout 60 sh -c 'echo $$ >>" + pids + "; sleep 60'",
-      500ms));
-  const auto took = std::chrono::steady_clock::now() - start;
-  ASSERT_FALSE(output);
-  EXPECT_EQ(output.error().code, ErrorCode::timeout);
-  EXPECT_THAT(output.error().message, HasSubstr("did not finish within 500 ms; it was killed"));
-  EXPECT_GE(took, 500ms);
-  EXPECT_LT(took, 2s);
-  std::ifstream file(pids);
-  int count = 0;
-  for (pid_t pid = 0; file >> pid; ++count) EXPECT_TRUE(eventually([&] { return !is_running(pid); })) << pid;
-  EXPECT_EQ(count, 3);
+  ASSERT_TRUE(node_->run("true"));
+  const std::string file = sshd_.dir() / "pids";
+  std::vector<pid_t> pids;
+  // On a busy machine the three may need longer than half a second to begin: asked again, with more time.
+  for (const std::chrono::milliseconds limit : {500ms, 5'000ms, 20'000ms}) {
+    const auto start = std::chrono::steady_clock::now();
+    // The last one leads a process group of its own, as timeout(1) makes one.
+    const auto output = node_->run(with_timeout(
+        "echo $$ >" + file + "; sleep 60 & echo $! >>" + file + "; timeout 60 sh -c 'echo $$ >>" + file + "; sleep 60'",
+        limit));
+    const auto took = std::chrono::steady_clock::now() - start;
+    ASSERT_FALSE(output);
+    EXPECT_EQ(output.error().code, ErrorCode::timeout);
+    EXPECT_GE(took, limit);
+    pids.clear();
+    std::istringstream read(testing::read_file(file));
+    for (pid_t pid = 0; read >> pid;) pids.push_back(pid);
+    if (pids.size() < 3) continue;
+    EXPECT_THAT(output.error().message, HasSubstr("it was killed"));
+    EXPECT_LT(took, limit + 5s);
+    break;
+  }
+  EXPECT_EQ(pids.size(), 3u);
+  for (const pid_t pid : pids) EXPECT_TRUE(eventually([&] { return !is_running(pid); })) << pid;
   EXPECT_TRUE(node_->run("true"));
 }
 

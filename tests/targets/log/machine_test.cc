@@ -174,8 +174,7 @@ TEST(Machine, LocksLapseAndTokensGrow) {
   release.token = 1;
   EXPECT_EQ(play(release).code, AnswerCode::not_held);
   // A write fenced by the old token does nothing.
-  EXPECT_EQ(play.txn({{Step::Kind::check_lock, "l", "", 1}, {Step::Kind::write, "a", "1"}}).code,
-            AnswerCode::not_held);
+  EXPECT_EQ(play.txn({{Step::Kind::check_lock, "l", "", 1}, {Step::Kind::write, "a", "1"}}).code, AnswerCode::not_held);
   EXPECT_EQ(play.txn({{Step::Kind::check_lock, "l", "", 5}, {Step::Kind::write, "a", "1"}}).code, AnswerCode::ok);
   release.token = 5;
   EXPECT_EQ(play(release).code, AnswerCode::ok);
@@ -285,10 +284,17 @@ TEST(MachineProperty, HostileBytesDoNoHarm) {
     for (std::uint64_t n = 1 + rng.below(3); n > 0 && !bad.empty(); --n) {
       const std::size_t at = rng.below(bad.size());
       switch (rng.below(4)) {
-        case 0: bad[at] = static_cast<char>(bad[at] ^ (1 << rng.below(8))); break;
-        case 1: bad.resize(at); break;
-        case 2: bad.insert(at, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"); break;
-        default: bad.erase(at, 1 + rng.below(8));
+        case 0:
+          bad[at] = static_cast<char>(bad[at] ^ (1 << rng.below(8)));
+          break;
+        case 1:
+          bad.resize(at);
+          break;
+        case 2:
+          bad.insert(at, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
+          break;
+        default:
+          bad.erase(at, 1 + rng.below(8));
       }
     }
     Machine victim;

@@ -53,7 +53,7 @@ class AdapterTest : public ::testing::Test {
   void SetUp() override {
     ASSERT_TRUE(find_executable("python3")) << "scripts/install-packages.sh test brings it";
     client_ = std::make_unique<ProcessClient>(rude(), Value::map({{"data_type", "register"}}));
-    const auto opened = client_->open(in(10'000));
+    const auto opened = client_->open(in(60'000));
     ASSERT_TRUE(opened) << opened.error().message;
     pid_ = run("pid").value->integer();
   }
@@ -278,10 +278,10 @@ TEST(AdapterStart, AfterAFailedOpenNothingIsOpen) {
   AdapterSetup setup;
   setup.words = {"/bin/sh", "-c", "[ -e \"$0\" ] && exit 3; exec python3 " + std::string(RUDE_ADAPTER), mark};
   ProcessClient client(setup, Value::map({{"data_type", "register"}}));
-  ASSERT_TRUE(client.open(in(10'000)));
+  ASSERT_TRUE(client.open(in(60'000)));
   EXPECT_EQ(client.invoke({"echo", std::nullopt, Value(1)}, in(10'000)).type, EventType::ok);
   std::ofstream(mark) << "now it fails\n";
-  EXPECT_FALSE(client.open(in(10'000)));
+  EXPECT_FALSE(client.open(in(60'000)));
   const auto closed = client.invoke({"echo", std::nullopt, Value(1)}, in(10'000));
   EXPECT_EQ(closed.type, EventType::fail);
   EXPECT_EQ(closed.error->kind, "adapter-closed");
@@ -290,7 +290,7 @@ TEST(AdapterStart, AfterAFailedOpenNothingIsOpen) {
 
 TEST(AdapterStart, Refusals) {
   ProcessClient refused(rude({"refuse"}), Value::map());
-  const auto opened = refused.open(in(10'000));
+  const auto opened = refused.open(in(60'000));
   ASSERT_FALSE(opened);
   EXPECT_NE(opened.error().message.find("nothing there"), std::string::npos) << opened.error().message;
   AdapterSetup missing;

@@ -95,8 +95,7 @@ void stamp(std::string& encoded, std::uint64_t time_ms) {
 
 std::string_view name(AnswerCode code) {
   static constexpr std::array<std::string_view, kLastAnswerCode + 1> kNames = {
-      "ok",   "invalid",  "conflict",   "wrong-type", "not-found",
-      "held", "not-held", "key-reused", "too-large",  "gone"};
+      "ok", "invalid", "conflict", "wrong-type", "not-found", "held", "not-held", "key-reused", "too-large", "gone"};
   return kNames[static_cast<std::size_t>(code)];
 }
 

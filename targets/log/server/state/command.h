@@ -15,25 +15,25 @@ namespace ordeal::log::state {
 // Limits of one command. Every node must have the same, since they decide what a command does.
 inline constexpr std::size_t kMaxKeyBytes = 1024;
 inline constexpr std::size_t kMaxValueBytes = 1 << 20;
-inline constexpr std::size_t kMaxSteps = 256;  // of a transaction
+inline constexpr std::size_t kMaxSteps = 256;                          // of a transaction
 inline constexpr std::uint64_t kMaxTtlMs = 366ULL * 24 * 3600 * 1000;  // a longer lease counts as this one
 
 enum class CommandKind : std::uint8_t {
-  tick = 0,        // nothing but the time: leases and deliveries lapse
-  append = 1,      // to the log: value
-  transact = 2,    // steps, all or none
-  set_add = 3,     // key, value
-  set_remove = 4,  // key, value
-  enqueue = 5,     // key, value
-  dequeue = 6,     // key, amount messages at most, ttl_ms until they come again (0: taken for good), attempts
-  ack = 7,         // key, token
-  nack = 8,        // key, token
-  drain_dead = 9,  // key, amount at most: takes messages out of the dead letters
-  acquire = 10,    // key, value (the owner), ttl_ms (0: no end)
-  keep_alive = 11, // key, token, ttl_ms
-  release = 12,    // key, token
-  generate = 13,   // a unique id
-  set_member = 14, // key (the name), value (the addresses); token: the node's id, 0: the entry's index
+  tick = 0,            // nothing but the time: leases and deliveries lapse
+  append = 1,          // to the log: value
+  transact = 2,        // steps, all or none
+  set_add = 3,         // key, value
+  set_remove = 4,      // key, value
+  enqueue = 5,         // key, value
+  dequeue = 6,         // key, amount messages at most, ttl_ms until they come again (0: taken for good), attempts
+  ack = 7,             // key, token
+  nack = 8,            // key, token
+  drain_dead = 9,      // key, amount at most: takes messages out of the dead letters
+  acquire = 10,        // key, value (the owner), ttl_ms (0: no end)
+  keep_alive = 11,     // key, token, ttl_ms
+  release = 12,        // key, token
+  generate = 13,       // a unique id
+  set_member = 14,     // key (the name), value (the addresses); token: the node's id, 0: the entry's index
   remove_member = 15,  // token
 };
 inline constexpr std::uint8_t kLastCommandKind = 15;
@@ -61,7 +61,7 @@ struct Step {
 
 struct Command {
   CommandKind kind = CommandKind::tick;
-  std::uint64_t time_ms = 0;    // chosen by the leader (stamp()), never by who asks
+  std::uint64_t time_ms = 0;         // chosen by the leader (stamp()), never by who asks
   std::string idempotency_key = {};  // empty: none
   std::string key = {};
   std::string value = {};

@@ -2,8 +2,8 @@
 // What happened lately, for those who watch: ordered, complete, and to be resumed from any index within the horizon.
 //
 // The ring belongs to the replicated state, so that a watcher may go on at another node, also after that one got a
-// snapshot. It holds the events of the last kMaxEvents changes, or of fewer when they exceed kMaxBytes. Whoever asks for
-// more than it holds is told so (`gone`) and has to read the state first; he is never given a list with a gap.
+// snapshot. It holds the events of the last kMaxEvents changes, or of fewer when they exceed kMaxBytes. Whoever asks
+// for more than it holds is told so (`gone`) and has to read the state first; he is never given a list with a gap.
 // Thread-safety: none of its own.
 
 #include <cstdint>

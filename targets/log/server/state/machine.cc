@@ -214,8 +214,8 @@ Answer Machine::all_members() const {
   answer.body = "{\"members\":[";
   for (const auto& [id, member] : members_) {
     if (answer.body.back() != '[') answer.body += ',';
-    answer.body += fmt::format("{{\"node\":{},\"name\":{},\"addresses\":{}}}", id, quoted(member.name),
-                               quoted(member.addresses));
+    answer.body +=
+        fmt::format("{{\"node\":{},\"name\":{},\"addresses\":{}}}", id, quoted(member.name), quoted(member.addresses));
   }
   answer.body += "]}";
   return answer;

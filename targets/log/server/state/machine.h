@@ -5,9 +5,9 @@
 // It holds the append-only log (whose entries are the leaves of the Merkle tree), the key-value map, sets, queues,
 // locks, the counter of unique ids, the members' addresses, the idempotency keys and the last events.
 //
-// Time comes in with the commands: the leader chose it, and it never goes back (a command with an earlier time counts as
-// one at the latest time seen). Nothing here looks at a clock, draws a random number or depends on the order of a hash
-// table. Thread-safety: none of its own; const methods may run side by side.
+// Time comes in with the commands: the leader chose it, and it never goes back (a command with an earlier time counts
+// as one at the latest time seen). Nothing here looks at a clock, draws a random number or depends on the order of a
+// hash table. Thread-safety: none of its own; const methods may run side by side.
 
 #include <cstdint>
 #include <map>
@@ -33,8 +33,8 @@ struct Query {
   Kind kind = Kind::look;
   std::string key = {};          // of a set, queue, lock; the prefix of a range or of events
   std::string after = {};        // range: the key after which to begin
-  std::uint64_t from = 0;   // entries: the first position; events: the first index
-  std::size_t limit = 100;  // range, entries, events
+  std::uint64_t from = 0;        // entries: the first position; events: the first index
+  std::size_t limit = 100;       // range, entries, events
   std::vector<Step> steps = {};  // look: reads and checks
 };
 

@@ -23,7 +23,7 @@ class Writer;
 
 struct Item {
   raft::Index version = 0;
-  std::string value;                               // JSON text; of a list nothing
+  std::string value;                                 // JSON text; of a list nothing
   std::optional<std::vector<std::string>> elements;  // of a list that was made by appending
 
   [[nodiscard]] std::string json() const;

@@ -49,7 +49,8 @@ Answer Queues::ack(const std::string& queue, std::uint64_t token) {
 
 Answer Queues::nack(const std::string& queue, std::uint64_t token) {
   const auto found = queues_.find(queue);
-  const auto delivery = found == queues_.end() ? decltype(Queue::delivered)::iterator{} : found->second.delivered.find(token);
+  const auto delivery =
+      found == queues_.end() ? decltype(Queue::delivered)::iterator{} : found->second.delivered.find(token);
   if (found == queues_.end() || delivery == found->second.delivered.end()) {
     return refusal(AnswerCode::not_found, "no such delivery is under way: it lapsed, or was settled before");
   }

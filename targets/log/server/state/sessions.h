@@ -21,9 +21,9 @@ class Writer;
 
 class Sessions {
  public:
-  static constexpr raft::Index kHorizon = 200'000;       // entries
-  static constexpr std::size_t kMaxKeys = 100'000;       // in the table
-  static constexpr std::size_t kMaxBytes = 32U << 20;    // of keys and answers together
+  static constexpr raft::Index kHorizon = 200'000;     // entries
+  static constexpr std::size_t kMaxKeys = 100'000;     // in the table
+  static constexpr std::size_t kMaxBytes = 32U << 20;  // of keys and answers together
 
   // The first answer to this key, key_reused when it was another request, nothing when the key is new.
   [[nodiscard]] std::optional<Answer> find(const std::string& key, std::uint64_t request) const;
