@@ -11,6 +11,7 @@
 #include "checkers/model_catalogue.h"
 #include "cli/console.h"
 #include "cli/exit_code.h"
+#include "cli/run_process.h"
 #include "harness/interfaces/plan.h"
 #include "nemesis/catalogue.h"
 #include "session/campaign/campaign_settings.h"
@@ -191,7 +192,9 @@ CommandHelp help_of(const CLI::App& app) {
       out.options.push_back(std::move(one));
     }
   }
-  for (const CLI::App* command : app.get_subcommands({})) out.commands.push_back(help_of(*command));
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (!command->get_group().empty()) out.commands.push_back(help_of(*command));
+  }
   return out;
 }
 
@@ -272,6 +275,9 @@ CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
   doctor->add_flag("--json", it.doctor.json, "one JSON document on standard output");
   CLI::App* completion = it.app.add_subcommand("completion", "print a script that completes these commands in a shell");
   completion->add_option("shell", it.completion.shell, "bash or zsh")->required()->type_name("SHELL");
+  // What a campaign starts for each of several runs side by side; in no group, so that no help and no completion has
+  // it.
+  it.app.add_subcommand(kPlayRun, "")->group("");
   it.app.add_subcommand("schema", "print the JSON Schema of campaign files, for editors");
   it.app.add_subcommand("manual", "print the manual page, for man -l -");
 }
@@ -285,8 +291,10 @@ int CommandLine::run(std::vector<std::string> words) {
   const bool json = wants_json(words);
   if (!words.empty() && !words.front().starts_with('-')) {
     std::vector<std::string> known;
-    for (const CLI::App* sub : it.app.get_subcommands({})) known.push_back(sub->get_name());
-    if (std::find(known.begin(), known.end(), words.front()) == known.end()) {
+    for (const CLI::App* sub : it.app.get_subcommands({})) {
+      if (!sub->get_group().empty()) known.push_back(sub->get_name());
+    }
+    if (std::find(known.begin(), known.end(), words.front()) == known.end() && words.front() != kPlayRun) {
       return refuse(unknown_name("subcommand", words.front(), known), json);
     }
   }
@@ -321,6 +329,7 @@ int CommandLine::run(std::vector<std::string> words) {
     for (CLI::App* sub : chosen->get_subcommands()) it.nodes.words = sub->remaining();
     return nodes(it.nodes);
   }
+  if (name == kPlayRun) play_run();
   if (name == "schema") {
     print(campaign_schema().to_json() + "\n");
     return kValid;

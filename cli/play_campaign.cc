@@ -9,11 +9,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
+#include <mutex>
 
 #include "base/descriptor.h"
 #include "base/files.h"
 #include "cli/console.h"
 #include "cli/print_run.h"
+#include "cli/run_process.h"
 #include "cli/signals.h"
 #include "session/campaign/closing.h"
 #include "session/campaign/gate.h"
@@ -29,25 +32,39 @@ Colour colour_of(Standing standing) {
 
 std::string shown(Standing standing) { return coloured(name(standing), colour_of(standing), STDOUT_FILENO); }
 
-// A heading when a run begins and a line when it ended, at once, also where nobody is at a terminal.
+// A heading when a run begins and a line when it ended, at once, also where nobody is at a terminal. Of runs side by
+// side the heading waits for the verdict.
 class Lines final : public CampaignObserver {
  public:
-  Lines(std::size_t runs, bool quiet) : runs_(runs), quiet_(quiet) {}
+  Lines(const Campaign& campaign, bool quiet)
+      : runs_(campaign.runs.size()), apart_(campaign.settings.jobs > 1), quiet_(quiet) {}
   void begins(const PlannedRun& run, std::size_t index, int attempt) override {
     const std::string heading = fmt::format("── run {} of {}: {}{}", index + 1, runs_, run.name,
                                             attempt > 1 ? fmt::format(", attempt {}", attempt) : "");
-    if (quiet_) {
+    if (apart_) {
+      headings_[run.name] = heading;
+      say(fmt::format("[{}] begins: {}", index + 1, run.name));
+    } else if (quiet_) {
       say(heading);
     } else {
       print(heading + "\n");
     }
     std::fflush(stdout);
   }
+  // What the process of a run printed; from any thread, before ended().
+  void take(const PlannedRun& run, std::string printed) {
+    const std::lock_guard lock(mutex_);
+    printed_[run.name] = std::move(printed);
+  }
   void ended(const PlannedRun& run, const RunRecord& record, Standing standing) override {
     const std::string why = standing == Standing::vanished || standing == Standing::expected
                                 ? ": " + told(run, {standing, record, ""})
                                 : "";
     const std::string line = fmt::format("{} {} in {:.1f} s{}", shown(standing), run.name, record.seconds, why);
+    if (apart_ && !quiet_) {
+      const std::lock_guard lock(mutex_);
+      print(headings_[run.name] + "\n" + printed_[run.name]);
+    }
     if (quiet_) {
       say(line);
     } else if (!why.empty()) {
@@ -58,8 +75,25 @@ class Lines final : public CampaignObserver {
 
  private:
   std::size_t runs_;
+  bool apart_;
   bool quiet_;
+  std::map<std::string, std::string> headings_;  // by the run's name
+  std::mutex mutex_;                             // guards printed_
+  std::map<std::string, std::string> printed_;
 };
+
+// One run of a campaign, here or in a process of its own.
+PlayedHere play_one(const CampaignStore& store, const PlannedRun& run, bool json, const RunStops& stops,
+                    const std::stop_token& unneeded, Lines& lines) {
+  const Campaign& campaign = store.campaign();
+  if (campaign.settings.jobs <= 1) return play_here(run.plan, json, stops);
+  const auto index = static_cast<std::size_t>(&run - campaign.runs.data());
+  const std::string mark = fmt::format("[{}] ", index + 1);
+  PlayedApart played = play_apart(
+      run.plan, {store.path(), json, stops, unneeded, [&](std::string_view line) { say(mark + std::string(line)); }});
+  lines.take(run, std::move(played.printed));
+  return std::move(played.played);
+}
 
 // The summary where a CI system asks for it, and a line for each run that is not green.
 void tell_ci(const Campaign& campaign, const CampaignOutcome& outcome, const std::string& markdown) {
@@ -157,13 +191,13 @@ int play_campaign(CampaignStore& store, bool json, const More& more) {
     say(fmt::format("resuming {}: of {} runs {} have ended", store.path(), campaign.runs.size(),
                     store.records().size()));
   }
-  Lines lines(campaign.runs.size(), json);
+  Lines lines(campaign, json);
   const SignalStop signals(
       {"stopping: healing, collecting and judging what there is (again: without waiting for the checkers)",
        "not waiting for the checkers; `ordeal report` judges the run later (again: leave at once)"});
   Conduct how;
-  how.play = [&](const PlannedRun& run) {
-    PlayedHere played = play_here(run.plan, json, {signals.token(0), signals.token(1)});
+  how.play = [&](const PlannedRun& run, const std::stop_token& unneeded) {
+    PlayedHere played = play_one(store, run, json, {signals.token(0), signals.token(1)}, unneeded, lines);
     // The code says more than the results where a file could not be written.
     if (played.code == kRunFailed && played.results.find("error") == nullptr)
       played.results.set("error", "the judgement could not be written");

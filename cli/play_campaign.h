@@ -1,6 +1,6 @@
 #pragma once
-// A campaign on a terminal: its runs one after the other, each with its heading and its verdict, and the closing table.
-// Thread-safety: as console.h; called on the main thread.
+// A campaign on a terminal: its runs one after the other, or side by side in processes of their own (run_process.h),
+// each with its heading and its verdict, and the closing table. Thread-safety: as console.h; called on the main thread.
 
 #include <functional>
 #include <string>

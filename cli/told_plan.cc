@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <numeric>
 #include <set>
+#include <vector>
 
 #include "base/text.h"
 #include "cli/play_campaign.h"
 #include "nemesis/catalogue.h"
+#include "session/campaign/sharing.h"
 #include "targets/catalogue.h"
 
 namespace ordeal::cli {
@@ -20,18 +24,43 @@ std::string span(double seconds) {
   return fmt::format("{:.1f} h", seconds / 3600);
 }
 
+// How long runs of these lengths take one by one, or side by side in the order in which conduct() starts them.
+double total_s(const Campaign& campaign, const std::vector<double>& lengths) {
+  std::vector<MachineNeeds> needs;
+  for (const PlannedRun& run : campaign.runs) needs.push_back(needs_of(run.plan));
+  std::vector<std::size_t> waiting(lengths.size());
+  std::iota(waiting.begin(), waiting.end(), 0);
+  std::multimap<double, std::size_t> in_progress;  // by when they end
+  double now = 0;
+  while (!waiting.empty() || !in_progress.empty()) {
+    const auto next = std::find_if(waiting.begin(), waiting.end(), [&](std::size_t run) {
+      return std::all_of(in_progress.begin(), in_progress.end(),
+                         [&](const auto& other) { return may_share(needs[run], needs[other.second]); });
+    });
+    if (next != waiting.end() && in_progress.size() < static_cast<std::size_t>(campaign.settings.jobs)) {
+      in_progress.emplace(now + lengths[*next], *next);
+      waiting.erase(next);
+    } else {
+      now = in_progress.begin()->first;
+      in_progress.erase(in_progress.begin());
+    }
+  }
+  return now;
+}
+
 // "60 s at least, 9 min at most": the main phases, and what comes after them at the longest.
 std::string duration_of(const Campaign& campaign) {
-  double least = 0;
-  double most = 0;
+  std::vector<double> main_s, longest_s;
   bool bounded = true;
   for (const PlannedRun& run : campaign.runs) {
-    least += run.plan.time_limit_s;
-    most += run.plan.time_limit_s + run.plan.recovery_s + run.plan.check_timeout_s;
+    main_s.push_back(run.plan.time_limit_s);
+    longest_s.push_back(run.plan.time_limit_s + run.plan.recovery_s + run.plan.check_timeout_s);
     bounded = bounded && run.plan.check_timeout_s > 0;
   }
+  const double least = total_s(campaign, main_s), most = total_s(campaign, longest_s);
   std::string out = fmt::format("{} in their main phases; {} with the longest recovery and check", span(least),
                                 bounded ? "at most " + span(most) : "without bound");
+  if (campaign.settings.jobs > 1) out = fmt::format("{} side by side, {}", campaign.settings.jobs, out);
   if (campaign.settings.budget_s > 0) out += fmt::format("; budget {}", span(campaign.settings.budget_s));
   return out + ". Nodes and targets take their time to come up beside that.";
 }
@@ -94,6 +123,8 @@ std::string told_plan(const Campaign& campaign) {
                        run.plan.time_limit_s, run.plan.seed,
                        run.plan.nemesis.empty() ? "none" : join(run.plan.nemesis, ", "),
                        run.expect.invalid ? ", expected: " + run.expect.text() : "");
+    const std::string alone = campaign.settings.jobs > 1 ? needs_of(run.plan).alone : "";
+    if (!alone.empty()) out += fmt::format("      alone: {}\n", alone);
     if (needs_nodes(run.plan)) nodes.insert(run.plan.nodes);
     faults.insert(run.plan.nemesis.begin(), run.plan.nemesis.end());
     add_commands(run.plan, commands);

@@ -54,6 +54,8 @@ const std::vector<CampaignSetting>& campaign_settings() {
        "no run is started whose main phase would not end within that time; those left out are unknown", 1, 1e8},
       {"retries", Type::integer, &CampaignSettings::retries, "N",
        "how often a run that failed (exit code 3: nodes, network, start) is played again", 0, 100},
+      {"jobs", Type::integer, &CampaignSettings::jobs, "N",
+       "runs side by side, each in a process and with nodes of its own; those that cannot share wait", 1, 64},
       {"fail-fast", Type::boolean, &CampaignSettings::fail_fast, "",
        "no further run is started after an unexpected anomaly or a failed run"},
       {"until-found", Type::boolean, &CampaignSettings::until_found, "",

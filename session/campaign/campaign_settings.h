@@ -17,6 +17,7 @@ namespace ordeal {
 struct CampaignSettings {
   double budget_s = 0;  // no run is started that would not end by then; 0: as long as it takes
   int retries = 0;      // of a run that failed: nodes, network, the target's start
+  int jobs = 1;         // runs side by side, where they may share the machine and have nodes of their own (sharing.h)
   bool fail_fast = false;
   bool until_found = false;
 

@@ -162,7 +162,25 @@ Result<Descriptor> locked(const std::string& directory) {
   return lock;
 }
 
+// Until no process holds the campaign any more. Errors: usage. A file system without locks is as good.
+Result<void> await_holders(const std::string& directory) {
+  const Descriptor file(::open((directory + "/" + kPlan).c_str(), O_RDONLY | O_CLOEXEC));
+  for (int tries = 0; file && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; ++tries) {
+    if (tries == 1200) return fail(ErrorCode::usage, directory + ": runs of an earlier sitting are still ending");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<Descriptor> hold_campaign(const std::string& directory) {
+  const std::string path = directory + "/" + kPlan;
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return fail(system_error("opening " + path, errno));
+  (void)::flock(file.get(), LOCK_SH);  // of a file system without locks: nothing
+  return file;
+}
 
 std::string latest_campaign(const std::string& store) { return store + "/" + kCampaigns + "/latest"; }
 
@@ -230,6 +248,7 @@ Result<CampaignStore> CampaignStore::resume(const std::string& path) {
   auto lock = locked(directory.string());
   if (!lock) return fail(lock.error());
   out.lock_ = *std::move(lock);
+  if (auto alone = await_holders(directory.string()); !alone) return fail(alone.error());
   // What another wrote until it gave the lock back is read.
   auto stored = read_stored_campaign(directory.string());
   if (!stored) return fail(stored.error());

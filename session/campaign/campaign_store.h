@@ -36,12 +36,17 @@ struct StoredCampaign {
 // A run's directory as its record has it: below the store, or as it is when it is elsewhere.
 [[nodiscard]] std::string within(const std::string& store, const std::string& directory);
 
+// For a process that plays a run of the campaign on behalf of its controller: as long as the descriptor is open
+// resume() waits, so that what a killed controller left behind has undone its faults before anything is played again.
+// Errors: io.
+[[nodiscard]] Result<Descriptor> hold_campaign(const std::string& directory);
+
 class CampaignStore {
  public:
   // Makes a new directory. Errors: io, permission.
   [[nodiscard]] static Result<CampaignStore> create(Campaign campaign, const std::string& store);
-  // One that is there, to play on. Errors: of read_stored_campaign(); usage, when somebody is at it or another version
-  // of the program began it.
+  // One that is there, to play on; waits for what hold_campaign() says, two minutes at most. Errors: of
+  // read_stored_campaign(); usage, when somebody is at it or another version of the program began it.
   [[nodiscard]] static Result<CampaignStore> resume(const std::string& path);
 
   [[nodiscard]] const std::string& path() const { return stored_.path; }

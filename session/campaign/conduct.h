@@ -2,7 +2,13 @@
 // conduct(): plays the runs of a campaign in their order, and says of each what it means for the whole: retries of runs
 // that failed, the budget of time, when to stop (campaign_settings.h). How one run is played is the caller's affair.
 //
-// Thread-safety: one call at a time; everything is called back on its thread.
+// Side by side. With `jobs` above 1 so many runs are in progress at once. They are started in their order; one that
+// cannot share the machine with those in progress (sharing.h) is passed over until it can. What is decided stays what
+// it is one by one: runs are before and after each other as the campaign numbers them, whenever they end. A run that
+// stops the campaign (fail-fast, until-found) lets those before it be played to their end, and ends those after it.
+// One that had ended by then counts, whatever its number: a verdict is never thrown away.
+//
+// Thread-safety: one call at a time; everything is called back on its thread, but `play` with jobs above 1 on others.
 
 #include <functional>
 #include <stop_token>
@@ -19,7 +25,8 @@ struct Played {
   Value results;
   bool refused = false;  // wrong usage
 };
-using Player = std::function<Played(const PlannedRun& run)>;
+// `unneeded` is requested when what comes of the run is not asked for any more; it then ends soon. With one job never.
+using Player = std::function<Played(const PlannedRun& run, const std::stop_token& unneeded)>;
 
 // How a campaign says what happens.
 class CampaignObserver {
@@ -47,7 +54,7 @@ struct Conduct {
   std::vector<RunRecord> before;  // of an earlier sitting; those that were interrupted are played again
 };
 
-// Errors: those of `keep`.
+// Errors: those of `keep`; the runs in progress are ended before it returns.
 [[nodiscard]] Result<CampaignOutcome> conduct(const Campaign& campaign, const Conduct& how);
 
 }  // namespace ordeal

@@ -91,6 +91,10 @@ TEST_F(Campaign, ADryRunSaysEverythingAndPlaysNothing) {
   const auto plans = ordeal({"run", file("seed = [1, 2]\n"), "--dry-run", "--json"});
   EXPECT_EQ(document(plans).items().size(), 2u);
   EXPECT_THAT(ordeal({"run", file("seed = [1, 2]\n"), "--dry-run"}).out, HasSubstr("Nothing is done with privilege"));
+  // Side by side: those that may share take the time of one, and one that is alone its own.
+  const auto beside = ordeal({"run", file("seed = [1, 2]\nnemesis = [\"kill\", \"slow\"]\njobs = 4\n"), "--dry-run",
+                              "--target", "etcd", "--time-limit", "60"});
+  EXPECT_THAT(beside.out, AllOf(HasSubstr("4 runs, 4 side by side, 3 min in their main"), HasSubstr("alone: slow is")));
 }
 
 TEST_F(Campaign, FlagsSayHowItIsPlayed) {
@@ -183,6 +187,116 @@ TEST_F(Campaign, AnInterruptedOneIsPlayedOn) {
   EXPECT_EQ(rest.exit_code, 0) << rest.err;
   EXPECT_EQ(document(rest).find("summary")->string(), "4 runs: 4 valid");
   EXPECT_THAT(rest.err, HasSubstr("resuming"));
+}
+
+TEST_F(Campaign, SideBySideItIsWhatItIsOneByOne) {
+  const std::string path = file(kTwelveRuns);
+  Value whole = document(ordeal({"run", path, "--json"}));
+  drop_times(whole);
+  const auto result = ordeal({"run", path, "--jobs", "4", "--json"});
+  Value beside = document(result);
+  drop_times(beside);
+  EXPECT_EQ(beside, whole) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("[1] begins: "), HasSubstr("[12] begins: ")));
+  // Two shards of it, each side by side, merged.
+  for (const std::string shard : {"1", "2"}) {
+    (void)ordeal({"run", path, "--jobs", "3", "--shard", shard + "/2", "--store", folder_.path() + "/s" + shard});
+  }
+  const auto merged = ordeal({"merge", "s1", "s2", "--json"});
+  Value together = document(merged);
+  drop_times(together);
+  EXPECT_EQ(together, whole) << merged.err;
+}
+
+TEST_F(Campaign, SideBySideAHeadingStandsBesideItsVerdict) {
+  const auto result = ordeal({"run", file("workload = [\"register\", \"set\"]\nseed = \"1..2\"\njobs = 4\n")});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  for (const char* one : {"1 of 4: memory register seed=1", "2 of 4: memory register seed=2",
+                          "3 of 4: memory set seed=1", "4 of 4: memory set seed=2"}) {
+    EXPECT_THAT(result.out, HasSubstr(std::string("── run ") + one + "\nvalid"));
+  }
+  EXPECT_THAT(result.out, HasSubstr("4 runs: 4 valid"));
+  EXPECT_EQ(ordeal({"run", file("seed = 1\njobs = 0\n")}).exit_code, 64);
+}
+
+// The processes of runs that somebody started: those whose parent is that one.
+std::vector<pid_t> children_of(pid_t parent) {
+  std::vector<pid_t> out;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string stat = contents(entry.path() / "stat");
+    const std::size_t at = stat.rfind(") ");
+    if (at == std::string::npos || stat.size() < at + 4) continue;
+    if (std::atoi(stat.c_str() + at + 4) == parent) out.push_back(std::stoi(name));
+  }
+  return out;
+}
+
+template <class Predicate>
+bool within_s(int most, Predicate holds) {
+  for (int i = 0; i < most * 50; ++i) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return holds();
+}
+
+// How many of the memory target's runs have that text in a file.
+std::size_t runs_with(const std::string& store, const char* file, const char* text) {
+  std::error_code none_yet;
+  std::size_t out = 0;
+  for (const auto& entry : fs::directory_iterator(store + "/memory-register", none_yet)) {
+    if (!entry.is_symlink()) out += contents(entry.path() / file).find(text) != std::string::npos ? 1 : 0;
+  }
+  return out;
+}
+
+// Background leads a process group of its own, and signals that: the controller, and none of its runs.
+TEST_F(Campaign, OneWishEndsAllThatAreSideBySide) {
+  const std::string path = file("seed = \"1..5\"\njobs = 3\n");
+  const std::string output = folder_.path() + "/output";
+  Background run({ORDEAL_PROGRAM, "run", path, "--time-limit", "100"}, output, folder_.path());
+  ASSERT_TRUE(within_s(60, [&] { return children_of(run.pid()).size() == 3; })) << contents(output);
+  ASSERT_TRUE(within_s(60, [&] { return runs_with(store(), "history.jsonl", "\"ok\"") == 3; }));
+  run.signal(SIGINT);
+  EXPECT_EQ(run.wait(seconds(60)), 2);
+  EXPECT_THAT(contents(output), HasSubstr("5 runs: 3 unknown, 2 not started"));
+  EXPECT_EQ(runs_with(store(), "results.json", "interrupted after"), 3u);
+}
+
+TEST_F(Campaign, RunsWhoseControllerIsKilledEndByThemselves) {
+  const std::string path = file("seed = \"1..4\"\njobs = 2\n");
+  const std::string output = folder_.path() + "/output";
+  Background run({ORDEAL_PROGRAM, "run", path, "--time-limit", "5"}, output, folder_.path());
+  const fs::path journal = store() + "/campaigns/latest/runs.jsonl";
+  // The third begins when one of the first two has ended.
+  ASSERT_TRUE(within_s(60, [&] { return contents(output).find("[3] memory register") != std::string::npos; }));
+  const std::size_t done = lines_of(journal);
+  const std::vector<pid_t> runs = children_of(run.pid());
+  EXPECT_GE(done, 1u);
+  ASSERT_FALSE(runs.empty());
+  run.signal(SIGKILL);
+  (void)run.wait(seconds(10));
+  // Resuming waits for them; only what was in progress is played again.
+  const auto rest = ordeal({"run", "--resume", "latest", "--json"});
+  EXPECT_EQ(rest.exit_code, 0) << rest.err;
+  EXPECT_EQ(document(rest).find("summary")->string(), "4 runs: 4 valid");
+  EXPECT_EQ(lines_of(journal), 4u);
+  for (const pid_t one : runs) EXPECT_FALSE(fs::exists("/proc/" + std::to_string(one) + "/root")) << one;
+  EXPECT_GE(runs_with(store(), "results.json", "\"reason\":\"interrupted"), 1u) << "killed too late to show anything";
+}
+
+TEST_F(Campaign, ARunThatCrashesTakesNoOtherAlong) {
+  const std::string path = file("seed = \"1..2\"\njobs = 2\n");
+  const std::string output = folder_.path() + "/output";
+  Background run({ORDEAL_PROGRAM, "run", path, "--time-limit", "4"}, output, folder_.path());
+  ASSERT_TRUE(within_s(60, [&] { return contents(output).find("[2] memory register") != std::string::npos; }));
+  const std::vector<pid_t> runs = children_of(run.pid());
+  ASSERT_EQ(runs.size(), 2u);
+  kill(runs.front(), SIGKILL);
+  EXPECT_EQ(run.wait(seconds(60)), 3) << contents(output);
+  EXPECT_THAT(contents(output), AllOf(HasSubstr("2 runs: 1 failed, 1 valid"), HasSubstr("was ended by signal 9")));
 }
 
 TEST_F(Campaign, ResumingSaysNothingNewAndNamesWhatIsWrong) {

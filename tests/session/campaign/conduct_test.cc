@@ -2,6 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+
 #include "session/campaign/closing.h"
 
 namespace ordeal {
@@ -40,7 +47,7 @@ struct Script {
 
   CampaignOutcome conducted(std::vector<RunRecord> before = {}) {
     Conduct how;
-    how.play = [this](const PlannedRun& run) { return play(run); };
+    how.play = [this](const PlannedRun& run, const std::stop_token&) { return play(run); };
     how.keep = [this](const RunRecord& record) {
       kept.push_back(record);
       return Result<void>{};
@@ -192,6 +199,164 @@ TEST(Conduct, ACampaignThatWasStoppedIsNotGreen) {
   EXPECT_EQ(Script::standings(outcome), "--");
   EXPECT_EQ(script.played, "");
   EXPECT_EQ(gravest(outcome), Standing::not_started);
+}
+
+// A campaign whose runs end when the test says so, each played on a thread of its own.
+struct SideBySide : Script {
+  SideBySide(const std::string& letters, int jobs) : Script(letters) { campaign.settings.jobs = jobs; }
+
+  // `orders` is called on the conductor's thread whenever a run begins or ended: it may let runs end.
+  CampaignOutcome conducted_by(std::function<void()> when_it_changes) {
+    struct Observer final : CampaignObserver {
+      explicit Observer(SideBySide& script) : of(script) {}
+      void begins(const PlannedRun&, std::size_t index, int) override {
+        of.in_progress.insert(index);
+        of.most = std::max(of.most, of.in_progress.size());
+        of.began += static_cast<char>('1' + index);
+        of.orders();
+      }
+      void ended(const PlannedRun&, const RunRecord& record, Standing) override {
+        of.in_progress.erase(record.run);
+        of.ended += static_cast<char>('1' + record.run);
+        of.orders();
+      }
+      SideBySide& of;
+    } observer(*this);
+    orders = std::move(when_it_changes);
+    Conduct how;
+    how.play = [this](const PlannedRun& run, const std::stop_token& unneeded) {
+      std::unique_lock lock(mutex);
+      const auto number = static_cast<std::size_t>(std::stoi(run.name.substr(4))) - 1;
+      const std::stop_token stopping = stop.get_token();
+      while (!let.contains(number) && !unneeded.stop_requested() && !stopping.stop_requested())
+        changed.wait_for(lock, std::chrono::milliseconds(1));
+      if (let.contains(number)) return play(run);
+      Played cut;
+      cut.results = Value::map({{"verdict", "unknown"}, {"reason", "interrupted"}});
+      return cut;
+    };
+    how.keep = [this](const RunRecord& record) {
+      kept.push_back(record);
+      return Result<void>{};
+    };
+    how.observer = &observer;
+    how.stop = stop.get_token();
+    return *conduct(campaign, how);
+  }
+  void end_runs(std::initializer_list<std::size_t> runs) {
+    const std::lock_guard lock(mutex);
+    let.insert(runs);
+    changed.notify_all();
+  }
+
+  std::function<void()> orders;
+  std::set<std::size_t> in_progress;
+  std::size_t most = 0;
+  std::string began, ended;
+  std::mutex mutex;  // guards let, and what play() of Script writes
+  std::condition_variable changed;
+  std::set<std::size_t> let;
+};
+
+TEST(ConductSideBySide, SoManyAreInProgressAndTheResultIsThatOfOneByOne) {
+  SideBySide script("vuifrvv", 3);
+  const auto outcome = script.conducted_by([&] {
+    if (script.began.size() == 7) {
+      script.end_runs({0, 1, 2, 3, 4, 5, 6});
+    } else if (script.in_progress.size() == 3) {
+      script.end_runs({*script.in_progress.rbegin()});  // the last of those in progress ends first
+    }
+  });
+  EXPECT_EQ(script.most, 3u);
+  EXPECT_EQ(script.began, "1234567");
+  EXPECT_NE(script.ended, "1234567") << "nothing was shown";
+  const auto one_by_one = Script("vuifrvv").conducted();
+  EXPECT_EQ(Script::standings(outcome), Script::standings(one_by_one));
+  Value a = closing_value(script.campaign, outcome), b = closing_value(script.campaign, one_by_one);
+  for (Value* document : {&a, &b}) {
+    Value runs = *document->find("runs");
+    for (Value& run : runs.items()) run.set("when", Value());
+    document->set("runs", runs);
+  }
+  EXPECT_EQ(a, b);
+}
+
+TEST(ConductSideBySide, ARunThatFailedIsPlayedAgainBesideOthers) {
+  SideBySide script("Fv", 2);
+  script.campaign.settings.retries = 1;
+  const auto outcome = script.conducted_by([&] {
+    script.end_runs({0});
+    if (script.began == "121") script.end_runs({1});
+  });
+  EXPECT_EQ(script.began, "121");
+  EXPECT_EQ(Script::standings(outcome), "vv");
+  EXPECT_EQ(outcome.runs[0].record.attempts, 2);
+  EXPECT_EQ(script.kept.size(), 2u);
+}
+
+TEST(ConductSideBySide, FailFastEndsThoseAfterTheRedOneAndPlaysThoseBeforeItToTheirEnd) {
+  SideBySide script("vuivvv", 4);
+  script.campaign.settings.fail_fast = true;
+  const auto outcome = script.conducted_by([&] {
+    if (script.began.size() == 4) script.end_runs({2});
+    if (script.ended.size() == 2) script.end_runs({0, 1});  // the red one, and the one that was cut
+  });
+  EXPECT_EQ(Script::standings(outcome), "vui---");
+  EXPECT_EQ(script.began, "1234");
+  EXPECT_EQ(script.kept.size(), 3u) << "what was cut is no verdict";
+}
+
+TEST(ConductSideBySide, WhatEndedBeforeItWasUnneededCounts) {
+  SideBySide script("viiv", 3);
+  script.campaign.settings.until_found = true;
+  const auto outcome = script.conducted_by([&] {
+    if (script.began.size() == 3) script.end_runs({2});
+    if (script.ended == "3") script.end_runs({0, 1});
+  });
+  EXPECT_EQ(Script::standings(outcome), "vii~");
+}
+
+TEST(ConductSideBySide, WhatIsAloneWaitsForAllAndIsPassedOver) {
+  SideBySide script("vvvv", 2);
+  auto& plan = script.campaign.runs[1].plan;
+  plan.target = "etcd";
+  plan.nemesis = {"slow"};
+  const auto outcome = script.conducted_by([&] {
+    if (script.in_progress.contains(1)) {
+      EXPECT_EQ(script.in_progress.size(), 1u);
+    }
+    script.end_runs({0, 1, 2, 3});
+  });
+  EXPECT_EQ(script.began, "1342");
+  EXPECT_EQ(Script::standings(outcome), "vvvv");
+}
+
+TEST(ConductSideBySide, OneWishEndsAllAndTheyArePlayedAgainWhenResumed) {
+  SideBySide script("vvvvv", 3);
+  const auto outcome = script.conducted_by([&] {
+    if (script.began.size() == 3) script.stop.request_stop();
+  });
+  EXPECT_EQ(Script::standings(outcome), "uuu--");
+  ASSERT_EQ(script.kept.size(), 3u);
+  for (const auto& record : script.kept) EXPECT_TRUE(record.interrupted);
+  Script again("vvvvv");
+  EXPECT_EQ(Script::standings(again.conducted(script.kept)), "vvvvv");
+  EXPECT_EQ(again.played, "12345");
+}
+
+TEST(ConductSideBySide, AnErrorOfTheStoreEndsThoseInProgress) {
+  SideBySide script("vvv", 3);
+  Conduct how;
+  std::atomic<int> cut{0};
+  how.play = [&](const PlannedRun& run, const std::stop_token& unneeded) {
+    while (run.name != "run 1" && !unneeded.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    cut += run.name != "run 1" ? 1 : 0;
+    return Played{Value::map({{"verdict", "valid"}})};
+  };
+  how.keep = [](const RunRecord&) { return Result<void>(fail(ErrorCode::io, "no space")); };
+  const auto outcome = conduct(script.campaign, how);
+  EXPECT_FALSE(outcome);
+  EXPECT_EQ(cut, 2);
 }
 
 TEST(RunRecord, ComesBackFromItsLine) {
