@@ -35,7 +35,7 @@ struct Finding {
 bool on_path(const std::string& program) {
   const char* path = std::getenv("PATH");
   std::string all = path == nullptr ? "" : path;
-  all += ":/usr/local/sbin:/usr/sbin:/sbin";
+  all += ":/usr/local/sbin:/usr/sbin:/sbin:/usr/lib/postgresql/15/bin";
   std::size_t begin = 0;
   while (begin <= all.size()) {
     const std::size_t end = std::min(all.find(':', begin), all.size());
@@ -112,6 +112,8 @@ std::vector<Finding> examine() {
   program(findings, "ssh", "openssh-client", "ordeal nodes ssh", State::warning);
   program(findings, "iptables", "iptables", "the partition fault on local nodes", State::bad);
   program(findings, "etcd", "etcd-server", "target etcd on local nodes (or --set etcd.binary=FILE)", State::warning);
+  program(findings, "postgres", "postgresql-15", "target postgres on local nodes (or --set postgres.bindir=DIRECTORY)",
+          State::warning);
   program(findings, "redis-server", "redis-server", "target redis on local nodes", State::warning);
   findings.push_back(
       {"docker", State::good, on_path("docker") ? "installed" : "not installed; only --nodes docker:N needs it", ""});

@@ -84,7 +84,7 @@ set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
 # What local nodes are made of (`ordeal doctor` names what is missing), and systems that a first run may be about.
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "openssh-server, openssh-client, iproute2, iptables, procps, util-linux, sudo")
-set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "etcd-server, redis-server, docker.io")
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "etcd-server, postgresql-15, redis-server, docker.io")
 set(CPACK_DEBIAN_PROGRAM_DESCRIPTION
 "Ordeal brings up a cluster, drives real clients against it while it injects
 faults, and proves or refutes that what the clients saw is allowed by the

@@ -3,6 +3,7 @@
 #include "base/names.h"
 #include "targets/etcd/etcd_target.h"
 #include "targets/memory/memory.h"
+#include "targets/postgres/postgres_target.h"
 #include "targets/process/process_target.h"
 #include "targets/redis/redis_target.h"
 
@@ -46,10 +47,7 @@ TargetFactory process_with_lenders() {
 
 std::span<const TargetFactory> targets() {
   static const std::vector<TargetFactory> all = {
-      etcd_target(),
-      memory_target(),
-      process_with_lenders(),
-      redis_target(),
+      etcd_target(), memory_target(), postgres_target(), process_with_lenders(), redis_target(),
   };
   return all;
 }

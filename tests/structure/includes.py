@@ -78,6 +78,7 @@ ARROWS = {
     f"{LOG}/sim": [LOG, f"{LOG}/raft", f"{LOG}/wal", f"{LOG}/tree", f"{LOG}/verify", f"{LOG}/state"],
     f"{LOG}/node": [LOG, f"{LOG}/raft", f"{LOG}/wal", f"{LOG}/tree", f"{LOG}/verify", f"{LOG}/state",
                      "targets/http"],
+    "targets/sql": [],
     "workloads": [],
     "reports": [],
     "session": [],
@@ -85,7 +86,7 @@ ARROWS = {
     "cli": [],
 }
 # A target's folder may include itself and what targets share.
-SHARED_BY_TARGETS = ["targets/http"]
+SHARED_BY_TARGETS = ["targets/http", "targets/sql"]
 # Headers of workloads/ that are no workload.
 SHARED_BY_WORKLOADS = {"workloads/catalogue.h", "workloads/generators.h", "workloads/judges.h", "workloads/levels.h"}
 # Seconds a translation unit each: .cc files only.

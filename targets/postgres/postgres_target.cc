@@ -1,0 +1,248 @@
+#include "targets/postgres/postgres_target.h"
+
+#include <fmt/format.h>
+
+#include <sstream>
+#include <thread>
+
+#include "base/text.h"
+#include "targets/postgres/postgres_scripts.h"
+#include "targets/sql/client.h"
+#include "targets/sql/options.h"
+
+namespace ordeal {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+class PostgresTarget final : public Target,
+                             private Target::ClientSetup,
+                             private Target::Installation,
+                             private Target::Files,
+                             private Target::Processes {
+ public:
+  PostgresTarget(Cluster& cluster, const Options& options) : cluster_(cluster), options_(options) {}
+
+  std::string_view name() const override { return "postgres"; }
+  Result<std::unique_ptr<Client>> client(std::size_t) override {
+    SqlShape shape = sql_shape(options_, "postgres");
+    shape.row_lock = options_.string("postgres.lock") == "row";
+    return std::make_unique<SqlClient>(settings(0), shape, data_type_);
+  }
+
+  Result<void> start(Node& node) override;
+  Result<void> stop(Node& node) override;
+  Result<void> await_ready(Deadline deadline) override;
+  Target::ClientSetup* client_setup() override { return this; }
+  Target::Installation* installation() override { return this; }
+  const Target::Files* files() const override { return this; }
+  Target::Processes* processes() override { return this; }
+
+ private:
+  void use(std::string_view data_type) override { data_type_ = data_type; }
+  Result<void> prepare(Deadline deadline) override;
+  Result<void> install(Node& node) override;
+  Result<void> wipe(Node& node) override;
+  Result<Value> describe(Node& node) override;
+  std::vector<std::string> log_files(const Node& node) const override { return {paths(node).log}; }
+  std::vector<std::string> data_directories(const Node& node) const override { return {paths(node).data}; }
+  // A server that gave up, an assertion, a process that died of its own fault (SIGKILL is ours), damaged pages.
+  std::string log_pattern() const override {
+    return "PANIC: |TRAP: |was terminated by signal (4|6|7|8|11)|page verification failed|invalid page in block";
+  }
+  Result<void> kill(Node& node) override { return signal(node, "KILL", 5); }
+  Result<void> pause(Node& node) override { return signal(node, "STOP", 0); }
+  Result<void> resume(Node& node) override { return signal(node, "CONT", 0); }
+  Result<std::vector<int>> pids(Node& node) override;
+  std::string start_script(const Node& node) override;
+
+  [[nodiscard]] PostgresPaths paths(const Node& node) const { return postgres_paths(options_, node.name()); }
+  [[nodiscard]] SqlSession::Settings settings(std::size_t node) const;
+  [[nodiscard]] Command script(std::string text, milliseconds timeout = milliseconds(60'000)) const;
+  // 0 seconds: does not wait until it is gone.
+  Result<void> signal(Node& node, const std::string& signal, int wait_s);
+  // Empty when the server answers and commits; else why not.
+  std::string unready(std::size_t node, Deadline deadline);
+  std::string log_tail(Node& node);
+
+  Cluster& cluster_;
+  const Options& options_;
+  std::string data_type_;
+};
+
+SqlSession::Settings PostgresTarget::settings(std::size_t node) const {
+  const SqlDialect& dialect = postgres_dialect();
+  return {.endpoint = {.address = cluster_.at(node).address(),
+                       .port = static_cast<int>(options_.integer("postgres.port")),
+                       .user = std::string(dialect.user),
+                       .database = std::string(dialect.database)},
+          .dialect = &dialect,
+          .isolation = sql_isolation(options_, "postgres")};
+}
+
+Command PostgresTarget::script(std::string text, milliseconds timeout) const {
+  Command command(std::move(text));
+  command.timeout = timeout;
+  command.sudo = options_.boolean("postgres.sudo");
+  command.idempotent = true;  // all scripts of postgres_scripts.h are
+  return command;
+}
+
+Result<void> PostgresTarget::signal(Node& node, const std::string& signal, int wait_s) {
+  auto done = run_ok(node, script(postgres_signal_script(options_, node.name(), signal, wait_s)));
+  if (!done) return fail(done.error().during("sending SIG" + signal + " to PostgreSQL"));
+  return {};
+}
+
+Result<void> PostgresTarget::install(Node& node) {
+  auto found = node.run(script(postgres_check_script(options_, node.name())));
+  if (!found) return fail(found.error());
+  if (found->exit_code == 0) return {};
+  return fail(
+      ErrorCode::target,
+      fmt::format("{}: PostgreSQL's programs in {} do not run there: {}. Install Debian's package postgresql-15, "
+                  "or say where they are with --set postgres.bindir=DIRECTORY, and as whom they run with --set "
+                  "postgres.user=NAME",
+                  node.name(), options_.string("postgres.bindir"), trimmed(found->err)));
+}
+
+Result<void> PostgresTarget::wipe(Node& node) {
+  if (auto killed = kill(node); !killed) return killed;
+  auto removed = run_ok(node, script(postgres_erase_script(options_, node.name())));
+  if (!removed) return fail(removed.error().during("wiping PostgreSQL's data"));
+  return {};
+}
+
+// Without sudo it runs as the login user, whom a script for root does not know.
+std::string PostgresTarget::start_script(const Node& node) {
+  return options_.boolean("postgres.sudo") ? postgres_start_script(options_, node.name(), node.address()) : "";
+}
+
+Result<void> PostgresTarget::start(Node& node) {
+  auto done = run_ok(node, script(postgres_start_script(options_, node.name(), node.address()), milliseconds(120'000)));
+  if (!done) return fail(done.error().during("starting PostgreSQL"));
+  return {};
+}
+
+Result<void> PostgresTarget::stop(Node& node) {
+  if (auto resumed = resume(node); !resumed) return resumed;
+  if (run_ok(node, script(postgres_stop_script(options_, node.name(), 20)))) return {};
+  return kill(node);
+}
+
+Result<std::vector<int>> PostgresTarget::pids(Node& node) {
+  auto said = run_ok(node, script(postgres_pids_script(options_, node.name()), milliseconds(10'000)));
+  if (!said) return fail(said.error());
+  std::vector<int> out;
+  std::istringstream words(*said);
+  for (int pid = 0; words >> pid;) out.push_back(pid);
+  return out;
+}
+
+std::string PostgresTarget::log_tail(Node& node) {
+  auto said = run_ok(node, script("tail -n 3 " + shell_quote(paths(node).log)));
+  return said ? std::string(trimmed(*said)) : said.error().message;
+}
+
+std::string PostgresTarget::unready(std::size_t node, Deadline deadline) {
+  SqlSession session(settings(node));
+  std::vector<SqlRows> ignored;
+  const auto problem =
+      session.direct({{"CREATE TABLE IF NOT EXISTS ordeal_ready (id bigint PRIMARY KEY, n bigint)"},
+                      {"INSERT INTO ordeal_ready (id, n) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n "
+                       "= ordeal_ready.n + 1"}},
+                     ignored, deadline);
+  return problem ? problem->error->message : "";
+}
+
+Result<void> PostgresTarget::await_ready(Deadline deadline) {
+  auto next_look = steady_clock::now() + milliseconds(1'000);
+  int missing = 0;  // how many looks in a row found no process
+  while (true) {
+    const std::string wrong = unready(0, deadline.within(milliseconds(2'000)));
+    if (wrong.empty()) return {};
+    const auto now = steady_clock::now();
+    if (now >= next_look) {
+      const auto found = pids(cluster_.at(0));
+      missing = found && found->empty() ? missing + 1 : 0;
+      next_look = now + milliseconds(1'000);
+    }
+    // A server that is gone does not come back by itself.
+    if (now + milliseconds(50) >= deadline || missing >= 2) {
+      return fail(ErrorCode::target,
+                  fmt::format("{}: PostgreSQL {}: {}; its log says: {}", cluster_.at(0).name(),
+                              missing >= 2 ? "has ended" : "does not serve", wrong, log_tail(cluster_.at(0))));
+    }
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+}
+
+Result<void> PostgresTarget::prepare(Deadline deadline) {
+  SqlShape shape = sql_shape(options_, "postgres");
+  shape.row_lock = options_.string("postgres.lock") == "row";
+  SqlSession session(settings(0));
+  return prepare_sql(session, shape, data_type_, deadline);
+}
+
+Result<Value> PostgresTarget::describe(Node& node) {
+  auto said = run_ok(node, script(shell_quote(options_.string("postgres.bindir") + "/postgres") + " --version"));
+  if (!said) return fail(said.error());
+  Value out = Value::map({{"system", "postgres"},
+                          {"program", std::string(trimmed(*said))},
+                          {"isolation", sql_isolation(options_, "postgres")}});
+  SqlSession session(settings(0));
+  for (const char* setting : {"fsync", "synchronous_commit", "full_page_writes"}) {
+    std::vector<SqlRows> rows;
+    if (!session.direct({{std::string("SHOW ") + setting}}, rows, Deadline::after(milliseconds(2'000))))
+      out.set(setting, rows.at(0).rows.at(0).at(0).value_or(""));
+  }
+  return out;
+}
+
+Result<std::unique_ptr<Target>> make(Cluster& cluster, const Options& options) {
+  if (cluster.size() != 1) {
+    return fail(
+        ErrorCode::usage,
+        fmt::format("target postgres is one server, and there are {} nodes: say --nodes local:1", cluster.size()));
+  }
+  return std::make_unique<PostgresTarget>(cluster, options);
+}
+
+}  // namespace
+
+TargetFactory postgres_target() {
+  using Type = OptionSpec::Type;
+  TargetFactory factory;
+  factory.name = "postgres";
+  factory.help = "one PostgreSQL server of any version (--nodes local:1)";
+  factory.operations = sql_operations();
+  factory.options = sql_options("postgres", "first");
+  const std::vector<OptionSpec> own = {
+      {"postgres.lock",
+       Type::string,
+       "advisory",
+       "what the lock is: an advisory one of the session, with a fencing token, or that of a row in an open "
+       "transaction",
+       std::nullopt,
+       std::nullopt,
+       {"advisory", "row"}},
+      {"postgres.bindir", Type::string, "/usr/lib/postgresql/15/bin",
+       "directory on the node with PostgreSQL's programs; of any version from 10 on"},
+      {"postgres.user", Type::string, "postgres", "the node's user that the server runs as; never root"},
+      {"postgres.port", Type::integer, 5432, "port for clients", 1, 65535},
+      {"postgres.dir", Type::string, "/var/lib/ordeal/postgres", "directory on the node for data and log"},
+      {"postgres.max-connections", Type::integer, 200, "how many connections the server takes", 10, 10'000},
+      {"postgres.initdb-flags", Type::string, "", "further arguments for initdb, as --wal-segsize=1"},
+      {"postgres.flags", Type::string, "", "further arguments for the server, as -c fsync=off"},
+      {"postgres.sudo", Type::boolean, true, "control PostgreSQL as root when the login user is somebody else"},
+  };
+  factory.options.insert(factory.options.end(), own.begin(), own.end());
+  factory.make = make;
+  factory.check_options = [](const Options&, const std::string& data_type) {
+    return check_sql_data_type("postgres", data_type);
+  };
+  return factory;
+}
+
+}  // namespace ordeal

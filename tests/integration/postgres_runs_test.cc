@@ -1,0 +1,81 @@
+// PostgreSQL as a user runs it: what its isolation levels let through is found and named, serializable holds, and a
+// killed server loses nothing that it acknowledged and nothing that was told to have failed shows up.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/value.h"
+#include "tests/support/program.h"
+
+namespace ordeal::testing {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+class PostgresRun : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "SKIPPED: local nodes need root";
+    if (access("/usr/lib/postgresql/15/bin/postgres", X_OK) != 0)
+      GTEST_SKIP() << "SKIPPED: PostgreSQL is not installed (package postgresql-15)";
+  }
+  // Standard output of a run that ends with that exit code.
+  std::string run(int exit_code, const std::vector<std::string>& more) {
+    std::vector<std::string> words = {ORDEAL_PROGRAM,
+                                      "run",
+                                      "--json",
+                                      "--target",
+                                      "postgres",
+                                      "--nodes",
+                                      "local:1",
+                                      "--time-limit",
+                                      "8",
+                                      "--rate",
+                                      "unlimited",
+                                      "--set",
+                                      "postgres.initdb-flags=--no-sync --wal-segsize=1",
+                                      "--set",
+                                      "postgres.flags=-c fsync=off"};
+    words.insert(words.end(), more.begin(), more.end());
+    const ProgramResult result = run_program(words, seconds(240), {}, directory_.path());
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
+    return result.out;
+  }
+  std::string isolation(int exit_code, const std::string& level) {
+    return run(exit_code, {"--workload", "list-append", "--nemesis", "none", "--set", "postgres.isolation=" + level});
+  }
+  TemporaryDirectory directory_;
+};
+
+TEST_F(PostgresRun, ReadCommittedLosesUpdates) { EXPECT_THAT(isolation(1, "read-committed"), HasSubstr("\"lost-update\"")); }
+
+TEST_F(PostgresRun, RepeatableReadAllowsWriteSkew) {
+  const std::string found = isolation(1, "repeatable-read");
+  EXPECT_THAT(found, HasSubstr("\"G2-item\""));
+  EXPECT_THAT(found, ::testing::Not(HasSubstr("\"lost-update\"")));
+}
+
+TEST_F(PostgresRun, SerializableIsSerializable) { isolation(0, "serializable"); }
+
+TEST_F(PostgresRun, AKilledServerKeepsWhatItAcknowledged) {
+  const std::vector<std::string> kill = {"--nemesis", "kill", "--nemesis-interval", "2", "--recovery", "60"};
+  for (const char* workload : {"set", "bank"}) {
+    SCOPED_TRACE(workload);
+    std::vector<std::string> words = {"--workload", workload};
+    words.insert(words.end(), kill.begin(), kill.end());
+    run(0, words);
+  }
+}
+
+
+TEST_F(PostgresRun, AWorkloadWithoutTablesIsWrongUsage) {
+  const ProgramResult result = run_program(
+      {ORDEAL_PROGRAM, "run", "--target", "postgres", "--nodes", "local:1", "--workload", "kafka"}, seconds(60), {},
+      directory_.path());
+  EXPECT_EQ(result.exit_code, 64) << result.err;
+}
+
+}  // namespace
+}  // namespace ordeal::testing
