@@ -233,7 +233,7 @@ TEST_F(RunFixture, WithoutAConnectionOperationsFailAtABoundedRate) {
   // 10 + 20 + 40 + 40 + … ms: 12 at the very most within 400 ms.
   EXPECT_GE(outcome->counts.fail, 2u);
   EXPECT_LE(outcome->counts.fail, 14u);
-  EXPECT_GT(outcome->counts.ok, 100u);
+  EXPECT_GT(outcome->counts.ok, 20u);
   EXPECT_EQ(outcome->lost_workers, 1u) << "one of three was never connected";
   ASSERT_TRUE(end_);
   EXPECT_EQ(end_->lost_workers, 1u);
