@@ -8,8 +8,8 @@ help:
 	@echo "make package  Debian packages of both in build/packages"
 	@echo "make demo    a local cluster, a real etcd, a workload under faults, a verdict"
 	@echo "make test    build and run all tests"
-	@echo "make asan    the unit tests under AddressSanitizer and UBSan"
-	@echo "make tsan    the unit tests under ThreadSanitizer"
+	@echo "make asan    all tests, and a run against etcd, under AddressSanitizer and UBSan"
+	@echo "make tsan    the same under ThreadSanitizer; TESTS='-L unit' for some of the tests"
 	@echo "make bench   the benchmarks"
 
 packages: other
@@ -43,16 +43,10 @@ test: packages
 demo: build
 	@scripts/demo.sh
 
-asan: packages
-	@cmake --preset asan
-	@cmake --build --preset asan -j $(JOBS)
-	@ctest --test-dir build/asan --output-on-failure -j $(JOBS) -L unit
-
-# setarch -R: the runtime of GCC 12 finds its memory taken where the kernel spreads programs over more than 28 bits.
-tsan: packages
-	@cmake --preset tsan
-	@cmake --build --preset tsan -j $(JOBS)
-	@setarch -R ctest --test-dir build/tsan --output-on-failure -j $(JOBS) -L unit
+asan tsan: packages
+	@cmake --preset $@
+	@cmake --build --preset $@ -j $(JOBS)
+	@scripts/sanitize.sh $@ -j $(JOBS) $(TESTS)
 
 bench: packages
 	@cmake --preset bench
