@@ -35,13 +35,14 @@ if(ORDEAL_OTHER_COMPILER)
   endif()
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/${other}")
   list(TRANSFORM programs REPLACE "(.+)" "${folder}/nemesis/programs/\\1/ordeal-\\1" OUTPUT_VARIABLE files)
+  string(REPLACE ";" "|" launcher "${CMAKE_CXX_COMPILER_LAUNCHER}")
   ExternalProject_Add(ordeal_node_programs_${other}
     PREFIX "${folder}" SOURCE_DIR "${PROJECT_SOURCE_DIR}" BINARY_DIR "${folder}"
     CMAKE_ARGS -DORDEAL_NODE_PROGRAMS_ONLY=ON -DCMAKE_BUILD_TYPE=Release -DORDEAL_WERROR=${ORDEAL_WERROR}
       -DORDEAL_TESTS=${ORDEAL_TESTS}
       -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=${other} "-DCMAKE_CXX_COMPILER=${ORDEAL_OTHER_COMPILER}"
-      "-DCMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER}" ${arguments}
-    BUILD_ALWAYS ON BUILD_BYPRODUCTS ${files} INSTALL_COMMAND "")
+      "-DCMAKE_CXX_COMPILER_LAUNCHER=${launcher}" ${arguments}
+    LIST_SEPARATOR "|" BUILD_ALWAYS ON BUILD_BYPRODUCTS ${files} INSTALL_COMMAND "")
   foreach(program file IN ZIP_LISTS programs files)
     ordeal_embed(${program} ${other} "${file}" ordeal_node_programs_${other})
   endforeach()
