@@ -98,6 +98,25 @@ void add_run(CLI::App& app, RunCommand& command) {
       "print the resolved plan and stop; of a campaign its runs, what they do with privilege, how long it takes");
 }
 
+void add_shrink(CLI::App& app, ShrinkCommand& command) {
+  app.add_option("run", command.run, "a run's directory, e.g. store/latest")->required()->type_name("RUN");
+  app.add_option("--anomaly", command.anomaly,
+                 "what it must go on to show, by type or name in plain words; the first that it showed when absent")
+      ->type_name("TYPE");
+  app.add_option("-n,--times", command.times, "repetitions that confirm what is left in the end")
+      ->type_name("N")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--budget", command.budget,
+                 "no repetition begins that would not end by then, with time left to confirm; 0: as long as it takes")
+      ->type_name("TIME")
+      ->capture_default_str();
+  app.add_option("--output", command.output, "where the campaign file is written; beside shrink.json when absent")
+      ->type_name("FILE.toml");
+  app.add_option("--store", command.store, "where shrunk/ is kept; beside the run when absent")->type_name("DIR");
+  app.add_flag("--json", command.json, "one JSON document on standard output");
+}
+
 void add_nodes(CLI::App& app, NodesCommand& command) {
   app.require_subcommand(1);
   const auto verb = [&](const char* name, const char* help) {
@@ -168,8 +187,9 @@ std::vector<std::string> choices_of(const std::string& option) {
 }
 
 bool takes_file(const std::string& option) {
-  static const std::vector<std::string> kFiles = {"files",    "campaign", "run",         "store",  "--store",
-                                                  "--report", "--resume", "directories", "before", "after"};
+  static const std::vector<std::string> kFiles = {"files",       "campaign", "run",      "store",
+                                                  "--store",     "--report", "--resume", "--output",
+                                                  "directories", "before",   "after"};
   return std::find(kFiles.begin(), kFiles.end(), option) != kFiles.end();
 }
 
@@ -213,6 +233,7 @@ struct CommandLine::Parts {
   MergeCommand merge;
   CompareCommand compare;
   ReproCommand repro;
+  ShrinkCommand shrink;
   ReportCommand report;
   ServeCommand serve;
   ListCommand list;
@@ -253,6 +274,7 @@ CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
   repro->add_option("--store", it.repro.store, "where the repetitions are kept; beside the run when absent")
       ->type_name("DIR");
   repro->add_flag("--json", it.repro.json, "the campaign's document, with the rates, on standard output");
+  add_shrink(*it.app.add_subcommand("shrink", "a stored run made smaller while it still shows its anomaly"), it.shrink);
   CLI::App* report = it.app.add_subcommand("report", "check a stored run again and write its report anew");
   report->add_option("run", it.report.run, "a run's directory, e.g. store/latest")->required()->type_name("RUN");
   for (const char* limit : {"check-timeout", "memory"}) add_setting(*report, plan_setting(limit), it.report.limits);
@@ -320,6 +342,7 @@ int CommandLine::run(std::vector<std::string> words) {
   if (name == "merge") return cli::merge(it.merge);
   if (name == "compare") return cli::compare(it.compare);
   if (name == "repro") return cli::repro(it.repro);
+  if (name == "shrink") return cli::shrink(it.shrink);
   if (name == "report") return report(it.report);
   if (name == "serve") return serve(it.serve);
   if (name == "list") return list(it.list);

@@ -66,6 +66,17 @@ struct ReproCommand {
 };
 int repro(const ReproCommand& command);
 
+struct ShrinkCommand {
+  std::string run;
+  std::string anomaly;  // the one to hold on to; empty: the first that the run showed
+  std::size_t times = 10;
+  std::string budget = "30m";
+  std::string output;  // the campaign file; empty: beside shrink.json
+  std::string store;   // empty: where the run is
+  bool json = false;
+};
+int shrink(const ShrinkCommand& command);
+
 struct ReportCommand {
   std::string run;
   std::map<std::string, std::string> limits;  // those given of plan_settings(): check-timeout, memory

@@ -205,8 +205,10 @@ Result<Plan> resolve(const RunRequest& request) {
     const Error error{ErrorCode::usage, fmt::format("--name: \"{}\" cannot name a folder", plan.name)};
     return fail(resolver.at("name", error));
   }
-  if (plan.name == "campaigns") {
-    const Error error{ErrorCode::usage, "--name: \"campaigns\" is the folder where the store keeps campaigns"};
+  for (const char* folder : {"campaigns", "shrunk"}) {
+    if (plan.name != folder) continue;
+    const Error error{ErrorCode::usage,
+                      fmt::format("--name: \"{}\" is a folder where the store keeps something else than runs", folder)};
     return fail(resolver.at("name", error));
   }
   plan.seed = std::random_device{}();
