@@ -48,9 +48,7 @@ Value rate_value(const Rate& rate) {
                      {"high", rate.high}});
 }
 
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // The directory of one shrinking: STORE/shrunk/<name>/<UTC time>/ with campaign.toml, shrink.json and, in runs/, the
 // repetitions that confirmed the end and those that failed.
@@ -132,13 +130,12 @@ class Shrinking {
 
   // Every time something was taken away, so that also a kill leaves the best so far.
   Result<void> save(const Shrunk& best) const {
-    const std::string known = best.confirmed
-                                  ? "Confirmed: shown in " + told(best.rate) + "."
-                                  : "Not confirmed yet by repetitions that took no part in the choice.";
-    const std::string comment =
-        fmt::format("Made smaller by `ordeal shrink` while it shows {}.\nFrom {}\nIt showed it in {}.\n{}\n"
-                    "In a gate, where it is known: expect = \"invalid: {}\"",
-                    subject_.anomaly, subject_.run, told(best.base), known, subject_.anomaly);
+    const std::string known = best.confirmed ? "Confirmed: shown in " + told(best.rate) + "."
+                                             : "Not confirmed yet by repetitions that took no part in the choice.";
+    const std::string comment = fmt::format(
+        "Made smaller by `ordeal shrink` while it shows {}.\nFrom {}\nIt showed it in {}.\n{}\n"
+        "In a gate, where it is known: expect = \"invalid: {}\"",
+        subject_.anomaly, subject_.run, told(best.base), known, subject_.anomaly);
     if (best.smaller) {
       if (auto written = replace_file(campaign_file(), campaign_text(best.request, comment)); !written) return written;
     }

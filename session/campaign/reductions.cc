@@ -170,8 +170,7 @@ std::vector<Reduction> fewer_clients(const RunRequest& request) {
     const int wanted = std::max(1, static_cast<int>(std::lround(now * factor)));
     if (wanted >= now || wanted == before) continue;
     before = wanted;
-    out.push_back(
-        {fmt::format("clients {} → {}", now, wanted), with(request, "concurrency", std::to_string(wanted))});
+    out.push_back({fmt::format("clients {} → {}", now, wanted), with(request, "concurrency", std::to_string(wanted))});
   }
   return out;
 }
@@ -182,16 +181,16 @@ std::vector<Reduction> fewer_operations(const RunRequest& request) {
   const double now = text == "unlimited" ? 0 : parse_duration(text).value_or(0);  // a bare number
   if (text == "unlimited" || text == "0") {
     for (const double wanted : {20.0, 200.0}) {
-      out.push_back({fmt::format("operations a second, unlimited → {}", shown(wanted)),
-                     with(request, "rate", shown(wanted))});
+      out.push_back(
+          {fmt::format("operations a second, unlimited → {}", shown(wanted)), with(request, "rate", shown(wanted))});
     }
     return out;
   }
   for (const double factor : kFactors) {
     const double wanted = std::max(1.0, now * factor);
     if (wanted >= now) continue;
-    out.push_back({fmt::format("operations a second, {} → {}", shown(now), shown(wanted)),
-                   with(request, "rate", shown(wanted))});
+    out.push_back(
+        {fmt::format("operations a second, {} → {}", shown(now), shown(wanted)), with(request, "rate", shown(wanted))});
   }
   return out;
 }

@@ -20,8 +20,7 @@ void SequentialTest::add(bool shown) {
 }
 
 SequentialTest::Decision SequentialTest::decision() const {
-  const double ratio =
-      static_cast<double>(seen_) * for_shown_ + static_cast<double>(of_ - seen_) * for_hidden_;
+  const double ratio = static_cast<double>(seen_) * for_shown_ + static_cast<double>(of_ - seen_) * for_hidden_;
   if (ratio >= bound_) return Decision::often;
   return ratio <= -bound_ ? Decision::seldom : Decision::open;
 }

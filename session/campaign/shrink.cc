@@ -23,7 +23,7 @@ constexpr double kError = 0.1;
 constexpr std::size_t kMaxTrials = 40;  // of one reduction
 constexpr std::size_t kFirst = 3;       // repetitions of the run as it is, when all of them show it
 constexpr const char* kInterrupted = "interrupted";
-constexpr int kMaxFailures = 3;         // one after the other
+constexpr int kMaxFailures = 3;  // one after the other
 
 double often_of(const Rate& base) {
   return std::min(kOften, static_cast<double>(base.seen) / static_cast<double>(std::max<std::size_t>(1, base.of)));
@@ -283,7 +283,8 @@ std::string told_rule(const Rate& base, const ShrinkLimits& limits) {
   const double often = often_of(base);
   return fmt::format(
       "a reduction is taken when a sequential test (Wald, error {:.0f} % each way) says that it shows the anomaly in "
-      "{:.0f} % of its repetitions rather than in {:.0f} %; the end is confirmed by {} more, of which {} have to show it",
+      "{:.0f} % of its repetitions rather than in {:.0f} %; the end is confirmed by {} more, of which {} have to show "
+      "it",
       100 * kError, 100 * often, 100 * often * kSeldom, limits.times,
       std::floor(often * static_cast<double>(limits.times)));
 }

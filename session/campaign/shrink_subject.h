@@ -15,7 +15,7 @@ struct ShrinkSubject {
   std::string name;  // as the store calls it
   std::string store;
   RunRequest request;
-  std::string anomaly;  // a type, or a name in plain words
+  std::string anomaly;             // a type, or a name in plain words
   std::vector<std::string> shown;  // all that the run showed, as RunRecord::named
   RunSize size;
 };

@@ -75,7 +75,11 @@ TEST(CampaignText, APlanAndTheFileMadeOfItAreTheSame) {
   const RunRequest requests[] = {
       asked({{"target", "memory"}, {"seed", "18446744073709551615"}, {"rate", "unlimited"}, {"memory", "500M"}},
             {{"memory.bug", "lost-write"}, {"memory.bug-probability", "0.25"}, {"memory.lag", "250ms"}}),
-      asked({{"target", "etcd"}, {"nemesis", "kill,partition"}, {"seed", "3"}, {"time-limit", "90s"}, {"poisson", "false"}},
+      asked({{"target", "etcd"},
+             {"nemesis", "kill,partition"},
+             {"seed", "3"},
+             {"time-limit", "90s"},
+             {"poisson", "false"}},
             {{"etcd.serializable-reads", "true"}, {"kill.nodes", "all"}, {"etcd.flags", "--a=\"b\\c\" --d=\t'é'"}}),
       asked({{"target", "etcd"}, {"nemesis", "all"}, {"seed", "3"}, {"consistency", "sequential"}}),
       asked({{"target", "etcd"}, {"seed", "4"}},
@@ -127,13 +131,14 @@ TEST(Reductions, EachIsSmallerAndResolves) {
 }
 
 TEST(Reductions, OfAScriptEachEntryIsLeftOut) {
-  const RunRequest whole = asked(
-      {{"target", "etcd"}, {"nemesis", "kill,pause"}},
-      {{"kill.nodes", "all"},
-       {"nemesis.timeline", R"([{"at":1,"fault":"kill"},{"at":2,"fault":"pause"},{"at":3,"fault":"pause"}])"}});
+  const RunRequest whole =
+      asked({{"target", "etcd"}, {"nemesis", "kill,pause"}},
+            {{"kill.nodes", "all"},
+             {"nemesis.timeline", R"([{"at":1,"fault":"kill"},{"at":2,"fault":"pause"},{"at":3,"fault":"pause"}])"}});
   const auto all = reductions(whole, Respect::faults);
   ASSERT_EQ(all.size(), 4u);  // none, and each of the three
-  for (const Reduction& one : all) EXPECT_TRUE(resolve(one.request)) << one.what << resolve(one.request).error().message;
+  for (const Reduction& one : all)
+    EXPECT_TRUE(resolve(one.request)) << one.what << resolve(one.request).error().message;
   EXPECT_EQ(resolve(all[1].request)->nemesis, std::vector<std::string>{"pause"});
   EXPECT_EQ(resolve(all[3].request)->nemesis.size(), 2u);
 }
