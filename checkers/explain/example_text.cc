@@ -39,7 +39,8 @@ class Lines {
     int process = 0;
     const auto number = words.empty() ? std::errc::invalid_argument
                                       : std::from_chars(words[0].data(), words[0].data() + words[0].size(), process).ec;
-    if (number != std::errc() || words.size() < 2) return fail(ErrorCode::input, "a process and what it does were expected");
+    if (number != std::errc() || words.size() < 2)
+      return fail(ErrorCode::input, "a process and what it does were expected");
     if (words[1] == "ends") return ends(process, {words.begin() + 2, words.end()});
     return begins(process, words);
   }
@@ -103,7 +104,8 @@ class Lines {
     if (words.empty()) return event(process, "ok", of, of.value, "");
     if (words[0] == "?") return event(process, "info", of, of.value, "");
     if (words[0].front() == '!') return event(process, "fail", of, of.value, words[0].substr(1));
-    if (words[0] != "->" || words.size() != 2) return fail(ErrorCode::input, "an outcome was expected: -> VALUE, ! or ?");
+    if (words[0] != "->" || words.size() != 2)
+      return fail(ErrorCode::input, "an outcome was expected: -> VALUE, ! or ?");
     const auto seen = Value::from_json(words[1]);
     if (!seen) return fail(seen.error());
     return event(process, "ok", of, *seen, "");

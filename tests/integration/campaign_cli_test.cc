@@ -329,6 +329,76 @@ TEST_F(Campaign, AStoredRunIsPlayedAgainAndItsRateTold) {
   EXPECT_EQ(ordeal({"repro", store() + "/latest", "-n", "0"}).exit_code, 64);
 }
 
+// Three bugs: what is left holds a quarter of the operations at most, takes a third of the time, and shows the same.
+TEST_F(Campaign, AStoredRunIsMadeSmallerWhileItShowsTheSame) {
+  for (const char* bug : {"stale-read", "lost-write", "duplicate"}) {
+    const std::string out = folder_.path() + "/" + bug + ".toml";
+    const std::string workload = bug == std::string("duplicate") ? "total-queue" : "register";
+    const auto first = ordeal({"run", "--target", "memory", "--workload", workload, "--time-limit", "2", "--rate",
+                               "300", "--seed", "7", "--store", store(), "--set", std::string("memory.bug=") + bug,
+                               "--set", "memory.bug-probability=0.3"});
+    ASSERT_EQ(first.exit_code, 1) << first.out << first.err;
+    const auto shrunk = ordeal({"shrink", store() + "/latest", "--output", out, "--json"});
+    ASSERT_EQ(shrunk.exit_code, 0) << shrunk.out << shrunk.err;
+    const Value told = document(shrunk);
+    EXPECT_TRUE(told.find("confirmed")->boolean());
+    EXPECT_GE(told.find("rate")->find("seen")->integer(), 9) << shrunk.out;
+    const Value& before = *told.find("before");
+    const Value& after = *told.find("after");
+    EXPECT_LE(4 * after.find("operations")->integer(), before.find("operations")->integer()) << shrunk.out;
+    EXPECT_LE(3 * after.find("seconds")->real(), before.find("seconds")->real()) << shrunk.out;
+    EXPECT_EQ(after.find("nodes")->string(), "local:1");
+    EXPECT_THAT(shrunk.err, HasSubstr("── the rule: a reduction is taken when"));
+    // The file is a campaign, and shows the same anomaly. Nothing but what confirmed it is kept.
+    const std::string type = told.find("anomaly")->string();
+    const auto again = ordeal({"run", out, "--store", store() + "/again", "--json"});
+    EXPECT_TRUE(again.exit_code == 1 || again.exit_code == 0) << again.err;  // nine of ten show it
+    EXPECT_THAT(contents(out), AllOf(HasSubstr("while it shows " + type), HasSubstr("\"memory.bug\" = ")));
+    const std::string directory = told.find("directory")->string();
+    EXPECT_TRUE(fs::exists(directory + "/shrink.json"));
+    EXPECT_FALSE(fs::exists(directory + "/runs/trial"));
+    EXPECT_TRUE(fs::exists(directory + "/runs/latest/results.json"));
+  }
+}
+
+TEST_F(Campaign, WhatCannotBeMadeSmallerIsRefusedOrSaid) {
+  ASSERT_EQ(ordeal({"run", "--target", "memory", "--time-limit", "300ms", "--store", store()}).exit_code, 0);
+  const auto sound = ordeal({"shrink", store() + "/latest", "--json"});
+  EXPECT_EQ(sound.exit_code, 64);
+  EXPECT_THAT(sound.err, HasSubstr("showed no anomaly (valid)"));
+  EXPECT_EQ(document(sound).find("verdict")->string(), "unknown");
+  EXPECT_EQ(ordeal({"shrink", "/nonexistent"}).exit_code, 64);
+  EXPECT_EQ(ordeal({"shrink", store() + "/latest", "--budget", "soon"}).exit_code, 64);
+  ASSERT_EQ(ordeal({"run", "--target", "memory", "--time-limit", "300ms", "--rate", "500", "--store", store(), "--set",
+                    "memory.bug=lost-write", "--set", "memory.bug-probability=0.5"})
+                .exit_code,
+            1);
+  const auto other = ordeal({"shrink", store() + "/latest", "--anomaly", "G1c"});
+  EXPECT_EQ(other.exit_code, 64);
+  EXPECT_THAT(other.err, HasSubstr("did not show \"G1c\"; it showed nonlinearizable"));
+  // A store of somebody else's with a link out of the run's directory.
+  const fs::path run = fs::canonical(store() + "/latest");
+  fs::remove(run / "results.json");
+  fs::create_symlink("/etc/hostname", run / "results.json");
+  EXPECT_EQ(ordeal({"shrink", run.string()}).exit_code, 64);
+  EXPECT_FALSE(fs::exists(store() + "/shrunk"));
+}
+
+TEST_F(Campaign, AnInterruptedShrinkingLeavesTheBestSoFar) {
+  ASSERT_EQ(ordeal({"run", "--target", "memory", "--time-limit", "1", "--seed", "1", "--rate", "500", "--store",
+                    store(), "--set", "memory.bug=lost-write", "--set", "memory.bug-probability=0.5"})
+                .exit_code,
+            1);
+  const std::string output = folder_.path() + "/output", file = folder_.path() + "/small.toml";
+  Background run({ORDEAL_PROGRAM, "shrink", store() + "/latest", "--output", file}, output, folder_.path());
+  for (int i = 0; i < 3000 && !fs::exists(file); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  run.signal(SIGINT);
+  EXPECT_EQ(run.wait(seconds(60)), 2);
+  EXPECT_THAT(contents(output), AllOf(HasSubstr("stopped     interrupted"), HasSubstr("was not confirmed")));
+  EXPECT_THAT(contents(file), HasSubstr("# Not confirmed yet"));
+  EXPECT_EQ(ordeal({"run", file, "--dry-run"}).exit_code, 0);
+}
+
 TEST_F(Campaign, WhatIsNewAndGoneBetweenTwoIsTold) {
   const std::string sound = file("seed = [1, 2]\n");
   const std::string bug = "memory.bug=lost-write";
