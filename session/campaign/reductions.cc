@@ -101,8 +101,9 @@ std::vector<Reduction> shorter_scripts(const RunRequest& request) {
   return out;
 }
 
-// One injection of each fault alone, at a time that is said.
-Reduction one_injection(const RunRequest& request, const std::vector<std::string>& faults, const std::string& fault) {
+// One injection of a fault alone, at a time that is said, in force for so long.
+Reduction one_injection(const RunRequest& request, const std::vector<std::string>& faults, const std::string& fault,
+                        double duration_s) {
   RunRequest alone = request;
   for (const std::string& other : faults) {
     if (other != fault) alone = without_fault(std::move(alone), {fault}, other);
@@ -110,11 +111,22 @@ Reduction one_injection(const RunRequest& request, const std::vector<std::string
   // How the faults come is now said by the script alone.
   for (const char* key : {"nemesis.schedule", "nemesis.trigger", "nemesis.swarm"}) alone.settings.erase(key);
   const double at = std::min(kFirstFault_s, seconds_of(request, "time-limit") / 4);
-  Value entry = Value::map({{"at", at}, {"fault", fault}});
-  entry.set("duration", seconds_of(request, "nemesis-duration"));
+  Value entry = Value::map({{"at", at}, {"fault", fault}, {"duration", duration_s}});
   alone.flags["nemesis"] = {fault, "shrunk"};
   alone.settings[kTimeline] = {Value::list({entry}).to_json(), "shrunk"};
-  return {"one " + fault + " only", std::move(alone)};
+  return {fmt::format("one {} only, for {} s", fault, shown(duration_s)), std::move(alone)};
+}
+
+// As long as the run's own faults, or for half of the main phase: one that replaces several may need longer.
+std::vector<Reduction> one_injection(const RunRequest& request, const std::vector<std::string>& faults) {
+  std::vector<Reduction> out;
+  const double own_s = seconds_of(request, "nemesis-duration");
+  const double half_s = std::stod(shown(seconds_of(request, "time-limit") / 2));
+  for (const std::string& fault : faults) {
+    out.push_back(one_injection(request, faults, fault, own_s));
+    if (half_s > own_s) out.push_back(one_injection(request, faults, fault, half_s));
+  }
+  return out;
 }
 
 std::vector<Reduction> fewer_faults(const RunRequest& request) {
@@ -129,7 +141,8 @@ std::vector<Reduction> fewer_faults(const RunRequest& request) {
     out.insert(out.end(), scripts.begin(), scripts.end());
     return out;
   }
-  for (const std::string& fault : faults) out.push_back(one_injection(request, faults, fault));
+  const auto alone = one_injection(request, faults);
+  out.insert(out.end(), alone.begin(), alone.end());
   for (const std::string& fault : faults) {
     std::vector<std::string> left;
     std::copy_if(faults.begin(), faults.end(), std::back_inserter(left),

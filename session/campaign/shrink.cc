@@ -150,7 +150,8 @@ class Shrinker {
     out_.steps.push_back(std::move(step));
   }
 
-  // Goes on as long as a whole round takes something away.
+  // Round after round, one step in each respect, as long as a round takes something away. Who goes to the edge in one
+  // respect first finds nothing to take in the others.
   Result<void> reduce() {
     for (bool again = true; again && out_.stopped.empty();) {
       again = false;
@@ -163,21 +164,15 @@ class Shrinker {
     return {};
   }
 
-  // The boldest reductions of one kind first, until none of them is taken.
+  // The boldest reduction of one kind that holds. None is tried twice.
   Result<bool> reduce(Respect respect) {
-    bool any = false;
-    for (bool again = true; again && out_.stopped.empty();) {
-      again = false;
-      for (const Reduction& one : reductions(taken_.back().request, respect)) {
-        if (!out_.stopped.empty()) break;
-        if (!turned_down_.insert(identity(one.request)).second) continue;
-        if (!holds(one)) continue;
-        if (auto kept = keep_best(); !kept) return fail(kept.error());
-        any = again = true;
-        break;
-      }
+    for (const Reduction& one : reductions(taken_.back().request, respect)) {
+      if (!out_.stopped.empty()) break;
+      if (!tried_.insert(identity(one.request)).second || !holds(one)) continue;
+      if (auto kept = keep_best(); !kept) return fail(kept.error());
+      return true;
     }
-    return any;
+    return false;
   }
 
   bool holds(const Reduction& reduction) {
@@ -271,7 +266,7 @@ class Shrinker {
   double best_s_ = 0;  // the same of the best
   bool confirming_ = false;
   std::vector<Candidate> taken_;  // the run as it is, and what was taken after it
-  std::set<std::string> turned_down_;
+  std::set<std::string> tried_;
   std::vector<std::int64_t> faults_, operations_;  // of the repetitions of one candidate
   RunSize size_;
   Shrunk out_;

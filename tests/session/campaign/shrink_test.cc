@@ -114,15 +114,16 @@ TEST(Reductions, EachIsSmallerAndResolves) {
       told += one.what + "\n";
       if (one.what == "no faults") {
         EXPECT_TRUE(plan->nemesis.empty());
-      } else if (one.what == "one partition only") {
+      } else if (one.what == "one partition only, for 30 s") {
         EXPECT_EQ(plan->nemesis, std::vector<std::string>{"partition"});
         EXPECT_EQ(plan->options.string("partition.shape"), "halves");
       }
     }
   }
-  for (const char* what : {"seconds 60 → 7.5, faults in step\n", "seconds 60 → 7.5\n", "no faults\n", "one kill only\n",
-                           "without partition\n", "nodes 5 → 1\n", "nodes 5 → 3\n", "clients 10 → 1\n",
-                           "operations a second, unlimited → 20\n"}) {
+  for (const char* what :
+       {"seconds 60 → 7.5, faults in step\n", "seconds 60 → 7.5\n", "no faults\n", "one kill only, for 5 s\n",
+        "one kill only, for 30 s\n", "without partition\n", "nodes 5 → 1\n", "nodes 5 → 3\n", "clients 10 → 1\n",
+        "operations a second, unlimited → 20\n"}) {
     EXPECT_THAT(told, HasSubstr(what));
   }
   // Whose machines are left is not for us to say.
