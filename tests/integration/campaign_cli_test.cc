@@ -369,7 +369,7 @@ TEST_F(Campaign, WhatCannotBeMadeSmallerIsRefusedOrSaid) {
   EXPECT_EQ(document(sound).find("verdict")->string(), "unknown");
   EXPECT_EQ(ordeal({"shrink", "/nonexistent"}).exit_code, 64);
   EXPECT_EQ(ordeal({"shrink", store() + "/latest", "--budget", "soon"}).exit_code, 64);
-  ASSERT_EQ(ordeal({"run", "--target", "memory", "--time-limit", "300ms", "--rate", "500", "--store", store(), "--set",
+  ASSERT_EQ(ordeal({"run", "--target", "memory", "--time-limit", "1", "--rate", "500", "--store", store(), "--set",
                     "memory.bug=lost-write", "--set", "memory.bug-probability=0.5"})
                 .exit_code,
             1);
