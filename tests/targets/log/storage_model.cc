@@ -51,7 +51,15 @@ std::string StorageRun::run(int steps) {
 
 std::string StorageRun::open() {
   Recovery found;
+  // Recovery may be interrupted as well.
+  if (rng_.chance(0.3)) disk_.stop_at_change(1 + rng_.below(12), rng_.chance(0.5));
   auto opened = Storage::open(disk_, storage_options(), found);
+  if (!opened && disk_.broken()) {
+    disk_.set_broken(false);
+    found = {};
+    opened = Storage::open(disk_, storage_options(), found);
+  }
+  disk_.stop_at_change(0);
   if (!opened) {
     ++refusals_;
     return "recovery refuses: " + opened.error().message;
@@ -162,7 +170,9 @@ std::string StorageRun::snapshot(bool from_leader) {
 }
 
 void StorageRun::failing_disk() {
-  if (rng_.chance(0.6)) {
+  if (rng_.chance(0.5)) {
+    disk_.stop_at_change(1 + rng_.below(12), rng_.chance(0.7));
+  } else if (rng_.chance(0.6)) {
     disk_.set_capacity(disk_.used() + rng_.below(3000));
   } else {
     sync_error_ = rng_.chance(0.2) ? ENOSPC : EIO;
@@ -177,7 +187,9 @@ void StorageRun::make_room() {
 
 // The process dies, or the power goes.
 std::string StorageRun::crash() {
-  const std::uint64_t how = rng_.below(4);
+  const std::uint64_t how = disk_.broken() ? 1 : rng_.below(4);
+  disk_.stop_at_change(0);
+  disk_.set_broken(false);
   if (how == 0 && storage_->health() == Health::ok) {
     disk_.set_capacity(UINT64_MAX);
     disk_.fail_syncs(0, 0);

@@ -35,14 +35,16 @@ class SimulatedDisk::SimulatedFile : public File {
       : disk_(disk), inode_(std::move(inode)), path_(std::move(path)) {}
   IoResult<void> write_at(std::uint64_t offset, std::string_view bytes) override {
     if (inode_->dead || disk_.broken_) return io_error(EIO, path_, "write");
-    return named(disk_.write(*inode_, offset, bytes), "write");
+    auto written = named(disk_.write(*inode_, offset, bytes), "write");
+    if (!disk_.change()) return io_error(EIO, path_, "write");
+    return written;
   }
   IoResult<void> truncate(std::uint64_t size) override {
-    if (inode_->dead || disk_.broken_) return io_error(EIO, path_, "truncate");
+    if (inode_->dead || disk_.broken_ || !disk_.change()) return io_error(EIO, path_, "truncate");
     return named(disk_.truncate(*inode_, size), "truncate");
   }
   IoResult<void> sync() override {
-    if (inode_->dead || disk_.broken_) return io_error(EIO, path_, "fdatasync");
+    if (inode_->dead || disk_.broken_ || !disk_.change()) return io_error(EIO, path_, "fdatasync");
     return named(disk_.sync(*inode_), "fdatasync");
   }
 
@@ -98,6 +100,7 @@ IoResult<std::unique_ptr<File>> SimulatedDisk::open(const std::string& path, Ope
   if (!directory) return tl::unexpected(directory.error());
   auto inode = find(path);
   if (mode == OpenMode::create) {
+    if (!change()) return io_error(EIO, path, "open");
     if (inode != nullptr) return io_error(EEXIST, path, "open");
     inode = std::make_shared<Inode>();
     (*directory)->now[base_name(path)] = inode;
@@ -115,6 +118,7 @@ IoResult<void> SimulatedDisk::rename(const std::string& from, const std::string&
   if (!destination) return tl::unexpected(destination.error());
   const auto inode = find(from);
   if (inode == nullptr) return io_error(ENOENT, from, "rename");
+  if (!change()) return io_error(EIO, from, "rename");
   (*source)->now.erase(base_name(from));
   (*destination)->now[base_name(to)] = inode;
   if (*source == *destination) {
@@ -129,7 +133,9 @@ IoResult<void> SimulatedDisk::rename(const std::string& from, const std::string&
 IoResult<void> SimulatedDisk::remove(const std::string& path) {
   const auto directory = directory_of(path, "unlink");
   if (!directory) return tl::unexpected(directory.error());
-  if ((*directory)->now.erase(base_name(path)) == 0) return io_error(ENOENT, path, "unlink");
+  if ((*directory)->now.count(base_name(path)) == 0) return io_error(ENOENT, path, "unlink");
+  if (!change()) return io_error(EIO, path, "unlink");
+  (*directory)->now.erase(base_name(path));
   (*directory)->pending.push_back({{base_name(path), nullptr}});
   return {};
 }
@@ -144,6 +150,7 @@ IoResult<void> SimulatedDisk::sync_directory(const std::string& path) {
   if (broken_) return io_error(EIO, path, "fsync");
   const auto found = directories_.find(path);
   if (found == directories_.end()) return io_error(ENOENT, path, "fsync");
+  if (!change()) return io_error(EIO, path, "fsync");
   found->second.durable = found->second.now;
   found->second.pending.clear();
   return {};
@@ -244,6 +251,18 @@ void SimulatedDisk::cut_power(bool everything) {
     }
     for (const auto& inode : open) inode->dead = true;
   }
+}
+
+void SimulatedDisk::stop_at_change(std::uint64_t n, bool power) {
+  changes_left_ = n;
+  power_ = power;
+}
+
+bool SimulatedDisk::change() {
+  if (changes_left_ == 0 || --changes_left_ > 0) return true;
+  if (power_) cut_power();
+  broken_ = true;
+  return false;
 }
 
 void SimulatedDisk::fail_syncs(int error_number, int count) {

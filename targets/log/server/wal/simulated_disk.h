@@ -46,6 +46,11 @@ class SimulatedDisk : public FileSystem {
   void fail_syncs(int error_number, int count = 1);
   // Every call from now on fails with EIO (true), or works again.
   void set_broken(bool broken) { broken_ = broken; }
+  [[nodiscard]] bool broken() const { return broken_; }
+  // At the n-th change from now (a write, a truncation, a sync, a change of names) the power is cut, or (not `power`)
+  // the process is killed, which loses nothing but what it did not do any more; then the disk is broken until somebody
+  // says otherwise. 0: not at all.
+  void stop_at_change(std::uint64_t n, bool power = true);
 
   // Damage by hand, durable at once. Requires: the file is there (and as long as that).
   void flip_bit(const std::string& path, std::uint64_t bit);
@@ -80,6 +85,8 @@ class SimulatedDisk : public FileSystem {
   };
   class SimulatedFile;
 
+  // Counts a change; false: the disk has stopped.
+  [[nodiscard]] bool change();
   [[nodiscard]] IoResult<Directory*> directory_of(const std::string& path, const char* call);
   [[nodiscard]] std::shared_ptr<Inode> find(const std::string& path) const;
   IoResult<void> write(Inode& inode, std::uint64_t offset, std::string_view bytes);
@@ -93,6 +100,8 @@ class SimulatedDisk : public FileSystem {
   std::uint64_t syncs_ = 0;
   int failing_syncs_ = 0;
   int sync_error_ = 0;
+  std::uint64_t changes_left_ = 0;  // until it stops; 0: it does not
+  bool power_ = true;
   bool broken_ = false;
 };
 
