@@ -22,8 +22,14 @@ constexpr std::string_view kStart = R"sh([ -n "$(pids)" ] && exit 0
 failed() {{ tail -n 5 "$log" >&2; exit 3; }}
 mkdir -p "$data" && cd "$home" || exit 1
 touch "$log"
-if [ -n "$as" ]; then chown "$user" "$home" "$data" "$log" || exit 1; fi
+if [ -n "$as" ]; then
+  chown "$user" "$home" "$data" "$log" || exit 1
+  # Whoever made these may have let nobody in; the server has to pass.
+  chmod o+x "${{home%/*}}"
+  case ${{home%/*/*}} in */ordeal) chmod o+x "${{home%/*/*}}" ;; esac
+fi
 chmod 700 "$data"
+$as test -x "$data" || {{ echo "$user cannot reach $data: choose another directory, --set postgres.dir" >&2; exit 3; }}
 real=$(readlink -f "$data")
 if [ ! -e "$made" ]; then
   find "$data" -mindepth 1 -delete || exit 1
@@ -44,6 +50,17 @@ exit 0
 constexpr std::string_view kInitdb =
     R"sh($as "$bin/initdb" -A trust -U postgres -E UTF8 --locale=C --data-checksums {flags} -D "$data" >>"$log" 2>&1 || failed
   printf 'host all all all trust\nhost replication all all trust\n' >>"$data/pg_hba.conf" && sync "$data/pg_hba.conf" || exit 1)sh";
+
+// -R writes down whom the copy follows. The primary may not serve yet.
+constexpr std::string_view kCopy = R"sh(copied=
+  for i in {tries}; do
+    $as "$bin/pg_basebackup" -h {primary} -p {port} -U postgres -w -D "$data" -R -c fast -X stream >>"$log" 2>&1 &&
+      copied=yes && break
+    find "$data" -mindepth 1 -delete
+    sleep 1
+  done
+  [ -n "$copied" ] || failed)sh";
+constexpr std::string_view kTries = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30";
 
 std::string head(const Options& options, const std::string& node) {
   const PostgresPaths paths = postgres_paths(options, node);
@@ -74,16 +91,21 @@ std::string postgres_check_script(const Options& options, const std::string& nod
          "done\n";
 }
 
-std::string postgres_start_script(const Options& options, const std::string& node, const std::string& address) {
-  // No socket in the file system: its path would have to be short.
-  const std::string arguments = fmt::format(
-      "-p {} -c listen_addresses={} -c unix_socket_directories= -c max_connections={} -c shared_buffers=32MB {}",
-      options.integer("postgres.port"), shell_quote(address), options.integer("postgres.max-connections"),
-      options.string("postgres.flags"));
-  return head(options, node) +
-         fmt::format(kStart,
-                     fmt::arg("make", fmt::format(kInitdb, fmt::arg("flags", options.string("postgres.initdb-flags")))),
-                     fmt::arg("arguments", arguments));
+std::string postgres_start_script(const Options& options, const std::string& node, const std::string& address,
+                                  const std::string& primary) {
+  const std::int64_t port = options.integer("postgres.port");
+  // No socket in the file system: its path would have to be short. Transactions that block each other are found soon.
+  std::string arguments = fmt::format(
+      "-p {} -c listen_addresses={} -c unix_socket_directories= -c max_connections={} -c shared_buffers=32MB "
+      "-c deadlock_timeout=100ms -c hot_standby_feedback=on -c wal_retrieve_retry_interval=500ms",
+      port, shell_quote(address), options.integer("postgres.max-connections"));
+  if (options.string("postgres.replication") == "synchronous") arguments += " -c 'synchronous_standby_names=*'";
+  arguments += " " + options.string("postgres.flags");
+  const std::string make = primary.empty()
+                               ? fmt::format(kInitdb, fmt::arg("flags", options.string("postgres.initdb-flags")))
+                               : fmt::format(kCopy, fmt::arg("tries", kTries),
+                                             fmt::arg("primary", shell_quote(primary)), fmt::arg("port", port));
+  return head(options, node) + fmt::format(kStart, fmt::arg("make", make), fmt::arg("arguments", arguments));
 }
 
 std::string postgres_pids_script(const Options& options, const std::string& node) {

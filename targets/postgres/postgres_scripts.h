@@ -18,9 +18,10 @@ struct PostgresPaths {
 
 // Exits 0 when the programs run as the user that they will run as; else says what is missing.
 [[nodiscard]] std::string postgres_check_script(const Options& options, const std::string& node);
-// Makes the data directory unless that is done, and starts the server unless it runs.
+// Makes the data directory unless that is done, and starts the server unless it runs. `primary`: the address of the
+// server that it copies and then follows; empty: it is the primary.
 [[nodiscard]] std::string postgres_start_script(const Options& options, const std::string& node,
-                                                const std::string& address);
+                                                const std::string& address, const std::string& primary);
 [[nodiscard]] std::string postgres_pids_script(const Options& options, const std::string& node);
 // To all processes; waits up to `wait_s` until they are gone and exits 4 when they are not, unless it is 0.
 [[nodiscard]] std::string postgres_signal_script(const Options& options, const std::string& node,

@@ -20,24 +20,27 @@ class PostgresTarget final : public Target,
                              private Target::ClientSetup,
                              private Target::Installation,
                              private Target::Files,
-                             private Target::Processes {
+                             private Target::Processes,
+                             private Target::Roles {
  public:
   PostgresTarget(Cluster& cluster, const Options& options) : cluster_(cluster), options_(options) {}
 
   std::string_view name() const override { return "postgres"; }
-  Result<std::unique_ptr<Client>> client(std::size_t) override {
-    SqlShape shape = sql_shape(options_, "postgres");
-    shape.row_lock = options_.string("postgres.lock") == "row";
-    return std::make_unique<SqlClient>(settings(0), shape, data_type_);
+  Result<std::unique_ptr<Client>> client(std::size_t node) override {
+    std::optional<SqlSession::Settings> reader;
+    if (node != 0 && options_.string("postgres.reads") == "own") reader = settings(node);
+    return std::make_unique<SqlClient>(settings(0), shape(), data_type_, std::move(reader));
   }
 
   Result<void> start(Node& node) override;
   Result<void> stop(Node& node) override;
   Result<void> await_ready(Deadline deadline) override;
+  Result<void> await_node(Node& node, Deadline deadline) override { return await(index_of(node), false, deadline); }
   Target::ClientSetup* client_setup() override { return this; }
   Target::Installation* installation() override { return this; }
   const Target::Files* files() const override { return this; }
   Target::Processes* processes() override { return this; }
+  Target::Roles* roles() override { return this; }
 
  private:
   void use(std::string_view data_type) override { data_type_ = data_type; }
@@ -56,14 +59,19 @@ class PostgresTarget final : public Target,
   Result<void> resume(Node& node) override { return signal(node, "CONT", 0); }
   Result<std::vector<int>> pids(Node& node) override;
   std::string start_script(const Node& node) override;
+  Result<std::vector<std::size_t>> primaries(Deadline deadline) override;
 
   [[nodiscard]] PostgresPaths paths(const Node& node) const { return postgres_paths(options_, node.name()); }
   [[nodiscard]] SqlSession::Settings settings(std::size_t node) const;
+  [[nodiscard]] SqlShape shape() const;
+  [[nodiscard]] std::size_t index_of(const Node& node) const;
+  [[nodiscard]] std::string start_text(const Node& node) const;
   [[nodiscard]] Command script(std::string text, milliseconds timeout = milliseconds(60'000)) const;
   // 0 seconds: does not wait until it is gone.
   Result<void> signal(Node& node, const std::string& signal, int wait_s);
-  // Empty when the server answers and commits; else why not.
-  std::string unready(std::size_t node, Deadline deadline);
+  // Empty when the primary commits, a standby answers, and, with `replicated`, follows the primary; else why not.
+  std::string unready(std::size_t node, bool replicated, Deadline deadline);
+  Result<void> await(std::size_t node, bool replicated, Deadline deadline);
   std::string log_tail(Node& node);
 
   Cluster& cluster_;
@@ -79,6 +87,24 @@ SqlSession::Settings PostgresTarget::settings(std::size_t node) const {
                        .database = std::string(dialect.database)},
           .dialect = &dialect,
           .isolation = sql_isolation(options_, "postgres")};
+}
+
+SqlShape PostgresTarget::shape() const {
+  SqlShape out = sql_shape(options_, "postgres");
+  out.row_lock = options_.string("postgres.lock") == "row";
+  return out;
+}
+
+std::size_t PostgresTarget::index_of(const Node& node) const {
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    if (cluster_.at(i).name() == node.name()) return i;
+  }
+  ORDEAL_CHECK(false, "a node that is not of this cluster");
+}
+
+std::string PostgresTarget::start_text(const Node& node) const {
+  return postgres_start_script(options_, node.name(), node.address(),
+                               index_of(node) == 0 ? "" : cluster_.at(0).address());
 }
 
 Command PostgresTarget::script(std::string text, milliseconds timeout) const {
@@ -116,11 +142,11 @@ Result<void> PostgresTarget::wipe(Node& node) {
 
 // Without sudo it runs as the login user, whom a script for root does not know.
 std::string PostgresTarget::start_script(const Node& node) {
-  return options_.boolean("postgres.sudo") ? postgres_start_script(options_, node.name(), node.address()) : "";
+  return options_.boolean("postgres.sudo") ? start_text(node) : "";
 }
 
 Result<void> PostgresTarget::start(Node& node) {
-  auto done = run_ok(node, script(postgres_start_script(options_, node.name(), node.address()), milliseconds(120'000)));
+  auto done = run_ok(node, script(start_text(node), milliseconds(180'000)));
   if (!done) return fail(done.error().during("starting PostgreSQL"));
   return {};
 }
@@ -145,44 +171,81 @@ std::string PostgresTarget::log_tail(Node& node) {
   return said ? std::string(trimmed(*said)) : said.error().message;
 }
 
-std::string PostgresTarget::unready(std::size_t node, Deadline deadline) {
+std::string PostgresTarget::unready(std::size_t node, bool replicated, Deadline deadline) {
   SqlSession session(settings(node));
-  std::vector<SqlRows> ignored;
-  const auto problem =
-      session.direct({{"CREATE TABLE IF NOT EXISTS ordeal_ready (id bigint PRIMARY KEY, n bigint)"},
-                      {"INSERT INTO ordeal_ready (id, n) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n "
-                       "= ordeal_ready.n + 1"}},
-                     ignored, deadline);
-  return problem ? problem->error->message : "";
+  std::vector<SqlRows> rows;
+  // A commit that waits for nobody else, so that one node can be ready by itself.
+  std::vector<SqlStatement> statements = {
+      {"SET synchronous_commit TO local"},
+      {"CREATE TABLE IF NOT EXISTS ordeal_ready (id bigint PRIMARY KEY, n bigint)"},
+      {"INSERT INTO ordeal_ready (id, n) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = ordeal_ready.n + 1"}};
+  if (node != 0) {
+    statements = {{"SELECT pg_is_in_recovery()::text"},
+                  {"SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'"}};
+  }
+  if (const auto problem = session.direct(statements, rows, deadline)) return problem->error->message;
+  if (node == 0) return "";
+  if (rows[0].rows[0][0] != "true") return "it is no standby any more";
+  return replicated && rows[1].rows[0][0] == "0" ? "it does not follow the primary" : "";
 }
 
 Result<void> PostgresTarget::await_ready(Deadline deadline) {
+  for (std::size_t node = 0; node < cluster_.size(); ++node) {
+    if (auto ready = await(node, true, deadline); !ready) return ready;
+  }
+  return {};
+}
+
+Result<void> PostgresTarget::await(std::size_t node, bool replicated, Deadline deadline) {
   auto next_look = steady_clock::now() + milliseconds(1'000);
   int missing = 0;  // how many looks in a row found no process
   while (true) {
-    const std::string wrong = unready(0, deadline.within(milliseconds(2'000)));
+    const std::string wrong = unready(node, replicated, deadline.within(milliseconds(2'000)));
     if (wrong.empty()) return {};
     const auto now = steady_clock::now();
     if (now >= next_look) {
-      const auto found = pids(cluster_.at(0));
+      const auto found = pids(cluster_.at(node));
       missing = found && found->empty() ? missing + 1 : 0;
       next_look = now + milliseconds(1'000);
     }
     // A server that is gone does not come back by itself.
     if (now + milliseconds(50) >= deadline || missing >= 2) {
       return fail(ErrorCode::target,
-                  fmt::format("{}: PostgreSQL {}: {}; its log says: {}", cluster_.at(0).name(),
-                              missing >= 2 ? "has ended" : "does not serve", wrong, log_tail(cluster_.at(0))));
+                  fmt::format("{}: PostgreSQL {}: {}; its log says: {}", cluster_.at(node).name(),
+                              missing >= 2 ? "has ended" : "does not serve", wrong, log_tail(cluster_.at(node))));
     }
     std::this_thread::sleep_for(milliseconds(50));
   }
 }
 
 Result<void> PostgresTarget::prepare(Deadline deadline) {
-  SqlShape shape = sql_shape(options_, "postgres");
-  shape.row_lock = options_.string("postgres.lock") == "row";
   SqlSession session(settings(0));
-  return prepare_sql(session, shape, data_type_, deadline);
+  return prepare_sql(session, shape(), data_type_, deadline);
+}
+
+// Asked all at once, so that servers that do not answer cost one second together.
+Result<std::vector<std::size_t>> PostgresTarget::primaries(Deadline deadline) {
+  const Deadline each = deadline.within(milliseconds(1'000));
+  std::vector<std::string> answers(cluster_.size());
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < cluster_.size(); ++i) {
+      threads.emplace_back([this, i, each, &answers] {
+        SqlSession session(settings(i));
+        std::vector<SqlRows> rows;
+        if (!session.direct({{"SELECT pg_is_in_recovery()::text"}}, rows, each))
+          answers[i] = rows.at(0).rows.at(0).at(0).value_or("");
+      });
+    }
+  }
+  std::vector<std::size_t> out;
+  bool any = false;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    any = any || !answers[i].empty();
+    if (answers[i] == "false") out.push_back(i);
+  }
+  if (!any) return fail(ErrorCode::target, "no server says whether it is the primary");
+  return out;
 }
 
 Result<Value> PostgresTarget::describe(Node& node) {
@@ -191,8 +254,8 @@ Result<Value> PostgresTarget::describe(Node& node) {
   Value out = Value::map({{"system", "postgres"},
                           {"program", std::string(trimmed(*said))},
                           {"isolation", sql_isolation(options_, "postgres")}});
-  SqlSession session(settings(0));
-  for (const char* setting : {"fsync", "synchronous_commit", "full_page_writes"}) {
+  SqlSession session(settings(index_of(node)));
+  for (const char* setting : {"fsync", "synchronous_commit", "synchronous_standby_names", "full_page_writes"}) {
     std::vector<SqlRows> rows;
     if (!session.direct({{std::string("SHOW ") + setting}}, rows, Deadline::after(milliseconds(2'000))))
       out.set(setting, rows.at(0).rows.at(0).at(0).value_or(""));
@@ -201,10 +264,16 @@ Result<Value> PostgresTarget::describe(Node& node) {
 }
 
 Result<std::unique_ptr<Target>> make(Cluster& cluster, const Options& options) {
-  if (cluster.size() != 1) {
-    return fail(
-        ErrorCode::usage,
-        fmt::format("target postgres is one server, and there are {} nodes: say --nodes local:1", cluster.size()));
+  if (cluster.size() == 0) return fail(ErrorCode::usage, "target postgres needs at least one node");
+  const bool own = options.string("postgres.reads") == "own";
+  if (own && cluster.size() > 1 && options.string("postgres.isolation") == "serializable") {
+    return fail(ErrorCode::usage,
+                "postgres.reads=own: a standby has no serializable transactions; say --set "
+                "postgres.isolation=repeatable-read");
+  }
+  if (options.string("postgres.replication") == "synchronous" && cluster.size() == 1) {
+    return fail(ErrorCode::usage,
+                "postgres.replication=synchronous: a primary alone would wait for ever; say --nodes local:2 or more");
   }
   return std::make_unique<PostgresTarget>(cluster, options);
 }
@@ -215,7 +284,7 @@ TargetFactory postgres_target() {
   using Type = OptionSpec::Type;
   TargetFactory factory;
   factory.name = "postgres";
-  factory.help = "one PostgreSQL server of any version (--nodes local:1)";
+  factory.help = "PostgreSQL of any version: one server, or a primary with standbys that stream from it";
   factory.operations = sql_operations();
   factory.options = sql_options("postgres", "first");
   const std::vector<OptionSpec> own = {
@@ -227,6 +296,21 @@ TargetFactory postgres_target() {
        std::nullopt,
        std::nullopt,
        {"advisory", "row"}},
+      {"postgres.replication",
+       Type::string,
+       "asynchronous",
+       "whether a commit on the primary (the first node) waits until a standby (one of the others) has it on its disk",
+       std::nullopt,
+       std::nullopt,
+       {"asynchronous", "synchronous"}},
+      {"postgres.reads",
+       Type::string,
+       "primary",
+       "where transactions that only read are asked: of the primary, or of the worker's own node, which may be a "
+       "standby",
+       std::nullopt,
+       std::nullopt,
+       {"primary", "own"}},
       {"postgres.bindir", Type::string, "/usr/lib/postgresql/15/bin",
        "directory on the node with PostgreSQL's programs; of any version from 10 on"},
       {"postgres.user", Type::string, "postgres", "the node's user that the server runs as; never root"},

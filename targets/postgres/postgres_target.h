@@ -1,5 +1,5 @@
 #pragma once
-// Target postgres: one PostgreSQL server. Thread-safety: as of Target.
+// Target postgres: a PostgreSQL server, or a primary with standbys that follow it. Thread-safety: as of Target.
 
 #include "harness/interfaces/target.h"
 

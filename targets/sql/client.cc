@@ -51,10 +51,20 @@ void SqlClient::close() {
 Completion SqlClient::invoke(const Operation& operation, Deadline deadline) {
   if (type_ != nullptr) {
     for (const auto& [f, verb] : type_->verbs) {
-      if (f == operation.f) return verb(work_, operation, deadline);
+      if (f != operation.f) continue;
+      Completion done = verb(work_, operation, deadline);
+      if (done.error && done.error->kind == "no-table") make_tables(deadline);
+      return done;
     }
   }
   return Completion::failed("unsupported", "there is no operation \"" + operation.f + "\" here");
+}
+
+// The tables were there when the run began. An application would make them when it starts; so what is read next shows
+// what is lost.
+void SqlClient::make_tables(Deadline deadline) {
+  std::vector<SqlRows> ignored;
+  for (const auto& text : type_->schema(session_.dialect(), shape_)) (void)session_.direct({{text}}, ignored, deadline);
 }
 
 Result<void> prepare_sql(SqlSession& session, const SqlShape& shape, std::string_view data_type, Deadline deadline) {

@@ -21,6 +21,8 @@ class SqlClient final : public Client {
   void close() override;
 
  private:
+  void make_tables(Deadline deadline);
+
   SqlSession session_;
   std::optional<SqlSession> reader_;
   const SqlShape shape_;

@@ -9,10 +9,11 @@ namespace {
 #define ORDEAL_COMMON_STATES                                                                                    \
   {"22", true, "bad-data"}, {"23", true, "constraint"}, {"23505", true, "unique-violation"},                    \
       {"25", true, "transaction-state"}, {"25006", true, "read-only"}, {"25P03", false, "transaction-timeout"}, \
-      {"25P04", false, "transaction-timeout"}, {"42", true, "bad-statement"}, {"0A", true, "not-supported"},    \
-      {"08", false, "connection-closed"}, {"53", false, "resources"}, {"57", false, "shutdown"},                \
-      {"57014", false, "canceled"}, {"40001", true, "serialization-failure"}, {"40003", false, "ambiguous"},    \
-      {"40P01", true, "deadlock"}, {"55P03", true, "lock-not-available"}, {"XX001", false, "data-corrupted"}, { \
+      {"25P04", false, "transaction-timeout"}, {"42", true, "bad-statement"}, {"42P01", true, "no-table"},      \
+      {"0A", true, "not-supported"}, {"08", false, "connection-closed"}, {"53", false, "resources"},            \
+      {"57", false, "shutdown"}, {"57014", false, "canceled"}, {"40001", true, "serialization-failure"},        \
+      {"40003", false, "ambiguous"}, {"40P01", true, "deadlock"}, {"55P03", true, "lock-not-available"},        \
+      {"XX001", false, "data-corrupted"}, {                                                                     \
     "XX002", false, "index-corrupted"                                                                           \
   }
 

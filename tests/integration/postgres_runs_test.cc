@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/value.h"
 #include "tests/support/program.h"
 
@@ -28,16 +30,14 @@ class PostgresRun : public ::testing::Test {
                                       "--json",
                                       "--target",
                                       "postgres",
-                                      "--nodes",
-                                      "local:1",
-                                      "--time-limit",
-                                      "8",
                                       "--rate",
                                       "unlimited",
                                       "--set",
                                       "postgres.initdb-flags=--no-sync --wal-segsize=1",
                                       "--set",
                                       "postgres.flags=-c fsync=off"};
+    if (std::find(more.begin(), more.end(), "--nodes") == more.end())
+      words.insert(words.end(), {"--nodes", "local:1", "--time-limit", "8"});
     words.insert(words.end(), more.begin(), more.end());
     const ProgramResult result = run_program(words, seconds(240), {}, directory_.path());
     EXPECT_EQ(result.exit_code, exit_code) << result.err;
@@ -49,7 +49,9 @@ class PostgresRun : public ::testing::Test {
   TemporaryDirectory directory_;
 };
 
-TEST_F(PostgresRun, ReadCommittedLosesUpdates) { EXPECT_THAT(isolation(1, "read-committed"), HasSubstr("\"lost-update\"")); }
+TEST_F(PostgresRun, ReadCommittedLosesUpdates) {
+  EXPECT_THAT(isolation(1, "read-committed"), HasSubstr("\"lost-update\""));
+}
 
 TEST_F(PostgresRun, RepeatableReadAllowsWriteSkew) {
   const std::string found = isolation(1, "repeatable-read");
@@ -58,6 +60,41 @@ TEST_F(PostgresRun, RepeatableReadAllowsWriteSkew) {
 }
 
 TEST_F(PostgresRun, SerializableIsSerializable) { isolation(0, "serializable"); }
+
+// Of a synchronous standby: reads on two nodes see commits in opposite orders.
+TEST_F(PostgresRun, AStandbyAndItsPrimaryShowALongFork) {
+  const std::vector<std::string> words = {"--nodes",      "local:2",
+                                          "--time-limit", "40",
+                                          "--workload",   "long-fork",
+                                          "--nemesis",    "none",
+                                          "--set",        "postgres.replication=synchronous",
+                                          "--set",        "postgres.isolation=repeatable-read",
+                                          "--set"};
+  const auto reads = [&](const char* where) {
+    auto all = words;
+    all.push_back(std::string("postgres.reads=") + where);
+    return all;
+  };
+  EXPECT_THAT(run(1, reads("own")), HasSubstr("\"long-fork\""));
+  run(0, reads("primary"));
+}
+
+TEST_F(PostgresRun, NoPowerFailureTakesWhatItSynced) {
+  const std::vector<std::string> words = {"--workload",
+                                          "set",
+                                          "--nemesis",
+                                          "power-loss",
+                                          "--nemesis-interval",
+                                          "2",
+                                          "--set",
+                                          "power-loss.kind=lost",
+                                          "--set",
+                                          "postgres.initdb-flags="};
+  auto synced = words;
+  synced.insert(synced.end(), {"--set", "postgres.flags="});
+  run(0, synced);
+  EXPECT_THAT(run(1, words), HasSubstr("was acknowledged and is lost"));
+}
 
 TEST_F(PostgresRun, AKilledServerKeepsWhatItAcknowledged) {
   const std::vector<std::string> kill = {"--nemesis", "kill", "--nemesis-interval", "2", "--recovery", "60"};
@@ -69,11 +106,10 @@ TEST_F(PostgresRun, AKilledServerKeepsWhatItAcknowledged) {
   }
 }
 
-
 TEST_F(PostgresRun, AWorkloadWithoutTablesIsWrongUsage) {
-  const ProgramResult result = run_program(
-      {ORDEAL_PROGRAM, "run", "--target", "postgres", "--nodes", "local:1", "--workload", "kafka"}, seconds(60), {},
-      directory_.path());
+  const ProgramResult result =
+      run_program({ORDEAL_PROGRAM, "run", "--target", "postgres", "--nodes", "local:1", "--workload", "kafka"},
+                  seconds(60), {}, directory_.path());
   EXPECT_EQ(result.exit_code, 64) << result.err;
 }
 

@@ -270,6 +270,58 @@ TEST_F(PostgresTest, RefusesALevelThatTheServerDoesNotGive) {
   EXPECT_EQ(done.error->kind, "isolation-level");
 }
 
+TEST_F(PostgresTest, StandbysFollowThePrimaryAndAreRead) {
+  server_ = std::make_unique<testing::LocalPostgres>(2);
+  server_->set("postgres.replication", "synchronous");
+  server_->set("postgres.reads", "own");
+  server_->set("postgres.isolation", "repeatable-read");
+  server_->start("register");
+  Target& target = server_->target();
+  const auto leads = target.roles()->primaries(in(5));
+  ASSERT_TRUE(leads) << leads.error().message;
+  EXPECT_EQ(*leads, std::vector<std::size_t>{0});
+  const auto here = server_->client(0);
+  const auto there = server_->client(1);
+  ASSERT_EQ(ask(*there, "write", 1, Value("k")).type, EventType::ok) << "the primary is asked";
+  EXPECT_EQ(ask(*here, "read", {}, Value("k")).value, Value(1));
+  Value seen_there;
+  for (int i = 0; i < 500 && seen_there.is_nil(); ++i) seen_there = *ask(*there, "read", {}, Value("k")).value;
+  EXPECT_EQ(seen_there, Value(1));
+  // While the standby is gone, a commit waits for it: nobody knows.
+  ASSERT_TRUE(target.processes()->kill(server_->node(1)));
+  EXPECT_TRUE(target.await_node(server_->node(0), in(30))) << "the primary is ready by itself";
+  const Completion waits = here->invoke({"write", Value("k"), Value(2)}, Deadline::after(std::chrono::seconds(1)));
+  EXPECT_EQ(waits.type, EventType::info);
+  EXPECT_EQ(ask(*there, "read", {}, Value("k")).type, EventType::fail);
+  ASSERT_TRUE(target.start(server_->node(1)));
+  EXPECT_TRUE(target.await_ready(in(60)));
+}
+
+TEST_F(PostgresTest, RefusesWhatCannotBe) {
+  const auto made = [](const char* key, const char* value, std::size_t nodes) {
+    Options options(postgres_target().options);
+    EXPECT_TRUE(options.set(key, value, "test"));
+    Cluster cluster;
+    for (std::size_t i = 0; i < nodes; ++i)
+      cluster.nodes.push_back(std::make_unique<testing::ShellNode>("n" + std::to_string(i), "127.0.0.1"));
+    return postgres_target().make(cluster, options).has_value();
+  };
+  EXPECT_FALSE(made("postgres.replication", "synchronous", 1));
+  EXPECT_FALSE(made("postgres.reads", "own", 2)) << "serializable on a standby";
+  EXPECT_TRUE(made("postgres.reads", "own", 1));
+}
+
+TEST_F(PostgresTest, ALostTableIsMadeAnewSoThatReadsShowIt) {
+  server_->start("set");
+  const auto one = server_->client();
+  ASSERT_EQ(ask(*one, "add", 1).type, EventType::ok);
+  SqlSession session({{"127.0.0.1", server_->port(), "postgres", "postgres"}, &postgres_dialect()});
+  std::vector<SqlRows> ignored;
+  ASSERT_FALSE(session.direct({{"DROP TABLE ordeal_elements"}}, ignored, in(10)));
+  EXPECT_EQ(ask(*one, "read", {}).type, EventType::fail);
+  EXPECT_EQ(ask(*one, "read", {}).value, Value::list());
+}
+
 TEST_F(PostgresTest, SaysWhatIsMissing) {
   server_->set("postgres.bindir", "/nonexistent");
   const auto installed = server_->target().installation()->install(server_->node());
