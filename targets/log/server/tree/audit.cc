@@ -59,11 +59,12 @@ Result<void> Audit::take_line(const std::string& line) {
   const std::size_t space = line.find(' ');
   const std::string word = line.substr(0, space);
   const std::string rest = space == std::string::npos ? "" : line.substr(space + 1);
-  if (word == "head" || word == "fork") {
+  if (word == "head" || word == "unsettled" || word == "fork") {
     auto head = kept_head(rest);
     if (!head) return fail(head.error());
     if (head->checkpoint.origin != ring_.origin()) return fail(ErrorCode::input, "a head of another log");
-    (word == "head" ? heads_ : forks_).push_back(std::move(*head));
+    head->settled = word == "head";
+    (word == "fork" ? forks_ : heads_).push_back(std::move(*head));
     return {};
   }
   const std::size_t second = std::min(rest.find(' '), rest.size());
@@ -78,7 +79,7 @@ Result<void> Audit::take_line(const std::string& line) {
     return {};
   }
   const auto entry = word == "key" && number ? base64_decode(last) : std::nullopt;
-  if (!entry) return fail(ErrorCode::input, "expected read, key, reached, head or fork");
+  if (!entry) return fail(ErrorCode::input, "expected read, key, reached, head, unsettled or fork");
   if (const auto applied = ring_.apply(*entry, *number); !applied) return applied;
   key_changes_.emplace_back(*number, *entry);
   return {};
@@ -101,7 +102,6 @@ Result<Audit> Audit::begin(KeyRing ring, std::string_view kept) {
   }
   const auto smaller = [](const KeptHead& a, const KeptHead& b) { return a.checkpoint.size < b.checkpoint.size; };
   std::stable_sort(audit.heads_.begin(), audit.heads_.end(), smaller);
-  if (!audit.heads_.empty()) audit.heads_.back().settled = true;
   return audit;
 }
 
@@ -112,7 +112,9 @@ std::string Audit::kept() const {
     text += "key " + std::to_string(leaf) + ' ' + base64_encode(entry) + '\n';
   }
   for (const auto& [node, size] : reached_) text += "reached " + std::to_string(size) + ' ' + node + '\n';
-  for (const KeptHead& head : heads_) text += "head " + base64_encode(head.note) + ' ' + head.node + '\n';
+  for (const KeptHead& head : heads_) {
+    text += (head.settled ? "head " : "unsettled ") + base64_encode(head.note) + ' ' + head.node + '\n';
+  }
   for (const KeptHead& head : forks_) text += "fork " + base64_encode(head.note) + ' ' + head.node + '\n';
   return text;
 }

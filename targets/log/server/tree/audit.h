@@ -69,7 +69,7 @@ class Audit {
   [[nodiscard]] std::vector<AuditFinding> round(const std::vector<AuditedNode>& nodes);
 
   // What to write to the file. Lines: "ordeal-log audit 1 ORIGIN", "read LEAVES NODE", "key LEAF BASE64" (a change of
-  // keys), "reached SIZE NODE", "head BASE64 NODE" and "fork BASE64 NODE" (signed notes).
+  // keys), "reached SIZE NODE", "head BASE64 NODE", "unsettled …" and "fork …" (signed notes).
   [[nodiscard]] std::string kept() const;
   // Of one history, by size; a head that is not settled yet waits for a node that shows a larger one.
   [[nodiscard]] const std::vector<KeptHead>& heads() const { return heads_; }
