@@ -34,6 +34,7 @@
 #include "session/resolve_plan.h"
 #include "targets/etcd/api.h"
 #include "targets/process/words.h"
+#include "tests/fuzz/log_inputs.h"
 
 namespace ordeal::testing {
 namespace {
@@ -226,10 +227,15 @@ std::string packet_sample() {
   return std::string("\x45\0\0\x1e\0\1\0\0\x40\x11\0\0\x0a\x4d\0\1\x0a\x4d\0\2\x12\x34\x09\x4b\0\x0a\0\0hi", 30);
 }
 
+std::vector<FuzzedInput> with_log_inputs(std::vector<FuzzedInput> inputs) {
+  for (FuzzedInput& input : log_inputs()) inputs.push_back(std::move(input));
+  return inputs;
+}
+
 }  // namespace
 
 const std::vector<FuzzedInput>& fuzzed_inputs() {
-  static const std::vector<FuzzedInput> kInputs = {
+  static const std::vector<FuzzedInput> kInputs = with_log_inputs({
       {"campaign",
        "target = \"etcd\"\nworkload = [\"register\", \"set\"]\nnodes = \"local:3\"\nseed = [1, 2]\ntime-limit = "
        "\"60s\"\n"
@@ -335,7 +341,7 @@ const std::vector<FuzzedInput>& fuzzed_inputs() {
          (void)xml_text(text);
        }),
        true},
-  };
+  });
   return kInputs;
 }
 
