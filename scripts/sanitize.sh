@@ -2,7 +2,7 @@
 # sanitize.sh asan|tsan [ARGUMENT OF ctest…]: plays the tests of build/asan or build/tsan, then one run of `ordeal` against
 # a real etcd under faults (as root, for local nodes; $SANITIZE_SECONDS long, 20; 0: none). Exit code 1 when a test or the
 # run fails, and when any process was reported on, also one whose exit code no test looks at: reports are files in
-# build/…/reports, and are printed. False alarms are named, with the reason, in tests/sanitizers/*.supp.
+# build/…/sanitizer, and are printed. False alarms are named, with the reason, in tests/sanitizers/*.supp.
 set -u
 cd "$(dirname "$0")/.." || exit 3
 kind=${1:-}
@@ -12,7 +12,7 @@ asan | tsan) shift ;;
 esac
 build=$PWD/build/$kind
 [ -x "$build/ordeal" ] || { echo "sanitize: $build/ordeal is not built: make $kind" >&2; exit 3; }
-reports=$build/reports
+reports=$build/sanitizer # not one of the names of our rooms: each has its own folder there
 rm -rf "$reports"
 mkdir -p "$reports" && chmod 1777 "$reports" || exit 3 # what runs as another user reports as well
 options="log_path=$reports/report:suppressions=$PWD/tests/sanitizers"

@@ -25,7 +25,10 @@ class Sanitize(unittest.TestCase):
     def setUp(self):
         self.tree = tempfile.mkdtemp(prefix="ordeal-sanitize-")
         self.addCleanup(shutil.rmtree, self.tree)
-        os.makedirs(os.path.join(self.tree, "build/asan"))
+        for room in ("base", "reports", "tests"):
+            os.makedirs(os.path.join(self.tree, "build/asan", room, "CMakeFiles"))
+            with open(os.path.join(self.tree, "build/asan", room, "CTestTestfile.cmake"), "w", encoding="utf-8"):
+                pass
         os.makedirs(os.path.join(self.tree, "tests"))
         shutil.copytree(os.path.join(ROOT, "tests/sanitizers"), os.path.join(self.tree, "tests/sanitizers"))
         os.makedirs(os.path.join(self.tree, "scripts"))
@@ -46,6 +49,12 @@ class Sanitize(unittest.TestCase):
     def test_nothing_to_report(self):
         done = self.play(self.program)
         self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_what_was_built_stays(self):
+        # Reports went to build/asan/reports, where the room of that name is built.
+        self.play(self.program + " over || true")
+        for room in ("base", "reports", "tests"):
+            self.assertEqual(sorted(os.listdir(os.path.join(self.tree, "build/asan", room))), ["CMakeFiles", "CTestTestfile.cmake"])
 
     def test_a_test_that_fails(self):
         done = self.play("exit 3")

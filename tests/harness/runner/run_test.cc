@@ -472,6 +472,9 @@ TEST_F(RunFixture, ANemesisThatDoesNotEndIsReported) {
   EXPECT_THAT(outcome->heal_failure->message, testing::HasSubstr("the nemesis did not end within"));
   ASSERT_TRUE(end_);
   EXPECT_EQ(end_->how, RunEnd::How::failed);
+  // Its thread still runs in `nemesis`, and is joined once it is back.
+  for (int i = 0; i < 5000 && stuck_threads() > 0; ++i) std::this_thread::sleep_for(milliseconds(2));
+  EXPECT_EQ(stuck_threads(), 0u);
 }
 
 TEST_F(RunFixture, ATargetThatDoesNotComeBackIsReported) {
