@@ -16,11 +16,53 @@
 namespace ordeal::log {
 
 // X(name, room, what goes wrong, the public report or passage that it is modelled on)
+#define ORDEAL_LOG_RAFT_BUG_LIST(X)                                                                                    \
+  X(two_votes_in_a_term, "raft", "grants a second candidate of the same term its vote",                                \
+    "Ongaro 2014, 3.4: a server votes for at most one candidate in a term")                                            \
+  X(vote_without_log_check, "raft", "votes for a candidate whose log is behind its own",                               \
+    "Ongaro 2014, 3.6.1: the election restriction")                                                                    \
+  X(vote_forgotten, "raft", "does not know after a restart for whom it voted",                                         \
+    "Ongaro 2014, 3.8: the vote is persistent state")                                                                  \
+  X(vote_before_durable, "raft", "gives a vote, or asks for votes, before that is durable",                            \
+    "Ongaro 2014, 3.8: the vote is persistent state")                                                                  \
+  X(acknowledged_before_durable, "raft", "a follower acknowledges entries that are not durable",                       \
+    "Ongaro 2014, 3.8; ALICE, Pillai et al., OSDI 2014")                                                               \
+  X(leader_counts_unwritten, "raft", "a leader counts itself before its own write is durable",                         \
+    "Ongaro 2014, 10.2.1: parallel disk writes")                                                                       \
+  X(older_terms_committed, "raft", "commits entries of older terms by counting copies", "Ongaro 2014, figure 3.7")     \
+  X(commit_before_quorum, "raft", "commits what only the leader has", "Ongaro 2014, 3.5")                              \
+  X(commit_off_by_one, "raft", "commits one entry more than a quorum has", "an off-by-one in the commit index")        \
+  X(commit_beyond_match, "raft", "tells followers to commit what was not compared with their logs",                    \
+    "etcd raft, sendHeartbeat: a follower's commit must not be forwarded to an unmatched index")                       \
+  X(previous_not_compared, "raft", "appends without comparing the entry before",                                       \
+    "Ongaro 2014, 3.5: the consistency check")                                                                         \
+  X(conflict_not_truncated, "raft", "keeps its own entry where the leader's contradicts it", "Ongaro 2014, 3.5")       \
+  X(late_append_truncates, "raft", "an append that comes late cuts off what came after it",                            \
+    "Ongaro 2014, figure 3.1: only a conflict deletes")                                                                \
+  X(stale_response_counted, "raft", "counts acknowledgements of an earlier term",                                      \
+    "Ongaro 2014, 3.3: requests with a stale term are rejected")                                                       \
+  X(read_without_round, "raft", "a leader reads without asking whether it still leads",                                \
+    "Jepsen: etcd and Consul, 2014")                                                                                   \
+  X(read_before_no_op, "raft", "ReadIndex before an entry of the own term is committed", "Ongaro 2014, 6.4, step 1")   \
+  X(stale_lease, "raft", "a lease never ends", "Jepsen: etcd and Consul, 2014: Consul's leader lease")                 \
+  X(lease_without_margin, "raft", "a lease as long as the election time-out, whatever clocks do",                      \
+    "Ongaro 2014, 6.4.1: bounded clock drift")                                                                         \
+  X(lease_survives_transfer, "raft", "a lease is still used after somebody was told to campaign",                      \
+    "Ongaro 2014, 6.4.1: leadership transfer")                                                                         \
+  X(old_snapshot_installed, "raft", "installs a snapshot that is older than what it committed",                        \
+    "Ongaro 2014, 5.3: a snapshot that the log already covers changes nothing")                                        \
+  X(snapshot_pieces_mixed, "raft", "puts together pieces of two leaders' snapshots", "Ongaro 2014, figure 5.3")        \
+  X(single_step_membership, "raft", "changes any number of voters in one step, and again before that is committed",    \
+    "Ongaro, raft-dev, 2015: bug in single-server membership changes")                                                 \
+  X(joint_counts_new_only, "raft", "during a change only the new majority counts", "Ongaro 2014, 4.3")                 \
+  X(learner_votes, "raft", "learners count for majorities", "Ongaro 2014, 4.2.1: non-voting members")                  \
+  X(configuration_not_reverted, "raft", "a configuration that was cut off the log stays in force", "Ongaro 2014, 4.1") \
+  X(no_randomness, "raft", "all nodes have the same election time-out", "Ongaro 2014, 3.4: split votes")               \
+  X(stale_leader_ignored, "raft", "nobody tells a leader of an older term that it is one",                             \
+    "Ongaro 2014, 3.3; etcd: pre-vote with check-quorum")
+
 #define ORDEAL_LOG_BUG_LIST(X)                                                                                      \
-  X(two_votes_in_a_term, "raft", "grants a second candidate of the same term its vote",                             \
-    "Ongaro 2014, 3.4: a server votes for at most one candidate in a term")                                         \
-  X(vote_without_log_check, "raft", "votes for a candidate whose log is behind its own",                            \
-    "Ongaro 2014, 3.6.1: the election restriction")                                                                 \
+  ORDEAL_LOG_RAFT_BUG_LIST(X)                                                                                       \
   X(vote_not_durable, "wal", "the record of term and vote names nobody",                                            \
     "Ongaro 2014, 3.8: a server that forgets its vote may vote twice in a term")                                    \
   X(torn_tail_accepted, "wal", "takes what is left of a half-written batch for entries",                            \

@@ -2,19 +2,20 @@
 // What the nodes of ordeal-log say to each other. One struct for all kinds: the table says which fields a kind uses;
 // all others have their default. On the wire: codec.h.
 //
-// | kind               | fields |
-// |--------------------|-----------------------------------------------------------------------------------------------|
-// | pre_vote_request   | term: the one it would campaign in; index, log_term: of its last entry | | pre_vote_response
-// | granted; term: the one asked for if granted, else the voter's own                             | | vote_request |
-// index, log_term: of its last entry; forced: sent on a leader's order, voters heed no lease    | | vote_response |
-// granted                                                                                       | | append_request |
-// index, log_term: of the entry before `entries`; entries; commit                               | | append_response |
-// granted: index is the last entry that certainly matches; else index, log_term: where to look  | | | next, and
-// rejected: the `index` of the request                                                | | heartbeat          | commit;
-// round: to be sent back                                                                | | heartbeat_response | round
-// | | snapshot_chunk     | index, log_term: of the snapshot; configuration, total, offset, data | | snapshot_response
-// | index: of the snapshot; offset: up to where the receiver has it                               | | timeout_now | the
-// leader orders the receiver to campaign at once [O 3.10]                                   |
+// kind                fields
+//
+// pre_vote_request    term: the one it would campaign in; index, log_term: of its last entry
+// pre_vote_response   granted; term: the one asked for if granted, else the voter's own
+// vote_request        index, log_term: of its last entry; forced: on a leader's order, voters heed no lease
+// vote_response       granted
+// append_request      index, log_term: of the entry before `entries`; entries; commit
+// append_response     granted: index is the last entry that certainly matches;
+//                     else index, log_term: where to look next, and rejected: the `index` of the request
+// heartbeat           commit; round: to be sent back
+// heartbeat_response  round
+// snapshot_chunk      index, log_term: of the snapshot; configuration, total, offset, data
+// snapshot_response   index: of the snapshot; offset: up to where the receiver has it
+// timeout_now         the leader orders the receiver to campaign at once [O 3.10]
 //
 // Thread-safety: a value.
 

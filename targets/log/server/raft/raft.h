@@ -15,9 +15,10 @@
 //     … raft->step(message), raft->tick(), raft->propose(data), raft->persisted(n), raft->applied(i), whatever came
 //     Output out = raft->take_output();
 //     send(out.messages);                       // at once: what must wait for the disk is not among them yet
-//     if (out.write != 0) storage.write(out);   // in the order of the outputs; when it is durable:
-//     persisted(out.write) if (out.snapshot) state.restore(*out.snapshot); apply(out.committed);                     //
-//     in order; then applied(last index) out.reads, out.lost_reads                 // answer clients
+//     if (out.write != 0) storage.write(out);   // in this order; when it is durable: persisted(out.write)
+//     if (out.snapshot) state.restore(*out.snapshot);
+//     apply(out.committed);                     // in order; then applied(last index)
+//     out.reads, out.lost_reads                 // answer clients
 //   }
 //
 // **What must wait for the disk is held back here**, not by the caller: a vote, an acknowledgement of entries or of a
@@ -50,8 +51,7 @@ enum class ReadMode : std::uint8_t {
   read_index,
   // By a lease that a quorum's last answers gave [O 6.4.1]: no round, but right only while no node's ticks run faster
   // than another's by more than Options::lease_margin_ticks in election_ticks. A node whose process was paused must
-  // feed
-  // tick() the time that passed before it does anything else.
+  // feed tick() the time that passed before it does anything else.
   lease,
 };
 
@@ -69,8 +69,8 @@ struct Options {
   // Of a lease of election_ticks, how many are given away for the drift of clocks. Requires: < election_ticks.
   unsigned lease_margin_ticks = 3;
 
-  // Replication: entries and bytes in one message (at least one entry, whatever its size), messages in flight to a
-  // peer.
+  // Replication: entries and bytes in one message (at least one entry, whatever its size), messages in
+  // flight to a peer.
   std::size_t max_append_entries = 1024;
   std::size_t max_append_bytes = 256 * 1024;
   std::size_t max_inflight = 64;
@@ -85,8 +85,12 @@ struct Options {
   std::uint64_t promotion_lag = 1000;
 };
 
-// What storage found when the process started. A node of a new cluster has Snapshot{0, 0, first configuration, ""}, the
-// same on all of its nodes; one that will join an existing cluster has an empty snapshot without members, and waits.
+// The snapshot with which every node of a new cluster starts, the same on all: of index 1 and term 1, without state. It
+// has an index of its own, so that a node that joins later and has nothing is sent a snapshot, and with it who belongs.
+[[nodiscard]] Snapshot first_snapshot(Configuration configuration);
+
+// What storage found when the process started. A node of a new cluster has first_snapshot(); one that will join an
+// existing cluster has an empty Snapshot{} without members, and waits to be told.
 struct Recovered {
   HardState hard_state;
   Snapshot snapshot;           // `state` is used only to send it on; the caller restores its state machine from it
@@ -139,7 +143,7 @@ struct Output {
   std::optional<HardState> hard_state;
 
   // To be applied in order, after `snapshot` was restored, if there is one. They are durable on a quorum and here. All
-  // kinds are among them; only commands concern the state machine.
+  // kinds are among them; only commands concern the state machine. There may be more: call take_output() again.
   std::vector<Entry> committed;
 
   std::vector<ReadReady> reads;
@@ -182,9 +186,11 @@ class Core;
 
 class Raft {
  public:
-  // Errors: usage, an option out of its range; input, what was recovered contradicts itself (a gap, a falling term, a
-  // snapshot behind the hard state's term). A commit index beyond the last entry is cut, since a commit need not be
-  // durable. For election_ticks after the start the node grants no votes, since it may have promised a leader a lease.
+  // Errors: usage, an option out of its range; input, what was recovered contradicts itself (a gap, a
+  // falling term, a configuration that cannot be read, members in a snapshot of index 0). A commit index beyond the
+  // last entry is cut, and a last write that was torn between its entries and its hard state is taken as it is: nobody
+  // was promised anything of either. For election_ticks after the start the node grants no votes, since it may have
+  // promised a leader a lease.
   [[nodiscard]] static Result<std::unique_ptr<Raft>> start(const Options& options, Recovered recovered, Rng rng);
   ~Raft();
   Raft(const Raft&) = delete;
@@ -195,22 +201,22 @@ class Raft {
   // A message of a peer came.
   void step(Message message);
 
-  // Leader: puts a command at the end of the log. What was proposed since the last output is sent in one message a
-  // peer.
+  // Leader: puts a command at the end of the log. What was proposed since the last output is sent in one
+  // message a peer.
   Proposed propose(std::string data);
-  // Leader: asks from where a linearizable read may be served; the answer has the same context. Several reads share a
-  // round.
+  // Leader: asks from where a linearizable read may be served; the answer has the same context. Several reads
+  // share a round.
   [[nodiscard]] Refusal read_index(std::uint64_t context);
   // Leader: changes who belongs to the cluster, by joint consensus when voters change. When the joint configuration is
   // committed the leader proposes the one that ends it, whoever leads then; a leader that is no voter of it hands over.
-  // `index` is that of the first entry; the change is over when status().configuration has no outgoing voters and
-  // its index is committed.
+  // `index` is that of the first entry; the change is over when status().configuration has no outgoing voters and its
+  // index is committed. A node that was removed and lost its disk must come back under another id.
   Proposed change_members(std::vector<NodeId> voters, std::vector<NodeId> learners);
   // Leader: hands over to a voter: brings its log up to date, lets it campaign. No proposals are taken meanwhile. Given
   // up after election_ticks_max. Asked again with the same target it does nothing.
   [[nodiscard]] Refusal transfer_leadership(NodeId target);
 
-  // Campaigns now, if it may: for a cluster of one, and for tests.
+  // Campaigns now, if it is a voter and heeds no leader: a cluster of one need not wait for the time-out.
   void campaign();
 
   // The writes up to and including this number are durable. Requires: take_output() gave it out.
