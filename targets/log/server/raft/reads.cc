@@ -15,7 +15,7 @@ void Core::send_heartbeats() {
   round_sent_.emplace_back(++round_, now_);
   for (auto& [id, progress] : peers_) {
     Message beat = to(id, MessageKind::heartbeat);
-    beat.commit = std::min(commit_, progress.match);
+    beat.commit = bug(Bug::commit_beyond_match) ? commit_ : std::min(commit_, progress.match);
     beat.round = round_;
     send(std::move(beat));
   }

@@ -157,7 +157,7 @@ void Core::on_append_request(Message& message) {
   const std::uint64_t refused_before = refused_;
   take_entries(message);
   if (refused_ != refused_before) return;
-  commit_to(std::min(leader_commit, bug(Bug::commit_beyond_match) ? log_.last() : last));
+  commit_to(std::min(leader_commit, last));
   answer.granted = true;
   answer.index = last;
   send_when_durable(std::move(answer), Wait::everything);

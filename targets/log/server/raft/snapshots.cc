@@ -74,7 +74,7 @@ void Core::on_snapshot_response(const Message& message) {
 // Pieces belong together when the same leader sent them in the same term: another leader's snapshot of the same index
 // may have other bytes.
 void Core::on_snapshot_chunk(Message& message) {
-  if (message.index <= commit_) {
+  if (message.index <= commit_ && !bug(Bug::old_snapshot_installed)) {
     Message answer = to(message.from, MessageKind::append_response);
     answer.granted = true;
     answer.index = commit_;
@@ -100,12 +100,12 @@ void Core::on_snapshot_chunk(Message& message) {
 
 void Core::install(Snapshot snapshot) {
   const Index index = snapshot.index;
-  if (log_.term(index) == snapshot.term && !bug(Bug::snapshot_discards_log)) {
+  if (log_.term(index) == snapshot.term && !bug(Bug::old_snapshot_installed)) {
     commit_to(index);  // everything is here: what follows it may be acknowledged already, and stays
   } else {
     log_.reset(index, snapshot.term);
     configurations_.assign(1, {index, snapshot.configuration});
-    commit_ = std::max(commit_, index);
+    commit_ = index;
     unwritten_ = index + 1;
     durable_ = 0;
     for (Write& write : writes_) write.last = 0;

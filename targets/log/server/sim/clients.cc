@@ -12,6 +12,7 @@ void World::start_clients() {
   clients_.resize(plan_.clients);
   for (unsigned i = 0; i < plan_.clients; ++i) {
     clients_[i].seen.assign(plan_.keys, 0);
+    clients_[i].reads_only = i != 0 && client_rng_.chance(0.4);
     at(100 * kMillisecond + client_rng_.below(100 * kMillisecond), [this, i] { next_operation(i); });
   }
 }
@@ -22,7 +23,7 @@ void World::next_operation(unsigned client) {
   Client& self = clients_[client];
   Command command;
   command.key = client_rng_.below(plan_.keys);
-  command.call = client_rng_.chance(0.5) ? Call::read : plan_.cas && client_rng_.chance(0.4) ? Call::cas : Call::write;
+  command.call = self.reads_only || client_rng_.chance(0.4) ? Call::read : plan_.cas && client_rng_.chance(0.4) ? Call::cas : Call::write;
   command.expected = self.seen[command.key];
   if (client_rng_.chance(0.2)) self.node = 1 + client_rng_.below(plan_.nodes);
   begin_operation(client, command, self.node);
@@ -115,13 +116,14 @@ void World::complete(const Operation& operation, EventType type, std::uint64_t v
     if (command.call == Call::read) completion.value = history_.values().integer(static_cast<std::int64_t>(seen));
   } else {
     ++(type == EventType::fail ? result_.operations_failed : result_.operations_unknown);
+    if (type == EventType::fail) ++budget_;
     if (type == EventType::fail) client.node = client.node % plan_.nodes + (client_rng_.chance(0.3) ? 1 : 0);
     if (client.node == raft::kNobody) client.node = 1;
     if (client.node > plan_.nodes) client.node = 1;
   }
   const Result<void> added = history_.add(completion);
   ORDEAL_CHECK(added.has_value(), "the history refuses a completion");
-  const Time pause = type == EventType::fail ? 5 * kMillisecond : 0;
+  const Time pause = type == EventType::fail ? 10 * kMillisecond : 0;
   after(pause + client_rng_.below(20 * kMillisecond), [this, i = operation.client] { next_operation(i); });
 }
 

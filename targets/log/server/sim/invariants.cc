@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "targets/log/server/raft/codec.h"
 #include "targets/log/server/raft/quorum.h"
 
 namespace ordeal::log::sim {
@@ -83,7 +84,29 @@ void Invariants::check_durable(const View& leader, const std::vector<View>& all,
          now);
 }
 
-void Invariants::restored(raft::NodeId id, raft::Index index) { next_[id] = index + 1; }
+void Invariants::restored(raft::NodeId id, raft::Index index, Time now) {
+  if (index + 1 < next_[id]) {
+    report("state-machine safety",
+           node(id) + " was given a snapshot of " + std::to_string(index) + " after entry " +
+               std::to_string(next_[id] - 1),
+           now);
+  }
+  next_[id] = index + 1;
+}
+
+void Invariants::check_configuration(const View& view, Time now) {
+  const raft::Status status = view.raft->status();
+  raft::Index index = status.last;
+  while (index >= status.first && view.raft->entry_at(index)->kind != raft::EntryKind::configuration) --index;
+  const bool right = index < status.first ? status.configuration_index <= index
+                                          : status.configuration_index == index &&
+                                                raft::encode(status.configuration) == view.raft->entry_at(index)->data;
+  if (right) return;
+  report("configuration",
+         node(view.id) + " goes by the configuration of index " + std::to_string(status.configuration_index) +
+             ", the last one in its log is at " + std::to_string(index),
+         now);
+}
 
 void Invariants::delivered(const View& view, const raft::Entry& given, Time now) {
   raft::Index& next = next_[view.id];
@@ -106,6 +129,7 @@ void Invariants::delivered(const View& view, const raft::Entry& given, Time now)
 
 void Invariants::compare_logs(const std::vector<View>& all, Time now) {
   for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].raft != nullptr) check_configuration(all[i], now);
     for (std::size_t j = i + 1; j < all.size(); ++j) {
       if (all[i].raft != nullptr && all[j].raft != nullptr) compare(all[i], all[j], now);
     }

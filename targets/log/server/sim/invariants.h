@@ -7,6 +7,7 @@
 //   log matching           two logs with an entry of the same index and term are the same up to there
 //   state-machine safety   no two nodes are given different entries for one index, and none skips one
 //   durable commitment     what a leader commits is durable on a quorum of its configuration
+//   configuration          the one in force is the last one in the log
 //   fresh reads            a read is served from no less than was committed when it was asked for
 //
 // Thread-safety: one thread at a time.
@@ -39,9 +40,12 @@ class Invariants {
  public:
   // A node's role, term or commit index may have changed.
   void look(const View& node, const std::vector<View>& all, Time now);
-  // A node restarted or was given a snapshot: it goes on after this index.
-  void restored(raft::NodeId node, raft::Index index);
+  // A node restarted: it goes on after this index.
+  void restarted(raft::NodeId node, raft::Index index) { next_[node] = index + 1; }
+  // A node was given a snapshot of this index.
+  void restored(raft::NodeId node, raft::Index index, Time now);
   void delivered(const View& node, const raft::Entry& entry, Time now);
+  // What takes time: for now and then.
   void compare_logs(const std::vector<View>& all, Time now);
   void read_begun(std::uint64_t context) { read_floor_[context] = max_committed_; }
   void read_ready(std::uint64_t context, raft::Index index, Time now);
@@ -58,6 +62,7 @@ class Invariants {
   };
   void check_complete(const View& leader, Time now);
   void check_durable(const View& leader, const std::vector<View>& all, Time now);
+  void check_configuration(const View& node, Time now);
   void compare(const View& a, const View& b, Time now);
 
   std::map<raft::Term, raft::NodeId> leader_of_;

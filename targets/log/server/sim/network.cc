@@ -19,7 +19,8 @@ void World::send(raft::Message message) {
   if (cut(message.from, message.to) || network_rng_.chance(loss_)) return;
   const unsigned copies = !healed_ && network_rng_.chance(plan_.duplication) ? 2 : 1;
   for (unsigned i = 0; i < copies; ++i) {
-    after(delay(), [this, message] {
+    const Time later = i == 0 || plan_.echo == 0 ? 0 : network_rng_.below(plan_.echo);
+    after(delay() + later, [this, message] {
       if (!cut(message.from, message.to)) deliver(message);
     });
   }
@@ -85,6 +86,14 @@ void World::begin(const Fault& fault) {
     case FaultKind::slow_network:
       extra_delay_ = 150 * kMillisecond;
       after(fault.lasts, [this] { extra_delay_ = 0; });
+      return;
+    case FaultKind::restart_often:
+      return restart_often(chosen, now_ + fault.lasts);
+    case FaultKind::behead:
+      behead_until_ = now_ + fault.lasts;
+      return;
+    case FaultKind::depose:
+      depose_until_ = now_ + fault.lasts;
       return;
     case FaultKind::slow_disk:
       chosen.slow_disk_until = now_ + fault.lasts;

@@ -18,7 +18,7 @@ void World::start(Node& node) {
     return;
   }
   node.applied = node.snapshot_at = recovered.snapshot.index;
-  invariants_.restored(node.id, node.applied);
+  invariants_.restarted(node.id, node.applied);
   auto started = raft::Raft::start(options, std::move(recovered), Rng(node_rng_.next()));
   if (!started) {
     invariants_.report("restart", "node " + std::to_string(node.id) + ": " + started.error().message, now_);
@@ -64,6 +64,28 @@ void World::pause(Node& node, Time for_how_long) {
   });
 }
 
+// Dies and comes back at once, again and again.
+void World::restart_often(Node& node, Time until) {
+  if (healed_ || now_ >= until) return;
+  crash(node, 0);
+  after(kMillisecond * (1 + node_rng_.below(60)), [this, &node, until] { restart_often(node, until); });
+}
+
+// A fault that waits for a new leader.
+void World::strike(Node& leader) {
+  const Time when = node_rng_.below(60 * kMillisecond);
+  const Time lasts = kMillisecond * (30 + node_rng_.below(300));
+  if (now_ < behead_until_) {
+    after(when, [this, &leader, lasts] {
+      if (!healed_) crash(leader, lasts);
+    });
+  } else if (now_ < depose_until_) {
+    after(when, [this, id = leader.id, lasts] {
+      if (!healed_) block(lasts, [id](raft::NodeId a, raft::NodeId b) { return a == id || b == id; });
+    });
+  }
+}
+
 void World::tick(Node& node, std::uint64_t life) {
   if (node.life != life) return;
   node.next_tick += plan_.tick[node.id - 1];
@@ -103,6 +125,7 @@ void World::pump(Node& node) {
       node.role = node.raft->role();
       note("node " + std::to_string(node.id) + " is " + std::string(raft::name(node.role)) + " in term " +
            std::to_string(node.raft->term()));
+      if (node.role == raft::Role::leader) strike(node);
     }
     mix(node.id ^ (now_ << 8) ^ (node.raft->term() << 40) ^ (node.raft->commit() << 50));
     invariants_.look(view(node), views(), now_);
@@ -125,7 +148,7 @@ void World::handle(Node& node, raft::Output& output) {
     }
     node.applied = node.snapshot_at = output.snapshot->index;
     node.writes.erase(node.writes.begin(), node.writes.upper_bound(node.applied));  // nobody knows what came of them
-    invariants_.restored(node.id, node.applied);
+    invariants_.restored(node.id, node.applied, now_);
   }
   for (const raft::Entry& entry : output.committed) {
     invariants_.delivered(view(node), entry, now_);

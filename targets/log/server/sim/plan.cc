@@ -12,12 +12,11 @@ std::uint32_t draw_mask(Rng& rng, raft::NodeId nodes) {
 }
 
 Fault draw_fault(Rng& rng, const Plan& plan) {
-  static constexpr FaultKind kKinds[] = {FaultKind::crash,     FaultKind::crash,          FaultKind::power_loss,
-                                         FaultKind::pause,     FaultKind::partition,      FaultKind::partition,
-                                         FaultKind::isolate,   FaultKind::isolate,        FaultKind::isolate,
-                                         FaultKind::mute,      FaultKind::deaf,           FaultKind::loss,
-                                         FaultKind::transfer,  FaultKind::change_members, FaultKind::change_members,
-                                         FaultKind::slow_disk, FaultKind::slow_network,   FaultKind::transfer};
+  using enum FaultKind;
+  static constexpr FaultKind kKinds[] = {
+      crash,          crash,     power_loss,   pause,         partition, partition, isolate,  isolate,
+      isolate,        mute,      deaf,         loss,          transfer,  transfer,  transfer, change_members,
+      change_members, slow_disk, slow_network, restart_often, behead,    depose,    behead,   depose};
   Fault fault;
   fault.kind = kKinds[rng.below(std::size(kKinds))];
   fault.at = rng.below(plan.length);
@@ -40,6 +39,7 @@ void draw_cluster(Rng rng, Plan& plan) {
   options.reads = rng.chance(0.4) ? raft::ReadMode::lease : raft::ReadMode::read_index;
   options.lease_margin_ticks = 5;
   options.pre_vote = !rng.chance(0.2);
+  if (rng.chance(0.25)) options.election_ticks_max = options.election_ticks + 3 + static_cast<unsigned>(rng.below(4));
   options.check_quorum = options.reads == raft::ReadMode::lease || !rng.chance(0.1);
   options.max_append_entries = 1 + rng.below(8);
   options.max_inflight = 1 + rng.below(8);
@@ -50,8 +50,10 @@ void draw_cluster(Rng rng, Plan& plan) {
   plan.snapshot_tail = rng.below(plan.snapshot_every);
   // A lease of 15 - 5 ticks holds while nobody's ticks are 1.4 times as long as another's.
   const std::int64_t drift = rng.chance(0.5) ? 0 : 140;
-  for (raft::NodeId i = 0; i < plan.nodes; ++i)
-    plan.tick.push_back(static_cast<Time>(10000 + 10 * rng.between(-drift, drift)));
+  for (raft::NodeId i = 0; i < plan.nodes; ++i) {
+    const std::int64_t off = rng.chance(0.3) ? rng.between(-drift, drift) : rng.chance(0.5) ? drift : -drift;
+    plan.tick.push_back(static_cast<Time>(10000 + 10 * off));
+  }
 }
 
 void draw_environment(Rng rng, Plan& plan) {
@@ -59,6 +61,7 @@ void draw_environment(Rng rng, Plan& plan) {
   plan.max_delay = plan.min_delay + 1 + rng.below(rng.chance(0.3) ? 20000 : 3000);
   plan.loss = rng.chance(0.5) ? 0 : 0.05 * rng.unit();
   plan.duplication = rng.chance(0.5) ? 0 : 0.1 * rng.unit();
+  if (rng.chance(0.4)) plan.echo = static_cast<Time>(rng.between(1, 1500)) * kMillisecond;
   plan.max_disk_delay = 100 + rng.below(rng.chance(0.3) ? 20000 : 3000);
   plan.max_batch_delay = rng.chance(0.5) ? 0 : rng.below(1000);
   plan.encoded = rng.chance(0.2);
@@ -72,9 +75,10 @@ void draw_environment(Rng rng, Plan& plan) {
 }  // namespace
 
 std::string_view name(FaultKind kind) {
-  static constexpr std::string_view kNames[] = {"crash",        "power loss", "pause",    "partition",
-                                                "isolate",      "mute",       "deaf",     "loss",
-                                                "slow network", "slow disk",  "transfer", "change of members"};
+  static constexpr std::string_view kNames[] = {
+      "crash",    "power loss", "pause",  "partition",    "isolate",
+      "mute",     "deaf",       "loss",   "slow network", "slow disk",
+      "transfer", "restarts",   "behead", "depose",       "change of members"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -92,6 +96,8 @@ std::string describe(const Fault& fault) {
     case FaultKind::power_loss:
     case FaultKind::loss:
     case FaultKind::slow_network:
+    case FaultKind::behead:
+    case FaultKind::depose:
       return text;
     case FaultKind::partition:
       return text + " of " + members(fault.mask) + " from the rest";
@@ -112,11 +118,11 @@ Plan draw_plan(std::uint64_t seed) {
   draw_environment(root.split("environment"), plan);
   Rng rng = root.split("clients");
   plan.clients = 2 + static_cast<unsigned>(rng.below(5));
-  plan.operations = 100 + static_cast<unsigned>(rng.below(200));
+  plan.operations = 100 + static_cast<unsigned>(rng.below(500));
   plan.keys = 1 + static_cast<unsigned>(rng.below(3));
   plan.cas = rng.chance(0.3);
   rng = root.split("faults");
-  const std::uint64_t faults = 2 + rng.below(14);
+  const std::uint64_t faults = 2 + rng.below(22);
   for (std::uint64_t i = 0; i < faults; ++i) plan.faults.push_back(draw_fault(rng, plan));
   std::sort(plan.faults.begin(), plan.faults.end(), [](const Fault& a, const Fault& b) { return a.at < b.at; });
   for (std::size_t i = 0; i < plan.faults.size(); ++i) plan.faults[i].number = i;

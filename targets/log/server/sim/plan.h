@@ -29,6 +29,9 @@ enum class FaultKind : std::uint8_t {
   slow_network,    // messages take up to 150 ms
   slow_disk,       // writes of a node take up to 100 ms each
   transfer,        // leadership is handed to a node
+  restart_often,   // a node dies and comes back at once, again and again
+  behead,          // each new leader crashes soon after it was elected
+  depose,          // each new leader is cut off soon after it was elected
   change_members,  // voters become `mask`, learners `other_mask`
 };
 [[nodiscard]] std::string_view name(FaultKind kind);
@@ -51,16 +54,17 @@ struct Plan {
   raft::NodeId nodes = 3;
   raft::NodeId voters = 3;  // the first ones, when the run begins
   unsigned clients = 4;
-  unsigned operations = 200;
+  unsigned operations = 200;  // that were not refused
   unsigned keys = 2;
   bool cas = false;
-  Time length = 4000 * kMillisecond;
+  Time length = 6000 * kMillisecond;
 
   // All nodes tick at the same moments, and messages and writes always take the same time: only chance drawn by the
   // nodes themselves tells them apart.
   bool lockstep = false;
   double loss = 0;
   double duplication = 0;
+  Time echo = 0;  // by how much later a duplicate may come
   Time min_delay = 200;
   Time max_delay = 2000;
   Time max_disk_delay = 2000;

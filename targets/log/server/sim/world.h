@@ -71,6 +71,7 @@ class World {
   };
   struct Client {
     bool busy = false;
+    bool reads_only = false;
     std::uint64_t operation = 0;      // the one it waits for
     raft::NodeId node = 1;            // where it goes next
     std::vector<std::uint64_t> seen;  // by key: what it saw last
@@ -103,6 +104,8 @@ class World {
   void start(Node& node);
   void crash(Node& node, Time for_how_long);
   void pause(Node& node, Time for_how_long);
+  void restart_often(Node& node, Time until);
+  void strike(Node& leader);
   void tick(Node& node, std::uint64_t life);
   // What reaches a node: now, when it wakes up, or never, if it dies before.
   void reach(Node& node, std::function<void()> action);
@@ -142,6 +145,7 @@ class World {
   std::vector<std::vector<unsigned>> blocked_;  // [from][to]: how many faults cut this way
   double loss_ = 0;
   Time extra_delay_ = 0;
+  Time behead_until_ = 0, depose_until_ = 0;
   bool healed_ = false;
   std::vector<Client> clients_;
   std::uint64_t operations_ = 0;
