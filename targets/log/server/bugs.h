@@ -39,7 +39,7 @@ namespace ordeal::log {
   X(conflict_not_truncated, "raft", "keeps its own entry where the leader's contradicts it", "Ongaro 2014, 3.5")       \
   X(late_append_truncates, "raft", "an append that comes late cuts off what came after it",                            \
     "Ongaro 2014, figure 3.1: only a conflict deletes")                                                                \
-  X(stale_response_counted, "raft", "counts acknowledgements of an earlier term",                                      \
+  X(stale_vote_counted, "raft", "counts votes that were given in an earlier term",                                     \
     "Ongaro 2014, 3.3: requests with a stale term are rejected")                                                       \
   X(read_without_round, "raft", "a leader reads without asking whether it still leads",                                \
     "Jepsen: etcd and Consul, 2014")                                                                                   \

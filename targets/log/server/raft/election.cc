@@ -14,7 +14,11 @@ void Core::reset_timer() {
   }
 }
 
+// The timer goes on, but for one who led: only a leader that speaks and a vote that is given set it anew. Else a node
+// with an old log whose clock is fast could hold up the only one that can win, by one hopeless candidacy after the
+// other.
 void Core::become_follower(Term term, NodeId leader) {
+  if (role_ == Role::leader || leader != kNobody) reset_timer();
   if (role_ == Role::leader) {
     lose_reads();
     peers_.clear();
@@ -28,7 +32,6 @@ void Core::become_follower(Term term, NodeId leader) {
   role_ = Role::follower;
   leader_ = leader;
   votes_.clear();
-  reset_timer();
 }
 
 void Core::become_pre_candidate() {

@@ -23,7 +23,9 @@ void World::next_operation(unsigned client) {
   Client& self = clients_[client];
   Command command;
   command.key = client_rng_.below(plan_.keys);
-  command.call = self.reads_only || client_rng_.chance(0.4) ? Call::read : plan_.cas && client_rng_.chance(0.4) ? Call::cas : Call::write;
+  command.call = self.reads_only || client_rng_.chance(0.4) ? Call::read
+                 : plan_.cas && client_rng_.chance(0.4)     ? Call::cas
+                                                            : Call::write;
   command.expected = self.seen[command.key];
   if (client_rng_.chance(0.2)) self.node = 1 + client_rng_.below(plan_.nodes);
   begin_operation(client, command, self.node);

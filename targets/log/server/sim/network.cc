@@ -92,6 +92,9 @@ void World::begin(const Fault& fault) {
     case FaultKind::behead:
       behead_until_ = now_ + fault.lasts;
       return;
+    case FaultKind::kill_voters:
+      kill_voters_until_ = now_ + fault.lasts;
+      return;
     case FaultKind::depose:
       depose_until_ = now_ + fault.lasts;
       return;

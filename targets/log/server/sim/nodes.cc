@@ -73,7 +73,7 @@ void World::restart_often(Node& node, Time until) {
 
 // A fault that waits for a new leader.
 void World::strike(Node& leader) {
-  const Time when = node_rng_.below(60 * kMillisecond);
+  const Time when = node_rng_.below(node_rng_.chance(0.5) ? 5 * kMillisecond : 60 * kMillisecond);
   const Time lasts = kMillisecond * (30 + node_rng_.below(300));
   if (now_ < behead_until_) {
     after(when, [this, &leader, lasts] {
@@ -84,6 +84,15 @@ void World::strike(Node& leader) {
       if (!healed_) block(lasts, [id](raft::NodeId a, raft::NodeId b) { return a == id || b == id; });
     });
   }
+}
+
+void World::strike_voter(Node& voter) {
+  const raft::Status status = voter.raft->status();
+  if (status.vote == raft::kNobody || status.vote == voter.id || status.term == voter.voted_in) return;
+  voter.voted_in = status.term;
+  after(node_rng_.below(plan_.max_disk_delay + 3 * kMillisecond), [this, &voter] {
+    if (!healed_) crash(voter, 0);
+  });
 }
 
 void World::tick(Node& node, std::uint64_t life) {
@@ -127,6 +136,7 @@ void World::pump(Node& node) {
            std::to_string(node.raft->term()));
       if (node.role == raft::Role::leader) strike(node);
     }
+    if (now_ < kill_voters_until_) strike_voter(node);
     mix(node.id ^ (now_ << 8) ^ (node.raft->term() << 40) ^ (node.raft->commit() << 50));
     invariants_.look(view(node), views(), now_);
     if (output.empty() || invariants_.violation()) return;

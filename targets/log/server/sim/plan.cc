@@ -14,15 +14,17 @@ std::uint32_t draw_mask(Rng& rng, raft::NodeId nodes) {
 Fault draw_fault(Rng& rng, const Plan& plan) {
   using enum FaultKind;
   static constexpr FaultKind kKinds[] = {
-      crash,          crash,     power_loss,   pause,         partition, partition, isolate,  isolate,
-      isolate,        mute,      deaf,         loss,          transfer,  transfer,  transfer, change_members,
-      change_members, slow_disk, slow_network, restart_often, behead,    depose,    behead,   depose};
+      crash,       crash,        power_loss,    pause,     partition,      partition,      isolate,
+      isolate,     isolate,      mute,          deaf,      loss,           transfer,       transfer,
+      transfer,    behead,       behead,        depose,    change_members, change_members, kill_voters,
+      kill_voters, slow_network, restart_often, slow_disk, depose};
   Fault fault;
   fault.kind = kKinds[rng.below(std::size(kKinds))];
   fault.at = rng.below(plan.length);
   fault.lasts = static_cast<Time>(rng.between(20, 900)) * kMillisecond;
   if (!rng.chance(0.5)) fault.node = 1 + rng.below(plan.nodes);
   fault.mask = draw_mask(rng, plan.nodes);
+  if (fault.kind == behead || fault.kind == depose || fault.kind == kill_voters) fault.lasts *= 2;
   if (fault.kind == FaultKind::transfer && fault.node == raft::kNobody) fault.node = 1 + rng.below(plan.nodes);
   if (fault.kind == FaultKind::change_members) {
     if (fault.mask == 0) fault.mask = 2;
@@ -41,8 +43,9 @@ void draw_cluster(Rng rng, Plan& plan) {
   options.pre_vote = !rng.chance(0.2);
   if (rng.chance(0.25)) options.election_ticks_max = options.election_ticks + 3 + static_cast<unsigned>(rng.below(4));
   options.check_quorum = options.reads == raft::ReadMode::lease || !rng.chance(0.1);
-  options.max_append_entries = 1 + rng.below(8);
-  options.max_inflight = 1 + rng.below(8);
+  const bool narrow = rng.chance(0.3);
+  options.max_append_entries = narrow ? 1 : 1 + rng.below(8);
+  options.max_inflight = narrow ? 1 : 1 + rng.below(8);
   options.max_append_bytes = 16 + rng.below(200);
   options.max_apply_bytes = 16 + rng.below(400);
   options.snapshot_chunk_bytes = 5 + rng.below(60);
@@ -50,8 +53,10 @@ void draw_cluster(Rng rng, Plan& plan) {
   plan.snapshot_tail = rng.below(plan.snapshot_every);
   // A lease of 15 - 5 ticks holds while nobody's ticks are 1.4 times as long as another's.
   const std::int64_t drift = rng.chance(0.5) ? 0 : 140;
+  const raft::NodeId slow = rng.chance(0.5) ? rng.below(plan.voters) : plan.nodes;  // the only slow one
   for (raft::NodeId i = 0; i < plan.nodes; ++i) {
-    const std::int64_t off = rng.chance(0.3) ? rng.between(-drift, drift) : rng.chance(0.5) ? drift : -drift;
+    std::int64_t off = rng.chance(0.3) ? rng.between(-drift, drift) : rng.chance(0.5) ? drift : -drift;
+    if (slow < plan.nodes) off = i == slow ? drift : -drift;
     plan.tick.push_back(static_cast<Time>(10000 + 10 * off));
   }
 }
@@ -76,9 +81,9 @@ void draw_environment(Rng rng, Plan& plan) {
 
 std::string_view name(FaultKind kind) {
   static constexpr std::string_view kNames[] = {
-      "crash",    "power loss", "pause",  "partition",    "isolate",
-      "mute",     "deaf",       "loss",   "slow network", "slow disk",
-      "transfer", "restarts",   "behead", "depose",       "change of members"};
+      "crash",  "power loss", "pause",           "partition",        "isolate",  "mute",
+      "deaf",   "loss",       "slow network",    "slow disk",        "transfer", "restarts",
+      "behead", "depose",     "death of voters", "change of members"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -98,6 +103,7 @@ std::string describe(const Fault& fault) {
     case FaultKind::slow_network:
     case FaultKind::behead:
     case FaultKind::depose:
+    case FaultKind::kill_voters:
       return text;
     case FaultKind::partition:
       return text + " of " + members(fault.mask) + " from the rest";

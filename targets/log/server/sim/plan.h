@@ -32,6 +32,7 @@ enum class FaultKind : std::uint8_t {
   restart_often,   // a node dies and comes back at once, again and again
   behead,          // each new leader crashes soon after it was elected
   depose,          // each new leader is cut off soon after it was elected
+  kill_voters,     // whoever gives its vote to another crashes within moments and comes back at once
   change_members,  // voters become `mask`, learners `other_mask`
 };
 [[nodiscard]] std::string_view name(FaultKind kind);

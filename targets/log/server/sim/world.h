@@ -66,6 +66,7 @@ class World {
     Time disk_free_at = 0;
     Time slow_disk_until = 0;
     raft::Role role = raft::Role::follower;
+    raft::Term voted_in = 0;  // the last term in which it was seen to vote for another
     std::map<raft::Index, WaitingWrite> writes;
     std::map<std::uint64_t, WaitingRead> reads;  // by context
   };
@@ -106,6 +107,7 @@ class World {
   void pause(Node& node, Time for_how_long);
   void restart_often(Node& node, Time until);
   void strike(Node& leader);
+  void strike_voter(Node& voter);
   void tick(Node& node, std::uint64_t life);
   // What reaches a node: now, when it wakes up, or never, if it dies before.
   void reach(Node& node, std::function<void()> action);
@@ -145,7 +147,7 @@ class World {
   std::vector<std::vector<unsigned>> blocked_;  // [from][to]: how many faults cut this way
   double loss_ = 0;
   Time extra_delay_ = 0;
-  Time behead_until_ = 0, depose_until_ = 0;
+  Time behead_until_ = 0, depose_until_ = 0, kill_voters_until_ = 0;
   bool healed_ = false;
   std::vector<Client> clients_;
   std::uint64_t operations_ = 0;
