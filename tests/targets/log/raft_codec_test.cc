@@ -76,7 +76,9 @@ TEST(RaftCodec, MutatedBytesAreRefusedOrMeanWhatTheySay) {
     }
     const Result<Message> decoded = decode_message(bytes);
     ++(decoded ? taken : refused);
-    if (decoded) ASSERT_EQ(encode(*decoded), bytes);
+    if (decoded) {
+      ASSERT_EQ(encode(*decoded), bytes);
+    }
   }
   EXPECT_GT(refused, 1000U);
   EXPECT_GT(taken, 1000U);
