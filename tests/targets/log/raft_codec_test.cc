@@ -27,7 +27,8 @@ std::vector<NodeId> any_ids(Rng& rng, NodeId from) {
 Message any_message(Rng& rng) {
   Message m;
   m.kind = static_cast<MessageKind>(1 + rng.below(11));
-  for (std::uint64_t* field : {&m.from, &m.to, &m.term, &m.index, &m.log_term, &m.commit, &m.rejected, &m.round, &m.total, &m.offset}) {
+  for (std::uint64_t* field :
+       {&m.from, &m.to, &m.term, &m.index, &m.log_term, &m.commit, &m.rejected, &m.round, &m.total, &m.offset}) {
     *field = any_number(rng);
   }
   m.granted = rng.chance(0.5);

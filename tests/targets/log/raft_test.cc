@@ -1,5 +1,5 @@
-// Consensus, one node at a time, by the messages that it is sent: what a cluster under faults seldom shows. Whole clusters
-// are simulated in sim_test.cc.
+// Consensus, one node at a time, by the messages that it is sent: what a cluster under faults seldom shows. Whole
+// clusters are simulated in sim_test.cc.
 
 #include "targets/log/server/raft/raft.h"
 
@@ -20,7 +20,8 @@ using testing::SizeIs;
 
 std::unique_ptr<Raft> node(NodeId id, std::vector<NodeId> voters, Recovered recovered = {}, Options options = {}) {
   options.id = id;
-  if (recovered.snapshot.index == 0 && !voters.empty()) recovered.snapshot = first_snapshot({std::move(voters), {}, {}});
+  if (recovered.snapshot.index == 0 && !voters.empty())
+    recovered.snapshot = first_snapshot({std::move(voters), {}, {}});
   return Raft::start(options, std::move(recovered), Rng(id)).value();
 }
 
@@ -209,7 +210,8 @@ TEST(Raft, WhatCannotHaveBeenWrittenIsRefusedWhenItStarts) {
   };
   const Snapshot first = first_snapshot({{1}, {}, {}});
   EXPECT_FALSE(starts({{5, 1, 1}, first, {{2, 3, EntryKind::command, ""}}})) << "a gap";
-  EXPECT_FALSE(starts({{5, 1, 1}, first, {{3, 2, EntryKind::command, ""}, {2, 3, EntryKind::command, ""}}})) << "a falling term";
+  EXPECT_FALSE(starts({{5, 1, 1}, first, {{3, 2, EntryKind::command, ""}, {2, 3, EntryKind::command, ""}}}))
+      << "a falling term";
   EXPECT_FALSE(starts({{5, 1, 1}, first, {{2, 2, EntryKind::configuration, "x"}}}));
   EXPECT_FALSE(starts({{}, {0, 0, {{1}, {}, {}}, ""}, {}}));
   EXPECT_TRUE(starts({{1, 1, 1}, first, {{2, 2, EntryKind::command, ""}}})) << "torn between entries and hard state";
@@ -320,7 +322,8 @@ TEST(Raft, AHostilePeerCannotBreakIt) {
     const auto small = [&] { return rng.chance(0.05) ? rng.next() : rng.below(6); };
     Index commit = raft->commit();
     for (int i = 0; i < 400; ++i) {
-      Message m = from(2 + rng.below(3), static_cast<MessageKind>(1 + rng.below(12)), rng.chance(0.7) ? raft->term() : small());
+      Message m =
+          from(2 + rng.below(3), static_cast<MessageKind>(1 + rng.below(12)), rng.chance(0.7) ? raft->term() : small());
       m.index = small();
       m.log_term = small();
       m.commit = small();
@@ -348,8 +351,8 @@ TEST(Raft, AHostilePeerCannotBreakIt) {
   }
 }
 
-// The simulation's seed 498 stood still: without pre-vote, a node with an old log and a fast clock campaigned in vain, and each
-// time set the timer of the only one that could win.
+// The simulation's seed 498 stood still: without pre-vote, a node with an old log and a fast clock campaigned in vain,
+// and each time set the timer of the only one that could win.
 TEST(RegressRaft, AHopelessCandidateDoesNotHoldUpTheOthers) {
   Options options;
   options.pre_vote = false;

@@ -13,7 +13,8 @@ TEST_P(Seeds, NothingGoesWrong) {
   RunResult sum;
   for (std::uint64_t seed = GetParam(); seed < GetParam() + 25; ++seed) {
     const RunResult result = run(draw_plan(seed));
-    ASSERT_FALSE(result.violation) << "seed " << seed << ": " << result.violation->kind << ": " << result.violation->what;
+    ASSERT_FALSE(result.violation) << "seed " << seed << ": " << result.violation->kind << ": "
+                                   << result.violation->what;
     ASSERT_EQ(result.messages_refused, 0U) << "seed " << seed;
     sum.operations_ok += result.operations_ok;
     sum.committed += result.committed;

@@ -74,7 +74,7 @@ void World::restart_often(Node& node, Time until) {
 // A fault that waits for a new leader.
 void World::strike(Node& leader) {
   const Time when = node_rng_.below(node_rng_.chance(0.5) ? 5 * kMillisecond : 60 * kMillisecond);
-  const Time lasts = kMillisecond * (30 + node_rng_.below(300));
+  const Time lasts = kMillisecond * (30 + node_rng_.below(node_rng_.chance(0.5) ? 300 : 1000));
   if (now_ < behead_until_) {
     after(when, [this, &leader, lasts] {
       if (!healed_) crash(leader, lasts);
