@@ -165,6 +165,35 @@ TEST(Storage, FullDiskLosesNothingAndGoesOn) {
   EXPECT_EQ(found.entries.size(), 2U);
 }
 
+// A node starts and reads on a full disk, and what a snapshot covers makes room.
+TEST(Storage, StartsOnAFullDiskAndASnapshotMakesRoom) {
+  SimulatedDisk disk(Rng(1));
+  Recovery found;
+  auto storage = open(disk, found);
+  for (raft::Index i = 1; i <= 200; ++i) {
+    storage->append(std::vector{entry(i)});
+    ASSERT_TRUE(storage->sync());
+  }
+  const auto small = [](raft::Index index) { return raft::Snapshot{index, 1, {{1}, {}, {}}, "s"}; };
+  for (const raft::Index index : {20, 150}) ASSERT_TRUE(storage->save_snapshot(small(index)));
+  storage.reset();
+  disk.set_capacity(disk.used());
+  storage = open(disk, found);
+  ASSERT_NE(storage, nullptr);
+  EXPECT_EQ(found.entries.size(), 50U);
+  storage->append(std::vector{entry(201)});
+  EXPECT_FALSE(storage->sync());
+  disk.set_capacity(disk.used() + 500);  // too little for a new segment with its header and more, enough for a snapshot
+  EXPECT_TRUE(storage->sync());
+  const std::uint64_t before = disk.used();
+  EXPECT_TRUE(storage->save_snapshot(small(200)));
+  EXPECT_LT(disk.used(), before - 1000);
+  storage.reset();
+  storage = open(disk, found);
+  EXPECT_EQ(found.snapshot, small(200));
+  EXPECT_EQ(found.entries, std::vector{entry(201)});
+}
+
 TEST(Storage, FailedSyncIsForGood) {
   SimulatedDisk disk(Rng(1));
   Recovery found;

@@ -82,7 +82,9 @@ class Storage::Impl {
     set_base(base);
     pending_.add(base);
     if (const auto written = write_pending(); !written) return trouble(written.error());
-    if (const auto rotated = rotate(); !rotated) return trouble(rotated.error());
+    // What the snapshot covers goes also when there is no room for a new segment: that makes room.
+    const auto rotated = rotate();
+    if (!rotated && !rotated.error().no_room()) return trouble(rotated.error());
     remove_old();
     return {};
   }
@@ -164,7 +166,10 @@ class Storage::Impl {
     if (auto marked = sync_mark(); !marked) return marked;
     if (log.base_written) return {};
     pending_.add(log.base);
-    return write_pending();
+    auto written = write_pending();
+    if (written || !written.error().no_room() || undo_failed_) return written;
+    (void)trouble(written.error());  // a full disk keeps no node from starting
+    return {};
   }
 
   IoResult<void> open_mark() {
