@@ -18,6 +18,7 @@ class Verifier {
   Verifier(wal::FileSystem& files, const VerifyOptions& options) : files_(files), options_(options) {}
 
   VerifyReport run() {
+    if (options_.storage.cluster.empty()) read_cluster();
     look_at_names();
     const auto found = wal::inspect(files_, options_.storage);
     look_at_segments(found.has_value());
@@ -38,6 +39,14 @@ class Verifier {
   }
 
  private:
+  // Nobody said which cluster it is of: the one that its mark says. Files of others beside it are found then.
+  void read_cluster() {
+    const auto bytes = files_.read(wal::mark_path(options_.storage));
+    const auto mark = bytes ? wal::decode_mark_file(*bytes) : fail(ErrorCode::not_found, "no mark");
+    if (mark && mark->latest) options_.storage.cluster = mark->latest->cluster;
+    if (mark && mark->synced) options_.storage.cluster = mark->synced->cluster;
+  }
+
   VerifyFinding& find(const std::string& file, std::optional<std::uint64_t> offset, const std::string& message) {
     report_.findings.push_back({file, offset, std::nullopt, message});
     return report_.findings.back();
@@ -233,7 +242,7 @@ class Verifier {
   }
 
   wal::FileSystem& files_;
-  const VerifyOptions& options_;
+  VerifyOptions options_;
   VerifyReport report_;
 };
 

@@ -28,7 +28,7 @@ struct VerifyFinding {
 };
 
 struct VerifyOptions {
-  wal::StorageOptions storage;  // directory and cluster; node 0: whichever
+  wal::StorageOptions storage;  // directory; cluster, empty: the one that the mark says; node 0: whichever
   // The hashes of the leaves that snapshot and entries make, in order; also of entries that may not be committed, which
   // come last. Empty: the tree is not checked against the log.
   std::function<Result<std::vector<tree::Hash>>(const wal::Recovery&)> leaves;
