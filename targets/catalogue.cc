@@ -1,6 +1,7 @@
 #include "targets/catalogue.h"
 
 #include "base/names.h"
+#include "targets/cockroachdb/cockroachdb_target.h"
 #include "targets/etcd/etcd_target.h"
 #include "targets/memory/memory.h"
 #include "targets/postgres/postgres_target.h"
@@ -47,7 +48,7 @@ TargetFactory process_with_lenders() {
 
 std::span<const TargetFactory> targets() {
   static const std::vector<TargetFactory> all = {
-      etcd_target(), memory_target(), postgres_target(), process_with_lenders(), redis_target(),
+      cockroachdb_target(), etcd_target(), memory_target(), postgres_target(), process_with_lenders(), redis_target(),
   };
   return all;
 }

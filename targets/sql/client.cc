@@ -22,6 +22,17 @@ const SqlDataType* sql_data_type(std::string_view name) {
   return nullptr;
 }
 
+std::vector<std::string> sql_tables(const SqlDialect& dialect, const SqlShape& shape, std::string_view data_type) {
+  static constexpr std::string_view kMake = "CREATE TABLE IF NOT EXISTS ";
+  const SqlDataType* type = sql_data_type(data_type);
+  std::vector<std::string> out;
+  if (type == nullptr) return out;
+  for (const auto& text : type->schema(dialect, shape)) {
+    if (text.starts_with(kMake)) out.push_back(text.substr(kMake.size(), text.find(' ', kMake.size()) - kMake.size()));
+  }
+  return out;
+}
+
 std::vector<std::string> sql_operations() {
   std::set<std::string> all;
   for (const SqlDataType* type : sql_data_types()) {

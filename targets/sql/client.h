@@ -35,6 +35,9 @@ class SqlClient final : public Client {
 // Nullptr when there is none.
 [[nodiscard]] const SqlDataType* sql_data_type(std::string_view name);
 [[nodiscard]] std::vector<const SqlDataType*> sql_data_types();
+// The names of a data type's tables; none of one that is not known.
+[[nodiscard]] std::vector<std::string> sql_tables(const SqlDialect& dialect, const SqlShape& shape,
+                                                  std::string_view data_type);
 
 // Makes the tables of a data type, and sees that a transaction has the level that is asked for. Tries again until the
 // deadline: nothing of it does harm when it is done twice. Errors: target, usage when there is no such data type.

@@ -79,15 +79,26 @@ void SqlConnection::notice(void* self, const PGresult* result) {
 
 Result<std::unique_ptr<SqlConnection>> SqlConnection::open(const SqlEndpoint& endpoint, Deadline deadline) {
   const std::string port = std::to_string(endpoint.port);
-  const std::array<const char*, 7> keys = {
-      is_ip(endpoint.address) ? "hostaddr" : "host", "port", "user", "dbname", "sslmode", "gssencmode", nullptr};
-  const std::array<const char*, 7> values = {endpoint.address.c_str(),
-                                             port.c_str(),
-                                             endpoint.user.c_str(),
-                                             endpoint.database.c_str(),
-                                             "disable",
-                                             "disable",
-                                             nullptr};
+  // What is given here is not taken from the environment (PGOPTIONS and others).
+  const std::array<std::pair<const char*, const char*>, 10> settings = {{
+      {is_ip(endpoint.address) ? "hostaddr" : "host", endpoint.address.c_str()},
+      {"port", port.c_str()},
+      {"user", endpoint.user.c_str()},
+      {"dbname", endpoint.database.c_str()},
+      {"sslmode", "disable"},
+      {"gssencmode", "disable"},
+      {"client_encoding", "UTF8"},
+      {"application_name", "ordeal"},
+      {"target_session_attrs", "any"},
+      {"options", "-c client_min_messages=warning"},
+  }};
+  std::vector<const char*> keys, values;
+  for (const auto& [key, value] : settings) {
+    keys.push_back(key);
+    values.push_back(value);
+  }
+  keys.push_back(nullptr);
+  values.push_back(nullptr);
   const std::string where = endpoint.address + ":" + port;
   auto out = std::unique_ptr<SqlConnection>(new SqlConnection(PQconnectStartParams(keys.data(), values.data(), 0)));
   PGconn* connection = out->connection_.get();

@@ -145,6 +145,7 @@ std::span<const SqlDataType> sql_registers() {
       {"versioned", version_schema, {{"read", read_version}, {"cas-version", set_by_version}}},
       {"counter", counter_schema, {{"add", add_to_counter}, {"read", read_counter}}},
       {"unique-ids", id_schema, {{"generate", generate_id}}},
+      {"ordered-ids", id_schema, {{"generate", generate_id}}},
   };
   return all;
 }

@@ -106,6 +106,24 @@ TEST_F(PostgresRun, AKilledServerKeepsWhatItAcknowledged) {
   }
 }
 
+TEST_F(PostgresRun, EveryWorkloadThatIsListedHasTables) {
+  const ProgramResult listed = run_program({ORDEAL_PROGRAM, "list", "targets", "--json"}, seconds(60));
+  const auto targets = Value::from_json(listed.out);
+  ASSERT_TRUE(targets) << listed.out;
+  std::size_t tried = 0;
+  for (const Value& target : targets->items()) {
+    const std::string name = target.find("name")->string();
+    if (name != "postgres" && name != "cockroachdb") continue;
+    for (const Value& workload : target.find("workloads")->items()) {
+      ++tried;
+      const ProgramResult planned = run_program(
+          {ORDEAL_PROGRAM, "run", "--target", name, "--workload", workload.string(), "--dry-run"}, seconds(60));
+      EXPECT_EQ(planned.exit_code, 0) << name << ", " << workload.string() << ": " << planned.err;
+    }
+  }
+  EXPECT_GE(tried, 50U);
+}
+
 TEST_F(PostgresRun, AWorkloadWithoutTablesIsWrongUsage) {
   const ProgramResult result =
       run_program({ORDEAL_PROGRAM, "run", "--target", "postgres", "--nodes", "local:1", "--workload", "kafka"},

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <thread>
 
 #include "targets/sql/client.h"
@@ -320,6 +321,15 @@ TEST_F(PostgresTest, ALostTableIsMadeAnewSoThatReadsShowIt) {
   ASSERT_FALSE(session.direct({{"DROP TABLE ordeal_elements"}}, ignored, in(10)));
   EXPECT_EQ(ask(*one, "read", {}).type, EventType::fail);
   EXPECT_EQ(ask(*one, "read", {}).value, Value::list());
+}
+
+TEST_F(PostgresTest, TakesNothingFromTheEnvironment) {
+  server_->start("register");
+  ASSERT_EQ(setenv("PGOPTIONS", "-c default_transaction_read_only=on", 1), 0);
+  ASSERT_EQ(setenv("PGTARGETSESSIONATTRS", "standby", 1), 0);
+  EXPECT_EQ(type("write", 1, Value("k")), EventType::ok);
+  unsetenv("PGOPTIONS");
+  unsetenv("PGTARGETSESSIONATTRS");
 }
 
 TEST_F(PostgresTest, SaysWhatIsMissing) {
