@@ -61,8 +61,54 @@ namespace ordeal::log {
   X(stale_leader_ignored, "raft", "nobody tells a leader of an older term that it is one",                             \
     "Ongaro 2014, 3.3; etcd: pre-vote with check-quorum")
 
+#define ORDEAL_LOG_STATE_BUG_LIST(X)                                                                               \
+  X(snapshot_loses_sessions, "state", "idempotency keys are not in the snapshot",                                  \
+    "Ongaro 2014, 6.3: session state is part of the snapshot")                                                     \
+  X(snapshot_loses_ids, "state", "the counter of unique ids is not in the snapshot",                               \
+    "Jepsen: Hazelcast 3.8.3, 2017: duplicate ids")                                                                \
+  X(snapshot_loses_element, "state", "the last element of each set is not in the snapshot",                        \
+    "Jepsen: Redis-Raft 1b3fbf6, 2020: lost updates")                                                              \
+  X(snapshot_loses_entry, "state", "the last entry of the log is not in the snapshot",                             \
+    "Jepsen: Redis-Raft 1b3fbf6, 2020: lost updates")                                                              \
+  X(nack_loses_message, "state", "a message that is given back is gone",                                           \
+    "Jepsen: RabbitMQ 3.3.0, 2014: lost messages")                                                                 \
+  X(ack_redelivers, "state", "an acknowledged message comes again", "Jepsen: RabbitMQ 3.3.0, 2014: at-least-once") \
+  X(dead_letter_lost, "state", "a message that was delivered too often is gone",                                   \
+    "a queue whose dead-letter queue is not declared")                                                             \
+  X(dequeue_leaves_message, "state", "now and then a message that was taken stays",                                \
+    "Jepsen: Hazelcast 3.8.3, 2017: queues")                                                                       \
+  X(queue_jumps, "state", "now and then the youngest message comes out first",                                     \
+    "a queue that promises an order it does not keep")                                                             \
+  X(lock_taken_while_held, "state", "now and then a lock that is held is given to another",                        \
+    "Jepsen: etcd 3.4.3, 2020: locks are not exclusive")                                                           \
+  X(token_goes_back, "state", "fencing tokens do not grow", "Kleppmann 2016, How to do distributed locking")       \
+  X(transaction_loses_write, "state", "now and then the last write of a transaction is not made",                  \
+    "Jepsen: Dgraph 1.0.2, 2018: partial transactions")                                                            \
+  X(version_counts_values, "state", "a write of the same value keeps the version",                                 \
+    "the ABA problem, IBM System/370 Principles of Operation")                                                     \
+  X(counter_loses_adds, "node", "adds are read, added and written by the node that was asked",                     \
+    "Jepsen: Aerospike 3.5.4, 2015: lost increments")                                                              \
+  X(cas_before_order, "node", "a compare-and-set is decided before it has its place in the log",                   \
+    "Jepsen: etcd and Consul, 2014; check-then-act")                                                               \
+  X(reads_before_order, "node", "a transaction reads before it has its place in the log",                          \
+    "Jepsen: Dgraph 1.0.2, 2018: read skew")                                                                       \
+  X(follower_reads, "node", "a follower answers reads by itself", "Jepsen: etcd and Consul, 2014: stale reads")    \
+  X(timeout_said_failed, "node", "a request of unknown outcome is said not to have been applied",                  \
+    "Jepsen: MongoDB 4.2.6, 2020: indeterminate errors")                                                           \
+  X(retry_without_key, "node", "a node repeats requests of unknown outcome that have no idempotency key",          \
+    "Jepsen: CockroachDB beta-20160829, 2017: applied twice")                                                      \
+  X(proxy_sends_twice, "node", "now and then a request is passed on to the leader twice",                          \
+    "Jepsen: TiDB 2.1.7, 2019: automatic retries")                                                                 \
+  X(sessions_forgotten_by_leader, "node", "a new leader forgets the idempotency keys",                             \
+    "Ongaro 2014, 6.3: sessions are replicated state")                                                             \
+  X(ids_from_the_node, "node", "unique ids are counted by each node for itself",                                   \
+    "Jepsen: Hazelcast 3.8.3, 2017: duplicate ids")                                                                \
+  X(lease_by_wall_clock, "node", "leases are counted by the wall clock of whoever leads",                          \
+    "Kleppmann 2016, How to do distributed locking")
+
 #define ORDEAL_LOG_BUG_LIST(X)                                                                                      \
   ORDEAL_LOG_RAFT_BUG_LIST(X)                                                                                       \
+  ORDEAL_LOG_STATE_BUG_LIST(X)                                                                                      \
   X(vote_not_durable, "wal", "the record of term and vote names nobody",                                            \
     "Ongaro 2014, 3.8: a server that forgets its vote may vote twice in a term")                                    \
   X(torn_tail_accepted, "wal", "takes what is left of a half-written batch for entries",                            \

@@ -208,13 +208,13 @@ TEST(Machine, IdsAndMembers) {
   Play play;
   EXPECT_EQ(play(of(CommandKind::generate)).body, R"({"id":1})");
   EXPECT_EQ(play(of(CommandKind::generate)).body, R"({"id":2})");
-  EXPECT_EQ(play(of(CommandKind::set_member, "n4", "h:1 h:2")).body, R"({"node":3})");
-  EXPECT_EQ(play(of(CommandKind::set_member, "n4", "h:1 h:2")).body, R"({"node":3})");  // asked again
+  EXPECT_EQ(play(of(CommandKind::set_member, "n4", "h:1 h:2")).body, R"({"node":1003})");
+  EXPECT_EQ(play(of(CommandKind::set_member, "n4", "h:1 h:2")).body, R"({"node":1003})");  // asked again
   Command remove = of(CommandKind::remove_member);
-  remove.token = 3;
+  remove.token = 1003;
   EXPECT_EQ(play(remove).code, AnswerCode::ok);
   EXPECT_EQ(play(remove).code, AnswerCode::not_found);
-  EXPECT_EQ(play(of(CommandKind::set_member, "n4", "h:1 h:2")).body, R"({"node":7})");  // never the same again
+  EXPECT_EQ(play(of(CommandKind::set_member, "n4", "h:1 h:2")).body, R"({"node":1007})");  // never the same again
 }
 
 Command random_command(Rng& rng) {
@@ -318,8 +318,9 @@ TEST(Machine, WhatIsBeyondALimitChangesNothing) {
   EXPECT_EQ(play(of(CommandKind::enqueue, std::string(kMaxKeyBytes + 1, 'k'), "1")).code, AnswerCode::invalid);
   EXPECT_EQ(play(of(CommandKind::append, "", std::string(kMaxValueBytes + 1, 'v'))).code, AnswerCode::invalid);
   EXPECT_EQ(play.txn(std::vector<Step>(kMaxSteps + 1)).code, AnswerCode::invalid);
+  EXPECT_EQ(play(of(CommandKind::append, "", std::string(kMaxEntryBytes + 1, 'v'))).code, AnswerCode::too_large);
   EXPECT_EQ(play.machine.entries().size(), 0U);
-  EXPECT_EQ(play.machine.applied(), 3U);
+  EXPECT_EQ(play.machine.applied(), 4U);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace ordeal::log::state {
 // Limits of one command. Every node must have the same, since they decide what a command does.
 inline constexpr std::size_t kMaxKeyBytes = 1024;
 inline constexpr std::size_t kMaxValueBytes = 1 << 20;
-inline constexpr std::size_t kMaxSteps = 256;                          // of a transaction
+inline constexpr std::size_t kMaxEntryBytes = 65535;  // of the append-only log: what a bundle of tlog-tiles can hold
+inline constexpr std::size_t kMaxSteps = 256;         // of a transaction
 inline constexpr std::uint64_t kMaxTtlMs = 366ULL * 24 * 3600 * 1000;  // a longer lease counts as this one
 
 enum class CommandKind : std::uint8_t {
@@ -33,7 +34,7 @@ enum class CommandKind : std::uint8_t {
   keep_alive = 11,     // key, token, ttl_ms
   release = 12,        // key, token
   generate = 13,       // a unique id
-  set_member = 14,     // key (the name), value (the addresses); token: the node's id, 0: the entry's index
+  set_member = 14,     // key (the name), value (the addresses); token: the node's id, 0: a new one
   remove_member = 15,  // token
 };
 inline constexpr std::uint8_t kLastCommandKind = 15;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "targets/log/server/bugs.h"
 #include "targets/log/server/state/codec.h"
 
 namespace ordeal::log::state {
@@ -15,14 +16,15 @@ void Locks::lend(Lease& lease, std::uint64_t now_ms, std::uint64_t ttl_ms) {
 
 Answer Locks::acquire(const Command& command, raft::Index index, std::uint64_t now_ms) {
   const auto [at, free] = locks_.try_emplace(command.key);
-  if (!free) {
+  if (!free && !(bug(Bug::lock_taken_while_held) && index % 8 == 0)) {
     Answer answer = look(command.key);
     answer.code = AnswerCode::held;
     return answer;
   }
-  at->second = {command.value, index, 0};
+  const std::uint64_t token = bug(Bug::token_goes_back) ? 1 + index % 64 : index;
+  at->second = {command.value, token, 0};
   lend(at->second, now_ms, command.ttl_ms);
-  return {AnswerCode::ok, fmt::format("{{\"token\":{}}}", index), index, false};
+  return {AnswerCode::ok, fmt::format("{{\"token\":{}}}", token), index, false};
 }
 
 Answer Locks::keep_alive(const Command& command, std::uint64_t now_ms) {

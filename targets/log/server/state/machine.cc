@@ -5,11 +5,13 @@
 #include <algorithm>
 
 #include "base/value.h"
+#include "targets/log/server/bugs.h"
 #include "targets/log/server/state/codec.h"
 
 namespace ordeal::log::state {
 namespace {
 
+constexpr raft::NodeId kFirstJoined = 1000;  // members that join get ids from here on; founders have small ones
 constexpr std::string_view kMagic = "ordeal-log state 1\n";
 
 std::string quoted(std::string_view text) {
@@ -69,6 +71,7 @@ Answer Machine::execute(const Command& command, raft::Index index) {
 }
 
 Answer Machine::append(const Command& command, raft::Index index) {
+  if (command.value.size() > kMaxEntryBytes) return refusal(AnswerCode::too_large, "an entry has at most 65535 bytes");
   const std::uint64_t position = entries_.size();
   entries_.push_back(command.value);
   events_.add({index, "append", "", fmt::format("{{\"position\":{},\"entry\":{}}}", position, quoted(command.value))});
@@ -127,7 +130,7 @@ Answer Machine::change_lock(const Command& command, raft::Index index) {
 }
 
 Answer Machine::change_member(const Command& command, raft::Index index) {
-  const raft::NodeId node = command.token == 0 ? index : command.token;
+  const raft::NodeId node = command.token == 0 ? kFirstJoined + index : command.token;
   if (command.kind == CommandKind::set_member) {
     // The same addresses again are the same member: who asks to join may ask again.
     for (const auto& [id, member] : members_) {
@@ -226,15 +229,20 @@ std::string Machine::snapshot() const {
   out.text(kMagic);
   out.number(applied_);
   out.number(now_ms_);
-  out.number(next_id_);
-  out.number(entries_.size());
-  for (const std::string& entry : entries_) out.text(entry);
+  out.number(bug(Bug::snapshot_loses_ids) ? 1 : next_id_);
+  const std::size_t lost = bug(Bug::snapshot_loses_entry) && !entries_.empty() ? 1 : 0;
+  out.number(entries_.size() - lost);
+  for (std::size_t i = 0; i < entries_.size() - lost; ++i) out.text(entries_[i]);
   map_.save(out);
   out.number(sets_.size());
   for (const auto& [key, elements] : sets_) {
     out.text(key);
-    out.number(elements.size());
-    for (const std::string& element : elements) out.text(element);
+    std::size_t kept = elements.size() - (bug(Bug::snapshot_loses_element) ? 1 : 0);
+    out.number(kept);
+    for (const std::string& element : elements) {
+      if (kept-- > 0) out.text(element);
+      if (kept == 0) break;
+    }
   }
   queues_.save(out);
   locks_.save(out);
@@ -244,7 +252,7 @@ std::string Machine::snapshot() const {
     out.text(member.name);
     out.text(member.addresses);
   }
-  sessions_.save(out);
+  (bug(Bug::snapshot_loses_sessions) ? Sessions() : sessions_).save(out);
   events_.save(out);
   return out.take();
 }

@@ -57,6 +57,9 @@ class Machine {
   [[nodiscard]] std::uint64_t now_ms() const { return now_ms_; }
   // Whether something lapses at this time: then a tick should be proposed.
   [[nodiscard]] bool tick_due(std::uint64_t now_ms) const;
+#ifdef ORDEAL_LOG_BUGS
+  void forget_sessions() { sessions_ = Sessions(); }  // Bug::sessions_forgotten_by_leader
+#endif
   // The entries appended so far, the leaves of the Merkle tree in order.
   [[nodiscard]] const std::vector<std::string>& entries() const { return entries_; }
   // The addresses that members gave, by node.

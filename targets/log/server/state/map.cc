@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <iterator>
 #include <limits>
 
 #include "base/value.h"
+#include "targets/log/server/bugs.h"
 #include "targets/log/server/state/codec.h"
 
 namespace ordeal::log::state {
@@ -93,6 +95,7 @@ std::optional<Answer> KeyValueMap::change(const Step& step, raft::Index index, O
     }
     next.value = std::to_string(sum);
   }
+  if (bug(Bug::version_counts_values) && item != nullptr && item->json() == next.json()) next.version = item->version;
   if (step.kind == Step::Kind::remove) {
     overlay[step.key] = std::nullopt;
   } else {
@@ -131,6 +134,7 @@ Answer KeyValueMap::transact(const std::vector<Step>& steps, raft::Index index, 
   Overlay overlay;
   Answer answer = run(steps, index, holds, overlay);
   if (answer.code != AnswerCode::ok) return answer;
+  if (bug(Bug::transaction_loses_write) && index % 16 == 0 && !overlay.empty()) overlay.erase(std::prev(overlay.end()));
   for (auto& [key, item] : overlay) {
     if (item) {
       changes.push_back({key, &(items_[key] = *std::move(item))});

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
+#include "targets/log/server/bugs.h"
 #include "targets/log/server/state/codec.h"
 
 namespace ordeal::log::state {
@@ -22,10 +24,15 @@ Answer Queues::dequeue(const Command& command, raft::Index index, std::uint64_t 
   std::int64_t wanted = std::clamp<std::int64_t>(command.amount, 1, kMaxTaken);
   while (found != queues_.end() && wanted-- > 0 && !found->second.ready.empty()) {
     Queue& from = found->second;
-    const auto first = from.ready.begin();
+    const bool last = bug(Bug::queue_jumps) && index % 8 == 0;
+    const auto first = last ? std::prev(from.ready.end()) : from.ready.begin();
     Delivery delivery{first->first, std::move(first->second), now_ms + ttl_ms,
                       command.attempts == 0 ? kDefaultAttempts : command.attempts};
-    from.ready.erase(first);
+    if (bug(Bug::dequeue_leaves_message) && index % 16 == 0) {
+      first->second.value = delivery.message.value;
+    } else {
+      from.ready.erase(first);
+    }
     ++delivery.message.deliveries;
     const std::uint64_t token = ttl_ms == 0 ? 0 : from.next_token++;
     if (answer.body.back() != '[') answer.body += ',';
@@ -41,6 +48,7 @@ Answer Queues::dequeue(const Command& command, raft::Index index, std::uint64_t 
 
 Answer Queues::ack(const std::string& queue, std::uint64_t token) {
   const auto found = queues_.find(queue);
+  if (bug(Bug::ack_redelivers) && token % 4 == 0) return nack(queue, token);
   if (found == queues_.end() || found->second.delivered.erase(token) == 0) {
     return refusal(AnswerCode::not_found, "no such delivery is under way: it lapsed, or was settled before");
   }
@@ -56,12 +64,14 @@ Answer Queues::nack(const std::string& queue, std::uint64_t token) {
   }
   Delivery back = std::move(delivery->second);
   found->second.delivered.erase(delivery);
-  give_back(found->second, std::move(back));
+  if (!bug(Bug::nack_loses_message)) give_back(found->second, std::move(back));
   return {};
 }
 
 void Queues::give_back(Queue& queue, Delivery delivery) {
-  auto& to = delivery.message.deliveries >= delivery.max_deliveries ? queue.dead : queue.ready;
+  const bool dead = delivery.message.deliveries >= delivery.max_deliveries;
+  if (dead && bug(Bug::dead_letter_lost)) return;
+  auto& to = dead ? queue.dead : queue.ready;
   to.emplace(delivery.id, std::move(delivery.message));
 }
 

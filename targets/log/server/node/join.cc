@@ -1,0 +1,64 @@
+#include "targets/log/server/node/join.h"
+
+#include <fmt/format.h>
+
+#include <deque>
+#include <thread>
+
+#include "base/value.h"
+#include "targets/http/http_session.h"
+
+namespace ordeal::log::node {
+namespace {
+
+std::string text_of(const Value& map, const char* key) {
+  const Value* found = map.find(key);
+  return found != nullptr && found->is_string() ? found->string() : "";
+}
+
+Result<Identity> read_answer(const std::string& body) {
+  const auto answer = Value::from_json(body);
+  const Value* id = answer ? answer->find("id") : nullptr;
+  const Value* members = answer ? answer->find("members") : nullptr;
+  if (id == nullptr || !id->is_integer() || id->integer() < 1 || members == nullptr || !members->is_list()) {
+    return fail(ErrorCode::target, "not the answer of a member");
+  }
+  Identity out;
+  out.id = static_cast<raft::NodeId>(id->integer());
+  out.cluster = text_of(*answer, "cluster");
+  for (const Value& one : members->items()) {
+    const Value* who = one.find("id");
+    if (who == nullptr || !who->is_integer()) continue;
+    out.known.push_back({static_cast<raft::NodeId>(who->integer()), text_of(one, "name"), text_of(one, "peer"),
+                         text_of(one, "client")});
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Identity> join_cluster(const NodeOptions& options, Deadline deadline) {
+  Value request;
+  request.set("name", options.name);
+  request.set("peer", options.advertise_peer);
+  request.set("client", options.advertise_client);
+  std::string said = "nobody was asked";
+  std::deque<std::string> ask(options.join.begin(), options.join.end());
+  while (!deadline.passed()) {
+    const std::string at = ask.front();
+    ask.pop_front();
+    ask.push_back(at);
+    HttpSession session;
+    HttpRequest message;
+    message.url = "http://" + at + "/v1/members";
+    message.body = request.to_json();
+    message.idempotent = true;  // the same addresses again are the same member
+    const auto reply = session.perform(message, deadline.within_s(25));
+    if (reply && reply->status == 200) return read_answer(reply->body);
+    said = at + ": " + (reply ? reply->body.substr(0, 300) : reply.error().message);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  return fail(ErrorCode::timeout, "no member let this node in; the last one said: " + said);
+}
+
+}  // namespace ordeal::log::node
