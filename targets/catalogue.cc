@@ -3,6 +3,7 @@
 #include "base/names.h"
 #include "targets/cockroachdb/cockroachdb_target.h"
 #include "targets/etcd/etcd_target.h"
+#include "targets/log/log_target.h"
 #include "targets/memory/memory.h"
 #include "targets/postgres/postgres_target.h"
 #include "targets/process/process_target.h"
@@ -48,7 +49,8 @@ TargetFactory process_with_lenders() {
 
 std::span<const TargetFactory> targets() {
   static const std::vector<TargetFactory> all = {
-      cockroachdb_target(), etcd_target(), memory_target(), postgres_target(), process_with_lenders(), redis_target(),
+      cockroachdb_target(), etcd_target(),          log_target(),   memory_target(),
+      postgres_target(),    process_with_lenders(), redis_target(),
   };
   return all;
 }
