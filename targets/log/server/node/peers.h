@@ -4,8 +4,8 @@
 //
 // A peer's address is the last one that this node was told: by the command line, by the members in the replicated
 // state, or by the peer itself when it connected. Who connects is believed to be who he says; keep the peers' port
-// among the nodes (targets/log/doc/operations.md). Thread-safety: all methods from any thread; `received` is called from several
-// threads.
+// among the nodes (targets/log/doc/operations.md). Thread-safety: all methods from any thread; `received` is called
+// from several threads.
 
 #include <condition_variable>
 #include <deque>
