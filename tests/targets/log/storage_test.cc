@@ -194,6 +194,28 @@ TEST(Storage, StartsOnAFullDiskAndASnapshotMakesRoom) {
   EXPECT_EQ(found.entries, std::vector{entry(201)});
 }
 
+// A segment that was begun without room and removed came back after a power loss, and the torn tail of the one before,
+// in which the log had gone on, passed for damage in the middle.
+TEST(RegressStorage, AnUnfinishedSegmentDoesNotComeBack) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    SimulatedDisk disk{Rng(seed)};
+    Recovery found;
+    auto storage = open(disk, found);
+    disk.set_capacity(disk.used() + 2000);
+    storage->append(std::vector{entry(1, 1, std::string(1900, 'x'))});
+    ASSERT_TRUE(storage->sync()) << "the batch fits, the next segment does not";
+    disk.set_capacity(UINT64_MAX);
+    storage->append(std::vector{entry(2, 1, std::string(1500, 'x'))});
+    disk.stop_at_change(2);  // at its sync
+    EXPECT_FALSE(storage->sync());
+    storage.reset();
+    disk.set_broken(false);
+    storage = open(disk, found);
+    ASSERT_NE(storage, nullptr) << seed;
+    EXPECT_GE(found.entries.size(), 1U);
+  }
+}
+
 TEST(Storage, FailedSyncIsForGood) {
   SimulatedDisk disk(Rng(1));
   Recovery found;

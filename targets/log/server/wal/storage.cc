@@ -240,7 +240,10 @@ class Storage::Impl {
     if (written) written = (*file)->sync();
     if (written && !bug(Bug::directory_not_synced)) written = files_.sync_directory(wal_directory(options_));
     if (!written) {
-      if (auto removed = files_.remove(path); !removed) undo_failed_ = true;
+      // The log goes on in the old segment. Were this one to come back after a power loss, it would seem to follow on
+      // it.
+      const bool gone = files_.remove(path) && files_.sync_directory(wal_directory(options_));
+      undo_failed_ = undo_failed_ || !gone;
       return written;
     }
     file_ = std::move(*file);
