@@ -207,7 +207,7 @@ TEST(Damage, SwappedRecordsAreNamed) {
   const auto refused = wal::inspect(disk, options);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr(path + ", offset " + std::to_string(offsets[0])));
-  EXPECT_THAT(refused.error().message, HasSubstr("--recover"));
+  EXPECT_THAT(refused.error().message, HasSubstr("let it join again"));
 }
 
 TEST(Damage, ATailCutAnywhereIsNamed) {

@@ -194,7 +194,8 @@ class Verifier {
     } else if (stored.size() > leaves.size()) {
       find(path, wal::LeafFile::offset(leaves.size()),
            "it has " + std::to_string(stored.size()) + " leaves, but snapshot and log make " +
-               std::to_string(leaves.size()) + ": the log's tail was cut; rebuild the node from the quorum (--recover)")
+               std::to_string(leaves.size()) +
+               ": the log's tail was cut; remove the node, delete its data and let it join again")
           .leaf = leaves.size();
     }
   }
@@ -220,7 +221,8 @@ class Verifier {
     if (head->size > leaves->size()) {
       find(path, std::nullopt,
            "a head of " + std::to_string(head->size) + " leaves was signed, but " + source + " only " +
-               std::to_string(leaves->size()) + ": a tail was cut; rebuild the node from the quorum (--recover)")
+               std::to_string(leaves->size()) +
+               ": a tail was cut; remove the node, delete its data and let it join again")
           .leaf = leaves->size();
       return;
     }

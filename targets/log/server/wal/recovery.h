@@ -20,7 +20,7 @@ namespace ordeal::log::wal {
 
 // "; …what to do" at the end of what is refused.
 inline constexpr const char* kAdvice =
-    "; put the file back from a backup of this node, or start it with --recover to have it rebuilt from the quorum";
+    "; put the file back from a backup of this node, or remove the node, delete its data and let it join again";
 
 struct SegmentInfo {
   std::uint64_t number = 0;
