@@ -296,9 +296,11 @@ TEST(AdapterStart, Refusals) {
   AdapterSetup missing;
   missing.words = {"no-such-adapter-program"};
   EXPECT_EQ(Adapter::start(missing).error().code, ErrorCode::not_found);
+#ifndef __SANITIZE_THREAD__  // which makes vfork() a fork(), whose child cannot tell its parent why exec failed
   AdapterSetup directory;
   directory.words = {"/etc"};
   EXPECT_FALSE(Adapter::start(directory));
+#endif
 }
 
 TEST(AdapterStart, Describe) {
