@@ -33,7 +33,9 @@ class CockroachTarget final : public Target,
 
   std::string_view name() const override { return "cockroachdb"; }
   Result<std::unique_ptr<Client>> client(std::size_t node) override {
-    return std::make_unique<SqlClient>(settings(node), shape(), data_type_);
+    auto own = settings(node);
+    set_slowness(own, options_, "cockroachdb", clients_.fetch_add(1));
+    return std::make_unique<SqlClient>(std::move(own), shape(), data_type_);
   }
 
   Result<void> start(Node& node) override;
@@ -85,6 +87,7 @@ class CockroachTarget final : public Target,
   std::vector<std::string> addresses_;
   std::atomic<bool> initialized_ = false;
   std::string data_type_;
+  std::atomic<std::uint64_t> clients_{0};
 };
 
 SqlSession::Settings CockroachTarget::settings(std::size_t node) const {

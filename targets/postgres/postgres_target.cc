@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <sstream>
 #include <thread>
 
@@ -29,7 +30,9 @@ class PostgresTarget final : public Target,
   Result<std::unique_ptr<Client>> client(std::size_t node) override {
     std::optional<SqlSession::Settings> reader;
     if (node != 0 && options_.string("postgres.reads") == "own") reader = settings(node);
-    return std::make_unique<SqlClient>(settings(0), shape(), data_type_, std::move(reader));
+    auto primary = settings(0);
+    set_slowness(primary, options_, "postgres", clients_.fetch_add(1));
+    return std::make_unique<SqlClient>(std::move(primary), shape(), data_type_, std::move(reader));
   }
 
   Result<void> start(Node& node) override;
@@ -77,6 +80,7 @@ class PostgresTarget final : public Target,
   Cluster& cluster_;
   const Options& options_;
   std::string data_type_;
+  std::atomic<std::uint64_t> clients_{0};
 };
 
 SqlSession::Settings PostgresTarget::settings(std::size_t node) const {

@@ -1,6 +1,7 @@
 #include "targets/sql/options.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/names.h"
 #include "targets/sql/client.h"
@@ -19,6 +20,10 @@ std::vector<OptionSpec> sql_options(const std::string& target, const std::string
              {"serializable", "repeatable-read", "read-committed", "read-uncommitted"}),
       {target + ".pipeline", Type::boolean, false,
        "send all micro-operations of a transaction in one go instead of one by one"},
+      {target + ".slow-share", Type::real, 0.0,
+       "which part of the transactions stay open for long; beside many short ones, about 0.001", 0, 1},
+      {target + ".slow", Type::duration, 1.0,
+       "how long these wait before each statement but the first, and before COMMIT", 0, 3600},
       {target + ".bank-accounts", Type::integer, 8, "accounts of the bank", 2, 10'000},
       {target + ".bank-balance", Type::integer, 10, "what each of them begins with", 0, 1e12},
       choice("bank-tables", "one", "whether the bank's accounts are in one table or each in one of its own",
@@ -44,6 +49,14 @@ std::string sql_isolation(const Options& options, const std::string& target) {
   std::string out = options.string(target + ".isolation");
   std::replace(out.begin(), out.end(), '-', ' ');
   return out;
+}
+
+void set_slowness(SqlSession::Settings& settings, const Options& options, const std::string& target,
+                  std::uint64_t client) {
+  constexpr double kGolden = 0.6180339887498949;  // its multiples lie evenly between whole numbers
+  settings.slow_share = options.real(target + ".slow-share");
+  settings.slow_s = options.seconds(target + ".slow");
+  settings.slow_phase = std::fmod(static_cast<double>(client + 1) * kGolden, 1.0);
 }
 
 Result<void> check_sql_data_type(std::string_view target, std::string_view data_type) {

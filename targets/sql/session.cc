@@ -1,6 +1,7 @@
 #include "targets/sql/session.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace ordeal {
 namespace {
@@ -26,6 +27,7 @@ std::vector<SqlRows> SqlTransaction::query(std::vector<SqlStatement> statements)
   if (problem_) return {};
   std::vector<SqlStatement> all = begun_ ? std::vector<SqlStatement>() : session_.head();
   const std::size_t head = all.size();
+  if (begun_ && slow_) session_.linger(deadline_);
   std::move(statements.begin(), statements.end(), std::back_inserter(all));
   begun_ = true;
   auto reply = session_.run(std::move(all), deadline_);
@@ -88,6 +90,15 @@ Completion SqlSession::commit(Completion observed, bool changes, bool& retry, De
   return observed;
 }
 
+bool SqlSession::next_is_slow() {
+  settings_.slow_phase += settings_.slow_share;
+  if (settings_.slow_phase < 1) return false;
+  settings_.slow_phase -= 1;
+  return true;
+}
+
+void SqlSession::linger(Deadline deadline) const { std::this_thread::sleep_until(deadline.within_s(settings_.slow_s)); }
+
 Completion SqlSession::transact(bool changes, const Body& body, Deadline deadline) {
   if (!is_open()) {
     if (auto opened = open(deadline); !opened) {
@@ -96,6 +107,7 @@ Completion SqlSession::transact(bool changes, const Body& body, Deadline deadlin
     }
   }
   SqlTransaction transaction(*this, deadline);
+  transaction.slow_ = next_is_slow();
   for (int attempt = 0;; ++attempt) {
     Completion done = body(transaction);
     bool retry = false;
@@ -104,6 +116,7 @@ Completion SqlSession::transact(bool changes, const Body& body, Deadline deadlin
       done = unanswered(dialect().states, *transaction.problem_, SqlPhase::before_commit, changes);
       if (transaction.wrong_level_) done.error->kind = "isolation-level";
     } else if (done.type == EventType::ok && transaction.begun_) {
+      if (transaction.slow_) linger(deadline);
       done = commit(std::move(done), changes, retry, deadline);
       if (done.type == EventType::ok) return done;
     }

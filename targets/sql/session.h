@@ -33,6 +33,7 @@ class SqlTransaction {
 
   class SqlSession& session_;
   const Deadline deadline_;
+  bool slow_ = false;
   bool begun_ = false;
   bool wrong_level_ = false;
   std::optional<SqlProblem> problem_;
@@ -47,6 +48,11 @@ class SqlSession {
     // How often a body is tried again after an error that says that the transaction certainly did not happen and might
     // if it was tried again (40001). Only with a dialect that has a savepoint for it.
     int retries = 0;
+    // Which part of the transactions stay open, waiting for so long before each statement but the first, and before
+    // COMMIT. In a regular order: the first one when `slow_share` has been added to `slow_phase` so often that it is 1.
+    double slow_share = 0;
+    double slow_s = 0;
+    double slow_phase = 0;
   };
   using Body = std::function<Completion(SqlTransaction&)>;
 
@@ -68,6 +74,8 @@ class SqlSession {
  private:
   friend class SqlTransaction;
   Completion transact(bool changes, const Body& body, Deadline deadline);
+  [[nodiscard]] bool next_is_slow();
+  void linger(Deadline deadline) const;
   // Sends COMMIT, or what commits in this dialect.
   Completion commit(Completion observed, bool changes, bool& retry, Deadline deadline);
   void roll_back();

@@ -323,6 +323,22 @@ TEST_F(PostgresTest, ALostTableIsMadeAnewSoThatReadsShowIt) {
   EXPECT_EQ(ask(*one, "read", {}).value, Value::list());
 }
 
+// Two statements and COMMIT: it waits twice, and every other transaction of the client.
+TEST_F(PostgresTest, SomeTransactionsStayOpen) {
+  server_->set("postgres.slow-share", "0.5");
+  server_->set("postgres.slow", "300ms");
+  server_->start("rw-register");
+  const auto one = server_->client();
+  const Value txn = list({list({"r", 1, Value()}), list({"w", 1, 3})});
+  int slow = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto before = std::chrono::steady_clock::now();
+    ASSERT_EQ(ask(*one, "txn", txn).type, EventType::ok);
+    slow += std::chrono::steady_clock::now() - before >= std::chrono::milliseconds(600) ? 1 : 0;
+  }
+  EXPECT_GE(slow, 2);
+}
+
 TEST_F(PostgresTest, TakesNothingFromTheEnvironment) {
   server_->start("register");
   ASSERT_EQ(setenv("PGOPTIONS", "-c default_transaction_read_only=on", 1), 0);
