@@ -165,6 +165,7 @@ Completion LogClient::leader(const Operation&, Deadline deadline) {
   body.set("key", kLock);
   const auto answer = api_.call("/v1/lock/holder", std::move(body), false, deadline);
   if (!answer) return unanswered(answer.error(), false);
+  if (member(*answer, "owner").is_nil()) return Completion::ok(Value());  // nobody leads, in no term
   Value seen;
   seen.set("term", member(*answer, "token"));
   seen.set("leader", member(*answer, "owner"));

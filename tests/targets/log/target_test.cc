@@ -177,6 +177,17 @@ TEST_F(LogTargetTest, Services) {
   EXPECT_EQ(play(*events, {"read-at", "e", 3}), "fail not-reached");
 }
 
+using RegressLogTarget = LogTargetTest;
+
+// While nobody led, `leader` said term 0: the checker rightly took that for a term that went back.
+TEST_F(RegressLogTarget, NobodyLeadsInNoTerm) {
+  auto candidate = client("election");
+  EXPECT_EQ(play(*candidate, {"leader", {}, {}}), "ok null");
+  EXPECT_EQ(play(*candidate, {"campaign", {}, "w1"}).substr(0, 2), "ok");
+  EXPECT_EQ(play(*candidate, {"resign", {}, {}}), "ok null");
+  EXPECT_EQ(play(*candidate, {"leader", {}, {}}), "ok null");
+}
+
 TEST_F(LogTargetTest, ProcessesAndRoles) {
   const auto primaries = target_->roles()->primaries(in(10));
   ASSERT_TRUE(primaries) << primaries.error().message;
