@@ -11,7 +11,8 @@ namespace {
 
 std::string run(const std::vector<std::string>& more) {
   const TemporaryDirectory directory;
-  std::vector<std::string> words = {ORDEAL_PROGRAM, "run", "--json", "--target", "log", "--nodes", "local:3", "--seed", "1"};
+  std::vector<std::string> words = {ORDEAL_PROGRAM, "run",     "--json", "--target", "log",
+                                    "--nodes",      "local:3", "--seed", "1"};
   words.insert(words.end(), more.begin(), more.end());
   const ProgramResult result = run_program(words, std::chrono::seconds(100), {}, directory.path());
   const auto document = Value::from_json(result.out);
@@ -35,9 +36,9 @@ TEST_F(LogRun, CorrectWhileNodesAreKilled) {
 class LogBug : public LogRun, public ::testing::WithParamInterface<std::pair<const char*, const char*>> {};
 
 TEST_P(LogBug, IsFound) {
-  EXPECT_EQ(run({"--workload", GetParam().second, "--time-limit", "5", "--set",
-                 std::string("log.bug=") + GetParam().first}),
-            "invalid");
+  EXPECT_EQ(
+      run({"--workload", GetParam().second, "--time-limit", "5", "--set", std::string("log.bug=") + GetParam().first}),
+      "invalid");
 }
 
 INSTANTIATE_TEST_SUITE_P(Planted, LogBug,
@@ -46,7 +47,7 @@ INSTANTIATE_TEST_SUITE_P(Planted, LogBug,
                                            std::pair("reads_before_order", "list-append"),
                                            std::pair("proxy_sends_twice", "total-queue"),
                                            std::pair("ids_from_the_node", "unique-ids")),
-                         [](const auto& info) { return std::string(info.param.first); });
+                         [](const auto& planted) { return std::string(planted.param.first); });
 
 }  // namespace
 }  // namespace ordeal::testing
