@@ -26,7 +26,7 @@ function(ordeal_libraries_below out)
   set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
-install(TARGETS ordeal RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
+install(TARGETS ordeal ordeal-log RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
 
 # The program writes them itself, from the tables that it parses its arguments by.
 set(share "${PROJECT_BINARY_DIR}/share")
