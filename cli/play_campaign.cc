@@ -197,7 +197,9 @@ int play_campaign(CampaignStore& store, bool json, const More& more) {
        "not waiting for the checkers; `ordeal report` judges the run later (again: leave at once)"});
   Conduct how;
   how.play = [&](const PlannedRun& run, const std::stop_token& unneeded) {
-    PlayedHere played = play_one(store, run, json, {signals.token(0), signals.token(1)}, unneeded, lines);
+    // What is expected is no reason to end a run: others may follow.
+    const bool at_anomaly = campaign.settings.fail_fast && !run.expect.invalid;
+    PlayedHere played = play_one(store, run, json, {signals.token(0), signals.token(1), at_anomaly}, unneeded, lines);
     // The code says more than the results where a file could not be written.
     if (played.code == kRunFailed && played.results.find("error") == nullptr)
       played.results.set("error", "the judgement could not be written");

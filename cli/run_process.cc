@@ -165,7 +165,9 @@ Result<PlayedHere> played_by(const std::string& results, int status) {
 struct ToPlay {
   Plan plan;
   std::string campaign;
+  pid_t controller = 0;
   bool quiet = false;
+  bool at_anomaly = false;
 };
 
 // From standard input. Errors: input.
@@ -179,14 +181,18 @@ Result<ToPlay> to_play() {
   const Value* plan = value->find("plan");
   const Value* campaign = value->find("campaign");
   const Value* quiet = value->find("quiet");
+  const Value* controller = value->find("controller");
+  const Value* at_anomaly = value->find("at_anomaly");
   const Value* store = value->find("store");
   if (plan == nullptr || campaign == nullptr || !campaign->is_string() || quiet == nullptr || !quiet->is_boolean() ||
+      controller == nullptr || !controller->is_integer() || at_anomaly == nullptr || !at_anomaly->is_boolean() ||
       store == nullptr || !store->is_string())
     return fail(ErrorCode::input, "play-run, which campaigns start: a plan, its store and its campaign were expected");
   auto read = read_plan(*plan);
   if (!read) return fail(read.error());
   read->store = store->string();
-  return ToPlay{*std::move(read), campaign->string(), quiet->boolean()};
+  return ToPlay{*std::move(read), campaign->string(), static_cast<pid_t>(controller->integer()), quiet->boolean(),
+                at_anomaly->boolean()};
 }
 
 }  // namespace
@@ -196,7 +202,9 @@ PlayedApart play_apart(const Plan& plan, const Apart& how) {
   what.set("plan", plan.to_value());
   what.set("store", plan.store);
   what.set("campaign", how.campaign);
+  what.set("controller", static_cast<std::int64_t>(::getpid()));
   what.set("quiet", how.quiet);
+  what.set("at_anomaly", how.stops.at_anomaly);
   RunProcess process;
   if (auto started = process.start(what.to_json()); !started) return failed(started.error());
   const int status = process.await_end(how);
@@ -209,12 +217,13 @@ PlayedApart play_apart(const Plan& plan, const Apart& how) {
 }
 
 void play_run() {
-  const pid_t controller = ::getppid();
   ::fcntl(kResults, F_SETFD, FD_CLOEXEC);
   const auto what = to_play();
   if (!what) leave(refuse(what.error(), false));
   const auto held = hold_campaign(what->campaign);
   if (!held) leave(refuse(held.error(), false));
+  // Whoever resumes waits for those who hold the campaign; one that came too late for that must not begin.
+  if (::getppid() != what->controller) leave(kRunFailed);
   ExitCode code = kRunFailed;
   {
     const SignalStop signals({"stopping: healing, collecting and judging what there is",
@@ -227,9 +236,10 @@ void play_run() {
     const std::stop_callback second(signals.token(1), [&] { judging.request_stop(); });
     // Nobody is left who asks for a verdict.
     const std::stop_callback orphaned(signals.token(0), [&] {
-      if (::getppid() != controller) judging.request_stop();
+      if (::getppid() != what->controller) judging.request_stop();
     });
-    const PlayedHere played = play_here(what->plan, what->quiet, {signals.token(0), judging.get_token()});
+    const PlayedHere played =
+        play_here(what->plan, what->quiet, {signals.token(0), judging.get_token(), what->at_anomaly});
     code = played.code;
     Value out = Value::map();
     out.set("code", static_cast<std::int64_t>(code));

@@ -22,4 +22,21 @@ Result<std::unique_ptr<Nemesis>> make_nemesis(const Plan& plan, std::string ledg
                      missing_needs(cluster));
 }
 
+Result<std::unique_ptr<Nemesis>> make_freezer(const Plan& plan, std::string ledger_path, Cluster& cluster,
+                                              Target& target) {
+  const auto pause = find_fault("pause");
+  if (!pause) return fail(pause.error());
+  // The plan's own may not know it; what it says of the fault is about something else.
+  const Options own((*pause)->options);
+  const FaultContext context{cluster, target, own};
+  if (!(*pause)->inapplicable(context).empty()) return std::unique_ptr<Nemesis>();
+  DriverOptions options;
+  options.seed = plan.seed;
+  options.ledger_path = std::move(ledger_path);
+  options.node_spec = plan.nodes;
+  options.timeline = R"([{"at":0,"fault":"pause","duration":3600,"nodes":"all"}])";
+  options.keep_quorum = false;
+  return make_driver(std::move(options), context, {*pause}, missing_needs(cluster));
+}
+
 }  // namespace ordeal

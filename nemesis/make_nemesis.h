@@ -15,4 +15,10 @@ namespace ordeal {
 [[nodiscard]] Result<std::unique_ptr<Nemesis>> make_nemesis(const Plan& plan, std::string ledger_path, Cluster& cluster,
                                                             Target& target);
 
+// What lets the target's processes stand still on all nodes from the beginning of its main phase until that is stopped:
+// the fault `pause`, with its undo scripts in the ledger and on the nodes like any other. Null when the target has no
+// processes that can be held. Borrows as above. Errors: as above.
+[[nodiscard]] Result<std::unique_ptr<Nemesis>> make_freezer(const Plan& plan, std::string ledger_path, Cluster& cluster,
+                                                            Target& target);
+
 }  // namespace ordeal

@@ -168,6 +168,9 @@ Recovery recovery_of(const std::vector<CheckResult>& results) {
   return out;
 }
 
+// What a run was ended by (doc/formats.md) is no fault.
+bool is_sighting(const Value& value) { return member_text(value, "step") == "anomaly" && value.find("id") == nullptr; }
+
 }  // namespace
 
 std::vector<FaultRecord> faults_in(const History& history) {
@@ -177,7 +180,8 @@ std::vector<FaultRecord> faults_in(const History& history) {
   for (EventIndex e = 0; e < history.size(); ++e) {
     if (history.process(e) != kNemesis) continue;
     const Value value = history.values().to_value(history.value(e));
-    if (!is_nemesis_plan(value) && !RunEnd::from_value(value)) foreign.event(history.f_name(e), history.time(e), value);
+    if (is_nemesis_plan(value) || is_sighting(value) || RunEnd::from_value(value)) continue;
+    foreign.event(history.f_name(e), history.time(e), value);
   }
   return foreign.take();
 }

@@ -266,6 +266,10 @@ std::string shortfall(const Plan& plan, const std::optional<RunEnd>& end, const 
     known.time_limit_s = plan.time_limit_s;
     return interruption(known);
   }
+  if (end->how == RunEnd::How::anomaly) {
+    return fmt::format("it ended early, after {:.3g} of {:g} s, when an anomaly was seen while it ran", end->main_s,
+                       plan.time_limit_s);
+  }
   for (const auto& node : end->unrecovered) {
     if (const FaultRecord* fault = excuse(facts.faults, node.node)) {
       return fmt::format("{} did not serve again after fault {} ({}), which it need not survive: {}", who(node),

@@ -17,6 +17,8 @@
 #include "nemesis/catalogue.h"
 #include "nemesis/make_nemesis.h"
 #include "session/environment.h"
+#include "session/follower.h"
+#include "session/freeze.h"
 #include "session/turns.h"
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
@@ -34,8 +36,8 @@ bool is_without_connection(ErrorCode code) {
 // The parts are destroyed in reverse: clients and target before the nodes.
 class RunSession::Parts {
  public:
-  Parts(const Plan& plan, RunObserver& observer, std::stop_token stop)
-      : plan_(plan), observer_(observer), stop_(std::move(stop)) {}
+  Parts(const Plan& plan, RunObserver& observer, std::stop_token stop, bool at_anomaly)
+      : plan_(plan), observer_(observer), stop_(std::move(stop)), at_anomaly_(at_anomaly) {}
   // A client that never came back from a call keeps the target alive, which must not write to the log any more.
   ~Parts() {
     if (target_ && target_->client_setup() != nullptr) target_->client_setup()->log_to(nullptr);
@@ -55,6 +57,8 @@ class RunSession::Parts {
   Result<void> check_limits();
   Result<void> make_nemesis();
   Result<void> run_clients();
+  void follow(RunSetup& setup);
+  void halted();
   void collect();
   void tear_down();
   Result<void> finish(Result<void> done);
@@ -62,6 +66,7 @@ class RunSession::Parts {
   const Plan& plan_;
   RunObserver& observer_;
   std::stop_token stop_;
+  const bool at_anomaly_;
   std::string directory_;
   std::vector<Error> troubles_;
   std::optional<RunDirectory> store_;
@@ -73,6 +78,7 @@ class RunSession::Parts {
   std::shared_ptr<Target> target_;
   std::unique_ptr<Nemesis> nemesis_;
   std::unique_ptr<Journal> journal_;
+  std::unique_ptr<Follower> follower_;
   Environment environment_;
 };
 
@@ -168,13 +174,41 @@ Result<void> RunSession::Parts::run_clients() {
   setup.log = log_.get();
   setup.stop = stop_;
   setup.progress = [this](const Progress& now) { observer_.progress(now); };
+  if (at_anomaly_) follow(setup);
   auto outcome = run_workload(setup);
+  follower_.reset();
   if (!outcome) return fail(outcome.error());
   for (const auto* trouble : {&outcome->failure, &outcome->heal_failure, &outcome->recovery_failure}) {
     if (*trouble) troubles_.push_back(**trouble);
   }
   environment_.outcome = outcome->to_value();
   return {};
+}
+
+void RunSession::Parts::follow(RunSetup& setup) {
+  auto checkers = Follower::followable(workload_factory_->checkers(plan_.options));
+  if (checkers.empty()) {
+    observer_.remark(
+        fmt::format("fail-fast: what the workload {} promises shows in the end, and is judged then", plan_.workload));
+    return;
+  }
+  follower_ = std::make_unique<Follower>(journal_->path(), std::move(checkers));
+  setup.halt = follower_->found();
+  setup.at_halt = [this] { halted(); };
+}
+
+// An anomaly was seen; clients are still there, and so are the faults.
+void RunSession::Parts::halted() {
+  const auto seen = follower_->seen();
+  if (!seen) return;
+  Value what = Value::map({{"step", "anomaly"}, {"checker", seen->checker}, {"type", seen->type}});
+  what.set("explanation", seen->explanation);
+  if (seen->completed_ns >= 0) what.set("completed_ns", seen->completed_ns);
+  (void)journal_->record("nemesis", "nemesis", what);  // a failure of the journal sticks
+  observer_.remark(fmt::format("the run ends early, by an anomaly that was seen: {}", seen->explanation));
+  if (!nodes_.cluster.nodes.empty()) observer_.stage("freezing the target and saving its data");
+  if (auto saved = freeze_and_save(plan_, *target_, nodes_.cluster, *store_, *log_); !saved)
+    troubles_.push_back(saved.error());
 }
 
 // Best effort: what cannot be collected is noted and does not spoil the history.
@@ -240,8 +274,8 @@ Result<void> RunSession::Parts::play() {
   return finish(std::move(done));
 }
 
-RunSession::RunSession(const Plan& plan, RunObserver& observer, std::stop_token stop)
-    : parts_(std::make_unique<Parts>(plan, observer, std::move(stop))) {}
+RunSession::RunSession(const Plan& plan, RunObserver& observer, std::stop_token stop, bool at_anomaly)
+    : parts_(std::make_unique<Parts>(plan, observer, std::move(stop), at_anomaly)) {}
 RunSession::~RunSession() = default;
 Result<void> RunSession::play() { return parts_->play(); }
 const std::string& RunSession::directory() const { return parts_->directory(); }
@@ -251,7 +285,7 @@ Result<JudgedRun> run_and_judge(const Plan& plan, RunObserver& observer, const R
   std::string directory;
   {
     // The session owns the nodes: they are gone before anything is judged.
-    RunSession session(plan, observer, stops.run);
+    RunSession session(plan, observer, stops.run, stops.at_anomaly);
     auto played = session.play();
     directory = session.directory();
     if (!played && directory.empty()) return fail(played.error());

@@ -26,7 +26,9 @@ namespace ordeal {
 class RunSession {
  public:
   // Borrows the plan and the observer. `stop` ends the run early: faults are healed and logs collected all the same.
-  RunSession(const Plan& plan, RunObserver& observer, std::stop_token stop);
+  // `at_anomaly`: the first anomaly that is seen while it runs does so, too (follower.h); the target is then frozen,
+  // and its data saved, before faults are healed.
+  RunSession(const Plan& plan, RunObserver& observer, std::stop_token stop, bool at_anomaly = false);
   // Gives the nodes back; local ones are gone afterwards.
   ~RunSession();
   RunSession(const RunSession&) = delete;
@@ -50,6 +52,7 @@ class RunSession {
 struct RunStops {
   std::stop_token run;
   std::stop_token judging;
+  bool at_anomaly = false;  // see RunSession
 };
 
 // Plays the plan and judges what it left. A run that failed is judged as well: JudgedRun::failure then says why.

@@ -54,6 +54,8 @@ class Nemesis {
   // in force at once and a slow one delays no other. Called once for each phase, for the main phase first; returns
   // before `stop` when the phase has no more faults.
   virtual void run(RunPhase phase, std::stop_token stop, NemesisLog& log) = 0;
+  // Injects nothing further; what is in force stays so until run() is stopped. From any thread.
+  virtual void inject_no_more() {}
   // Whether run() is to be called for a phase other than the main one. Everything was healed before each.
   [[nodiscard]] virtual bool plays(RunPhase) const { return false; }
   // Heals whatever is still in force. Idempotent. Errors: what could not be healed, and on which node.

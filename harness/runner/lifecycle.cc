@@ -10,6 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/text.h"
+#include "harness/control/sftp.h"
+
 namespace ordeal {
 
 namespace {
@@ -159,6 +162,52 @@ Result<void> collect_logs(Target& target, Cluster& cluster, const RunDirectory& 
           !fetched && fetched.error().code != ErrorCode::not_found) {
         log.warn(fmt::format("{}: {} could not be fetched: {}", node.name(), remote, fetched.error().message));
       }
+    }
+    return {};
+  });
+}
+
+namespace {
+
+Result<std::string> run_for_data(Node& node, std::string script, bool sudo) {
+  Command command(std::move(script));
+  command.sudo = sudo;
+  command.timeout = std::chrono::seconds(60);
+  return run_ok(node, command);
+}
+
+// Links are packed as links. Root packs into a folder of the login user, who fetches it.
+Result<void> fetch_packed(Node& node, const std::string& directory, const std::string& local) {
+  auto made = run_for_data(node, "mktemp -d", false);
+  if (!made) return fail(made.error());
+  const std::string folder(trimmed(*made));
+  const std::string packed = folder + "/data.tar.gz";
+  auto done = run_for_data(
+      node,
+      fmt::format(
+          "d={0}; f={1}; umask 077; tar -C \"$(dirname \"$d\")\" -S -czf \"$f\" -- \"$(basename \"$d\")\" && "
+          "chown --reference={2} \"$f\" && [ \"$(stat -c %s \"$f\")\" -le {3} ] || {{ echo 'more than {4} MiB' >&2; "
+          "exit 1; }}",
+          shell_quote(directory), shell_quote(packed), shell_quote(folder), kMostDownloaded, kMostDownloaded >> 20),
+      true);
+  Result<void> fetched = done ? node.download(packed, local) : Result<void>(fail(done.error()));
+  if (auto removed = run_for_data(node, "rm -rf -- " + shell_quote(folder), true); !removed && fetched)
+    return fail(removed.error());
+  return fetched;
+}
+
+}  // namespace
+
+Result<void> collect_data(Target& target, Cluster& cluster, const RunDirectory& run, RunLog& log) {
+  if (cluster.nodes.empty()) return {};
+  return on_all_nodes(cluster, [&](Node& node) -> Result<void> {
+    auto folder = run.node_directory(node.name());
+    if (!folder) return fail(folder.error());
+    int n = 0;
+    for (const auto& remote : data_directories(target, node)) {
+      const std::string local = *folder + "/data" + (++n > 1 ? "-" + std::to_string(n) : "") + ".tar.gz";
+      if (auto fetched = fetch_packed(node, remote, local); !fetched)
+        log.warn(fmt::format("{}: {} could not be saved: {}", node.name(), remote, fetched.error().message));
     }
     return {};
   });

@@ -36,6 +36,11 @@ struct BringUp {
 // log and does not keep others from being fetched. Errors: io, when the run's directory cannot be written.
 [[nodiscard]] Result<void> collect_logs(Target& target, Cluster& cluster, const RunDirectory& run, RunLog& log);
 
+// Packs the target's data directories, as they are, and downloads them to nodes/<node>/data[-2…].tar.gz of the run.
+// What is missing, too large (sftp.h) or cannot be fetched is noted in the log. Errors: io, when the run's directory
+// cannot be written.
+[[nodiscard]] Result<void> collect_data(Target& target, Cluster& cluster, const RunDirectory& run, RunLog& log);
+
 // Stops the system on all nodes.
 [[nodiscard]] Result<void> take_down(Target& target, Cluster& cluster, RunLog& log);
 

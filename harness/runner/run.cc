@@ -134,10 +134,10 @@ class Run {
     }
     main_phase();
     heal();
-    if (!outcome_.interrupted && !outcome_.failure) {
+    if (goes_on()) {
       recover();
       // Also without some node: what the others say in the end may show what was lost.
-      if (!outcome_.interrupted) final_phase();
+      if (goes_on()) final_phase();
     }
     phase_ = "closing";
     report(true);
@@ -156,6 +156,19 @@ class Run {
     return out;
   }
 
+  [[nodiscard]] bool goes_on() {
+    look_for_halt();
+    return !outcome_.interrupted && !outcome_.halted && !outcome_.failure;
+  }
+
+  void look_for_halt() {
+    if (outcome_.halted || !setup_.halt.stop_requested()) return;
+    outcome_.halted = true;
+    halted_ns_ = setup_.journal->now_ns();
+    if (setup_.nemesis != nullptr) setup_.nemesis->inject_no_more();
+    if (setup_.at_halt) setup_.at_halt();
+  }
+
   void main_phase() {
     phase_ = "main";
     outcome_.main_begin_ns = setup_.journal->now_ns();
@@ -165,7 +178,8 @@ class Run {
     Rng rng = Rng(setup_.seed).split("arrivals");
     play(gen::time_limit(from_seconds(setup_.time_limit_s).count(),
                          gen::rate(setup_.arrivals, setup_.rate, rng, std::move(setup_.workload->generator))));
-    outcome_.main_end_ns = setup_.journal->now_ns();
+    // What was done at the halt is no part of it.
+    outcome_.main_end_ns = outcome_.halted ? halted_ns_ : setup_.journal->now_ns();
     phase_ = "healing";
     report(true);
     end(nemesis);
@@ -187,9 +201,11 @@ class Run {
     if (generator == nullptr) return;
     scheduler_.begin(*generator);
     const std::stop_callback stop(setup_.stop, [&] { scheduler_.stop_phase(); });
+    const std::stop_callback halt(setup_.halt, [&] { scheduler_.stop_phase(); });
     bool stopping = false;
     while (!scheduler_.idle(milliseconds(50))) {
       report(false);
+      look_for_halt();
       if (stopping) continue;
       outcome_.failure = setup_.journal->failure();
       if (outcome_.failure) {
@@ -199,6 +215,7 @@ class Run {
       }
     }
     if (!outcome_.failure) outcome_.failure = setup_.journal->failure();
+    look_for_halt();
     outcome_.interrupted = setup_.stop.stop_requested();
     // The scheduler knows the generator until the next phase begins.
     played_.push_back(std::move(generator));
@@ -249,7 +266,7 @@ class Run {
     const bool faulty = plays(RunPhase::final);
     NemesisThread nemesis(faulty ? setup_.nemesis : nullptr, RunPhase::final, *setup_.journal, scheduler_);
     play(gen::time_limit(from_seconds(setup_.final_limit_s).count(), std::move(setup_.workload->final_generator)));
-    if (!outcome_.interrupted && !outcome_.failure) final_phase_ = RunEnd::FinalPhase::done;
+    if (!outcome_.interrupted && !outcome_.halted && !outcome_.failure) final_phase_ = RunEnd::FinalPhase::done;
     if (!faulty) return;
     end(nemesis);
     heal();
@@ -280,6 +297,7 @@ class Run {
     end.lost_workers = outcome_.lost_workers;
     end.stuck_threads = outcome_.stuck_threads;
     if (outcome_.interrupted) end.how = RunEnd::How::interrupted;
+    if (outcome_.halted) end.how = RunEnd::How::anomaly;
     for (const auto* failure : {&outcome_.failure, &outcome_.heal_failure, &outcome_.recovery_failure}) {
       if (!*failure || !end.failure.empty()) continue;
       end.how = RunEnd::How::failed;
@@ -307,6 +325,7 @@ class Run {
   std::string phase_;
   steady_clock::time_point reported_{};
   RunOutcome outcome_;
+  std::int64_t halted_ns_ = -1;
   RunEnd::FinalPhase final_phase_ =
       setup_.workload->final_generator == nullptr ? RunEnd::FinalPhase::none : RunEnd::FinalPhase::left_out;
   std::vector<GeneratorPtr> played_;
@@ -347,6 +366,7 @@ Value RunOutcome::to_value() const {
   out.set("final_begin_ns", final_begin_ns);
   out.set("end_ns", end_ns);
   out.set("interrupted", interrupted);
+  out.set("halted", halted);
   out.set("lost_workers", number(lost_workers));
   out.set("stuck_threads", number(stuck_threads));
   for (const auto& [key, error] : {std::pair{"failure", &failure}, std::pair{"heal_failure", &heal_failure},

@@ -58,6 +58,10 @@ struct RunSetup {
 
   // Ends the run early: what is open comes to its end, faults are healed, the final phase is left out.
   std::stop_token stop;
+  // Ends it early for what was seen of it: nothing further is asked or injected, `at_halt` is called once, on the
+  // caller's thread, while faults are in force and operations may be open; then as above.
+  std::stop_token halt;
+  std::function<void()> at_halt;
   std::function<void(const Progress&)> progress;  // on the caller's thread, every progress_interval
   std::chrono::milliseconds progress_interval{500};
 
@@ -76,6 +80,7 @@ struct RunOutcome {
   std::int64_t final_begin_ns = -1;
   std::int64_t end_ns = -1;
   bool interrupted = false;       // by the stop token
+  bool halted = false;            // by the other one
   std::size_t lost_workers = 0;   // never had a client, or no thread in the end
   std::size_t stuck_threads = 0;  // clients that never came back: leave the program by leave() (stuck.h)
   // What went wrong on the way. Whatever it is, faults were healed as far as possible and clients closed.

@@ -10,9 +10,10 @@ namespace {
 template <class Enum, std::size_t n>
 using Words = std::array<std::pair<Enum, const char*>, n>;
 
-constexpr Words<RunEnd::How, 3> kHow = {{
+constexpr Words<RunEnd::How, 4> kHow = {{
     {RunEnd::How::complete, "complete"},
     {RunEnd::How::interrupted, "interrupted"},
+    {RunEnd::How::anomaly, "anomaly"},
     {RunEnd::How::failed, "failed"},
 }};
 constexpr Words<RunEnd::FinalPhase, 4> kFinalPhase = {{

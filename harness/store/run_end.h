@@ -24,6 +24,7 @@ struct RunEnd {
   enum class How {
     complete,     // every phase that was due
     interrupted,  // by a signal or another request to stop
+    anomaly,      // early, when one was seen while it ran
     failed,       // for a reason of the harness, the nodes or the network
   };
   enum class FinalPhase {

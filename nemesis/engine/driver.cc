@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <mutex>
 #include <numeric>
@@ -43,6 +44,7 @@ class Driver final : public Nemesis {
   Result<void> tear_down(Deadline deadline) override { return groundworks_.tear_down(deadline); }
   void run(RunPhase phase, std::stop_token stop, NemesisLog& log) override;
   Result<void> heal_all(Deadline deadline) override;
+  void inject_no_more() override { no_more_ = true; }
   std::vector<FaultRecord> records() const override { return roster_.records(); }
   std::size_t kinds() const override {
     std::set<std::string> names;
@@ -66,6 +68,7 @@ class Driver final : public Nemesis {
   FaultLog log_;
   Roster roster_;
 
+  std::atomic<bool> no_more_{false};
   std::mutex mutex_;
   std::vector<std::shared_ptr<Life>> lives_;  // guarded by mutex_
 
@@ -107,7 +110,7 @@ void Driver::play_lane(std::size_t lane, const std::stop_token& stop) {
 bool Driver::await_slot(const Lane& lane, const Slot& slot, const std::stop_token& stop) {
   if (!pause_for(slot.at_s >= 0 ? slot.at_s - log_.now_s() : slot.wait_s, stop)) return false;
   const double quiet = lanes_.quiet.wait_s(log_.now_s());
-  if (std::isinf(quiet) || !pause_for(quiet, stop)) return false;
+  if (std::isinf(quiet) || !pause_for(quiet, stop) || no_more_) return false;
   return lane.phase() != RunPhase::main || !lanes_.quiet.too_late(log_.now_s());
 }
 

@@ -57,7 +57,8 @@ const std::vector<CampaignSetting>& campaign_settings() {
       {"jobs", Type::integer, &CampaignSettings::jobs, "N",
        "runs side by side, each in a process and with nodes of its own; those that cannot share wait", 1, 64},
       {"fail-fast", Type::boolean, &CampaignSettings::fail_fast, "",
-       "no further run is started after an unexpected anomaly or a failed run"},
+       "an unexpected anomaly ends its run as soon as it is seen, and no further run is started after one or a failed "
+       "run"},
       {"until-found", Type::boolean, &CampaignSettings::until_found, "",
        "play until the first anomaly, expected or not; the runs after it are not needed"},
   };

@@ -299,6 +299,78 @@ TEST_F(Campaign, ARunThatCrashesTakesNoOtherAlong) {
   EXPECT_THAT(contents(output), AllOf(HasSubstr("2 runs: 1 failed, 1 valid"), HasSubstr("was ended by signal 9")));
 }
 
+// The last event of the newest run: how it ended.
+Value last_record(const std::string& store) {
+  std::ifstream in(store + "/latest/history.jsonl");
+  std::string last;
+  for (std::string line; std::getline(in, line);) last = line;
+  const auto event = Value::from_json(last);
+  const Value* value = event ? event->find("value") : nullptr;
+  return value != nullptr && value->is_map() ? *value : Value::map();
+}
+
+std::string how_it_ended(const std::string& store) {
+  const Value end = last_record(store);
+  const Value* how = end.find("how");
+  return how != nullptr && how->is_string() ? how->string() : "";
+}
+
+TEST_F(Campaign, FailFastEndsARunAtTheAnomalyThatIsSeen) {
+  const std::string bug = "[set]\nmemory.bug = \"stale-read\"\nmemory.bug-probability = 0.01\n";
+  const auto fast = ordeal({"run", file("seed = [1, 2]\n" + bug), "--fail-fast", "--time-limit", "90"});
+  EXPECT_EQ(fast.exit_code, 1) << fast.err;
+  EXPECT_THAT(fast.out, AllOf(HasSubstr("2 runs: 1 invalid, 1 not started"), HasSubstr("Stale read")));
+  EXPECT_THAT(fast.err, HasSubstr("the run ends early, by an anomaly that was seen: stale read"));
+  EXPECT_EQ(how_it_ended(store()), "anomaly");
+  EXPECT_LT(last_record(store()).find("main_s")->real(), 60);
+  EXPECT_THAT(fast.out, Not(HasSubstr("faults      nemesis"))) << "what ended it is no fault";
+  EXPECT_THAT(contents(store() + "/latest/history.jsonl"), HasSubstr("\"step\":\"anomaly\""));
+  const auto report = ordeal({"report", store() + "/latest"});
+  EXPECT_EQ(report.exit_code, 1) << report.out;
+  // Side by side it is the same.
+  const auto beside = ordeal({"run", file("seed = [1, 2]\njobs = 2\n" + bug), "--fail-fast", "--time-limit", "90"});
+  EXPECT_EQ(beside.exit_code, 1) << beside.err;
+  EXPECT_EQ(how_it_ended(store()), "anomaly");
+}
+
+TEST_F(Campaign, WhatIsSoundExpectedOrShownOnlyInTheEndIsNotEndedEarly) {
+  const std::string bug = "[set]\nmemory.bug = \"stale-read\"\nmemory.bug-probability = 0.5\n";
+  EXPECT_EQ(ordeal({"run", file("seed = 1\n"), "--fail-fast", "--time-limit", "2"}).exit_code, 0);
+  EXPECT_EQ(how_it_ended(store()), "complete");
+  EXPECT_EQ(ordeal({"run", file("seed = 1\nexpect = \"invalid\"\n" + bug), "--fail-fast"}).exit_code, 0);
+  EXPECT_EQ(how_it_ended(store()), "complete");
+  const auto set = ordeal({"run", file("workload = \"set-full\"\nseed = 1\n"), "--fail-fast"});
+  EXPECT_EQ(set.exit_code, 0) << set.err;
+  EXPECT_THAT(set.err, HasSubstr("promises shows in the end"));
+}
+
+TEST_F(Campaign, OnEtcdFailFastFreezesTheTargetAndSavesItsData) {
+  if (geteuid() != 0) GTEST_SKIP() << "SKIPPED: local nodes need root";
+  if (access("/usr/bin/etcd", X_OK) != 0) GTEST_SKIP() << "SKIPPED: /usr/bin/etcd is not installed (etcd-server)";
+  const std::string path = file(
+      "seed = 1\nnemesis = \"partition\"\nnemesis-interval = \"1s\"\nnodes = \"local:3\"\n[set]\n"
+      "\"etcd.serializable-reads\" = true\n");
+  const auto run = ordeal({"run", path, "--fail-fast", "--target", "etcd", "--time-limit", "90", "--rate", "200"});
+  EXPECT_EQ(run.exit_code, 1) << run.out << run.err;
+  EXPECT_EQ(how_it_ended(store()), "anomaly") << run.err;
+  const std::string log = contents(store() + "/latest/ordeal.log");
+  EXPECT_THAT(log, HasSubstr("the target stands still"));
+  for (const char* node : {"n1", "n2", "n3"}) {
+    const std::string folder = store() + "/latest/nodes/" + node;
+    EXPECT_GT(fs::file_size(folder + "/data.tar.gz"), 1000u);
+    const auto listed = run_program({"/bin/tar", "-tzf", folder + "/data.tar.gz"});
+    EXPECT_THAT(listed.out, HasSubstr("member/wal/")) << listed.err;
+    EXPECT_FALSE(contents(folder + "/etcd.log").empty());
+  }
+  // What was done to it is undone: every fault and the freezing.
+  const std::string ledger = contents(store() + "/latest/ledger.jsonl");
+  std::size_t opened = 0, closed = 0;
+  for (std::size_t at = 0; (at = ledger.find("\"entry\":\"open\"", at)) != std::string::npos; ++at) ++opened;
+  for (std::size_t at = 0; (at = ledger.find("\"entry\":\"close\"", at)) != std::string::npos; ++at) ++closed;
+  EXPECT_THAT(ledger, HasSubstr("\"fault\":\"pause\""));
+  EXPECT_EQ(opened, closed);
+}
+
 TEST_F(Campaign, ResumingSaysNothingNewAndNamesWhatIsWrong) {
   EXPECT_EQ(ordeal({"run", "--resume", "latest"}).exit_code, 64);
   EXPECT_EQ(ordeal({"run", "--resume", "/tmp"}).exit_code, 64);

@@ -308,6 +308,36 @@ TEST_F(RunFixture, StopsOnRequestAndLeavesOutTheFinalPhase) {
   expect_well_formed();
 }
 
+TEST_F(RunFixture, WhatIsSeenEndsItBeforeAnythingElseIsDone) {
+  workload_.generator = gen::repeat({"read", std::nullopt, {}});
+  workload_.final_generator = gen::repeat({"final", std::nullopt, {}});
+  setup_.time_limit_s = 600;
+  setup_.rate = 100;
+  std::stop_source halt;
+  setup_.halt = halt.get_token();
+  int calls = 0;
+  std::uint64_t events_then = 0;
+  setup_.at_halt = [&] {
+    ++calls;
+    std::this_thread::sleep_for(milliseconds(200));  // what is asked meanwhile would be in the journal
+    events_then = setup_.journal->events();
+  };
+  const std::jthread watcher([&] {
+    std::this_thread::sleep_for(milliseconds(100));
+    halt.request_stop();
+  });
+  const auto outcome = run();
+  ASSERT_TRUE(outcome);
+  EXPECT_TRUE(outcome->halted);
+  EXPECT_FALSE(outcome->interrupted);
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(events_.size(), events_then) << "something was asked after it";
+  EXPECT_EQ(end_->how, RunEnd::How::anomaly);
+  EXPECT_EQ(end_->final_phase, RunEnd::FinalPhase::left_out);
+  EXPECT_FALSE(std::any_of(events_.begin(), events_.end(), [](const Seen& e) { return e.f == "final"; }));
+  expect_well_formed();
+}
+
 // A nemesis with one fault that begins at once and lasts until it is stopped.
 class OneFault final : public Nemesis {
  public:
