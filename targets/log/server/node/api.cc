@@ -192,15 +192,21 @@ HttpOut Api::problem(const HttpIn& in, const Outcome& outcome) const {
   if (outcome.code == "busy") status = 429;
   if (outcome.code == "too_large") status = 413;
   if (outcome.code == "disk-full") status = 507;
-  HttpOut out = error(status, outcome.code, outcome.message, "not-applied");
-  if (status == 429 || status == 503) out.headers["Retry-After"] = "1";
   const raft::NodeId leader = replica_.glance().leader;
+  std::string client;
   if (outcome.code == "not-leader" && leader != raft::kNobody && leader != replica_.id()) {
-    if (const std::string client = replica_.address_of(leader).client; !client.empty()) {
-      out.status = 307;
-      out.headers["Location"] = "http://" + client + in.path;
-    }
+    client = replica_.address_of(leader).client;
   }
+  std::string details = "{}";
+  if (!client.empty()) {
+    details = "{\"client\":";
+    append_json_string(details, client);
+    details += '}';
+    status = 307;
+  }
+  HttpOut out = error(status, outcome.code, outcome.message, "not-applied", details);
+  if (status == 429 || status == 503) out.headers["Retry-After"] = "1";
+  if (status == 307) out.headers["Location"] = "http://" + client + in.path;
   return out;
 }
 

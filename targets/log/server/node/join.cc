@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 #include <thread>
 
@@ -14,6 +15,14 @@ namespace {
 std::string text_of(const Value& map, const char* key) {
   const Value* found = map.find(key);
   return found != nullptr && found->is_string() ? found->string() : "";
+}
+
+// The leader's address, when that is what a member answered.
+std::string leader_in(const std::string& body) {
+  const auto answer = Value::from_json(body);
+  const Value* error = answer ? answer->find("error") : nullptr;
+  const Value* details = error == nullptr ? nullptr : error->find("details");
+  return details == nullptr ? "" : text_of(*details, "client");
 }
 
 Result<Identity> read_answer(const std::string& body) {
@@ -47,7 +56,7 @@ Result<Identity> join_cluster(const NodeOptions& options, Deadline deadline) {
   while (!deadline.passed()) {
     const std::string at = ask.front();
     ask.pop_front();
-    ask.push_back(at);
+    if (std::find(options.join.begin(), options.join.end(), at) != options.join.end()) ask.push_back(at);
     HttpSession session;
     HttpRequest message;
     message.url = "http://" + at + "/v1/members";
@@ -55,6 +64,10 @@ Result<Identity> join_cluster(const NodeOptions& options, Deadline deadline) {
     message.idempotent = true;  // the same addresses again are the same member
     const auto reply = session.perform(message, deadline.within_s(25));
     if (reply && reply->status == 200) return read_answer(reply->body);
+    if (reply && reply->status == 307) {
+      // The leader may be none of those that were named.
+      if (const std::string leader = leader_in(reply->body); !leader.empty()) ask.push_front(leader);
+    }
     said = at + ": " + (reply ? reply->body.substr(0, 300) : reply.error().message);
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
