@@ -169,6 +169,14 @@ std::vector<std::string> levels() {
   return out;
 }
 
+std::vector<std::string> anomalies() {
+  std::vector<std::string> out;
+  for (const auto& one : anomaly_catalogue()) {
+    if (std::find(out.begin(), out.end(), one.name) == out.end()) out.push_back(one.name);
+  }
+  return out;
+}
+
 // The values of an option, by its name, and of arguments by place.
 std::vector<std::string> choices_of(const std::string& option) {
   if (option == "--target") return names_of(targets());
@@ -180,6 +188,7 @@ std::vector<std::string> choices_of(const std::string& option) {
   if (option == "--nil-reads") return {"observe", "unknown"};
   if (option == "what") return {"targets", "workloads", "faults", "checkers", "models", "anomalies"};
   if (option == "shell") return {"bash", "zsh"};
+  if (option == "anomaly" || option == "--anomaly") return anomalies();
   if (option != "--nemesis") return {};
   auto faults_known = names_of(faults());
   faults_known.insert(faults_known.end(), {"all", "none"});
@@ -237,6 +246,7 @@ struct CommandLine::Parts {
   ReportCommand report;
   ServeCommand serve;
   ListCommand list;
+  ExplainCommand explain;
   NodesCommand nodes;
   HealCommand heal;
   DoctorCommand doctor;
@@ -286,6 +296,12 @@ CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
   list->add_option("what", it.list.what, "targets, workloads, faults, checkers, models or anomalies; all when absent");
   list->add_option("name", it.list.name, "of the one to list; all when absent");
   list->add_flag("--json", it.list.json, "one JSON document on standard output");
+  CLI::App* explain = it.app.add_subcommand("explain", "what an anomaly is: an example, which levels forbid it, sources");
+  explain->add_option("anomaly", it.explain.anomaly, "its name (ordeal list anomalies)")
+      ->required()
+      ->type_name("ANOMALY");
+  explain->add_flag("--history", it.explain.history, "print the example as a history, for ordeal check");
+  explain->add_flag("--json", it.explain.json, "one JSON document on standard output");
   add_nodes(*it.app.add_subcommand("nodes", "the local cluster on its own"), it.nodes);
   CLI::App* heal = it.app.add_subcommand("heal", "undo whatever faults the ledger says are still in force");
   heal->add_option("run", it.heal.run, "a run's directory; store/latest when neither is given")->type_name("RUN");
@@ -346,6 +362,7 @@ int CommandLine::run(std::vector<std::string> words) {
   if (name == "report") return report(it.report);
   if (name == "serve") return serve(it.serve);
   if (name == "list") return list(it.list);
+  if (name == "explain") return cli::explain(it.explain);
   if (name == "heal") return heal(it.heal);
   if (name == "doctor") return doctor(it.doctor);
   if (name == "nodes") {

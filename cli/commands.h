@@ -98,6 +98,13 @@ struct ListCommand {
 };
 int list(const ListCommand& command);
 
+struct ExplainCommand {
+  std::string anomaly;
+  bool history = false;  // print the example as a history
+  bool json = false;
+};
+int explain(const ExplainCommand& command);
+
 struct NodesCommand {
   std::string verb;  // up, down, status, exec, ssh
   std::string nodes = "local:5";

@@ -12,6 +12,8 @@
 #include <thread>
 
 #include "base/files.h"
+#include "checkers/explain/example_text.h"
+#include "checkers/explain/explanation.h"
 #include "base/text.h"
 #include "checkers/history/parts.h"
 #include "harness/store/part_packer.h"
@@ -314,6 +316,18 @@ class Unrecovered : public Session {
     return "{\"index\":" + std::to_string(index) + event.substr(comma);
   }
 };
+
+// The example of `ordeal explain unrecovered`, as the journal of a run.
+TEST_F(Unrecovered, TheExampleIsJudgedSo) {
+  const auto explanation = explanation_of("unrecovered");
+  ASSERT_TRUE(explanation);
+  ASSERT_EQ(explanation->examples.size(), 1u);
+  const auto history = example_history(explanation->examples.front().text);
+  ASSERT_TRUE(history) << history.error().message;
+  const auto run = again(judged(plan({})), "history.jsonl", [&](const std::string&) { return *history; });
+  EXPECT_EQ(run.verdict, Verdict::invalid) << run.reason;
+  EXPECT_EQ(serves_again(run).anomalies.at(0).type, "unrecovered");
+}
 
 TEST_F(Unrecovered, IsAnAnomalyThatNamesNodeFaultAndLog) {
   const auto run = lost_after("power-loss");

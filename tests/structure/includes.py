@@ -51,6 +51,7 @@ ARROWS = {
           "checkers/history"],
     "checkers/consistency": [LIN, f"{LIN}/models", f"{LIN}/interfaces", f"{LIN}/search", f"{LIN}/proof",
                              "checkers/transactions", "checkers/interfaces", "checkers/history"],
+    "checkers/explain": ["checkers", "checkers/interfaces", "checkers/history", "checkers/transactions", "checkers/workload"],
     "harness/control": [],
     "harness/generator": [],
     "harness/store": [],
