@@ -117,6 +117,27 @@ void add_shrink(CLI::App& app, ShrinkCommand& command) {
   app.add_flag("--json", command.json, "one JSON document on standard output");
 }
 
+void add_adapter(CLI::App& app, AdapterCommand& command) {
+  app.require_subcommand(1);
+  CLI::App* test =
+      app.add_subcommand("test", "case by case: does it keep to the protocol (targets/process/PROTOCOL.md)?");
+  test->add_option("command", command.words, "the adapter and its arguments, after --")->required()->type_name("CMD");
+  test->add_option("--operations", command.operations, "what it understands, by commas; it is asked when absent")
+      ->type_name("NAMES");
+  test->add_option("--environment", command.environment, "variables that it gets beside the usual ones, by commas")
+      ->type_name("NAMES");
+  test->add_option("--node", command.node, "name of the node that clients are told")
+      ->type_name("NAME")
+      ->capture_default_str();
+  test->add_option("--address", command.address, "address of that node")->type_name("HOST")->capture_default_str();
+  test->add_option("--endpoint", command.endpoint, "the endpoint that clients are told; none when absent")
+      ->type_name("TEXT");
+  test->add_option("--timeout", command.timeout, "deadline of each operation")
+      ->type_name("TIME")
+      ->capture_default_str();
+  test->add_flag("--json", command.json, "one JSON document on standard output");
+}
+
 void add_nodes(CLI::App& app, NodesCommand& command) {
   app.require_subcommand(1);
   const auto verb = [&](const char* name, const char* help) {
@@ -247,6 +268,7 @@ struct CommandLine::Parts {
   ServeCommand serve;
   ListCommand list;
   ExplainCommand explain;
+  AdapterCommand adapter;
   NodesCommand nodes;
   HealCommand heal;
   DoctorCommand doctor;
@@ -296,12 +318,14 @@ CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
   list->add_option("what", it.list.what, "targets, workloads, faults, checkers, models or anomalies; all when absent");
   list->add_option("name", it.list.name, "of the one to list; all when absent");
   list->add_flag("--json", it.list.json, "one JSON document on standard output");
-  CLI::App* explain = it.app.add_subcommand("explain", "what an anomaly is: an example, which levels forbid it, sources");
+  CLI::App* explain =
+      it.app.add_subcommand("explain", "what an anomaly is: an example, which levels forbid it, sources");
   explain->add_option("anomaly", it.explain.anomaly, "its name (ordeal list anomalies)")
       ->required()
       ->type_name("ANOMALY");
   explain->add_flag("--history", it.explain.history, "print the example as a history, for ordeal check");
   explain->add_flag("--json", it.explain.json, "one JSON document on standard output");
+  add_adapter(*it.app.add_subcommand("adapter", "adapters of the target process"), it.adapter);
   add_nodes(*it.app.add_subcommand("nodes", "the local cluster on its own"), it.nodes);
   CLI::App* heal = it.app.add_subcommand("heal", "undo whatever faults the ledger says are still in force");
   heal->add_option("run", it.heal.run, "a run's directory; store/latest when neither is given")->type_name("RUN");
@@ -363,6 +387,7 @@ int CommandLine::run(std::vector<std::string> words) {
   if (name == "serve") return serve(it.serve);
   if (name == "list") return list(it.list);
   if (name == "explain") return cli::explain(it.explain);
+  if (name == "adapter") return test_adapter(it.adapter);
   if (name == "heal") return heal(it.heal);
   if (name == "doctor") return doctor(it.doctor);
   if (name == "nodes") {

@@ -105,6 +105,18 @@ struct ExplainCommand {
 };
 int explain(const ExplainCommand& command);
 
+struct AdapterCommand {
+  std::vector<std::string> words;  // the program and its arguments
+  std::string operations;          // by commas; empty: it is asked
+  std::string environment;         // variables that it gets, too, by commas
+  std::string node = "n1";
+  std::string address = "127.0.0.1";
+  std::string endpoint;
+  std::string timeout = "5s";
+  bool json = false;
+};
+int test_adapter(const AdapterCommand& command);
+
 struct NodesCommand {
   std::string verb;  // up, down, status, exec, ssh
   std::string nodes = "local:5";

@@ -122,8 +122,9 @@ int explain(const ExplainCommand& command) {
   for (const std::string& meaning : explanation->meanings) out += "  " + meaning + "\n";
   for (const AnomalyExample& example : explanation->examples) out += shown(*explanation, example);
   out += "\nsources     " + join(explanation->sources, "\n            ") + "\n";
-  out += "A line is an operation by a process: -> what was seen, ! it failed, ? nobody knows whether it happened;\n"
-         "begins and ends where operations overlap; a time where it matters.\n";
+  out +=
+      "A line is an operation by a process: -> what was seen, ! it failed, ? nobody knows whether it happened;\n"
+      "begins and ends where operations overlap; a time where it matters.\n";
   print(out);
   return delivered(kValid);
 }

@@ -44,8 +44,8 @@ AnomalyExample example_of(const std::vector<std::string>& heading) {
 
 std::vector<Named> read_examples() {
   std::vector<Named> out;
-  for (const std::string_view text : {object_examples(), transaction_examples(), workload_examples(),
-                                      message_examples(), run_examples()}) {
+  for (const std::string_view text :
+       {object_examples(), transaction_examples(), workload_examples(), message_examples(), run_examples()}) {
     for (const std::string& line : lines(text)) {
       if (line.starts_with("= ")) {
         const auto heading = split(line, ' ');
@@ -149,8 +149,8 @@ Result<Explanation> explanation_of(std::string_view anomaly) {
   }
   if (out.meanings.empty()) {
     const std::string near = nearest(anomaly, known);
-    return fail(ErrorCode::usage, fmt::format("unknown anomaly \"{}\"{}; `ordeal list anomalies` names them all", anomaly,
-                                              near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+    return fail(ErrorCode::usage, fmt::format("unknown anomaly \"{}\"{}; `ordeal list anomalies` names them all",
+                                              anomaly, near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
   for (const Named& one : all_examples()) {
     if (one.anomaly != anomaly) continue;

@@ -18,8 +18,7 @@ constexpr const char* kCerone =
 constexpr const char* kBerenson = "H. Berenson et al., A Critique of ANSI SQL Isolation Levels, SIGMOD 1995";
 constexpr const char* kBouajjani =
     "A. Bouajjani, C. Enea, R. Guerraoui, J. Hamza, On Verifying Causal Consistency, POPL 2017";
-constexpr const char* kTerry =
-    "D. Terry et al., Session Guarantees for Weakly Consistent Replicated Data, PDIS 1994";
+constexpr const char* kTerry = "D. Terry et al., Session Guarantees for Weakly Consistent Replicated Data, PDIS 1994";
 constexpr const char* kHerlihy =
     "M. Herlihy, J. Wing, Linearizability: A Correctness Condition for Concurrent Objects, TOPLAS 12 (1990)";
 constexpr const char* kShapiro =
@@ -84,7 +83,8 @@ constexpr Source kSources[] = {
     {"no-*", kBiswas},
     {"no-*", kAdya},
     {"@bank", kJepsen},
-    {"aba", "T. Dechev, P. Pirkelbauer, B. Stroustrup, Understanding and Effectively Preventing the ABA Problem, ISORC 2010"},
+    {"aba",
+     "T. Dechev, P. Pirkelbauer, B. Stroustrup, Understanding and Effectively Preventing the ABA Problem, ISORC 2010"},
     {"@cas-by-version", kHerlihy},
     {"@set-full", kJepsen},
     {"@causal-reverse", kJepsen},
@@ -95,8 +95,7 @@ constexpr Source kSources[] = {
     {"@lww-map", kShapiro},
     {"@counter", kJepsen},
     {"@dead-letter", kHohpe},
-    {"@queue",
-     "T. A. Henzinger, A. Sezgin, V. Vafeiadis, Aspect-Oriented Linearizability Proofs, CONCUR 2013"},
+    {"@queue", "T. A. Henzinger, A. Sezgin, V. Vafeiadis, Aspect-Oriented Linearizability Proofs, CONCUR 2013"},
     {"@durability", "ISO 22301, Business continuity management systems (recovery point and recovery time objectives)"},
     {"@g2", kAdya},
     {"@idempotency", "J. Jena, S. Dalal, The Idempotency-Key HTTP Header Field, IETF draft"},

@@ -14,7 +14,6 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 std::set<std::string> names() {
   std::set<std::string> out;
@@ -45,14 +44,18 @@ TEST(Explanation, EveryAnomalyHasAnExampleThatTheCheckersRefuseForIt) {
 // An example that shows much else beside is a poor one.
 TEST(Explanation, ExamplesAreSmall) {
   for (const std::string& name : names()) {
-    for (const AnomalyExample& example : explanation_of(name)->examples) {
+    const auto explanation = explanation_of(name);
+    for (const AnomalyExample& example : explanation->examples) {
       EXPECT_LE(std::count(example.text.begin(), example.text.end(), '\n'), 8) << name << "\n" << example.text;
     }
   }
 }
 
 TEST(Explanation, WhatForbidsIt) {
-  const auto of = [](const std::string& name) { return forbidden_by(name, explanation_of(name)->examples.front()); };
+  const auto of = [](const std::string& name) {
+    const auto explanation = explanation_of(name);
+    return forbidden_by(name, explanation->examples.front());
+  };
   const ForbiddenBy g1c = of("G1c");
   EXPECT_TRUE(g1c.and_stronger);
   EXPECT_EQ(g1c.forbidding, std::vector<std::string>{"read-committed"});
@@ -68,7 +71,6 @@ TEST(Explanation, WhatForbidsIt) {
   EXPECT_THAT(order.allowing, Contains("causal-cc"));
 }
 
-// Every level that forbids it includes none that does, and each level is on one side or above.
 TEST(Explanation, AnUnknownNameIsToldWithTheNearest) {
   const auto wrong = explanation_of("stale-raed");
   ASSERT_FALSE(wrong);
@@ -83,11 +85,10 @@ TEST(ExampleText, ALineIsAnOperation) {
       R"({"process":"nemesis","type":"info","f":"kill","value":1})"
       "\n");
   ASSERT_TRUE(history) << history.error().message;
-  EXPECT_THAT(
-      *history,
-      HasSubstr(R"({"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":1000000,"index":0})"
-                "\n"
-                R"({"process":0,"type":"ok","f":"write","key":"x","value":1,"time":2000000,"index":1})"));
+  EXPECT_THAT(*history,
+              HasSubstr(R"({"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":1000000,"index":0})"
+                        "\n"
+                        R"({"process":0,"type":"ok","f":"write","key":"x","value":1,"time":2000000,"index":1})"));
   EXPECT_THAT(*history, HasSubstr(R"("type":"fail","f":"cas","key":"x","value":[1,2],"error":{"kind":"limited"})"));
   EXPECT_THAT(*history, HasSubstr(R"({"process":3,"type":"invoke","f":"read","value":null,"time":5000000000,)"));
   EXPECT_THAT(*history, HasSubstr(R"("type":"info","f":"add","value":4)"));
@@ -95,14 +96,13 @@ TEST(ExampleText, ALineIsAnOperation) {
 }
 
 TEST(ExampleText, WhatIsWrongIsNamedWithItsLine) {
-  const std::pair<const char*, const char*> kWrong[] = {
-      {"0 write x: 1\nwrite x\n", "line 2 \"write x\": a process"},
-      {"0\n", "a process and what it does"},
-      {"0 ends\n", "no operation under way"},
-      {"0 add 1 begins\n0 add 2\n", "has an operation under way"},
-      {"0 add zwei\n", "line 1"},
-      {"0 add 1 -> \n", "an outcome"},
-      {"{broken\n", "line 1"}};
+  const std::pair<const char*, const char*> kWrong[] = {{"0 write x: 1\nwrite x\n", "line 2 \"write x\": a process"},
+                                                        {"0\n", "a process and what it does"},
+                                                        {"0 ends\n", "no operation under way"},
+                                                        {"0 add 1 begins\n0 add 2\n", "has an operation under way"},
+                                                        {"0 add zwei\n", "line 1"},
+                                                        {"0 add 1 -> \n", "an outcome"},
+                                                        {"{broken\n", "line 1"}};
   for (const auto& [text, message] : kWrong) {
     const auto history = example_history(text);
     ASSERT_FALSE(history) << text;

@@ -12,9 +12,9 @@
 #include <thread>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "checkers/explain/example_text.h"
 #include "checkers/explain/explanation.h"
-#include "base/text.h"
 #include "checkers/history/parts.h"
 #include "harness/store/part_packer.h"
 #include "session/conclusion.h"
