@@ -92,7 +92,9 @@ std::string shown(const Explanation& explanation, const AnomalyExample& example)
     out += fmt::format("forbidden   by {}{}\n", join(levels.forbidding, ", "),
                        levels.and_stronger ? " and all stronger levels" : "");
   }
-  if (!levels.allowing.empty()) out += fmt::format("allowed     by {}\n", join(levels.allowing, ", "));
+  // Of transactions all that is not above is allowing: too many to be read.
+  if (!levels.allowing.empty() && !levels.and_stronger)
+    out += fmt::format("allowed     by {}\n", join(levels.allowing, ", "));
   if (example.kind == AnomalyExample::Kind::model) out += "judge it    " + command_of(example) + "\n";
   return out;
 }

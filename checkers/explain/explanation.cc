@@ -108,7 +108,12 @@ Result<CheckResult> judged_log(const AnomalyExample& example) {
   CheckOptions options;
   options.extra.set("log-pattern.files", Value::list({fmt::format("/proc/self/fd/{}", file.get())}));
   const History none;
-  return (*checker)->check(none, options);
+  CheckResult out = (*checker)->check(none, options);
+  const std::string path = options.extra.find("log-pattern.files")->items().front().string();
+  for (Anomaly& one : out.anomalies) {
+    if (one.explanation.starts_with(path)) one.explanation.replace(0, path.size(), "server.log");
+  }
+  return out;
 }
 
 bool is_transactional(const std::string& model) { return model == "list-append" || model == "rw-register"; }

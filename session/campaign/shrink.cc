@@ -23,6 +23,7 @@ constexpr double kError = 0.1;
 constexpr std::size_t kMaxTrials = 40;  // of one reduction
 constexpr std::size_t kFirst = 3;       // repetitions of the run as it is, when all of them show it
 constexpr const char* kInterrupted = "interrupted";
+constexpr int kMoreRounds = 2;   // after an end that was not confirmed
 constexpr int kMaxFailures = 3;  // one after the other
 
 double often_of(const Rate& base) {
@@ -215,7 +216,8 @@ class Shrinker {
   // Repetitions that took no part in the choice. What is not confirmed gives way to what was taken before it.
   Result<void> confirm() {
     if (out_.stopped == kInterrupted) return {};
-    const std::string why = std::exchange(out_.stopped, "");
+    std::string why = std::exchange(out_.stopped, "");
+    int again = 0;
     while (taken_.size() > 1) {
       const Ended ended = confirm_best();
       if (ended == Ended::cut) break;
@@ -223,6 +225,13 @@ class Shrinker {
       if (!out_.confirmed) taken_.pop_back();
       if (auto kept = keep_best(); !kept) return kept;
       if (out_.confirmed) break;
+      // What looked good by chance stood in the way of other reductions. Not for ever: each end that is put to the
+      // confirmation may pass it by chance.
+      if (why.empty() && out_.stopped.empty() && again++ < kMoreRounds) {
+        if (auto done = reduce(); !done) return done;
+        why = std::exchange(out_.stopped, "");
+        if (why == kInterrupted) break;
+      }
     }
     if (out_.stopped.empty()) out_.stopped = why;
     return {};

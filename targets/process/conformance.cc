@@ -21,10 +21,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kStart(15);         // an interpreter on a busy machine
-constexpr milliseconds kGrace(250);   // beyond an operation's deadline (PROTOCOL.md)
-constexpr seconds kEnd(5);            // to end by itself: Ordeal kills it after 300 ms, which is no breach
-constexpr milliseconds kQuiet(200);   // in which nothing may be said unasked
+constexpr seconds kStart(15);                 // an interpreter on a busy machine
+constexpr milliseconds kGrace(250);           // beyond an operation's deadline (PROTOCOL.md)
+constexpr seconds kEnd(5);                    // to end by itself: Ordeal kills it after 300 ms, which is no breach
+constexpr milliseconds kQuiet(200);           // in which nothing may be said unasked
 constexpr const char* kNobody = "192.0.2.1";  // of TEST-NET-1 (RFC 5737): no system is there
 constexpr std::int64_t kFirstId = 41;
 
@@ -63,7 +63,8 @@ class Talk {
     }
     const Value* got = document->find("id");
     if (id && (got == nullptr || *got != Value(*id))) {
-      return tl::unexpected(Wrong{fmt::format("the reply to {} must have the id {}", shown(asked_), *id), shown(*line)});
+      return tl::unexpected(
+          Wrong{fmt::format("the reply to {} must have the id {}", shown(asked_), *id), shown(*line)});
     }
     return *std::move(document);
   }
@@ -120,7 +121,7 @@ Outcome wrong_completion(const Value& reply, const SampleRequest& sample) {
   const auto completion = completion_from(reply, operation);
   if (!completion) return Wrong{completion.error().message, shown(reply.to_json())};
   const Value* error = reply.find("error");
-  if (error != nullptr && !error->is_null() && !error->is_map()) {
+  if (error != nullptr && !error->is_nil() && !error->is_map()) {
     return Wrong{std::string("\"error\" must be an object with a kind and a message, in reply to ") + sample.f,
                  shown(reply.to_json())};
   }
@@ -200,7 +201,8 @@ class Conformance {
     if (!texts) return Wrong{"\"operations\" must be a list of names", said};
     for (const Value& one : operations->items()) setup_.operations.push_back(one.string());
     if (const Value* clients = reply->find("clients")) {
-      if (!clients->is_integer() || clients->integer() < 1) return Wrong{"\"clients\" must be a number from 1 on", said};
+      if (!clients->is_integer() || clients->integer() < 1)
+        return Wrong{"\"clients\" must be a number from 1 on", said};
       clients_ = clients->integer();
     }
     note_ = "operations " + joined(setup_.operations) + (clients_ > 1 ? fmt::format("; {} clients", clients_) : "");
@@ -366,7 +368,8 @@ class Conformance {
         const Value* id = reply->find("id");
         const auto found = std::find_if(waiting.begin(), waiting.end(),
                                         [&](std::int64_t one) { return id != nullptr && *id == Value(one); });
-        if (found == waiting.end()) return Wrong{"a reply must have the id of an open request", shown(reply->to_json())};
+        if (found == waiting.end())
+          return Wrong{"a reply must have the id of an open request", shown(reply->to_json())};
         waiting.erase(found);
         if (auto wrong = wrong_completion(*reply, sample_)) return wrong;
       }

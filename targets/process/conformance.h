@@ -1,10 +1,10 @@
 #pragma once
-// conformance(): an adapter put to the test of the protocol (PROTOCOL.md), case by case, each with a program of its own:
-// what it says to describe and open, every operation that it names, operations that there are not, garbage, a system that
-// does not answer, several clients, the end.
+// conformance(): an adapter put to the test of the protocol (PROTOCOL.md), case by case, each with a program of its
+// own: what it says to describe and open, every operation that it names, operations that there are not, garbage, a
+// system that does not answer, several clients, the end.
 //
-// Requests are written as Ordeal writes them; what comes back is read byte by byte, so that what Adapter would only call
-// a breach can be shown. Thread-safety: one call at a time per adapter.
+// Requests are written as Ordeal writes them; what comes back is read byte by byte, so that what Adapter would only
+// call a breach can be shown. Thread-safety: one call at a time per adapter.
 
 #include <chrono>
 #include <functional>

@@ -105,6 +105,9 @@ def main():
 
     for line in sys.stdin:
         request = json.loads(line)
+        if request.get("protocol", 1) != 1:
+            reply_to(request, {"type": "fail", "error": {"kind": "protocol", "message": "only version 1 is spoken"}})
+            continue
         if request["request"] == "describe":
             reply_to(request, {"type": "ok", "protocol": 1, "operations": ["read", "write", "cas", "add"], "clients": 100})
             continue

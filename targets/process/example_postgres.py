@@ -26,6 +26,8 @@ def ask(address, statement, timeout_ms):
 
 def reply_to(request, address):
     """What becomes of one operation."""
+    if request.get("protocol", 1) != 1:
+        return {"type": "fail", "error": {"kind": "protocol", "message": "only version 1 is spoken"}}
     if request["request"] == "describe":
         return {"type": "ok", "protocol": 1, "operations": ["add", "read"]}
     if request["request"] != "invoke":

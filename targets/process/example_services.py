@@ -186,6 +186,8 @@ def main():
     for line in sys.stdin:
         request, reply = json.loads(line), {"type": "ok"}
         try:
+            if request.get("protocol", 1) != 1:
+                raise Refused("protocol", "only version 1 is spoken")
             if request["request"] == "describe":
                 reply.update(protocol=1, operations=OPERATIONS)
             elif request["request"] == "open":

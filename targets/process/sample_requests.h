@@ -1,6 +1,6 @@
 #pragma once
-// Sample requests: for each data type of the operations' vocabulary (doc/formats.md) one request of each operation, as a
-// workload would make it. Thread-safety: immutable.
+// Sample requests: for each data type of the operations' vocabulary (doc/formats.md) one request of each operation, as
+// a workload would make it. Thread-safety: immutable.
 
 #include <span>
 #include <string>
