@@ -262,6 +262,7 @@ struct CommandLine::Parts {
   RunCommand run;
   MergeCommand merge;
   CompareCommand compare;
+  StatsCommand stats;
   ReproCommand repro;
   ShrinkCommand shrink;
   ReportCommand report;
@@ -297,6 +298,9 @@ CommandLine::CommandLine() : parts_(std::make_unique<Parts>()) {
       ->type_name("BEFORE");
   compare->add_option("after", it.compare.after, "the same, later")->required()->type_name("AFTER");
   compare->add_flag("--json", it.compare.json, "one JSON document on standard output");
+  CLI::App* stats = it.app.add_subcommand("stats", "how often each kind of run came to each verdict, over a store");
+  stats->add_option("store", it.stats.store, "the store's directory")->type_name("STORE")->capture_default_str();
+  stats->add_flag("--json", it.stats.json, "one JSON document on standard output");
   CLI::App* repro = it.app.add_subcommand("repro", "play a stored run again and again: how often it shows the same");
   repro->add_option("run", it.repro.run, "a run's directory, e.g. store/latest")->required()->type_name("RUN");
   repro->add_option("-n,--times", it.repro.times, "how often")
@@ -381,6 +385,7 @@ int CommandLine::run(std::vector<std::string> words) {
   if (name == "run") return cli::run(it.run);
   if (name == "merge") return cli::merge(it.merge);
   if (name == "compare") return cli::compare(it.compare);
+  if (name == "stats") return cli::stats(it.stats);
   if (name == "repro") return cli::repro(it.repro);
   if (name == "shrink") return cli::shrink(it.shrink);
   if (name == "report") return report(it.report);

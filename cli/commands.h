@@ -58,6 +58,12 @@ struct CompareCommand {
 };
 int compare(const CompareCommand& command);
 
+struct StatsCommand {
+  std::string store = "store";
+  bool json = false;
+};
+int stats(const StatsCommand& command);
+
 struct ReproCommand {
   std::string run;
   std::size_t times = 20;

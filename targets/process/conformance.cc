@@ -167,11 +167,16 @@ class Conformance {
     if (told_) told_(one);
     cases_.push_back(std::move(one));
   }
+  [[nodiscard]] bool is_wanted(const std::string& name) const {
+    return setup_.only.empty() || name == "describe" ||
+           std::find(setup_.only.begin(), setup_.only.end(), name) != setup_.only.end();
+  }
   void skip(const std::string& name, const std::string& why) {
     keep({name, ConformanceCase::Outcome::skipped, why, ""});
   }
   template <class Case>
   void run_case(const std::string& name, const Case& what) {
+    if (!is_wanted(name)) return;
     note_.clear();
     auto program = RawProgram::start(setup_.adapter);
     const Outcome wrong = program ? what(**program) : Wrong{"it cannot be started", program.error().message};

@@ -23,6 +23,8 @@ struct ConformanceSetup {
   std::string address = "127.0.0.1";
   std::string endpoint;  // empty: none
   std::chrono::milliseconds timeout{5000};
+  // The cases to try, beside describe and the operations, on which the others rest; empty: all.
+  std::vector<std::string> only;
 };
 
 struct ConformanceCase {

@@ -6,7 +6,8 @@ namespace ordeal {
 
 std::span<const SampleType> sample_types() {
   static const std::vector<SampleType> all = {
-      {"register", {{"write", "k7", "1"}, {"read", "k7", "null"}, {"cas", "k7", "[1,2]"}}},
+      // The second cas finds another value, unless somebody else is at it.
+      {"register", {{"write", "k7", "1"}, {"read", "k7", "null"}, {"cas", "k7", "[1,2]"}, {"cas", "k7", "[1,2]"}}},
       {"list-append", {{"txn", "", R"([["append","k7",1],["r","k7",null]])"}}},
       {"rw-register", {{"txn", "", R"([["w","k7",1],["r","k7",null]])"}}},
       {"set", {{"add", "", "7"}, {"read", "", "null"}, {"remove", "", "7"}}},

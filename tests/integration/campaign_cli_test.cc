@@ -401,6 +401,33 @@ TEST_F(Campaign, AStoredRunIsPlayedAgainAndItsRateTold) {
   EXPECT_EQ(ordeal({"repro", store() + "/latest", "-n", "0"}).exit_code, 64);
 }
 
+TEST_F(Campaign, HowOftenEachVerdictCameIsToldOverTheStore) {
+  const std::string path = file("seed = \"1..3\"\n[set]\nmemory.bug = [\"none\", \"lost-write\"]\n");
+  ASSERT_EQ(ordeal({"run", path, "--set", "memory.bug-probability=0.5", "--time-limit", "1"}).exit_code, 1);
+  const auto told = ordeal({"stats", store(), "--json"});
+  ASSERT_EQ(told.exit_code, 0) << told.err;
+  const Value& kinds = *document(told).find("kinds");
+  ASSERT_EQ(kinds.items().size(), 2u) << told.out;
+  for (const Value& kind : kinds.items()) {
+    const bool bug = kind.find("name")->string().find("memory.bug=lost-write") != std::string::npos;
+    EXPECT_EQ(kind.find("runs")->integer(), 3);
+    const Value* rate = kind.find("verdicts")->find(bug ? "invalid" : "valid");
+    ASSERT_NE(rate, nullptr) << told.out;
+    EXPECT_EQ(rate->find("seen")->integer(), 3);
+    EXPECT_NEAR(rate->find("low")->real(), 0.44, 0.01);
+    EXPECT_EQ(kind.find("anomalies")->entries().empty(), !bug);
+    EXPECT_FALSE(kind.find("flaky")->boolean());
+  }
+  // What was not judged, and what has links out of it, is left out and named.
+  const fs::path run = fs::canonical(store() + "/latest");
+  fs::remove(run / "results.json");
+  fs::create_symlink("/etc/hostname", run / "results.json");
+  const auto without = ordeal({"stats", store()});
+  EXPECT_THAT(without.out, HasSubstr(": 2 runs\n"));
+  EXPECT_THAT(without.err, HasSubstr("left out: " + run.string()));
+  EXPECT_EQ(ordeal({"stats", "/nonexistent"}).exit_code, 64);
+}
+
 // Three bugs: what is left holds a quarter of the operations at most, takes a third of the time, and shows the same.
 TEST_F(Campaign, AStoredRunIsMadeSmallerWhileItShowsTheSame) {
   for (const char* bug : {"stale-read", "lost-write", "duplicate"}) {
