@@ -406,7 +406,8 @@ TEST_F(Campaign, HowOftenEachVerdictCameIsToldOverTheStore) {
   ASSERT_EQ(ordeal({"run", path, "--set", "memory.bug-probability=0.5", "--time-limit", "1"}).exit_code, 1);
   const auto told = ordeal({"stats", store(), "--json"});
   ASSERT_EQ(told.exit_code, 0) << told.err;
-  const Value& kinds = *document(told).find("kinds");
+  const Value statistics = document(told);
+  const Value& kinds = *statistics.find("kinds");
   ASSERT_EQ(kinds.items().size(), 2u) << told.out;
   for (const Value& kind : kinds.items()) {
     const bool bug = kind.find("name")->string().find("memory.bug=lost-write") != std::string::npos;
