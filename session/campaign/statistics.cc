@@ -61,7 +61,8 @@ Result<void> count(const std::string& path, std::map<std::string, Counts>& kinds
 
 bool KindOfRuns::is_flaky() const {
   return (verdicts.contains("valid") && verdicts.contains("invalid")) ||
-         std::any_of(anomalies.begin(), anomalies.end(), [](const auto& one) { return one.second.seen < one.second.of; });
+         std::any_of(anomalies.begin(), anomalies.end(),
+                     [](const auto& one) { return one.second.seen < one.second.of; });
 }
 
 Result<Statistics> statistics_of(const std::string& store) {
@@ -74,7 +75,8 @@ Result<Statistics> statistics_of(const std::string& store) {
   }
   for (const auto& [name, counts] : kinds) {
     KindOfRuns kind{name, counts.runs, counts.failed, {}, {}};
-    for (const auto& [verdict, seen] : counts.verdicts) kind.verdicts[verdict] = rate_of(seen, counts.runs - counts.failed);
+    for (const auto& [verdict, seen] : counts.verdicts)
+      kind.verdicts[verdict] = rate_of(seen, counts.runs - counts.failed);
     for (const auto& [type, seen] : counts.anomalies) kind.anomalies[type] = rate_of(seen, counts.decided);
     out.kinds.push_back(std::move(kind));
   }

@@ -1,7 +1,7 @@
 #pragma once
 // Statistics over a store: how often each kind of run came to each verdict, and showed each anomaly, in all runs that
-// are stored. Runs are of one kind when their plans are equal but for seed, name and store: target, workload, faults and
-// every setting. Thread-safety: functions without state; reads.
+// are stored. Runs are of one kind when their plans are equal but for seed, name and store: target, workload, faults
+// and every setting. Thread-safety: functions without state; reads.
 
 #include <map>
 #include <string>
@@ -24,7 +24,7 @@ struct KindOfRuns {
 };
 
 struct Statistics {
-  std::vector<KindOfRuns> kinds;  // by name
+  std::vector<KindOfRuns> kinds;      // by name
   std::vector<std::string> left_out;  // "DIR: why": not judged yet, or hostile
 };
 
