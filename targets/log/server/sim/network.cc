@@ -101,9 +101,15 @@ void World::begin(const Fault& fault) {
     case FaultKind::slow_disk:
       chosen.slow_disk_until = now_ + fault.lasts;
       return;
-    case FaultKind::transfer: {
+    case FaultKind::transfer:
+    case FaultKind::deaf_transfer: {
       const raft::NodeId leader = current_leader();
       if (leader == raft::kNobody) return;
+      if (fault.kind == FaultKind::deaf_transfer) {
+        after(network_rng_.below(2 * plan_.max_delay), [this, leader, lasts = fault.lasts] {
+          if (!healed_) block(lasts, [leader](raft::NodeId, raft::NodeId to) { return to == leader; });
+        });
+      }
       reach(node(leader), [this, leader, target] { (void)node(leader).raft->transfer_leadership(target); });
       return;
     }

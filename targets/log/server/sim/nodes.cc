@@ -71,18 +71,27 @@ void World::restart_often(Node& node, Time until) {
   after(kMillisecond * (1 + node_rng_.below(60)), [this, &node, until] { restart_often(node, until); });
 }
 
-// A fault that waits for a new leader.
+// A fault that waits for a new leader: it strikes some moments after the election, or when the leader first commits
+// something, which by a commitment too early would be lost.
+void World::wait_to_strike(Node& leader) {
+  leader.strike_at_commit = 0;
+  if (now_ >= behead_until_ && now_ >= depose_until_) return;
+  static constexpr Time kWithin[] = {5 * kMillisecond, 30 * kMillisecond, 60 * kMillisecond, 0};
+  const Time within = kWithin[node_rng_.below(4)];
+  if (within == 0) {
+    leader.strike_at_commit = leader.raft->commit() + 1;
+    return;
+  }
+  after(node_rng_.below(within), [this, &leader] { strike(leader); });
+}
+
 void World::strike(Node& leader) {
-  const Time when = node_rng_.below(node_rng_.chance(0.5) ? 5 * kMillisecond : 60 * kMillisecond);
+  if (healed_) return;
   const Time lasts = kMillisecond * (30 + node_rng_.below(node_rng_.chance(0.5) ? 300 : 1000));
   if (now_ < behead_until_) {
-    after(when, [this, &leader, lasts] {
-      if (!healed_) crash(leader, lasts);
-    });
-  } else if (now_ < depose_until_) {
-    after(when, [this, id = leader.id, lasts] {
-      if (!healed_) block(lasts, [id](raft::NodeId a, raft::NodeId b) { return a == id || b == id; });
-    });
+    crash(leader, lasts);
+  } else {
+    block(lasts, [id = leader.id](raft::NodeId a, raft::NodeId b) { return a == id || b == id; });
   }
 }
 
@@ -134,9 +143,13 @@ void World::pump(Node& node) {
       node.role = node.raft->role();
       note("node " + std::to_string(node.id) + " is " + std::string(raft::name(node.role)) + " in term " +
            std::to_string(node.raft->term()));
-      if (node.role == raft::Role::leader) strike(node);
+      if (node.role == raft::Role::leader) wait_to_strike(node);
     }
     if (now_ < kill_voters_until_) strike_voter(node);
+    if (node.strike_at_commit != 0 && node.raft->commit() >= node.strike_at_commit && node.role == raft::Role::leader) {
+      node.strike_at_commit = 0;
+      after(0, [this, &node] { strike(node); });
+    }
     mix(node.id ^ (now_ << 8) ^ (node.raft->term() << 40) ^ (node.raft->commit() << 50));
     invariants_.look(view(node), views(), now_);
     if (output.empty() || invariants_.violation()) return;

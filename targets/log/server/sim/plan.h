@@ -29,6 +29,7 @@ enum class FaultKind : std::uint8_t {
   slow_network,    // messages take up to 150 ms
   slow_disk,       // writes of a node take up to 100 ms each
   transfer,        // leadership is handed to a node
+  deaf_transfer,   // the same, and a moment later nothing arrives at the old leader any more
   restart_often,   // a node dies and comes back at once, again and again
   behead,          // each new leader crashes soon after it was elected
   depose,          // each new leader is cut off soon after it was elected
@@ -58,7 +59,7 @@ struct Plan {
   unsigned operations = 200;  // that were not refused
   unsigned keys = 2;
   bool cas = false;
-  Time length = 6000 * kMillisecond;
+  Time length = 12000 * kMillisecond;
 
   // All nodes tick at the same moments, and messages and writes always take the same time: only chance drawn by the
   // nodes themselves tells them apart.
@@ -69,7 +70,8 @@ struct Plan {
   Time min_delay = 200;
   Time max_delay = 2000;
   Time max_disk_delay = 2000;
-  std::vector<Time> tick;  // how long a tick of node i+1 takes
+  std::vector<Time> tick;                  // how long a tick of node i+1 takes
+  raft::NodeId slow_node = raft::kNobody;  // the only one whose ticks are long, if there is one
   Time max_batch_delay = 0;
   bool encoded = false;  // messages travel as bytes
 

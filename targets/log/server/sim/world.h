@@ -66,7 +66,8 @@ class World {
     Time disk_free_at = 0;
     Time slow_disk_until = 0;
     raft::Role role = raft::Role::follower;
-    raft::Term voted_in = 0;  // the last term in which it was seen to vote for another
+    raft::Index strike_at_commit = 0;  // 0: no fault waits for that
+    raft::Term voted_in = 0;           // the last term in which it was seen to vote for another
     std::map<raft::Index, WaitingWrite> writes;
     std::map<std::uint64_t, WaitingRead> reads;  // by context
   };
@@ -106,6 +107,7 @@ class World {
   void crash(Node& node, Time for_how_long);
   void pause(Node& node, Time for_how_long);
   void restart_often(Node& node, Time until);
+  void wait_to_strike(Node& leader);
   void strike(Node& leader);
   void strike_voter(Node& voter);
   void tick(Node& node, std::uint64_t life);
