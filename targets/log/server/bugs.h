@@ -39,8 +39,8 @@ namespace ordeal::log {
   X(conflict_not_truncated, "raft", "keeps its own entry where the leader's contradicts it", "Ongaro 2014, 3.5")       \
   X(late_append_truncates, "raft", "an append that comes late cuts off what came after it",                            \
     "Ongaro 2014, figure 3.1: only a conflict deletes")                                                                \
-  X(stale_vote_counted, "raft", "counts votes that were given in an earlier term",                                     \
-    "Ongaro 2014, 3.3: requests with a stale term are rejected")                                                       \
+  X(pre_votes_counted, "raft", "a candidate takes the answers to its pre-vote for votes",                              \
+    "Ongaro 2014, 9.6: a pre-vote promises nothing")                                                                   \
   X(read_without_round, "raft", "a leader reads without asking whether it still leads",                                \
     "Jepsen: etcd and Consul, 2014")                                                                                   \
   X(read_before_no_op, "raft", "ReadIndex before an entry of the own term is committed", "Ongaro 2014, 6.4, step 1")   \

@@ -110,8 +110,7 @@ void Core::step(Message message) {
     step_higher_term(message);
   } else if (message.term < term_) {
     step_lower_term(message);
-    const bool counted = bug(Bug::stale_vote_counted) && message.kind == MessageKind::vote_response;
-    if (!counted) return;
+    return;
   }
   dispatch(message);
 }

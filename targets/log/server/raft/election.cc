@@ -50,7 +50,7 @@ void Core::become_candidate(bool forced) {
   vote_ = options_.id;
   hard_state_dirty_ = true;
   campaign_write_ = 0;
-  votes_.clear();  // the own vote counts when it is durable: persisted()
+  if (!bug(Bug::pre_votes_counted)) votes_.clear();  // the own vote counts when it is durable: persisted()
   reset_timer();
   ask_for_votes(MessageKind::vote_request, term_, forced);
 }

@@ -52,9 +52,9 @@ void draw_cluster(Rng rng, Plan& plan) {
   options.max_inflight = narrow ? 1 : 1 + rng.below(8);
   options.max_append_bytes = 16 + rng.below(200);
   options.max_apply_bytes = 16 + rng.below(400);
-  options.snapshot_chunk_bytes = 5 + rng.below(60);
-  plan.snapshot_every = 10 + rng.below(60);
-  plan.snapshot_tail = rng.below(plan.snapshot_every);
+  options.snapshot_chunk_bytes = 5 + rng.below(100);
+  plan.snapshot_every = 8 + rng.below(40);
+  plan.snapshot_tail = rng.below(plan.snapshot_every / 2);
   // A lease of 15 - 5 ticks holds while nobody's ticks are 1.4 times as long as another's.
   const std::int64_t drift = rng.chance(0.4) ? 0 : 140;
   if (rng.chance(0.6)) plan.slow_node = 1 + rng.below(plan.voters);
@@ -69,8 +69,8 @@ void draw_environment(Rng rng, Plan& plan) {
   plan.lockstep = rng.chance(0.1);
   plan.max_delay = plan.min_delay + 1 + rng.below(rng.chance(0.3) ? 20000 : 3000);
   plan.loss = rng.chance(0.5) ? 0 : 0.05 * rng.unit();
-  plan.duplication = rng.chance(0.5) ? 0 : 0.1 * rng.unit();
-  if (rng.chance(0.4)) plan.echo = static_cast<Time>(rng.between(1, 1500)) * kMillisecond;
+  plan.duplication = rng.chance(0.5) ? 0 : 0.25 * rng.unit();
+  if (rng.chance(0.5)) plan.echo = static_cast<Time>(rng.between(1, 1500)) * kMillisecond;
   plan.max_disk_delay = 100 + rng.below(rng.chance(0.3) ? 20000 : 3000);
   plan.max_batch_delay = rng.chance(0.5) ? 0 : rng.below(1000);
   plan.encoded = rng.chance(0.2);
