@@ -9,7 +9,8 @@ namespace {
 
 // After the last fault: how long the cluster may take until everything is applied everywhere again. Some fifteen of the
 // longest election time-outs.
-constexpr Time kSettleTime = 5000 * kMillisecond;
+constexpr Time kSettleTime = 5000 * kMillisecond;  // in which nobody applies anything
+constexpr Time kMaxSettleTime = 60000 * kMillisecond;
 constexpr std::uint64_t kMaxEvents = 3'000'000;
 
 }  // namespace
@@ -104,10 +105,16 @@ void World::heal() {
 
 // Everybody who belongs to the cluster has applied everything, by a leader that answers.
 bool World::settle() {
-  const Time deadline = now_ + kSettleTime;
-  std::uint64_t probe = 0;
-  while (now_ < deadline && !invariants_.violation()) {
+  const Time end = now_ + kMaxSettleTime;
+  Time deadline = now_ + kSettleTime;
+  std::uint64_t probe = 0, progress = 0;
+  while (now_ < std::min(deadline, end) && !invariants_.violation()) {
     run_until(now_ + 50 * kMillisecond);
+    std::uint64_t applied_by_all = 0;
+    for (const Node& each : nodes_) applied_by_all += each.applied;
+    if (applied_by_all > progress)
+      deadline = now_ + kSettleTime;  // who catches up by one entry a round trip takes his time
+    progress = applied_by_all;
     const raft::NodeId leader = current_leader();
     if (leader == raft::kNobody) continue;
     const raft::Status status = node(leader).raft->status();
@@ -153,7 +160,17 @@ RunResult World::run() {
   run_until(plan_.length);
   if (!invariants_.violation()) heal();
   if (!invariants_.violation() && !settle() && !invariants_.violation()) {
-    invariants_.report("liveness", "5 s after the last fault the members have not all applied everything", now_);
+    std::string what = "there is no fault any more, yet the members do not all come to apply everything:";
+    for (const Node& each : nodes_) {
+      const raft::Status status = each.raft->status();
+      what += " node " + std::to_string(each.id) + " (" + std::string(raft::name(status.role)) + ", term " +
+              std::to_string(status.term) + ") applied " + std::to_string(each.applied) + " of " +
+              std::to_string(status.last) + ", voters";
+      for (const raft::NodeId id : status.configuration.voters) what += " " + std::to_string(id);
+      for (const raft::NodeId id : status.configuration.outgoing) what += " (" + std::to_string(id) + ")";
+      what += ";";
+    }
+    invariants_.report("liveness", what, now_);
   }
   if (!invariants_.violation()) {
     run_until(now_ + 1500 * kMillisecond);  // the last answers and time-outs of clients
