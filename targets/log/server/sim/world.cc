@@ -107,7 +107,7 @@ void World::heal() {
 bool World::settle() {
   const Time end = now_ + kMaxSettleTime;
   Time deadline = now_ + kSettleTime;
-  std::uint64_t probe = 0, progress = 0;
+  std::uint64_t probe = 0, probe_term = 0, progress = 0;
   while (now_ < std::min(deadline, end) && !invariants_.violation()) {
     run_until(now_ + 50 * kMillisecond);
     std::uint64_t applied_by_all = 0;
@@ -122,11 +122,14 @@ bool World::settle() {
     const auto& members = status.configuration;
     const bool all = applied(leader) && std::all_of(members.voters.begin(), members.voters.end(), applied) &&
                      std::all_of(members.learners.begin(), members.learners.end(), applied);
-    if (all && probe != 0 && probe <= status.commit && members.outgoing.empty()) return true;
-    if (probe == 0) {  // something new must go through as well
+    if (all && probe_term == status.term && probe <= status.commit && members.outgoing.empty()) return true;
+    if (probe_term != status.term) {  // something new must go through as well
       const raft::Proposed proposed =
           node(leader).raft->propose(encode({Call::write, ++operations_, ~std::uint64_t{0}, 0, 1}));
-      if (proposed) probe = proposed.index;
+      if (proposed) {
+        probe = proposed.index;
+        probe_term = proposed.term;
+      }
       pump_soon(node(leader));
     }
   }
