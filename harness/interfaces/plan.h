@@ -32,6 +32,8 @@ struct Plan {
   int concurrency = 10;  // workers
   std::uint64_t seed = 0;
   double op_timeout_s = 5;
+  double start_timeout_s = 60;     // from the target's first start until it serves
+  double open_timeout_s = 0;       // for a client to open; 0: the workers' own (worker_pool.h)
   double nemesis_interval_s = 5;   // from the healing of one fault to the next injection
   double nemesis_duration_s = 5;   // how long each fault is in force
   double recovery_s = 30;          // how long the target may take to serve again after healing

@@ -106,6 +106,16 @@ class Target::Installation {
   [[nodiscard]] virtual Result<void> wipe(Node&) = 0;
   // Versions and whatever describes the system, for the report.
   [[nodiscard]] virtual Result<Value> describe(Node&) { return Value::map(); }
+  // How the nodes are started when the system is brought up. What faults have ended is started node by node as ever.
+  enum class StartOrder {
+    at_once,     // all at the same time
+    in_order,    // each when start() of the one before has ended
+    each_ready,  // each when the one before serves
+  };
+  [[nodiscard]] virtual StartOrder start_order() const { return StartOrder::at_once; }
+  // Once for the whole cluster, when all nodes were started and before they are waited for: what makes a cluster out of
+  // them (`rs.initiate()`, `cockroach init`).
+  [[nodiscard]] virtual Result<void> found(Deadline) { return {}; }
 };
 
 // Where the system's files are on a node. Thread-safety: may be asked from any thread at any time.

@@ -77,7 +77,36 @@ Result<void> on_all(const char* doing, Target& target, Cluster& cluster, const B
   });
 }
 
-Result<void> bring_nodes_up(Target& target, Cluster& cluster, const BringUp& how, Deadline deadline, RunLog& log) {
+// Node after node, as the system wants it. Errors: that of the first node that does not start.
+Result<void> start_in_order(Target& target, Cluster& cluster, const BringUp& how, bool each_ready, Deadline deadline,
+                            RunLog& log) {
+  const std::string what = fmt::format("starting {}", target.name());
+  log.info(fmt::format("{} on {} nodes, one after the other", what, cluster.size()));
+  for (const auto& node : cluster.nodes) {
+    if (how.stop.stop_requested())
+      return fail(ErrorCode::cancelled, fmt::format("stopped while {} was brought up", target.name()));
+    auto done = target.start(*node);
+    if (done && each_ready) done = target.await_node(*node, deadline);
+    if (!done) return fail(done.error().during(what).during(node->name()));
+  }
+  return {};
+}
+
+Result<void> start_all(Target& target, Cluster& cluster, const BringUp& how, Deadline deadline, RunLog& log) {
+  using Order = Target::Installation::StartOrder;
+  Target::Installation* const installation = target.installation();
+  const Order order = installation == nullptr ? Order::at_once : installation->start_order();
+  const auto started =
+      order == Order::at_once
+          ? on_all("starting", target, cluster, how, log, [&](Node& node) { return target.start(node); })
+          : start_in_order(target, cluster, how, order == Order::each_ready, deadline, log);
+  if (!started || installation == nullptr) return started;
+  if (auto founded = installation->found(deadline); !founded)
+    return fail(founded.error().during(fmt::format("making a cluster of {}", target.name())));
+  return {};
+}
+
+Result<void> bring_nodes_up(Target& target, Cluster& cluster, const BringUp& how, RunLog& log) {
   const auto step = [&](const char* doing, const std::function<Result<void>(Node&)>& work) {
     return on_all(doing, target, cluster, how, log, work);
   };
@@ -90,11 +119,12 @@ Result<void> bring_nodes_up(Target& target, Cluster& cluster, const BringUp& how
   if (how.before_start) {
     if (auto done = how.before_start(); !done) return done;
   }
-  if (auto done = step("starting", [&](Node& node) { return target.start(node); }); !done) return done;
+  // Installing and wiping have taken time that is not the start's.
+  const Deadline deadline = Deadline::after_s(how.start_timeout_s);
+  if (auto done = start_all(target, cluster, how, deadline, log); !done) return done;
   const std::string waiting = fmt::format("waiting until {} serves", target.name());
   log.info(waiting);
-  if (auto ready = target.await_ready(std::max(deadline, Deadline::after(std::chrono::seconds(5)))); !ready)
-    return fail(ready.error().during(waiting));
+  if (auto ready = target.await_ready(deadline); !ready) return fail(ready.error().during(waiting));
   return {};
 }
 
@@ -107,14 +137,13 @@ Result<void> bring_up(Target& target, Cluster& cluster, const BringUp& how, RunL
     clients->log_to([&log](std::string_view line) { log.info(line); });
   }
   const auto started = std::chrono::steady_clock::now();
-  const Deadline deadline = started + from_seconds(how.ready_timeout_s);
   const std::string name(target.name());
   if (!cluster.nodes.empty()) {
-    if (auto up = bring_nodes_up(target, cluster, how, deadline, log); !up) return up;
+    if (auto up = bring_nodes_up(target, cluster, how, log); !up) return up;
   }
   if (how.stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped while " + name + " was brought up");
   if (clients != nullptr) {
-    auto prepared = clients->prepare(std::max(deadline, Deadline::after(std::chrono::seconds(5))));
+    auto prepared = clients->prepare(Deadline::after_s(how.start_timeout_s));
     if (!prepared) return fail(prepared.error().during("preparing " + name));
   }
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

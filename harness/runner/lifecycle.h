@@ -19,7 +19,7 @@ namespace ordeal {
 [[nodiscard]] Result<void> on_all_nodes(Cluster& cluster, const std::function<Result<void>(Node&)>& work);
 
 struct BringUp {
-  double ready_timeout_s = 60;                 // for the whole cluster to serve
+  double start_timeout_s = 60;                 // from the first start until all nodes serve
   bool wipe = true;                            // start from nothing
   std::string data_type;                       // of the workload, for Target::use()
   std::stop_token stop;                        // looked at between the steps

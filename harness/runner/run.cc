@@ -344,6 +344,9 @@ RunSetup RunSetup::from(const Plan& plan) {
   setup.recovery_s = plan.recovery_s;
   setup.workers.workers = plan.concurrency;
   setup.workers.op_timeout = from_seconds(plan.op_timeout_s);
+  if (plan.open_timeout_s > 0) {
+    setup.workers.first_open_timeout = setup.workers.reopen_timeout = from_seconds(plan.open_timeout_s);
+  }
   return setup;
 }
 

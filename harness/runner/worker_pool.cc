@@ -162,7 +162,8 @@ void WorkerPool::opened(Incarnation& self) {
 
 bool WorkerPool::connect(Incarnation& self) {
   const std::size_t node = node_of(static_cast<std::size_t>(self.worker), settings_.nodes);
-  const auto deadline = steady_clock::now() + (self.first ? opening_time() : settings_.op_timeout);
+  const auto deadline =
+      steady_clock::now() + (self.first ? opening_time() : std::max(settings_.op_timeout, settings_.reopen_timeout));
   std::string problem;
   const bool mine = self.guarded(deadline + settings_.grace, [&] {
     try {

@@ -42,8 +42,10 @@ class WorkerPool {
  public:
   struct Settings {
     int workers = 10;
-    std::size_t nodes = 1;                                         // over which the workers are spread (placement.h)
-    std::chrono::nanoseconds op_timeout{std::chrono::seconds(5)};  // also for opening a client again
+    std::size_t nodes = 1;  // over which the workers are spread (placement.h)
+    std::chrono::nanoseconds op_timeout{std::chrono::seconds(5)};
+    // For opening a client again after an operation that ended in info, when it is longer.
+    std::chrono::nanoseconds reopen_timeout{0};
     // For the first opening, before there are faults, when it is longer: an adapter's interpreter has to start, and all
     // of them do at once.
     std::chrono::nanoseconds first_open_timeout{std::chrono::seconds(15)};

@@ -35,6 +35,8 @@ class GuardedTarget final : public ForwardingTarget {
     Result<void> install(Node& node) override;
     Result<void> wipe(Node& node) override;
     Result<Value> describe(Node& node) override;
+    StartOrder start_order() const override { return owner_.to_.installation()->start_order(); }
+    Result<void> found(Deadline deadline) override { return owner_.to_.installation()->found(deadline); }
 
    private:
     GuardedTarget& owner_;
