@@ -190,6 +190,7 @@ WorkloadFactory register_workload() {
   factory.promise = "Each key is a linearizable register with compare-and-set.";
   factory.data_type = "register";
   factory.operations = {"read", "write", "cas"};
+  factory.weights = {{"write", "register.writes"}, {"cas", "register.cas"}};
   factory.options = {
       {"register.keys", Type::integer, 0, "how many keys there are; 0: as many as the run gets to", 0, 1e9},
       {"register.keys-at-once", Type::integer, 1,

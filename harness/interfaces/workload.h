@@ -42,7 +42,9 @@ struct WorkloadFactory {
   std::string promise;
   std::string data_type;                // "register", "set", "counter", …: what Target::use() is told
   std::vector<std::string> operations;  // the f's it issues; a target must support them all
-  std::vector<OptionSpec> options;      // keys begin with "<name>."
+  // Those of them that an option of type real leaves out when it is 0: {"cas", "register.cas"}.
+  std::vector<std::pair<std::string, std::string>> weights;
+  std::vector<OptionSpec> options;  // keys begin with "<name>."
   // Where the level that is claimed can be chosen (workloads/levels.h): by which option, among the levels of which
   // models, and what those levels claim that the models' catalogue has no words for. Else empty.
   std::string level_option;
