@@ -82,6 +82,7 @@ class ProcessTarget : public ForwardingTarget, private Target::ClientSetup {
       : ForwardingTarget(*database),
         cluster_(cluster),
         endpoints_(listed(options.string("process.endpoints"))),
+        by_commands_(options.string("process.database") == "commands"),
         setup_(std::move(setup)),
         clients_(clients),
         database_(std::move(database)) {
@@ -101,9 +102,15 @@ class ProcessTarget : public ForwardingTarget, private Target::ClientSetup {
     return {4 * programs, programs};
   }
   void log_to(std::function<void(std::string_view)> log) override { setup_.log->set_sink(std::move(log)); }
+  // A database that is lent knows other clients; one of commands has none but its process.setup.
+  Result<void> prepare(Deadline deadline) override {
+    Target::ClientSetup* const database = by_commands_ ? database_->client_setup() : nullptr;
+    return database == nullptr ? Result<void>() : database->prepare(deadline);
+  }
 
   Cluster& cluster_;
   std::vector<std::string> endpoints_;
+  const bool by_commands_;
   std::atomic<std::size_t> next_endpoint_ = 0;
   std::string data_type_;
   AdapterSetup setup_;
@@ -139,8 +146,12 @@ Result<std::unique_ptr<Target>> make_process_target(Cluster& cluster, const Opti
     auto commands = make_shell_database(cluster, options);
     if (!commands) return fail(commands.error());
     database = std::move(*commands);
-  } else if (!options.string("process.start").empty()) {
-    return fail(ErrorCode::usage, "process.start is used with process.database=commands only");
+  } else {
+    for (const auto& spec : shell_database_options()) {
+      if (spec.type != OptionSpec::Type::string || options.origin(spec.key) == "default") continue;
+      if (!options.string(spec.key).empty())
+        return fail(ErrorCode::usage, spec.key + " is used with process.database=commands only");
+    }
   }
   if (!database) database = std::make_unique<NoDatabase>();
   const auto clients = clients_with(options, *setup);
