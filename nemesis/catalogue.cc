@@ -5,6 +5,7 @@
 #include "nemesis/clock/host_clock.h"
 #include "nemesis/cluster/membership.h"
 #include "nemesis/cluster/rolling.h"
+#include "nemesis/network/client_fault.h"
 #include "nemesis/network/connection_faults.h"
 #include "nemesis/network/dns.h"
 #include "nemesis/network/packet_faults.h"
@@ -32,6 +33,7 @@ std::span<const FaultFactory> faults() {
       reset_fault(),
       slow_close_fault(),
       dns_fault(),
+      clients_fault(),
       kill_fault(),
       pause_fault(),
       restart_fault(),

@@ -1,8 +1,10 @@
 #include "nemesis/network/grudge.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/names.h"
+#include "base/text.h"
 #include "nemesis/node/draw.h"
 
 namespace ordeal {
@@ -87,6 +89,72 @@ void fill_drops(std::size_t n, CutDirection direction, Grudge& grudge) {
 const std::vector<std::string>& blind_shapes() {
   static const std::vector<std::string> all = {"halves", "one", "majority", "majorities-ring", "bridge"};
   return all;
+}
+
+namespace {
+
+constexpr std::string_view kRest = "rest";
+
+// One side. `taken`: on which side each node is already, from 1; 0: on none.
+Result<Group> parse_side(std::string_view side, const std::vector<std::string>& nodes, std::size_t number,
+                         std::vector<std::size_t>& taken) {
+  Group out;
+  for (const std::string& name : ordeal::split(side, ',')) {
+    const auto at = std::find(nodes.begin(), nodes.end(), name);
+    if (at == nodes.end()) {
+      std::vector<std::string> known = nodes;
+      known.emplace_back(kRest);
+      return fail(unknown_name("node", name, known));
+    }
+    const auto node = static_cast<std::size_t>(at - nodes.begin());
+    if (taken[node] == number) return fail(ErrorCode::usage, name + " is named twice");
+    if (taken[node] != 0) return fail(ErrorCode::usage, name + " is on two sides");
+    taken[node] = number;
+    out.push_back(node);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<std::vector<std::size_t>>> parse_sides(std::string_view text,
+                                                          const std::vector<std::string>& nodes) {
+  std::vector<std::size_t> taken(nodes.size(), 0);
+  std::vector<Group> out;
+  std::optional<std::size_t> rest;
+  for (const std::string& side : fields(text, '|')) {
+    if (trimmed(side) == kRest) {
+      if (rest) return fail(ErrorCode::usage, "rest is there twice");
+      rest = out.size();
+      out.emplace_back();
+      continue;
+    }
+    auto parsed = parse_side(side, nodes, out.size() + 1, taken);
+    if (!parsed) return fail(parsed.error());
+    if (parsed->empty()) return fail(ErrorCode::usage, "a side is empty");
+    out.push_back(*std::move(parsed));
+  }
+  if (out.size() < 2) {
+    return fail(ErrorCode::usage, "two sides or more were expected, separated by |, as in \"n1,n2|n3\" or \"n1|rest\"");
+  }
+  if (rest) {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (taken[i] == 0) out[*rest].push_back(i);
+    }
+    if (out[*rest].empty()) return fail(ErrorCode::usage, "no node is left for the side rest");
+  }
+  return out;
+}
+
+Grudge grudge_of_sides(std::vector<std::vector<std::size_t>> sides, std::size_t n, CutDirection direction) {
+  Grudge grudge;
+  grudge.groups = std::move(sides);
+  for (std::size_t i = 0; i < grudge.groups.size(); ++i) {
+    for (std::size_t j = i + 1; j < grudge.groups.size(); ++j) cut_between(grudge.groups[i], grudge.groups[j], grudge);
+  }
+  fill_drops(n, direction, grudge);
+  return grudge;
 }
 
 Result<Grudge> make_grudge(std::string_view shape, std::size_t n, CutDirection direction,

@@ -39,6 +39,12 @@ Value names_value(const Cluster& cluster, const std::vector<std::size_t>& nodes)
   return out;
 }
 
+std::vector<std::string> all_names(const Cluster& cluster) {
+  std::vector<std::string> out;
+  for (const auto& node : cluster.nodes) out.push_back(node->name());
+  return out;
+}
+
 class Partition final : public Injection {
  public:
   Partition(const FaultContext& context, std::string shape, bool one_way, Grudge grudge, std::string note)
@@ -373,6 +379,13 @@ std::string inapplicable(const FaultContext& context) {
     return "partition.flap: 0, or a tenth of a second or more";
   }
   const std::string shape = context.options.string("partition.shape");
+  if (const std::string groups = context.options.string("partition.groups"); !groups.empty()) {
+    if (shape != "random") {
+      return fmt::format("partition.shape={} and partition.groups both say who is cut off; say one of them", shape);
+    }
+    const auto sides = parse_sides(groups, all_names(context.cluster));
+    return sides ? "" : "partition.groups: " + sides.error().message;
+  }
   if (shape == "primaries" && context.target.roles() == nullptr) {
     return fmt::format("partition.shape=primaries: target {} cannot say which of its nodes lead",
                        context.target.name());
@@ -387,6 +400,8 @@ Result<std::unique_ptr<Injection>> plan(const FaultContext& context, std::mt1993
   const std::size_t n = context.cluster.size();
   std::string shape = context.options.string("partition.shape");
   const std::string direction = context.options.string("partition.direction");
+  const std::string named = context.options.string("partition.groups");
+  if (!named.empty()) shape = "groups";
   if (shape == "random") {
     std::vector<std::string> shapes = blind_shapes();
     if (n < 3) shapes = {"halves", "one"};
@@ -399,6 +414,11 @@ Result<std::unique_ptr<Injection>> plan(const FaultContext& context, std::mt1993
   const CutDirection cut = !one_way        ? CutDirection::both
                            : first_is_deaf ? CutDirection::first_is_deaf
                                            : CutDirection::first_is_unheard;
+  if (!named.empty()) {
+    auto sides = parse_sides(named, all_names(context.cluster));
+    if (!sides) return fail(sides.error().during("partition.groups"));
+    return std::make_unique<Partition>(context, shape, one_way, grudge_of_sides(*std::move(sides), n, cut), "");
+  }
   std::vector<std::size_t> primaries;
   std::string note;
   if (shape == "primaries") {
@@ -439,6 +459,9 @@ FaultFactory partition_fault() {
        "another "
        "majority), bridge (one node hears both halves), primaries (each leader alone); random draws among them",
        std::nullopt, std::nullopt, shapes},
+      {"partition.groups", Type::string, "",
+       "who is cut off from whom, by name, in place of a shape: names separated by commas, sides by bars "
+       "(\"n1,n2|n3\"); rest: all other nodes (\"n1|rest\"); a node that is on no side hears, and is heard by, all"},
       {"partition.direction",
        Type::string,
        "both",

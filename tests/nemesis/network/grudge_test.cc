@@ -144,5 +144,39 @@ TEST(Grudge, WhatCannotBeSaysWhy) {
   EXPECT_THAT(unknown.error().message, HasSubstr("random"));
 }
 
+TEST(Sides, AreNamedAndWhoIsOnNoneHearsAll) {
+  const std::vector<std::string> nodes = {"n1", "n2", "n3", "n4"};
+  using Sides = std::vector<std::vector<std::size_t>>;
+  EXPECT_EQ(parse_sides("n2,n1|n3", nodes).value(), (Sides{{0, 1}, {2}}));
+  EXPECT_EQ(parse_sides(" n4 | rest ", nodes).value(), (Sides{{3}, {0, 1, 2}}));
+  EXPECT_EQ(parse_sides("rest|n1|n2", nodes).value(), (Sides{{2, 3}, {0}, {1}}));
+  const Grudge both = grudge_of_sides({{0, 1}, {2}}, 4, CutDirection::both);
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t j = 0; j < 4; ++j) {
+      const bool apart = (i < 2 && j == 2) || (j < 2 && i == 2);
+      EXPECT_EQ(drops(both, i, j), apart) << i << " " << j;
+    }
+  }
+  const Grudge deaf = grudge_of_sides({{0}, {1, 2}}, 3, CutDirection::first_is_deaf);
+  EXPECT_TRUE(drops(deaf, 0, 1) && drops(deaf, 0, 2));
+  EXPECT_FALSE(drops(deaf, 1, 0) || drops(deaf, 2, 0) || drops(deaf, 1, 2));
+}
+
+TEST(Sides, BadOnesAreToldWithWhatWasMeant) {
+  const std::vector<std::string> nodes = {"alpha", "beta", "gamma"};
+  const auto problem = [&](const char* text) {
+    const auto sides = parse_sides(text, nodes);
+    return sides ? std::string("fine") : sides.error().message;
+  };
+  EXPECT_THAT(problem("alpha|betta"), HasSubstr("did you mean \"beta\"?"));
+  EXPECT_THAT(problem("alpha|"), HasSubstr("a side is empty"));
+  EXPECT_THAT(problem("alpha,beta"), HasSubstr("two sides or more"));
+  EXPECT_THAT(problem("alpha|beta,alpha"), HasSubstr("alpha is on two sides"));
+  EXPECT_THAT(problem("alpha,alpha|beta"), HasSubstr("alpha is named twice"));
+  EXPECT_THAT(problem("alpha,beta,gamma|rest"), HasSubstr("no node is left"));
+  EXPECT_THAT(problem("rest|rest"), HasSubstr("twice"));
+  EXPECT_THAT(problem(""), HasSubstr("a side is empty"));
+}
+
 }  // namespace
 }  // namespace ordeal

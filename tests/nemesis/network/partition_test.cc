@@ -66,6 +66,28 @@ TEST_F(PartitionTest, EveryShapeIsCutAsDescribedProvenAndRemovedWithoutATrace) {
   }
 }
 
+TEST_F(PartitionTest, SidesByName) {
+  set("partition.groups", "n1,n2|n3");
+  auto planned = plan("partition", 1, "test-groups");
+  ASSERT_TRUE(planned) << planned.error().message;
+  Injection& partition = **planned;
+  EXPECT_EQ(partition.describe().find("groups")->to_json(), R"([["n1","n2"],["n3"]])");
+  ASSERT_TRUE(partition.prepare(Deadline::after_s(10)));
+  ASSERT_TRUE(partition.inject(Deadline::after_s(10)));
+  const auto seen = partition.confirm(Deadline::after_s(5));
+  ASSERT_TRUE(seen) << seen.error().message;
+  EXPECT_TRUE(seen->confirmed) << seen->evidence;
+  const auto open = links();
+  for (const auto& [from, to] : {std::pair{0, 2}, std::pair{1, 2}, std::pair{2, 0}}) EXPECT_FALSE(open[from][to]);
+  for (const std::size_t to : {0, 1, 2, 4}) EXPECT_TRUE(open[3][to] || answers_in_the_end(3, address(to))) << to;
+  EXPECT_TRUE(open[0][1] || answers_in_the_end(0, address(1)));
+  undo(partition, "partition", "test-groups");
+  EXPECT_EQ(remains(), "");
+  set("partition.shape", "halves");
+  const std::string problem = (*find_fault("partition"))->inapplicable(context());
+  EXPECT_THAT(problem, HasSubstr("partition.shape=halves and partition.groups"));
+}
+
 TEST_F(PartitionTest, CutsIPv6Too) {
   const auto& nodes = set_.local->state().nodes;
   if (nodes[0].address6.empty()) GTEST_SKIP() << "this kernel has no IPv6";
