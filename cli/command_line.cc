@@ -76,6 +76,9 @@ void add_run(CLI::App& app, RunCommand& command) {
     if (const std::string text = setting.default_text(); !text.empty()) option->default_str(text);
   }
   add_settings(app, command.settings, "an option of target, workload or fault, KEY=VALUE");
+  app.add_flag_callback(
+      "--keep-nodes", [&command] { command.settings.emplace_back("nodes.keep=true"); },
+      "leave the nodes and what runs there after a run that failed or is invalid, to look around");
   for (const CampaignSetting& setting : campaign_settings()) {
     const auto take = [&command, name = std::string(setting.name)](const std::string& text) {
       command.campaign_flags[name] = text;

@@ -17,6 +17,7 @@
 #include "harness/store/run_contents.h"
 #include "harness/store/run_directory.h"
 #include "nemesis/engine/ledger.h"
+#include "session/node_records.h"
 
 namespace ordeal::cli {
 namespace {
@@ -71,8 +72,10 @@ Result<HealReport> heal_run(const std::string& run, bool trust) {
   if (ledger->open.empty()) return HealReport{};
   const std::string directory = std::filesystem::path(path).parent_path().string();
   const bool at_work = is_at_work(directory.empty() ? "." : directory);
+  std::string where = ledger->nodes;
+  if (const auto kept = kept_cluster(directory.empty() ? "." : directory)) where = "ssh:" + kept->inventory_file();
   // They die with their controller, and everything in force on them with them.
-  if (nodes::are_made_for_run(ledger->nodes)) {
+  if (nodes::are_made_for_run(where)) {
     if (at_work) {
       return fail(ErrorCode::target,
                   fmt::format("the run of {} is still at work on nodes of its own, and what is in force there is part "
@@ -95,10 +98,10 @@ Result<HealReport> heal_run(const std::string& run, bool trust) {
                     run));
   }
   if (!trust) {
-    if (auto own = check_origin(path, ledger->nodes); !own) return fail(own.error());
+    if (auto own = check_origin(path, where); !own) return fail(own.error());
   }
-  auto opened = nodes::open_nodes(ledger->nodes);
-  if (!opened) return fail(opened.error().during("--nodes " + ledger->nodes));
+  auto opened = nodes::open_nodes(where);
+  if (!opened) return fail(opened.error().during("--nodes " + where));
   return heal_ledger(path, opened->cluster, trust ? Trust::ledger : Trust::node,
                      std::chrono::steady_clock::now() + kDeadline);
 }

@@ -12,6 +12,8 @@
 #include "nemesis/catalogue.h"
 #include "nemesis/engine/driver_options.h"
 #include "nemesis/fault_names.h"
+#include "session/fitting.h"
+#include "session/node_records.h"
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
 #include "workloads/levels.h"
@@ -23,26 +25,6 @@ namespace {
 std::string timeline_of(const RunRequest& request) {
   const auto found = request.settings.find("nemesis.timeline");
   return found == request.settings.end() ? "" : found->second.text;
-}
-
-// Operations that the workload issues and the target's clients, who understand `operations`, do not know.
-Result<void> fits(const TargetFactory& target, const std::vector<std::string>& operations,
-                  const WorkloadFactory& workload) {
-  const auto understood = [&](const std::string& f) {
-    return std::find(operations.begin(), operations.end(), f) != operations.end();
-  };
-  std::vector<std::string> missing;
-  for (const auto& f : workload.operations) {
-    if (!understood(f)) missing.push_back(f);
-  }
-  if (missing.empty()) return {};
-  std::vector<std::string> others;
-  for (const auto& one : workloads()) {
-    if (std::all_of(one.operations.begin(), one.operations.end(), understood)) others.push_back(one.name);
-  }
-  return fail(ErrorCode::usage,
-              fmt::format("workload {} needs operations that target {} does not have: {}. Workloads for {}: {}.",
-                          workload.name, target.name, joined(missing), target.name, joined(others)));
 }
 
 // Reads the flags of a request into a plan, and writes down where each came from.
@@ -98,7 +80,7 @@ Result<std::pair<const TargetFactory*, const WorkloadFactory*>> resolve_names(co
   if (!workload) return fail(given.at("workload", workload.error()));
   // A target that learns its operations from its options (an adapter tells which it knows) is looked at later.
   if ((*target)->operations_with == nullptr) {
-    if (auto fit = fits(**target, (*target)->operations, **workload); !fit) {
+    if (auto fit = fits(**target, (*target)->operations, **workload, nullptr); !fit) {
       return fail(given.at("workload", fit.error()));
     }
   }
@@ -107,11 +89,9 @@ Result<std::pair<const TargetFactory*, const WorkloadFactory*>> resolve_names(co
 
 // What the options say beyond their own ranges. Errors: usage.
 Result<void> check_options(const Plan& plan, const TargetFactory& target, const WorkloadFactory& workload) {
-  if (target.operations_with != nullptr) {
-    const auto operations = target.operations_with(plan.options);
-    if (!operations) return fail(operations.error());
-    if (auto fit = fits(target, *operations, workload); !fit) return fit;
-  }
+  const auto operations = target.operations_with == nullptr ? target.operations : target.operations_with(plan.options);
+  if (!operations) return fail(operations.error());
+  if (auto fit = fits(target, *operations, workload, &plan.options); !fit) return fit;
   if (target.check_options != nullptr) return target.check_options(plan.options, workload.data_type);
   return {};
 }
@@ -239,6 +219,7 @@ Result<Plan> resolve(const RunRequest& request) {
   if (auto good = check_options(plan, *target, *workload); !good) {
     return fail(resolver.at_option(good.error(), "target"));
   }
+  if (auto good = check_node_records(plan); !good) return fail(resolver.at_option(good.error(), "nodes"));
   return plan;
 }
 

@@ -19,6 +19,7 @@
 #include "session/environment.h"
 #include "session/follower.h"
 #include "session/freeze.h"
+#include "session/node_records.h"
 #include "session/turns.h"
 #include "targets/catalogue.h"
 #include "workloads/catalogue.h"
@@ -40,6 +41,7 @@ class RunSession::Parts {
       : plan_(plan), observer_(observer), stop_(std::move(stop)), at_anomaly_(at_anomaly) {}
   // A client that never came back from a call keeps the target alive, which must not write to the log any more.
   ~Parts() {
+    if (take_down_later_ && !kept_) take_target_down();
     if (target_ && target_->client_setup() != nullptr) target_->client_setup()->log_to(nullptr);
   }
   Parts(const Parts&) = delete;
@@ -48,6 +50,7 @@ class RunSession::Parts {
   Result<void> play();
   [[nodiscard]] const std::string& directory() const { return directory_; }
   [[nodiscard]] const std::vector<Error>& troubles() const { return troubles_; }
+  [[nodiscard]] std::string keep_nodes();
 
  private:
   Result<void> make_workload();
@@ -60,6 +63,7 @@ class RunSession::Parts {
   void follow(RunSetup& setup);
   void halted();
   void collect();
+  void take_target_down();
   void tear_down();
   Result<void> finish(Result<void> done);
 
@@ -73,6 +77,9 @@ class RunSession::Parts {
   std::unique_ptr<RunLog> log_;
   nodes::NodeSet nodes_;
   std::unique_ptr<Ownership> ownership_;  // null: the nodes are the run's own
+  NodeRecords records_;
+  bool take_down_later_ = false;  // the target runs until it is known whether the nodes are kept
+  bool kept_ = false;
   const WorkloadFactory* workload_factory_ = nullptr;
   Workload workload_;
   std::shared_ptr<Target> target_;
@@ -126,6 +133,7 @@ Result<void> RunSession::Parts::bring_up_target(const TargetFactory& factory) {
   environment_ = environment_of(plan_, *target_, nodes_.cluster);
   if (auto written = store_->write("environment.json", environment_.to_value()); !written) return written;
   BringUp how;
+  how.start_timeout_s = plan_.start_timeout_s;
   how.data_type = workload_factory_->data_type;
   how.stop = stop_;
   if (auto nemesis = make_nemesis(); !nemesis) return nemesis;
@@ -228,8 +236,23 @@ void RunSession::Parts::collect() {
                       node, count, count == 1 ? "" : "es"));
     }
   }
+  records_.collect(*target_, nodes_.cluster, *store_, *log_);
   if (nodes_.vanishes()) return;
+  if (plan_.options.boolean("nodes.keep")) {
+    take_down_later_ = true;
+  } else {
+    take_target_down();
+  }
+}
+
+void RunSession::Parts::take_target_down() {
   if (auto down = take_down(*target_, nodes_.cluster, *log_); !down) log_->warn(down.error().message);
+}
+
+std::string RunSession::Parts::keep_nodes() {
+  if (nodes_.cluster.nodes.empty() || nodes_.docker) return "";
+  kept_ = true;
+  return keep(nodes_, *store_);
 }
 
 void RunSession::Parts::tear_down() {
@@ -259,7 +282,8 @@ Result<void> RunSession::Parts::play() {
   if (!factory) return fail(factory.error());
   if (auto made = make_directory(); !made) return made;
   if (auto opened = open_nodes(**factory); !opened) return finish(std::move(opened));
-  auto done = bring_up_target(**factory);
+  auto done = records_.begin(plan_, nodes_.cluster, *log_);
+  if (done) done = bring_up_target(**factory);
   const bool reached = done || !is_without_connection(done.error().code);
   if (done) done = run_clients();
   if (reached) {
@@ -270,7 +294,7 @@ Result<void> RunSession::Parts::play() {
     if (const auto lost = ownership_->lost()) troubles_.push_back(*lost);
   }
   nemesis_.reset();
-  if (nodes_.vanishes()) observer_.stage("taking down the nodes");
+  if (nodes_.vanishes() && !plan_.options.boolean("nodes.keep")) observer_.stage("taking down the nodes");
   return finish(std::move(done));
 }
 
@@ -278,22 +302,25 @@ RunSession::RunSession(const Plan& plan, RunObserver& observer, std::stop_token 
     : parts_(std::make_unique<Parts>(plan, observer, std::move(stop), at_anomaly)) {}
 RunSession::~RunSession() = default;
 Result<void> RunSession::play() { return parts_->play(); }
+std::string RunSession::keep_nodes() { return parts_->keep_nodes(); }
 const std::string& RunSession::directory() const { return parts_->directory(); }
 const std::vector<Error>& RunSession::troubles() const { return parts_->troubles(); }
 
 Result<JudgedRun> run_and_judge(const Plan& plan, RunObserver& observer, const RunStops& stops) {
-  std::string directory;
-  {
-    // The session owns the nodes: they are gone before anything is judged.
-    RunSession session(plan, observer, stops.run, stops.at_anomaly);
-    auto played = session.play();
-    directory = session.directory();
-    if (!played && directory.empty()) return fail(played.error());
-    for (const auto& trouble : session.troubles()) observer.remark("ordeal: " + trouble.message);
-  }
+  auto session = std::make_unique<RunSession>(plan, observer, stops.run, stops.at_anomaly);
+  auto played = session->play();
+  const std::string directory = session->directory();
+  if (!played && directory.empty()) return fail(played.error());
+  for (const auto& trouble : session->troubles()) observer.remark("ordeal: " + trouble.message);
+  // The session owns the nodes: they are gone before anything is judged, unless the judgement decides about them.
+  if (!plan.options.boolean("nodes.keep")) session.reset();
   JudgeLimits limits;
   limits.stop = stops.run.stop_requested() ? stops.judging : stops.run;
   auto out = judge_run(directory, observer, limits);
+  if (session && (!out || out->failure || out->verdict == Verdict::invalid)) {
+    if (const std::string words = session->keep_nodes(); !words.empty()) observer.remark(words);
+  }
+  session.reset();
   pack_parts(directory + "/history.jsonl", limits.stop, [&] { observer.stage("compressing the history"); });
   return out;
 }

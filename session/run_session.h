@@ -39,6 +39,10 @@ class RunSession {
   [[nodiscard]] Result<void> play();
   // Empty before there is one.
   [[nodiscard]] const std::string& directory() const;
+  // What the option nodes.keep asks for, when the run is judged: leaves the nodes and what runs there as they are, and
+  // returns the words that tell how to enter and how to remove them; empty: there are none. Without a call they go
+  // with the session.
+  [[nodiscard]] std::string keep_nodes();
   // What went wrong beside the history, which can be judged all the same.
   [[nodiscard]] const std::vector<Error>& troubles() const;
 

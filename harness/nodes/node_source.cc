@@ -125,12 +125,32 @@ std::vector<OptionSpec> node_options() {
     option.help = help;
     return option;
   };
-  return {text("local.storage", "directory on disk for what local nodes write (default: memory)"),
-          text("local.memory",
-               "what a local node may hold, files in memory included: a size such as 2G, or none (default: half of the "
-               "machine's)"),
-          text("docker.image", "an image with sh and sshd (default: an empty one, with this machine's /usr read-only)"),
-          text("docker.arguments", "more arguments for docker run, e.g. \"--memory 1g\"")};
+  const auto sized = [&](const char* key, const char* value, const char* help) {
+    OptionSpec option = text(key, help);
+    option.default_value = Value(value);
+    return option;
+  };
+  const auto flag = [&](const char* key, const char* help) {
+    OptionSpec option = text(key, help);
+    option.type = OptionSpec::Type::boolean;
+    option.default_value = Value(false);
+    return option;
+  };
+  return {
+      text("local.storage", "directory on disk for what local nodes write (default: memory)"),
+      text("local.memory",
+           "what a local node may hold, files in memory included: a size such as 2G, or none (default: half of the "
+           "machine's)"),
+      text("docker.image", "an image with sh and sshd (default: an empty one, with this machine's /usr read-only)"),
+      text("docker.arguments", "more arguments for docker run, e.g. \"--memory 1g\""),
+      flag("nodes.keep",
+           "leave the nodes, and all that runs on them, after a run that failed or is invalid, to look around (also "
+           "--keep-nodes); not with docker"),
+      flag("nodes.capture", "capture packets on every node (tcpdump), to nodes/NODE/packets.pcap of the run"),
+      sized("nodes.capture-size", "64M", "what packets.pcap of a node holds at most; the last packets stay"),
+      sized("nodes.capture-filter", "not tcp port 22", "which packets, as tcpdump has it; empty: all"),
+      flag("nodes.cores", "let the target's processes leave core dumps, and fetch them to nodes/NODE/cores"),
+      sized("nodes.core-size", "512M", "what a core dump holds at most")};
 }
 
 NodeSourceOptions NodeSourceOptions::from(const Options& options) {

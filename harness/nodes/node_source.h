@@ -21,7 +21,8 @@
 
 namespace ordeal::nodes {
 
-// The options of nodes that are made for a run: `local.storage`, `local.memory`, `docker.image`, `docker.arguments`.
+// The options of nodes that are made for a run: `local.storage`, `local.memory`, `docker.image`, `docker.arguments`;
+// and what a run keeps or records on nodes of any kind: `nodes.…` (session/node_records.h).
 [[nodiscard]] std::vector<OptionSpec> node_options();
 
 struct NodeSourceOptions {
