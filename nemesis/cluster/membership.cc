@@ -8,6 +8,7 @@
 
 #include "base/names.h"
 #include "nemesis/node/draw.h"
+#include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
 #include "nemesis/node/process_injection.h"
 #include "nemesis/node/selector.h"
@@ -48,8 +49,7 @@ class MembershipChange final : public Injection {
     std::vector<Undo> out;
     for (const std::size_t i : selection_.nodes) {
       std::string script = target_.membership()->rejoin_script(node(i));
-      // The watchdog's umask is its own, and so is where it runs.
-      if (!script.empty()) out.push_back({node(i).name(), "umask 022\ncd /\n" + std::move(script)});
+      if (!script.empty()) out.push_back({node(i).name(), start_in_undo(script)});
     }
     return out;
   }

@@ -23,6 +23,11 @@ constexpr std::string_view kIsWatchdog =
 constexpr std::string_view kWatchdog =
     R"sh(# Ordeal's dead-man's switch: undoes the fault beside it when the controller has fallen silent.
 state={state}
+# On a busy node it comes before what is busy, with all that it starts, until it starts the target (start_in_undo()).
+if [ "$1" = leads ]; then
+  export ORDEAL_NICE="$(nice 2>/dev/null)" ORDEAL_WATCHDOG=$$
+  renice -15 -p $$ >/dev/null 2>&1
+fi
 silent=0
 last=none
 up() {{
@@ -113,7 +118,7 @@ watchdog=
 read -r watchdog 2>/dev/null <"$state/watchdog"
 if {is_watchdog}; then exit 0; fi
 if command -v setsid >/dev/null; then
-  setsid sh "$state/watchdog.sh" </dev/null >/dev/null 2>&1 &
+  setsid sh "$state/watchdog.sh" leads </dev/null >/dev/null 2>&1 &
 else
   sh "$state/watchdog.sh" </dev/null >/dev/null 2>&1 &
 fi
@@ -122,6 +127,17 @@ echo $! >"$state/watchdog"
                      fmt::arg("head", kScriptHead), fmt::arg("state", fault_folder(id)),
                      fmt::arg("is_watchdog", kIsWatchdog), fmt::arg("watchdog", shell_quote(watchdog)),
                      fmt::arg("undo", shell_quote(undo)));
+}
+
+std::string start_in_undo(std::string_view script) {
+  return fmt::format(R"(umask 022
+cd /
+if [ -n "$ORDEAL_WATCHDOG" ]; then
+  renice "${{ORDEAL_NICE:-0}}" -g "$ORDEAL_WATCHDOG" >/dev/null 2>&1
+  unset ORDEAL_NICE ORDEAL_WATCHDOG
+fi
+{})",
+                     script);
 }
 
 std::string undo_if_same_script(std::string_view id, std::string_view undo) {

@@ -41,6 +41,9 @@ inline constexpr std::string_view kScriptHead =
 // is_fault_id.
 [[nodiscard]] std::string undo_script(std::string_view id, std::string_view fault, std::string_view body);
 
+// A target's start script as part of an undo script's body: the watchdog's umask, directory and priority are its own.
+[[nodiscard]] std::string start_in_undo(std::string_view script);
+
 // Puts the undo script on the node and starts the watchdog, which fires after `dead_man_s` to `dead_man_s` + 1 seconds
 // of silence. Requires: dead_man_s >= 1.
 [[nodiscard]] std::string arm_script(std::string_view id, std::string_view undo, int dead_man_s);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "nemesis/node/node_state.h"
 #include "nemesis/node/parallel.h"
 
 namespace ordeal {
@@ -172,10 +173,9 @@ Result<void> ProcessInjection::start_again_unless_it_refuses() const {
   return done;
 }
 
-// The watchdog's umask is its own, and so is where it runs.
 std::string ProcessInjection::revive_script(std::size_t node) const {
   const std::string script = target_.processes()->start_script(cluster_.at(node));
-  return script.empty() ? "" : "umask 022\ncd /\n" + script;
+  return script.empty() ? "" : start_in_undo(script);
 }
 
 std::string ProcessInjection::undo_and_revive(std::size_t node, const std::string& script, bool may_refuse) const {

@@ -51,8 +51,8 @@ std::vector<Undo> undo(const FaultContext& context) {
     if (start.empty()) {
       script += each("stop");
     } else {
-      script += fmt::format("ended=$(\n{}) || exit 1\n{}[ -n \"$ended\" ] || exit 0\numask 022\ncd /\n{}",
-                            each("evict"), each("stop"), start);
+      script += fmt::format("ended=$(\n{}) || exit 1\n{}[ -n \"$ended\" ] || exit 0\n{}", each("evict"), each("stop"),
+                            start_in_undo(start));
     }
     out.push_back({node->name(), std::move(script)});
   }

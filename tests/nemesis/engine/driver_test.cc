@@ -109,7 +109,11 @@ class DriverTest : public FaultTest {
     for (const auto& [fault, sign] : signs) EXPECT_THAT(still, HasSubstr(sign)) << fault << " was healed too early";
     std::this_thread::sleep_until(killed + std::chrono::seconds(5));
     EXPECT_EQ(remains(), "");
-    for (std::size_t i = 0; i < 5; ++i) EXPECT_THAT(*target_->pids(cluster().at(i)), SizeIs(1)) << "runs everywhere";
+    for (std::size_t i = 0; i < 5; ++i) {
+      const auto pids = *target_->pids(cluster().at(i));
+      ASSERT_THAT(pids, SizeIs(1)) << "runs everywhere";
+      EXPECT_EQ(on(i, "ps -o ni= -p " + std::to_string(pids[0]) + " | tr -d ' '"), on(i, "nice")) << "as before";
+    }
     // The ledgers do not know; to replay them is harmless.
     for (const auto& [fault, sign] : signs) {
       const auto report = heal_ledger(ledger_of(fault), cluster(), Trust::ledger, Deadline::after_s(10));
