@@ -119,6 +119,9 @@ class Judgement {
   [[nodiscard]] bool accused() const { return !told_.empty(); }
   // Nothing was put to the test. Only the first reason is kept.
   void inconclusive(std::string reason);
+  // inconclusive(), unless a fault was injected and one of `looks`, which saw what is kept, began after the last one
+  // was: what it left is not known otherwise. O(events after it).
+  void demand_a_look_after_faults(std::span<const OperationEvents> looks);
   // An anomaly. Of each type the first ten are told and all are counted. `operations` are named by any of their events;
   // kNoEvent is left out.
   void tell(std::string type, std::vector<EventIndex> operations, std::string explanation,

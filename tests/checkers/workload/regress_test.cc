@@ -126,5 +126,23 @@ TEST(RegressLwwMap, NilShowsARemoveToAClientThatHadPut) {
   EXPECT_EQ(verdict(judged("lww-map", begun + seen(1, "nil") + end)), "valid");  // another replica had nothing yet
 }
 
+// After a power loss every read failed, and the set, of which nobody saw any more, was valid.
+TEST(RegressSet, WhatNobodyReadsAfterTheLastFaultIsUnknown) {
+  const std::string before = ok(0, "add", "1", "1") + ok(1, "read", "nil", "[1]");
+  const auto step = [](std::string_view name) {
+    return "{:process :nemesis :type :info :f :power-loss :value {:id 1 :step \"" + std::string(name) + "\"}}";
+  };
+  const std::string fault = step("inject") + step("injected") + step("healed");
+  const std::string after = op(1, "read", "nil", "fail", "nil");
+  for (const char* checker : {"set", "set-full"}) {
+    const auto result = judged(checker, before + fault + after);
+    EXPECT_EQ(verdict(result), "unknown") << checker;
+    EXPECT_THAT(result.reason, testing::HasSubstr("no read that began after the last fault (power-loss"));
+    EXPECT_EQ(verdict(judged(checker, before + fault + ok(1, "read", "nil", "[1]"))), "valid") << checker;
+    EXPECT_EQ(verdict(judged(checker, before + after)), "valid") << checker;
+    EXPECT_EQ(verdict(judged(checker, before + fault + ok(1, "read", "nil", "[]"))), "lost-element") << checker;
+  }
+}
+
 }  // namespace
 }  // namespace ordeal::work
