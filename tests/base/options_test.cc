@@ -96,6 +96,7 @@ TEST(Names, TheNearestIsASlipAway) {
   EXPECT_EQ(nearest("", {"a-long-name"}), "");
   // What is missing in front counts as much as what is missing elsewhere.
   EXPECT_EQ(nearest("pause", {"unpause", "pauze"}), "pauze");
+  EXPECT_EQ(nearest("raed", {"add", "read"}), "read") << "two neighbours changed places";
   EXPECT_EQ(nearest("x", {"ab"}), "");
 }
 

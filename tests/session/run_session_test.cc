@@ -616,10 +616,10 @@ TEST_F(Session, OriginsHaveTheirOrder) {
   std::vector<std::string> names;
   const Plan resolved = plan({{"rate", "50"}});
   for (const auto& [name, origin] : resolved.origins.entries()) names.push_back(name.string());
-  EXPECT_THAT(names,
-              ::testing::ElementsAre("target", "workload", "consistency", "nodes", "store", "name", "nemesis",
-                                     "time-limit", "op-timeout", "nemesis-interval", "nemesis-duration", "recovery",
-                                     "check-timeout", "rate", "poisson", "concurrency", "seed", "memory"));
+  EXPECT_THAT(names, ::testing::ElementsAre("target", "workload", "consistency", "nodes", "store", "name", "nemesis",
+                                            "time-limit", "op-timeout", "start-timeout", "open-timeout",
+                                            "nemesis-interval", "nemesis-duration", "recovery", "check-timeout", "rate",
+                                            "poisson", "concurrency", "seed", "memory"));
   EXPECT_EQ(resolved.origins.find("rate")->string(), "test");
   EXPECT_EQ(resolved.origins.find("recovery")->string(), "default");
 }

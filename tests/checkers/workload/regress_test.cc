@@ -136,7 +136,7 @@ TEST(RegressSet, WhatNobodyReadsAfterTheLastFaultIsUnknown) {
   const std::string after = op(1, "read", "nil", "fail", "nil");
   for (const char* checker : {"set", "set-full"}) {
     const auto result = judged(checker, before + fault + after);
-    EXPECT_EQ(verdict(result), "unknown") << checker;
+    EXPECT_EQ(result.verdict, Verdict::unknown) << checker;
     EXPECT_THAT(result.reason, testing::HasSubstr("no read that began after the last fault (power-loss"));
     EXPECT_EQ(verdict(judged(checker, before + fault + ok(1, "read", "nil", "[1]"))), "valid") << checker;
     EXPECT_EQ(verdict(judged(checker, before + after)), "valid") << checker;
