@@ -94,9 +94,11 @@ Result<std::string> log_program(const Options& options) {
   for (const fs::path& place : {here / "bin" / name, here / name}) {
     if (fs::is_regular_file(place, ignored)) return place.string();
   }
-  return fail(ErrorCode::not_found,
-              fmt::format("there is no {} beside this program (in {}); build it, or give --set log.binary=FILE", name,
-                          here.string()));
+  return fail(
+      ErrorCode::not_found,
+      fmt::format("there is no {0} beside this program (in {1}); build it (cmake --build FOLDER --target {0}), or give "
+                  "--set log.binary=FILE",
+                  name, here.string()));
 }
 
 std::string log_client_address(const Options& options, const LogMember& member) {

@@ -56,7 +56,11 @@ class Talk {
   std::int64_t next_id() { return next_id_++; }
   tl::expected<Value, Wrong> reply(std::optional<std::int64_t> id, Deadline deadline) {
     const auto line = program_.line(deadline);
-    if (!line) return tl::unexpected(Wrong{"no reply in time to " + shown(asked_), program_.last_said()});
+    if (!line) {
+      const std::string what =
+          program_.may_say_more() ? "no reply in time to " : "its output ended without a reply to ";
+      return tl::unexpected(Wrong{what + shown(asked_), program_.last_said()});
+    }
     auto document = Value::from_json(*line);
     if (!document || !document->is_map() || !is_utf8(*line)) {
       return tl::unexpected(Wrong{"a JSON object in UTF-8 was expected in reply to " + shown(asked_), shown(*line)});

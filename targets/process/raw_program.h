@@ -26,6 +26,8 @@ class RawProgram {
   [[nodiscard]] bool write(std::string_view text, Deadline deadline);
   // The next line without its end; nothing: none came by then, or it ended.
   [[nodiscard]] std::optional<std::string> line(Deadline deadline);
+  // False once it has ended or closed its output, and all of that was read.
+  [[nodiscard]] bool may_say_more() const { return output_open_; }
   void close_input() { process_->close_input(); }
   // True when it ends by itself by then.
   [[nodiscard]] bool ends(std::chrono::milliseconds patience);

@@ -58,7 +58,7 @@ TEST(Conformance, EachMistakeIsFoundAndToldWithWhatTheAdapterSaid) {
                                {"id", "operations of register", "must have the id 42", "1"},
                                {"not-json", "operations of register", "a JSON object", "ok"},
                                {"unknown-ok", "unknown-operation", "answered with fail", "ok"},
-                               {"unknown-exit", "unknown-operation", "no reply in time", "exited with status 3"},
+                               {"unknown-exit", "unknown-operation", "its output ended", "exited with status 3"},
                                {"no-open", "open", "no client could be opened, of register", ""},
                                {"slow-open", "nobody-there", "no reply in time", ""},
                                {"client-id", "several-clients", "the id", ""},
