@@ -1,6 +1,8 @@
 # The commands of the README. CMake does the work; `make help` lists the targets.
 .PHONY: help packages other build install package demo test bench asan tsan clean
 JOBS ?= $(shell nproc)
+# Most tests that take long wait for what they started.
+TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
 help:
 	@echo "make build   build/release/ordeal"
@@ -38,7 +40,7 @@ package: build
 test: packages
 	@cmake --preset ci
 	@cmake --build --preset ci -j $(JOBS)
-	@ctest --test-dir build/ci --output-on-failure -j $(JOBS)
+	@ctest --test-dir build/ci --output-on-failure -j $(TEST_JOBS)
 
 demo: build
 	@scripts/demo.sh
