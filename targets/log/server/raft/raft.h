@@ -12,13 +12,13 @@
 //
 //   auto raft = Raft::start(options, recovered, Rng(seed)).value();
 //   for (;;) {
-//     … raft->step(message), raft->tick(), raft->propose(data), raft->persisted(n), raft->applied(i), whatever came
+//     … raft->step(message), raft->tick(), raft->propose(data), raft->persisted(n), raft->applied(i): whatever came
 //     Output out = raft->take_output();
-//     send(out.messages);                       // at once: what must wait for the disk is not among them yet
-//     if (out.write != 0) storage.write(out);   // in this order; when it is durable: persisted(out.write)
+//     send(out.messages);                      // at once: what must wait for the disk is not among them yet
+//     if (out.write != 0) storage.write(out);  // in the order of the outputs; persisted(out.write) when it is durable
 //     if (out.snapshot) state.restore(*out.snapshot);
-//     apply(out.committed);                     // in order; then applied(last index)
-//     out.reads, out.lost_reads                 // answer clients
+//     apply(out.committed);                    // in order; then applied(last index)
+//     answer(out.reads, out.lost_reads);       // of clients
 //   }
 //
 // **What must wait for the disk is held back here**, not by the caller: a vote, an acknowledgement of entries or of a
