@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/value.h"
+#include "tests/integration/command.h"
 #include "tests/support/program.h"
 
 namespace ordeal::testing {
@@ -20,11 +21,6 @@ using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-std::string contents(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // Short runs of the memory target, and a file that asks for them. They hold some 300 operations: a bug that every run
 // is to show needs a probability of 0.5 (with the default of 0.1 one in some dozens happened to be sound).
