@@ -69,8 +69,10 @@ LogAnswer<std::vector<LogMembership::Entry>> LogMembership::look(std::size_t ask
 Result<void> LogMembership::settle(std::size_t node, bool wanted, Deadline deadline) {
   const std::string peer = log_peer_address(options_, members_[node]);
   std::string problem = "there is no other member to ask";
+  // The others first; who shall leave is asked as well, since it may be the leader, which alone can change members.
+  const std::size_t choices = wanted ? members_.size() - 1 : members_.size();
   for (std::size_t turn = 0; members_.size() > 1 && !deadline.passed(); ++turn) {
-    const std::size_t asked = (node + 1 + turn % (members_.size() - 1)) % members_.size();
+    const std::size_t asked = (node + 1 + turn % choices) % members_.size();
     if (is_out(asked)) continue;
     const auto entries = look(asked, "linearizable", deadline.within(kEachRequest));
     if (entries) {

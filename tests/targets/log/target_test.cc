@@ -238,6 +238,22 @@ TEST_F(LogTargetTest, MembersLeaveAndComeBack) {
   EXPECT_NE(members.back().id, "3");
 }
 
+// Only the other members were asked to take the leader out, who sent to the leader, until the time was over.
+TEST_F(LogTargetTest, RegressTheLeaderLeavesAsWell) {
+  const auto primaries = target_->roles()->primaries(in(10));
+  ASSERT_TRUE(primaries) << primaries.error().message;
+  const std::size_t leader = primaries->front();
+  const std::size_t other = (leader + 1) % 3;
+  EXPECT_EQ(play(*client("register", other), {"write", "k", 1}), "ok 1");
+  const auto removed = target_->membership()->remove(cluster_.at(leader), in(60));
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(pids(leader), 0U);
+  EXPECT_EQ(target_->membership()->members(cluster_.at(other), in(10)).value().size(), 2U);
+  const Deadline deadline = in(60);
+  while (play(*client("register", other), {"write", "k", 2}) != "ok 2" && !deadline.passed()) continue;
+  EXPECT_EQ(play(*client("register", other), {"read", "k", {}}), "ok 2");
+}
+
 TEST(LogProblems, SayWhetherAnythingHappened) {
   const auto sure = log_problem(503, R"({"error":{"code":"no-leader","message":"m","outcome":"not-applied"}})");
   EXPECT_TRUE(sure.certain);
