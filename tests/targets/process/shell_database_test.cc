@@ -52,9 +52,12 @@ class ShellDatabaseTest : public ::testing::Test {
     target_ = *std::move(made);
     return *target_;
   }
-  // A program in the background that runs for long, with the directory and `name` on its command line.
+  // A program in the background that runs until it is killed, with the directory and `name` on its command line: it
+  // reads from a pipe into which nobody writes, and starts nothing that would outlive it.
   std::string server(const std::string& name) {
-    return "setsid /bin/sh -c 'sleep 600; : " + directory_ + " " + name + "' </dev/null >/dev/null 2>&1 & ";
+    const std::string pipe = directory_ + "/pipe";
+    return "mkfifo " + pipe + " 2>/dev/null; setsid /bin/sh -c 'read -r line <>" + pipe + "; : " + directory_ + " " +
+           name + "' </dev/null >/dev/null 2>&1 & ";
   }
   std::string file(const std::string& name) { return directory_ + "/" + name; }
   std::string contents(const std::string& name) {
@@ -329,7 +332,7 @@ TEST_F(ShellMembersTest, HalfOfTheCommandsAreNoMembership) {
 TEST_F(ShellDatabaseTest, WhichVersionRunsIsSeenInItsEnvironment) {
   set("process.start", server("v1"));
   set("process.upgrade-start", server("v2"));
-  set("process.pids", "pgrep -f 'sleep 600; : " + directory_ + "'");
+  set("process.pids", "pgrep -f 'pipe; : " + directory_ + "'");
   Target& target = make();
   auto* versions = target.versions();
   using Version = Target::Versions::Version;
