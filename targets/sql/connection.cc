@@ -18,15 +18,15 @@ struct ClearResult {
 };
 using ResultPointer = std::unique_ptr<PGresult, ClearResult>;
 
-// Whether the socket is ready before the deadline.
+// Whether the socket is ready before the deadline. After it nothing is, also where a server sends without an end.
 bool await(int socket, short events, Deadline deadline) {
   pollfd one{socket, events, 0};
-  while (true) {
+  while (!deadline.passed()) {
     const int ready = poll(&one, 1, deadline.poll_ms());
     if (ready > 0) return true;
-    if (ready == 0 && deadline.passed()) return false;
     if (ready < 0 && errno != EINTR) return false;
   }
+  return false;
 }
 
 bool is_ip(const std::string& address) {
@@ -173,6 +173,11 @@ std::optional<SqlProblem> SqlConnection::exchange(Deadline deadline) {
 void SqlConnection::receive(Reply& reply, Deadline deadline) {
   PGconn* connection = connection_.get();
   while (true) {
+    // Who never says that all is answered is late as well.
+    if (deadline.passed()) {
+      if (!reply.problem) reply.problem = SqlProblem{"", "no answer in time", true};
+      return connection_.reset();
+    }
     while (PQisBusy(connection) != 0) {
       auto problem = exchange(deadline);
       if (!problem) continue;
