@@ -62,8 +62,8 @@ class Flood {
   std::thread thread_;
 };
 
-// There is always something to read: the deadline ends it all the same. (Of one second it took 2.6, when a wait looked at its
-// deadline only when nothing came; how long is not asserted here.)
+// There is always something to read: the deadline ends it all the same. (Of one second it took 2.6, when a wait looked
+// at its deadline only when nothing came; how long is not asserted here.)
 TEST(SqlConnection, AServerThatSendsWithoutAnEndDoesNotOutlastTheDeadline) {
   const Flood flood;
   SqlEndpoint endpoint;
