@@ -1,5 +1,5 @@
 # The commands of the README. CMake does the work; `make help` lists the targets.
-.PHONY: help packages other build install package demo test bench asan tsan clean
+.PHONY: help packages other build install package demo test bench scoreboard asan tsan clean
 JOBS ?= $(shell nproc)
 # Most tests that take long wait for what they started.
 TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
@@ -13,6 +13,7 @@ help:
 	@echo "make asan    all tests, and a run against etcd, under AddressSanitizer and UBSan"
 	@echo "make tsan    the same under ThreadSanitizer; TESTS='-L unit' for some of the tests"
 	@echo "make bench   the benchmarks"
+	@echo "make scoreboard  which planted bugs of ordeal-log are found, and how fast; BUDGET=2h JOBS= ONLY=BUG,…; goes on where it stopped"
 
 packages: other
 	@scripts/install-packages.sh build run test
@@ -53,6 +54,13 @@ asan tsan: packages
 bench: packages
 	@cmake --preset bench
 	@cmake --build --preset bench -j $(JOBS)
+
+# Nodes are network namespaces: root.
+BUDGET ?= 2h
+ONLY ?=
+scoreboard: build
+	@cmake --build --preset release -j $(JOBS) --target ordeal-log-buggy ordeal_log_sim_program
+	@scripts/scoreboard.py --budget $(BUDGET) --jobs $$((2 * $(JOBS))) --only '$(ONLY)'
 
 clean:
 	rm -rf build
