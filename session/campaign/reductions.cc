@@ -16,6 +16,7 @@ namespace ordeal {
 namespace {
 
 constexpr double kFactors[] = {0.125, 0.25, 0.5, 0.75};
+constexpr double kBold[] = {0.125, 1.0 / 3, 1};  // of the main phase, with next to no faults
 constexpr double kMinTime_s = 0.1;
 constexpr double kFirstFault_s = 0.5;  // of a timeline of ours
 constexpr const char* kTimeline = "nemesis.timeline";
@@ -70,33 +71,58 @@ RunRequest without_fault(RunRequest request, const std::vector<std::string>& lef
   std::erase_if(request.settings, [&](const auto& one) {
     return one.first.starts_with(fault + ".") || (left.empty() && one.first.starts_with("nemesis."));
   });
+  if (left.empty()) {
+    for (const char* flag : {"nemesis-interval", "nemesis-duration"}) request.flags.erase(flag);
+  }
   return request;
 }
 
-// A script with each of its entries left out in turn.
+RunRequest without_faults(RunRequest request, const std::vector<std::string>& faults) {
+  for (const std::string& fault : faults) request = without_fault(std::move(request), {}, fault);
+  return request;
+}
+
+// A script of those entries alone for which `stays` says so, by their place.
+template <class Stays>
+RunRequest shorter_script(const RunRequest& request, const Value& script, Stays stays) {
+  Value left = Value::list();
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < script.items().size(); ++i) {
+    if (!stays(i)) continue;
+    left.items().push_back(script.items()[i]);
+    const Value* fault = script.items()[i].find("fault");
+    if (fault == nullptr || !fault->is_string()) continue;
+    if (std::find(names.begin(), names.end(), fault->string()) == names.end()) names.push_back(fault->string());
+  }
+  RunRequest smaller = request;
+  for (const std::string& fault : split(text_of(request, "nemesis"), ',')) {
+    if (std::find(names.begin(), names.end(), fault) == names.end()) {
+      smaller = without_fault(std::move(smaller), names, fault);
+    }
+  }
+  smaller.settings[kTimeline] = {left.to_json(), "shrunk"};
+  return smaller;
+}
+
+// A script with one of its entries, with either half of them, and with each of them left out in turn.
 std::vector<Reduction> shorter_scripts(const RunRequest& request) {
   std::vector<Reduction> out;
   const auto script = Value::from_json(request.settings.at(kTimeline).text);
   if (!script || !script->is_list() || script->items().size() < 2) return out;
   const std::size_t entries = script->items().size();
+  const auto add = [&](std::string what, auto stays) {
+    out.push_back({std::move(what), shorter_script(request, *script, stays)});
+  };
+  for (std::size_t one = 0; entries > 2 && one < entries; ++one) {
+    add(fmt::format("entry {} of the timeline only", one + 1), [one](std::size_t i) { return i == one; });
+  }
+  if (const std::size_t half = entries / 2; half > 1) {
+    add(fmt::format("entries 1 to {} of the timeline only", half), [half](std::size_t i) { return i < half; });
+    add(fmt::format("entries {} to {} of the timeline only", half + 1, entries),
+        [half](std::size_t i) { return i >= half; });
+  }
   for (std::size_t gone = 0; gone < entries; ++gone) {
-    Value left = Value::list();
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < entries; ++i) {
-      if (i == gone) continue;
-      left.items().push_back(script->items()[i]);
-      const Value* fault = script->items()[i].find("fault");
-      if (fault == nullptr || !fault->is_string()) continue;
-      if (std::find(names.begin(), names.end(), fault->string()) == names.end()) names.push_back(fault->string());
-    }
-    RunRequest smaller = request;
-    for (const std::string& fault : split(text_of(request, "nemesis"), ',')) {
-      if (std::find(names.begin(), names.end(), fault) == names.end()) {
-        smaller = without_fault(std::move(smaller), names, fault);
-      }
-    }
-    smaller.settings[kTimeline] = {left.to_json(), "shrunk"};
-    out.push_back({fmt::format("entry {} of the timeline left out", gone + 1), std::move(smaller)});
+    add(fmt::format("entry {} of the timeline left out", gone + 1), [gone](std::size_t i) { return i != gone; });
   }
   return out;
 }
@@ -133,9 +159,7 @@ std::vector<Reduction> fewer_faults(const RunRequest& request) {
   std::vector<Reduction> out;
   const std::vector<std::string> faults = split(text_of(request, "nemesis"), ',');
   if (faults.empty() || faults.front() == "none") return out;
-  RunRequest none = request;
-  for (const std::string& fault : faults) none = without_fault(std::move(none), {}, fault);
-  out.push_back({"no faults", std::move(none)});
+  out.push_back({"no faults", without_faults(request, faults)});
   if (request.settings.contains(kTimeline)) {
     auto scripts = shorter_scripts(request);
     out.insert(out.end(), scripts.begin(), scripts.end());
@@ -148,6 +172,27 @@ std::vector<Reduction> fewer_faults(const RunRequest& request) {
     std::copy_if(faults.begin(), faults.end(), std::back_inserter(left),
                  [&fault](const std::string& one) { return one != fault; });
     if (!left.empty()) out.push_back({"without " + fault, without_fault(request, left, fault)});
+  }
+  return out;
+}
+
+std::vector<Reduction> few_faults(const RunRequest& request) {
+  std::vector<Reduction> out;
+  const std::vector<std::string> faults = split(text_of(request, "nemesis"), ',');
+  if (faults.empty() || faults.front() == "none") return out;
+  const double now = seconds_of(request, "time-limit");
+  for (const double factor : kBold) {
+    const double wanted = std::stod(shown(std::max(kMinTime_s, now * factor)));
+    if (factor < 1 && wanted >= now) continue;
+    const RunRequest shorter = factor < 1 ? with(request, "time-limit", shown(wanted)) : request;
+    const std::string what = factor < 1 ? fmt::format("seconds {} → {}, ", shown(now), shown(wanted)) : "";
+    out.push_back({what + "no faults", without_faults(shorter, faults)});
+    // A script says itself when its faults come.
+    if (request.settings.contains(kTimeline)) continue;
+    for (const std::string& fault : faults) {
+      Reduction one = one_injection(shorter, faults, fault, std::stod(shown(wanted / 2)));
+      out.push_back({what + one.what, std::move(one.request)});
+    }
   }
   return out;
 }
@@ -212,6 +257,8 @@ std::vector<Reduction> fewer_operations(const RunRequest& request) {
 
 std::vector<Reduction> reductions(const RunRequest& request, Respect respect) {
   switch (respect) {
+    case Respect::few_faults:
+      return few_faults(request);
     case Respect::seconds:
       return fewer_seconds(request);
     case Respect::faults:

@@ -137,11 +137,43 @@ TEST(Reductions, OfAScriptEachEntryIsLeftOut) {
             {{"kill.nodes", "all"},
              {"nemesis.timeline", R"([{"at":1,"fault":"kill"},{"at":2,"fault":"pause"},{"at":3,"fault":"pause"}])"}});
   const auto all = reductions(whole, Respect::faults);
-  ASSERT_EQ(all.size(), 4u);  // none, and each of the three
+  ASSERT_EQ(all.size(), 7u);  // none, each of the three alone, and each left out
   for (const Reduction& one : all)
     EXPECT_TRUE(resolve(one.request)) << one.what << resolve(one.request).error().message;
-  EXPECT_EQ(resolve(all[1].request)->nemesis, std::vector<std::string>{"pause"});
-  EXPECT_EQ(resolve(all[3].request)->nemesis.size(), 2u);
+  EXPECT_EQ(resolve(all[1].request)->nemesis, std::vector<std::string>{"kill"});
+  EXPECT_EQ(resolve(all[3].request)->options.string("nemesis.timeline"), R"([{"at":3,"fault":"pause"}])");
+  EXPECT_EQ(resolve(all[4].request)->nemesis, std::vector<std::string>{"pause"});
+  EXPECT_EQ(resolve(all[6].request)->nemesis.size(), 2u);
+  const RunRequest longer =
+      asked({{"target", "etcd"}, {"nemesis", "kill"}},
+            {{"nemesis.timeline",
+              R"([{"at":1,"fault":"kill"},{"at":2,"fault":"kill"},{"at":3,"fault":"kill"},{"at":4,"fault":"kill"}])"}});
+  const auto halves = reductions(longer, Respect::faults);
+  ASSERT_EQ(halves.size(), 11u);
+  EXPECT_EQ(halves[5].what, "entries 1 to 2 of the timeline only");
+  EXPECT_EQ(resolve(halves[6].request)->options.string("nemesis.timeline"),
+            R"([{"at":3,"fault":"kill"},{"at":4,"fault":"kill"}])");
+}
+
+TEST(Reductions, NoFaultOrOneInjectionComesWithAShorterMainPhase) {
+  const RunRequest whole = asked({{"target", "etcd"}, {"nemesis", "kill,partition"}, {"nemesis-interval", "3"}},
+                                 {{"kill.nodes", "all"}, {"nemesis.quiet-end", "5"}});
+  std::vector<std::string> told;
+  for (const Reduction& one : reductions(whole, Respect::few_faults)) {
+    const auto plan = resolve(one.request);
+    ASSERT_TRUE(plan) << one.what << ": " << plan.error().message;
+    EXPECT_LE(plan->nemesis.size(), 1u);
+    EXPECT_EQ(plan->options.has("nemesis.timeline") && !plan->options.string("nemesis.timeline").empty(),
+              !plan->nemesis.empty());
+    told.push_back(one.what);
+  }
+  EXPECT_THAT(told, ::testing::ElementsAre("seconds 60 → 7.5, no faults", "seconds 60 → 7.5, one kill only, for 3.75 s",
+                                           "seconds 60 → 7.5, one partition only, for 3.75 s",
+                                           "seconds 60 → 20, no faults", "seconds 60 → 20, one kill only, for 10 s",
+                                           "seconds 60 → 20, one partition only, for 10 s", "no faults",
+                                           "one kill only, for 30 s", "one partition only, for 30 s"));
+  EXPECT_TRUE(reductions(asked({{"target", "etcd"}}), Respect::few_faults).empty());
+  EXPECT_TRUE(reductions(asked({{"target", "etcd"}, {"nemesis", "none"}}), Respect::few_faults).empty());
 }
 
 // A world in which a run shows the anomaly with a probability that `shows` says, and takes its main phase and 5 s more.
@@ -209,6 +241,23 @@ TEST(Shrink, WhatIsNeededStaysAndTheRestGoes) {
   EXPECT_EQ(world.saved.size(), static_cast<std::size_t>(std::count_if(shrunk->steps.begin(), shrunk->steps.end(),
                                                                        [](const auto& one) { return one.taken; })) -
                                     1);
+}
+
+// The main phase was cut first, to one in which all of the faults were needed: of etcd's five, two to four stayed. With
+// more time one does, or none.
+TEST(Shrink, RegressAShortMainPhaseDoesNotKeepItsFaults) {
+  for (const std::size_t needed : {0u, 1u}) {
+    World world;
+    world.shows = [needed](const Plan& plan) {
+      const std::size_t faults = plan.nemesis.size();
+      return (plan.time_limit_s >= 15 && faults >= needed) || faults == 3 ? 1 : 0;
+    };
+    const auto shrunk = world.shrink(kWhole, kEndless);
+    ASSERT_TRUE(shrunk) << shrunk.error().message;
+    EXPECT_TRUE(shrunk->confirmed) << world.said;
+    EXPECT_EQ(shrunk->size.faults, static_cast<std::int64_t>(needed)) << world.said;
+    EXPECT_LE(shrunk->size.seconds, 20);
+  }
 }
 
 // The winner's curse: among many reductions of which each shows the anomaly in half of its repetitions, one will have
