@@ -104,6 +104,9 @@ Result<void> Ledger::open(const std::string& path, std::string_view run, std::st
   // What follows a torn line must begin on a line of its own.
   if (last != '\n' && ::write(file_.get(), "\n", 1) != 1) return fail(io_error(path, "mending the ledger's end"));
   if (run.empty()) return {};
+  // Two share the ledger of a run that ends early: its nemesis, and what freezes the target (make_freezer()).
+  const auto before = read_ledger(path);
+  if (before && !before->run.empty()) return {};
   Value addresses = Value::map();
   for (const auto& node : cluster.nodes) addresses.set(node->name(), node->address());
   Value header = Value::map();

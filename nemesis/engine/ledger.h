@@ -30,8 +30,8 @@ class Ledger {
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
 
-  // Opens for appending, made when absent. `nodes` is the plan's node specification, with which `ordeal heal` reaches
-  // the nodes again. Errors: io.
+  // Opens for appending, made when absent; the line of the run is written where there is none. `nodes` is the plan's
+  // node specification, with which `ordeal heal` reaches the nodes again. Errors: io.
   [[nodiscard]] Result<void> open(const std::string& path, std::string_view run, std::string_view nodes,
                                   const Cluster& cluster);
   // On disk when it returns. Requires: open() succeeded. Errors: io.

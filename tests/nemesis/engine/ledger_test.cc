@@ -160,7 +160,27 @@ TEST_F(LedgerTest, EveryPrefixOfTheFileCanBeHealedAndContinued) {
     ASSERT_TRUE(after);
     EXPECT_EQ(after->open.size(), before->open.size() + 1) << "cut at " << cut;
     EXPECT_EQ(after->open.back().id, "cd-9");
+    EXPECT_EQ(after->run, before->run.empty() ? "cd" : "ab");
   }
+}
+
+// What froze the target of a run that ended early wrote a line of its own: two runs in one ledger.
+TEST_F(LedgerTest, RegressALedgerHasOneRun) {
+  write_three();
+  {
+    Ledger second;
+    ASSERT_TRUE(second.open(path_, "cd", "local:2", cluster_));
+    ASSERT_TRUE(second.opened("cd-1", "pause", Value::map(), {{"n1", "undo freezing"}}));
+  }
+  const auto contents = read_ledger(path_);
+  ASSERT_TRUE(contents) << contents.error().message;
+  EXPECT_EQ(contents->run, "ab");
+  EXPECT_THAT(contents->open, SizeIs(3));
+  const std::string text = raw();
+  EXPECT_EQ(text.find("\"entry\":\"run\""), text.rfind("\"entry\":\"run\""));
+  ASSERT_TRUE(heal_ledger(path_, cluster_, Trust::ledger, soon()));
+  EXPECT_THAT(nodes_[0]->scripts(), ElementsAre("undo freezing", "undo 3", "undo 2"));
+  EXPECT_THAT(read_ledger(path_)->open, SizeIs(0));
 }
 
 TEST_F(LedgerTest, ANodeThatCannotBeReachedKeepsItsFaultsOpen) {
