@@ -23,7 +23,7 @@ constexpr double kError = 0.1;
 constexpr std::size_t kMaxTrials = 40;  // of one reduction
 constexpr std::size_t kFirst = 3;       // repetitions of the run as it is, when all of them show it
 constexpr const char* kInterrupted = "interrupted";
-constexpr int kMoreRounds = 2;   // after an end that was not confirmed
+constexpr int kMoreRounds = 1;   // of reductions, after an end that was not confirmed
 constexpr int kMaxFailures = 3;  // one after the other
 
 double often_of(const Rate& base) {
@@ -67,6 +67,8 @@ class Shrinker {
     RunRequest request;
     Plan plan;
     RunSize size;
+    Rate rate = {};  // when it was confirmed
+    bool confirmed = false;
   };
   enum class Ended { often, seldom, cut };
 
@@ -213,32 +215,51 @@ class Shrinker {
     const Candidate& best = taken_.back();
     out_.request = best.request;
     out_.size = best.size;
+    out_.rate = best.rate;
+    out_.confirmed = best.confirmed;
     out_.smaller = taken_.size() > 1;
     return out_.smaller ? host_.save(out_) : Result<void>{};
   }
 
-  // Repetitions that took no part in the choice. What is not confirmed gives way to what was taken before it.
+  // Repetitions that took no part in the choice. What is not confirmed gives way to what was taken before it. What
+  // looked good by chance stood in the way of other reductions, which are then tried; not for ever, as each end that is
+  // put to the confirmation may pass it by chance. What was once confirmed stays.
   Result<void> confirm() {
     if (out_.stopped == kInterrupted) return {};
     std::string why = std::exchange(out_.stopped, "");
-    int again = 0;
-    while (taken_.size() > 1) {
-      const Ended ended = confirm_best();
-      if (ended == Ended::cut) break;
-      out_.confirmed = ended == Ended::often;
-      if (!out_.confirmed) taken_.pop_back();
+    for (int round = 0; round <= kMoreRounds; ++round) {
+      const auto whole = confirm_or_give_way();
+      if (!whole) return fail(whole.error());
+      if (*whole || !why.empty() || !out_.stopped.empty() || round == kMoreRounds) break;
+      if (auto done = reduce(); !done) return done;
+      why = std::exchange(out_.stopped, "");
+      if (why == kInterrupted) break;
+    }
+    if (has_confirmed() && !taken_.back().confirmed) {
+      while (!taken_.back().confirmed) taken_.pop_back();
       if (auto kept = keep_best(); !kept) return kept;
-      if (out_.confirmed) break;
-      // What looked good by chance stood in the way of other reductions. Not for ever: each end that is put to the
-      // confirmation may pass it by chance.
-      if (why.empty() && out_.stopped.empty() && again++ < kMoreRounds) {
-        if (auto done = reduce(); !done) return done;
-        why = std::exchange(out_.stopped, "");
-        if (why == kInterrupted) break;
-      }
     }
     if (out_.stopped.empty()) out_.stopped = why;
     return {};
+  }
+
+  [[nodiscard]] bool has_confirmed() const {
+    return std::any_of(taken_.begin(), taken_.end(), [](const Candidate& one) { return one.confirmed; });
+  }
+
+  // Whether it was the best that was confirmed, or there was nothing to confirm. False also when there was no time.
+  Result<bool> confirm_or_give_way() {
+    bool whole = true;
+    while (taken_.size() > 1 && !taken_.back().confirmed) {
+      const Ended ended = confirm_best();
+      if (ended == Ended::cut) return false;
+      if (ended == Ended::seldom) {
+        taken_.pop_back();
+        whole = false;
+      }
+      if (auto kept = keep_best(); !kept) return fail(kept.error());
+    }
+    return whole;
   }
 
   Ended confirm_best() {
@@ -261,9 +282,10 @@ class Shrinker {
     step.taken = whole && seen >= needed;
     const bool missed = of - seen > limits_.times - needed;
     if (step.taken) {
-      out_.rate = step.rate;
       size_of_trials(plan);
       taken_.back().size = size_;
+      taken_.back().rate = step.rate;
+      taken_.back().confirmed = true;
     }
     if (!step.taken && !missed && step.why.empty()) step.why = out_.stopped;
     const bool cut = !step.taken && !missed;
