@@ -21,6 +21,7 @@
 #include "session/campaign/closing.h"
 #include "session/campaign/gate.h"
 #include "session/campaign/shard.h"
+#include "session/campaign/sharing.h"
 
 namespace ordeal::cli {
 namespace {
@@ -81,6 +82,16 @@ class Lines final : public CampaignObserver {
   std::mutex mutex_;                             // guards printed_
   std::map<std::string, std::string> printed_;
 };
+
+// Of runs side by side: which wait for each other.
+void tell_turns(const Campaign& campaign) {
+  if (campaign.settings.jobs <= 1) return;
+  std::vector<MachineNeeds> needs(campaign.runs.size());
+  for (std::size_t i = 0; i < needs.size(); ++i) {
+    if (campaign.shard.has(i)) needs[i] = needs_of(campaign.runs[i].plan);
+  }
+  for (const std::string& line : told_turns(needs)) say(line);
+}
 
 // One run of a campaign, here or in a process of its own.
 PlayedHere play_one(const CampaignStore& store, const PlannedRun& run, bool json, const RunStops& stops,
@@ -191,6 +202,7 @@ int play_campaign(CampaignStore& store, bool json, const More& more) {
     say(fmt::format("resuming {}: of {} runs {} have ended", store.path(), campaign.runs.size(),
                     store.records().size()));
   }
+  tell_turns(campaign);
   Lines lines(campaign, json);
   const SignalStop signals(
       {"stopping: healing, collecting and judging what there is (again: without waiting for the checkers)",

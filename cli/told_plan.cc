@@ -109,6 +109,16 @@ void add_commands(const Plan& plan, std::set<std::string>& out) {
   }
 }
 
+// Of runs side by side: which wait for each other.
+std::string turns_of(const Campaign& campaign) {
+  if (campaign.settings.jobs <= 1) return "";
+  std::vector<MachineNeeds> needs;
+  for (const PlannedRun& run : campaign.runs) needs.push_back(needs_of(run.plan));
+  std::string out;
+  for (const std::string& line : told_turns(needs)) out += (out.empty() ? "\n" : "") + line + "\n";
+  return out;
+}
+
 }  // namespace
 
 std::string told_plan(const Campaign& campaign) {
@@ -123,15 +133,14 @@ std::string told_plan(const Campaign& campaign) {
                        run.plan.time_limit_s, run.plan.seed,
                        run.plan.nemesis.empty() ? "none" : join(run.plan.nemesis, ", "),
                        run.expect.invalid ? ", expected: " + run.expect.text() : "");
-    const std::string alone = campaign.settings.jobs > 1 ? needs_of(run.plan).alone : "";
-    if (!alone.empty()) out += fmt::format("      alone: {}\n", alone);
     if (needs_nodes(run.plan)) nodes.insert(run.plan.nodes);
     faults.insert(run.plan.nemesis.begin(), run.plan.nemesis.end());
     add_commands(run.plan, commands);
   }
+  out += turns_of(campaign);
   out += nodes.empty() && commands.empty() ? "\nNothing is done with privilege.\n" : "\nWith privilege:\n";
-  for (const auto& spec : nodes) out += fmt::format("  {:<14}{}\n", spec, made_here(spec));
-  for (const auto& fault : faults) out += fmt::format("  {:<14}on the nodes. {}\n", fault, means_of(fault));
+  for (const auto& spec : nodes) out += fmt::format("  {:<13} {}\n", spec, made_here(spec));
+  for (const auto& fault : faults) out += fmt::format("  {:<13} on the nodes. {}\n", fault, means_of(fault));
   for (const auto& command : commands) out += fmt::format("  {}\n", command);
   return out;
 }

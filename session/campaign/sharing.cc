@@ -1,7 +1,11 @@
 #include "session/campaign/sharing.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
+#include "base/names.h"
 #include "base/text.h"
 #include "harness/nodes/inventory.h"
 #include "harness/nodes/node_source.h"
@@ -63,6 +67,15 @@ std::set<std::string> systems_of(const Plan& plan) {
   return out;
 }
 
+// "run 2", "runs 1, 2 and 3"; of many the first and how many more.
+std::string told_runs(const std::vector<std::size_t>& runs) {
+  constexpr std::size_t kShown = 8;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < std::min(kShown, runs.size()); ++i) names.push_back(std::to_string(runs[i]));
+  if (runs.size() > kShown) names.push_back(fmt::format("{} more", runs.size() - kShown));
+  return (runs.size() > 1 ? "runs " : "run ") + joined(names);
+}
+
 }  // namespace
 
 MachineNeeds needs_of(const Plan& plan) {
@@ -82,6 +95,24 @@ MachineNeeds needs_of(const Plan& plan) {
 bool may_share(const MachineNeeds& a, const MachineNeeds& b) {
   if (!a.alone.empty() || !b.alone.empty()) return false;
   return std::none_of(a.taken.begin(), a.taken.end(), [&](const auto& one) { return b.taken.contains(one); });
+}
+
+std::vector<std::string> told_turns(const std::vector<MachineNeeds>& runs) {
+  std::map<std::string, std::vector<std::size_t>> alone, taken;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (!runs[i].alone.empty()) alone[runs[i].alone].push_back(i + 1);
+    for (const std::string& one : runs[i].taken) taken[one].push_back(i + 1);
+  }
+  std::vector<std::string> out;
+  if (runs.size() < 2) return out;
+  for (const auto& [why, which] : alone) out.push_back(fmt::format("alone: {} ({})", told_runs(which), why));
+  // Of several things that the same runs share one is enough.
+  std::set<std::vector<std::size_t>> told;
+  for (const auto& [what, which] : taken) {
+    if (which.size() > 1 && told.insert(which).second)
+      out.push_back(fmt::format("one at a time: {} ({})", told_runs(which), what));
+  }
+  return out;
 }
 
 }  // namespace ordeal

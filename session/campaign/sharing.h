@@ -14,6 +14,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "harness/interfaces/plan.h"
 
@@ -26,5 +27,9 @@ struct MachineNeeds {
 
 [[nodiscard]] MachineNeeds needs_of(const Plan& plan);
 [[nodiscard]] bool may_share(const MachineNeeds& a, const MachineNeeds& b);
+
+// Which of these runs, numbered from 1, have to wait for each other, and why, a line each: "one at a time: runs 1 and 3
+// (host n1)", "alone: run 2 (it goes as fast as the machine can)". Of a single run nothing is said.
+[[nodiscard]] std::vector<std::string> told_turns(const std::vector<MachineNeeds>& runs);
 
 }  // namespace ordeal

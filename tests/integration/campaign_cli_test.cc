@@ -90,7 +90,13 @@ TEST_F(Campaign, ADryRunSaysEverythingAndPlaysNothing) {
   // Side by side: those that may share take the time of one, and one that is alone its own.
   const auto beside = ordeal({"run", file("seed = [1, 2]\nnemesis = [\"kill\", \"slow\"]\njobs = 4\n"), "--dry-run",
                               "--target", "etcd", "--time-limit", "60"});
-  EXPECT_THAT(beside.out, AllOf(HasSubstr("4 runs, 4 side by side, 3 min in their main"), HasSubstr("alone: slow is")));
+  EXPECT_THAT(beside.out, AllOf(HasSubstr("4 runs, 4 side by side, 3 min in their main"),
+                                HasSubstr("alone: runs 3 and 4 (slow is")));
+  // Four runs on machines of one's own take their turns, and it is told beforehand.
+  const auto borrowed = ordeal({"run", file("seed = \"1..4\"\njobs = 4\nnodes = \"h1,h2,h3\"\n"), "--dry-run",
+                                "--target", "etcd", "--time-limit", "60"});
+  EXPECT_THAT(borrowed.out, AllOf(HasSubstr("4 runs, 4 side by side, 4 min in their main"),
+                                  HasSubstr("\none at a time: runs 1, 2, 3 and 4 (host h1)\n")));
 }
 
 TEST_F(Campaign, FlagsSayHowItIsPlayed) {

@@ -82,5 +82,19 @@ TEST(Sharing, ASystemReachedByAddressServesOneRunAtATime) {
   EXPECT_TRUE(may_share(at(""), needs({{"target", "memory"}})));
 }
 
+TEST(Sharing, WhoWaitsForWhomIsToldWithTheReason) {
+  const auto on = [](const char* nodes, const char* nemesis = "") {
+    return needs({{"target", "etcd"}, {"nodes", nodes}, {"nemesis", nemesis}});
+  };
+  EXPECT_EQ(
+      told_turns({on("a,b"), on("local:3"), on("b,a"), on("b,c"), on("local:3", "slow")}),
+      (std::vector<std::string>{"alone: run 5 (slow is confirmed by the processor time that the target gets)",
+                                "one at a time: runs 1 and 3 (host a)", "one at a time: runs 1, 3 and 4 (host b)"}));
+  EXPECT_TRUE(told_turns({on("local:3"), on("docker:3"), on("a,b")}).empty());
+  EXPECT_TRUE(told_turns({on("local:3", "slow")}).empty()) << "there is nobody to wait for";
+  const auto many = told_turns(std::vector<MachineNeeds>(20, on("a")));
+  EXPECT_EQ(many, (std::vector<std::string>{"one at a time: runs 1, 2, 3, 4, 5, 6, 7, 8 and 12 more (host a)"}));
+}
+
 }  // namespace
 }  // namespace ordeal
