@@ -28,6 +28,13 @@ std::size_t count(const std::vector<ConformanceCase>& cases, Outcome outcome) {
       std::count_if(cases.begin(), cases.end(), [&](const auto& one) { return one.outcome == outcome; }));
 }
 
+// Whether the operations of at least one data type were tried.
+bool was_asked(const std::vector<ConformanceCase>& cases) {
+  return std::any_of(cases.begin(), cases.end(), [](const ConformanceCase& one) {
+    return one.outcome == Outcome::passed && one.name.starts_with("operations of ");
+  });
+}
+
 Value document_of(const std::vector<ConformanceCase>& cases) {
   Value out = Value::map();
   for (const Outcome outcome : {Outcome::passed, Outcome::failed, Outcome::skipped})
@@ -77,7 +84,10 @@ int test_adapter(const AdapterCommand& command) {
     print(fmt::format("{} passed, {} failed, {} skipped\n", count(*cases, Outcome::passed),
                       count(*cases, Outcome::failed), count(*cases, Outcome::skipped)));
   }
-  return delivered(count(*cases, Outcome::failed) > 0 ? kInvalid : kValid);
+  if (count(*cases, Outcome::failed) > 0) return delivered(kInvalid);
+  if (was_asked(*cases)) return delivered(kValid);
+  say("ordeal: none of its operations could be tried: nothing is known of them");
+  return delivered(kUnknown);
 }
 
 }  // namespace ordeal::cli

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "base/names.h"
@@ -251,6 +252,24 @@ CommandHelp help_of(const CLI::App& app) {
   return out;
 }
 
+// The first of the words that stands where a subcommand is due and is none. CLI11 says of it that one is missing.
+std::optional<Error> unknown_subcommand(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* at = &app;
+  for (const std::string& word : words) {
+    std::vector<std::string> known;
+    const CLI::App* found = nullptr;
+    for (const CLI::App* sub : at->get_subcommands({})) {
+      if (sub->get_group().empty()) continue;
+      known.push_back(sub->get_name());
+      if (sub->get_name() == word) found = sub;
+    }
+    if (known.empty() || word.starts_with('-')) return std::nullopt;
+    if (found == nullptr) return unknown_name(at == &app ? "subcommand" : at->get_name() + " subcommand", word, known);
+    at = found;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool wants_json(const std::vector<std::string>& words) {
@@ -358,14 +377,8 @@ CommandHelp CommandLine::help() const { return help_of(parts_->app); }
 int CommandLine::run(std::vector<std::string> words) {
   Parts& it = *parts_;
   const bool json = wants_json(words);
-  if (!words.empty() && !words.front().starts_with('-')) {
-    std::vector<std::string> known;
-    for (const CLI::App* sub : it.app.get_subcommands({})) {
-      if (!sub->get_group().empty()) known.push_back(sub->get_name());
-    }
-    if (std::find(known.begin(), known.end(), words.front()) == known.end() && words.front() != kPlayRun) {
-      return refuse(unknown_name("subcommand", words.front(), known), json);
-    }
+  if (words.empty() || words.front() != kPlayRun) {
+    if (const auto unknown = unknown_subcommand(it.app, words)) return refuse(*unknown, json);
   }
   name_all_nodes(words);
   std::reverse(words.begin(), words.end());  // as CLI11 takes them

@@ -296,7 +296,9 @@ class Conformance {
             "no client could be opened, of " + joined(refused) + "; is the system there? (--address, --endpoint)", ""});
     }
     for (const std::string& f : without_sample(setup_.operations)) {
-      skip("operation " + f, "it is not in the vocabulary of doc/formats.md that is tried here");
+      const std::string near = nearest(f, sampled_operations());
+      skip("operation " + f, "it is not in the vocabulary of doc/formats.md that is tried here" +
+                                 (near.empty() || near == f ? "" : "; did you mean \"" + near + "\"?"));
     }
   }
 

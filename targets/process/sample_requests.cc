@@ -64,6 +64,16 @@ std::vector<Sampled> samples_of(const std::vector<std::string>& operations) {
   return out;
 }
 
+std::vector<std::string> sampled_operations() {
+  std::vector<std::string> out;
+  for (const SampleType& type : sample_types()) {
+    for (const SampleRequest& request : type.requests) {
+      if (std::find(out.begin(), out.end(), request.f) == out.end()) out.emplace_back(request.f);
+    }
+  }
+  return out;
+}
+
 std::vector<std::string> without_sample(const std::vector<std::string>& operations) {
   const auto sampled = samples_of(operations);
   std::vector<std::string> out;

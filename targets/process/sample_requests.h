@@ -29,6 +29,9 @@ struct Sampled {
 };
 [[nodiscard]] std::vector<Sampled> samples_of(const std::vector<std::string>& operations);
 
+// All operations that samples are there for, each once.
+[[nodiscard]] std::vector<std::string> sampled_operations();
+
 // The operations that no sample is there for.
 [[nodiscard]] std::vector<std::string> without_sample(const std::vector<std::string>& operations);
 
