@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "base/value.h"
@@ -16,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::seconds;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // A server of one line that is never asked: it answers nobody, and the adapter says what it likes.
@@ -40,13 +42,14 @@ done
     return {{"ORDEAL_RUNTIME_DIR", directory_.path() + "/runtime"}};
   }
   // Every read is `value`, whatever was written.
-  ProgramResult run(const std::string& value, std::vector<std::string> more) {
+  ProgramResult run(const std::string& value, std::vector<std::string> more, const std::string& nodes = "local:2",
+                    const std::string& time_limit = "1") {
     std::vector<std::string> words = {
         ORDEAL_PROGRAM,  "run",
         "--target",      "process",
-        "--nodes",       "local:2",
+        "--nodes",       nodes,
         "--workload",    "register",
-        "--time-limit",  "1",
+        "--time-limit",  time_limit,
         "--rate",        "50",
         "--concurrency", "2",
         "--set",         "register.cas=0",
@@ -92,6 +95,48 @@ TEST_F(NodeRecords, NodesStayAfterAnInvalidRunAndAreInNobodysWay) {
   EXPECT_THAT(ordeal({"nodes", "status"}).out, HasSubstr("no local cluster is up"));
 }
 
+// The target is let go again once its data is saved; the ledger of such a run had two runs in it.
+TEST_F(NodeRecords, RegressNodesStayAfterARunThatWasFrozen) {
+  auto with = started(kServer);
+  with.insert(with.end(), {"--keep-nodes", "--fail-fast"});
+  const ProgramResult frozen = run("77", with, "local:2", "60");
+  EXPECT_EQ(frozen.exit_code, 1) << frozen.out << frozen.err;
+  EXPECT_THAT(frozen.err, AllOf(HasSubstr("the run ends early, by an anomaly that was seen"), HasSubstr("are kept")));
+  std::ifstream log(file("ordeal.log"));
+  EXPECT_THAT(std::string(std::istreambuf_iterator<char>(log), {}), HasSubstr("the target stands still"));
+  std::ifstream in(file("ledger.jsonl"));
+  const std::string ledger(std::istreambuf_iterator<char>(in), {});
+  EXPECT_THAT(ledger, HasSubstr("\"fault\":\"pause\""));
+  EXPECT_EQ(ledger.find("\"entry\":\"run\""), ledger.rfind("\"entry\":\"run\""));
+  const ProgramResult healed = ordeal({"heal", "store/latest"});
+  EXPECT_EQ(healed.exit_code, 0) << healed.err;
+  EXPECT_THAT(healed.out, HasSubstr("nothing to heal"));
+  EXPECT_EQ(ordeal({"report", "store/latest"}).exit_code, 1);
+  std::ifstream kept(file("kept.json"));
+  const auto name = Value::from_json(std::string(std::istreambuf_iterator<char>(kept), {}));
+  ASSERT_TRUE(name);
+  const ProgramResult state = ordeal({"nodes", "exec", "--name", name->find("cluster")->string(), "n1", "--",
+                                      "cut -d' ' -f3 /proc/$(pgrep -x sleep)/stat"});
+  EXPECT_THAT(state.out, HasSubstr("S")) << "the server is there, and not held (T): " << state.out << state.err;
+}
+
+// Machines that were there before the run stay anyway; what is kept is the target that runs there.
+TEST_F(NodeRecords, OnMachinesOfOnesOwnTheTargetGoesOn) {
+  ASSERT_EQ(ordeal({"nodes", "up", "--nodes", "local:2", "--name", "mine"}).exit_code, 0);
+  const std::string mine = "ssh:" + directory_.path() + "/runtime/mine/inventory";
+  auto with = started(kServer);
+  const auto serves = [&] {
+    return ordeal({"nodes", "exec", "--name", "mine", "n2", "--", "pgrep -x sleep"}).exit_code;
+  };
+  EXPECT_EQ(run("77", with, mine).exit_code, 1);
+  EXPECT_NE(serves(), 0) << "a careful guest leaves nothing";
+  with.emplace_back("--keep-nodes");
+  const ProgramResult kept = run("77", with, mine);
+  EXPECT_EQ(kept.exit_code, 1) << kept.err;
+  EXPECT_THAT(kept.err, HasSubstr("the target is left running on its nodes"));
+  EXPECT_EQ(serves(), 0);
+}
+
 TEST_F(NodeRecords, NodesStayWhenTheTargetDidNotComeUp) {
   auto with = started("echo 'no disk' >&2; exit 5");
   with.emplace_back("--keep-nodes");
@@ -101,7 +146,9 @@ TEST_F(NodeRecords, NodesStayWhenTheTargetDidNotComeUp) {
 }
 
 TEST_F(NodeRecords, WhatIsNotToBeHadIsToldBefore) {
-  EXPECT_EQ(run("77", {"--keep-nodes", "--nodes", "docker:2", "--set", "process.start=true"}).exit_code, 64);
+  const ProgramResult containers = run("77", {"--keep-nodes", "--set", "process.start=true"}, "docker:2");
+  EXPECT_EQ(containers.exit_code, 64);
+  EXPECT_THAT(containers.err, HasSubstr("containers of a run end with it; use local:N"));
   const ProgramResult small = run("77", {"--set", "process.start=true", "--set", "nodes.capture-size=1M"});
   EXPECT_EQ(small.exit_code, 64);
   EXPECT_THAT(small.err, HasSubstr("nodes.capture-size=1M: 2000000 bytes or more"));
