@@ -93,6 +93,54 @@ def play(ordeal, folder, kind, schema):
     return problems
 
 
+def tell_again(ordeal, folder, schema):
+    """The files of a report, of repetitions, and of shards that were merged."""
+    place = os.path.join(folder, "again")
+    os.mkdir(place)
+    with open(os.path.join(place, "c.toml"), "w", encoding="utf-8") as file:
+        file.write('target = "memory"\nseed = "1..3"\nworkload = ["register", "set"]\n' + MATRIX + BUG)
+
+    def call(*words):
+        return subprocess.run([ordeal, *words, "--json"], cwd=place, capture_output=True, text=True, timeout=120)
+
+    for shard in ("1/2", "2/2"):
+        call("run", "c.toml", "--shard", shard, "--store", shard[0])
+    merged = json.loads(call("merge", "1", "2", "--store", "merged").stdout)
+    run = glob.glob(os.path.join(place, "1", "memory-register", "2*"))[0]
+    call("report", run)
+    repeated = json.loads(call("repro", run, "-n", "2", "--store", "repeated").stdout)
+    problems = []
+    for path, cases in ((os.path.join(place, merged["directory"], "junit.xml"), 6), (os.path.join(run, "junit.xml"), 2),
+                        (os.path.join(place, repeated["directory"], "junit.xml"), 2)):
+        problems += validate(path, schema)
+        claimed, counted = count(path)
+        if claimed != counted or counted[0] < cases or counted[1] < 1:
+            problems.append(f"{path}: says {claimed}, holds {counted}")
+    suites = len(xml.etree.ElementTree.parse(os.path.join(place, merged["directory"], "junit.xml")).getroot())
+    if suites != 6:
+        problems.append(f"merged: {suites} suites of 6 runs")
+    return problems + notice(os.path.join(run, "junit.xml"), place)
+
+
+def notice(path, place):
+    """What our schema is there to refuse: files with one thing that CI systems do not take, or do not understand."""
+    with open(path, encoding="utf-8") as file:
+        good = file.read()
+    changes = {"a count is gone": (' errors="', ' mistakes="'), "no number": ('tests="', 'tests="some '),
+               "a zone": ('" timestamp="2', '" timestamp="Z2'), "two outcomes": ("</failure>", '</failure><skipped type="a" message="b"/>'),
+               "an attribute that Jenkins does not know": ("<testsuites ", '<testsuites skipped="0" '),
+               "an unknown element": ("<properties>", "<attachments/><properties>"),
+               "a case without a name": ('<testcase classname="ordeal" name="verdict"', '<testcase classname="ordeal"')}
+    problems = []
+    for what, (before, after) in changes.items():
+        changed = os.path.join(place, "changed.xml")
+        with open(changed, "w", encoding="utf-8") as file:
+            file.write(good.replace(before, after, 1))
+        if before not in good or not validate(changed, None):
+            problems.append(f"{what}: the schema does not notice, or it is not there\n{good}")
+    return problems
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--ordeal", required=True)
@@ -105,7 +153,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for kind in FILES:
             problems += play(os.path.abspath(arguments.ordeal), folder, kind, arguments.schema)
-    print("\n".join(problems) or f"{len(FILES)} campaigns, each told as it is")
+        problems += tell_again(os.path.abspath(arguments.ordeal), folder, arguments.schema)
+    print("\n".join(problems) or f"{len(FILES)} campaigns, each told as it is; so are runs, reports, repetitions and shards")
     return 1 if problems else 0
 
 
