@@ -49,8 +49,8 @@ std::string inside(const JunitCase& one) {
 }
 
 std::string case_xml(const JunitCase& one) {
-  const std::string out = fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"",
-                                      xml_text(one.group), xml_text(one.title), one.seconds);
+  const std::string out = fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\"", xml_text(one.group),
+                                      xml_text(one.title), one.seconds);
   const std::string children = inside(one);
   return out + (children.empty() ? "/>\n" : ">\n" + children + "    </testcase>\n");
 }
