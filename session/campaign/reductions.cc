@@ -41,7 +41,8 @@ RunRequest with(RunRequest request, const char* flag, const std::string& text) {
 // Faults that come and go faster, so that as many of them fit into a main phase that is shorter.
 RunRequest faster_faults(RunRequest request, double factor) {
   for (const char* flag : {"nemesis-interval", "nemesis-duration"}) {
-    request = with(std::move(request), flag, shown(std::max(0.1, seconds_of(request, flag) * factor)));
+    const double faster_s = std::max(0.1, seconds_of(request, flag) * factor);
+    request = with(std::move(request), flag, shown(faster_s));
   }
   return request;
 }

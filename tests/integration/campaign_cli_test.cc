@@ -91,7 +91,7 @@ TEST_F(Campaign, ADryRunSaysEverythingAndPlaysNothing) {
   const auto beside = ordeal({"run", file("seed = [1, 2]\nnemesis = [\"kill\", \"slow\"]\njobs = 4\n"), "--dry-run",
                               "--target", "etcd", "--time-limit", "60"});
   EXPECT_THAT(beside.out, AllOf(HasSubstr("4 runs, 4 side by side, 3 min in their main"),
-                                HasSubstr("alone: runs 3 and 4 (slow is")));
+                                HasSubstr("\nalone: runs 2 and 4 (slow is")));
   // Four runs on machines of one's own take their turns, and it is told beforehand.
   const auto borrowed = ordeal({"run", file("seed = \"1..4\"\njobs = 4\nnodes = \"h1,h2,h3\"\n"), "--dry-run",
                                 "--target", "etcd", "--time-limit", "60"});
@@ -464,7 +464,10 @@ TEST_F(Campaign, AStoredRunIsMadeSmallerWhileItShowsTheSame) {
 }
 
 TEST_F(Campaign, WhatCannotBeMadeSmallerIsRefusedOrSaid) {
-  ASSERT_EQ(ordeal({"run", "--target", "memory", "--time-limit", "300ms", "--store", store()}).exit_code, 0);
+  ASSERT_EQ(
+      ordeal({"run", "--target", "memory", "--time-limit", "1", "--rate", "500", "--seed", "1", "--store", store()})
+          .exit_code,
+      0);
   const auto sound = ordeal({"shrink", store() + "/latest", "--json"});
   EXPECT_EQ(sound.exit_code, 64);
   EXPECT_THAT(sound.err, HasSubstr("showed no anomaly (valid)"));
