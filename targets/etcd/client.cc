@@ -1,14 +1,10 @@
 #include "targets/etcd/client.h"
 
+#include "harness/interfaces/bad_operation.h"
 #include "targets/etcd/lease.h"
 
 namespace ordeal {
 namespace {
-
-Completion malformed(const Operation& operation, std::string_view expected) {
-  return Completion::failed("bad-operation", operation.f + ": " + std::string(expected) + " was expected, found " +
-                                                 operation.value.to_json());
-}
 
 // A range of one key: its value, nil when the key does not exist.
 Result<Value> stored_value(const std::vector<EtcdKeyValue>& kvs) {
@@ -70,7 +66,7 @@ Completion EtcdClient::read(const Operation& operation, Deadline deadline) {
 }
 
 Completion EtcdClient::write(const Operation& operation, Deadline deadline) {
-  if (!operation.key) return malformed(operation, "a key");
+  if (!operation.key) return bad_operation(operation, "a key");
   const std::string key = etcd_key(*operation.key);
   if (operation.value.is_nil()) {
     const auto reply = api_.txn({{}, {store(key, operation.value)}, {}}, deadline);
@@ -83,7 +79,7 @@ Completion EtcdClient::write(const Operation& operation, Deadline deadline) {
 Completion EtcdClient::cas(const Operation& operation, Deadline deadline) {
   const Value& pair = operation.value;
   if (!operation.key || !pair.is_list() || pair.items().size() != 2)
-    return malformed(operation, "a key and [old, new]");
+    return bad_operation(operation, "a key and [old, new]");
   const std::string key = etcd_key(*operation.key);
   EtcdCompare guard{key, EtcdCompare::Target::value, pair.items()[0].to_json()};
   if (pair.items()[0].is_nil()) guard = EtcdCompare{key, EtcdCompare::Target::create_revision};

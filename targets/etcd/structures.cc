@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "harness/interfaces/bad_operation.h"
 #include "targets/etcd/client.h"
 #include "targets/etcd/lease.h"
 
@@ -23,7 +24,7 @@ Completion EtcdClient::add(const Operation& operation, Deadline deadline) {
   const Value& value = operation.value;
   if (options_.counter) {
     if (!value.is_integer()) {
-      return Completion::failed("bad-operation", "add: a whole number was expected, found " + value.to_json());
+      return bad_operation(operation, "a whole number");
     }
     return update(kCounterKey, deadline, [&](const Value& old) {
       return Value((old.is_integer() ? old.integer() : std::int64_t{0}) + value.integer());

@@ -1,14 +1,10 @@
 #include "targets/log/client.h"
 
+#include "harness/interfaces/bad_operation.h"
 #include "targets/log/log_lease.h"
 
 namespace ordeal {
 namespace {
-
-Completion malformed(const Operation& operation, std::string_view expected) {
-  return Completion::failed("bad-operation", operation.f + ": " + std::string(expected) + " was expected, found " +
-                                                 operation.value.to_json());
-}
 
 std::string key_of(const char* prefix, const Value& key) {
   return prefix + (key.is_string() ? key.string() : key.to_json());
@@ -128,7 +124,7 @@ Completion LogClient::read(const Operation& operation, Deadline deadline) {
 }
 
 Completion LogClient::write(const Operation& operation, Deadline deadline) {
-  if (!operation.key) return malformed(operation, "a key");
+  if (!operation.key) return bad_operation(operation, "a key");
   Value body;
   body.set("key", key_of("register/", *operation.key));
   body.set("value", operation.value);
@@ -139,7 +135,7 @@ Completion LogClient::write(const Operation& operation, Deadline deadline) {
 Completion LogClient::cas(const Operation& operation, Deadline deadline) {
   const Value& pair = operation.value;
   if (!operation.key || !pair.is_list() || pair.items().size() != 2)
-    return malformed(operation, "a key and [old, new]");
+    return bad_operation(operation, "a key and [old, new]");
   Value body;
   body.set("key", key_of("register/", *operation.key));
   body.set("old", pair.items()[0]);
@@ -151,7 +147,7 @@ Completion LogClient::cas(const Operation& operation, Deadline deadline) {
 Completion LogClient::cas_version(const Operation& operation, Deadline deadline) {
   const Value& pair = operation.value;
   if (!operation.key || !pair.is_list() || pair.items().size() != 2 || !pair.items()[0].is_integer())
-    return malformed(operation, "a key and [version, value]");
+    return bad_operation(operation, "a key and [version, value]");
   Value body;
   body.set("key", key_of("register/", *operation.key));
   body.set("version", pair.items()[0]);
@@ -171,12 +167,12 @@ Completion LogClient::generate(const Operation&, Deadline deadline) {
 
 // The server's transactions are those of the vocabulary, but that its keys are texts.
 Completion LogClient::transact(const Operation& operation, Deadline deadline) {
-  if (!operation.value.is_list()) return malformed(operation, "a list of steps");
+  if (!operation.value.is_list()) return bad_operation(operation, "a list of steps");
   bool changes = false;
   Value::List wanted;
   for (const Value& one : operation.value.items()) {
     if (!one.is_list() || one.items().size() != 3 || !one.items()[0].is_string()) {
-      return malformed(operation, "[\"r\"|\"w\"|\"append\", key, value]");
+      return bad_operation(operation, "[\"r\"|\"w\"|\"append\", key, value]");
     }
     changes |= one.items()[0].string() != "r";
     wanted.push_back(Value::list({one.items()[0], key_of("txn/", one.items()[1]), one.items()[2]}));

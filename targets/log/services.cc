@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "harness/interfaces/bad_operation.h"
 #include "targets/log/client.h"
 
 namespace ordeal {
@@ -19,11 +20,6 @@ const Value& member(const Value& map, const char* name) {
 }
 
 std::string text(const Value& value) { return value.is_string() ? value.string() : value.to_json(); }
-
-Completion malformed(const Operation& operation, std::string_view expected) {
-  return Completion::failed("bad-operation", operation.f + ": " + std::string(expected) + " was expected, found " +
-                                                 operation.value.to_json());
-}
 
 Completion strange(const Value& answer) { return Completion::unknown("foreign-answer", answer.to_json()); }
 
@@ -108,7 +104,7 @@ Completion LogClient::transfer(const Operation& operation, Deadline deadline) {
   const Value& to = member(operation.value, "to");
   const Value& amount = member(operation.value, "amount");
   if (!from.is_integer() || !to.is_integer() || !amount.is_integer())
-    return malformed(operation, "from, to and amount");
+    return bad_operation(operation, "from, to and amount");
   const std::string source = account(from.integer());
   const std::string sink = account(to.integer());
   while (true) {
@@ -142,7 +138,8 @@ Completion LogClient::read_bank(Deadline deadline) {
 // A row in either of two tables, unless the key has one in either.
 Completion LogClient::insert(const Operation& operation, Deadline deadline) {
   const Value& rows = operation.value;
-  if (!operation.key || !rows.is_list() || rows.items().size() != 2) return malformed(operation, "a key and [a, b]");
+  if (!operation.key || !rows.is_list() || rows.items().size() != 2)
+    return bad_operation(operation, "a key and [a, b]");
   const std::string tables[] = {"g2/a/" + text(*operation.key), "g2/b/" + text(*operation.key)};
   const std::size_t which = rows.items()[0].is_nil() ? 1 : 0;
   const auto done = steps({Value::list({"check-version", tables[0], 0}), Value::list({"check-version", tables[1], 0}),
@@ -153,7 +150,7 @@ Completion LogClient::insert(const Operation& operation, Deadline deadline) {
 
 // A list by key; an event's position is its place, counted from 1.
 Completion LogClient::append_event(const Operation& operation, Deadline deadline) {
-  if (!operation.key) return malformed(operation, "a key");
+  if (!operation.key) return bad_operation(operation, "a key");
   const std::string key = "events/" + text(*operation.key);
   const auto results = steps({Value::list({"append", key, operation.value}), Value::list({"r", key})}, true, deadline);
   if (!results) return unanswered(results.error(), true);
@@ -164,7 +161,7 @@ Completion LogClient::append_event(const Operation& operation, Deadline deadline
 
 // `read` from a token on, `read-at` a position, `replay`.
 Completion LogClient::read_events(const Operation& operation, Deadline deadline) {
-  if (!operation.key) return malformed(operation, "a key");
+  if (!operation.key) return bad_operation(operation, "a key");
   const auto results = steps({Value::list({"r", "events/" + text(*operation.key)})}, false, deadline);
   if (!results) return unanswered(results.error(), false);
   const Value& stored = results->empty() ? operation.value : member(results->front(), "value");

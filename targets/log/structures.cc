@@ -1,5 +1,6 @@
 // Sets, counters, queues, the log, locks and elections of LogClient.
 
+#include "harness/interfaces/bad_operation.h"
 #include "targets/log/client.h"
 #include "targets/log/log_lease.h"
 
@@ -29,7 +30,7 @@ const Value& member(const Value& map, const char* name) {
 
 Completion LogClient::add(const Operation& operation, Deadline deadline) {
   if (options_.data_type == "counter") {
-    if (!operation.value.is_integer()) return Completion::failed("bad-operation", "add: a whole number was expected");
+    if (!operation.value.is_integer()) return bad_operation(operation, "a whole number");
     Value body = keyed(kCounter);
     body.set("amount", operation.value);
     const auto answer = api_.call("/v1/counter/add", std::move(body), true, deadline);

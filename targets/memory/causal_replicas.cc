@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "harness/interfaces/bad_operation.h"
+
 namespace ordeal::memory {
 
 Completion CausalReplicas::apply(const std::string& key, const Operation& operation, std::uint64_t client, Rng& rng) {
@@ -17,8 +19,7 @@ Completion CausalReplicas::apply(const std::string& key, const Operation& operat
   }
   if (operation.f != "cas")
     return Completion::failed("unsupported", "the memory target has no operation " + operation.f + " on a register");
-  if (!operation.value.is_list() || operation.value.items().size() != 2)
-    return Completion::failed("malformed", "cas expects [old, new], found " + operation.value.to_json());
+  if (!operation.value.is_list() || operation.value.items().size() != 2) return bad_operation(operation, "[old, new]");
   if (!(cell.value == operation.value.items()[0]))
     return Completion::failed("conflict", "another value was found: " + cell.value.to_json());
   write(at, key, operation.value.items()[1], rng);

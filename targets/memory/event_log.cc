@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
+#include "harness/interfaces/bad_operation.h"
+
 namespace ordeal::memory {
 namespace {
 
 constexpr std::chrono::milliseconds kLag(3);
-
-Completion malformed(const Operation& operation, const char* expected) {
-  return Completion::failed("malformed", operation.f + " expects " + expected + ", found " + operation.value.to_json());
-}
 
 }  // namespace
 
@@ -31,7 +29,7 @@ Completion EventLog::read(const Log& log, const Operation& operation, Rng& rng) 
   const auto end = static_cast<std::int64_t>(log.size());
   if (operation.f == "read-at" ? !operation.value.is_integer()
                                : !operation.value.is_nil() && !operation.value.is_integer())
-    return malformed(operation, operation.f == "read-at" ? "a position" : "a token or nothing");
+    return bad_operation(operation, operation.f == "read-at" ? "a position" : "a token or nothing");
   const std::int64_t asked = operation.value.is_integer() ? operation.value.integer() : 0;
   if (asked < 0 || asked > end) return Completion::failed("no-such-position", "the log ends at " + std::to_string(end));
   std::int64_t position = end;

@@ -2,15 +2,9 @@
 
 #include <thread>
 
+#include "harness/interfaces/bad_operation.h"
+
 namespace ordeal::memory {
-namespace {
-
-Completion malformed(const Operation& operation, const char* expected) {
-  return Completion::failed("malformed", operation.f + " expects " + expected + ", found " + operation.value.to_json());
-}
-
-}  // namespace
-
 std::optional<Completion> Ledgers::apply(std::string_view data_type, const Operation& operation, Rng& rng) {
   if (data_type == "accounts") return account(operation, rng);
   if (data_type == "idempotency-keys") return execute(operation, rng);
@@ -25,7 +19,7 @@ void Ledgers::move(Customer& customer, std::size_t account, std::int64_t amount,
 }
 
 Completion Ledgers::account(const Operation& operation, Rng& rng) {
-  if (!operation.key) return malformed(operation, "a customer as key");
+  if (!operation.key) return bad_operation(operation, "a customer as key");
   std::unique_lock lock(mutex_);
   Customer& customer = customers_[*operation.key];
   if (operation.f == "read") {
@@ -37,7 +31,7 @@ Completion Ledgers::account(const Operation& operation, Rng& rng) {
   const Value* amount = operation.value.find("amount");
   if (which == nullptr || amount == nullptr || !which->is_integer() || !amount->is_integer() ||
       (which->integer() != 0 && which->integer() != 1) || amount->integer() <= 0)
-    return malformed(operation, R"({"account": 0 or 1, "amount": integer above 0})");
+    return bad_operation(operation, R"({"account": 0 or 1, "amount": integer above 0})");
   const auto account = static_cast<std::size_t>(which->integer());
   if (operation.f == "deposit") {
     move(customer, account, amount->integer(), rng);
@@ -64,7 +58,7 @@ Completion Ledgers::execute(const Operation& operation, Rng& rng) {
   }
   const Value* id = operation.value.find("id");
   const Value* body = operation.value.find("body");
-  if (id == nullptr || body == nullptr) return malformed(operation, R"({"id": …, "body": …})");
+  if (id == nullptr || body == nullptr) return bad_operation(operation, R"({"id": …, "body": …})");
   const auto found = keys_.find(*id);
   const bool taken = found != keys_.end() && (key_ttl_.count() == 0 || now_() - found->second.since < key_ttl_);
   if (taken && !(found->second.body == *body) && !faults_.strikes(Bug::write_skew, rng))

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "harness/interfaces/bad_operation.h"
+
 namespace ordeal::memory {
 namespace {
 
@@ -18,7 +20,7 @@ bool is_poll(const Value& micro) {
 
 Completion LogBroker::apply(const Operation& operation, std::uint64_t client, Rng& rng) {
   const std::lock_guard lock(mutex_);
-  if (!operation.value.is_list()) return Completion::failed("malformed", operation.f + " expects a list");
+  if (!operation.value.is_list()) return bad_operation(operation, "a list");
   Positions& positions = consumers_[client];
   if (operation.f == "assign" || operation.f == "subscribe") {
     Positions fresh;
@@ -30,8 +32,7 @@ Completion LogBroker::apply(const Operation& operation, std::uint64_t client, Rn
     return Completion::ok();
   }
   for (const Value& micro : operation.value.items()) {
-    if (!is_send(micro) && !is_poll(micro))
-      return Completion::failed("malformed", R"(["send" key value] or ["poll"] was expected)");
+    if (!is_send(micro) && !is_poll(micro)) return bad_operation(operation, R"(["send" key value] or ["poll"])");
   }
   Value done = operation.value;
   for (Value& micro : done.items()) {

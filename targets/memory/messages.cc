@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
+#include "harness/interfaces/bad_operation.h"
+
 namespace ordeal::memory {
 namespace {
 
 constexpr std::int64_t kAttempts = 3;
-
-Completion malformed(const Operation& operation, const char* expected) {
-  return Completion::failed("malformed", operation.f + " expects " + expected + ", found " + operation.value.to_json());
-}
 
 }  // namespace
 
@@ -22,7 +20,7 @@ std::optional<Completion> Messages::apply(std::string_view data_type, const Oper
 
 Completion Messages::queue(const Operation& operation, std::uint64_t client, Rng& rng) {
   if (operation.f == "enqueue") {
-    if (operation.value.find("id") == nullptr) return malformed(operation, R"({"id": …, "poison": …})");
+    if (operation.value.find("id") == nullptr) return bad_operation(operation, R"({"id": …, "poison": …})");
     queue_.push_back({operation.value, 0});
     return Completion::ok();
   }
@@ -68,7 +66,7 @@ Completion Messages::outbox(const Operation& operation, Rng& rng) {
   }
   const Value* id = operation.value.find("id");
   const Value* key = operation.value.find("key");
-  if (id == nullptr || key == nullptr) return malformed(operation, R"({"id": …, "key": …})");
+  if (id == nullptr || key == nullptr) return bad_operation(operation, R"({"id": …, "key": …})");
   const Value* rollback = operation.value.find("rollback");
   const Value entry = Value::list({*key, *id});
   const bool rolled_back = rollback != nullptr && *rollback == Value(true);

@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <optional>
 
+#include "harness/interfaces/bad_operation.h"
+
 namespace ordeal::memory {
 namespace {
 
 constexpr std::size_t kReplicas = 3;
 constexpr std::chrono::milliseconds kOnTheWay(5);
-
-Completion malformed(const Operation& operation, const char* expected) {
-  return Completion::failed("malformed", operation.f + " expects " + expected + ", found " + operation.value.to_json());
-}
 
 }  // namespace
 
@@ -75,11 +73,11 @@ Completion Replicas::map(const Operation& operation, std::uint64_t client, Rng& 
   if (operation.f == "read") return Completion::ok(winner(writes, here, faults_.strikes(Bug::stale_read, rng)));
   Write one{here, 0, {}, false};
   if (operation.f == "remove") {
-    if (!operation.value.is_integer()) return malformed(operation, "a timestamp");
+    if (!operation.value.is_integer()) return bad_operation(operation, "a timestamp");
     one.timestamp = operation.value.integer();
   } else if (operation.f == "put") {
     if (!operation.value.is_list() || operation.value.items().size() != 2 || !operation.value.items()[0].is_integer())
-      return malformed(operation, "[timestamp, value]");
+      return bad_operation(operation, "[timestamp, value]");
     one.timestamp = operation.value.items()[0].integer();
     one.value = operation.value.items()[1];
   } else {

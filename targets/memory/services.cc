@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "harness/interfaces/bad_operation.h"
+
 namespace ordeal::memory {
 namespace {
 
@@ -9,10 +11,6 @@ constexpr std::size_t kSubkeys = 5;
 constexpr std::size_t kGrants = 10;
 constexpr std::chrono::milliseconds kWindow(100);
 constexpr std::int64_t kInitialBalance = 20;
-
-Completion malformed(const Operation& operation, const char* expected) {
-  return Completion::failed("malformed", operation.f + " expects " + expected + ", found " + operation.value.to_json());
-}
 
 }  // namespace
 
@@ -35,7 +33,7 @@ void Services::forget(std::uint64_t client) {
 }
 
 Completion Services::insert(const Operation& operation, Rng& rng) {
-  if (!operation.key) return malformed(operation, "a key");
+  if (!operation.key) return bad_operation(operation, "a key");
   if (rows_.contains(*operation.key) && !faults_.strikes(Bug::write_skew, rng)) {
     return Completion::failed("exists", "the key has a row");
   }
@@ -144,7 +142,7 @@ Completion Services::ledger(const Operation& operation, Rng& rng) {
   const Value* amount = operation.value.find("amount");
   const auto integer = [](const Value* value) { return value != nullptr && value->is_integer(); };
   if (id == nullptr || !integer(from) || !integer(to) || !integer(amount)) {
-    return malformed(operation, R"({"id": …, "from": account, "to": account, "amount": integer})");
+    return bad_operation(operation, R"({"id": …, "from": account, "to": account, "amount": integer})");
   }
   former_balances_ = balances_;
   post(*id, from->integer(), -amount->integer());

@@ -5,16 +5,14 @@
 #include <thread>
 #include <utility>
 
+#include "harness/interfaces/bad_operation.h"
+
 namespace ordeal::memory {
 namespace {
 
 // The name of a key within the store. Strings mostly; others by their JSON, which no string key can equal because of
 // the byte in front.
 std::string key_text(const Value& key) { return key.is_string() ? key.string() : '\x01' + key.to_json(); }
-
-Completion malformed(const Operation& operation, const char* expected) {
-  return Completion::failed("malformed", operation.f + " expects " + expected + ", found " + operation.value.to_json());
-}
 
 Completion unsupported(std::string_view data_type, const Operation& operation) {
   return Completion::failed("unsupported",
@@ -164,7 +162,8 @@ Completion MemoryStore::register_op(Cell& cell, const Operation& operation, Rng&
     return Completion::ok();
   }
   if (operation.f == "cas") {
-    if (!operation.value.is_list() || operation.value.items().size() != 2) return malformed(operation, "[old, new]");
+    if (!operation.value.is_list() || operation.value.items().size() != 2)
+      return bad_operation(operation, "[old, new]");
     if (!(cell.value == operation.value.items()[0])) {
       return Completion::failed("conflict", "another value was found: " + cell.value.to_json());
     }
@@ -198,7 +197,7 @@ Completion MemoryStore::counter_op(Cell& cell, const Operation& operation, Rng& 
     return Completion::ok(Value(strikes(Bug::stale_read, rng) ? cell.previous_number : cell.number));
   }
   if (operation.f == "add") {
-    if (!operation.value.is_integer()) return malformed(operation, "an integer");
+    if (!operation.value.is_integer()) return bad_operation(operation, "an integer");
     if (strikes(Bug::lost_write, rng)) return Completion::ok();
     changing(cell);
     cell.previous_number = cell.number;
@@ -255,7 +254,8 @@ Completion MemoryStore::log_op(Cell& cell, const Operation& operation, Rng& rng)
     return Completion::ok();
   }
   if (operation.f != "read") return unsupported("log", operation);
-  if (!operation.value.is_nil() && !operation.value.is_integer()) return malformed(operation, "an offset or nothing");
+  if (!operation.value.is_nil() && !operation.value.is_integer())
+    return bad_operation(operation, "an offset or nothing");
   const auto size = static_cast<std::int64_t>(cell.items.size());
   const std::int64_t end = size > 0 && strikes(Bug::stale_read, rng) ? size - 1 : size;
   const std::int64_t from = operation.value.is_nil() ? 0 : std::clamp<std::int64_t>(operation.value.integer(), 0, end);
@@ -313,14 +313,14 @@ Completion MemoryStore::skewed_transaction(Value micros, Rng& rng) {
 
 Completion MemoryStore::transaction(const Operation& operation, Rng& rng) {
   constexpr const char* kExpected = R"(a list of ["r", key, null], ["w", key, value] and ["append", key, value])";
-  if (!operation.value.is_list()) return malformed(operation, kExpected);
+  if (!operation.value.is_list()) return bad_operation(operation, kExpected);
   std::set<Value> written;
   bool reads_come_first = true;  // no key is read after it was written
   for (const auto& micro : operation.value.items()) {
     if (!micro.is_list() || micro.items().size() != 3 || !micro.items()[0].is_string())
-      return malformed(operation, kExpected);
+      return bad_operation(operation, kExpected);
     const std::string& f = micro.items()[0].string();
-    if (f != "r" && f != "w" && f != "append") return malformed(operation, kExpected);
+    if (f != "r" && f != "w" && f != "append") return bad_operation(operation, kExpected);
     if (f != "r")
       written.insert(micro.items()[1]);
     else if (written.contains(micro.items()[1]))
@@ -359,7 +359,7 @@ Completion MemoryStore::bank_op(const Operation& operation, Rng& rng) {
     return v != nullptr && v->is_integer() && v->integer() >= 0 && v->integer() < settings_.bank_accounts;
   };
   if (!account(from) || !account(to) || amount == nullptr || !amount->is_integer()) {
-    return malformed(operation, R"({"from": account, "to": account, "amount": integer} with known accounts)");
+    return bad_operation(operation, R"({"from": account, "to": account, "amount": integer} with known accounts)");
   }
   auto& source = balances_[static_cast<std::size_t>(from->integer())];
   auto& destination = balances_[static_cast<std::size_t>(to->integer())];

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "harness/interfaces/bad_operation.h"
+
 namespace ordeal::memory {
 
 Completion VersionedRegisters::apply(const Operation& operation, Rng& rng) {
@@ -15,7 +17,7 @@ Completion VersionedRegisters::apply(const Operation& operation, Rng& rng) {
   }
   if (operation.f != "cas-version" || !operation.value.is_list() || operation.value.items().size() != 2 ||
       !operation.value.items()[0].is_integer()) {
-    return Completion::failed("malformed", "cas-version expects [version, value], found " + operation.value.to_json());
+    return bad_operation(operation, "[version, value]");
   }
   const std::int64_t expected = operation.value.items()[0].integer();
   const Value& value = operation.value.items()[1];

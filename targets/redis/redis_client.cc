@@ -2,6 +2,8 @@
 
 #include <hiredis/hiredis.h>
 
+#include "harness/interfaces/bad_operation.h"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -32,11 +34,6 @@ bool is_refusal(const std::string& error) {
   static constexpr std::array<const char*, 7> kRefusals = {"LOADING",    "MISCONF", "OOM",      "READONLY",
                                                            "MASTERDOWN", "NOAUTH",  "WRONGTYPE"};
   return std::any_of(kRefusals.begin(), kRefusals.end(), [&](const char* one) { return error.starts_with(one); });
-}
-
-Completion malformed(const Operation& operation, std::string_view expected) {
-  return Completion::failed("bad-operation", operation.f + ": " + std::string(expected) + " was expected, found " +
-                                                 operation.value.to_json());
 }
 
 Completion stored(const std::string& text) {
@@ -103,7 +100,7 @@ Completion RedisClient::invoke(const Operation& operation, Deadline deadline) {
   if (operation.f == "read") return operation.key ? read(operation, deadline) : read_all(deadline);
   if (operation.f == "cas") return cas(operation, deadline);
   if (operation.f == "write") {
-    if (!operation.key) return malformed(operation, "a key");
+    if (!operation.key) return bad_operation(operation, "a key");
     const std::string key = key_of(*operation.key);
     if (operation.value.is_nil()) return change({"DEL", key}, deadline);
     return change({"SET", key, operation.value.to_json()}, deadline);
@@ -121,7 +118,7 @@ Completion RedisClient::change(const std::vector<std::string>& words, Deadline d
 Completion RedisClient::cas(const Operation& operation, Deadline deadline) {
   const Value& pair = operation.value;
   if (!operation.key || !pair.is_list() || pair.items().size() != 2)
-    return malformed(operation, "a key and [old, new]");
+    return bad_operation(operation, "a key and [old, new]");
   Completion problem;
   const Reply reply =
       ask({"EVAL", kCompareAndSet, "1", key_of(*operation.key), pair.items()[0].to_json(), pair.items()[1].to_json()},

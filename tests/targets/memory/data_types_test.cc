@@ -40,7 +40,7 @@ TEST_F(DataTypes, VersionsAreCompared) {
   EXPECT_EQ(apply("cas-version", "[2,7]"), "ok [3,7]");
   EXPECT_EQ(apply("cas-version", "[1,9]"), "fail conflict");  // though the value is the same again
   EXPECT_EQ(apply("read"), "ok [3,7]");
-  EXPECT_EQ(apply("cas-version", "7"), "fail malformed");
+  EXPECT_EQ(apply("cas-version", "7"), "fail bad-operation");
 }
 
 TEST_F(DataTypes, VersionsWithBugs) {
@@ -108,7 +108,7 @@ TEST_F(DataTypes, CausalReplicasAgreeInTheEndAndNotAtOnce) {
   EXPECT_EQ(apply("c", 2, "cas", "[7, 8]"), "fail conflict");
   EXPECT_EQ(apply("c", 2, "cas", last == "ok 1" ? "[1, 3]" : "[2, 3]"), "ok");
   EXPECT_EQ(apply("c", 2, "read"), "ok 3");
-  EXPECT_EQ(apply("c", 2, "cas", "3"), "fail malformed");
+  EXPECT_EQ(apply("c", 2, "cas", "3"), "fail bad-operation");
   EXPECT_EQ(apply("c", 2, "append", "3"), "fail unsupported");
 }
 
@@ -212,7 +212,7 @@ TEST_F(DataTypes, TheGreatestTimestampWins) {
   EXPECT_EQ(run(Bug::stale_read), "ok null ok null");
   EXPECT_EQ(run(Bug::lost_write), "ok null ok null");
   Replicas replicas({}, clock());
-  EXPECT_EQ(text(replicas.map(asked("put", "7"), 0, rng_)), "fail malformed");
+  EXPECT_EQ(text(replicas.map(asked("put", "7"), 0, rng_)), "fail bad-operation");
   EXPECT_EQ(text(replicas.map(asked("cas", "7"), 0, rng_)), "fail unsupported");
 }
 

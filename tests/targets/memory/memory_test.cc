@@ -50,7 +50,7 @@ TEST_F(MemoryStoreTest, Registers) {
   EXPECT_EQ(apply(*s, "register", "cas", "[4,6]", "k0"), "fail conflict");
   EXPECT_EQ(apply(*s, "register", "cas", "[5,6]", "k0"), "ok");
   EXPECT_EQ(apply(*s, "register", "read", "null", "k0"), "ok 6");
-  EXPECT_EQ(apply(*s, "register", "cas", "7", "k0"), "fail malformed");
+  EXPECT_EQ(apply(*s, "register", "cas", "7", "k0"), "fail bad-operation");
   EXPECT_EQ(apply(*s, "register", "fly", "7", "k0"), "fail unsupported");
 }
 
@@ -97,12 +97,12 @@ TEST_F(MemoryStoreTest, TransactionsAndTheBank) {
   EXPECT_EQ(apply(*s, "txn", "txn", R"([["w","x",1],["r","x",null],["append",2,7],["append",2,8],["r",2,null]])"),
             R"(ok [["w","x",1],["r","x",1],["append",2,7],["append",2,8],["r",2,[7,8]]])");
   EXPECT_EQ(apply(*s, "txn", "txn", R"([["r","y",null]])"), R"(ok [["r","y",null]])");
-  EXPECT_EQ(apply(*s, "txn", "txn", R"([["delete","y",null]])"), "fail malformed");
-  EXPECT_EQ(apply(*s, "txn", "txn", "5"), "fail malformed");
+  EXPECT_EQ(apply(*s, "txn", "txn", R"([["delete","y",null]])"), "fail bad-operation");
+  EXPECT_EQ(apply(*s, "txn", "txn", "5"), "fail bad-operation");
   auto b = store();
   EXPECT_EQ(apply(*b, "bank", "transfer", R"({"from":0,"to":1,"amount":4})"), "ok");
   EXPECT_EQ(apply(*b, "bank", "transfer", R"({"from":0,"to":1,"amount":7})"), "fail insufficient");
-  EXPECT_EQ(apply(*b, "bank", "transfer", R"({"from":0,"to":99,"amount":1})"), "fail malformed");
+  EXPECT_EQ(apply(*b, "bank", "transfer", R"({"from":0,"to":99,"amount":1})"), "fail bad-operation");
   EXPECT_EQ(apply(*b, "bank", "read"), R"(ok {"0":6,"1":14,"2":10,"3":10,"4":10,"5":10,"6":10,"7":10})");
 }
 

@@ -77,7 +77,7 @@ TEST_F(PromisesTest, BothAccountsTogetherCover) {
   EXPECT_EQ(ask(ledgers, "accounts", "withdraw", R"({"account":1,"amount":8})"), "ok");
   EXPECT_EQ(ask(ledgers, "accounts", "withdraw", R"({"account":0,"amount":3})"), "fail insufficient");
   EXPECT_EQ(ask(ledgers, "accounts", "read"), "ok [10,-8]");
-  EXPECT_EQ(ask(ledgers, "accounts", "deposit", R"({"account":2,"amount":10})"), "fail malformed");
+  EXPECT_EQ(ask(ledgers, "accounts", "deposit", R"({"account":2,"amount":10})"), "fail bad-operation");
 }
 
 TEST_F(PromisesTest, KeysAreTakenUntilTheyExpire) {

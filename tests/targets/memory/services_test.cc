@@ -128,7 +128,7 @@ TEST_F(ServicesTest, SagasAreCompleteOrCompensated) {
   EXPECT_EQ(apply(s, "saga", "saga", R"({"id":2,"from":0,"to":1,"amount":15})"), "fail insufficient");
   EXPECT_EQ(apply(s, "saga", "read"),
             R"(ok {"balances":{"0":5,"1":35},"events":[[1,0,-15],[1,1,15],[2,0,-15],[2,0,15]]})");
-  EXPECT_EQ(apply(s, "saga", "saga", "7"), "fail malformed");
+  EXPECT_EQ(apply(s, "saga", "saga", "7"), "fail bad-operation");
   Services half = services(Bug::lost_write);
   apply(half, "saga", "saga", R"({"id":1,"from":0,"to":1,"amount":15})");
   EXPECT_EQ(apply(half, "saga", "read"), R"(ok {"balances":{"0":5},"events":[[1,0,-15]]})");
@@ -152,7 +152,7 @@ TEST_F(LogBrokerTest, ConsumersStandSomewhereInEachLog) {
   EXPECT_EQ(apply(broker, "poll", R"([["poll"]])", 1), R"(ok [["poll",{}]])");
   EXPECT_EQ(apply(broker, "assign", "[0,1]", 1), "ok");
   EXPECT_EQ(apply(broker, "poll", R"([["poll"]])", 1), R"(ok [["poll",{"1":[[0,"b"]]}]])");
-  EXPECT_EQ(apply(broker, "send", "[7]"), "fail malformed");
+  EXPECT_EQ(apply(broker, "send", "[7]"), "fail bad-operation");
 }
 
 TEST_F(LogBrokerTest, BugsShow) {
