@@ -1,5 +1,7 @@
 #include "checkers/linearizability/interfaces/strategy.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 
 #include "base/limits.h"
@@ -11,6 +13,12 @@ namespace {
 // How many more bytes are charged between two looks at what the process holds.
 constexpr std::ptrdiff_t kBetweenLooks = std::ptrdiff_t{1} << 20;
 
+std::chrono::nanoseconds time_of(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 }  // namespace
 
 Budget::Budget(std::chrono::steady_clock::time_point deadline, std::size_t memory_bytes, std::stop_token stop)
@@ -19,13 +27,20 @@ Budget::Budget(std::chrono::steady_clock::time_point deadline, std::size_t memor
   ceiling_ = memory_bytes < SIZE_MAX - held ? held + memory_bytes : SIZE_MAX;
 }
 
+Budget::Budget(Budget& whole, std::chrono::nanoseconds work) : Budget(whole, whole.deadline_, {}) {
+  if (pthread_getcpuclockid(pthread_self(), &worker_) == 0) until_ = time_of(worker_) + work;
+}
+
+// REQUIRES: the thread that made this budget lives.
+bool Budget::has_worked() const { return until_.count() >= 0 && time_of(worker_) >= until_; }
+
 bool Budget::out_of_time() const {
-  if (stop_.stop_requested()) return true;
+  if (stop_.stop_requested() || has_worked()) return true;
   if (deadline_ != std::chrono::steady_clock::time_point::max() && std::chrono::steady_clock::now() >= deadline_) {
     return true;
   }
   for (const Budget* b = whole_; b != nullptr; b = b->whole_) {
-    if (b->stop_.stop_requested()) return true;
+    if (b->stop_.stop_requested() || b->has_worked()) return true;
   }
   return false;
 }

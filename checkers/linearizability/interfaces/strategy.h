@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -35,6 +36,9 @@ class Budget {
         memory_(whole.memory_),
         stop_(std::move(stop)),
         whole_(&whole) {}
+  // A part of `whole`'s budget that also ends when the calling thread has worked for `work` from now on. What is found
+  // within it does not depend on what else the machine does.
+  Budget(Budget& whole, std::chrono::nanoseconds work);
 
   // True when the time is over or somebody asked to stop; says which in reason().
   [[nodiscard]] bool out_of_time() const;
@@ -48,10 +52,13 @@ class Budget {
 
  private:
   void look(std::ptrdiff_t used);
+  [[nodiscard]] bool has_worked() const;
 
   std::chrono::steady_clock::time_point deadline_;
   std::size_t memory_;
   std::stop_token stop_;
+  clockid_t worker_ = 0;                // the clock of the thread that works, and
+  std::chrono::nanoseconds until_{-1};  // what it shows when it has worked enough; negative: there is no such bound
   Budget* whole_ = nullptr;
   std::atomic<std::ptrdiff_t> used_{0};
   std::atomic<std::size_t> peak_{0};

@@ -19,10 +19,16 @@
 namespace ordeal::lin {
 namespace {
 
-// A candidate that takes longer than this is given up.
+// A candidate that takes more work than this is given up: of the thread, so that a busy machine makes no proof longer.
 constexpr std::chrono::milliseconds kPerCandidate{500};
 // Parts of a register's history larger than this are not looked for; they are made by leaving out instead.
 constexpr std::size_t kMaxGrown = 4000;
+
+// Candidates are many and small: the searches one after the other, from the narrowest, not all at once.
+const Strategy& one_thread(const KeyHistory& history) {
+  const Strategy& usual = strategy_for(history);
+  return usual.name() == "race" ? *find_strategy("bounds") : usual;
+}
 // A part that has more than so many is only worth the effort where there is no window, and one with so few is small.
 constexpr std::size_t kFewGrown = 256, kFew = 20;
 
@@ -97,11 +103,8 @@ class Minimiser {
       for (Call& call : part.calls) relax({Relaxation::Kind::count_all, 0}, call);
     }
     if (find_unexplained(part)) return true;
-    Budget short_time(budget_, std::chrono::steady_clock::now() + kPerCandidate, {});
-    // Candidates are many and small: the searches one after the other, from the narrowest, not all at once.
-    const Strategy* strategy = &strategy_for(part);
-    if (strategy->name() == "race") strategy = find_strategy("bounds");
-    return strategy->decide(part, short_time, false).verdict == Verdict::invalid;
+    Budget short_time(budget_, kPerCandidate);
+    return one_thread(part).decide(part, short_time, false).verdict == Verdict::invalid;
   }
 
   // Goes on with `smaller` when it proves the violation too.
@@ -209,8 +212,8 @@ std::optional<Calls> minimise_culprits(const KeyHistory& history, const Calls& c
 std::optional<Calls> minimise_element(const KeyHistory& history, const Calls& kept, Budget& budget) {
   const auto element = element_register(history, kept);
   if (!element) return std::nullopt;
-  Budget short_time(budget, std::chrono::steady_clock::now() + kPerCandidate, {});
-  const Decision decision = strategy_for(element->history).decide(element->history, short_time, false);
+  Budget short_time(budget, kPerCandidate);
+  const Decision decision = one_thread(element->history).decide(element->history, short_time, false);
   if (decision.verdict != Verdict::invalid) return std::nullopt;
   Calls out = minimise(element->history, decision, budget);
   for (CallIndex& i : out) i = element->places[i];

@@ -15,7 +15,7 @@ namespace {
 
 using Calls = std::vector<CallIndex>;
 
-// A candidate that takes longer than this is given up, and so is a window that takes longer to find.
+// A candidate that takes more work than this is given up, and so is a window that takes more to find.
 constexpr std::chrono::milliseconds kPerCandidate{200}, kInAll{2000};
 constexpr std::size_t kMaxWindow = 4096;
 // In so many operations every beginning is tried, in more only halves.
@@ -128,7 +128,7 @@ class Windows {
     const auto model = from_any_state(*history_.model, *history_.history, part.calls, besides);
     part.model = model.get();
     if (family_of(*history_.model) == Family::counters && Sums(part, besides).refute()) return true;
-    Budget short_time(budget_, std::chrono::steady_clock::now() + kPerCandidate, {});
+    Budget short_time(budget_, kPerCandidate);
     return find_strategy("bounds")->decide(part, short_time, false).verdict == Verdict::invalid;
   }
 
@@ -262,7 +262,7 @@ bool has_windows(const KeyHistory& history) { return from_any_state(*history.mod
 
 std::optional<Window> find_window(const KeyHistory& history, EventIndex failed_at, Budget& budget) {
   if (failed_at == kNever || !has_windows(history)) return std::nullopt;
-  Budget short_time(budget, std::chrono::steady_clock::now() + kInAll, {});
+  Budget short_time(budget, kInAll);
   return Windows(history, failed_at, short_time).find();
 }
 
