@@ -23,10 +23,12 @@ constexpr std::string_view kIsWatchdog =
 constexpr std::string_view kWatchdog =
     R"sh(# Ordeal's dead-man's switch: undoes the fault beside it when the controller has fallen silent.
 state={state}
-# On a busy node it comes before what is busy, with all that it starts, until it starts the target (start_in_undo()).
+# On a busy node it comes before what is busy, with all that it starts, until it starts the target (start_in_undo()). Linux
+# weighs sessions first where it groups them (autogroup), and only then the processes in one.
 if [ "$1" = leads ]; then
   export ORDEAL_NICE="$(nice 2>/dev/null)" ORDEAL_WATCHDOG=$$
   renice -15 -p $$ >/dev/null 2>&1
+  echo -15 2>/dev/null >/proc/$$/autogroup
 fi
 silent=0
 last=none
@@ -134,6 +136,7 @@ std::string start_in_undo(std::string_view script) {
 cd /
 if [ -n "$ORDEAL_WATCHDOG" ]; then
   renice "${{ORDEAL_NICE:-0}}" -g "$ORDEAL_WATCHDOG" >/dev/null 2>&1
+  echo 0 2>/dev/null >"/proc/$ORDEAL_WATCHDOG/autogroup"
   unset ORDEAL_NICE ORDEAL_WATCHDOG
 fi
 {})",

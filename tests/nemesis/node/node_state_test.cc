@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
@@ -90,6 +91,24 @@ TEST_F(NodeStateTest, RegressAWatchdogWhoseSleepsTakeLongLooksAtTheTimeThatHasPa
   for (int i = 0; i < 1200 && in_force(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_FALSE(in_force());
   EXPECT_LE(std::filesystem::file_size(root_ + "/slept"), 5U) << "by its sleeps alone: 8";
+}
+
+// Linux weighs sessions before processes: without its session's weight the watchdog's precedence, which leads a
+// session, was none, and undoing took 6.7 s at load 22.
+TEST_F(NodeStateTest, RegressTheWatchdogComesFirstAndTheTargetThatItStartsDoesNot) {
+  if (geteuid() != 0) GTEST_SKIP() << "SKIPPED: precedence needs root";
+  const bool grouped = std::filesystem::exists("/proc/self/autogroup");
+  std::filesystem::remove_all(here(fault_folder("ab-1")));
+  const std::string look = "{ nice; sed 's/.* nice //' /proc/self/autogroup 2>/dev/null; } >" + root_ + "/";
+  const std::string undo = undo_script("ab-1", "kill", look + "undoing\n(" + start_in_undo(look + "started") + ")");
+  ASSERT_EQ(run(arm_script("ab-1", undo, 1)).status, 0);
+  for (int i = 0; i < 1200 && in_force(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const auto text = [&](const char* name) {
+    std::ifstream file(root_ + "/" + name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_EQ(text("undoing"), grouped ? "-15\n-15\n" : "-15\n");
+  EXPECT_EQ(text("started"), std::to_string(::nice(0)) + (grouped ? "\n0\n" : "\n"));
 }
 
 // Whoever wrote a ledger could have root run what they liked.
