@@ -11,8 +11,7 @@ namespace {
 
 std::string run(const std::vector<std::string>& more) {
   const TemporaryDirectory directory;
-  std::vector<std::string> words = {ORDEAL_PROGRAM, "run",     "--json", "--target", "log",
-                                    "--nodes",      "local:3", "--seed", "1"};
+  std::vector<std::string> words = {ORDEAL_PROGRAM, "run", "--json", "--target", "log", "--nodes", "local:3"};
   words.insert(words.end(), more.begin(), more.end());
   const ProgramResult result = run_program(words, std::chrono::seconds(100), {}, directory.path());
   const auto document = Value::from_json(result.out);
@@ -28,17 +27,23 @@ class LogRun : public ::testing::Test {
 };
 
 TEST_F(LogRun, CorrectWhileNodesAreKilled) {
-  EXPECT_EQ(run({"--workload", "list-append", "--time-limit", "10", "--nemesis", "kill", "--nemesis-interval", "2",
-                 "--nemesis-duration", "1"}),
+  EXPECT_EQ(run({"--workload", "list-append", "--seed", "1", "--time-limit", "10", "--nemesis", "kill",
+                 "--nemesis-interval", "2", "--nemesis-duration", "1"}),
             "valid");
 }
 
 class LogBug : public LogRun, public ::testing::WithParamInterface<std::pair<const char*, const char*>> {};
 
-TEST_P(LogBug, IsFound) {
-  EXPECT_EQ(
-      run({"--workload", GetParam().second, "--time-limit", "5", "--set", std::string("log.bug=") + GetParam().first}),
-      "invalid");
+// A bug of timing strikes when it gets the chance: on a busy machine five seconds may pass without one.
+TEST_P(LogBug, IsFoundWithinThreeRuns) {
+  std::vector<std::string> verdicts;
+  for (const char* seed : {"1", "2", "3"}) {
+    verdicts.push_back(run({"--workload", GetParam().second, "--time-limit", "5", "--seed", seed, "--set",
+                            std::string("log.bug=") + GetParam().first}));
+    if (verdicts.back() == "invalid") return;
+    EXPECT_EQ(verdicts.back(), "valid");
+  }
+  ADD_FAILURE() << GetParam().first << ": three runs were valid";
 }
 
 INSTANTIATE_TEST_SUITE_P(Planted, LogBug,
