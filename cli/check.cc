@@ -341,19 +341,19 @@ constexpr long kLargestWorker_kb = 128 * 1024;
 // Judges files in a process of its own, one after the other, so that a file on which a checker crashes or never ends,
 // or for which the kernel kills it, neither hangs the command nor takes another file's verdict with it. Such a file is
 // `unknown`, and the next ones get another process.
-class Apart {
+class CheckedApart {
  public:
-  explicit Apart(const CheckCommand& command) : command_(command) {
+  explicit CheckedApart(const CheckCommand& command) : command_(command) {
     const auto options = check_options(command);  // when they are wrong the child says so
     if (options) timeout_ = options->timeout;
   }
-  ~Apart() {
+  ~CheckedApart() {
     from_.reset();  // it must not wait for somebody to listen
     if (child_ > 0) (void)::kill(child_, SIGKILL);
     (void)end();
   }
-  Apart(const Apart&) = delete;
-  Apart& operator=(const Apart&) = delete;
+  CheckedApart(const CheckedApart&) = delete;
+  CheckedApart& operator=(const CheckedApart&) = delete;
 
   // The files in their order, each once.
   Told tell(std::size_t file) {
@@ -452,7 +452,7 @@ int check(const CheckCommand& command) {
   const bool several = command.files.size() > 1;
   std::vector<ExitCode> codes;
   std::string documents;
-  Apart apart(command);
+  CheckedApart apart(command);
   for (std::size_t file = 0; file < command.files.size(); ++file) {
     const Told told = apart.tell(file);
     codes.push_back(told.code);

@@ -49,13 +49,36 @@ function(ordeal_warnings target)
   endif()
 endfunction()
 
-# ordeal_library(<name> SOURCES file … [PUBLIC dep …] [PRIVATE dep …]): one room, one static library.
+# How many files of a library are compiled as one. The headers that they include are most of what compiling costs, and are
+# read once for all of them. Names in nameless namespaces then meet: a file whose names are another's too stands under APART,
+# and is compiled alone.
+option(ORDEAL_UNITY "Compile files of a library together: a cold build takes less, that of a change more" OFF)
+
+# ordeal_together(<target> [APART file …]): the files of the target are compiled together but for these.
+function(ordeal_together target)
+  cmake_parse_arguments(ARG "" "" "APART" ${ARGN})
+  if(ORDEAL_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # To GCC they are headers then, in which a nameless namespace would be a mistake.
+      target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+      if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+        # More at once, more false alarms of the family of bug 105651.
+        target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
+      endif()
+    endif()
+    set_source_files_properties(${ARG_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  endif()
+endfunction()
+
+# ordeal_library(<name> SOURCES file … [APART file …] [PUBLIC dep …] [PRIVATE dep …]): one room, one static library.
 # Headers are included by their path from the top of the repository.
 function(ordeal_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
-  add_library(${name} STATIC ${ARG_SOURCES})
+  cmake_parse_arguments(ARG "" "" "SOURCES;APART;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES} ${ARG_APART})
   target_include_directories(${name} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
   ordeal_warnings(${name})
   ordeal_precompiled(${name} ordeal_common_headers)
+  ordeal_together(${name} APART ${ARG_APART})
 endfunction()
