@@ -6,7 +6,8 @@
 
 scoreboard.toml says which workloads and faults could show a bug. Each such *cell* is a campaign of a few seeds that ends with
 the first anomaly. DIR keeps a file for each cell that has been played, with the commit of the sources and the stored run that
-shows the bug, so that what was interrupted or out of budget goes on; cells whose definition has changed are played again.
+shows the bug, so that what was interrupted or out of budget goes on; cells whose definition has changed, or whose runs failed
+(nodes, network), are played again.
 Order: the first cell of every bug, then the second of each that was not found, and so on, the correct program in between, then the rest.
 
 Written are FILE (doc/scoreboard.md) and DIR/index.html, which links the report of each find. Nothing stands in a row but what
@@ -58,7 +59,9 @@ class Cell:
         return re.sub(r"[^A-Za-z0-9-]+", "_", f"{self.workload} {self.faults or 'no-faults'} {mark}")
 
     def campaign(self):
-        lines = ['target = "log"', f"workload = {json.dumps(self.workload)}", f"nemesis = {json.dumps('' if self.faults.startswith('@') else self.faults)}"]
+        lines = ['target = "log"', f"workload = {json.dumps(self.workload)}"]
+        if not self.faults.startswith("@"):  # a timeline says itself which faults there are; "" beside it means none
+            lines.append(f"nemesis = {json.dumps(self.faults)}")
         lines += [f"{key} = {json.dumps(value)}" for key, value in self.settings]
         lines += ["fail-fast = true", "retries = 1", "[set]", f'"log.bug" = {json.dumps(self.bug)}']
         lines += [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in self.options]
@@ -141,7 +144,8 @@ class Board:
         return stored if stored.get("campaign") == cell.campaign() else None
 
     def play(self, cell, runs_left_out):
-        if runs_left_out() or self.result(cell):
+        stored = self.result(cell)
+        if runs_left_out() or (stored and stored["standing"] != "failed"):
             return
         longest = seconds(dict(cell.settings)["time-limit"])
         if time.monotonic() + longest > self.ends:
@@ -204,10 +208,12 @@ def summary(store, done):
     runs = document.get("runs")
     if runs is None:
         return {"standing": "failed", "runs": 0, "said": document.get("error") or document.get("reason", done.stderr)}
-    if document.get("standing") == "not started":
+    interrupted = any((run.get("reason") or "").startswith("not started: interrupted") for run in runs)
+    if document.get("standing") == "not started" or (interrupted and document.get("standing") != "invalid"):
         return None
     played = [run for run in runs if "when" in run]
-    out = {"standing": document["standing"], "runs": len(played), "said": document["standing"]}
+    confirmed = sum(run["when"].get("confirmed", 0) for run in played)
+    out = {"standing": document["standing"], "runs": len(played), "faults": confirmed, "said": document["standing"]}
     reasons = {run.get("reason") or run.get("error") for run in played} - {None, ""}
     if reasons:
         out["said"] += ": " + "; ".join(sorted(reasons))
@@ -272,7 +278,8 @@ def others(best, played, count):
     for cell, result in played:
         if best and cell is best[0]:
             continue
-        what = result["find"]["anomaly"] if "find" in result else f"{result['standing']} ({plural(result['runs'], 'run')})"
+        what = result["find"]["anomaly"] if "find" in result else \
+            f"{result['standing']} ({plural(result['runs'], 'run')}, {plural(result.get('faults', 0), 'fault')})"
         words.append(f"{cell.workload} under {cell.faults or 'no faults'}: {what}")
     if count > len(played):
         words.append(f"not played: {count - len(played)}")
@@ -325,11 +332,12 @@ def markdown(board, table, by_bug):
     for bug, best, played, count in rows_of(board, by_bug):
         columns = seen(best) if best else ["**not found**" if played else "not tried", *[""] * 6]
         out.append("| " + " | ".join([bug, *columns, sim.get(bug, ""), others(best, played, count)]) + " |")
-    out += ["", "## The correct program", "| workload | faults | options | verdict | runs |", "|---|---|---|---|---|"]
+    out += ["", "## The correct program", "| workload | faults | options | verdict | runs | confirmed faults |", "|---|---|---|---|---|---|"]
     for cell in correct_cells(by_bug):
         if result := board.result(cell):
             options = " ".join(f"{key}={value}" for key, value in cell.options if key != "nemesis.timeline")
-            out.append(f"| {cell.workload} | {cell.faults or 'none'} | {options} | {result['said']} | {result['runs']} |")
+            out.append(f"| {cell.workload} | {cell.faults or 'none'} | {options} | {result['said']} | {result['runs']} | "
+                       f"{result.get('faults', 0)} |")
     schedules = [(bug, table["bugs"][bug]["schedule"]) for bug in by_bug if "schedule" in table["bugs"][bug]]
     out += ["", "## Unusual schedules", *[f"- `{bug}`: {text}" for bug, text in schedules],
             "", "## Each again by one command", "```"]
