@@ -61,6 +61,7 @@ std::optional<Address> address_in(std::string_view url) {
 std::string text_of(const HttpRequest& request, const Address& address) {
   std::string out(request.get ? "GET " : "POST ");
   out.append(address.path).append(" HTTP/1.1\r\nHost: ").append(address.authority).append("\r\n");
+  if (!request.bearer.empty()) out.append("Authorization: Bearer ").append(request.bearer).append("\r\n");
   if (request.get) return out.append("\r\n");
   out.append("Content-Type: application/json\r\nContent-Length: ").append(std::to_string(request.body.size()));
   return out.append("\r\n\r\n").append(request.body);

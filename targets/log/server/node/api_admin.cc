@@ -171,6 +171,10 @@ HttpOut Api::remove_member(const HttpIn& in) {
     return error(400, "bad-request", "{\"id\": a member's id} was expected", "not-applied");
   }
   const auto id = static_cast<raft::NodeId>(wanted->integer());
+  const std::string cluster = text_of(*request, "cluster");
+  if (!cluster.empty() && cluster != identity_.cluster) {
+    return error(409, "other-cluster", "this is cluster " + identity_.cluster + ", not " + cluster, "not-applied");
+  }
   const Deadline deadline = Deadline::after_s(kChangePatienceS);
   if (replica_.glance().role != raft::Role::leader)
     return problem(in, {Outcome::Kind::refused, {}, "not-leader", "ask the leader", 0});

@@ -44,26 +44,23 @@ Result<Identity> read_answer(const std::string& body) {
   return out;
 }
 
-}  // namespace
-
-Result<Identity> join_cluster(const NodeOptions& options, Deadline deadline) {
-  Value request;
-  request.set("name", options.name);
-  request.set("peer", options.advertise_peer);
-  request.set("client", options.advertise_client);
+// Asks one member after the other until one says yes; that one's answer.
+Result<std::string> ask_members(const NodeOptions& options, const std::vector<std::string>& members,
+                                const std::string& path, const Value& request, Deadline deadline) {
   std::string said = "nobody was asked";
-  std::deque<std::string> ask(options.join.begin(), options.join.end());
-  while (!deadline.passed()) {
+  std::deque<std::string> ask(members.begin(), members.end());
+  while (!deadline.passed() && !ask.empty()) {
     const std::string at = ask.front();
     ask.pop_front();
-    if (std::find(options.join.begin(), options.join.end(), at) != options.join.end()) ask.push_back(at);
+    if (std::find(members.begin(), members.end(), at) != members.end()) ask.push_back(at);
     HttpSession session;
     HttpRequest message;
-    message.url = "http://" + at + "/v1/members";
+    message.url = "http://" + at + path;
     message.body = request.to_json();
-    message.idempotent = true;  // the same addresses again are the same member
+    message.idempotent = true;  // the same addresses again are the same member, and who is gone stays gone
+    message.bearer = options.token;
     const auto reply = session.perform(message, deadline.within_s(25));
-    if (reply && reply->status == 200) return read_answer(reply->body);
+    if (reply && reply->status == 200) return reply->body;
     if (reply && reply->status == 307) {
       // The leader may be none of those that were named.
       if (const std::string leader = leader_in(reply->body); !leader.empty()) ask.push_front(leader);
@@ -71,7 +68,31 @@ Result<Identity> join_cluster(const NodeOptions& options, Deadline deadline) {
     said = at + ": " + (reply ? reply->body.substr(0, 300) : reply.error().message);
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
-  return fail(ErrorCode::timeout, "no member let this node in; the last one said: " + said);
+  return fail(ErrorCode::timeout, said);
+}
+
+}  // namespace
+
+Result<Identity> join_cluster(const NodeOptions& options, Deadline deadline) {
+  Value request;
+  request.set("name", options.name);
+  request.set("peer", options.advertise_peer);
+  request.set("client", options.advertise_client);
+  const auto answer = ask_members(options, options.join, "/v1/members", request, deadline);
+  if (!answer) {
+    return fail(ErrorCode::timeout, "no member let this node in; the last one said: " + answer.error().message);
+  }
+  return read_answer(*answer);
+}
+
+Result<void> leave_cluster(const NodeOptions& options, const Identity& who, Deadline deadline) {
+  Value request;
+  request.set("id", static_cast<std::int64_t>(who.id));
+  request.set("cluster", who.cluster);
+  const auto answer = ask_members(options, options.join, "/v1/members/remove", request, deadline);
+  if (answer) return {};
+  return fail(ErrorCode::timeout,
+              fmt::format("no member removed node {}; the last one said: {}", who.id, answer.error().message));
 }
 
 }  // namespace ordeal::log::node

@@ -14,6 +14,7 @@
 #include "targets/log/server/node/join.h"
 #include "targets/log/server/node/log_line.h"
 #include "targets/log/server/node/options.h"
+#include "targets/log/server/node/recover.h"
 #include "targets/log/server/tools/commands.h"
 #include "targets/log/server/wal/posix_files.h"
 
@@ -48,9 +49,13 @@ Result<int> serve(const NodeOptions& options) {
   if (problem) return fail(ErrorCode::io, fmt::format("--data {}: {}", options.data, problem.message()));
   const auto lock = wal::DirectoryLock::take(options.data);
   if (!lock) return fail(lock.error());
-  const auto identity = identity_of(options);
+  auto identity = identity_of(options);
   if (!identity) return fail(identity.error());
   wal::PosixFiles files;
+  if (options.recover) {
+    identity = recover_if_damaged(options, *identity, files, Deadline::after_s(kJoinPatienceS));
+    if (!identity) return fail(identity.error());
+  }
   std::atomic<bool> failed = false;
   sigset_t signals;
   sigemptyset(&signals);

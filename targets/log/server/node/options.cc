@@ -33,6 +33,8 @@ void declare(CLI::App& app, NodeOptions& to, std::string& file) {
   app.add_option("--join", to.join, "HOST:PORT of clients' ports of a cluster to join")
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_flag("--recover", to.recover,
+               "when files are damaged: move them aside and be rebuilt from the other members, under a new id");
   app.add_option("--origin", to.origin, "the name of the transparency log, which its heads carry");
   app.add_flag("--redirect,!--proxy", to.redirect, "a follower redirects clients, or (default) passes requests on");
   app.add_flag("--lease-reads", to.lease_reads,

@@ -31,6 +31,7 @@ struct NodeOptions {
   std::string advertise_peer;
   std::vector<std::string> cluster;           // the members of a new cluster; empty: this node alone
   std::vector<std::string> join;              // HOST:PORT of clients' ports of a running cluster
+  bool recover = false;                       // damaged files: be rebuilt from the quorum (recover.h)
   std::string origin = "ordeal.example/log";  // the name of the transparency log
   bool redirect = false;                      // a follower redirects clients rather than passing their requests on
   bool lease_reads = false;                   // linearizable reads by the leader's lease rather than ReadIndex

@@ -20,7 +20,8 @@ namespace ordeal::log::wal {
 
 // "; …what to do" at the end of what is refused.
 inline constexpr const char* kAdvice =
-    "; put the file back from a backup of this node, or remove the node, delete its data and let it join again";
+    "; put the file back from a backup of this node, or have the node rebuilt from the other members (--recover), or "
+    "remove it, delete its data and let it join again";
 
 struct SegmentInfo {
   std::uint64_t number = 0;
