@@ -17,6 +17,10 @@ Result<Repro> repro_of(const std::string& path, std::size_t times, const std::st
   auto plan = read_plan(run->plan);
   if (!plan) return fail(plan.error().during(run->path + "/plan.json"));
   plan->store = store.empty() ? std::filesystem::path(run->path).parent_path().parent_path().string() : store;
+  // Each repetition would leave a cluster behind.
+  if (plan->options.has("nodes.keep")) {
+    if (auto set = plan->options.set("nodes.keep", "false", "ordeal repro"); !set) return fail(set.error());
+  }
   Repro out;
   // A run that was never judged showed nothing that is known.
   if (const auto text = read_text_file(run->path + "/results.json")) {

@@ -61,6 +61,7 @@ Result<ShrinkSubject> shrink_subject(const std::string& path, const std::string&
   out.name = run->name;
   out.store = std::filesystem::path(run->path).parent_path().parent_path().string();
   out.request = request_of(*plan);
+  out.request.settings.erase("nodes.keep");  // each repetition would leave a cluster behind
   out.anomaly = anomaly.empty() ? first_told(record) : anomaly;
   out.shown = record.named;
   out.size = {record.injected, operations_of(*results), plan->time_limit_s, plan->concurrency, plan->nodes};

@@ -120,6 +120,19 @@ TEST_F(NodeRecords, RegressNodesStayAfterARunThatWasFrozen) {
   EXPECT_THAT(state.out, HasSubstr("S")) << "the server is there, and not held (T): " << state.out << state.err;
 }
 
+// Each of them left a cluster, for the stored run had been told to.
+TEST_F(NodeRecords, RegressRepetitionsKeepNoNodes) {
+  auto with = started(kServer);
+  with.emplace_back("--keep-nodes");
+  ASSERT_EQ(run("77", with).exit_code, 1);
+  ASSERT_EQ(ordeal({"nodes", "down", "--all"}).exit_code, 0);
+  const ProgramResult again = ordeal({"repro", "store/latest", "-n", "2", "--json"});
+  EXPECT_EQ(again.exit_code, 1) << again.out << again.err;
+  const ProgramResult shrunk = ordeal({"shrink", "store/latest", "-n", "1", "--budget", "6s", "--json"});
+  EXPECT_THAT(shrunk.err, HasSubstr("the run as it is: ")) << shrunk.out;
+  EXPECT_THAT(ordeal({"nodes", "status"}).out, HasSubstr("no local cluster is up"));
+}
+
 // Machines that were there before the run stay anyway; what is kept is the target that runs there.
 TEST_F(NodeRecords, OnMachinesOfOnesOwnTheTargetGoesOn) {
   ASSERT_EQ(ordeal({"nodes", "up", "--nodes", "local:2", "--name", "mine"}).exit_code, 0);
