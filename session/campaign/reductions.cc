@@ -16,7 +16,7 @@ namespace ordeal {
 namespace {
 
 constexpr double kFactors[] = {0.125, 0.25, 0.5, 0.75};
-constexpr double kBold[] = {0.125, 1.0 / 3, 1};  // of the main phase, with next to no faults
+constexpr double kBold[] = {0.125, 0.25, 1};  // of the main phase, with next to no faults
 constexpr double kMinTime_s = 0.1;
 constexpr double kFirstFault_s = 0.5;  // of a timeline of ours
 constexpr const char* kTimeline = "nemesis.timeline";
