@@ -29,7 +29,7 @@ struct HttpRequest {
   bool get = false;  // GET without a body instead
   // True when the request may be repeated on a new connection after the old one broke. Otherwise that is a failure.
   bool idempotent = false;
-  std::string bearer;  // token of an Authorization header; empty: none is sent. Requires: no line breaks
+  std::string bearer = {};  // token of an Authorization header; empty: none is sent. Requires: no line breaks
 };
 
 struct HttpReply {
