@@ -7,6 +7,7 @@
 #include "checkers/catalogue.h"
 #include "checkers/consistency/sequential.h"
 #include "checkers/consistency/weak.h"
+#include "checkers/interfaces/last_look.h"
 #include "checkers/interfaces/time_bound.h"
 #include "checkers/linearizability/checker.h"
 #include "checkers/linearizability/models/model.h"
@@ -113,13 +114,13 @@ Result<std::shared_ptr<const Checker>> checker_for(std::string_view model, std::
     for (const auto& one : model_catalogue()) known.push_back(one.name);
     return fail(unknown_name("model", model, known));
   }
-  if (consistency.empty() || consistency == "linearizable") return linearizable_checker();
-  if (consistency == "sequential") return sequential_checker();
+  if (consistency.empty() || consistency == "linearizable") return with_last_look(model, linearizable_checker());
+  if (consistency == "sequential") return with_last_look(model, sequential_checker());
   std::vector<std::string> known = levels_of(*info);
   if (const WorkloadChecker* own = find_workload_checker(model))
     known.insert(known.end(), own->levels.begin(), own->levels.end());
   if (is_listed(known, consistency)) {
-    if (auto checker = weak_checker(consistency)) return checker;
+    if (auto checker = weak_checker(consistency)) return with_last_look(model, std::move(checker));
   }
   return fail(unknown_name("consistency level", consistency, known));
 }
@@ -145,7 +146,7 @@ std::string meaning_of(std::string_view model, std::string_view level) {
   }
   if (level.starts_with("eventual-")) {
     return "all who read a key " + std::string(level.substr(std::string_view("eventual-").size())) +
-           " or longer after its last write read the same";
+           " or longer after its last write read the same, whatever faults keep replicas apart";
   }
   for (const WeakLevel& one : weak_levels()) {
     if (one.name == level) return one.help;

@@ -27,10 +27,11 @@ Result<Workload> make(const WorkloadContext& context, const std::string& name) {
   workload.name = name;
   workload.generator = mixed(Rng(context.seed).split(name), counting("add"), context.options.real(name + ".reads"),
                              gen::repeat(plain("read")));
+  workload.final_generator = each_worker_until_ok(plain("read"), kPatienceS);
   // Where reads may be late, the last ones count, when all has had the time to spread.
   const std::string level = context.options.string(name + ".consistency");
   if (level == "eventual" || level == "final")
-    workload.final_generator = settled(context.options, name, each_worker_until_ok(plain("read"), kPatienceS));
+    workload.final_generator = settled(context.options, name, std::move(workload.final_generator));
   workload.checkers = name == "comments" ? comments_judges(context.options) : causal_reverse_judges(context.options);
   return workload;
 }

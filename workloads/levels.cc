@@ -57,7 +57,7 @@ void offer_levels(WorkloadFactory& factory, const LevelOption& option) {
   spec.choices = {option.default_level};
   for (const std::string& model : option.models) {
     for (const std::string& level : levels_of_model(model)) {
-      if (!names(spec.choices, level) && !names(option.except, level)) spec.choices.push_back(level);
+      if (!names(spec.choices, level)) spec.choices.push_back(level);
     }
   }
   for (const auto& [level, meaning] : option.meanings) spec.help += "; " + level + ": " + meaning;

@@ -17,8 +17,6 @@ struct LevelOption {
   std::string default_level;
   // What levels claim that the catalogue has no words for: those of the checkers of workloads.
   std::vector<std::pair<std::string, std::string>> meanings = {};
-  // Levels of the models for which a run of the workload does not bring what it takes to judge them.
-  std::vector<std::string> except = {};
 };
 
 // Of grow-only sets.

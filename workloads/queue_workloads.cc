@@ -28,11 +28,15 @@ GeneratorPtr keyed_messages(const Rng& rng, std::int64_t keys) {
       });
 }
 
+constexpr double kPatienceS = 10;  // how long a worker of the queue tries to receive at the end
+
 Result<Workload> make_queue(const WorkloadContext& context) {
   Workload workload;
   workload.name = "queue";
   workload.generator = mixed(Rng(context.seed).split("queue"), counting("enqueue"),
                              context.options.real("queue.dequeues"), gen::repeat(plain("dequeue")));
+  // What the last fault left.
+  workload.final_generator = each_worker_until_ok(plain("dequeue"), kPatienceS);
   workload.checkers = queue_judges(context.options);
   return workload;
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "checkers/interfaces/time_bound.h"
 #include "harness/generator/combinators.h"
 #include "workloads/generators.h"
 #include "workloads/levels.h"
@@ -171,10 +172,13 @@ Result<Workload> make(const WorkloadContext& context) {
     for (std::size_t i = 0; i < shape.at_once; ++i) used->push_back(name_of(key, i, shape.at_once));
     return operations_of_key(shape, key, rng.split(key));
   });
-  // All that has been promised is that the registers come together in the end.
-  if (level == "eventual") {
+  // All that has been promised is that the registers come together in the end, or within a time of their last writes.
+  const auto bound_ns = time_bound_ns(level, kEventualT);
+  if (level == "eventual" || bound_ns) {
     workload.final_generator =
-        settled(options, "register", reads_of(used, options.seconds("register.final-read-time")));
+        settled(options, "register",
+                gen::phases(gen::list_of(gen::sleep(bound_ns.value_or(0)),
+                                         reads_of(used, options.seconds("register.final-read-time")))));
   }
   workload.checkers = judges(options);
   return workload;
@@ -214,9 +218,9 @@ WorkloadFactory register_workload() {
       {"register.range", Type::integer, 5, "how many different small values there are", 1, 1e9},
       settle_option("register",
                     "at the level eventual: how long replicas have to come together, when all is healed and written, "
-                    "before every worker reads every register"),
+                    "before every worker reads every register; at eventual-T that long and T"),
       {"register.final-read-time", Type::duration, 10.0,
-       "at the level eventual: how long a worker tries to read a register at the end", 0, 3600},
+       "at the levels eventual and eventual-T: how long a worker tries to read a register at the end", 0, 3600},
   };
   // `eventual-T` counts from the last write of each key, also while a fault keeps replicas apart.
   offer_levels(factory,
@@ -226,8 +230,7 @@ WorkloadFactory register_workload() {
                 {{"eventual",
                   "when all writes have ended, all faults are healed and register.settle has passed, all workers read "
                   "the same of each register, and something that was written when a write was acknowledged; reads "
-                  "before may return any value written by then"}},
-                {"eventual-T"}});
+                  "before may return any value written by then"}}});
   factory.make = make;
   factory.checkers = judges;
   return factory;

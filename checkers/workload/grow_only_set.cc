@@ -357,14 +357,12 @@ class SetOfKey {
 
 void GrowOnlySets::judge() {
   bool observed = false;
-  std::vector<OperationEvents> looks;
   std::vector<std::int64_t> stable, lost;
   std::vector<std::uint32_t> places(in_.values().size(), SetOfKey::kNoPlace);
   for (const auto& [key, set] : sets_) {
     SetOfKey one(in_, key, freshness_);
     for (const auto& [op, element] : set.adds) one.add(op, element);
     for (const OperationEvents op : set.reads) one.read(op);
-    looks.insert(looks.end(), set.reads.begin(), set.reads.end());
     in_.counter("reads") += static_cast<std::int64_t>(set.reads.size());
     one.judge(places);
     if (freshness_ == Freshness::causal) judge_causal_set(in_, key, set.adds, set.reads);
@@ -379,8 +377,6 @@ void GrowOnlySets::judge() {
     in_.inconclusive("no read succeeded, so nothing is known about the set");
   } else if (!observed) {
     in_.inconclusive("no element was acknowledged before a read or seen by one, so nothing is known about the set");
-  } else {
-    in_.demand_a_look_after_faults(looks);
   }
 }
 

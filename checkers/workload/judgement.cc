@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "base/names.h"
-#include "checkers/history/fault_record.h"
 
 namespace ordeal::work {
 namespace {
@@ -133,21 +132,6 @@ bool Judgement::takes_elements(OperationEvents op) {
 
 void Judgement::inconclusive(std::string reason) {
   if (inconclusive_.empty()) inconclusive_ = std::move(reason);
-}
-
-void Judgement::demand_a_look_after_faults(std::span<const OperationEvents> looks) {
-  EventIndex last_look = kNoEvent;
-  for (const OperationEvents op : looks) {
-    if (last_look == kNoEvent || op.invocation > last_look) last_look = op.invocation;
-  }
-  for (EventIndex e = static_cast<EventIndex>(h_.size()); e-- > 0;) {
-    if (last_look != kNoEvent && e < last_look) return;
-    work();
-    const auto step = fault_event(h_, e);
-    if (!step || (step->step != FaultStep::inject && step->step != FaultStep::injected)) continue;
-    return inconclusive("no read that began after the last fault (" + step->fault + ", " + event(e) +
-                        ") succeeded, so nobody knows what it left");
-  }
 }
 
 void Judgement::tell(std::string type, std::vector<EventIndex> operations, std::string explanation,

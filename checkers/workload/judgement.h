@@ -7,7 +7,7 @@
 //     was seen: `unknown`, whatever else was told;
 //   - tell(): an anomaly: `invalid`;
 //   - inconclusive(): nothing contradicts the promise, but it was not put to the test: `unknown`;
-//   - none of these: `valid`.
+//   - none of these: `valid`, unless nobody looked after the last fault (checkers/interfaces/last_look.h).
 // An operation that ended in `fail` did not happen; one that ended in `info`, or not at all, may have happened at any
 // time after its invocation, or never. Asking for operations and values counts as work, and throws OutOfLimits when
 // time, memory or patience has run out. Thread-safety: one thread; checkers make one for each check.
@@ -119,9 +119,6 @@ class Judgement {
   [[nodiscard]] bool accused() const { return !told_.empty(); }
   // Nothing was put to the test. Only the first reason is kept.
   void inconclusive(std::string reason);
-  // inconclusive(), unless a fault was injected and one of `looks`, which saw what is kept, began after the last one
-  // was: what it left is not known otherwise. O(events after it).
-  void demand_a_look_after_faults(std::span<const OperationEvents> looks);
   // An anomaly. Of each type the first ten are told and all are counted. `operations` are named by any of their events;
   // kNoEvent is left out.
   void tell(std::string type, std::vector<EventIndex> operations, std::string explanation,

@@ -80,9 +80,6 @@ void judge_set(Judgement& in) {
     }
   }
   if (added.empty()) in.inconclusive("nothing was added");
-  std::vector<OperationEvents> looks;
-  for (const auto& [key, read] : last) looks.push_back(read);
-  in.demand_a_look_after_faults(looks);
 }
 
 const std::pair<std::string, std::string> kLost = {"lost-element",

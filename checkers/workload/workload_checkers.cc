@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/names.h"
+#include "checkers/interfaces/last_look.h"
 #include "checkers/workload/judgement.h"
 
 namespace ordeal {
@@ -39,6 +40,7 @@ class Judge final : public Checker {
       work::Judgement judgement(entry_, history, options, result);
       entry_.judge(judgement);
       judgement.finish();
+      demand_last_look(history, entry_.name, result);
     } catch (const OutOfLimits& problem) {
       stopped(problem.what());
     } catch (const std::bad_alloc&) {
