@@ -32,6 +32,8 @@ struct WeakLimits {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   std::size_t memory_bytes = std::size_t{4} << 30;
   std::stop_token stop;
+  // How many ways to say which write each read saw are tried, where written values are repeated (sources.h).
+  std::uint64_t ways = 20'000;
   // Of a run: how long its replicas have to settle (eventual.h).
   std::optional<std::int64_t> settle_ns;
   // Why to give up now; empty: go on.

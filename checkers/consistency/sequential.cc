@@ -1,5 +1,6 @@
 #include "checkers/consistency/sequential.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/limits.h"
@@ -15,13 +16,19 @@
 namespace ordeal {
 namespace {
 
+// A part of what is left of the time of a check; `unlimited` when it has no limit.
+std::chrono::milliseconds share(std::chrono::milliseconds left, int of, std::chrono::milliseconds unlimited) {
+  return left.count() > 0 ? std::max(left / of, std::chrono::milliseconds(1)) : unlimited;
+}
+
 // What is linearizable is sequential, and what is not causally convergent is not. Both are found out quickly where the
 // search would be long.
-bool ask_neighbours(const History& history, const lin::Model& model, CheckOptions options, CheckResult& result) {
+bool ask_neighbours(const History& history, const lin::Model& model, CheckOptions options, const Limits& time,
+                    CheckResult& result) {
   constexpr std::size_t kMany = 500;
   if (result.operations < kMany) return false;
   options.algorithm = "auto";
-  options.timeout = options.timeout.count() > 0 ? options.timeout / 3 : std::chrono::milliseconds(20'000);
+  options.timeout = share(time.time_left(), 3, std::chrono::milliseconds(20'000));
   // Linearizability is local, so several keys have a common order, too; but it would have to be put together.
   if (!options.certificate || result.keys == 1) {
     options.consistency = "linearizable";
@@ -35,7 +42,8 @@ bool ask_neighbours(const History& history, const lin::Model& model, CheckOption
   }
   if (!lin::is_one_register(model)) return false;
   options.consistency = "causal-ccv";
-  CheckResult found = weak_checker("causal-ccv")->check(history, options);
+  options.timeout = share(time.time_left(), 3, std::chrono::milliseconds(20'000));
+  CheckResult found = glance_at_ccv(history, options);
   if (found.verdict != Verdict::invalid) return false;
   result.verdict = Verdict::invalid;
   result.algorithm = "causal-ccv";
@@ -43,12 +51,23 @@ bool ask_neighbours(const History& history, const lin::Model& model, CheckOption
   return true;
 }
 
-// A tenth of a second's work.
-constexpr std::size_t kFewConfigurations = 50'000;
+SequentialLimits limits_of(const CheckOptions& options, const Limits& time) {
+  SequentialLimits limits;
+  if (const auto left = time.time_left(); left.count() > 0) limits.deadline = std::chrono::steady_clock::now() + left;
+  limits.memory_bytes = options.memory_bytes > 0 ? options.memory_bytes : usable_memory();
+  limits.stop = options.stop;
+  return limits;
+}
 
-bool ask_sources(const History& history, const SequentialSessions& sessions, CheckOptions options,
+Verdict short_search(const lin::Model& model, const SequentialSessions& sessions, const lin::Partition& parts,
+                     SequentialLimits limits) {
+  limits.configurations = 50'000;  // a tenth of a second's work
+  return SequentialSearch(model, sessions, parts.keys.size(), limits).run();
+}
+
+bool ask_sources(const History& history, const SequentialSessions& sessions, CheckOptions options, const Limits& time,
                  CheckResult& result) {
-  options.timeout = options.timeout.count() > 0 ? options.timeout / 2 : std::chrono::milliseconds(60'000);
+  options.timeout = share(time.time_left(), 2, std::chrono::milliseconds(60'000));
   SequentialAnswer found = sequential_by_sources(history, sessions, options);
   if (found.verdict == Verdict::unknown) return false;
   result.verdict = found.verdict;
@@ -70,6 +89,7 @@ class SequentialChecker final : public Checker {
 
  private:
   static CheckResult judged(const History& history, const CheckOptions& options) {
+    const Limits time(options.timeout, options.memory_bytes, options.stop);
     CheckResult result;
     result.checker = "sequential";
     result.model = options.model;
@@ -82,18 +102,14 @@ class SequentialChecker final : public Checker {
     }
     const lin::Partition parts = lin::partition(history, **model);
     if (!weak::can_be_judged(parts, result)) return result;
-    if (ask_neighbours(history, **model, options, result)) return result;
+    if (ask_neighbours(history, **model, options, time, result)) return result;
     const SequentialSessions sessions = sequential_sessions(history, **model, parts);
-    SequentialLimits limits;
-    if (options.timeout.count() > 0) limits.deadline = std::chrono::steady_clock::now() + options.timeout;
-    limits.memory_bytes = options.memory_bytes > 0 ? options.memory_bytes : usable_memory();
-    limits.stop = options.stop;
+    const SequentialLimits limits = limits_of(options, time);
     // Most histories are short work for the search. Where it is lost, what learns comes first.
-    if (lin::is_one_register(**model) && !options.certificate) {
-      SequentialLimits few = limits;
-      few.configurations = kFewConfigurations;
-      SequentialSearch first(**model, sessions, parts.keys.size(), few);
-      if (first.run() == Verdict::unknown && ask_sources(history, sessions, options, result)) return result;
+    if (lin::is_one_register(**model) && !options.certificate &&
+        short_search(**model, sessions, parts, limits) == Verdict::unknown &&
+        ask_sources(history, sessions, options, time, result)) {
+      return result;
     }
     SequentialSearch search(**model, sessions, parts.keys.size(), limits);
     result.verdict = search.run();
@@ -111,6 +127,17 @@ class SequentialChecker final : public Checker {
 }  // namespace
 
 std::shared_ptr<const Checker> sequential_checker() { return std::make_shared<SequentialChecker>(); }
+
+bool sequential_at_a_glance(const History& history, const lin::Model& model, const CheckOptions& options) {
+  const lin::Partition parts = lin::partition(history, model);
+  const SequentialSessions sessions = sequential_sessions(history, model, parts);
+  const Limits time(options.timeout, options.memory_bytes, options.stop);
+  const Verdict found = short_search(model, sessions, parts, limits_of(options, time));
+  CheckResult result;
+  return found == Verdict::valid ||
+         (found == Verdict::unknown && ask_sources(history, sessions, options, time, result) &&
+          result.verdict == Verdict::valid);
+}
 
 std::vector<AnomalyEntry> sequential_anomalies() {
   return {

@@ -17,10 +17,15 @@
 
 #include "checkers/interfaces/anomaly_entry.h"
 #include "checkers/interfaces/checker.h"
+#include "checkers/linearizability/models/model.h"
 
 namespace ordeal {
 
 [[nodiscard]] std::shared_ptr<const Checker> sequential_checker();
+
+// Whether an order that explains a history of single registers was found by a short search and, for at most half of the
+// time, one over the writers of what was read. False: none was found, which refutes nothing. For weaker levels.
+[[nodiscard]] bool sequential_at_a_glance(const History& history, const lin::Model& model, const CheckOptions& options);
 
 // The anomalies that it names.
 [[nodiscard]] std::vector<AnomalyEntry> sequential_anomalies();

@@ -5,8 +5,7 @@
 namespace ordeal::weak {
 namespace {
 
-// So many partial choices are judged, and not many more accesses over all of them.
-constexpr std::uint64_t kMaxJudged = 20'000;
+// WeakLimits::ways partial choices are judged, and not many more accesses than these over all of them.
 constexpr std::uint64_t kMaxWork = 200'000'000;
 
 class Search {
@@ -85,7 +84,7 @@ class Search {
 
   std::string exhausted() const {
     if (std::string why = limits_.reached(); !why.empty()) return why;
-    if (out_.judged < kMaxJudged && out_.judged * execution_.accesses.size() < kMaxWork) return {};
+    if (out_.judged < limits_.ways && out_.judged * execution_.accesses.size() < kMaxWork) return {};
     return "written values are not unique, and " + std::to_string(out_.judged) +
            " ways to say which write each read saw were not enough to decide";
   }

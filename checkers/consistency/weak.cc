@@ -4,12 +4,14 @@
 #include <functional>
 #include <utility>
 
+#include "base/deadline.h"
 #include "base/limits.h"
 #include "checkers/consistency/bounded_staleness.h"
 #include "checkers/consistency/causal.h"
 #include "checkers/consistency/eventual.h"
 #include "checkers/consistency/k_atomic.h"
 #include "checkers/consistency/real_time.h"
+#include "checkers/consistency/sequential.h"
 #include "checkers/consistency/session_guarantees.h"
 #include "checkers/consistency/sources.h"
 #include "checkers/consistency/strongest.h"
@@ -53,9 +55,13 @@ const std::vector<Level>& table() {
   return all;
 }
 
+// So many ways to say which write each read saw are tried before a stronger level is asked, and at a glance.
+constexpr std::uint64_t kFirstWays = 2'000;
+constexpr std::uint64_t kFewWays = 500;
+
 class WeakChecker final : public Checker {
  public:
-  explicit WeakChecker(Level level) : level_(std::move(level)) {}
+  explicit WeakChecker(Level level, bool glance = false) : level_(std::move(level)), glance_(glance) {}
   [[nodiscard]] std::string_view name() const override { return level_.info.name; }
 
   [[nodiscard]] CheckResult check(const History& history, const CheckOptions& options) const override {
@@ -89,7 +95,8 @@ class WeakChecker final : public Checker {
       result.reason = "a cas has no meaning at the level " + level_.info.name;
       return;
     }
-    if (!execution.unique && !level_.directly && linearizable_instead(history, options, result)) return;
+    const bool stronger = !execution.unique && !level_.directly && !glance_;
+    if (stronger && linearizable_instead(history, options, result)) return;
     WeakLimits limits;
     if (options.timeout.count() > 0) limits.deadline = start + options.timeout;
     limits.memory_bytes = options.memory_bytes > 0 ? options.memory_bytes : usable_memory();
@@ -103,7 +110,13 @@ class WeakChecker final : public Checker {
       finding = level_.directly(execution, limits);
     } else {
       if (!execution.unique) result.algorithm += "+search";
-      Choice choice = choose_sources(execution, level_.judge, limits);
+      WeakLimits few = limits;
+      if (!execution.unique) few.ways = glance_ ? kFewWays : kFirstWays;
+      Choice choice = choose_sources(execution, level_.judge, few);
+      if (stronger && choice.finding.verdict == Verdict::unknown) {
+        if (sequential_instead(history, **model, rest_of(options, limits), result)) return;
+        choice = choose_sources(execution, level_.judge, limits);
+      }
       finding = std::move(choice.finding);
       sources = std::move(choice.sources);
     }
@@ -130,6 +143,23 @@ class WeakChecker final : public Checker {
     return true;
   }
 
+  // The options with what is left of the time, and not too much of it: what is not sequential is still to be decided.
+  static CheckOptions rest_of(CheckOptions options, const WeakLimits& limits) {
+    constexpr std::chrono::milliseconds kMost{10'000};
+    const auto left = options.timeout.count() > 0 ? Deadline(limits.deadline).remaining() : kMost;
+    options.timeout = std::clamp(left, std::chrono::milliseconds(1), kMost);
+    return options;
+  }
+
+  // A search for one order of all operations learns where that over sources tries one way after the other.
+  static bool sequential_instead(const History& history, const lin::Model& model, const CheckOptions& options,
+                                 CheckResult& result) {
+    if (!sequential_at_a_glance(history, model, options)) return false;
+    result.algorithm = "sequential";
+    result.verdict = Verdict::valid;
+    return true;
+  }
+
   static void measure_staleness(const Execution& execution, CheckResult& result) {
     const auto stalest = largest_staleness(execution);
     if (!stalest) return;
@@ -141,6 +171,7 @@ class WeakChecker final : public Checker {
   }
 
   const Level level_;
+  const bool glance_;
 };
 
 }  // namespace
@@ -167,6 +198,12 @@ std::shared_ptr<const Checker> weak_checker(std::string_view level) {
   }
   if (auto checker = bounded_staleness_checker(level)) return checker;
   return k_atomic_checker(level);
+}
+
+CheckResult glance_at_ccv(const History& history, const CheckOptions& options) {
+  const auto level =
+      std::find_if(table().begin(), table().end(), [](const Level& one) { return one.info.name == "causal-ccv"; });
+  return WeakChecker(*level, true).check(history, options);
 }
 
 std::vector<AnomalyEntry> weak_anomalies() {

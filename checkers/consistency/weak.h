@@ -29,6 +29,10 @@ struct WeakLevel {
 // "strongest"; null when there is no such level.
 [[nodiscard]] std::shared_ptr<const Checker> weak_checker(std::string_view level);
 
+// What causal-ccv finds at a glance, for `sequential`, which implies it: with few ways to say which write each read
+// saw, and without asking the stronger levels.
+[[nodiscard]] CheckResult glance_at_ccv(const History& history, const CheckOptions& options);
+
 // The anomalies that they name.
 [[nodiscard]] std::vector<AnomalyEntry> weak_anomalies();
 

@@ -307,6 +307,77 @@ TEST(LongHistories, OfRepeatedValuesAreDecided) {
   EXPECT_EQ(judged(history, "k-atomic-2", "register").verdict, Verdict::valid);
 }
 
+// Processes that lag behind one store and see no write before those that came earlier: sequential, not linearizable.
+// Their values are repeated, so that there are more ways to say which write each read saw than can be tried.
+std::string lagging_registers(unsigned seed, int operations) {
+  std::mt19937 random(seed);
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+  std::vector<std::pair<int, int>> store;  // key and value, in order
+  std::vector<std::size_t> seen(4);        // of it, by process
+  std::string text;
+  for (int i = 0; i < operations; ++i) {
+    const std::size_t process = below(seen.size());
+    const int key = static_cast<int>(below(3));
+    const bool write = below(2) == 0;
+    int value = static_cast<int>(below(4));
+    if (write) {
+      store.emplace_back(key, value);
+      seen[process] = store.size();
+    } else {
+      const std::size_t behind = store.size() - std::min(store.size(), std::size_t{20});
+      const std::size_t from = std::max(seen[process], behind);
+      seen[process] = from + below(store.size() - from + 1);
+      value = 0;
+      for (std::size_t at = 0; at < seen[process]; ++at) value = store[at].first == key ? store[at].second : value;
+    }
+    for (const char* type : {"invoke", "ok"}) {
+      text += "{\"process\":" + std::to_string(process) + ",\"type\":\"" + type + "\",\"f\":\"" +
+              (write ? "write" : "read") + "\",\"key\":" + std::to_string(key) + ",\"value\":" + std::to_string(value) +
+              "}\n";
+    }
+  }
+  return text;
+}
+
+// (20,000 ways were tried one after the other, and it was `unknown`.)
+TEST(RegressRepeatedValues, WhatIsSequentialKeepsTheLevelsBelow) {
+  int searched = 0;
+  for (unsigned seed = 1; seed <= 4; ++seed) {
+    const History history = history_of(lagging_registers(seed, seed % 2 == 0 ? 200 : 600));
+    for (const char* level : {"sequential", "causal-ccv", "causal-cm", "causal-cc", "pram", "monotonic-writes"}) {
+      const CheckResult result = judged(history, level);
+      EXPECT_EQ(result.verdict, Verdict::valid) << seed << " " << level << ": " << result.reason;
+      searched += result.algorithm == "sequential" ? 1 : 0;
+    }
+  }
+  EXPECT_GT(searched, 4);
+}
+
+// What weaker levels take over from it holds by their definitions.
+TEST(RepeatedValues, AGlanceThatFindsAnOrderImpliesEveryLevelThatAsksIt) {
+  std::mt19937 random(12);
+  int found = 0;
+  for (int round = 0; round < 1500; ++round) {
+    const bool cas = round % 3 == 0;
+    const auto ops = random_history(random, {6, 3, 2, false, cas, round % 2 == 0});
+    if (shows_nothing(ops)) continue;
+    const History history = history_of(as_lines(ops));
+    CheckOptions options;
+    options.model = cas ? "cas-register" : "register";
+    options.initial = Value(0);
+    const auto model = lin::make_model(history, options);
+    ASSERT_TRUE(model);
+    if (!sequential_at_a_glance(history, **model, options)) {
+      EXPECT_FALSE(oracle::holds("sequential", ops)) << as_lines(ops);
+      continue;
+    }
+    ++found;
+    for (const char* level : {"sequential", "causal-ccv", "causal-cm", "causal-cc", "pram"})
+      ASSERT_TRUE(oracle::holds(level, ops)) << level << "\n" << as_lines(ops);
+  }
+  EXPECT_GT(found, 200);
+}
+
 // The lattice of `strongest` must never contradict the oracle.
 TEST(Strongest, AgreesWithTheOracleLevelByLevel) {
   std::mt19937 random(9);
