@@ -17,6 +17,7 @@
 // Thread-safety: one thread; it belongs to one check.
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -85,7 +86,17 @@ class BankMoves {
   [[nodiscard]] bool proved(const std::vector<std::size_t>& reads);
   [[nodiscard]] std::size_t place(const Read& read) const { return static_cast<std::size_t>(&read - reads_.data()); }
   [[nodiscard]] std::vector<EventIndex> behind(const Read& read) const;
+  // What may have happened between two reads, one over before the other began: what one shows and the other does not.
+  struct Between {
+    OperationEvents from;
+    std::vector<std::size_t> certain, open;  // transfers: what did, and what may have
+    Balances left;                           // what the open ones have to make up
+  };
+  [[nodiscard]] Between between(const Read& earlier, const Read& read) const;
+  [[nodiscard]] std::optional<Between> contradiction(const Read& read) const;
   void unexplained(const Read& read, const Balances& initial);
+  void unexplained(const Read& read, const Between& since);
+  [[nodiscard]] std::string differences(const Balances& left) const;
   // Whether one order explains these reads (places in reads_, the first of all among them) from one of the balances.
   [[nodiscard]] BankAnswer ordered(const std::vector<std::size_t>& reads, const std::vector<Balances>& initials,
                                    std::size_t steps) const;
@@ -99,6 +110,7 @@ class BankMoves {
   std::vector<Balances> candidates_;  // for the initial balances
   std::set<std::size_t> guess_;       // transfers of unknown outcome that explained the read before
   std::vector<Known> known_;          // while reads may overlap them
+  std::size_t told_ = 0;              // reads that nothing explains
 };
 
 }  // namespace ordeal::work

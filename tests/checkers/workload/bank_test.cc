@@ -252,5 +252,35 @@ TEST(Bank, AccountsStay) {
   EXPECT_EQ(verdict(judged("bank", kTransfer + read("{0 7, 1 3, 2 0}") + read("{0 7, 1 3}"))), "missing-account");
 }
 
+// Two hundred transfers, one of which had no effect, or was done twice, when most were over: all since the first read
+// were named, more than a hundred; the two reads that contradict each other and what lies between them are enough.
+TEST(RegressBank, WhatIsNamedFitsOnAScreen) {
+  for (const int times : {0, 2}) {
+    for (unsigned seed = 1; seed <= 5; ++seed) {
+      std::mt19937 random(seed);
+      std::vector<int> balances(4, 1000);
+      std::string text = read("{0 1000, 1 1000, 2 1000, 3 1000}");
+      for (int i = 0; i < 200; ++i) {
+        const auto from = random() % 4, to = (from + 1 + random() % 3) % 4;
+        const int amount = static_cast<int>(1 + random() % 5), effect = (i == 150 ? times : 1) * amount;
+        text += transfer(static_cast<int>(2 + random() % 3), static_cast<int>(from), static_cast<int>(to), amount);
+        balances[from] -= effect;
+        balances[to] += effect;
+        std::string seen = "[";
+        for (const int balance : balances) seen += std::to_string(balance) + " ";
+        if (i % 3 == 0) text += read(seen + "]");
+      }
+      const auto result = judged("bank", text);
+      ASSERT_EQ(result.verdict, Verdict::invalid);
+      const Anomaly& first = result.anomalies.front();
+      EXPECT_EQ(first.type, "unexplained-balances");
+      EXPECT_LE(first.operations.size(), 6u) << first.explanation;
+      EXPECT_THAT(first.explanation, HasSubstr("that no transfers after the read by"));
+      // Those after it contradict the last read before, which is ever farther away.
+      for (const Anomaly& anomaly : result.anomalies) EXPECT_LE(anomaly.operations.size(), 100u);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ordeal::work
