@@ -48,6 +48,7 @@ const std::vector<std::pair<const char*, const char*>>& arrows() {
       {"regular", "safe"},
       {"linearizable", "bounds"},
       {"linearizable", "eventual"},
+      {"linearizable", "eventual-T"},
       {"linearizable", "final"},
       {"linearizable", "fifo"},
       {"fifo", "at-most-once"},
@@ -267,6 +268,25 @@ TEST(WeakerStores, EventualRegistersComeTogetherInTheEnd) {
     EXPECT_THAT(never.anomalies, AnyOf(Contains("divergence"), Contains("stale-read"))) << never.text;
     const Judged bug = judged("50ms", {{"memory.bug", "stale-read"}, {"memory.bug-probability", "0.3"}});
     EXPECT_EQ(bug.verdict, Verdict::invalid) << bug.text;
+  }
+}
+
+// … within a bound that is longer than replicas lag, and not within a shorter one.
+TEST(WeakerStores, EventualRegistersKeepABoundOrBreakIt) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const auto judged = [&](const char* level, const char* lag) {
+      return judged_run("register",
+                        {{"memory.replication", "eventual"},
+                         {"memory.lag", lag},
+                         {"register.consistency", level},
+                         {"register.settle", "0"},
+                         {"register.operations-per-key", "50"}},
+                        seed, 0.3, 2000, 400);
+    };
+    const Judged kept = judged("eventual-1s", "100ms");
+    EXPECT_EQ(kept.verdict, Verdict::valid) << kept.text;
+    const Judged broken = judged("eventual-100ms", "1h");
+    EXPECT_EQ(broken.verdict, Verdict::invalid) << broken.text;
   }
 }
 
