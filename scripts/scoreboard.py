@@ -99,7 +99,7 @@ def load_table(only):
         table = tomllib.load(file)
     bugs, entries = planted(), table["bugs"]
     for name in list(entries) + only:
-        if name not in bugs:
+        if name not in bugs and name != CORRECT:
             raise Wrong(f"{name}: there is no such bug in {BUGS}")
     missing = [name for name in bugs if name not in entries]
     if missing:
@@ -385,10 +385,12 @@ def check(ordeal, by_bug):
             raise Wrong(f"{TABLE}: {cell.bug}: target log does not know {', '.join(unknown)} (`ordeal list` shows what it knows)")
 
 
-def play_all(board, by_bug, jobs):
+def play_all(board, by_bug, only, jobs):
     def found(bug):
         return any(proves(board.result(cell)) for cell in by_bug.get(bug, []))
-    for cells, until_found in in_order(by_bug):
+    chosen = {bug: cells for bug, cells in by_bug.items() if not only or bug in only}
+    rounds = [(correct_cells(by_bug), False)] if CORRECT in only else in_order(chosen)
+    for cells, until_found in rounds:
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             for done in [pool.submit(board.play, cell, lambda bug=cell.bug: until_found and found(bug)) for cell in cells]:
                 done.result()
@@ -410,7 +412,7 @@ def main():
     parser.add_argument("--state", default=str(ROOT / "build" / "scoreboard"))
     parser.add_argument("--budget", default="2h", type=seconds)
     parser.add_argument("--jobs", default=2 * (os.cpu_count() or 1), type=int)
-    parser.add_argument("--only", default="", help="play these bugs only, separated by commas; the table has all")
+    parser.add_argument("--only", default="", help="play these bugs only, separated by commas (none: the correct program); the table has all")
     parser.add_argument("--markdown", default=str(ROOT / "doc" / "scoreboard.md"))
     parser.add_argument("--table-only", action="store_true", help="write the table of what was played already")
     parser.add_argument("--check", action="store_true", help="only whether the program knows what the table names")
@@ -427,7 +429,7 @@ def main():
         told = f" at load {os.getloadavg()[1]:.0f}; budget of the last call {arguments.budget:g} s, {arguments.jobs} cells side by side"
         (board.state / "call").write_text(told, encoding="utf-8")
         simulate(board)
-        play_all(board, {bug: cells for bug, cells in by_bug.items() if not only or bug in only}, arguments.jobs)
+        play_all(board, by_bug, only, arguments.jobs)
     pathlib.Path(arguments.markdown).write_text(markdown(board, table, by_bug), encoding="utf-8")
     (board.state / "index.html").write_text(page(board, by_bug), encoding="utf-8")
     print("\n".join([*heading(board, by_bug), f"{arguments.markdown}", f"{board.state / 'index.html'}"]))

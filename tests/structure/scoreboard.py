@@ -88,6 +88,9 @@ def main():
         (folder / "state" / "none").rename(folder / "gone-too")
         assert play(folder)[0].returncode == 1, "an accusation of the correct program is the worst there is"
         assert play(folder, "--budget", "59s", "--state", folder / "short")[1] == [], "a run that would outlast the budget was begun"
+        (folder / "state" / "none").rename(folder / "gone-three")
+        _, calls = play(folder, "--only", "none")
+        assert calls and all(call.startswith("none ") for call in calls), calls
         wrong, _ = play(folder, "--only", "no_such_bug")
         assert wrong.returncode == 64 and "no_such_bug" in wrong.stderr, wrong.stderr
     return 0
