@@ -8,10 +8,12 @@ scoreboard.toml says which workloads and faults could show a bug. Each such *cel
 the first anomaly. DIR keeps a file for each cell that has been played, with the commit of the sources and the stored run that
 shows the bug, so that what was interrupted or out of budget goes on; cells whose definition has changed, or whose runs failed
 (nodes, network), are played again.
-Order: the first cell of every bug, then the second of each that was not found, and so on, the correct program in between, then the rest.
+Order: the first cell of every bug, then the second of each that was not found, and so on, the correct program in between,
+then the rest.
 
 Written are FILE (doc/scoreboard.md) and DIR/index.html, which links the report of each find. Nothing stands in a row but what
-a stored run says. Exit code: 0 done, 1 the correct program was found invalid, 2 cells are left, 3 a cell failed, 64 wrong usage.
+a stored run says. Exit code: 0 done, 1 the correct program was found invalid, 2 cells are left, 3 a cell failed, 64 wrong
+usage.
 """
 
 import argparse
@@ -236,7 +238,8 @@ def find_in(directory, number, state):
     faults = [fault for fault in results.get("faults", [])
               if fault["confirmed"] and (ended is None or fault["injected_ns"] / 1e9 <= ended)]
     counts = {name: sum(fault["fault"] == name for fault in faults) for name in sorted({f["fault"] for f in faults})}
-    return {"run": number, "directory": str(directory.relative_to(state)), "command": results["command"], "checker": check["checker"],
+    return {"run": number, "directory": str(directory.relative_to(state)), "command": results["command"],
+            "checker": check["checker"],
             "anomaly": anomaly.get("type", ""), "explanation": anomaly.get("explanation", ""), "size": len(operations),
             "at_s": None if ended is None else round(ended, 1), "faults": counts}
 
@@ -325,14 +328,16 @@ def markdown(board, table, by_bug):
            "[scripts/scoreboard.toml](../scripts/scoreboard.toml).", *heading(board, by_bug), "",
            "*Seconds*: from the start of the first run until the last operation of the counterexample had ended, earlier runs "
            "of the same cell in full. *Runs*: how many it took. *Operations*: the size of the counterexample. *Faults*: "
-           "confirmed in that run before it. *Simulation*: the first of 1,000 seeds of `ordeal-log-sim` that shows it. Which lines a bug is in: [bugs.h](../targets/log/server/bugs.h).", "",
+           "confirmed in that run before it. *Simulation*: the first of 1,000 seeds of `ordeal-log-sim` that shows it. "
+           "Which lines a bug is in: [bugs.h](../targets/log/server/bugs.h).", "",
            "| bug | workload | checker | faults | anomaly | seconds | runs | operations | simulation | elsewhere |",
            "|---|---|---|---|---|---|---|---|---|---|"]
     sim = simulated(board)
     for bug, best, played, count in rows_of(board, by_bug):
         columns = seen(best) if best else ["**not found**" if played else "not tried", *[""] * 6]
         out.append("| " + " | ".join([bug, *columns, sim.get(bug, ""), others(best, played, count)]) + " |")
-    out += ["", "## The correct program", "| workload | faults | options | verdict | runs | confirmed faults |", "|---|---|---|---|---|---|"]
+    out += ["", "## The correct program", "| workload | faults | options | verdict | runs | confirmed faults |",
+            "|---|---|---|---|---|---|"]
     for cell in correct_cells(by_bug):
         if result := board.result(cell):
             options = " ".join(f"{key}={value}" for key, value in cell.options if key != "nemesis.timeline")
@@ -382,7 +387,7 @@ def check(ordeal, by_bug):
                 for option in one.get("options", [])}
         unknown += [key for key, _ in cell.options if key not in keys and not key.startswith("nemesis.")]
         if unknown:
-            raise Wrong(f"{TABLE}: {cell.bug}: target log does not know {', '.join(unknown)} (`ordeal list` shows what it knows)")
+            raise Wrong(f"{TABLE}: {cell.bug}: target log does not know {', '.join(unknown)}; `ordeal list` shows all")
 
 
 def play_all(board, by_bug, only, jobs):
@@ -412,7 +417,7 @@ def main():
     parser.add_argument("--state", default=str(ROOT / "build" / "scoreboard"))
     parser.add_argument("--budget", default="2h", type=seconds)
     parser.add_argument("--jobs", default=2 * (os.cpu_count() or 1), type=int)
-    parser.add_argument("--only", default="", help="play these bugs only, separated by commas (none: the correct program); the table has all")
+    parser.add_argument("--only", default="", help="bugs, separated by commas, or none for the correct program; else all")
     parser.add_argument("--markdown", default=str(ROOT / "doc" / "scoreboard.md"))
     parser.add_argument("--table-only", action="store_true", help="write the table of what was played already")
     parser.add_argument("--check", action="store_true", help="only whether the program knows what the table names")
@@ -426,7 +431,8 @@ def main():
     board = Board(arguments)
     board.state.mkdir(parents=True, exist_ok=True)
     if not arguments.table_only:
-        told = f" at load {os.getloadavg()[1]:.0f}; budget of the last call {arguments.budget:g} s, {arguments.jobs} cells side by side"
+        told = f" at load {os.getloadavg()[1]:.0f}; budget of the last call {arguments.budget:g} s, "
+        told += f"{arguments.jobs} cells side by side"
         (board.state / "call").write_text(told, encoding="utf-8")
         simulate(board)
         play_all(board, by_bug, only, arguments.jobs)
