@@ -224,6 +224,9 @@ def summary(store, done):
             out["find"] = find_in(store / run["when"]["directory"], number, store.parents[2])
             out["find"]["before_s"] = round(sum(one["when"]["seconds"] for one in played[:number - 1]), 1)
             out["said"] = f"found by {out['find']['checker']}: {out['find']['anomaly']}"
+            if out["find"]["checker"] in SERVING and not out["find"]["faults"]:
+                out.update(standing="unknown", said="nodes did not serve again, and no fault was confirmed")
+                del out["find"]
             break
     return out
 
@@ -312,9 +315,11 @@ def heading(board, by_bug):
     days = sorted({result["played"] for result in results + correct}) or ["never"]
     commits = sorted({result["commit"] for result in results + correct}) or ["none"]
     found = sum(best is not None for _, best, *_ in rows)
+    stuck = sum(best is not None and not proves(best[1]) for _, best, *_ in rows)
+    only = f", {stuck} of them only in that nodes did not serve again" if stuck else ""
     tried = sum(bool(played) for *_, played, _ in rows)
     standings = {name: sum(one["standing"] == name for one in correct) for name in {one["standing"] for one in correct}}
-    return [f"{found} of {len(rows)} planted bugs were found; {tried} were tried.",
+    return [f"{found} of {len(rows)} planted bugs were found{only}; {tried} were tried.",
             f"The correct program: {plural(sum(one['runs'] for one in correct), 'run')} in {len(correct)} of "
             f"{len(correct_cells(by_bug))} cells"
             + "".join(f", {count} {name}" for name, count in sorted(standings.items())) + ".",
