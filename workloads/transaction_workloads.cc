@@ -5,6 +5,7 @@
 #include <set>
 
 #include "harness/generator/combinators.h"
+#include "workloads/key_order.h"
 #include "workloads/levels.h"
 
 namespace ordeal {
@@ -23,8 +24,8 @@ struct Shape {
 // The keys in use. Some are used more often than others: the i-th about half as often as the one before it.
 class RotatingKeys {
  public:
-  RotatingKeys(std::int64_t keys, std::int64_t writes_per_key) : limit_(writes_per_key) {
-    for (std::int64_t i = 0; i < keys; ++i) active_.push_back({next_++, 0});
+  RotatingKeys(std::int64_t keys, std::int64_t writes_per_key, KeyOrder order) : limit_(writes_per_key), order_(order) {
+    for (std::int64_t i = 0; i < keys; ++i) active_.push_back({order_(next_++), 0});
   }
   std::size_t draw(Rng& rng) const {
     std::vector<double> weights;
@@ -35,7 +36,7 @@ class RotatingKeys {
   // The next value to write to a key: 1, 2, …. The key is replaced after its last one.
   std::int64_t value(std::size_t place) {
     const std::int64_t value = ++active_[place].written;
-    if (value >= limit_) active_[place] = {next_++, 0};
+    if (value >= limit_) active_[place] = {order_(next_++), 0};
     return value;
   }
 
@@ -45,6 +46,7 @@ class RotatingKeys {
     std::int64_t written = 0;
   };
   std::int64_t limit_;
+  KeyOrder order_;
   std::int64_t next_ = 0;
   std::vector<Key> active_;
 };
@@ -85,11 +87,12 @@ Result<Workload> make(const WorkloadContext& context, const std::string& name) {
   }
   Workload workload;
   workload.name = name;
-  workload.generator = gen::generate(Rng(context.seed).split(name),
-                                     [shape, keys = RotatingKeys(shape.keys, shape.writes_per_key)](
-                                         const GeneratorContext&, Rng& rng) mutable -> std::optional<Operation> {
-                                       return transaction(shape, keys, rng);
-                                     });
+  workload.generator = gen::generate(
+      Rng(context.seed).split(name),
+      [shape, keys = RotatingKeys(shape.keys, shape.writes_per_key, KeyOrder(options, name, context.seed))](
+          const GeneratorContext&, Rng& rng) mutable -> std::optional<Operation> {
+        return transaction(shape, keys, rng);
+      });
   workload.checkers = {judge_at({name}, options.string(name + ".consistency"), options)};
   return workload;
 }
@@ -102,6 +105,7 @@ std::vector<OptionSpec> shape_options(const std::string& name) {
       {name + ".min-length", Type::integer, 1, "micro-operations of the shortest transactions", 1, 1000},
       {name + ".max-length", Type::integer, 4, "micro-operations of the longest transactions", 1, 1000},
       {name + ".reads", Type::real, 0.5, "which part of the micro-operations are reads", 0, 0.99},
+      key_order_option(name),
   };
 }
 
@@ -121,16 +125,17 @@ Result<Workload> make_write_skew(const WorkloadContext& context) {
   const std::int64_t uses = context.options.integer("write-skew.transactions-per-pair");
   Workload workload;
   workload.name = "write-skew";
-  workload.generator = gen::generate(
-      Rng(context.seed).split("write-skew"),
-      [keys = RotatingKeys(pairs, uses)](const GeneratorContext&, Rng& rng) mutable -> std::optional<Operation> {
-        const std::size_t place = keys.draw(rng);
-        const std::int64_t first = 2 * keys.key(place);
-        const std::int64_t written = first + rng.between(0, 1);
-        Value txn = Value::list({micro("r", first), micro("r", first + 1)});
-        txn.items().push_back(micro("w", written, keys.value(place)));
-        return Operation{"txn", std::nullopt, std::move(txn)};
-      });
+  workload.generator =
+      gen::generate(Rng(context.seed).split("write-skew"),
+                    [keys = RotatingKeys(pairs, uses, KeyOrder(context.options, "write-skew", context.seed))](
+                        const GeneratorContext&, Rng& rng) mutable -> std::optional<Operation> {
+                      const std::size_t place = keys.draw(rng);
+                      const std::int64_t first = 2 * keys.key(place);
+                      const std::int64_t written = first + rng.between(0, 1);
+                      Value txn = Value::list({micro("r", first), micro("r", first + 1)});
+                      txn.items().push_back(micro("w", written, keys.value(place)));
+                      return Operation{"txn", std::nullopt, std::move(txn)};
+                    });
   workload.checkers = write_skew_judges(context.options);
   return workload;
 }
@@ -180,6 +185,7 @@ WorkloadFactory write_skew_workload() {
       {"write-skew.pairs", Type::integer, 2, "how many pairs of keys are in use at a time", 1, 10'000},
       {"write-skew.transactions-per-pair", Type::integer, 16, "transactions on a pair before a new one takes its place",
        1, 1e9},
+      key_order_option("write-skew"),
   };
   offer_levels(factory, {"write-skew.consistency", {"rw-register"}, "serializable"});
   factory.make = make_write_skew;
