@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -17,6 +18,8 @@ namespace {
 constexpr std::size_t kMaxFaultsNamed = 3;
 constexpr std::size_t kMaxNodesNamed = 4;
 constexpr std::size_t kMaxOperationsAsked = 200;
+// The kind of an "error" of an operation that is ok, by which a client says how it was carried out.
+constexpr std::string_view kEvidence = "evidence";
 
 struct Interval {
   std::int64_t from = 0, to = 0;
@@ -140,6 +143,64 @@ class Circumstances {
   std::vector<FaultRecord> faults_;
 };
 
+// How the operations of an anomaly were carried out, where their client said so (kEvidence): how long each took, for
+// how long they overlapped, and what the client said. A race of a millisecond is no stall of two seconds, and the index
+// by which all of them went is the one to look at.
+class Evidence {
+ public:
+  static constexpr std::size_t kMaxOperations = 6;
+  explicit Evidence(const History& history) : history_(history) {}
+
+  // In short at the end of the explanation, and a sentence for each operation. Nothing when no client said anything.
+  void add_to(Anomaly& anomaly) const {
+    std::vector<std::string> sentences, took;
+    std::set<std::string> scans;
+    bool told = false;
+    Interval common{0, std::numeric_limits<std::int64_t>::max()};  // when all of them were open
+    for (std::size_t i = 0; i < std::min(anomaly.operations.size(), kMaxOperations); ++i) {
+      const EventIndex inv = anomaly.operations[i];
+      if (inv >= history_.size()) return;
+      const EventIndex end = history_.partner(inv);
+      const std::int64_t from = history_.time(inv);
+      const std::int64_t to = end == kNoEvent ? -1 : history_.time(end);
+      const bool timed = from >= 0 && to >= from;
+      common = timed ? Interval{std::max(common.from, from), std::min(common.to, to)} : Interval{1, 0};
+      took.push_back(std::to_string(history_.index(inv)) + (timed ? " took " + time(to - from) : " has no known end"));
+      sentences.push_back("Operation " + took.back());
+      const EventError* error = end == kNoEvent ? nullptr : history_.error(end);
+      if (error != nullptr && error->kind == kEvidence) {
+        told = true;
+        sentences.back() += ": " + error->message;
+        for (const std::string& part : split(error->message, ';')) {
+          if (part.find(" Scan") != std::string::npos) scans.emplace(trimmed(part));
+        }
+      }
+      sentences.back() += ".";
+    }
+    if (!told) return;
+    std::string all = joined(took);
+    if (anomaly.operations.size() > kMaxOperations) {
+      all += ", …";
+    } else if (took.size() > 1) {
+      all += common.from < common.to ? ", and all were open at once for " + time(common.to - common.from)
+                                     : ", and at no moment were all of them open";
+    }
+    if (!scans.empty()) all += "; by " + joined({scans.begin(), scans.end()});
+    anomaly.explanation += "; " + all;
+    std::move(sentences.begin(), sentences.end(), std::back_inserter(anomaly.sentences));
+  }
+
+ private:
+  static std::string time(std::int64_t ns) {
+    char text[32];
+    std::snprintf(text, sizeof text, ns < 1'000'000'000 ? "%.2f ms" : "%.2f s",
+                  static_cast<double>(ns) * (ns < 1'000'000'000 ? 1e-6 : 1e-9));
+    return text;
+  }
+
+  const History& history_;
+};
+
 // One name may mean a little more or less elsewhere: a checker's own words come first.
 std::string meaning_of(const std::string& checker, const std::string& type) {
   if (const WorkloadChecker* entry = find_workload_checker(checker); entry != nullptr) {
@@ -158,9 +219,11 @@ std::string meaning_of(const std::string& checker, const std::string& type) {
 void add_circumstances(const History& history, CheckResult& result) {
   if (result.anomalies.empty()) return;
   const Circumstances circumstances(history);
+  const Evidence evidence(history);
   for (Anomaly& anomaly : result.anomalies) {
     anomaly.meaning = meaning_of(result.checker, anomaly.type);
     anomaly.explanation += circumstances.of(anomaly);
+    evidence.add_to(anomaly);
   }
   std::stable_sort(result.anomalies.begin(), result.anomalies.end(),
                    [](const Anomaly& a, const Anomaly& b) { return a.operations.size() < b.operations.size(); });

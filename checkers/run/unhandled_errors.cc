@@ -28,7 +28,7 @@ class UnhandledErrorsChecker final : public Checker {
       ++result.operations;
       if (op.completion == kNoEvent) continue;
       const EventError* error = history.error(op.completion);
-      if (error == nullptr) continue;
+      if (error == nullptr || history.type(op.completion) == EventType::ok) continue;  // a remark is no error
       Kind& kind = kinds[error->kind.empty() ? "(no kind)" : error->kind];
       (history.type(op.completion) == EventType::fail ? kind.fail : kind.info) += 1;
       if (kind.example == kNoEvent) kind.example = op.completion;

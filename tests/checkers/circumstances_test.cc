@@ -7,6 +7,7 @@
 
 #include "checkers/history/reader.h"
 #include "checkers/linearizability/checker.h"
+#include "checkers/workload/workload_checkers.h"
 
 namespace ordeal {
 namespace {
@@ -49,6 +50,43 @@ TEST(Circumstances, NameTheFaultsInForceOnTheNodesOfTheOperations) {
               EndsWith("; kill 1 was in force on n2, though never confirmed"));
   // Healed before the read; still in force under the write, but not on its node.
   EXPECT_THAT(explained(kill, step("kill", 1, "healed", 3), ""), EndsWith("; kill 1 was in force on n2 and n3"));
+}
+
+// What clients say of their operations is told with how long they took; a remark of another kind is not.
+TEST(Circumstances, TellDurationsOverlapAndEvidence) {
+  const auto told = [](std::int64_t second_ends, const std::string& kind) {
+    const auto event = [](int process, const char* type, const char* value, std::int64_t time,
+                          const std::string& more) {
+      return R"({"process":)" + std::to_string(process) + R"(,"type":")" + type + R"(","f":"insert","key":4,"value":)" +
+             value + R"(,"time":)" + std::to_string(time) + more + "}\n";
+    };
+    const auto because = [&](const char* xid) {
+      return R"(,"error":{"kind":")" + kind + R"(","message":"serializable; Index Scan using i on t; xid )" + xid +
+             R"("})";
+    };
+    const std::string text = event(0, "invoke", "[1,null]", 1'000'000, "") +
+                             (second_ends < 3'000'000'000 ? event(1, "invoke", "[null,2]", 2'000'000'000, "") +
+                                                                event(1, "ok", "[null,2]", second_ends, because("8"))
+                                                          : "") +
+                             event(0, "ok", "[1,null]", 3'000'000'000, because("7")) +
+                             (second_ends < 3'000'000'000 ? ""
+                                                          : event(1, "invoke", "[null,2]", 3'500'000'000, "") +
+                                                                event(1, "ok", "[null,2]", second_ends, because("8")));
+    auto read = read_history(text, "test");
+    EXPECT_TRUE(read) << read.error().message;
+    CheckResult result = make_workload_checker(*find_workload_checker("g2"))->check(read->history, {});
+    EXPECT_EQ(result.anomalies.size(), 1u);
+    add_circumstances(read->history, result);
+    return result.anomalies.at(0);
+  };
+  const Anomaly both = told(2'000'400'000, "evidence");
+  EXPECT_THAT(both.explanation,
+              EndsWith("; 0 took 3.00 s and 1 took 0.40 ms, and all were open at once for 0.40 ms; by "
+                       "Index Scan using i on t"));
+  EXPECT_THAT(both.sentences,
+              testing::Contains("Operation 1 took 0.40 ms: serializable; Index Scan using i on t; xid 8."));
+  EXPECT_THAT(told(4'000'000'000, "evidence").explanation, HasSubstr("and at no moment were all of them open"));
+  EXPECT_THAT(told(2'000'400'000, "odd").explanation, testing::Not(HasSubstr("took")));
 }
 
 TEST(Circumstances, SayWhomAPartitionCutOff) {

@@ -137,6 +137,15 @@ TEST(UnhandledErrors, GroupsByKindWithAnExample) {
   EXPECT_EQ(count(result, "unexpected"), 1);
 }
 
+// An ok may carry a remark ("evidence"), which had been counted among the errors of unknown outcome.
+TEST(UnhandledErrors, RegressARemarkOnAnOkIsNoError) {
+  const auto result = checked(
+      history_of("{:process 0 :type :invoke :f :read}"
+                 "{:process 0 :type :ok :f :read :value 1 :error {:kind \"evidence\" :message \"serializable\"}}"),
+      "unhandled-errors");
+  EXPECT_THAT(result.details.find("kinds")->items(), IsEmpty());
+}
+
 class LogPattern : public testing::Test {
  protected:
   void SetUp() override {
