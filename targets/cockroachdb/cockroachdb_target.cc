@@ -33,9 +33,8 @@ class CockroachTarget final : public Target,
 
   std::string_view name() const override { return "cockroachdb"; }
   Result<std::unique_ptr<Client>> client(std::size_t node) override {
-    auto own = settings(node);
-    set_slowness(own, options_, "cockroachdb", clients_.fetch_add(1));
-    return std::make_unique<SqlClient>(std::move(own), shape(), data_type_);
+    return std::make_unique<SqlClient>(settings(node), shape(), data_type_, std::nullopt,
+                                       SlowTransactions(options_, clients_.fetch_add(1)));
   }
 
   Result<void> start(Node& node) override;
@@ -86,8 +85,8 @@ class CockroachTarget final : public Target,
   const Options& options_;
   std::vector<std::string> addresses_;
   std::atomic<bool> initialized_ = false;
-  std::string data_type_;
   std::atomic<std::uint64_t> clients_{0};
+  std::string data_type_;
 };
 
 SqlSession::Settings CockroachTarget::settings(std::size_t node) const {
@@ -394,8 +393,8 @@ TargetFactory cockroachdb_target() {
   factory.options = sql_options("cockroachdb", "first");
   for (auto& option : own_options()) factory.options.push_back(std::move(option));
   factory.make = make;
-  factory.check_options = [](const Options&, const std::string& data_type) {
-    return check_sql_data_type("cockroachdb", data_type);
+  factory.check_options = [](const Options& options, const std::string& data_type) {
+    return check_sql_options(options, "cockroachdb", data_type);
   };
   return factory;
 }

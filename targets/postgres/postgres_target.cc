@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <sstream>
 #include <thread>
 
+#include "base/names.h"
 #include "base/text.h"
+#include "targets/postgres/beside.h"
 #include "targets/postgres/postgres_scripts.h"
 #include "targets/sql/client.h"
 #include "targets/sql/options.h"
@@ -17,6 +20,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+SqlSession::Settings::Evidence evidence_named(const std::string& name) {
+  using Evidence = SqlSession::Settings::Evidence;
+  return name == "none" ? Evidence::none : name == "full" ? Evidence::full : Evidence::plan;
+}
+
 class PostgresTarget final : public Target,
                              private Target::ClientSetup,
                              private Target::Installation,
@@ -25,14 +33,14 @@ class PostgresTarget final : public Target,
                              private Target::Roles {
  public:
   PostgresTarget(Cluster& cluster, const Options& options) : cluster_(cluster), options_(options) {}
+  ~PostgresTarget() override { stop_beside(); }
 
   std::string_view name() const override { return "postgres"; }
   Result<std::unique_ptr<Client>> client(std::size_t node) override {
     std::optional<SqlSession::Settings> reader;
     if (node != 0 && options_.string("postgres.reads") == "own") reader = settings(node);
-    auto primary = settings(0);
-    set_slowness(primary, options_, "postgres", clients_.fetch_add(1));
-    return std::make_unique<SqlClient>(std::move(primary), shape(), data_type_, std::move(reader));
+    return std::make_unique<SqlClient>(settings(0), shape(), data_type_, std::move(reader),
+                                       SlowTransactions(options_, clients_.fetch_add(1)));
   }
 
   Result<void> start(Node& node) override;
@@ -47,6 +55,7 @@ class PostgresTarget final : public Target,
 
  private:
   void use(std::string_view data_type) override { data_type_ = data_type; }
+  void log_to(std::function<void(std::string_view)> log) override;
   Result<void> prepare(Deadline deadline) override;
   Result<void> install(Node& node) override;
   Result<void> wipe(Node& node) override;
@@ -76,11 +85,15 @@ class PostgresTarget final : public Target,
   std::string unready(std::size_t node, bool replicated, Deadline deadline);
   Result<void> await(std::size_t node, bool replicated, Deadline deadline);
   std::string log_tail(Node& node);
+  // Ends what runs beside the workload, and tells the log of it.
+  void stop_beside();
 
   Cluster& cluster_;
   const Options& options_;
   std::string data_type_;
   std::atomic<std::uint64_t> clients_{0};
+  std::function<void(std::string_view)> log_;
+  std::unique_ptr<PostgresBeside> beside_;  // nullptr: nothing
 };
 
 SqlSession::Settings PostgresTarget::settings(std::size_t node) const {
@@ -88,14 +101,17 @@ SqlSession::Settings PostgresTarget::settings(std::size_t node) const {
   return {.endpoint = {.address = cluster_.at(node).address(),
                        .port = static_cast<int>(options_.integer("postgres.port")),
                        .user = std::string(dialect.user),
-                       .database = std::string(dialect.database)},
+                       .database = std::string(dialect.database),
+                       .settings = shape().access.empty() ? "" : kSqlAccessSettings},
           .dialect = &dialect,
-          .isolation = sql_isolation(options_, "postgres")};
+          .isolation = sql_isolation(options_, "postgres"),
+          .evidence = evidence_named(options_.string("postgres.evidence"))};
 }
 
 SqlShape PostgresTarget::shape() const {
   SqlShape out = sql_shape(options_, "postgres");
   out.row_lock = options_.string("postgres.lock") == "row";
+  if (auto paths = sql_accesses_named(options_.string("postgres.access")); paths) out.access = std::move(*paths);
   return out;
 }
 
@@ -224,7 +240,25 @@ Result<void> PostgresTarget::await(std::size_t node, bool replicated, Deadline d
 
 Result<void> PostgresTarget::prepare(Deadline deadline) {
   SqlSession session(settings(0));
-  return prepare_sql(session, shape(), data_type_, deadline);
+  if (auto done = prepare_sql(session, shape(), data_type_, deadline); !done) return done;
+  const auto kinds = split(options_.string("postgres.beside"), ',');
+  if (kinds.empty()) return {};
+  beside_ = std::make_unique<PostgresBeside>(
+      PostgresBeside::Settings{settings(0), kinds, sql_tables(session.dialect(), shape(), data_type_),
+                               options_.seconds("postgres.beside-every")});
+  return {};
+}
+
+void PostgresTarget::log_to(std::function<void(std::string_view)> log) {
+  if (log == nullptr) stop_beside();
+  log_ = std::move(log);
+}
+
+void PostgresTarget::stop_beside() {
+  if (beside_ == nullptr) return;
+  const std::string told = "beside the workload: " + beside_->summary();
+  beside_.reset();
+  if (log_ != nullptr) log_(told);
 }
 
 // Asked all at once, so that servers that do not answer cost one second together.
@@ -265,6 +299,28 @@ Result<Value> PostgresTarget::describe(Node& node) {
       out.set(setting, rows.at(0).rows.at(0).at(0).value_or(""));
   }
   return out;
+}
+
+// What the options say of access paths and of statements beside. Errors: usage.
+Result<void> check_options(const Options& options, const std::string& data_type) {
+  if (auto known = check_sql_options(options, "postgres", data_type); !known) return known;
+  const auto paths = sql_accesses_named(options.string("postgres.access"));
+  if (!paths) return fail(paths.error().during("postgres.access"));
+  if (!paths->empty() && data_type != "g2" && data_type != "rw-register" && data_type != "list-append") {
+    return fail(ErrorCode::usage,
+                "postgres.access: tables with access paths are there for the data types g2, "
+                "rw-register and list-append, not for " +
+                    data_type);
+  }
+  for (const auto& kind : split(options.string("postgres.beside"), ',')) {
+    const auto known = PostgresBeside::kinds();
+    if (std::find(known.begin(), known.end(), kind) == known.end())
+      return fail(unknown_name("statement of postgres.beside", kind, known));
+  }
+  if (!options.string("postgres.beside").empty() &&
+      sql_tables(postgres_dialect(), sql_shape(options, "postgres"), data_type).empty())
+    return fail(ErrorCode::usage, "postgres.beside: the data type " + data_type + " has no tables");
+  return {};
 }
 
 Result<std::unique_ptr<Target>> make(Cluster& cluster, const Options& options) {
@@ -315,6 +371,22 @@ TargetFactory postgres_target() {
        std::nullopt,
        std::nullopt,
        {"primary", "own"}},
+      {"postgres.access", Type::string, "",
+       "by which paths rows of g2, rw-register and list-append are found, each for a part of the keys: btree, hash, "
+       "gin, gist, spgist, brin, partial, expression, seq, tid, separated by commas; empty: the planner's choice"},
+      {"postgres.beside", Type::string, "",
+       "statements that run beside the workload, in turn: vacuum-full, reindex-concurrently, refresh (of a "
+       "materialized view), separated by commas"},
+      {"postgres.beside-every", Type::duration, 1.0, "from the end of one of them to the beginning of the next", 0.01,
+       3600},
+      {"postgres.evidence",
+       Type::string,
+       "plan",
+       "what operations tell of how they were carried out: nothing, the isolation level and the scans of their plans, "
+       "or also the transaction's number and the server's process, which makes histories longer",
+       std::nullopt,
+       std::nullopt,
+       {"none", "plan", "full"}},
       {"postgres.bindir", Type::string, "/usr/lib/postgresql/15/bin",
        "directory on the node with PostgreSQL's programs; of any version from 10 on"},
       {"postgres.user", Type::string, "postgres", "the node's user that the server runs as; never root"},
@@ -327,9 +399,7 @@ TargetFactory postgres_target() {
   };
   factory.options.insert(factory.options.end(), own.begin(), own.end());
   factory.make = make;
-  factory.check_options = [](const Options&, const std::string& data_type) {
-    return check_sql_data_type("postgres", data_type);
-  };
+  factory.check_options = check_options;
   return factory;
 }
 

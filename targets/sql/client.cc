@@ -42,12 +42,13 @@ std::vector<std::string> sql_operations() {
 }
 
 SqlClient::SqlClient(SqlSession::Settings settings, const SqlShape& shape, const std::string& data_type,
-                     std::optional<SqlSession::Settings> reader)
+                     std::optional<SqlSession::Settings> reader, SlowTransactions slow)
     : session_(std::move(settings)),
       reader_(reader ? std::optional<SqlSession>(std::in_place, std::move(*reader)) : std::nullopt),
       shape_(shape),
       type_(sql_data_type(data_type)),
-      work_{session_, reader_ ? *reader_ : session_, shape_, type_ == nullptr ? "" : type_->name} {}
+      work_{session_, reader_ ? *reader_ : session_, shape_, type_ == nullptr ? "" : type_->name},
+      slow_(slow) {}
 
 Result<void> SqlClient::open(Deadline deadline) {
   if (auto opened = session_.open(deadline); !opened || !reader_) return opened;
@@ -63,6 +64,9 @@ Completion SqlClient::invoke(const Operation& operation, Deadline deadline) {
   if (type_ != nullptr) {
     for (const auto& [f, verb] : type_->verbs) {
       if (f != operation.f) continue;
+      const double pause_s = slow_.next_pause_s();
+      session_.linger(pause_s);
+      if (reader_) reader_->linger(pause_s);
       Completion done = verb(work_, operation, deadline);
       if (done.error && done.error->kind == "no-table") make_tables(deadline);
       return done;

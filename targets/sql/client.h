@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/interfaces/slow_transactions.h"
 #include "harness/interfaces/target.h"
 #include "targets/sql/data_type.h"
 
@@ -15,7 +16,7 @@ class SqlClient final : public Client {
  public:
   // `reader`: another server that transactions which only read are asked of.
   SqlClient(SqlSession::Settings settings, const SqlShape& shape, const std::string& data_type,
-            std::optional<SqlSession::Settings> reader = std::nullopt);
+            std::optional<SqlSession::Settings> reader = std::nullopt, SlowTransactions slow = {});
   Result<void> open(Deadline deadline) override;
   Completion invoke(const Operation& operation, Deadline deadline) override;
   void close() override;
@@ -28,6 +29,7 @@ class SqlClient final : public Client {
   const SqlShape shape_;
   const SqlDataType* type_;  // nullptr: unknown
   SqlWork work_;
+  SlowTransactions slow_;
 };
 
 // All f's of all data types, in the order of the alphabet.

@@ -80,6 +80,7 @@ void SqlConnection::notice(void* self, const PGresult* result) {
 Result<std::unique_ptr<SqlConnection>> SqlConnection::open(const SqlEndpoint& endpoint, Deadline deadline) {
   const std::string port = std::to_string(endpoint.port);
   // What is given here is not taken from the environment (PGOPTIONS and others).
+  const std::string options = "-c client_min_messages=warning " + endpoint.settings;
   const std::array<std::pair<const char*, const char*>, 10> settings = {{
       {is_ip(endpoint.address) ? "hostaddr" : "host", endpoint.address.c_str()},
       {"port", port.c_str()},
@@ -90,7 +91,7 @@ Result<std::unique_ptr<SqlConnection>> SqlConnection::open(const SqlEndpoint& en
       {"client_encoding", "UTF8"},
       {"application_name", "ordeal"},
       {"target_session_attrs", "any"},
-      {"options", "-c client_min_messages=warning"},
+      {"options", options.c_str()},
   }};
   std::vector<const char*> keys, values;
   for (const auto& [key, value] : settings) {
@@ -119,6 +120,8 @@ Result<std::unique_ptr<SqlConnection>> SqlConnection::open(const SqlEndpoint& en
 
 bool SqlConnection::send(const SqlStatement& statement, std::vector<std::string>& newly_prepared) {
   PGconn* connection = connection_.get();
+  if (statement.once)
+    return PQsendQueryParams(connection, statement.text.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) == 1;
   auto [known, fresh] = prepared_.try_emplace(statement.text);
   if (fresh) {
     known->second = "s" + std::to_string(++names_);  // no name is used again
@@ -159,6 +162,23 @@ SqlConnection::Reply SqlConnection::run(std::span<const SqlStatement> statements
   warnings_ = nullptr;
   return reply;
 }
+
+SqlConnection::Reply SqlConnection::explain(const SqlStatement& statement, Deadline deadline) {
+  const auto known = prepared_.find(statement.text);
+  if (connection_ == nullptr || known == prepared_.end()) return {};
+  std::string parameters;
+  for (const auto& one : statement.parameters) {
+    const std::unique_ptr<char, decltype(&PQfreemem)> literal(
+        one ? PQescapeLiteral(connection_.get(), one->c_str(), one->size()) : nullptr, &PQfreemem);
+    parameters += (parameters.empty() ? "" : ", ") + std::string(literal == nullptr ? "NULL" : literal.get());
+  }
+  std::string text = "EXPLAIN (COSTS OFF) EXECUTE " + known->second;
+  if (!parameters.empty()) text += "(" + parameters + ")";
+  const SqlStatement one{std::move(text), {}, true};
+  return run({&one, 1}, deadline);
+}
+
+int SqlConnection::backend() const { return connection_ == nullptr ? 0 : PQbackendPID(connection_.get()); }
 
 std::optional<SqlProblem> SqlConnection::exchange(Deadline deadline) {
   PGconn* connection = connection_.get();

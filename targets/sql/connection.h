@@ -26,6 +26,7 @@ using SqlText = std::optional<std::string>;  // none: NULL
 struct SqlStatement {
   std::string text;
   std::vector<SqlText> parameters = {};  // $1, $2, …, as text
+  bool once = false;                     // is not prepared: its text does not come again
 };
 
 struct SqlRows {
@@ -46,6 +47,7 @@ struct SqlEndpoint {
   int port = 0;
   std::string user;
   std::string database;
+  std::string settings = {};  // "-c enable_seqscan=off"
 };
 
 class SqlConnection {
@@ -63,6 +65,11 @@ class SqlConnection {
   };
   // Sends all and waits for all answers. After a problem look at usable(): an answer may still be under way.
   [[nodiscard]] Reply run(std::span<const SqlStatement> statements, Deadline deadline);
+  // The plan by which the server carries out the statement, which was run() on this connection, with its parameters: a
+  // row a line. Nothing is carried out. A problem breaks the transaction, as any other.
+  [[nodiscard]] Reply explain(const SqlStatement& statement, Deadline deadline);
+  // The number of the server's process or session.
+  [[nodiscard]] int backend() const;
   // Whether another statement can be sent. Never again true once it was not.
   [[nodiscard]] bool usable() const { return connection_ != nullptr; }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "targets/sql/access.h"
 #include "targets/sql/session.h"
 
 namespace ordeal {
@@ -21,6 +22,9 @@ struct SqlShape {
   bool skip_locked = false;  // a queue takes the first message that nobody else is taking
   bool row_lock = false;     // the lock is that of a row (FOR UPDATE) rather than an advisory one
   bool pipeline = false;     // all micro-operations of a transaction are sent in one go
+  // By which paths the rows of list-append, rw-register and g2 are found, each for a part of the keys; empty: as the
+  // schema without them has it.
+  std::vector<const SqlAccess*> access = {};
 };
 
 // What an operation needs beside itself; one for each client.

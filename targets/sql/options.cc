@@ -1,29 +1,26 @@
 #include "targets/sql/options.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/names.h"
+#include "harness/interfaces/slow_transactions.h"
 #include "targets/sql/client.h"
 
 namespace ordeal {
 
 std::vector<OptionSpec> sql_options(const std::string& target, const std::string& default_queue) {
+  std::vector<OptionSpec> out = slow_transaction_options();
   using Type = OptionSpec::Type;
   const auto choice = [&](const char* name, const char* otherwise, const char* help, std::vector<std::string> choices) {
     return OptionSpec{target + "." + name, Type::string, otherwise,         help,
                       std::nullopt,        std::nullopt, std::move(choices)};
   };
-  return {
+  const std::vector<OptionSpec> own = {
       choice("isolation", "serializable",
              "the isolation level of every transaction; it is read back inside, and another one is a failure",
              {"serializable", "repeatable-read", "read-committed", "read-uncommitted"}),
       {target + ".pipeline", Type::boolean, false,
        "send all micro-operations of a transaction in one go instead of one by one"},
-      {target + ".slow-share", Type::real, 0.0,
-       "which part of the transactions stay open for long; beside many short ones, about 0.001", 0, 1},
-      {target + ".slow", Type::duration, 1.0,
-       "how long these wait before each statement but the first, and before COMMIT", 0, 3600},
       {target + ".bank-accounts", Type::integer, 8, "accounts of the bank", 2, 10'000},
       {target + ".bank-balance", Type::integer, 10, "what each of them begins with", 0, 1e12},
       choice("bank-tables", "one", "whether the bank's accounts are in one table or each in one of its own",
@@ -33,6 +30,8 @@ std::vector<OptionSpec> sql_options(const std::string& target, const std::string
              "which keeps no order and may find nothing too early: say --consistency at-most-once)",
              {"first", "skip-locked"}),
   };
+  out.insert(out.begin(), own.begin(), own.end());
+  return out;
 }
 
 SqlShape sql_shape(const Options& options, const std::string& target) {
@@ -51,15 +50,9 @@ std::string sql_isolation(const Options& options, const std::string& target) {
   return out;
 }
 
-void set_slowness(SqlSession::Settings& settings, const Options& options, const std::string& target,
-                  std::uint64_t client) {
-  constexpr double kGolden = 0.6180339887498949;  // its multiples lie evenly between whole numbers
-  settings.slow_share = options.real(target + ".slow-share");
-  settings.slow_s = options.seconds(target + ".slow");
-  settings.slow_phase = std::fmod(static_cast<double>(client + 1) * kGolden, 1.0);
-}
-
-Result<void> check_sql_data_type(std::string_view target, std::string_view data_type) {
+Result<void> check_sql_options(const Options& options, std::string_view target, std::string_view data_type) {
+  if (data_type == "lock" && options.real("txn.slow-share") > 0)
+    return fail(ErrorCode::usage, "txn.slow-share: the operations of a lock are no transactions; leave it out");
   if (sql_data_type(data_type) != nullptr) return {};
   std::vector<std::string> known;
   for (const SqlDataType* one : sql_data_types()) known.emplace_back(one->name);

@@ -13,10 +13,9 @@ namespace ordeal {
 [[nodiscard]] SqlShape sql_shape(const Options& options, const std::string& target);
 // As SQL has it: "repeatable read".
 [[nodiscard]] std::string sql_isolation(const Options& options, const std::string& target);
-// Sets how slow which transactions of the client with that number are. Clients are at different places in the order.
-void set_slowness(SqlSession::Settings& settings, const Options& options, const std::string& target,
-                  std::uint64_t client);
-// For TargetFactory::check_options. Errors: usage, when no tables are known for the data type.
-[[nodiscard]] Result<void> check_sql_data_type(std::string_view target, std::string_view data_type);
+// For TargetFactory::check_options. Errors: usage, when no tables are known for the data type, or slow transactions are
+// asked for where there are none: a lock is held between operations, not within.
+[[nodiscard]] Result<void> check_sql_options(const Options& options, std::string_view target,
+                                             std::string_view data_type);
 
 }  // namespace ordeal

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/text.h"
+
 namespace ordeal {
 namespace {
 
@@ -27,8 +29,8 @@ std::vector<SqlRows> SqlTransaction::query(std::vector<SqlStatement> statements)
   if (problem_) return {};
   std::vector<SqlStatement> all = begun_ ? std::vector<SqlStatement>() : session_.head();
   const std::size_t head = all.size();
-  if (begun_ && slow_) session_.linger(deadline_);
-  std::move(statements.begin(), statements.end(), std::back_inserter(all));
+  if (begun_) session_.wait(deadline_);
+  all.insert(all.end(), statements.begin(), statements.end());
   begun_ = true;
   auto reply = session_.run(std::move(all), deadline_);
   problem_ = std::move(reply.problem);
@@ -36,6 +38,7 @@ std::vector<SqlRows> SqlTransaction::query(std::vector<SqlStatement> statements)
   if (head > 0 && reply.rows.size() >= head) {
     const auto& shown = reply.rows[head - 1].rows;
     const std::string level = shown.empty() ? "" : shown[0][0].value_or("");
+    session_.level_ = level;
     if (level != session_.settings_.isolation) {
       wrong_level_ = true;
       problem_ = SqlProblem{"", "the transaction was to be " + session_.settings_.isolation + ", and is " + level};
@@ -43,6 +46,10 @@ std::vector<SqlRows> SqlTransaction::query(std::vector<SqlStatement> statements)
   }
   reply.rows.erase(reply.rows.begin(),
                    reply.rows.begin() + static_cast<std::ptrdiff_t>(std::min(head, reply.rows.size())));
+  for (const auto& one : statements) {
+    if (!problem_ && session_.settings_.evidence != SqlSession::Settings::Evidence::none)
+      problem_ = session_.note_plan(one, deadline_);
+  }
   return problem_ ? std::vector<SqlRows>() : std::move(reply.rows);
 }
 
@@ -73,33 +80,87 @@ void SqlSession::roll_back() {
 }
 
 Completion SqlSession::commit(Completion observed, bool changes, bool& retry, Deadline deadline) {
-  auto reply = run({{savepoints() ? "RELEASE SAVEPOINT cockroach_restart" : "COMMIT"}}, deadline);
+  if (savepoints()) {
+    auto reply = run({{"RELEASE SAVEPOINT cockroach_restart"}}, deadline);
+    if (!reply.problem) return released(std::move(observed), deadline);
+    retry = reply.problem->state == "40001";
+    return unanswered(dialect().states, *reply.problem, SqlPhase::at_commit, changes);
+  }
+  std::vector<SqlStatement> last;
+  if (settings_.evidence == Settings::Evidence::full && changes) last.push_back({"SELECT txid_current_if_assigned()"});
+  last.push_back({"COMMIT"});
+  const std::size_t asked = last.size();
+  auto reply = run(std::move(last), deadline);
+  if (asked > 1 && !reply.rows.empty() && !reply.rows[0].rows.empty()) xid_ = reply.rows[0].rows[0][0].value_or("");
   if (reply.problem) {
     retry = reply.problem->state == "40001";
     return unanswered(dialect().states, *reply.problem, SqlPhase::at_commit, changes);
   }
-  if (savepoints()) {
-    // It is committed already, and nothing can change that: what COMMIT says matters to the next transaction only.
-    if (run({{"COMMIT"}}, deadline).problem) connection_.reset();
-    return observed;
-  }
-  if (reply.rows.size() != 1 || reply.rows[0].tag != "COMMIT")
+  if (reply.rows.size() != asked || reply.rows.back().tag != "COMMIT")
     return Completion::failed("rolled-back", "COMMIT was answered by ROLLBACK");
   // "canceling wait for synchronous replication": committed here, and maybe nowhere else.
   if (changes && !reply.warnings.empty()) return Completion::unknown("commit-warning", reply.warnings.front());
   return observed;
 }
 
-bool SqlSession::next_is_slow() {
-  settings_.slow_phase += settings_.slow_share;
-  if (settings_.slow_phase < 1) return false;
-  settings_.slow_phase -= 1;
-  return true;
+// It is committed already, and nothing can change that: what COMMIT says matters to the next transaction only.
+Completion SqlSession::released(Completion observed, Deadline deadline) {
+  if (run({{"COMMIT"}}, deadline).problem) connection_.reset();
+  return observed;
 }
 
-void SqlSession::linger(Deadline deadline) const { std::this_thread::sleep_until(deadline.within_s(settings_.slow_s)); }
+void SqlSession::wait(Deadline deadline) const {
+  if (pause_s_ > 0) std::this_thread::sleep_until(deadline.within_s(pause_s_));
+}
+
+std::optional<SqlProblem> SqlSession::note_plan(const SqlStatement& statement, Deadline deadline) {
+  constexpr auto kKnown = std::chrono::seconds(2);
+  if (!statement.text.starts_with("SELECT ") && !statement.text.starts_with("UPDATE ") &&
+      !statement.text.starts_with("DELETE "))
+    return std::nullopt;
+  auto [known, fresh] = plans_.try_emplace(statement.text);
+  Plan& plan = known->second;
+  if (const auto now = std::chrono::steady_clock::now(); fresh || now - plan.at > kKnown) {
+    if (!is_open()) return std::nullopt;
+    const auto reply = connection_->explain(statement, deadline);
+    if (!connection_->usable()) connection_.reset();
+    if (reply.problem) {
+      plans_.erase(known);
+      return reply.problem;
+    }
+    plan = {{}, now};
+    for (const auto& row : reply.rows.empty() ? std::vector<std::vector<SqlText>>() : reply.rows[0].rows) {
+      std::string line(trimmed(row.empty() ? "" : row[0].value_or("")));
+      if (line.starts_with("->")) line = std::string(trimmed(line.substr(2)));
+      if (line.find(" Scan") != std::string::npos && line.find(':') == std::string::npos) plan.scans.push_back(line);
+    }
+  }
+  for (const auto& scan : plan.scans) {
+    if (std::find(scans_.begin(), scans_.end(), scan) == scans_.end()) scans_.push_back(scan);
+  }
+  return std::nullopt;
+}
+
+Completion SqlSession::told(Completion done) const {
+  if (settings_.evidence == Settings::Evidence::none || done.type != EventType::ok || done.error || level_.empty())
+    return done;
+  std::string text = level_;
+  for (const auto& one : scans_) text += "; " + one;
+  if (!xid_.empty()) text += "; xid " + xid_;
+  if (settings_.evidence == Settings::Evidence::full && connection_ != nullptr)
+    text += "; backend " + std::to_string(connection_->backend());
+  done.error = EventError{"evidence", std::move(text)};
+  return done;
+}
+
+Completion SqlSession::change(const Body& body, Deadline deadline) { return told(transact(true, body, deadline)); }
+
+Completion SqlSession::read(const Body& body, Deadline deadline) { return told(transact(false, body, deadline)); }
 
 Completion SqlSession::transact(bool changes, const Body& body, Deadline deadline) {
+  level_.clear();
+  xid_.clear();
+  scans_.clear();
   if (!is_open()) {
     if (auto opened = open(deadline); !opened) {
       return Completion::failed(opened.error().code == ErrorCode::timeout ? "no-connection" : "connection-refused",
@@ -107,7 +168,6 @@ Completion SqlSession::transact(bool changes, const Body& body, Deadline deadlin
     }
   }
   SqlTransaction transaction(*this, deadline);
-  transaction.slow_ = next_is_slow();
   for (int attempt = 0;; ++attempt) {
     Completion done = body(transaction);
     bool retry = false;
@@ -116,7 +176,7 @@ Completion SqlSession::transact(bool changes, const Body& body, Deadline deadlin
       done = unanswered(dialect().states, *transaction.problem_, SqlPhase::before_commit, changes);
       if (transaction.wrong_level_) done.error->kind = "isolation-level";
     } else if (done.type == EventType::ok && transaction.begun_) {
-      if (transaction.slow_) linger(deadline);
+      wait(deadline);
       done = commit(std::move(done), changes, retry, deadline);
       if (done.type == EventType::ok) return done;
     }

@@ -10,17 +10,21 @@ namespace ordeal {
 namespace {
 
 // A list is one text, its elements with commas between them.
-SqlStatement statement_of(const Value& micro, bool lists, const SqlDialect& dialect) {
+SqlStatement statement_of(const Value& micro, const SqlWork& work) {
+  const bool lists = work.data_type == "list-append";
   const std::string& f = micro.items()[0].string();
   const std::string key = sql_text(micro.items()[1]);
-  if (f == "w") return {dialect.upsert("ordeal_registers"), {key, micro.items()[2].to_json()}};
+  const SqlAccess* access = sql_access_of(work.shape.access, key);
+  const std::string table = sql_access_table(lists ? "ordeal_lists" : "ordeal_registers", access);
+  if (f == "w") return {work.session.dialect().upsert(table), {key, micro.items()[2].to_json()}};
   if (f == "append") {
-    return {
-        "INSERT INTO ordeal_lists (k, v) VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = ordeal_lists.v || ',' "
-        "|| excluded.v",
-        {key, micro.items()[2].to_json()}};
+    return {fmt::format("INSERT INTO {0} (k, v) VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = {0}.v || ',' "
+                        "|| excluded.v",
+                        table),
+            {key, micro.items()[2].to_json()}};
   }
-  return {lists ? "SELECT v FROM ordeal_lists WHERE k = $1" : "SELECT v FROM ordeal_registers WHERE k = $1", {key}};
+  return {fmt::format("SELECT v FROM {} WHERE {}", table, access == nullptr ? "k = $1" : sql_access_condition(*access)),
+          {key}};
 }
 
 bool is_micro(const Value& value, bool lists) {
@@ -46,7 +50,7 @@ Completion transact(SqlWork& work, const Operation& operation, Deadline deadline
       std::any_of(asked.begin(), asked.end(), [](const Value& one) { return one.items()[0].string() != "r"; });
   const auto body = [&](SqlTransaction& in) {
     std::vector<SqlStatement> statements;
-    for (const auto& micro : asked) statements.push_back(statement_of(micro, lists, work.session.dialect()));
+    for (const auto& micro : asked) statements.push_back(statement_of(micro, work));
     std::vector<SqlRows> answers;
     if (work.shape.pipeline) {
       answers = in.query(std::move(statements));
@@ -63,11 +67,22 @@ Completion transact(SqlWork& work, const Operation& operation, Deadline deadline
   return changes ? work.session.change(body, deadline) : work.reader.read(body, deadline);
 }
 
-std::vector<std::string> list_schema(const SqlDialect&, const SqlShape&) {
-  return {"CREATE TABLE IF NOT EXISTS ordeal_lists (k text PRIMARY KEY, v text NOT NULL)"};
+// A row a key, or such a table for each access path.
+std::vector<std::string> row_schema(std::string_view table, const SqlShape& shape) {
+  if (shape.access.empty())
+    return {fmt::format("CREATE TABLE IF NOT EXISTS {} (k text PRIMARY KEY, v text NOT NULL)", table)};
+  std::vector<std::string> out;
+  for (const SqlAccess* access : shape.access) {
+    for (auto& text : sql_access_schema(table, *access, "PRIMARY KEY", ", v text NOT NULL", "'0'"))
+      out.push_back(std::move(text));
+  }
+  return out;
 }
-std::vector<std::string> register_schema(const SqlDialect&, const SqlShape&) {
-  return {"CREATE TABLE IF NOT EXISTS ordeal_registers (k text PRIMARY KEY, v text NOT NULL)"};
+std::vector<std::string> list_schema(const SqlDialect&, const SqlShape& shape) {
+  return row_schema("ordeal_lists", shape);
+}
+std::vector<std::string> register_schema(const SqlDialect&, const SqlShape& shape) {
+  return row_schema("ordeal_registers", shape);
 }
 
 // ---- the bank: one table, or one for each account
@@ -189,22 +204,33 @@ Completion insert_unless_there(SqlWork& work, const Operation& operation, Deadli
     return sql_malformed(operation, "a key and [a, b]");
   const bool in_a = !operation.value.items()[0].is_nil();
   const std::string id = operation.value.items()[in_a ? 0 : 1].to_json();
+  const std::string key = sql_key(operation);
+  const SqlAccess* access = sql_access_of(work.shape.access, key);
+  const std::string condition = access == nullptr ? "k = md5($1)" : sql_access_condition(*access);
   return work.session.change(
       [&](SqlTransaction& in) {
         for (const char* table : {"ordeal_g2_a", "ordeal_g2_b"}) {
-          if (!in.query(fmt::format("SELECT id FROM {} WHERE k = md5($1)", table), {sql_key(operation)}).rows.empty())
+          if (!in.query(fmt::format("SELECT id FROM {} WHERE {}", sql_access_table(table, access), condition), {key})
+                   .rows.empty())
             return Completion::failed("exists", "the key has a row");
         }
-        in.query(fmt::format("INSERT INTO {} (id, k) VALUES ($1, md5($2))", in_a ? "ordeal_g2_a" : "ordeal_g2_b"),
-                 {id, sql_key(operation)});
+        in.query(fmt::format("INSERT INTO {} (id, k) VALUES ($1, {})",
+                             sql_access_table(in_a ? "ordeal_g2_a" : "ordeal_g2_b", access),
+                             access == nullptr ? "md5($2)" : "$2"),
+                 {id, key});
         return Completion::ok();
       },
       deadline);
 }
 
-std::vector<std::string> predicate_schema(const SqlDialect&, const SqlShape&) {
+std::vector<std::string> predicate_schema(const SqlDialect&, const SqlShape& shape) {
   std::vector<std::string> out;
   for (const char* table : {"ordeal_g2_a", "ordeal_g2_b"}) {
+    for (const SqlAccess* access : shape.access) {
+      for (auto& text : sql_access_schema(table, *access, "NOT NULL", ", id text PRIMARY KEY", "'fill' || i::text"))
+        out.push_back(std::move(text));
+    }
+    if (!shape.access.empty()) continue;
     out.push_back(fmt::format("CREATE TABLE IF NOT EXISTS {} (id text PRIMARY KEY, k text NOT NULL)", table));
     out.push_back(fmt::format("CREATE INDEX IF NOT EXISTS {0}_k ON {0} (k)", table));
     out.push_back(

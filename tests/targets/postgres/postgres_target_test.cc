@@ -2,9 +2,11 @@
 
 #include "targets/postgres/postgres_target.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <set>
 #include <thread>
 
 #include "targets/sql/client.h"
@@ -12,6 +14,10 @@
 
 namespace ordeal {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 Deadline in(int s) { return Deadline::after_s(s); }
 Value list(Value::List items) { return Value(std::move(items)); }
@@ -325,8 +331,8 @@ TEST_F(PostgresTest, ALostTableIsMadeAnewSoThatReadsShowIt) {
 
 // Two statements and COMMIT: it waits twice, and every other transaction of the client.
 TEST_F(PostgresTest, SomeTransactionsStayOpen) {
-  server_->set("postgres.slow-share", "0.5");
-  server_->set("postgres.slow", "300ms");
+  server_->set("txn.slow-share", "0.5");
+  server_->set("txn.slow", "300ms");
   server_->start("rw-register");
   const auto one = server_->client();
   const Value txn = list({list({"r", 1, Value()}), list({"w", 1, 3})});
@@ -337,6 +343,92 @@ TEST_F(PostgresTest, SomeTransactionsStayOpen) {
     slow += std::chrono::steady_clock::now() - before >= std::chrono::milliseconds(600) ? 1 : 0;
   }
   EXPECT_GE(slow, 2);
+}
+
+std::string evidence_of(const Completion& done) {
+  return done.error && done.error->kind == "evidence" ? done.error->message : "";
+}
+
+TEST_F(PostgresTest, OperationsTellHowTheyWereCarriedOut) {
+  server_->set("postgres.evidence", "full");
+  server_->start("rw-register");
+  const auto one = server_->client();
+  const std::string wrote = evidence_of(ask(*one, "txn", list({list({"r", 1, Value()}), list({"w", 1, 3})})));
+  EXPECT_THAT(wrote, HasSubstr("serializable; "));
+  EXPECT_THAT(wrote, HasSubstr("Scan using ordeal_registers_pkey on ordeal_registers; xid "));
+  EXPECT_THAT(wrote, HasSubstr("; backend "));
+  EXPECT_THAT(evidence_of(ask(*one, "txn", list({list({"r", 1, Value()})}))), Not(HasSubstr("xid")));
+}
+
+// Each by its own index, or none, as the plan of the server says; rows that are not there and rows that are.
+TEST_F(PostgresTest, FindsRowsByEachAccessPath) {
+  std::string paths;
+  for (const SqlAccess& access : sql_accesses()) paths += (paths.empty() ? "" : ",") + std::string(access.name);
+  server_->set("postgres.access", paths);
+  server_->start("g2");
+  const auto chosen = *sql_accesses_named(paths);
+  std::set<std::string_view> taken;
+  const auto one = server_->client();
+  for (int key = 0; taken.size() < chosen.size() && key < 1'000; ++key) {
+    const SqlAccess& access = *sql_access_of(chosen, std::to_string(key));
+    if (!taken.insert(access.name).second) continue;
+    SCOPED_TRACE(access.name);
+    const Completion first = ask(*one, "insert", list({1 + 2 * key, Value()}), Value(key));
+    ASSERT_EQ(first.type, EventType::ok) << first.error->message;
+    const std::string name(access.name);
+    const std::string plan = name == "tid"   ? "Tid Range Scan on ordeal_g2_b_tid"
+                             : name == "seq" ? "Seq Scan on ordeal_g2_b_seq"
+                                             : "ordeal_g2_b_" + name + "_by";
+    EXPECT_THAT(evidence_of(first), HasSubstr(plan));
+    EXPECT_EQ(ask(*one, "insert", list({Value(), 2 + 2 * key}), Value(key)).type, EventType::fail) << "it is there";
+  }
+  EXPECT_EQ(taken.size(), chosen.size());
+  use("rw-register");
+  for (int key = 0; key < 25; ++key) {
+    EXPECT_EQ(seen("txn", list({list({"r", key, Value()}), list({"w", key, 3}), list({"r", key, Value()})})),
+              list({list({"r", key, Value()}), list({"w", key, 3}), list({"r", key, 3})}));
+  }
+}
+
+TEST_F(PostgresTest, RunsStatementsBesideTheWorkload) {
+  server_->set("postgres.beside", "vacuum-full,reindex-concurrently,refresh");
+  server_->set("postgres.beside-every", "10ms");
+  server_->start("set");
+  std::string told;
+  server_->target().client_setup()->log_to([&](std::string_view line) { told = line; });
+  const auto one = server_->client();
+  const auto views = [&] {
+    SqlSession session(
+        {.endpoint = {"127.0.0.1", server_->port(), "postgres", "postgres"}, .dialect = &postgres_dialect()});
+    std::vector<SqlRows> rows;
+    const auto problem = session.direct({{"SELECT count(*) FROM ordeal_elements_view"}}, rows, in(5));
+    return !problem && !rows.empty();
+  };
+  for (int i = 0; !views() && i < 400; ++i) {
+    ask(*one, "add", i);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_TRUE(views());
+  server_->target().client_setup()->log_to(nullptr);
+  EXPECT_THAT(told, AllOf(HasSubstr("beside the workload: vacuum-full "), HasSubstr(", reindex-concurrently "),
+                          HasSubstr(", refresh ")));
+  EXPECT_EQ(ask(*one, "read", {}).type, EventType::ok);
+}
+
+TEST(PostgresTarget, RefusesAccessPathsAndStatementsThatItDoesNotKnow) {
+  const auto refused = [](const char* key, const char* value, const char* data_type) {
+    Options options(postgres_target().options);
+    EXPECT_TRUE(options.set(key, value, "test"));
+    const auto done = postgres_target().check_options(options, data_type);
+    EXPECT_TRUE(done || done.error().code == ErrorCode::usage);
+    return done ? std::string() : done.error().message;
+  };
+  EXPECT_EQ(refused("postgres.access", "gist,tid", "g2"), "");
+  EXPECT_THAT(refused("postgres.access", "gits", "g2"), HasSubstr("gist"));
+  EXPECT_THAT(refused("postgres.access", "gist", "bank"), HasSubstr("not for bank"));
+  EXPECT_EQ(refused("postgres.beside", "refresh", "bank"), "");
+  EXPECT_THAT(refused("postgres.beside", "vacuum", "bank"), HasSubstr("vacuum-full"));
+  EXPECT_THAT(refused("txn.slow-share", "0.5", "lock"), HasSubstr("txn.slow-share"));
 }
 
 TEST_F(PostgresTest, TakesNothingFromTheEnvironment) {
