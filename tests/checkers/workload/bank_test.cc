@@ -282,5 +282,14 @@ TEST(RegressBank, WhatIsNamedFitsOnAScreen) {
   }
 }
 
+// Of two reads that overlap either may come first: what happened while both went on is not left out of what is named.
+TEST(RegressBank, ReadsThatOverlapAreNotHeldAgainstEachOther) {
+  const std::string text = read("{0 10, 1 10}") + event(5, "invoke", "read", "") + transfer(2, 0, 1, 2) +
+                           read("{0 8, 1 12}") + event(5, "ok", "read", "{0 9, 1 11}");
+  const auto result = judged("bank", text);
+  ASSERT_EQ(verdict(result), "unexplained-balances");
+  EXPECT_THAT(result.anomalies[0].operations, ElementsAre(0, 2, 3));
+}
+
 }  // namespace
 }  // namespace ordeal::work
