@@ -46,6 +46,11 @@ constexpr Shown kShown[] = {
      [](const Looks& looks) {
        return (looks.has("read-at") || looks.has("replay")) && looks.within({"append", "read", "read-at", "replay"});
      }},
+    {"transparency-log",
+     [](const Looks& looks) {
+       return (looks.has("head") || looks.has("tail")) && looks.has("append") &&
+              looks.within({"append", "read", "tail", "head", "inclusion", "consistency"});
+     }},
     {"lww-map",
      [](const Looks& looks) {
        return looks.has("put") && looks.has("read") && looks.within({"put", "read", "remove"}) && !looks.tuples();

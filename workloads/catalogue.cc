@@ -16,6 +16,7 @@
 #include "workloads/levels.h"
 #include "workloads/limit_workloads.h"
 #include "workloads/lock_workloads.h"
+#include "workloads/log_workload.h"
 #include "workloads/long_fork_workload.h"
 #include "workloads/message_workloads.h"
 #include "workloads/order_workloads.h"
@@ -51,6 +52,7 @@ std::span<const WorkloadFactory> workloads() {
       leader_election_workload(),
       list_append_workload(),
       lock_workload(),
+      log_workload(),
       long_fork_workload(),
       lww_map_workload(),
       monotonic_workload(),

@@ -160,6 +160,35 @@ std::string_view message_examples() {
 = read-model-lag read-model bounded-staleness read-model.lag=1s
 0 append x: "a" -> [1,"a"]
 5s 1 read x: -> [0,[]]
+= forked-log transparency-log linearizable
+0 append "a" -> [0,"a"]
+1 append "b" -> [0,"b"]
+= index-went-back transparency-log linearizable
+0 append "a" -> [1,"a"]
+1 append "b" -> [0,"b"]
+= wrong-range transparency-log linearizable
+0 append "a" -> [0,"a"]
+0 append "b" -> [1,"b"]
+1 read [0,10] -> {"from":0,"entries":["a"],"size":2}
+= early-head transparency-log linearizable
+0 append "a" -> [0,"a"]
+1 head -> {"size":2,"root":"/GktHH8fbqZ1mqq/MFD4ratNJbZf2RmPBYMgh/4cNdI="}
+0 append "b" -> [1,"b"]
+= forked-head transparency-log linearizable
+0 append "a" -> [0,"a"]
+1 head -> {"size":1,"root":"5ENkfwW3F6bNjOYJW4O2HyJy8aGMAiC+ZLf9WE9IUb4="}
+2 head -> {"size":1,"root":"AufYbscmWzXqzsG1DxV0/N7/W/8ngpoUcAXtfNp5tQk="}
+= wrong-root transparency-log linearizable
+0 append "a" -> [0,"a"]
+0 append "b" -> [1,"b"]
+1 head -> {"size":1,"root":"AufYbscmWzXqzsG1DxV0/N7/W/8ngpoUcAXtfNp5tQk="}
+= unsigned-head transparency-log linearizable
+0 append "a" -> [0,"a"]
+1 head -> {"size":1,"root":"5ENkfwW3F6bNjOYJW4O2HyJy8aGMAiC+ZLf9WE9IUb4=","signed":false}
+= bad-proof transparency-log linearizable
+0 append "a" -> [0,"a"]
+0 append "b" -> [1,"b"]
+1 inclusion [0,2] -> {"leaf":"5ENkfwW3F6bNjOYJW4O2HyJy8aGMAiC+ZLf9WE9IUb4=","proof":["5ENkfwW3F6bNjOYJW4O2HyJy8aGMAiC+ZLf9WE9IUb4="]}
 = ledger-mismatch saga eventually-atomic
 0 read -> {"balances":{"a":10,"b":10},"events":[]}
 1 saga {"id":1,"from":"a","to":"b","amount":4}

@@ -107,6 +107,7 @@ constexpr Source kSources[] = {
     {"@long-fork", "Y. Sovran et al., Transactional Storage for Geo-replicated Systems, SOSP 2011 (long fork)"},
     {"@monotonic", kJepsen},
     {"@sequential-writes", kJepsen},
+    {"@transparency-log", "RFC 6962, Certificate Transparency, section 2.1 (Merkle hash trees)"},
     {"@unique-ids", kJepsen},
     {"@ordered-ids", "RFC 9562, Universally Unique IDentifiers, section 6.2"},
     {"@outbox", "C. Richardson, Microservices Patterns, Manning 2018 (transactional outbox)"},

@@ -70,6 +70,7 @@ std::span<const LastLook> last_looks() {
       {"set", {{"read"}}},
       {"set-full", {{"read"}}},
       {"total-queue", {{"dequeue", "drain"}}},
+      {"transparency-log", {{"read"}}},
   };
   return all;
 }

@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "checkers/interfaces/last_look.h"
 #include "checkers/workload/judgement.h"
+#include "checkers/workload/transparency_log.h"
 
 namespace ordeal {
 namespace {
@@ -98,6 +99,7 @@ std::span<const WorkloadChecker> workload_checkers() {
       by_key(work::set_full()),
       by_key(work::token_bucket()),
       work::total_queue(),
+      work::transparency_log(),
       by_key(work::unique_ids()),
   };
   return all;

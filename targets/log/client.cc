@@ -51,6 +51,10 @@ const std::vector<LogClient::Verb>& LogClient::verbs() {
       {"insert", &LogClient::insert},
       {"read-at", &LogClient::read_events},
       {"replay", &LogClient::read_events},
+      {"tail", &LogClient::read_public},
+      {"head", &LogClient::head},
+      {"inclusion", &LogClient::prove},
+      {"consistency", &LogClient::prove},
   };
   return all;
 }
@@ -107,6 +111,7 @@ Completion LogClient::read(const Operation& operation, Deadline deadline) {
   if (type == "bank") return read_bank(deadline);
   if (type == "idempotency" || type == "idempotency-keys") return read_applied(deadline);
   if (type == "event-log") return read_events(operation, deadline);
+  if (type == "transparency-log") return read_public(operation, deadline);
   if (type == "log") {
     const std::int64_t from = operation.value.is_integer() ? operation.value.integer() : 0;
     auto all = log_entries(from, deadline);

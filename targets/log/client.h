@@ -79,6 +79,11 @@ class LogClient : public Client {
   Completion insert(const Operation& operation, Deadline deadline);
   Completion read_events(const Operation& operation, Deadline deadline);
   Completion append_event(const Operation& operation, Deadline deadline);
+  // public_log.cc: what anybody can verify.
+  Completion append_public(const Operation& operation, Deadline deadline);
+  Completion read_public(const Operation& operation, Deadline deadline);
+  Completion head(const Operation& operation, Deadline deadline);
+  Completion prove(const Operation& operation, Deadline deadline);
 
   // A transaction's results, in the order of its steps.
   [[nodiscard]] LogAnswer<Value::List> steps(Value::List steps, bool changes, Deadline deadline,

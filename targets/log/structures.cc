@@ -74,6 +74,7 @@ Completion LogClient::read_counter(Deadline deadline) {
 // Entries of the log are texts: JSON, here.
 Completion LogClient::append(const Operation& operation, Deadline deadline) {
   if (options_.data_type == "event-log") return append_event(operation, deadline);
+  if (options_.data_type == "transparency-log") return append_public(operation, deadline);
   Value body;
   body.set("entry", operation.value.to_json());
   const auto answer = api_.call("/v1/log/append", std::move(body), true, deadline);

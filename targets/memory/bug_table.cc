@@ -48,6 +48,7 @@ const std::vector<Row>& table() {
       {"ordered-ids", {"stale-read", "duplicate"}},
       {"versioned", {"stale-read", "lost-write", "duplicate", "write-skew"}},
       {"kafka", {"stale-read", "lost-write", "duplicate", "reorder"}},
+      {"transparency-log", {"stale-read", "lost-write", "duplicate", "reorder", "forged-head", "fork"}},
   };
   return rows;
 }
@@ -63,6 +64,8 @@ Bug bug_named(std::string_view name) {
       {"duplicate", Bug::duplicate},
       {"write-skew", Bug::write_skew},
       {"reorder", Bug::reorder},
+      {"forged-head", Bug::forged_head},
+      {"fork", Bug::fork},
   };
   const auto* found =
       std::find_if(std::begin(kNames), std::end(kNames), [&](const auto& one) { return one.first == name; });

@@ -11,7 +11,7 @@
 
 namespace ordeal::memory {
 
-enum class Bug { none, stale_read, lost_write, lost_update, duplicate, write_skew, reorder };
+enum class Bug { none, stale_read, lost_write, lost_update, duplicate, write_skew, reorder, forged_head, fork };
 // Requires: one of the choices of the option memory.bug.
 [[nodiscard]] Bug bug_named(std::string_view name);
 

@@ -111,12 +111,13 @@ TargetFactory memory_target() {
       .name = "memory",
       .help = "a linearizable store inside Ordeal itself, without nodes; wrong on request (memory.bug)",
       .operations =
-          {"read",           "write",       "cas",         "add",      "txn",      "append",    "enqueue",
-           "dequeue",        "drain",       "acquire",     "release",  "generate", "transfer",  "insert",
-           "stamp",          "write-chain", "read-chain",  "campaign", "resign",   "leader",    "apply",
-           "request",        "saga",        "send",        "poll",     "assign",   "subscribe", "acquire-permit",
-           "release-permit", "deposit",     "withdraw",    "receive",  "ack",      "reject",    "drain-dead",
-           "change",         "messages",    "cas-version", "put",      "read-at",  "remove",    "replay"},
+          {"read",           "write",       "cas",         "add",        "txn",      "append",    "enqueue",
+           "dequeue",        "drain",       "acquire",     "release",    "generate", "transfer",  "insert",
+           "stamp",          "write-chain", "read-chain",  "campaign",   "resign",   "leader",    "apply",
+           "request",        "saga",        "send",        "poll",       "assign",   "subscribe", "acquire-permit",
+           "release-permit", "deposit",     "withdraw",    "receive",    "ack",      "reject",    "drain-dead",
+           "change",         "messages",    "cas-version", "put",        "read-at",  "remove",    "replay",
+           "tail",           "head",        "inclusion",   "consistency"},
       .options =
           {
               {.key = "memory.bug",
@@ -127,7 +128,8 @@ TargetFactory memory_target() {
                    "change is acknowledged and not made), lost-update (the last change of a key during a simulated "
                    "partition is gone when it heals), duplicate (a change is made twice), write-skew (a transaction "
                    "acts on what it read before, without looking again), reorder (a message jumps the queue)",
-               .choices = {"none", "stale-read", "lost-write", "lost-update", "duplicate", "write-skew", "reorder"}},
+               .choices = {"none", "stale-read", "lost-write", "lost-update", "duplicate", "write-skew", "reorder",
+                           "forged-head", "fork"}},
               {.key = "memory.bug-probability",
                .type = Type::real,
                .default_value = 0.1,

@@ -33,6 +33,7 @@ MemoryStore::MemoryStore(Settings settings, std::function<std::chrono::nanosecon
       replicas_(settings.faults, now_),
       ordered_ids_(settings.faults, now_),
       versioned_(settings.faults),
+      transparent_log_(settings.faults),
       balances_(static_cast<std::size_t>(settings.bank_accounts), settings.bank_balance),
       balances_before_(balances_) {
   if (settings.replication == Replication::causal)
@@ -88,6 +89,7 @@ std::optional<Completion> MemoryStore::of_its_own(std::string_view data_type, co
   if (data_type == "or-set") return replicas_.set(operation, client, rng);
   if (data_type == "ordered-ids") return ordered_ids_.apply(client, rng);
   if (data_type == "versioned") return versioned_.apply(operation, rng);
+  if (data_type == "transparency-log") return transparent_log_.apply(operation, client, rng);
   for (auto done : {limits_.apply(data_type, operation, client, rng), ledgers_.apply(data_type, operation, rng),
                     queues_.apply(data_type, operation, client, rng)}) {
     if (done) return done;

@@ -42,6 +42,7 @@
 #include "targets/memory/messages.h"
 #include "targets/memory/replicas.h"
 #include "targets/memory/services.h"
+#include "targets/memory/transparent_log.h"
 #include "targets/memory/versioned.h"
 
 namespace ordeal::memory {
@@ -149,6 +150,7 @@ class MemoryStore {
   Replicas replicas_;
   TimeOrderedIds ordered_ids_;
   VersionedRegisters versioned_;
+  TransparentLog transparent_log_;
   std::unique_ptr<LaggingReads> lagging_;   // null: reads are fresh
   std::unique_ptr<CausalReplicas> causal_;  // null: one copy of each register
 

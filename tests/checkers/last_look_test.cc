@@ -74,6 +74,15 @@ std::map<std::string, Sample> samples() {
       {"set", {adds("add"), read("[1 2]"), {"final", "linearizable", "sequential"}}},
       {"set-full", {adds("add"), read("[1 2]"), {"linearizable", "causal-cc", "eventual"}}},
       {"total-queue", {adds("enqueue"), ok(1, "drain", "nil", "[1 2]")}},
+      {"transparency-log",
+       {ok(0, "append", "1", "[0 1]") + ok(0, "append", "1", "[0 1]") + ok(0, "append", "2", "[1 2]") +
+            ok(1, "tail", "[0 9]", "{:from 0 :entries [1 2] :size 2}") +
+            ok(1, "read", "[0 9]", "{:from 0 :entries [1 2] :size 2}") +
+            ok(1, "head", "nil", R"({:size 2 :root "6LzZfjSWk9z+wFT+IZqzV7ddPBzZ+L4XZ/YJD5yG+f0="})") +
+            ok(1, "inclusion", "[0 2]",
+               R"({:leaf "IhXorE4rhxwqSBieeXOMlWwIHiOsLyQVv3faGZ39kgw=" :proof ["+mHj3sNDlYn0eEyJO/Mh0AhPBMVyx68raOPzNgo1tIY="]})") +
+            ok(1, "consistency", "[1 2]", R"({:proof ["+mHj3sNDlYn0eEyJO/Mh0AhPBMVyx68raOPzNgo1tIY="]})"),
+        ok(1, "read", "[0 9]", "{:from 0 :entries [1 2] :size 2}")}},
   };
 }
 

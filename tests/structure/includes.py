@@ -35,6 +35,7 @@ LIN = "checkers/linearizability"
 LOG = "targets/log/server"
 # Which folders of its own room a folder may include, itself apart. "*" stands for all.
 ARROWS = {
+    "base/merkle": ["base"],
     "checkers": ["*"],
     "checkers/history": [],
     "checkers/interfaces": ["checkers/history"],
@@ -70,6 +71,7 @@ ARROWS = {
     "nemesis/programs/disk": ["nemesis/programs/agent"],
     "targets": ["*"],
     "targets/http": [],
+    "targets/log": [f"{LOG}/tree", "targets/http"],
     f"{LOG}": [],
     f"{LOG}/raft": [LOG],
     f"{LOG}/wal": [LOG, f"{LOG}/raft"],

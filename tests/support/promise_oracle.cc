@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "support/promise_transparency.h"
 #include "support/some_order.h"
 
 namespace ordeal::testing_support {
@@ -378,6 +379,7 @@ const std::map<std::string, Rule>& rules() {
       {"lww-map", [](const auto& calls) { return keeps_lww_map(calls, kSettle_ns); }},
       {"read-model", [](const auto& calls) { return keeps_read_model(calls, kSecond_ns); }},
       {"kafka", [](const auto& calls) { return keeps_kafka(calls, 10); }},
+      {"log", keeps_transparency_log},
       {"ordered-ids", [](const auto& calls) { return keeps_ordered_ids(calls, kSecond_ns); }},
       {"durability", [](const auto& calls) { return keeps_durability(calls, kSettle_ns); }},
       {"outbox", [](const auto& calls) { return keeps_outbox(calls, kSettle_ns); }},

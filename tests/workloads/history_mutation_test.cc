@@ -62,6 +62,7 @@ Shape shape_of(const std::string& workload) {
       {"durability", {3, 8, {}}},
       {"idempotency-keys", {3, 10, {{"idempotency-keys.reads", "0.2"}, {"idempotency-keys.other-bodies", "0.4"}}}},
       {"kafka", {3, 12, {{"kafka.keys", "2"}}, 0.04, 1000, 60}},
+      {"log", {3, 9, {{"log.repeats", "0.3"}}}},
       {"lww-map", {3, 8, {{"lww-map.keys", "1"}, {"lww-map.disorder", "3"}}}},
       {"or-set", {3, 9, {}}},
       {"ordered-ids", {3, 10, {}, 0.08, 150'000}},
@@ -320,7 +321,8 @@ Value changed_reads(const Value& micros, const std::vector<Value>& others, Dice&
 }
 
 Value changed_result(const std::string& workload, const Record& record, const std::vector<Value>& others, Dice& dice) {
-  const bool pairs = workload == "cas-by-version" || workload == "overdraft" || workload == "read-model";
+  const bool pairs =
+      workload == "cas-by-version" || workload == "overdraft" || workload == "read-model" || workload == "log";
   if (record.f == "txn") return changed_reads(record.value, others, dice);
   if (record.f == "poll" || record.f == "send") return changed_messages(record.value, dice);
   if (pairs && record.value.is_list()) return changed_pair(record, dice);

@@ -34,8 +34,9 @@ inline std::vector<gen::Issued> play_workload(const std::string& name, const Wor
   gen::Simulation simulation;
   simulation.workers = workers;
   simulation.most = most;
-  // Consumers answer to what they receive.
+  // Consumers answer to what they receive, readers ask for what was appended.
   simulation.answer = [n = std::int64_t{0}](const gen::Issued& op) mutable -> std::optional<Value> {
+    if (op.operation.f == "append") return Value::list({n++, op.operation.value});
     if (op.operation.f != "receive") return std::nullopt;
     return Value::map({{Value("id"), Value(n)}, {Value("poison"), Value(n++ % 2 == 0)}});
   };

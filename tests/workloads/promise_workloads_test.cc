@@ -103,6 +103,25 @@ TEST(OtherWorkloads, KeysAreSentAgain) {
   EXPECT_GT(sent.size(), 400u);
 }
 
+TEST(OtherWorkloads, LogsAreAskedForWhatTheyHave) {
+  std::map<Value, int> appended;
+  std::size_t again = 0, proofs = 0;
+  std::int64_t size = 0;
+  for (const auto& op : play_workload("log", {}, 5, 1000)) {
+    const Operation& asked = op.operation;
+    if (asked.f == "append") again += ++appended[asked.value] > 1 ? 1 : 0;
+    size = static_cast<std::int64_t>(appended.size() + again);  // the simulation keeps each of them
+    if (asked.f != "inclusion" && asked.f != "consistency") continue;
+    ++proofs;
+    const std::int64_t first = asked.value.items()[0].integer(), second = asked.value.items()[1].integer();
+    EXPECT_LE(second, size);
+    EXPECT_TRUE(asked.f == "inclusion" ? first < second : first <= second) << asked.value.to_json();
+  }
+  EXPECT_GT(again, 20U);
+  EXPECT_GT(appended.size(), 250U);
+  EXPECT_GT(proofs, 50U);
+}
+
 TEST(OtherWorkloads, ReplicasGetTimeToConverge) {
   auto workload = make_workload("g-set", {{"g-set.settle", "3s"}}, 3);
   ASSERT_TRUE(workload);

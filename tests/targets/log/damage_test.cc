@@ -9,7 +9,7 @@
 
 #include "base/rng.h"
 #include "targets/log/server/tree/key_ring.h"
-#include "targets/log/server/tree/tree.h"
+#include "targets/log/server/tree/merkle.h"
 #include "targets/log/server/verify/verify.h"
 #include "targets/log/server/wal/leaf_file.h"
 #include "targets/log/server/wal/segment.h"

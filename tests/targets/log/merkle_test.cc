@@ -10,8 +10,8 @@
 
 #include "base/base64.h"
 #include "base/rng.h"
+#include "targets/log/server/tree/merkle.h"
 #include "targets/log/server/tree/tiles.h"
-#include "targets/log/server/tree/tree.h"
 
 namespace ordeal::log::tree {
 namespace {

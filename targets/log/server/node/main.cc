@@ -15,6 +15,7 @@
 #include "targets/log/server/node/log_line.h"
 #include "targets/log/server/node/options.h"
 #include "targets/log/server/node/recover.h"
+#include "targets/log/server/node/tree_files.h"
 #include "targets/log/server/tools/commands.h"
 #include "targets/log/server/wal/posix_files.h"
 
@@ -66,6 +67,8 @@ Result<int> serve(const NodeOptions& options) {
   if (!replica) return fail(replica.error());
   auto transparency = Transparency::open(options, **replica);
   if (!transparency) return fail(transparency.error());
+  auto tree_files = TreeFiles::start(options, *identity, files, **replica, **transparency);
+  if (!tree_files) return fail(tree_files.error());
   Api api(options, *identity, **replica, **transparency);
   HttpServer::Limits limits;
   limits.body_bytes = options.max_body_bytes;
@@ -76,6 +79,7 @@ Result<int> serve(const NodeOptions& options) {
   const bool asked = await_end(signals, failed);
   if (asked) (*replica)->stop(Deadline::after_s(kStopPatienceS));
   server->reset();
+  if (asked) (*tree_files)->finish();
   log_line("INFO", "ended");
   return asked ? 0 : 3;
 }

@@ -9,6 +9,7 @@
 
 #include "targets/log/server/bugs.h"
 #include "targets/log/server/node/log_line.h"
+#include "targets/log/server/node/tree_files.h"
 #include "targets/log/server/raft/codec.h"
 
 namespace ordeal::log::node {
@@ -82,6 +83,7 @@ Result<void> Replica::recover(wal::FileSystem& files) {
   auto storage = wal::Storage::open(files, where, found);
   if (!storage) return fail(storage.error());
   storage_ = std::move(*storage);
+  if (auto same = check_tree(options_, where, files, found); !same) return same;
   for (const std::string& remark : found.remarks) log_line("WARN", remark);
   raft::Recovered recovered;
   recovered.hard_state = found.hard_state;
@@ -101,7 +103,7 @@ Result<void> Replica::recover(wal::FileSystem& files) {
     recovered.snapshot = *std::move(found.snapshot);
   }
   machine_.advance(last_snapshot_);
-  for (const std::string& entry : machine_.entries()) tree_.append(entry);
+  tree_ = tree::restored(machine_.entries());
   recovered.entries = std::move(found.entries);
   log_line("INFO", fmt::format("node {} ({}): term {}, snapshot {}, {} entries behind it, {} leaves", identity_.id,
                                options_.name, recovered.hard_state.term, last_snapshot_, recovered.entries.size(),
@@ -290,8 +292,7 @@ void Replica::restore(const raft::Snapshot& snapshot) {
       return give_up(restored.error().message + " (sent by the leader)");
     }
     machine_.advance(snapshot.index);
-    tree_ = tree::Tree();
-    for (const std::string& entry : machine_.entries()) tree_.append(entry);
+    tree_ = tree::restored(machine_.entries());
   }
   log_line("INFO", fmt::format("took the leader's snapshot of entry {}", snapshot.index));
   update_addresses();

@@ -30,7 +30,7 @@
 #include "targets/log/server/node/peers.h"
 #include "targets/log/server/raft/raft.h"
 #include "targets/log/server/state/machine.h"
-#include "targets/log/server/tree/tree.h"
+#include "targets/log/server/tree/merkle.h"
 #include "targets/log/server/wal/file_system.h"
 #include "targets/log/server/wal/storage.h"
 

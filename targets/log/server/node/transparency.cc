@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include "base/descriptor.h"
 #include "base/files.h"
 #include "base/text.h"
@@ -80,6 +82,14 @@ std::string Transparency::checkpoint() const {
     signed_ = now;
   }
   return note_;
+}
+
+std::string Transparency::head_of(std::uint64_t size) const {
+  std::optional<tree::Hash> root;
+  replica_.with_state([&](const state::Machine&, const tree::Tree& tree) {
+    if (size <= tree.size()) root = tree.root(size);
+  });
+  return root ? tree::sign_checkpoint({origin_, size, *root, {}}, {&key_}) : std::string();
 }
 
 std::string Transparency::head() const {

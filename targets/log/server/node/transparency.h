@@ -5,6 +5,7 @@
 // Every node has an Ed25519 key of its own in its data directory (head.key, made when it is missing), whose name is the
 // log's origin. Thread-safety: all methods from any thread.
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,6 +24,8 @@ class Transparency {
 
   // The signed note of the tree as it is here now.
   [[nodiscard]] std::string checkpoint() const;
+  // … as it was at that size; empty: there are not so many leaves.
+  [[nodiscard]] std::string head_of(std::uint64_t size) const;
   // The bytes of "tile/…". Errors: not_found.
   [[nodiscard]] Result<std::string> tile(const std::string& path) const;
   // {"size":…,"root":…,"checkpoint":…,"key":…}

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "targets/log/server/tree/hash.h"
+#include "targets/log/server/tree/merkle.h"
 #include "targets/log/server/wal/storage.h"
 
 namespace ordeal::log::tools {

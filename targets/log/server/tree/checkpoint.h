@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "targets/log/server/tree/hash.h"
 #include "targets/log/server/tree/keys.h"
+#include "targets/log/server/tree/merkle.h"
 
 namespace ordeal::log::tree {
 

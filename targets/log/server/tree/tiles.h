@@ -14,9 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "targets/log/server/tree/hash.h"
-#include "targets/log/server/tree/proofs.h"
-#include "targets/log/server/tree/tree.h"
+#include "targets/log/server/tree/merkle.h"
 
 namespace ordeal::log::tree {
 

@@ -4,8 +4,8 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "targets/log/server/tree/merkle.h"
 #include "targets/log/server/tree/note.h"
-#include "targets/log/server/tree/tree.h"
 #include "targets/log/server/wal/leaf_file.h"
 #include "targets/log/server/wal/recovery.h"
 #include "targets/log/server/wal/snapshot_file.h"
@@ -35,6 +35,11 @@ class Verifier {
     } else {
       report_.remarks.push_back("a node does not start with it: " + found.error().message);
     }
+    return std::move(report_);
+  }
+
+  VerifyReport tree(const wal::Recovery& found) {
+    look_at_tree(found);
     return std::move(report_);
   }
 
@@ -251,5 +256,9 @@ class Verifier {
 }  // namespace
 
 VerifyReport verify(wal::FileSystem& files, const VerifyOptions& options) { return Verifier(files, options).run(); }
+
+VerifyReport verify_tree(wal::FileSystem& files, const VerifyOptions& options, const wal::Recovery& found) {
+  return Verifier(files, options).tree(found);
+}
 
 }  // namespace ordeal::log

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "targets/log/server/tree/hash.h"
 #include "targets/log/server/tree/key_ring.h"
+#include "targets/log/server/tree/merkle.h"
 #include "targets/log/server/wal/file_system.h"
 #include "targets/log/server/wal/storage.h"
 
@@ -47,5 +47,8 @@ inline constexpr const char* kLeafFile = "tree/leaves";
 inline constexpr const char* kHeadFile = "tree/checkpoint";
 
 [[nodiscard]] VerifyReport verify(wal::FileSystem& files, const VerifyOptions& options);
+// Only the tree's files, against what recovery found: what a node does when it starts.
+[[nodiscard]] VerifyReport verify_tree(wal::FileSystem& files, const VerifyOptions& options,
+                                       const wal::Recovery& found);
 
 }  // namespace ordeal::log

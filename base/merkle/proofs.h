@@ -9,9 +9,9 @@
 #include <functional>
 
 #include "base/error.h"
-#include "targets/log/server/tree/hash.h"
+#include "base/merkle/hash.h"
 
-namespace ordeal::log::tree {
+namespace ordeal::merkle {
 
 // The hash of a full subtree. Errors are passed on.
 using NodeHashes = std::function<Result<Hash>(unsigned level, std::uint64_t index)>;
@@ -32,4 +32,4 @@ using NodeHashes = std::function<Result<Hash>(unsigned level, std::uint64_t inde
 [[nodiscard]] bool verify_consistency(std::uint64_t first, const Hash& first_root, std::uint64_t second,
                                       const Hash& second_root, const Proof& proof);
 
-}  // namespace ordeal::log::tree
+}  // namespace ordeal::merkle

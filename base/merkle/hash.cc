@@ -1,4 +1,4 @@
-#include "targets/log/server/tree/hash.h"
+#include "base/merkle/hash.h"
 
 #include <openssl/sha.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/base64.h"
 
-namespace ordeal::log::tree {
+namespace ordeal::merkle {
 
 Hash leaf_hash(std::string_view data) {
   std::string input(1, '\0');
@@ -55,4 +55,4 @@ Result<Hash> hash_from_base64(std::string_view text) {
   return hash;
 }
 
-}  // namespace ordeal::log::tree
+}  // namespace ordeal::merkle

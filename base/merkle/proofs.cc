@@ -1,10 +1,10 @@
-#include "targets/log/server/tree/proofs.h"
+#include "base/merkle/proofs.h"
 
 #include <algorithm>
 #include <bit>
 #include <string>
 
-namespace ordeal::log::tree {
+namespace ordeal::merkle {
 namespace {
 
 // MTH(D[begin:end]). Requires: begin < end, and begin is a multiple of the power of two that is at least end - begin,
@@ -141,4 +141,4 @@ bool verify_consistency(std::uint64_t first, const Hash& first_root, std::uint64
   return sn == 0 && first_hash == first_root && second_hash == second_root;
 }
 
-}  // namespace ordeal::log::tree
+}  // namespace ordeal::merkle

@@ -9,15 +9,15 @@
 #include <string_view>
 #include <vector>
 
-#include "targets/log/server/tree/hash.h"
-#include "targets/log/server/tree/proofs.h"
+#include "base/merkle/hash.h"
+#include "base/merkle/proofs.h"
 
-namespace ordeal::log::tree {
+namespace ordeal::merkle {
 
 class Tree {
  public:
   Tree() = default;
-  // The tree of these leaves: what a snapshot restores.
+  // The tree of these leaves.
   explicit Tree(std::span<const Hash> leaves);
 
   // Returns the leaf's index.
@@ -39,4 +39,4 @@ class Tree {
   std::vector<std::vector<Hash>> levels_;  // levels_[k][i] is node (k, i)
 };
 
-}  // namespace ordeal::log::tree
+}  // namespace ordeal::merkle

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-namespace ordeal::log::tree {
+namespace ordeal::merkle {
 
 using Hash = std::array<std::uint8_t, 32>;
 // An inclusion or a consistency proof, in the order of RFC 6962, section 2.1.
@@ -25,4 +25,4 @@ using Proof = std::vector<Hash>;
 // Errors: input, when it is not the base64 of 32 bytes.
 [[nodiscard]] Result<Hash> hash_from_base64(std::string_view text);
 
-}  // namespace ordeal::log::tree
+}  // namespace ordeal::merkle

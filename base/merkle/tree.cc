@@ -1,15 +1,9 @@
-#include "targets/log/server/tree/tree.h"
+#include "base/merkle/tree.h"
 
-#include <algorithm>
-
-#include "targets/log/server/bugs.h"
-
-namespace ordeal::log::tree {
+namespace ordeal::merkle {
 
 Tree::Tree(std::span<const Hash> leaves) {
-  std::vector<Hash> order(leaves.begin(), leaves.end());
-  if (bug(Bug::merkle_order_after_restart)) std::sort(order.begin(), order.end());
-  for (const Hash& leaf : order) append_hash(leaf);
+  for (const Hash& leaf : leaves) append_hash(leaf);
 }
 
 std::uint64_t Tree::append(std::string_view data) { return append_hash(leaf_hash(data)); }
@@ -56,4 +50,4 @@ Proof Tree::consistency(std::uint64_t first, std::uint64_t second) const {
   return *consistency_proof(first, second, nodes());
 }
 
-}  // namespace ordeal::log::tree
+}  // namespace ordeal::merkle
