@@ -83,10 +83,12 @@ PostgresPaths postgres_paths(const Options& options, const std::string& node) {
   return {home, home + "/data", home + "/postgres.log", home + "/made"};
 }
 
-std::string postgres_check_script(const Options& options, const std::string& node) {
+std::string postgres_check_script(const Options& options, const std::string& node, bool standby) {
   return head(options, node) +
          "if [ -n \"$as\" ] && ! id \"$user\" >/dev/null 2>&1; then echo \"there is no user $user\" >&2; exit 5; fi\n"
-         "for p in postgres initdb pg_basebackup; do\n"
+         "for p in postgres " +
+         (standby ? "pg_basebackup" : "initdb") +
+         "; do\n"
          "  $as \"$bin/$p\" --version >/dev/null || exit 5\n"
          "done\n";
 }

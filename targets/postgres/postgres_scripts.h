@@ -17,7 +17,7 @@ struct PostgresPaths {
 [[nodiscard]] PostgresPaths postgres_paths(const Options& options, const std::string& node);
 
 // Exits 0 when the programs run as the user that they will run as; else says what is missing.
-[[nodiscard]] std::string postgres_check_script(const Options& options, const std::string& node);
+[[nodiscard]] std::string postgres_check_script(const Options& options, const std::string& node, bool standby);
 // Makes the data directory unless that is done, and starts the server unless it runs. `primary`: the address of the
 // server that it copies and then follows; empty: it is the primary.
 [[nodiscard]] std::string postgres_start_script(const Options& options, const std::string& node,

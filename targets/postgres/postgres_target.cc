@@ -142,7 +142,7 @@ Result<void> PostgresTarget::signal(Node& node, const std::string& signal, int w
 }
 
 Result<void> PostgresTarget::install(Node& node) {
-  auto found = node.run(script(postgres_check_script(options_, node.name())));
+  auto found = node.run(script(postgres_check_script(options_, node.name(), index_of(node) != 0)));
   if (!found) return fail(found.error());
   if (found->exit_code == 0) return {};
   return fail(
