@@ -81,7 +81,7 @@ std::vector<std::string> row_schema(std::string_view table, const SqlShape& shap
 std::vector<std::string> list_schema(const SqlDialect&, const SqlShape& shape) {
   return row_schema("ordeal_lists", shape);
 }
-std::vector<std::string> register_schema(const SqlDialect&, const SqlShape& shape) {
+std::vector<std::string> rw_register_schema(const SqlDialect&, const SqlShape& shape) {
   return row_schema("ordeal_registers", shape);
 }
 
@@ -320,7 +320,7 @@ std::vector<std::string> chain_schema(const SqlDialect&, const SqlShape&) {
 std::span<const SqlDataType> sql_transactions() {
   static const std::vector<SqlDataType> all = {
       {"list-append", list_schema, {{"txn", transact}}},
-      {"rw-register", register_schema, {{"txn", transact}}},
+      {"rw-register", rw_register_schema, {{"txn", transact}}},
       {"bank", bank_schema, {{"transfer", transfer}, {"read", read_bank}}},
       {"accounts", customer_schema, {{"deposit", move_money}, {"withdraw", move_money}, {"read", read_customer}}},
       {"g2", predicate_schema, {{"insert", insert_unless_there}}},
