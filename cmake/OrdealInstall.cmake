@@ -91,7 +91,7 @@ faults, and proves or refutes that what the clients saw is allowed by the
 consistency model the system claims.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libordeal-checkers-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libboost1.81-dev, libexpected-dev, libfmt-dev, zlib1g-dev, libzstd-dev, pkgconf")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libboost1.81-dev, libexpected-dev, libfmt-dev, libssl-dev, zlib1g-dev, libzstd-dev, pkgconf")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
 "The consistency checkers as a C++ library: readers of histories, models, and
 checkers of linearizability, of weaker and of transactional consistency.

@@ -33,6 +33,12 @@ WantedFaults spelled_out(const std::vector<std::string>& words) {
 }  // namespace
 
 Result<WantedFaults> wanted_faults(const std::vector<std::string>* named, const std::string& timeline) {
+  if (named != nullptr && named->empty() && !timeline.empty()) {
+    return fail(
+        ErrorCode::usage,
+        "an empty choice of faults beside a timeline; \"none\" is a run without faults, and without a choice the "
+        "timeline's are injected");
+  }
   WantedFaults out = spelled_out(named == nullptr ? std::vector<std::string>() : *named);
   if (!timeline.empty() && (named == nullptr || !out.names.empty())) {
     auto entries = parse_timeline(timeline);

@@ -194,7 +194,7 @@ std::vector<std::string> limits_of(const ReportInput& input, const Facts& facts)
   for (const std::string& remark : input.remarks) out.push_back(as_sentence(remark));
   about_verdicts(input, facts, out);
   for (const std::string& trouble : facts.troubles_told)
-    out.push_back("Adapters were in trouble: " + as_sentence(trouble));
+    out.push_back(as_sentence("adapters were in trouble: " + trouble));
   about_operations(input, facts, out);
   about_faults(input, facts, out);
   about_functions_under_faults(input, facts, out);

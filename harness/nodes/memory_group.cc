@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/descriptor.h"
 
@@ -17,6 +20,9 @@ namespace fs = std::filesystem;
 constexpr const char* kPrefix = "ordeal-";
 constexpr const char* kVersion1 = "/sys/fs/cgroup/memory";
 constexpr const char* kVersion2 = "/sys/fs/cgroup";
+// A process that was killed leaves its group when it has ended, which on a busy machine takes a while: two seconds.
+constexpr int kRemovals = 100;
+constexpr std::chrono::milliseconds kBetweenRemovals{20};
 
 bool write_to(const std::string& path, const std::string& text) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -93,11 +99,14 @@ std::int64_t killed_in_memory_group(const std::string& group) {
 
 void remove_memory_group(const std::string& group) {
   if (fs::path(group).filename().string().rfind(kPrefix, 0) != 0) return;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(group, error)) {
-    if (entry.is_directory(error)) ::rmdir(entry.path().c_str());
+  for (int tries = 0; tries < kRemovals; ++tries) {
+    if (tries > 0) std::this_thread::sleep_for(kBetweenRemovals);
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(group, error)) {
+      if (entry.is_directory(error)) ::rmdir(entry.path().c_str());
+    }
+    if (::rmdir(group.c_str()) == 0 || errno != EBUSY) return;
   }
-  ::rmdir(group.c_str());
 }
 
 std::size_t default_node_memory() {

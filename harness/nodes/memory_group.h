@@ -19,7 +19,8 @@ namespace ordeal::nodes {
 bool join_memory_group(const std::string& group);
 // Of a node's group: how many of its processes the kernel has killed because the limit was reached.
 [[nodiscard]] std::int64_t killed_in_memory_group(const std::string& group);
-// The group of a cluster and those in it; those in which a process is left stay.
+// The group of a cluster and those in it. Waits two seconds at most for processes that are ending; where one is left
+// the group stays.
 void remove_memory_group(const std::string& group);
 
 // Half of this machine's memory.

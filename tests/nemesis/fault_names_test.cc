@@ -29,5 +29,14 @@ TEST(WantedFaults, AreThoseNamedOrThoseOfTheTimeline) {
   EXPECT_FALSE(wanted_faults(nullptr, R"([{"fault":"kil"}])"));
 }
 
+// A list of choices whose second was empty: its runs had a timeline, no faults, and were valid.
+TEST(WantedFaults, RegressAnEmptyChoiceDoesNotTakeTheTimelineAway) {
+  const std::vector<std::string> nothing;
+  const auto wanted = wanted_faults(&nothing, R"([{"fault":"restart"}])");
+  ASSERT_FALSE(wanted);
+  EXPECT_THAT(wanted.error().message, HasSubstr("an empty choice of faults beside a timeline"));
+  EXPECT_THAT(wanted_faults(&nothing, "")->names, IsEmpty());
+}
+
 }  // namespace
 }  // namespace ordeal
