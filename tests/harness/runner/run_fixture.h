@@ -76,10 +76,11 @@ class RunFixture : public testing::Test {
     setup_.time_limit_s = 0.2;
     setup_.rate = 0;
     setup_.workers.workers = 3;
-    setup_.workers.op_timeout = std::chrono::milliseconds(100);
-    setup_.workers.first_open_timeout = std::chrono::milliseconds(100);
+    // What answers at once answers within this, on a busy machine too.
+    setup_.workers.op_timeout = std::chrono::milliseconds(400);
+    setup_.workers.first_open_timeout = std::chrono::milliseconds(400);
     setup_.workers.opening_each = std::chrono::milliseconds(0);
-    setup_.workers.grace = std::chrono::milliseconds(50);
+    setup_.workers.grace = std::chrono::milliseconds(200);
     setup_.workers.min_rest = std::chrono::milliseconds(10);
     setup_.workers.max_rest = std::chrono::milliseconds(40);
     setup_.recovery_s = 1;

@@ -131,7 +131,7 @@ TEST_F(RunFixture, AnAnswerWithinTheGraceIsKept) {
   ASSERT_TRUE(run());
   ASSERT_EQ(events_.size(), 2u);
   EXPECT_EQ(events_[1].type, "ok");
-  EXPECT_GE(events_[1].time - events_[0].time, 110'000'000);
+  EXPECT_GE(events_[1].time - events_[0].time, 410'000'000);
 }
 
 TEST_F(RunFixture, AClientThatBlocksIsAbandonedAndTheRunGoesOn) {
@@ -140,8 +140,8 @@ TEST_F(RunFixture, AClientThatBlocksIsAbandonedAndTheRunGoesOn) {
   bool release = false;
   const auto alive = std::make_shared<int>(0);
   target_->held_by_clients = alive;
-  workload_.generator = ops(100);
-  setup_.time_limit_s = 1;
+  workload_.generator = ops(400);  // which take a second without its worker
+  setup_.time_limit_s = 5;
   target_->on_invoke = [&](std::size_t, const Operation& op, Deadline) {
     if (op.value.integer() == 4) {
       std::unique_lock lock(mutex);
@@ -153,13 +153,13 @@ TEST_F(RunFixture, AClientThatBlocksIsAbandonedAndTheRunGoesOn) {
   };
   const auto began = steady_clock::now();
   const auto outcome = run();
-  EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(3));
+  EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(8)) << "it blocks for ten";
   ASSERT_TRUE(outcome);
-  EXPECT_EQ(outcome->counts.ok, 99u);
+  EXPECT_EQ(outcome->counts.ok, 399u);
   EXPECT_EQ(outcome->counts.info, 1u);
   EXPECT_EQ(outcome->stuck_threads, 1u);
   EXPECT_EQ(count("info", "timeout"), 1u);
-  EXPECT_EQ(count("ok"), 99u);
+  EXPECT_EQ(count("ok"), 399u);
   EXPECT_EQ(stuck_threads(), 1u);
   expect_well_formed();
   const auto info = std::find_if(events_.begin(), events_.end(), [](const Seen& e) { return e.type == "info"; });
@@ -301,7 +301,7 @@ TEST_F(RunFixture, StopsOnRequestAndLeavesOutTheFinalPhase) {
   });
   const auto began = steady_clock::now();
   const auto outcome = run();
-  EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(2));
+  EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(30)) << "it would take sixty";
   ASSERT_TRUE(outcome);
   EXPECT_TRUE(outcome->interrupted);
   EXPECT_FALSE(std::any_of(events_.begin(), events_.end(), [](const Seen& e) { return e.f == "final"; }));
