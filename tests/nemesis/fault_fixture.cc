@@ -76,9 +76,9 @@ Result<void> ProgramTarget::start_all() {
   return {};
 }
 
-void Events::record(const std::string&, const Value& value) {
+void Events::record(const std::string& f, const Value& value) {
   const std::lock_guard lock(mutex_);
-  values_.push_back(value);
+  values_.emplace_back(f, value);
 }
 
 std::int64_t Events::now_ns() const {
@@ -88,11 +88,18 @@ std::int64_t Events::now_ns() const {
 std::vector<std::string> Events::steps(int id) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> out;
-  for (const Value& value : values_) {
+  for (const auto& [fault, value] : values_) {
     const Value* number = value.find("id");  // what is said of the whole schedule has none
     if (number != nullptr && number->integer() == id) out.push_back(value.find("step")->string());
   }
   return out;
+}
+
+int Events::count(const std::string& step, const std::string& fault) const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int>(std::count_if(values_.begin(), values_.end(), [&](const auto& one) {
+    return one.first == fault && one.second.find("step")->string() == step;
+  }));
 }
 
 void FaultTest::SetUp() {

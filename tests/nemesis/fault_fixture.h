@@ -76,10 +76,11 @@ class Events final : public NemesisLog {
   void record(const std::string& f, const Value& value) override;
   std::int64_t now_ns() const override;
   std::vector<std::string> steps(int id) const;  // of one injection, in order
+  int count(const std::string& step, const std::string& fault) const;
 
  private:
   mutable std::mutex mutex_;
-  std::vector<Value> values_;
+  std::vector<std::pair<std::string, Value>> values_;  // with the fault's name
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 

@@ -103,7 +103,9 @@ class NetworkTest : public FaultTest {
     std::string seen;
     {
       std::jthread receiver([&] { seen = observe(to, "receive 9999 8"); });
-      std::this_thread::sleep_for(std::chrono::milliseconds(250));
+      // What comes before it listens is lost by nobody's fault.
+      for (int i = 0; i < 100 && on(to, "ss -Hulno 'sport = :9999'").empty(); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
       observe(from, "send " + address + " 9999 " + std::to_string(count) + " " + std::to_string(gap_s));
     }
     Received out;
