@@ -516,7 +516,7 @@ TEST_F(Session, RegressAdaptersInTroubleAreNamedAndTooManyLeaveNoVerdict) {
   EXPECT_EQ(some.results.find("adapters")->find("adapter-crash")->find("count")->integer(),
             static_cast<std::int64_t>(some.facts.troubles.front().count));
   EXPECT_THAT(junit(some), HasSubstr("name=\"adapters\" value=\"adapter-crash: "));
-  EXPECT_THAT(page(some), HasSubstr("Adapters were in trouble: Adapter-crash: "));
+  EXPECT_THAT(page(some), HasSubstr("Adapters were in trouble: adapter-crash: "));
   auto many = judged(plan({{"time-limit", "0.5"}}, {{"memory.info-probability", "0.6"}}));
   many = again(many, "history.jsonl", crashed);
   expect_unknown(many, "adapters in trouble spoiled");

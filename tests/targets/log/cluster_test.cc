@@ -272,16 +272,18 @@ TEST(LogNode, ADamagedNodeIsRebuiltFromTheQuorum) {
   EXPECT_GT(three.get(sick, "/v1/status")->find("node")->integer(), 3) << "its old id may have voted";
   EXPECT_EQ(text(three.call(sick, "/v1/log/read", R"({"from":69})")), R"({"entries":["x"],"from":69,"size":70})");
   // It counts again: with it, another one may go.
-  const auto voters = [&] {
-    const auto status = three.get(three.leader(), "/v1/status");
-    return status ? status->find("voters")->to_json() : "";
-  };
   const std::string id = three.get(sick, "/v1/status")->find("node")->to_json();
-  const Deadline deadline = Deadline::after_s(60);
-  while (voters().find(id) == std::string::npos && !deadline.passed()) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
+  // While the change lasts a majority of the two that were there before is needed as well: both.
+  const auto counts = [&] {
+    const auto status = three.get(three.leader(), "/v1/status");
+    return status && status->find("voters")->to_json().find(id) != std::string::npos &&
+           status->find("outgoing")->items().empty();
+  };
+  Deadline deadline = Deadline::after_s(60);
+  while (!counts() && !deadline.passed()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ASSERT_TRUE(counts());
   three.kill(third);
+  deadline = Deadline::after_s(60);
   // What was passed on to the one that is gone has no known outcome; then there is another leader.
   bool appended = false;
   while (!appended && !deadline.passed()) appended = three.call(sick, "/v1/log/append", R"({"entry":"y"})").has_value();
