@@ -23,8 +23,7 @@ class PostgresRun : public ::testing::Test {
     if (access("/usr/lib/postgresql/15/bin/postgres", X_OK) != 0)
       GTEST_SKIP() << "SKIPPED: PostgreSQL is not installed (package postgresql-15)";
   }
-  // Standard output of a run that ends with that exit code.
-  std::string run(int exit_code, const std::vector<std::string>& more) {
+  ProgramResult play(const std::vector<std::string>& more) {
     std::vector<std::string> words = {ORDEAL_PROGRAM,
                                       "run",
                                       "--json",
@@ -39,7 +38,11 @@ class PostgresRun : public ::testing::Test {
     if (std::find(more.begin(), more.end(), "--nodes") == more.end())
       words.insert(words.end(), {"--nodes", "local:1", "--time-limit", "8"});
     words.insert(words.end(), more.begin(), more.end());
-    const ProgramResult result = run_program(words, seconds(240), {}, directory_.path());
+    return run_program(words, seconds(240), {}, directory_.path());
+  }
+  // Standard output of a run that ends with that exit code.
+  std::string run(int exit_code, const std::vector<std::string>& more) {
+    const ProgramResult result = play(more);
     EXPECT_EQ(result.exit_code, exit_code) << result.err;
     return result.out;
   }
@@ -75,7 +78,11 @@ TEST_F(PostgresRun, AStandbyAndItsPrimaryShowALongFork) {
     all.push_back(std::string("postgres.reads=") + where);
     return all;
   };
-  EXPECT_THAT(run(1, reads("own")), HasSubstr("\"long-fork\""));
+  // A race: on a busy machine a run may pass without it.
+  ProgramResult found = play(reads("own"));
+  for (int more = 0; more < 2 && found.exit_code == 0; ++more) found = play(reads("own"));
+  EXPECT_EQ(found.exit_code, 1) << found.err;
+  EXPECT_THAT(found.out, HasSubstr("\"long-fork\""));
   run(0, reads("primary"));
 }
 
