@@ -5,14 +5,14 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <utility>
+
+#include "base/descriptor.h"
 
 namespace ordeal {
 namespace {
@@ -38,31 +38,24 @@ Result<Addresses> look_up(const std::string& address, int port, int type) {
 class Attempt {
  public:
   Attempt(std::size_t node, const addrinfo& to) : node_(node) {
-    fd_ = ::socket(to.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd_ < 0) {
+    fd_.reset(::socket(to.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd_) {
       problem_ = std::strerror(errno);
       return;
     }
-    if (::connect(fd_, to.ai_addr, to.ai_addrlen) == 0 || errno == ECONNREFUSED) {
+    if (::connect(fd_.get(), to.ai_addr, to.ai_addrlen) == 0 || errno == ECONNREFUSED) {
       answer();
     } else if (errno != EINPROGRESS) {
       problem_ = std::strerror(errno);
     }
   }
-  Attempt(Attempt&& other) noexcept
-      : node_(other.node_), fd_(std::exchange(other.fd_, -1)), answer_ms_(other.answer_ms_), problem_(other.problem_) {}
-  Attempt& operator=(Attempt&&) = delete;
-  ~Attempt() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
   [[nodiscard]] bool open() const { return answer_ms_ < 0 && problem_.empty(); }
-  [[nodiscard]] pollfd wish() const { return {open() ? fd_ : -1, POLLOUT, 0}; }
+  [[nodiscard]] pollfd wish() const { return {open() ? fd_.get() : -1, POLLOUT, 0}; }
   void look(const pollfd& seen) {
     if (!open() || seen.revents == 0) return;
     int error = 0;
     socklen_t size = sizeof error;
-    (void)::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+    (void)::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error == 0 || error == ECONNREFUSED || error == ECONNRESET) {
       answer();
     } else {
@@ -81,9 +74,9 @@ class Attempt {
 
  private:
   void answer() { answer_ms_ = std::chrono::duration<double, std::milli>(Clock::now() - began_).count(); }
-  const std::size_t node_;
-  const Clock::time_point began_ = Clock::now();
-  int fd_ = -1;
+  std::size_t node_;
+  Clock::time_point began_ = Clock::now();
+  Descriptor fd_;
   double answer_ms_ = -1;  // negative: none yet
   std::string problem_;
 };

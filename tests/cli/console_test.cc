@@ -156,8 +156,8 @@ TEST_F(Console, ProgressIsDrawnOnATerminal) {
 // Seconds went by between the last operation and the verdict, and nothing was said.
 TEST_F(Console, RegressWhatFollowsTheMainPhaseIsTold) {
   const std::vector<std::string> arguments = {
-      "run",    "--target", "memory",  "--workload",     "set", "--time-limit", "0.2",
-      "--rate", "100",      "--store", directory_.path()};
+      "run",    "--target", "memory", "--workload", "set",     "--time-limit",   "0.2",
+      "--rate", "100",      "--seed", "1",          "--store", directory_.path()};
   const auto told = ordeal(arguments);
   EXPECT_EQ(told.exit_code, 0) << told.out;
   std::size_t at = 0;

@@ -382,8 +382,9 @@ TEST_F(Campaign, ResumingSaysNothingNewAndNamesWhatIsWrong) {
 }
 
 TEST_F(Campaign, AStoredRunIsPlayedAgainAndItsRateTold) {
-  const auto first = ordeal({"run", "--target", "memory", "--time-limit", "300ms", "--rate", "500", "--store", store(),
-                             "--set", "memory.bug=lost-write", "--set", "memory.bug-probability=0.5"});
+  const auto first =
+      ordeal({"run", "--target", "memory", "--time-limit", "1", "--rate", "500", "--seed", "1", "--store", store(),
+              "--set", "memory.bug=lost-write", "--set", "memory.bug-probability=0.5"});
   ASSERT_EQ(first.exit_code, 1) << first.err;
   const std::string plan = store() + "/latest/plan.json";
   const auto before = Value::from_json(contents(plan));
@@ -474,8 +475,8 @@ TEST_F(Campaign, WhatCannotBeMadeSmallerIsRefusedOrSaid) {
   EXPECT_EQ(document(sound).find("verdict")->string(), "unknown");
   EXPECT_EQ(ordeal({"shrink", "/nonexistent"}).exit_code, 64);
   EXPECT_EQ(ordeal({"shrink", store() + "/latest", "--budget", "soon"}).exit_code, 64);
-  ASSERT_EQ(ordeal({"run", "--target", "memory", "--time-limit", "1", "--rate", "500", "--store", store(), "--set",
-                    "memory.bug=lost-write", "--set", "memory.bug-probability=0.5"})
+  ASSERT_EQ(ordeal({"run", "--target", "memory", "--time-limit", "1", "--rate", "500", "--seed", "1", "--store",
+                    store(), "--set", "memory.bug=lost-write", "--set", "memory.bug-probability=0.5"})
                 .exit_code,
             1);
   const auto other = ordeal({"shrink", store() + "/latest", "--anomaly", "G1c"});

@@ -186,10 +186,10 @@ TEST(Run, TheSamePlanIsResolvedFromFlagsAndFromACampaign) {
 
 TEST(Run, TheCommandThatRepeatsARunGivesItsPlan) {
   const TemporaryDirectory directory;
-  const auto run =
-      run_program(ordeal({"run", "--target", "memory", "--rate", "50", "--poisson", "false", "--recovery", "2500ms",
-                          "--time-limit", "0.2", "--set", "register.keys=3", "--set", "memory.latency=1ms", "--json"}),
-                  seconds(30), {}, directory.path());
+  const auto run = run_program(
+      ordeal({"run", "--target", "memory", "--rate", "50", "--poisson", "false", "--recovery", "2500ms", "--time-limit",
+              "0.2", "--seed", "1", "--set", "register.keys=3", "--set", "memory.latency=1ms", "--json"}),
+      seconds(30), {}, directory.path());
   const auto document = Value::from_json(run.out);
   ASSERT_TRUE(document) << run.err;
   const std::string command = document->find("command")->string();
@@ -254,7 +254,8 @@ TEST(Run, InterruptedIsUnknownNowAndLater) {
   const TemporaryDirectory directory;
   for (const int number : {SIGINT, SIGTERM}) {
     const std::string store = directory.path() + "/" + std::to_string(number);
-    Background run(ordeal({"run", "--target", "memory", "--workload", "set", "--time-limit", "60", "--store", store}),
+    Background run(ordeal({"run", "--target", "memory", "--workload", "set", "--time-limit", "60", "--seed", "1",
+                           "--store", store}),
                    directory.path() + "/output");
     ASSERT_TRUE(writes(store + "/latest/history.jsonl", "\"ok\""));
     run.signal(number);
@@ -320,7 +321,8 @@ TEST(Run, RegressASignalThatComesTwiceIsOneWish) {
   const TemporaryDirectory directory;
   for (const int number : {SIGTERM, SIGHUP}) {
     const std::string store = directory.path() + "/" + std::to_string(number);
-    Background run(ordeal({"run", "--target", "memory", "--workload", "set", "--time-limit", "60", "--store", store}),
+    Background run(ordeal({"run", "--target", "memory", "--workload", "set", "--time-limit", "60", "--seed", "1",
+                           "--store", store}),
                    directory.path() + "/output");
     ASSERT_TRUE(writes(store + "/latest/history.jsonl", "\"ok\""));
     for (int i = 0; i < 3; ++i) run.signal(number);
@@ -333,7 +335,8 @@ TEST(Run, RegressASignalThatComesTwiceIsOneWish) {
 TEST(Run, AKilledControllersRunIsUnknown) {
   const TemporaryDirectory directory;
   const std::string& store = directory.path();
-  Background run(ordeal({"run", "--target", "memory", "--time-limit", "60", "--store", store}), store + "/output");
+  Background run(ordeal({"run", "--target", "memory", "--time-limit", "60", "--seed", "1", "--store", store}),
+                 store + "/output");
   ASSERT_TRUE(writes(store + "/latest/history.jsonl", "\"ok\""));
   run.signal(SIGKILL);
   EXPECT_EQ(run.wait(seconds(5)), 128 + SIGKILL);
@@ -429,12 +432,13 @@ TEST(Manual, SaysEveryOptionWithItsDefault) {
 }
 
 // nohup: what was ignored when the program began is not handled either.
+// Regress: without a seed one run of a hundred had no compare-and-set that succeeded, and was unknown.
 TEST(Run, AnIgnoredHangUpStaysIgnored) {
   const TemporaryDirectory directory;
   std::signal(SIGHUP, SIG_IGN);
-  Background run(
-      ordeal({"run", "--target", "memory", "--time-limit", "2", "--rate", "50", "--store", directory.path()}),
-      directory.path() + "/output");
+  Background run(ordeal({"run", "--target", "memory", "--workload", "set", "--time-limit", "2", "--rate", "50",
+                         "--seed", "1", "--store", directory.path()}),
+                 directory.path() + "/output");
   std::signal(SIGHUP, SIG_DFL);
   ASSERT_TRUE(writes(directory.path() + "/latest/history.jsonl", "ok"));
   run.signal(SIGHUP);

@@ -31,6 +31,7 @@ class EtcdRun : public ::testing::Test {
   std::vector<std::string> command(std::initializer_list<std::string> more) const {
     auto out = ordeal({"run", "--target", "etcd", "--nodes", "local:3", "--store", store(), "--nemesis-interval", "1",
                        "--nemesis-duration", "2", "--concurrency", "6"});
+    if (std::find(more.begin(), more.end(), "--seed") == more.end()) out.insert(out.end(), {"--seed", "1"});
     out.insert(out.end(), more);
     return out;
   }
@@ -171,8 +172,8 @@ pid_t process_with(const std::string& one, const std::string& other) {
 TEST_F(EtcdRun, AServerThatEndsByItselfAndStaysAwayIsUnrecovered) {
   setenv("ORDEAL_RUNTIME_DIR", runtime_.c_str(), 1);
   const std::string place = "/var/lib/ordeal/etcd" + fs::path(store()).filename().string();
-  Background run(ordeal({"run", "--target", "etcd", "--nodes", "local:3", "--time-limit", "5", "--recovery", "2",
-                         "--set", "etcd.dir=" + place, "--store", store()}),
+  Background run(ordeal({"run", "--target", "etcd", "--nodes", "local:3", "--time-limit", "5", "--seed", "1",
+                         "--recovery", "2", "--set", "etcd.dir=" + place, "--store", store()}),
                  store() + "/output");
   ASSERT_TRUE(writes(store() + "/latest/history.jsonl", "\"ok\"")) << contents(store() + "/output");
   const pid_t server = process_with("--data-dir=" + place, "--name=n2");
@@ -194,8 +195,8 @@ TEST_F(EtcdRun, RegressNodesBelongToOneRunAtATime) {
   ASSERT_EQ(run_program(ordeal({"nodes", "up", "--nodes", "local:2"}), seconds(60), environment).exit_code, 0);
   const auto run = [&](const std::string& limit, const std::string& name) {
     return ordeal({"run", "--target", "etcd", "--workload", "register", "--nodes",
-                   "ssh:" + runtime_ + "/default/inventory", "--time-limit", limit, "--store", store(), "--name",
-                   name});
+                   "ssh:" + runtime_ + "/default/inventory", "--time-limit", limit, "--seed", "1", "--store", store(),
+                   "--name", name});
   };
   setenv("ORDEAL_RUNTIME_DIR", runtime_.c_str(), 1);
   Background first(run("60", "first"), store() + "/output");
@@ -291,10 +292,10 @@ TEST_F(EtcdRun, APortInUseIsNamedWithWhatToDo) {
       "for i in $(seq 300); do ss -Hltn 'sport = :2379' | grep -q . && exit 0; sleep 0.1; done; exit 1";
   const auto taken = run_program(ordeal({"nodes", "exec", "n1", "--", take_port}), seconds(60), environment);
   EXPECT_EQ(taken.exit_code, 0) << "sshd does not listen: " << taken.err;
-  const auto result =
-      run_program(ordeal({"run", "--target", "etcd", "--workload", "register", "--nodes",
-                          "ssh:" + runtime_ + "/default/inventory", "--time-limit", "3", "--store", store()}),
-                  seconds(60), environment);
+  const auto result = run_program(
+      ordeal({"run", "--target", "etcd", "--workload", "register", "--nodes", "ssh:" + runtime_ + "/default/inventory",
+              "--time-limit", "3", "--seed", "1", "--store", store()}),
+      seconds(60), environment);
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.err,
               AllOf(HasSubstr("n1: etcd "), HasSubstr(": listen tcp 10.77.0.1:2379: bind: address already in use"),

@@ -32,27 +32,41 @@ TEST_F(LogRun, CorrectWhileNodesAreKilled) {
             "valid");
 }
 
-class LogBug : public LogRun, public ::testing::WithParamInterface<std::pair<const char*, const char*>> {};
+struct PlantedBug {
+  const char* name;
+  const char* workload;
+  std::vector<std::string> more;
+};
+class LogBug : public LogRun, public ::testing::WithParamInterface<PlantedBug> {};
 
 // A bug of timing strikes when it gets the chance: on a busy machine five seconds may pass without one.
 TEST_P(LogBug, IsFoundWithinThreeRuns) {
   std::vector<std::string> verdicts;
   for (const char* seed : {"1", "2", "3"}) {
-    verdicts.push_back(run({"--workload", GetParam().second, "--time-limit", "5", "--seed", seed, "--set",
-                            std::string("log.bug=") + GetParam().first}));
+    std::vector<std::string> words = {"--workload",   GetParam().workload,
+                                      "--time-limit", "5",
+                                      "--seed",       seed,
+                                      "--set",        std::string("log.bug=") + GetParam().name};
+    words.insert(words.end(), GetParam().more.begin(), GetParam().more.end());
+    verdicts.push_back(run(words));
     if (verdicts.back() == "invalid") return;
     EXPECT_EQ(verdicts.back(), "valid");
   }
-  ADD_FAILURE() << GetParam().first << ": three runs were valid";
+  ADD_FAILURE() << GetParam().name << ": three runs were valid";
 }
 
+// Ten clients that compare and set one of two values at the same time.
+const std::vector<std::string> kRivals = {
+    "--set", "register.workers-per-key=10",   "--set", "register.range=2", "--set", "register.cas=3",
+    "--set", "register.operations-per-key=30"};
+
 INSTANTIATE_TEST_SUITE_P(Planted, LogBug,
-                         ::testing::Values(std::pair("counter_loses_adds", "counter"),
-                                           std::pair("cas_before_order", "register"),
-                                           std::pair("reads_before_order", "list-append"),
-                                           std::pair("proxy_sends_twice", "total-queue"),
-                                           std::pair("ids_from_the_node", "unique-ids")),
-                         [](const auto& planted) { return std::string(planted.param.first); });
+                         ::testing::Values(PlantedBug{"counter_loses_adds", "counter", {}},
+                                           PlantedBug{"cas_before_order", "register", kRivals},
+                                           PlantedBug{"reads_before_order", "list-append", {}},
+                                           PlantedBug{"proxy_sends_twice", "total-queue", {}},
+                                           PlantedBug{"ids_from_the_node", "unique-ids", {}}),
+                         [](const auto& planted) { return std::string(planted.param.name); });
 
 }  // namespace
 }  // namespace ordeal::testing

@@ -52,6 +52,7 @@ done
         "--time-limit",  time_limit,
         "--rate",        "50",
         "--concurrency", "2",
+        "--seed",        "1",
         "--set",         "register.cas=0",
         "--set",         "process.database=commands",
         "--set",         "process.command=env VALUE=" + value + " /bin/sh " + directory_.path() + "/adapter.sh"};

@@ -21,6 +21,7 @@ int decoded(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 +
 [[noreturn]] void become(const std::vector<std::string>& arguments,
                          const std::map<std::string, std::string>& environment, const std::string& directory) {
   setpgid(0, 0);
+  signal(SIGINT, SIG_DFL);  // a shell's job in the background has it ignored
   if (!directory.empty() && chdir(directory.c_str()) != 0) _exit(127);
   for (const auto& [key, value] : environment) setenv(key.c_str(), value.c_str(), 1);
   std::vector<char*> argv;

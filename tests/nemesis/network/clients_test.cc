@@ -86,7 +86,8 @@ TEST_F(ClientsTest, LatencyHoldsUpWhatClientsSend) {
   const auto injection = inject("test-late");
   ASSERT_NE(injection, nullptr);
   expect_confirmed(*injection);
-  EXPECT_GE(seen_from_here(0).median_ms, 290);
+  // Regress: connections were timed from when their list last grew, which on a busy machine is later than their begin.
+  EXPECT_GE(seen_from_here(0).median_ms, 300);
   expect_healed(*injection, "test-late");
 }
 

@@ -16,6 +16,7 @@ using ::testing::HasSubstr;
 
 std::vector<ConformanceCase> tried(const std::string& mistake, std::vector<std::string> only = {}) {
   ConformanceSetup setup;
+  setup.timeout = std::chrono::seconds(60);  // an interpreter on a busy machine
   setup.adapter.words = {"python3", POLITE_ADAPTER, mistake};
   setup.only = std::move(only);
   const auto cases = conformance(setup);
