@@ -32,7 +32,7 @@ struct DockerClusterOptions {
   std::string image;
   // More arguments for `docker run`, separated by blanks, e.g. "--memory 1g".
   std::string arguments;
-  std::chrono::seconds ready_timeout{30};  // until every node answers SSH
+  std::chrono::seconds ready_timeout{90};  // until every node answers SSH
 };
 
 class DockerCluster {

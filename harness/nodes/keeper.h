@@ -30,7 +30,7 @@ struct KeeperPlan {
   // Made before the fork: OpenSSL's locks may belong to threads that the keeper does not have.
   SshKeyPair client_key;
   std::vector<SshKeyPair> host_keys;  // one for each node
-  std::chrono::milliseconds ready_timeout{10'000};
+  std::chrono::milliseconds ready_timeout{60'000};
 };
 
 // Messages on the socket (SOCK_SEQPACKET). Keeper to controller, once: kReady and the ClusterState as JSON, or kFailed,

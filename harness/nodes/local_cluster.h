@@ -26,7 +26,7 @@ struct LocalClusterOptions {
   std::string storage;            // a directory for what the nodes write; empty: memory
   std::string memory;             // that a node may hold: a size, "none"; empty: half of the machine's
   std::string runtime_directory;  // empty: default_runtime_directory()
-  std::chrono::milliseconds ready_timeout{10'000};  // until every node answers SSH; longer for more than 50
+  std::chrono::milliseconds ready_timeout{60'000};  // until every node answers SSH; longer for more than 50
 };
 
 class LocalCluster {

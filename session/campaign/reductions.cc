@@ -128,6 +128,10 @@ std::vector<Reduction> shorter_scripts(const RunRequest& request) {
   return out;
 }
 
+double first_fault_s(const RunRequest& request) {
+  return std::min(kFirstFault_s, seconds_of(request, "time-limit") / 4);
+}
+
 // One injection of a fault alone, at a time that is said, in force for so long.
 Reduction one_injection(const RunRequest& request, const std::vector<std::string>& faults, const std::string& fault,
                         double duration_s) {
@@ -137,8 +141,7 @@ Reduction one_injection(const RunRequest& request, const std::vector<std::string
   }
   // How the faults come is now said by the script alone.
   for (const char* key : {"nemesis.schedule", "nemesis.trigger", "nemesis.swarm"}) alone.settings.erase(key);
-  const double at = std::min(kFirstFault_s, seconds_of(request, "time-limit") / 4);
-  Value entry = Value::map({{"at", at}, {"fault", fault}, {"duration", duration_s}});
+  Value entry = Value::map({{"at", first_fault_s(request)}, {"fault", fault}, {"duration", duration_s}});
   alone.flags["nemesis"] = {fault, "shrunk"};
   alone.settings[kTimeline] = {Value::list({entry}).to_json(), "shrunk"};
   return {fmt::format("one {} only, for {} s", fault, shown(duration_s)), std::move(alone)};
@@ -190,9 +193,13 @@ std::vector<Reduction> few_faults(const RunRequest& request) {
     out.push_back({what + "no faults", without_faults(shorter, faults)});
     // A script says itself when its faults come.
     if (request.settings.contains(kTimeline)) continue;
+    // To the end of the main phase: what shows while it is in force has the most time to show. Or for half of it: some
+    // things show after the healing.
     for (const std::string& fault : faults) {
-      Reduction one = one_injection(shorter, faults, fault, std::stod(shown(wanted / 2)));
-      out.push_back({what + one.what, std::move(one.request)});
+      for (const double duration_s : {wanted - first_fault_s(shorter), wanted / 2}) {
+        Reduction one = one_injection(shorter, faults, fault, std::stod(shown(duration_s)));
+        out.push_back({what + one.what, std::move(one.request)});
+      }
     }
   }
   return out;

@@ -66,9 +66,5 @@ struct SqlDataType {
   auto value = Value::from_json(*text);
   return value ? std::move(*value) : Value(*text);
 }
-[[nodiscard]] inline Completion sql_malformed(const Operation& operation, std::string_view expected) {
-  return Completion::failed("bad-operation", operation.f + ": " + std::string(expected) + " was expected, found " +
-                                                 operation.value.to_json());
-}
 
 }  // namespace ordeal

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/interfaces/bad_operation.h"
 #include "targets/sql/data_type.h"
 
 namespace ordeal {
@@ -14,7 +15,7 @@ constexpr int kStepAttempts = 10;  // of a saga's second step, as long as each a
 Completion change(SqlWork& work, const Operation& operation, Deadline deadline) {
   const Value* id = operation.value.find("id");
   const Value* key = operation.value.find("key");
-  if (id == nullptr || key == nullptr) return sql_malformed(operation, R"({"id": …, "key": …})");
+  if (id == nullptr || key == nullptr) return bad_operation(operation, R"({"id": …, "key": …})");
   const Value* rollback = operation.value.find("rollback");
   return work.session.change(
       [&](SqlTransaction& in) {
@@ -172,7 +173,7 @@ Completion saga(SqlWork& work, const Operation& operation, Deadline deadline) {
   const Value* amount = operation.value.find("amount");
   const auto integer = [](const Value* value) { return value != nullptr && value->is_integer(); };
   if (id == nullptr || !integer(from) || !integer(to) || !integer(amount))
-    return sql_malformed(operation, R"({"id": …, "from": account, "to": account, "amount": integer})");
+    return bad_operation(operation, R"({"id": …, "from": account, "to": account, "amount": integer})");
   const Completion taken =
       work.session.change([&](SqlTransaction& in) { return take(in, id->to_json(), *from, *to, *amount); }, deadline);
   if (taken.type != EventType::ok) return taken;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/interfaces/bad_operation.h"
 #include "targets/sql/data_type.h"
 
 namespace ordeal {
@@ -31,7 +32,7 @@ Completion write_register(SqlWork& work, const Operation& operation, Deadline de
 }
 
 Completion compare_and_set(SqlWork& work, const Operation& operation, Deadline deadline) {
-  if (!operation.value.is_list() || operation.value.items().size() != 2) return sql_malformed(operation, "[old, new]");
+  if (!operation.value.is_list() || operation.value.items().size() != 2) return bad_operation(operation, "[old, new]");
   const Value& old = operation.value.items()[0];
   const Value& fresh = operation.value.items()[1];
   const std::string key = sql_key(operation);
@@ -72,7 +73,7 @@ Completion read_version(SqlWork& work, const Operation& operation, Deadline dead
 Completion set_by_version(SqlWork& work, const Operation& operation, Deadline deadline) {
   const Value& asked = operation.value;
   if (!asked.is_list() || asked.items().size() != 2 || !asked.items()[0].is_integer())
-    return sql_malformed(operation, "[expected version, value]");
+    return bad_operation(operation, "[expected version, value]");
   const std::int64_t expected = asked.items()[0].integer();
   return work.session.change(
       [&](SqlTransaction& in) {
@@ -98,7 +99,7 @@ std::vector<std::string> version_schema(const SqlDialect&, const SqlShape&) {
 }
 
 Completion add_to_counter(SqlWork& work, const Operation& operation, Deadline deadline) {
-  if (!operation.value.is_integer()) return sql_malformed(operation, "a whole number");
+  if (!operation.value.is_integer()) return bad_operation(operation, "a whole number");
   return work.session.change(
       [&](SqlTransaction& in) {
         in.query(

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "harness/interfaces/bad_operation.h"
 #include "targets/sql/data_type.h"
 
 namespace ordeal {
@@ -41,10 +42,10 @@ Value seen(const SqlRows& found, bool lists) {
 
 Completion transact(SqlWork& work, const Operation& operation, Deadline deadline) {
   const bool lists = work.data_type == "list-append";
-  if (!operation.value.is_list()) return sql_malformed(operation, "a list of micro-operations");
+  if (!operation.value.is_list()) return bad_operation(operation, "a list of micro-operations");
   const auto& asked = operation.value.items();
   if (!std::all_of(asked.begin(), asked.end(), [&](const Value& one) { return is_micro(one, lists); }))
-    return sql_malformed(operation, lists ? R"(["r", key, null] or ["append", key, value])"
+    return bad_operation(operation, lists ? R"(["r", key, null] or ["append", key, value])"
                                           : R"(["r", key, null] or ["w", key, value])");
   const bool changes =
       std::any_of(asked.begin(), asked.end(), [](const Value& one) { return one.items()[0].string() != "r"; });
@@ -95,11 +96,11 @@ Completion transfer(SqlWork& work, const Operation& operation, Deadline deadline
   const Value* words[] = {operation.value.find("from"), operation.value.find("to"), operation.value.find("amount")};
   if (!std::all_of(std::begin(words), std::end(words),
                    [](const Value* one) { return one != nullptr && one->is_integer(); }))
-    return sql_malformed(operation, R"({"from": account, "to": account, "amount": integer})");
+    return bad_operation(operation, R"({"from": account, "to": account, "amount": integer})");
   const std::int64_t accounts[] = {words[0]->integer(), words[1]->integer()};
   const std::int64_t amount = words[2]->integer();
   for (const std::int64_t one : accounts) {
-    if (one < 0 || one >= work.shape.bank_accounts) return sql_malformed(operation, "a known account");
+    if (one < 0 || one >= work.shape.bank_accounts) return bad_operation(operation, "a known account");
   }
   return work.session.change(
       [&](SqlTransaction& in) {
@@ -156,7 +157,7 @@ Completion move_money(SqlWork& work, const Operation& operation, Deadline deadli
   const Value* amount = operation.value.find("amount");
   if (account == nullptr || amount == nullptr || !account->is_integer() || !amount->is_integer() ||
       amount->integer() <= 0)
-    return sql_malformed(operation, R"({"account": 0 or 1, "amount": integer above 0})");
+    return bad_operation(operation, R"({"account": 0 or 1, "amount": integer above 0})");
   const bool withdraws = operation.f == "withdraw";
   const std::string customer = sql_key(operation);
   return work.session.change(
@@ -201,7 +202,7 @@ std::vector<std::string> customer_schema(const SqlDialect&, const SqlShape&) {
 
 Completion insert_unless_there(SqlWork& work, const Operation& operation, Deadline deadline) {
   if (!operation.key || !operation.value.is_list() || operation.value.items().size() != 2)
-    return sql_malformed(operation, "a key and [a, b]");
+    return bad_operation(operation, "a key and [a, b]");
   const bool in_a = !operation.value.items()[0].is_nil();
   const std::string id = operation.value.items()[in_a ? 0 : 1].to_json();
   const std::string key = sql_key(operation);

@@ -25,9 +25,9 @@ inline std::vector<std::string> ordeal(std::initializer_list<std::string> argume
   return out;
 }
 
-// Waits until `file` contains `text`; false: half a minute was not enough.
+// Waits until `file` contains `text`; false: two minutes were not enough.
 [[nodiscard]] inline bool writes(const std::filesystem::path& file, const std::string& text) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(120);
   while (contents(file).find(text) == std::string::npos) {
     if (std::chrono::steady_clock::now() > until) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

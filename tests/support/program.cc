@@ -16,6 +16,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int kPatience = 4;  // on a busy machine
+
 int decoded(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
 [[noreturn]] void become(const std::vector<std::string>& arguments,
@@ -75,7 +77,7 @@ ProgramResult run_program(const std::vector<std::string>& arguments, std::chrono
   close(out[1]);
   close(err[1]);
   ProgramResult result;
-  const auto until = Clock::now() + deadline;
+  const auto until = Clock::now() + kPatience * deadline;
   result.timed_out = !drain(out[0], err[0], until, result);
   if (result.timed_out) kill(-child, SIGKILL);
   int status = 0;
@@ -113,7 +115,7 @@ void Background::signal(int number) const {
 }
 
 int Background::wait(std::chrono::milliseconds deadline) {
-  const auto until = Clock::now() + deadline;
+  const auto until = Clock::now() + kPatience * deadline;
   while (exit_code_ < 0) {
     int status = 0;
     if (waitpid(pid_, &status, WNOHANG) == pid_) {

@@ -1,5 +1,7 @@
 #pragma once
-// Runs a program as a user would, with a deadline, and captures what it printed. Thread-safety: one object, one thread.
+// Runs a program as a user would, with a deadline, and captures what it printed. A deadline is
+// one of an idle machine; four times as long is waited, since what hangs does so then as well. Thread-safety: one
+// object, one thread.
 
 #include <sys/types.h>
 

@@ -53,9 +53,10 @@ class DockerTest : public ::testing::Test {
     const std::string& base = directory_.path();
     ::setenv("DOCKER_HOST", ("unix://" + base + "/socket").c_str(), 1);
     daemon_ = std::make_unique<Background>(
-        std::vector<std::string>{"/usr/sbin/dockerd", "--data-root", base + "/data", "--exec-root", base + "/exec",
-                                 "-H", "unix://" + base + "/socket", "--pidfile", base + "/pid", "--cgroup-parent",
-                                 "/" + group_},
+        // Its mounts are its own: another test looks at those of the host.
+        std::vector<std::string>{"unshare", "--mount", "/usr/sbin/dockerd", "--data-root", base + "/data",
+                                 "--exec-root", base + "/exec", "-H", "unix://" + base + "/socket", "--pidfile",
+                                 base + "/pid", "--cgroup-parent", "/" + group_},
         base + "/log");
     const auto limit = steady_clock::now() + seconds(30);
     while (docker({"version"}).exit_code != 0) {

@@ -167,11 +167,14 @@ TEST(Reductions, NoFaultOrOneInjectionComesWithAShorterMainPhase) {
               !plan->nemesis.empty());
     told.push_back(one.what);
   }
-  EXPECT_THAT(told, ::testing::ElementsAre("seconds 60 → 7.5, no faults", "seconds 60 → 7.5, one kill only, for 3.75 s",
-                                           "seconds 60 → 7.5, one partition only, for 3.75 s",
-                                           "seconds 60 → 15, no faults", "seconds 60 → 15, one kill only, for 7.5 s",
-                                           "seconds 60 → 15, one partition only, for 7.5 s", "no faults",
-                                           "one kill only, for 30 s", "one partition only, for 30 s"));
+  EXPECT_THAT(told, ::testing::ElementsAre(
+                        "seconds 60 → 7.5, no faults", "seconds 60 → 7.5, one kill only, for 7 s",
+                        "seconds 60 → 7.5, one kill only, for 3.75 s", "seconds 60 → 7.5, one partition only, for 7 s",
+                        "seconds 60 → 7.5, one partition only, for 3.75 s", "seconds 60 → 15, no faults",
+                        "seconds 60 → 15, one kill only, for 14.5 s", "seconds 60 → 15, one kill only, for 7.5 s",
+                        "seconds 60 → 15, one partition only, for 14.5 s",
+                        "seconds 60 → 15, one partition only, for 7.5 s", "no faults", "one kill only, for 59.5 s",
+                        "one kill only, for 30 s", "one partition only, for 59.5 s", "one partition only, for 30 s"));
   EXPECT_TRUE(reductions(asked({{"target", "etcd"}}), Respect::few_faults).empty());
   EXPECT_TRUE(reductions(asked({{"target", "etcd"}, {"nemesis", "none"}}), Respect::few_faults).empty());
 }
