@@ -25,7 +25,7 @@ Result<std::unique_ptr<Client>> ProgramTarget::client(std::size_t) {
 }
 
 Result<std::vector<int>> ProgramTarget::pids(Node& node) {
-  auto out = run_ok(node, root_script(program_.find, Deadline::after_s(10)));
+  auto out = run_ok(node, root_script(program_.find, Deadline::after_s(60)));
   if (!out) return fail(out.error());
   std::vector<int> found;
   std::istringstream words(*out);
@@ -37,7 +37,7 @@ Result<void> ProgramTarget::start(Node& node) {
   const auto running = pids(node);
   if (!running) return fail(running.error());
   if (!running->empty()) return {};
-  auto done = run_ok(node, root_script(start_and_wait(), Deadline::after_s(10)));
+  auto done = run_ok(node, root_script(start_and_wait(), Deadline::after_s(60)));
   if (!done) return fail(done.error());
   return {};
 }
@@ -184,7 +184,7 @@ std::vector<std::vector<bool>> FaultTest::links() {
   }
   script += "wait\n";
   std::vector<std::vector<bool>> out(5, std::vector<bool>(5, false));
-  const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, script), Deadline::after_s(10));
+  const auto seen = run_scripts(cluster(), all, std::vector<std::string>(5, script), Deadline::after_s(60));
   for (std::size_t from = 0; from < 5; ++from) {
     EXPECT_TRUE(seen[from]) << seen[from].error().message;
     std::istringstream answered(seen[from] ? *seen[from] : "");

@@ -150,7 +150,7 @@ TEST_F(DriverHealTest, AnUndoThatFailedOnOneNodeIsNotHealedAndSaysWhere) {
   EXPECT_EQ(open_in_ledger(), 1u);
 
   stubborn_ = "";
-  ASSERT_TRUE(nemesis_->heal_all(Deadline::after_s(5)));
+  ASSERT_TRUE(nemesis_->heal_all(Deadline::after_s(30)));
   EXPECT_GE(record().healed_ns, 0);
   EXPECT_EQ(open_in_ledger(), 0u);
 }

@@ -126,7 +126,7 @@ class DriverTest : public FaultTest {
     }
     // The ledgers do not know; to replay them is harmless.
     for (const auto& [fault, sign] : signs) {
-      const auto report = heal_ledger(ledger_of(fault), cluster(), Trust::ledger, Deadline::after_s(10));
+      const auto report = heal_ledger(ledger_of(fault), cluster(), Trust::ledger, Deadline::after_s(60));
       ASSERT_TRUE(report);
       EXPECT_TRUE(report->healed());
       for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "nothing was in force");
@@ -198,7 +198,7 @@ TEST_F(DriverTest, EveryKindIsInjectedProvenHealedAndRecorded) {
   EXPECT_EQ(contents->nodes, "local:5");
   EXPECT_THAT(contents->open, SizeIs(0));
   EXPECT_EQ(contents->entries, injected);
-  EXPECT_TRUE(nemesis->heal_all(Deadline::after_s(5)));
+  EXPECT_TRUE(nemesis->heal_all(Deadline::after_s(30)));
 }
 
 TEST_F(DriverTest, SameSeedSameFaults) {
@@ -375,7 +375,7 @@ TEST_F(DriverTest, WhenTheWayToTheNodeIsLostItHealsItselfWithinFiveSeconds) {
   runner.join();
   ASSERT_TRUE(nemesis->heal_all(Deadline::after_s(20)));
   EXPECT_THAT(nemesis->records().front().lifted, HasSubstr("undone before its time"));
-  const auto report = heal_ledger(ledger_of("copy"), cluster(), Trust::ledger, Deadline::after_s(10));
+  const auto report = heal_ledger(ledger_of("copy"), cluster(), Trust::ledger, Deadline::after_s(60));
   ASSERT_TRUE(report);
   ASSERT_THAT(report->steps, SizeIs(1));
   EXPECT_EQ(report->steps.front().message, "nothing was in force");
@@ -386,13 +386,13 @@ TEST_F(DriverTest, TheLedgerHealsWhatADeadControllerLeftAndTwiceIsHarmless) {
   const pid_t child = fork_controller("clock", 3600);
   await_injection("clock");
   kill_hard(child);
-  auto report = heal_ledger(ledger_of("clock"), cluster(), Trust::node, Deadline::after_s(10));
+  auto report = heal_ledger(ledger_of("clock"), cluster(), Trust::node, Deadline::after_s(60));
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(report->healed());
   EXPECT_THAT(report->steps, Not(IsEmpty()));
   for (const HealStep& step : report->steps) EXPECT_EQ(step.message, "undone");
   EXPECT_EQ(remains(), "");
-  report = heal_ledger(ledger_of("clock"), cluster(), Trust::node, Deadline::after_s(10));
+  report = heal_ledger(ledger_of("clock"), cluster(), Trust::node, Deadline::after_s(60));
   ASSERT_TRUE(report);
   EXPECT_THAT(report->steps, IsEmpty());
 }
@@ -417,11 +417,11 @@ TEST_F(DriverTest, TheNodesThemselvesKnowWhatToUndoWhenTheLedgerIsLost) {
   await_injection("pause");
   kill_hard(child);
   std::filesystem::remove(ledger_of("pause"));
-  HealReport report = heal_nodes(cluster(), Deadline::after_s(10));
+  HealReport report = heal_nodes(cluster(), Deadline::after_s(60));
   EXPECT_TRUE(report.healed());
   EXPECT_THAT(report.steps, Not(IsEmpty()));
   EXPECT_EQ(remains(), "");
-  report = heal_nodes(cluster(), Deadline::after_s(10));
+  report = heal_nodes(cluster(), Deadline::after_s(60));
   EXPECT_THAT(report.steps, IsEmpty());
 }
 
@@ -669,7 +669,7 @@ TEST_F(DriverTest, AHeldCommandWaitsOnItsNode) {
       command.input = "for the command itself";
       output = node.run(command);
     });
-    EXPECT_EQ(held.await_held(1, Deadline::after_s(10)), 1U);
+    EXPECT_EQ(held.await_held(1, Deadline::after_s(60)), 1U);
     EXPECT_EQ(held.await_held(2, Deadline::after_s(0.2)), 1U);
     EXPECT_TRUE(node.run(Command("exit 0"))) << "only the first of each node";
     EXPECT_FALSE(has_run());

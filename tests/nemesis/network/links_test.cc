@@ -18,7 +18,7 @@ class LinksTest : public FaultTest {
   std::vector<Link> probe(const std::vector<std::string>& addresses, int port) {
     std::vector<Probe> probes;
     for (const auto& to : addresses) probes.push_back({0, 1, to});
-    return probe_links(cluster(), "test-links", false, probes, port, 500, Deadline::after_s(10)).links;
+    return probe_links(cluster(), "test-links", false, probes, port, 500, Deadline::after_s(60)).links;
   }
   // So many addresses that answer: all of 127.0.0.0/8 are the node's own.
   static std::vector<std::string> own_addresses(std::size_t count) {
@@ -79,9 +79,9 @@ TEST_F(RegressLinksTest, UnansweredLinksAreTold) {
   set("partition.probe-port", "4444");
   auto planned = plan("partition", 3, "test-dim");
   ASSERT_TRUE(planned);
-  ASSERT_TRUE((*planned)->prepare(Deadline::after_s(10)));
-  ASSERT_TRUE((*planned)->inject(Deadline::after_s(10)));
-  const auto seen = (*planned)->confirm(Deadline::after_s(5));
+  ASSERT_TRUE((*planned)->prepare(Deadline::after_s(60)));
+  ASSERT_TRUE((*planned)->inject(Deadline::after_s(60)));
+  const auto seen = (*planned)->confirm(Deadline::after_s(30));
   ASSERT_TRUE(seen);
   EXPECT_THAT(seen->evidence, HasSubstr("links looked at: 4 did not answer before (the first: n1 to n2"));
   undo(**planned, "partition", "test-dim");

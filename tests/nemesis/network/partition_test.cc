@@ -40,11 +40,11 @@ TEST_F(PartitionTest, EveryShapeIsCutAsDescribedProvenAndRemovedWithoutATrace) {
     auto planned = plan("partition", seed++, id);
     ASSERT_TRUE(planned) << planned.error().message;
     Injection& partition = **planned;
-    auto done = partition.prepare(Deadline::after_s(10));
+    auto done = partition.prepare(Deadline::after_s(60));
     ASSERT_TRUE(done) << done.error().message;
-    done = partition.inject(Deadline::after_s(10));
+    done = partition.inject(Deadline::after_s(60));
     ASSERT_TRUE(done) << done.error().message;
-    const auto seen = partition.confirm(Deadline::after_s(5));
+    const auto seen = partition.confirm(Deadline::after_s(30));
     ASSERT_TRUE(seen) << seen.error().message;
     EXPECT_TRUE(seen->confirmed) << seen->evidence;
     RecordProperty(shape, seen->evidence);
@@ -58,7 +58,7 @@ TEST_F(PartitionTest, EveryShapeIsCutAsDescribedProvenAndRemovedWithoutATrace) {
       }
     }
     undo(partition, "partition", id);
-    const auto healed = partition.confirm_healed(Deadline::after_s(5));
+    const auto healed = partition.confirm_healed(Deadline::after_s(30));
     ASSERT_TRUE(healed);
     EXPECT_TRUE(healed->confirmed) << healed->evidence;
     for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(rules(i), before[i]) << "node " << i;
@@ -72,9 +72,9 @@ TEST_F(PartitionTest, SidesByName) {
   ASSERT_TRUE(planned) << planned.error().message;
   Injection& partition = **planned;
   EXPECT_EQ(partition.describe().find("groups")->to_json(), R"([["n1","n2"],["n3"]])");
-  ASSERT_TRUE(partition.prepare(Deadline::after_s(10)));
-  ASSERT_TRUE(partition.inject(Deadline::after_s(10)));
-  const auto seen = partition.confirm(Deadline::after_s(5));
+  ASSERT_TRUE(partition.prepare(Deadline::after_s(60)));
+  ASSERT_TRUE(partition.inject(Deadline::after_s(60)));
+  const auto seen = partition.confirm(Deadline::after_s(30));
   ASSERT_TRUE(seen) << seen.error().message;
   EXPECT_TRUE(seen->confirmed) << seen->evidence;
   const auto open = links();
@@ -95,7 +95,7 @@ TEST_F(PartitionTest, CutsIPv6Too) {
   auto planned = plan("partition", 3, "test-v6");
   ASSERT_TRUE(planned);
   Injection& partition = **planned;
-  ASSERT_TRUE(partition.prepare(Deadline::after_s(10)));
+  ASSERT_TRUE(partition.prepare(Deadline::after_s(60)));
   std::size_t cut = 0;
   for (const bool injected : {false, true}) {
     for (std::size_t to = 1; to < 5; ++to) {
@@ -104,7 +104,7 @@ TEST_F(PartitionTest, CutsIPv6Too) {
       cut += apart ? 1 : 0;
     }
     if (!injected) {
-      ASSERT_TRUE(partition.inject(Deadline::after_s(10)));
+      ASSERT_TRUE(partition.inject(Deadline::after_s(60)));
     }
   }
   EXPECT_GT(cut, 0U);
@@ -122,9 +122,9 @@ TEST_F(PartitionTest, OneWayDropsOneDirectionOnly) {
     auto planned = plan("partition", seed, id);
     ASSERT_TRUE(planned);
     Injection& partition = **planned;
-    ASSERT_TRUE(partition.prepare(Deadline::after_s(10)));
-    ASSERT_TRUE(partition.inject(Deadline::after_s(10)));
-    const auto seen = partition.confirm(Deadline::after_s(5));
+    ASSERT_TRUE(partition.prepare(Deadline::after_s(60)));
+    ASSERT_TRUE(partition.inject(Deadline::after_s(60)));
+    const auto seen = partition.confirm(Deadline::after_s(30));
     ASSERT_TRUE(seen);
     EXPECT_TRUE(seen->confirmed) << seen->evidence;
     EXPECT_THAT(seen->evidence, HasSubstr("heard in the other direction"));
@@ -144,7 +144,7 @@ TEST_F(PartitionTest, OneWayDropsOneDirectionOnly) {
       EXPECT_EQ(arrived, std::to_string(expected[to])) << "node " << to << " " << partition.describe().to_json();
     }
     undo(partition, "partition", id);
-    const auto healed = partition.confirm_healed(Deadline::after_s(5));
+    const auto healed = partition.confirm_healed(Deadline::after_s(30));
     ASSERT_TRUE(healed);
     EXPECT_TRUE(healed->confirmed) << healed->evidence;
   }
@@ -157,9 +157,9 @@ TEST_F(PartitionTest, OnlyTheChosenPortsAreCut) {
   auto planned = plan("partition", 3, "test-ports");
   ASSERT_TRUE(planned);
   Injection& partition = **planned;
-  ASSERT_TRUE(partition.prepare(Deadline::after_s(10)));
-  ASSERT_TRUE(partition.inject(Deadline::after_s(10)));
-  const auto seen = partition.confirm(Deadline::after_s(5));
+  ASSERT_TRUE(partition.prepare(Deadline::after_s(60)));
+  ASSERT_TRUE(partition.inject(Deadline::after_s(60)));
+  const auto seen = partition.confirm(Deadline::after_s(30));
   ASSERT_TRUE(seen);
   EXPECT_TRUE(seen->confirmed) << seen->evidence;
   std::size_t to = 1;
@@ -173,7 +173,7 @@ TEST_F(PartitionTest, OnlyTheChosenPortsAreCut) {
     EXPECT_EQ(said, std::string(port) == "7000" ? "1\n" : "124\n") << port;
   }
   undo(partition, "partition", "test-ports");
-  const auto healed = partition.confirm_healed(Deadline::after_s(5));
+  const auto healed = partition.confirm_healed(Deadline::after_s(30));
   ASSERT_TRUE(healed);
   EXPECT_TRUE(healed->confirmed) << healed->evidence;
   EXPECT_EQ(remains(), "");
@@ -187,11 +187,11 @@ TEST_F(PartitionTest, AFlappingOneIsCutAndOpenInTurn) {
   auto planned = plan("partition", 3, "test-flap");
   ASSERT_TRUE(planned);
   Injection& partition = **planned;
-  ASSERT_TRUE(partition.prepare(Deadline::after_s(10)));
+  ASSERT_TRUE(partition.prepare(Deadline::after_s(60)));
   arm(partition, "partition", "test-flap");
-  const auto done = partition.inject(Deadline::after_s(10));
+  const auto done = partition.inject(Deadline::after_s(60));
   ASSERT_TRUE(done) << done.error().message;
-  const auto seen = partition.confirm(Deadline::after_s(5));
+  const auto seen = partition.confirm(Deadline::after_s(30));
   ASSERT_TRUE(seen);
   EXPECT_TRUE(seen->confirmed) << seen->evidence;
   EXPECT_THAT(seen->evidence, HasSubstr("answered at others"));
@@ -209,7 +209,7 @@ TEST_F(PartitionTest, AFlappingOneIsCutAndOpenInTurn) {
   for (std::size_t i = 1; i < said.size(); ++i) turns += said[i] != said[i - 1] ? 1 : 0;
   EXPECT_GE(turns, 4) << said;
   undo(partition, "partition", "test-flap");
-  const auto healed = partition.confirm_healed(Deadline::after_s(5));
+  const auto healed = partition.confirm_healed(Deadline::after_s(30));
   ASSERT_TRUE(healed);
   EXPECT_TRUE(healed->confirmed) << healed->evidence;
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(rules(i), before[i]) << "node " << i;
@@ -225,9 +225,9 @@ TEST_F(PartitionTest, WithoutALinkThatWasOpenBeforeThereIsNoProof) {
   set("partition.probe-port", "4444");
   auto planned = plan("partition", 3, "test-dark");
   ASSERT_TRUE(planned);
-  ASSERT_TRUE((*planned)->prepare(Deadline::after_s(10)));
-  ASSERT_TRUE((*planned)->inject(Deadline::after_s(10)));
-  const auto seen = (*planned)->confirm(Deadline::after_s(5));
+  ASSERT_TRUE((*planned)->prepare(Deadline::after_s(60)));
+  ASSERT_TRUE((*planned)->inject(Deadline::after_s(60)));
+  const auto seen = (*planned)->confirm(Deadline::after_s(30));
   ASSERT_TRUE(seen);
   EXPECT_FALSE(seen->confirmed);
   EXPECT_THAT(seen->evidence, HasSubstr("no proof"));
@@ -241,12 +241,12 @@ TEST_F(PartitionTest, EachInjectionHasAChainOfItsOwn) {
   auto first = plan("partition", 1, "test-a");
   auto second = plan("partition", 2, "test-b");
   ASSERT_TRUE(first && second);
-  for (auto* one : {&*first, &*second}) ASSERT_TRUE((*one)->prepare(Deadline::after_s(10)));
-  for (auto* one : {&*first, &*second}) ASSERT_TRUE((*one)->inject(Deadline::after_s(10)));
-  ASSERT_TRUE((*first)->inject(Deadline::after_s(10))) << "injecting twice does it once";
+  for (auto* one : {&*first, &*second}) ASSERT_TRUE((*one)->prepare(Deadline::after_s(60)));
+  for (auto* one : {&*first, &*second}) ASSERT_TRUE((*one)->inject(Deadline::after_s(60)));
+  ASSERT_TRUE((*first)->inject(Deadline::after_s(60))) << "injecting twice does it once";
   undo(**first, "partition", "test-a");
   undo(**first, "partition", "test-a");
-  const auto seen = (*second)->confirm(Deadline::after_s(5));
+  const auto seen = (*second)->confirm(Deadline::after_s(30));
   ASSERT_TRUE(seen);
   EXPECT_TRUE(seen->confirmed) << seen->evidence;
   undo(**second, "partition", "test-b");

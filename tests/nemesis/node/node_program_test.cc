@@ -72,15 +72,15 @@ TEST_F(NodeProgramTest, EachNodeGetsThatOfItsKind) {
   if (!has_other(NodeProgram::agent)) GTEST_SKIP() << "this build has no agent for " << other_machine();
   const std::string look = "od -An -tu2 -j18 -N2 " + agent_path(kId) + " | tr -d ' \\n'";
   for (std::size_t node : {0U, 1U}) arm_node(node);
-  const auto own = install_and_run(cluster().at(0), kId, NodeProgram::agent, look, Deadline::after_s(10));
+  const auto own = install_and_run(cluster().at(0), kId, NodeProgram::agent, look, Deadline::after_s(60));
   ASSERT_TRUE(own) << own.error().message;
   EXPECT_EQ(*own, elf_machine(own_machine()));
-  const auto other = install_and_run(cluster().at(1), kId, NodeProgram::agent, look, Deadline::after_s(10));
+  const auto other = install_and_run(cluster().at(1), kId, NodeProgram::agent, look, Deadline::after_s(60));
   ASSERT_TRUE(other) << other.error().message;
   EXPECT_EQ(*other, elf_machine(other_machine()));
   // It is looked at once more on the node, whatever it was thought to be.
   say_machine(1, own_machine());
-  const auto changed = install_and_run(cluster().at(1), kId, NodeProgram::agent, look, Deadline::after_s(10));
+  const auto changed = install_and_run(cluster().at(1), kId, NodeProgram::agent, look, Deadline::after_s(60));
   ASSERT_FALSE(changed);
   EXPECT_THAT(changed.error().message,
               HasSubstr("is for " + other_machine() + ", and this node is " + own_machine() + " now"));

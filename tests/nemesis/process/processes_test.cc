@@ -24,7 +24,7 @@ class ProcessFaultTest : public FaultTest {
     set(fault + ".nodes", nodes);
     auto planned = plan(fault, 1, id);
     EXPECT_TRUE(planned);
-    const auto done = (*planned)->prepare(Deadline::after_s(10));
+    const auto done = (*planned)->prepare(Deadline::after_s(60));
     EXPECT_TRUE(done) << done.error().message;
     return *std::move(planned);
   }
@@ -47,7 +47,7 @@ class ProcessFaultTest : public FaultTest {
 TEST_F(ProcessFaultTest, PauseStopsTheNamedNodesOnlyAndTheUndoLetsThemGoOn) {
   const auto pause = prepared("pause", "n2,n4", "test-1");
   EXPECT_THAT(pause->nodes(), ElementsAre("n2", "n4"));
-  ASSERT_TRUE(pause->inject(Deadline::after_s(10)));
+  ASSERT_TRUE(pause->inject(Deadline::after_s(60)));
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(state(i, pid(i)), i == 1 || i == 3 ? "T\n" : "S\n");
   expect(pause->confirm(Deadline::after_s(30)), true, "is in state T");
   expect(testing_support::shortly(1, [&](Deadline limit) { return pause->confirm_healed(limit); }), false,
@@ -63,12 +63,12 @@ TEST_F(ProcessFaultTest, KillIsProvenAndHealedByStarting) {
   const auto kill = prepared("kill", "primaries", "test-1");
   EXPECT_THAT(kill->nodes(), ElementsAre("n3"));
   expect(testing_support::shortly(1, [&](Deadline limit) { return kill->confirm(limit); }), false, "is still there");
-  ASSERT_TRUE(kill->inject(Deadline::after_s(10)));
+  ASSERT_TRUE(kill->inject(Deadline::after_s(60)));
   EXPECT_THAT(state(2, before), AnyOf("", "Z\n")) << "gone, or dead and not yet reaped by the node's init";
   expect(kill->confirm(Deadline::after_s(30)), true, "is gone from /proc");
   expect(testing_support::shortly(1, [&](Deadline limit) { return kill->confirm_healed(limit); }), false,
          "does not run");
-  ASSERT_TRUE(kill->heal(Deadline::after_s(10)));
+  ASSERT_TRUE(kill->heal(Deadline::after_s(60)));
   expect(kill->confirm_healed(Deadline::after_s(30)), true, "runs again");
   EXPECT_NE(pid(2), before);
 }
@@ -76,12 +76,12 @@ TEST_F(ProcessFaultTest, KillIsProvenAndHealedByStarting) {
 // The undo of a pause names the process by id and start: what was killed and started again meanwhile is left alone.
 TEST_F(ProcessFaultTest, APausedProcessMayBeKilledAndStartedAgainByAnotherFault) {
   const auto pause = prepared("pause", "n1", "test-1");
-  ASSERT_TRUE(pause->inject(Deadline::after_s(10)));
+  ASSERT_TRUE(pause->inject(Deadline::after_s(60)));
   const int paused = pid(0);
   const auto kill = prepared("kill", "n1", "test-2");
-  ASSERT_TRUE(kill->inject(Deadline::after_s(10)));
+  ASSERT_TRUE(kill->inject(Deadline::after_s(60)));
   expect(kill->confirm(Deadline::after_s(30)), true, "is gone");
-  ASSERT_TRUE(kill->heal(Deadline::after_s(10)));
+  ASSERT_TRUE(kill->heal(Deadline::after_s(60)));
   const int successor = pid(0);
   EXPECT_NE(successor, paused);
   // Somebody else stops the successor: not Ordeal's to continue.
@@ -97,7 +97,7 @@ TEST_F(ProcessFaultTest, WhatDoesNotRunCannotBePausedAndTheErrorSaysWhere) {
   set("pause.nodes", "n1");
   auto planned = plan("pause", 1, "test-1");
   ASSERT_TRUE(planned);
-  const auto done = (*planned)->prepare(Deadline::after_s(10));
+  const auto done = (*planned)->prepare(Deadline::after_s(60));
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message, HasSubstr("n1: no process of the target runs there"));
   // Beside a node where it runs, that one is skipped, and the description says so.
@@ -110,7 +110,7 @@ TEST_F(ProcessFaultTest, AProcessThatSomebodyElseStoppedIsNotOurs) {
   on(0, "kill -STOP " + std::to_string(pid(0)));
   const auto pause = prepared("pause", "n1,n2", "test-1");
   EXPECT_THAT(pause->nodes(), ElementsAre("n2"));
-  ASSERT_TRUE(pause->inject(Deadline::after_s(10)));
+  ASSERT_TRUE(pause->inject(Deadline::after_s(60)));
   undo(*pause, "pause", "test-1");
   EXPECT_EQ(state(0, pid(0)), "T\n");
   EXPECT_THAT(state(1, pid(1)), AnyOf("S\n", "R\n"));
@@ -129,7 +129,7 @@ TEST_F(ProcessFaultTest, RestartKillsAndStartsSeveralTimesAndCountsWhatItSaw) {
       "killed and started 3 times (3 were planned); 3 times every process was gone from /proc, and 3 times others ran");
   EXPECT_NE(pid(1), before);
   ASSERT_TRUE(target_->kill(cluster().at(1)));
-  ASSERT_TRUE(restart->heal(Deadline::after_s(10)));
+  ASSERT_TRUE(restart->heal(Deadline::after_s(60)));
   expect(restart->confirm_healed(Deadline::after_s(30)), true, "runs again as process");
 }
 
@@ -148,21 +148,21 @@ TEST_F(ProcessFaultTest, AKillBySignalIsThatSignalAndWhatSurvivesItIsKilledWhenH
     std::mt19937_64 random(1);
     auto planned = (*find_fault("kill"))->plan({cluster(), target, options_, id}, random);
     EXPECT_TRUE(planned);
-    EXPECT_TRUE((*planned)->prepare(Deadline::after_s(10)));
-    EXPECT_TRUE((*planned)->inject(Deadline::after_s(10)));
+    EXPECT_TRUE((*planned)->prepare(Deadline::after_s(60)));
+    EXPECT_TRUE((*planned)->inject(Deadline::after_s(60)));
     return *std::move(planned);
   };
   const auto term = inject("TERM", "test-1");
   EXPECT_THAT(term->describe().to_json(), HasSubstr("\"signal\":\"TERM\""));
   expect(testing_support::shortly(0.6, [&](Deadline limit) { return term->confirm(limit); }), false, "is still there");
   EXPECT_EQ(on(0, "cat /var/log/heard"), "TERM\n");
-  ASSERT_TRUE(term->heal(Deadline::after_s(10)));
-  expect(term->confirm_healed(Deadline::after_s(5)), true, "runs again as process");
-  expect(term->confirm(Deadline::after_s(5)), true, "something else than Ordeal has started");
+  ASSERT_TRUE(term->heal(Deadline::after_s(60)));
+  expect(term->confirm_healed(Deadline::after_s(30)), true, "runs again as process");
+  expect(term->confirm(Deadline::after_s(30)), true, "something else than Ordeal has started");
   const auto abort = inject("ABRT", "test-2");
-  expect(abort->confirm(Deadline::after_s(5)), true, "is gone from /proc");
+  expect(abort->confirm(Deadline::after_s(30)), true, "is gone from /proc");
   EXPECT_EQ(on(0, "cat /var/log/heard"), "TERM\nABRT\n");
-  ASSERT_TRUE(abort->heal(Deadline::after_s(10)));
+  ASSERT_TRUE(abort->heal(Deadline::after_s(60)));
   ASSERT_TRUE(target.kill(cluster().at(0)));
 }
 
@@ -173,7 +173,7 @@ TEST_F(ProcessFaultTest, KilledAtStartupIsKilledTwiceAndItsAgeIsTold) {
   const auto kill = prepared("kill", "n2", "test-1");
   EXPECT_THAT(kill->describe().to_json(), HasSubstr("\"after_s\":0.2"));
   ASSERT_TRUE(kill->inject(Deadline::after_s(15)));
-  const auto seen = kill->confirm(Deadline::after_s(10));
+  const auto seen = kill->confirm(Deadline::after_s(60));
   expect(seen, true, "ms after its start; it is gone from /proc");
   const std::size_t at = seen->evidence.find("killed ");
   ASSERT_NE(at, std::string::npos);
@@ -183,8 +183,8 @@ TEST_F(ProcessFaultTest, KilledAtStartupIsKilledTwiceAndItsAgeIsTold) {
   EXPECT_EQ(seen->evidence.find("process " + std::to_string(before) + " "), std::string::npos)
       << "it was another process";
   EXPECT_TRUE(target_->pids(cluster().at(1))->empty());
-  ASSERT_TRUE(kill->heal(Deadline::after_s(10)));
-  expect(kill->confirm_healed(Deadline::after_s(10)), true, "runs again");
+  ASSERT_TRUE(kill->heal(Deadline::after_s(60)));
+  expect(kill->confirm_healed(Deadline::after_s(60)), true, "runs again");
 }
 
 TEST_F(ProcessFaultTest, StartupKillsOnlyWithKill) {
@@ -203,7 +203,7 @@ TEST_F(ProcessFaultTest, ACrashKillsAllNodesAtOneMoment) {
   expect(crash->confirm(Deadline::after_s(20)), true, "5 processes were killed within ");
   for (std::size_t i = 0; i < 5; ++i) EXPECT_THAT(*target_->pids(cluster().at(i)), ElementsAre());
   undo(*crash, "crash", "test-1");
-  ASSERT_TRUE(crash->heal(Deadline::after_s(10)));
+  ASSERT_TRUE(crash->heal(Deadline::after_s(60)));
   expect(crash->confirm_healed(Deadline::after_s(30)), true, "runs again");
   EXPECT_EQ(remains(), "");
 }
@@ -252,15 +252,15 @@ TEST_F(GroupTest, APauseFreezesTheGroupAndPutsEverythingBack) {
   const auto pause = prepared("pause", "n1,n2", "test-1");
   EXPECT_THAT(pause->describe().to_json(), HasSubstr("\"n1\":\"freezer (cgroup v2)\",\"n2\":\"signal\""));
   arm(*pause, "pause", "test-1");
-  const auto done = pause->inject(Deadline::after_s(10));
+  const auto done = pause->inject(Deadline::after_s(60));
   ASSERT_TRUE(done) << done.error().message;
-  expect(pause->confirm(Deadline::after_s(10)), true, "is frozen, as the kernel says of its group");
+  expect(pause->confirm(Deadline::after_s(60)), true, "is frozen, as the kernel says of its group");
   EXPECT_THAT(group(process), HasSubstr("/service/ordeal-test-1\n"));
   EXPECT_EQ(state(0, process), "S\n") << "no signal";
   expect(testing_support::shortly(0.5, [&](Deadline limit) { return pause->confirm_healed(limit); }), false,
          "is still there");
   undo(*pause, "pause", "test-1");
-  expect(pause->confirm_healed(Deadline::after_s(10)), true, "runs, state S");
+  expect(pause->confirm_healed(Deadline::after_s(60)), true, "runs, state S");
   EXPECT_EQ(group(process), own);
   EXPECT_EQ(groups(), before);
   undo(*pause, "pause", "test-1");  // once more: nothing
@@ -281,21 +281,21 @@ TEST_F(GroupTest, WhatIsFrozenDoesNothingAndCanBeKilled) {
   std::mt19937_64 random(1);
   auto pause = (*find_fault("pause"))->plan({cluster(), target, options_, "test-1"}, random);
   ASSERT_TRUE(pause);
-  ASSERT_TRUE((*pause)->prepare(Deadline::after_s(10)));
+  ASSERT_TRUE((*pause)->prepare(Deadline::after_s(60)));
   const std::string counted = "wc -l </var/log/counted";
-  ASSERT_TRUE((*pause)->inject(Deadline::after_s(10)));
-  expect((*pause)->confirm(Deadline::after_s(10)), true, "is frozen");
+  ASSERT_TRUE((*pause)->inject(Deadline::after_s(60)));
+  expect((*pause)->confirm(Deadline::after_s(60)), true, "is frozen");
   const std::string at_first = on(0, counted);
   EXPECT_EQ(on(0, "sleep 0.3; " + counted), at_first);
   undo(**pause, "pause", "test-1");
   EXPECT_NE(on(0, "sleep 0.3; " + counted), at_first);
-  ASSERT_TRUE((*pause)->inject(Deadline::after_s(10)));
-  expect((*pause)->confirm(Deadline::after_s(10)), true, "is frozen");
+  ASSERT_TRUE((*pause)->inject(Deadline::after_s(60)));
+  expect((*pause)->confirm(Deadline::after_s(60)), true, "is frozen");
   ASSERT_TRUE(target.kill(cluster().at(0)));
   for (int i = 0; i < 100 && !target.pids(cluster().at(0))->empty(); ++i) on(0, "sleep 0.02");
   EXPECT_THAT(*target.pids(cluster().at(0)), ElementsAre());
   undo(**pause, "pause", "test-1");
-  expect((*pause)->confirm_healed(Deadline::after_s(10)), true, "has ended while stopped");
+  expect((*pause)->confirm_healed(Deadline::after_s(60)), true, "has ended while stopped");
   EXPECT_EQ(groups(), group_home_ + "\n" + service_ + "\n");
 }
 
@@ -304,7 +304,7 @@ TEST_F(ProcessFaultTest, WithoutAFreezerItIsASignalOrRefusedAndTheReasonIsTold) 
   set("pause.nodes", "n1");
   auto planned = plan("pause", 1, "test-1");
   ASSERT_TRUE(planned);
-  const auto done = (*planned)->prepare(Deadline::after_s(10));
+  const auto done = (*planned)->prepare(Deadline::after_s(60));
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message, HasSubstr("n1: pause.mechanism=freezer: no cgroup that could do it is mounted"));
 }

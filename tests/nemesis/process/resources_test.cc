@@ -46,10 +46,10 @@ class ResourcesTest : public FaultTest {
     set(fault + ".nodes", "n1");
     auto planned = plan(fault, 1, "test-1");
     EXPECT_TRUE(planned);
-    const auto prepared = (*planned)->prepare(Deadline::after_s(10));
+    const auto prepared = (*planned)->prepare(Deadline::after_s(60));
     EXPECT_TRUE(prepared) << prepared.error().message;
     arm(**planned, fault, "test-1");
-    const auto done = (*planned)->inject(Deadline::after_s(10));
+    const auto done = (*planned)->inject(Deadline::after_s(60));
     EXPECT_TRUE(done) << done.error().message;
     return *std::move(planned);
   }
@@ -107,8 +107,8 @@ TEST_F(ResourcesTest, SlowTakesTheProcessorAwayAndLetsGo) {
   set("pause.nodes", "n1");
   auto pause = plan("pause", 1, "test-2");
   ASSERT_TRUE(pause);
-  ASSERT_TRUE((*pause)->prepare(Deadline::after_s(10)));
-  ASSERT_TRUE((*pause)->inject(Deadline::after_s(10)));
+  ASSERT_TRUE((*pause)->prepare(Deadline::after_s(60)));
+  ASSERT_TRUE((*pause)->inject(Deadline::after_s(60)));
   expect((*pause)->confirm(Deadline::after_s(30)), true, "is in state T");
   undo(*slow, "slow", "test-1");
   expect(slow->confirm_healed(Deadline::after_s(30)), true, "0 of 50 looks found it held");
@@ -138,7 +138,7 @@ TEST_F(ResourcesTest, WithoutDescriptorsNoNewClientIsServedAndAfterwardsItIs) {
   EXPECT_FALSE(pong());
   expect(testing_support::shortly(1, [&](Deadline limit) { return files->confirm_healed(limit); }), false, "as before");
   undo(*files, "files", "test-1");
-  ASSERT_TRUE(files->heal(Deadline::after_s(10)));
+  ASSERT_TRUE(files->heal(Deadline::after_s(60)));
   expect(files->confirm_healed(Deadline::after_s(30)), true, "as before");
   EXPECT_EQ(limits(), before);
   EXPECT_TRUE(pong());
@@ -166,7 +166,7 @@ TEST_F(ResourcesTest, WithoutMemoryAnAllocationFailsAndTheDeadAreRaised) {
   EXPECT_TRUE(target_->pids(cluster().at(0))->empty());
   expect(memory->confirm(Deadline::after_s(30)), true, "have ended under it");
   undo(*memory, "memory", "test-1");
-  ASSERT_TRUE(memory->heal(Deadline::after_s(10)));
+  ASSERT_TRUE(memory->heal(Deadline::after_s(60)));
   EXPECT_NE(pid(), process);
   expect(memory->confirm_healed(Deadline::after_s(30)), true, "have ended, and with them their limits");
   EXPECT_EQ(limits(), before);
@@ -188,12 +188,12 @@ TEST_F(ResourcesTest, AQuotaLeavesItsShareAndEverythingGoesBackToItsGroup) {
   set("slow.period", "50ms");
   const auto slow = inject("slow");
   EXPECT_THAT(slow->describe().to_json(), HasSubstr("quota (cgroup v1)"));
-  expect(slow->confirm(Deadline::after_s(10)), true, "may have 20, and was held back");
+  expect(slow->confirm(Deadline::after_s(60)), true, "may have 20, and was held back");
   EXPECT_LT(share_of_processor(), 0.25);
   expect(testing_support::shortly(0.5, [&](Deadline limit) { return slow->confirm_healed(limit); }), false,
          "is still there");
   undo(*slow, "slow", "test-1");
-  expect(slow->confirm_healed(Deadline::after_s(10)), true, "is in its own group again");
+  expect(slow->confirm_healed(Deadline::after_s(60)), true, "is in its own group again");
   EXPECT_EQ(on(0, "cat /proc/" + std::to_string(pid()) + "/cgroup"), own);
   EXPECT_EQ(groups(), groups_before);
   EXPECT_GT(share_beside_another(), 0.5);
@@ -214,7 +214,7 @@ TEST_F(ResourcesTest, AQuotaThatIsDrawnIsAPartOfWhatTheTargetUses) {
   EXPECT_THAT(slow->describe().to_json(), HasSubstr("quota_percent"));
   expect(slow->confirm(Deadline::after_s(20)), true, "was held back");
   undo(*slow, "slow", "test-1");
-  expect(slow->confirm_healed(Deadline::after_s(10)), true, "is in its own group again");
+  expect(slow->confirm_healed(Deadline::after_s(60)), true, "is in its own group again");
 }
 
 TEST_F(ResourcesTest, WhoUsesNextToNothingIsHeldInsteadOfGivenAQuota) {
@@ -222,9 +222,9 @@ TEST_F(ResourcesTest, WhoUsesNextToNothingIsHeldInsteadOfGivenAQuota) {
   start(ProgramTarget::Program());
   const auto slow = inject("slow");
   EXPECT_THAT(slow->describe().to_json(), HasSubstr("held for a part of each period"));
-  expect(slow->confirm(Deadline::after_s(10)), true, "looks found it held");
+  expect(slow->confirm(Deadline::after_s(60)), true, "looks found it held");
   undo(*slow, "slow", "test-1");
-  expect(slow->confirm_healed(Deadline::after_s(10)), true, "0 of 50 looks found it held");
+  expect(slow->confirm_healed(Deadline::after_s(60)), true, "0 of 50 looks found it held");
   EXPECT_EQ(remains(), "");
 }
 
@@ -237,7 +237,7 @@ TEST_F(ResourcesTest, AQuotaThatIsNotUsedUpIsUnconfirmed) {
   const auto slow = inject("slow");
   expect(slow->confirm(Deadline::after_s(4)), false, "may have 50, and was held back 0 times");
   undo(*slow, "slow", "test-1");
-  expect(slow->confirm_healed(Deadline::after_s(10)), true, "is in its own group again");
+  expect(slow->confirm_healed(Deadline::after_s(60)), true, "is in its own group again");
 }
 
 TEST_F(ResourcesTest, WithoutGroupsAQuotaIsRefused) {
@@ -246,7 +246,7 @@ TEST_F(ResourcesTest, WithoutGroupsAQuotaIsRefused) {
   set("slow.nodes", "n1");
   auto planned = plan("slow", 1, "test-1");
   ASSERT_TRUE(planned);
-  const auto done = (*planned)->prepare(Deadline::after_s(10));
+  const auto done = (*planned)->prepare(Deadline::after_s(60));
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message, HasSubstr("n1: slow.mechanism=quota: no cgroup that could do it is mounted"));
 }

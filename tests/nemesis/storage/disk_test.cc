@@ -44,7 +44,7 @@ class DiskTest : public FaultTest {
     const auto undo = disk_groundwork().undo(context("test-disk"));
     for (std::size_t i = 0; i < undo.size(); ++i)
       on(i, arm_script("test-disk", undo_script("test-disk", "disk", undo[i].script), 3600));
-    const auto laid = disk_groundwork().lay(context("test-disk"), Deadline::after_s(10));
+    const auto laid = disk_groundwork().lay(context("test-disk"), Deadline::after_s(60));
     ASSERT_TRUE(laid) << laid.error().message;
   }
   // Puts tests/nemesis/storage/disk_operations.py on the node.
@@ -56,7 +56,7 @@ class DiskTest : public FaultTest {
   }
   // A power failure of the first node's disk, without anything else that the fault does.
   std::string power_failure(const std::string& kind, std::uint64_t seed) {
-    const auto said = lose_unsynced(cluster().at(0), "test-1", {kData}, kind, seed, Deadline::after_s(10));
+    const auto said = lose_unsynced(cluster().at(0), "test-1", {kData}, kind, seed, Deadline::after_s(60));
     EXPECT_TRUE(said) << said.error().message;
     return said ? *said : "";
   }
@@ -74,16 +74,16 @@ class DiskTest : public FaultTest {
     set(fault + ".nodes", "n1");
     auto planned = plan(fault, seed, "test-1");
     EXPECT_TRUE(planned) << planned.error().message;
-    const auto prepared = (*planned)->prepare(Deadline::after_s(10));
+    const auto prepared = (*planned)->prepare(Deadline::after_s(60));
     EXPECT_TRUE(prepared) << prepared.error().message;
     arm(**planned, fault, "test-1");
-    const auto done = (*planned)->inject(Deadline::after_s(10));
+    const auto done = (*planned)->inject(Deadline::after_s(60));
     EXPECT_TRUE(done) << done.error().message;
     return *std::move(planned);
   }
   void heal(Injection& injection, const std::string& fault) {
     undo(injection, fault, "test-1");
-    const auto healed = injection.heal(Deadline::after_s(10));
+    const auto healed = injection.heal(Deadline::after_s(60));
     EXPECT_TRUE(healed) << healed.error().message;
   }
   static void expect(const Result<Observation>& seen, bool confirmed, const std::string& evidence) {
@@ -102,11 +102,11 @@ TEST_F(DiskTest, PowerLossTakesWhatWasNotSyncedAndOnlyThat) {
   data("echo x >made; mv old renamed; mkdir sub; rm -f nothing");
   EXPECT_EQ(data("cat log; ls -A"), "first\nsecond\nlog\nmade\nrenamed\nsub\n");
   const auto loss = inject("power-loss");
-  expect(loss->confirm(Deadline::after_s(5)), true,
+  expect(loss->confirm(Deadline::after_s(30)), true,
          "9 bytes of 2 unsynced writes to 2 files and 3 changes of names were lost");
   EXPECT_EQ(data("cat log old; ls -A"), "first\nbefore\nlog\nold\n");
   heal(*loss, "power-loss");
-  expect(loss->confirm_healed(Deadline::after_s(5)), true, "runs again");
+  expect(loss->confirm_healed(Deadline::after_s(30)), true, "runs again");
   take_away();
   EXPECT_EQ(data("cat log old; ls -A"), "first\nbefore\nlog\nold\n");
   EXPECT_EQ(remains(), "");
@@ -137,7 +137,7 @@ TEST_F(DiskTest, APowerLossThatFindsEverythingSyncedTakesNothing) {
   lay();
   data("echo a >a && sync a");
   const auto loss = inject("power-loss");
-  expect(loss->confirm(Deadline::after_s(5)), true, "of the target nothing was unsynced: 0 bytes were lost");
+  expect(loss->confirm(Deadline::after_s(30)), true, "of the target nothing was unsynced: 0 bytes were lost");
   EXPECT_EQ(data("cat a"), "a\n");
   take_away();
   EXPECT_EQ(remains(), "");
@@ -160,11 +160,11 @@ TEST_F(DiskTest, EachKindOfTroubleIsSeenFromOutsideAndGoes) {
     SCOPED_TRACE(kind.name);
     set("disk.kind", kind.name);
     const auto trouble = inject("disk");
-    expect(trouble->confirm(Deadline::after_s(5)), true, kind.evidence);
+    expect(trouble->confirm(Deadline::after_s(30)), true, kind.evidence);
     expect(testing_support::shortly(0.2, [&](Deadline limit) { return trouble->confirm_healed(limit); }), false,
            "still has the fault");
     heal(*trouble, "disk");
-    expect(trouble->confirm_healed(Deadline::after_s(5)), true, "");
+    expect(trouble->confirm_healed(Deadline::after_s(30)), true, "");
     EXPECT_EQ(data("cksum file"), sum);
   }
   take_away();
@@ -189,7 +189,7 @@ TEST_F(DiskTest, AFullDiskIsFullAndThenIsNot) {
   data("head -c 300000 /dev/zero >file");
   set("disk-full.spare", "100000");
   const auto full = inject("disk-full");
-  expect(full->confirm(Deadline::after_s(5)), true, "met no space left");
+  expect(full->confirm(Deadline::after_s(30)), true, "met no space left");
   EXPECT_EQ(data("head -c 50000 /dev/zero >small && echo fits; head -c 90000 /dev/zero 2>/dev/null >large || echo "
                  "full; rm -f large; "
                  "head -c 300000 /dev/zero >file && echo again"),
@@ -209,7 +209,7 @@ END
   expect(testing_support::shortly(0.2, [&](Deadline limit) { return full->confirm_healed(limit); }), false,
          "met no space left");
   heal(*full, "disk-full");
-  expect(full->confirm_healed(Deadline::after_s(5)), true, "was possible");
+  expect(full->confirm_healed(Deadline::after_s(30)), true, "was possible");
   take_away();
   EXPECT_EQ(remains(), "");
 }
@@ -226,9 +226,9 @@ TEST_F(DiskTest, RegressALinkInTheDataDirectoryIsNotWrittenThrough) {
   set("disk.delay", "0.2");
   for (const std::string fault : {"disk", "disk-full"}) {
     const auto trouble = inject(fault);
-    expect(trouble->confirm(Deadline::after_s(5)), true, "");
+    expect(trouble->confirm(Deadline::after_s(30)), true, "");
     heal(*trouble, fault);
-    expect(trouble->confirm_healed(Deadline::after_s(5)), true, "");
+    expect(trouble->confirm_healed(Deadline::after_s(30)), true, "");
   }
   take_away();
   EXPECT_EQ(data("readlink .ordeal-probe; ls -A"), victim + "\n.ordeal-probe\n");
@@ -242,16 +242,16 @@ TEST_F(DiskTest, ABalloonTakesAllSpaceOfTheDatasOwnFileSystem) {
   // On the file system of / it is refused: that is not the target's alone.
   auto refused = plan("disk-full", 1, "test-1");
   ASSERT_TRUE(refused);
-  ASSERT_TRUE((*refused)->prepare(Deadline::after_s(10)));
-  const auto done = (*refused)->inject(Deadline::after_s(10));
+  ASSERT_TRUE((*refused)->prepare(Deadline::after_s(60)));
+  const auto done = (*refused)->inject(Deadline::after_s(60));
   ASSERT_FALSE(done);
   EXPECT_THAT(done.error().message, HasSubstr("on the file system of /"));
   on(0, std::string("mount -t tmpfs -o size=32m tmpfs ") + kData);
   const auto full = inject("disk-full");
-  expect(full->confirm(Deadline::after_s(5)), true, "0 bytes are left");
+  expect(full->confirm(Deadline::after_s(30)), true, "0 bytes are left");
   EXPECT_EQ(data("echo x 2>/dev/null >file || echo full"), "full\n");
   heal(*full, "disk-full");
-  expect(full->confirm_healed(Deadline::after_s(5)), true, "was possible");
+  expect(full->confirm_healed(Deadline::after_s(30)), true, "was possible");
   EXPECT_EQ(data("rm -f file; ls -A"), "");
   EXPECT_EQ(remains(), "");
 }
@@ -263,7 +263,7 @@ TEST_F(DiskTest, FilesAreDamagedAsTheLedgerSays) {
     set("corrupt-files.kind", kind);
     data("cp /tmp/copy file");
     const auto damage = inject("corrupt-files");
-    expect(damage->confirm(Deadline::after_s(5)), true,
+    expect(damage->confirm(Deadline::after_s(30)), true,
            "1 of its files have changed, one of them /var/lib/target/data/file");
     const Value description = damage->describe();
     const Value& change = description.find("changes")->items().front();
@@ -289,7 +289,7 @@ TEST_F(DiskTest, FilesAreDamagedAsTheLedgerSays) {
       EXPECT_LE(number("offset") + number("length"), 20000);
     }
     heal(*damage, "corrupt-files");
-    expect(damage->confirm_healed(Deadline::after_s(5)), true, "runs again");
+    expect(damage->confirm_healed(Deadline::after_s(30)), true, "runs again");
   }
   EXPECT_EQ(remains(), "");
 }
@@ -306,7 +306,7 @@ TEST_F(DiskTest, OnlyWhatChangesAFileIsDoneToIt) {
     for (const std::uint64_t seed : {1U, 2U, 3U}) {
       data("rm -rf /tmp/before; cp -a . /tmp/before");
       const auto damage = inject("corrupt-files", seed);
-      expect(damage->confirm(Deadline::after_s(5)), true, "1 of its files have changed");
+      expect(damage->confirm(Deadline::after_s(30)), true, "1 of its files have changed");
       heal(*damage, "corrupt-files");
       data("rm -rf ./*; cp -a /tmp/before/. .");
     }
@@ -324,7 +324,7 @@ TEST_F(DiskTest, OnlyWhatChangesAFileIsDoneToIt) {
   data("rm *; head -c 4999 /dev/zero >tail; printf x >>tail");
   set("corrupt-files.kind", "zero");
   const auto damage = inject("corrupt-files");
-  expect(damage->confirm(Deadline::after_s(5)), true, "1 of its files have changed");
+  expect(damage->confirm(Deadline::after_s(30)), true, "1 of its files have changed");
   EXPECT_EQ(damage->describe().find("changes")->items().front().find("length")->integer(), 904);
   EXPECT_EQ(data("stat -c %s tail"), "5000\n");
   heal(*damage, "corrupt-files");
@@ -335,14 +335,14 @@ TEST_F(DiskTest, OnlyWhatChangesAFileIsDoneToIt) {
     set("corrupt-files.nodes", "n1");
     const auto none = plan("corrupt-files", 1, "test-1");
     ASSERT_TRUE(none);
-    const auto refused = (*none)->prepare(Deadline::after_s(10));
+    const auto refused = (*none)->prepare(Deadline::after_s(60));
     ASSERT_FALSE(refused);
     EXPECT_THAT(refused.error().message, HasSubstr("would change none of 1 files"));
   }
   set("corrupt-files.kind", "stale");
   set("corrupt-files.age", "0.1s");
   auto stale = plan("corrupt-files", 1, "test-1");
-  ASSERT_TRUE(stale && (*stale)->prepare(Deadline::after_s(10)));
+  ASSERT_TRUE(stale && (*stale)->prepare(Deadline::after_s(60)));
   arm(**stale, "corrupt-files", "test-1");
   const auto same = (*stale)->inject(Deadline::after_s(5.5));
   ASSERT_FALSE(same);
@@ -362,7 +362,7 @@ TEST_F(DiskTest, AnOldStateIsPutBack) {
   });
   const auto damage = inject("corrupt-files");
   later.join();
-  expect(damage->confirm(Deadline::after_s(5)), true, "of its files have changed");
+  expect(damage->confirm(Deadline::after_s(30)), true, "of its files have changed");
   EXPECT_EQ(data("cat file; find . -type f | sort"), "old\n./file\n./sub/x\n");
   heal(*damage, "corrupt-files");
   take_away();
@@ -610,7 +610,7 @@ TEST_F(DiskTest, PostgresLosesWhatItAcknowledgedOnlyWithoutSyncing) {
                                          " VALUES ($i);\"; done | " + psql + " | sort | uniq -c");
     EXPECT_THAT(before, HasSubstr("20 INSERT 0 1"));
     const auto loss = inject("power-loss");
-    ASSERT_TRUE(loss->heal(Deadline::after_s(10)));
+    ASSERT_TRUE(loss->heal(Deadline::after_s(60)));
     const std::string after = on(0, sql + "'SELECT count(*) FROM rows_" + fsync + "' 2>&1; exit 0");
     if (fsync == "on") {
       EXPECT_EQ(after, "20\n");

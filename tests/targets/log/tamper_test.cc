@@ -37,7 +37,7 @@ class Node {
   int exit_code_or_ready() {
     const Deadline deadline = Deadline::after_s(60);
     while (!deadline.passed()) {
-      if (LogApi("http://" + client_).get("/readyz", Deadline::after_s(5))) return kServes;
+      if (LogApi("http://" + client_).get("/readyz", Deadline::after_s(30))) return kServes;
       if (const int code = process_.wait(milliseconds(50)); code >= 0) return code;
     }
     ADD_FAILURE() << "neither served nor ended within a minute";

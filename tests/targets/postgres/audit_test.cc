@@ -36,7 +36,7 @@ class SqlAudit : public ::testing::Test {
     SqlSession session(settings(server_->port()));
     std::vector<SqlRows> ignored;
     const std::string text = std::string("SELECT ") + function + "(" + std::to_string(backend) + ")";
-    (void)session.direct({{text}}, ignored, Deadline::after_s(5));
+    (void)session.direct({{text}}, ignored, Deadline::after_s(30));
   }
 
   struct Trial {
@@ -49,11 +49,11 @@ class SqlAudit : public ::testing::Test {
   void attempt(Trial& trial, int element) const {
     testing::MessageProxy proxy(server_->port(), trial.point, [&](int backend) { tell(backend, trial.called); });
     SqlClient client(settings(proxy.port()), {}, "set");
-    const auto opened = client.open(Deadline::after_s(5));
+    const auto opened = client.open(Deadline::after_s(30));
     ASSERT_TRUE(opened) << opened.error().message;
     const bool waits = trial.point.act == Act::stall;
     trial.done =
-        client.invoke({"add", std::nullopt, element}, waits ? Deadline::after(kPatience) : Deadline::after_s(5));
+        client.invoke({"add", std::nullopt, element}, waits ? Deadline::after(kPatience) : Deadline::after_s(30));
     client.close();
     trial.reached = proxy.reached();
   }
@@ -70,18 +70,18 @@ class SqlAudit : public ::testing::Test {
   // How often each element is in the set when nobody changes it any more.
   std::map<std::int64_t, int> settled() const {
     SqlSession session(settings(server_->port()));
-    const Deadline deadline = Deadline::after_s(10);
+    const Deadline deadline = Deadline::after_s(60);
     std::vector<SqlRows> rows;
     do {
       rows.clear();
       const auto problem =
           session.direct({{"SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
                            "AND pid <> pg_backend_pid()"}},
-                         rows, Deadline::after_s(5));
+                         rows, Deadline::after_s(30));
       EXPECT_FALSE(problem) << problem->error->message;
     } while (!rows.empty() && rows[0].rows[0][0] != "0" && !deadline.passed());
     SqlClient client(settings(server_->port()), {}, "set");
-    const Completion all = client.invoke({"read", std::nullopt, {}}, Deadline::after_s(10));
+    const Completion all = client.invoke({"read", std::nullopt, {}}, Deadline::after_s(60));
     EXPECT_EQ(all.type, EventType::ok);
     std::map<std::int64_t, int> out;
     for (const Value& one : all.value->items()) ++out[one.integer()];
@@ -147,8 +147,8 @@ TEST_F(SqlAudit, AServerThatIsKilledAroundCommitLeavesNoDoubt) {
     testing::MessageProxy proxy(server_->port(), trials[i].point,
                                 [&](int) { EXPECT_TRUE(server_->target().processes()->kill(server_->node())); });
     SqlClient client(settings(proxy.port()), {}, "set");
-    ASSERT_TRUE(client.open(Deadline::after_s(5)));
-    trials[i].done = client.invoke({"add", std::nullopt, static_cast<std::int64_t>(i)}, Deadline::after_s(5));
+    ASSERT_TRUE(client.open(Deadline::after_s(30)));
+    trials[i].done = client.invoke({"add", std::nullopt, static_cast<std::int64_t>(i)}, Deadline::after_s(30));
     client.close();
     ASSERT_TRUE(server_->target().start(server_->node()));
     ASSERT_TRUE(server_->target().await_ready(Deadline::after_s(60)));
