@@ -199,7 +199,7 @@ class Check {
     const Counterexample found = counterexample(key, results_[k].decision, time);
     KeyHistory part = part_of(key, found.calls);
     part.from = found.from;
-    result_.anomalies.push_back(explain(part, key));
+    result_.anomalies.push_back(explain(part, key, found.view));
     if (!found.minimal) {
       result_.anomalies.back().sentences.push_back(
           "The time to look for fewer operations ended; some of these may not be needed.");

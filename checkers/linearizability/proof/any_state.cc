@@ -6,28 +6,11 @@
 
 #include "checkers/linearizability/models/model_base.h"
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/proof/any_elements.h"
+#include "checkers/linearizability/proof/derived.h"
 
 namespace ordeal::lin {
 namespace {
-
-// Whatever is not said otherwise is as in the model itself.
-class Derived : public Model {
- public:
-  explicit Derived(const Model& model) : model_(model) {}
-  std::string_view name() const override { return model_.name(); }
-  bool per_key() const override { return model_.per_key(); }
-  Result<std::optional<Operation>> parse(OperationEvents op) const override { return model_.parse(op); }
-  void step(const State& state, const Operation& op, std::vector<State>& successors) const override {
-    model_.step(state, op, successors);
-  }
-  unsigned traits(const Operation& op) const override { return model_.traits(op); }
-  bool covers(const Operation& strong, const Operation& weak) const override { return model_.covers(strong, weak); }
-  std::string describe(const State& state) const override { return model_.describe(state); }
-  std::string describe(const Operation& op) const override { return model_.describe(op); }
-
- protected:
-  const Model& model_;
-};
 
 class AnyRegister final : public Derived {
  public:
@@ -122,12 +105,21 @@ class AnyString final : public Derived {
 }  // namespace
 
 std::unique_ptr<Model> from_any_state(const Model& model, const History& history, const std::vector<Call>& calls,
-                                      Unseen unseen) {
+                                      const View& view) {
   const std::string_view name = model.name();
   if (name == "kv") return std::make_unique<AnyString>(model, history, calls);
-  if (name == "counter" || name == "fetch-add") return std::make_unique<AnyCounter>(model, unseen);
+  if (name == "counter" || name == "fetch-add") return std::make_unique<AnyCounter>(model, view.unseen);
   if (is_one_register(model) && model.initial().size() == 1) return std::make_unique<AnyRegister>(model);
-  return nullptr;
+  switch (type_of(model)) {
+    case DataType::log:
+    case DataType::mutex:
+      return elements_from_any_state(model, history, view);
+    case DataType::set:
+    case DataType::unordered_queue:
+      return view.elements.empty() ? nullptr : elements_from_any_state(model, history, view);
+    default:
+      return nullptr;
+  }
 }
 
 }  // namespace ordeal::lin

@@ -2,6 +2,7 @@
 // A data type of which nobody knows in which state it is at the beginning: for proofs that start in the middle of a
 // history (proof/window.h). Thread-safety: as Model.
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -9,12 +10,25 @@
 
 namespace ordeal::lin {
 
-// Of counters: what may have been added between any two operations besides what the history shows.
+// What may have happened between any two operations besides what the history shows: of counters what adds or what
+// subtracts; of logs appends; of unordered queues enqueues or dequeues; of mutexes acquires or releases.
 enum class Unseen { nothing, additions, subtractions };
 
-// Registers with cas or without, counters, fetch-add and kv; nullptr for any other model. `calls` are all that the
-// result will be asked about. Borrows both `model` and `history`.
+// Of a container, the elements that are looked at, ascending. None: all.
+using Elements = std::vector<std::int64_t>;
+
+// What of a data type is looked at, and from where on.
+struct View {
+  Unseen unseen = Unseen::nothing;
+  Elements elements;
+  bool from_initial = false;  // the model's own initial state; otherwise it may be any. For sets, logs, unordered
+                              // queues and mutexes only; the others begin in any.
+};
+
+// Registers with cas or without, counters, fetch-add, kv, logs and mutexes, and some elements of sets and unordered
+// queues; nullptr for anything else. `calls` are all that the result will be asked about. Borrows both `model` and
+// `history`.
 [[nodiscard]] std::unique_ptr<Model> from_any_state(const Model& model, const History& history,
-                                                    const std::vector<Call>& calls, Unseen unseen = Unseen::nothing);
+                                                    const std::vector<Call>& calls, const View& view = {});
 
 }  // namespace ordeal::lin

@@ -34,21 +34,35 @@ std::int64_t element_of(const KeyHistory& history, const Calls& part) {
 }  // namespace
 
 std::optional<ElementRegister> element_register(const KeyHistory& history, const Calls& part) {
-  if (type_of(*history.model) != DataType::set || !history.model->initial().empty()) return std::nullopt;
+  if (type_of(*history.model) != DataType::set) return std::nullopt;
   const std::int64_t element = element_of(history, part);
+  if (element == kNil) return std::nullopt;
+  Calls calls;
+  for (CallIndex i = 0; i < history.calls.size(); ++i) {
+    const Call& call = history.calls[i];
+    const bool kept = std::binary_search(part.begin(), part.end(), i);
+    if (call.op.code == set::kRead ? kept : call.op.a == element) calls.push_back(i);
+  }
+  return element_register(history, element, calls);
+}
+
+std::optional<ElementRegister> element_register(const KeyHistory& history, std::int64_t element, const Calls& calls) {
+  if (type_of(*history.model) != DataType::set || !history.model->initial().empty()) return std::nullopt;
   CheckOptions options;
   options.model = "register";
   auto model = make_model(*history.history, options);
-  if (element == kNil || !model) return std::nullopt;
+  if (!model) return std::nullopt;
   ElementRegister out{std::move(*model), {}, {}};
   out.history = {history.history, out.model.get(), history.key, {}};
-  for (CallIndex i = 0; i < history.calls.size(); ++i) {
+  for (const CallIndex i : calls) {
     Call call = history.calls[i];
-    const bool kept = std::binary_search(part.begin(), part.end(), i);
-    if (call.op.code == set::kRead ? !kept || call.crashed() : call.op.a != element) continue;
+    if (call.op.code != set::kRead && call.op.a != element) continue;
     bool there = call.op.code == set::kAdd;
     if (call.op.code == set::kContains) there = call.op.b != 0;
-    if (call.op.code == set::kRead) there = !shown_by(call, *history.history).empty();
+    if (call.op.code == set::kRead) {
+      const auto shown = shown_by(call, *history.history);
+      there = std::any_of(shown.begin(), shown.end(), [&](ValueId item) { return item == element; });
+    }
     const bool writes = call.op.code == set::kAdd || call.op.code == set::kRemove;
     if (!writes && call.crashed()) continue;
     call.op.code = writes ? reg::kWrite : reg::kRead;

@@ -15,12 +15,16 @@ namespace ordeal::lin {
 
 struct ElementRegister {
   std::unique_ptr<Model> model;
-  KeyHistory history;  // all that is said of the element, but of reads of the whole set only those of the part
+  KeyHistory history;  // all that is said of the element, but of reads of the whole set only some
   Calls places;        // in the set's history, by place in `history`
 };
 
 // Of the element that the part is about. Nothing: the history is none of a set that begins empty, or the part is about
 // several elements, or has a read that shows another one.
 [[nodiscard]] std::optional<ElementRegister> element_register(const KeyHistory& history, const Calls& part);
+// Of `element`, whatever else the reads show. REQUIRES: `calls`, ascending, has all that is said of the element, but of
+// reads of the whole set only those that are to be looked at. Nothing: the history is none of a set that begins empty.
+[[nodiscard]] std::optional<ElementRegister> element_register(const KeyHistory& history, std::int64_t element,
+                                                              const Calls& calls);
 
 }  // namespace ordeal::lin

@@ -39,10 +39,10 @@ struct Reached {
 
 class Explainer {
  public:
-  Explainer(const KeyHistory& minimal, const KeyHistory& whole)
-      : h_(*minimal.history), told_(minimal), key_(minimal), whole_(whole) {
-    if (key_.from == 0) return;
-    from_any_ = from_any_state(*minimal.model, h_, minimal.calls);
+  Explainer(const KeyHistory& minimal, const KeyHistory& whole, const View& view)
+      : h_(*minimal.history), told_(minimal), view_(view), key_(minimal), whole_(whole) {
+    if (key_.from == 0 && view.elements.empty() && view.unseen == Unseen::nothing) return;
+    from_any_ = from_any_state(*minimal.model, h_, minimal.calls, view);
     key_.model = from_any_.get();
   }
 
@@ -62,6 +62,7 @@ class Explainer {
       out.sentences.push_back("What was over before event " + std::to_string(h_.index(key_.from)) +
                               " does not matter: there is no order whatever the state was then.");
     }
+    if (!view_.elements.empty()) out.sentences.push_back(only_elements());
     walk(out);
     if (const auto reason = reason_for(key_, whole_)) name_reason(*reason, out);
     if (key_.key != kNil) out.explanation += " (key " + h_.values().to_json(key_.key) + ")";
@@ -73,6 +74,13 @@ class Explainer {
  private:
   std::string moment(EventIndex e) const { return told_.moment(e); }
   std::string who(const Call& call) const { return told_.who(call); }
+
+  std::string only_elements() const {
+    std::string out = "Only what is said of ";
+    for (std::size_t i = 0; i < view_.elements.size(); ++i)
+      out += (i == 0 ? "" : " and ") + told_.value(view_.elements[i]);
+    return out + " is looked at here, of reads as well: that has no order, whatever the others do.";
+  }
 
   // A mistake that has a name says more than that the orders end somewhere.
   void name_reason(const Reason& reason, Anomaly& out) {
@@ -267,6 +275,7 @@ class Explainer {
   static constexpr std::size_t kMaxWithNeighbours = 12, kMaxNeighbours = 6;
   const History& h_;
   const Told told_;
+  const View& view_;
   KeyHistory key_;
   std::unique_ptr<Model> from_any_;  // the model of a part that begins in the middle
   const KeyHistory& whole_;
@@ -275,6 +284,8 @@ class Explainer {
 
 }  // namespace
 
-Anomaly explain(const KeyHistory& minimal, const KeyHistory& whole) { return Explainer(minimal, whole).run(); }
+Anomaly explain(const KeyHistory& minimal, const KeyHistory& whole, const View& view) {
+  return Explainer(minimal, whole, view).run();
+}
 
 }  // namespace ordeal::lin

@@ -97,7 +97,9 @@ void Links::link(CallIndex i, Held& held) {
       auto& mine = held[history_.history->process(history_.calls[i].inv)];
       if (op.code == lock::kAcquire) mine.push_back(i);
       if (!mine.empty()) out.together = mine.back();
-      if (op.code == lock::kRelease && mine.empty()) lent_out_ = true;
+      // Where only a holder may release, one that holds nothing takes no part in any order.
+      const bool by_anyone = type_of(*history_.model) == DataType::mutex;
+      if (op.code == lock::kRelease && mine.empty() && by_anyone) lent_out_ = true;
       if (op.code == lock::kAcquire) out.provides.push_back(0);
       if (op.code == lock::kRelease) out.needs.push_back(0);
       if (op.code == lock::kRelease && !mine.empty()) mine.pop_back();

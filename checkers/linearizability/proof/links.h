@@ -12,8 +12,8 @@
 //               and so does a crashed take, which may have taken any, what was there from the beginning, and all of a
 //               log that is read from an offset; but what is about one element of a set is judged as a register's
 //               (element.h) where that leaves out more
-//   locks       an acquire and its release stay or go together; where a process releases what it did not acquire, all
-//               stay
+//   locks       an acquire and its release stay or go together; where a process releases a mutex that it did not
+//               acquire, and anybody may, all stay
 //   others      only what changes nothing can go (reads of a counter)
 //
 // That complete parts prove what they say holds by argument, and by test for every model of the catalogue

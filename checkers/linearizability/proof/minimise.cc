@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
+#include <numeric>
 #include <optional>
 
 #include "checkers/linearizability/proof/element.h"
+#include "checkers/linearizability/proof/few_elements.h"
 #include "checkers/linearizability/proof/links.h"
 #include "checkers/linearizability/proof/window.h"
 #include "checkers/linearizability/search/relaxation.h"
@@ -24,11 +26,6 @@ constexpr std::chrono::milliseconds kPerCandidate{500};
 // Parts of a register's history larger than this are not looked for; they are made by leaving out instead.
 constexpr std::size_t kMaxGrown = 4000;
 
-// Candidates are many and small: the searches one after the other, from the narrowest, not all at once.
-const Strategy& one_thread(const KeyHistory& history) {
-  const Strategy& usual = strategy_for(history);
-  return usual.name() == "race" ? *find_strategy("bounds") : usual;
-}
 // A part that has more than so many is only worth the effort where there is no window, and one with so few is small.
 constexpr std::size_t kFewGrown = 256, kFew = 20;
 
@@ -104,7 +101,7 @@ class Minimiser {
     }
     if (find_unexplained(part)) return true;
     Budget short_time(budget_, kPerCandidate);
-    return one_thread(part).decide(part, short_time, false).verdict == Verdict::invalid;
+    return on_one_thread(part).decide(part, short_time, false).verdict == Verdict::invalid;
   }
 
   // Goes on with `smaller` when it proves the violation too.
@@ -213,7 +210,7 @@ std::optional<Calls> minimise_element(const KeyHistory& history, const Calls& ke
   const auto element = element_register(history, kept);
   if (!element) return std::nullopt;
   Budget short_time(budget, kPerCandidate);
-  const Decision decision = one_thread(element->history).decide(element->history, short_time, false);
+  const Decision decision = on_one_thread(element->history).decide(element->history, short_time, false);
   if (decision.verdict != Verdict::invalid) return std::nullopt;
   Calls out = minimise(element->history, decision, budget);
   for (CallIndex& i : out) i = element->places[i];
@@ -254,20 +251,48 @@ Calls minimise(const KeyHistory& history, const Decision& decision, Budget& budg
   return kept;
 }
 
+Counterexample as_counterexample(const KeyHistory& history, const Window& window) {
+  return {window.calls, window.from, window.minimal, view_of(history, window)};
+}
+
+bool proves(const KeyHistory& history, const Counterexample& one, Budget& budget) {
+  const Elements& elements = one.view.elements;
+  if (elements.empty() && one.from == 0 && proves_violation(history, one.calls, budget)) return true;
+  if (are_window(history, one.calls, budget, elements)) return true;
+  if (elements.size() != 1) return false;
+  Calls all(history.calls.size()), part;
+  std::iota(all.begin(), all.end(), CallIndex{0});
+  const auto element = element_register(history, elements[0], all);
+  if (!element) return false;
+  for (CallIndex i = 0; i < element->places.size(); ++i) {
+    if (std::binary_search(one.calls.begin(), one.calls.end(), element->places[i])) part.push_back(i);
+  }
+  return part.size() == one.calls.size() &&
+         proves(element->history, Counterexample{std::move(part), one.from, false, {}}, budget);
+}
+
 Counterexample counterexample(const KeyHistory& history, const Decision& decision, Budget& budget) {
-  const auto is_small = [](const Calls& calls) { return calls.size() <= kFew; };
   Counterexample best;
-  const auto finished = [&](Calls calls) { return Counterexample{std::move(calls), 0, !budget.out_of_time()}; };
-  if (auto found = minimise_culprits(history, decision.culprits, budget)) best = finished(std::move(*found));
+  const auto is_better = [&](std::size_t size) { return best.calls.empty() || size < best.calls.size(); };
+  const auto is_small = [&] { return !best.calls.empty() && best.calls.size() <= kFew; };
+  const auto take = [&](Counterexample found) {
+    if (is_better(found.calls.size())) best = std::move(found);
+  };
+  const auto finished = [&](Calls calls) { return Counterexample{std::move(calls), 0, !budget.out_of_time(), {}}; };
+  if (auto found = minimise_culprits(history, decision.culprits, budget)) take(finished(std::move(*found)));
   if (best.calls.empty() && is_one_register(*history.model)) {
     if (auto found = Minimiser(history, budget, kFewGrown).run_from_the_end(decision))
-      best = finished(std::move(*found));
+      take(finished(std::move(*found)));
   }
-  if (!best.calls.empty() && is_small(best.calls)) return best;
-  if (history.calls.size() > kFew) {
-    if (auto window = find_window(history, decision.failed_at, budget);
-        window && (best.calls.empty() || window->calls.size() < best.calls.size()))
-      best = {std::move(window->calls), window->from, window->minimal};
+  if (is_small()) return best;
+  const bool has_others = history.calls.size() > kFew;
+  if (has_others) {
+    auto window = find_window(history, decision.failed_at, budget);
+    if (!window) window = reduce_window(history, {decision.culprits, 0, kNever, false, {}}, budget);
+    if (window && is_better(window->calls.size())) take(as_counterexample(history, *window));
+  }
+  if (has_others && !is_small()) {
+    if (auto found = about_few_elements(history, decision, budget)) take(std::move(*found));
   }
   return best.calls.empty() ? finished(minimise(history, decision, budget)) : best;
 }

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "checkers/linearizability/interfaces/strategy.h"
+#include "checkers/linearizability/proof/any_state.h"
+#include "checkers/linearizability/proof/window.h"
 
 namespace ordeal::lin {
 
@@ -24,9 +26,15 @@ struct Counterexample {
   std::vector<CallIndex> calls;  // ascending
   EventIndex from = 0;           // not 0: from whatever state, beginning there (window.h)
   bool minimal = false;          // without any one of them it would prove nothing
+  View view;                     // of a window, or of a part that is about some elements only: what is looked at
 };
-// minimise(), or where that leaves more than a screen of operations, a window if there is a smaller one.
+// Of a short history minimise(); of a long one a window or a part about few elements (few_elements.h), and minimise()
+// where these leave more than a screen of operations.
 [[nodiscard]] Counterexample counterexample(const KeyHistory& history, const Decision& decision, Budget& budget);
+
+[[nodiscard]] Counterexample as_counterexample(const KeyHistory& history, const Window& window);
+// Whether it proves that the history has no linearization; looked at anew, with all places where a window may end.
+[[nodiscard]] bool proves(const KeyHistory& history, const Counterexample& counterexample, Budget& budget);
 
 // REQUIRES: decision.verdict is invalid. The calls' indices, ascending. When the budget ends early the result is as
 // small as it had got, and still not linearizable.

@@ -5,7 +5,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include "checkers/linearizability/models/operations.h"
-#include "checkers/linearizability/proof/any_state.h"
+#include "checkers/linearizability/proof/any_elements.h"
 #include "checkers/linearizability/search/relaxation.h"
 #include "checkers/linearizability/search/strategies.h"
 #include "checkers/linearizability/special/exclusion.h"
@@ -68,12 +68,37 @@ class Sums {
   Unseen unseen_;
 };
 
+// Data types whose operations add or subtract, so that those left out may only have done the one or the other.
+bool has_directions(const Model& model) {
+  const DataType type = type_of(model);
+  return family_of(model) == Family::counters || type == DataType::log || type == DataType::unordered_queue ||
+         type == DataType::mutex;
+}
+// Above 0: it adds; below: it subtracts.
+std::int64_t direction(const Model& model, const Operation& op) {
+  switch (type_of(model)) {
+    case DataType::log:
+      return op.code == log::kAppend ? 1 : 0;
+    case DataType::unordered_queue:
+      return op.code == queue::kPut ? 1 : op.a == kNil ? 0 : -1;
+    case DataType::mutex:
+      return op.code == lock::kAcquire ? 1 : -1;
+    default:
+      return op.code == counter::kRead ? 0 : op.a;
+  }
+}
+
 class Windows {
  public:
-  Windows(const KeyHistory& history, EventIndex end, Budget& budget)
-      : history_(history), end_(end), budget_(budget), is_register_(is_one_register(*history.model)) {
+  Windows(const KeyHistory& history, EventIndex end, const Elements& elements, Budget& budget)
+      : history_(history),
+        end_(end),
+        elements_(elements),
+        budget_(budget),
+        is_register_(is_one_register(*history.model)) {
     for (CallIndex i = 0; i < history.calls.size(); ++i) {
       if (history.calls[i].inv >= end) break;
+      if (!concerns(*history.model, history.calls[i], elements)) continue;
       if (history.calls[i].ret <= end || !is_pure(i)) before_end_.push_back(i);
     }
   }
@@ -88,6 +113,13 @@ class Windows {
     return std::nullopt;
   }
 
+  std::optional<Window> reduce(const Window& window) {
+    from_ = window.from;
+    kept_ = window.calls;
+    if (!proves(kept_, from_)) return std::nullopt;
+    return reduced();
+  }
+
   bool proves(const Calls& calls, EventIndex from) {
     const bool both = is_register_ && std::any_of(calls.begin(), calls.end(), [&](CallIndex i) {
                         return (history_.calls[i].crashed() || history_.calls[i].ret > end_) &&
@@ -99,6 +131,23 @@ class Windows {
       if (!both) break;
     }
     return false;
+  }
+
+  // What is left out; of what has directions the first that is found.
+  View view(const Calls& calls, EventIndex from) const {
+    View out{Unseen::nothing, elements_, from == 0};
+    // All of a log's appends, in all their orders, are more than a search can bear; that only few of them are looked at
+    // is nearly as good.
+    const bool all_of_log = type_of(*history_.model) == DataType::log && elements_.empty();
+    if (all_of_log) out.unseen = Unseen::additions;
+    if (all_of_log || !has_directions(*history_.model)) return out;
+    for (const CallIndex i : left_out(calls, from)) {
+      const std::int64_t towards = direction(*history_.model, history_.calls[i].op);
+      if (towards == 0) continue;
+      out.unseen = towards > 0 ? Unseen::additions : Unseen::subtractions;
+      break;
+    }
+    return out;
   }
 
  private:
@@ -124,22 +173,12 @@ class Windows {
     KeyHistory part{history_.history, history_.model, history_.key, {}, from};
     part.calls.reserve(calls.size());
     for (const CallIndex i : calls) part.calls.push_back(at_end(i));
-    const Unseen besides = unseen(calls, from);
+    const View besides = view(calls, from);
     const auto model = from_any_state(*history_.model, *history_.history, part.calls, besides);
     part.model = model.get();
-    if (family_of(*history_.model) == Family::counters && Sums(part, besides).refute()) return true;
+    if (family_of(*history_.model) == Family::counters && Sums(part, besides.unseen).refute()) return true;
     Budget short_time(budget_, kPerCandidate);
     return find_strategy("bounds")->decide(part, short_time, false).verdict == Verdict::invalid;
-  }
-
-  // What of a counter is left out; the first sign that is found.
-  Unseen unseen(const Calls& calls, EventIndex from) const {
-    if (family_of(*history_.model) != Family::counters) return Unseen::nothing;
-    for (const CallIndex i : left_out(calls, from)) {
-      const Operation& op = history_.calls[i].op;
-      if (op.code != counter::kRead && op.a != 0) return op.a > 0 ? Unseen::additions : Unseen::subtractions;
-    }
-    return Unseen::nothing;
   }
 
   Calls left_out(const Calls& calls, EventIndex from) const {
@@ -154,13 +193,13 @@ class Windows {
   bool is_complete(const Calls& calls, EventIndex from) const {
     const Calls out = left_out(calls, from);
     if (is_register_) return explains_nothing(out, calls);
-    if (family_of(*history_.model) != Family::counters)
-      return std::all_of(out.begin(), out.end(), [&](CallIndex i) { return is_pure(i); });
     bool up = false, down = false;
     for (const CallIndex i : out) {
       const Operation& op = history_.calls[i].op;
-      up |= op.code != counter::kRead && op.a > 0;
-      down |= op.code != counter::kRead && op.a < 0;
+      if (is_pure(i)) continue;
+      if (!has_directions(*history_.model)) return false;
+      up |= direction(*history_.model, op) > 0;
+      down |= direction(*history_.model, op) < 0;
     }
     return !up || !down;
   }
@@ -208,7 +247,7 @@ class Windows {
       leave_out();
       if (kept_.size() <= kMaxBeginnings) begin_later();
     }
-    return {kept_, from_, end_, !budget_.out_of_time()};
+    return {kept_, from_, end_, !budget_.out_of_time(), elements_};
   }
 
   void begin_later_by_halves() {
@@ -248,6 +287,7 @@ class Windows {
 
   const KeyHistory& history_;
   EventIndex end_;
+  const Elements& elements_;
   Budget& budget_;
   bool is_register_;
   bool crashed_observe_ = true;  // false: a crashed cas is taken for a crashed write, which may do more
@@ -256,27 +296,50 @@ class Windows {
   EventIndex from_ = 0;
 };
 
+// Whether all its operations are about its elements. (Of others what they do to the state is not known.)
+bool are_about(const KeyHistory& history, const Window& window) {
+  return std::all_of(window.calls.begin(), window.calls.end(),
+                     [&](CallIndex i) { return concerns(*history.model, history.calls[i], window.elements); });
+}
+
 }  // namespace
 
-bool has_windows(const KeyHistory& history) { return from_any_state(*history.model, *history.history, {}) != nullptr; }
+bool has_windows(const KeyHistory& history, const Elements& elements) {
+  return from_any_state(*history.model, *history.history, {}, {Unseen::nothing, elements, false}) != nullptr;
+}
 
-std::optional<Window> find_window(const KeyHistory& history, EventIndex failed_at, Budget& budget) {
-  if (failed_at == kNever || !has_windows(history)) return std::nullopt;
+std::optional<Window> find_window(const KeyHistory& history, EventIndex failed_at, Budget& budget,
+                                  const Elements& elements) {
+  if (failed_at == kNever || !has_windows(history, elements)) return std::nullopt;
   Budget short_time(budget, kInAll);
-  return Windows(history, failed_at, short_time).find();
+  return Windows(history, failed_at, elements, short_time).find();
+}
+
+std::optional<Window> reduce_window(const KeyHistory& history, Window window, Budget& budget) {
+  if (!has_windows(history, window.elements)) return std::nullopt;
+  Budget short_time(budget, kInAll);
+  return Windows(history, window.end, window.elements, short_time).reduce(window);
 }
 
 bool proves(const KeyHistory& history, const Window& window, Budget& budget) {
-  return has_windows(history) && Windows(history, window.end, budget).proves(window.calls, window.from);
+  return has_windows(history, window.elements) && are_about(history, window) &&
+         Windows(history, window.end, window.elements, budget).proves(window.calls, window.from);
 }
 
-bool are_window(const KeyHistory& history, const Calls& calls, Budget& budget) {
-  for (const CallIndex last : calls) {
-    for (const CallIndex first : calls) {
-      if (proves(history, {calls, history.calls[first].inv, history.calls[last].ret, false}, budget)) return true;
-    }
-  }
-  return false;
+bool are_window(const KeyHistory& history, const Calls& calls, Budget& budget, const Elements& elements) {
+  const auto is_one = [&](EventIndex from, EventIndex end) {
+    return proves(history, {calls, from, end, false, elements}, budget);
+  };
+  return std::any_of(calls.begin(), calls.end(), [&](CallIndex last) {
+    const EventIndex end = history.calls[last].ret;
+    return is_one(0, end) || std::any_of(calls.begin(), calls.end(),
+                                         [&](CallIndex first) { return is_one(history.calls[first].inv, end); });
+  });
+}
+
+View view_of(const KeyHistory& history, const Window& window) {
+  Budget none(std::chrono::steady_clock::time_point::max(), 0, {});
+  return Windows(history, window.end, window.elements, none).view(window.calls, window.from);
 }
 
 }  // namespace ordeal::lin
