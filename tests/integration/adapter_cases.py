@@ -41,7 +41,7 @@ def found(ordeal, program, workload, wanted):
             [ordeal, "run", "--target", "process", "--workload", workload, "--time-limit", "6", "--rate", "100",
              "--seed", "1", "--store", os.path.join(folder, "store"), "--json",
              "--set", f"process.command=env STATE={state} {sys.executable} {program}"],
-            capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+            capture_output=True, text=True, timeout=480, stdin=subprocess.DEVNULL)
         if done.returncode != 1:
             return f"exit code {done.returncode} in place of 1: {done.stdout[-500:]}{done.stderr[-500:]}"
         with open(os.path.join(folder, "store", "latest", "results.json"), encoding="utf-8") as file:
@@ -75,10 +75,10 @@ def survived(ordeal, how, kind, example, part="0.1", patience=2):
     with tempfile.TemporaryDirectory() as folder:
         program = os.path.join(HERE, "adapters", "nasty.py")
         done = subprocess.run(
-            [ordeal, "run", "--target", "process", "--workload", "register", "--time-limit", "4", "--rate", "100", "--op-timeout", str(patience), "--concurrency", "4",
+            [ordeal, "run", "--target", "process", "--workload", "register", "--time-limit", "4", "--rate", "100", "--op-timeout", str(patience), "--concurrency", "4", "--seed", "1",
              "--store", os.path.join(folder, "store"), "--set",
              f"process.command=env STATE={os.path.join(folder, 'state')} PART={part} {sys.executable} {program} {how}"],
-            capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+            capture_output=True, text=True, timeout=480, stdin=subprocess.DEVNULL)
         if done.returncode not in (0, 2):
             return f"exit code {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}", {}
         run = os.path.join(folder, "store", "latest")
@@ -134,7 +134,7 @@ def services(ordeal):
                     [ordeal, "run", "--target", "process", "--workload", workload, "--time-limit", seconds, "--rate", "60", "--concurrency", "4",
                      "--seed", "1", "--store", os.path.join(folder, "store"), "--json",
                      "--set", f"process.command=env STATE={folder}/state {sys.executable} {program}"] + options,
-                    capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+                    capture_output=True, text=True, timeout=480, stdin=subprocess.DEVNULL)
             if done.returncode != 2:
                 break
         good = done.returncode == (1 if wanted else 0) and wanted in done.stdout

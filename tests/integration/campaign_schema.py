@@ -71,7 +71,7 @@ def main():
                 path = os.path.join(folder, "c.toml")
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(text)
-                run = subprocess.run([arguments.ordeal, "run", path, "--dry-run"], capture_output=True, text=True, timeout=60)
+                run = subprocess.run([arguments.ordeal, "run", path, "--dry-run"], capture_output=True, text=True, timeout=240)
                 taken = {"the program": run.returncode == 0, "the schema": validator.is_valid(tomllib.loads(text))}
                 if run.returncode not in (0, 64):
                     print(f"exit code {run.returncode} for\n{text}{run.stderr}")

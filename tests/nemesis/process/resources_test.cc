@@ -235,7 +235,8 @@ TEST_F(ResourcesTest, AQuotaThatIsNotUsedUpIsUnconfirmed) {
   set("slow.mechanism", "quota");
   set("slow.percent", "50");
   const auto slow = inject("slow");
-  expect(slow->confirm(Deadline::after_s(4)), false, "may have 50, and was held back 0 times");
+  expect(testing_support::shortly(4, [&](Deadline limit) { return slow->confirm(limit); }), false,
+         "may have 50, and was held back 0 times");
   undo(*slow, "slow", "test-1");
   expect(slow->confirm_healed(Deadline::after_s(60)), true, "is in its own group again");
 }
