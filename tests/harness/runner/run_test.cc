@@ -201,8 +201,9 @@ TEST_F(RunFixture, AClientThatBlocksWhileOpeningIsAbandonedToo) {
   };
   const auto outcome = run();
   ASSERT_TRUE(outcome) << outcome.error().message;
-  // Between two attempts its worker may draw an operation, which then fails for want of a connection.
-  EXPECT_EQ(outcome->counts.ok + count("fail", "no-connection"), 20u);
+  // Between two attempts its worker may draw an operation, which then fails for want of a connection. And a busy
+  // machine may take longer for one than the fixture's deadline.
+  EXPECT_EQ(outcome->counts.ok + count("fail", "no-connection") + count("info", "timeout"), 20u);
   EXPECT_GE(outcome->counts.ok, 15u);
   EXPECT_GE(outcome->stuck_threads, 1u);
   expect_well_formed();
