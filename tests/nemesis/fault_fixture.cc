@@ -123,7 +123,8 @@ void FaultTest::TearDown() {
               "[ -d " +
               group_home_ + " ] || break; sleep 0.1; done 2>/dev/null; umount /run/groups; exit 0");
   }
-  if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  std::error_code ignored;
+  if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
 }
 
 std::string FaultTest::on(std::size_t node, const std::string& script) {

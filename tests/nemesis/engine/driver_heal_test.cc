@@ -82,7 +82,8 @@ class DriverHealTest : public ::testing::Test {
   }
   ~DriverHealTest() override {
     nemesis_.reset();
-    std::filesystem::remove_all(folder_);
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
   }
 
   Result<CommandOutput> answer(const std::string& node, const std::string& script) {
