@@ -128,6 +128,10 @@ class Check {
 
   void report() {
     std::set<std::string> algorithms;
+    explain_until_ = minimising_until(start_, options_.timeout);
+    all_bad_ = static_cast<std::size_t>(std::count_if(results_.begin(), results_.end(), [](const KeyResult& one) {
+      return one.decision.verdict == Verdict::invalid;
+    }));
     std::size_t bad = 0, undecided = 0;
     std::uint64_t steps = 0, peak = 0;
     for (std::size_t k = 0; k < results_.size(); ++k) {
@@ -175,6 +179,13 @@ class Check {
     return key == kNil ? std::string() : "key " + history_.values().to_json(key) + ": ";
   }
 
+  // Half of the time that is left for all keys together, the last one all of it.
+  std::chrono::steady_clock::time_point explaining_until(std::size_t number) const {
+    if (number + 1 >= std::min(all_bad_, kMaxMinimised)) return explain_until_;
+    const auto now = std::chrono::steady_clock::now();
+    return now >= explain_until_ ? explain_until_ : now + (explain_until_ - now) / 2;
+  }
+
   void report_anomaly(std::size_t k, std::size_t number) {
     const KeyHistory& key = keys_.keys[k];
     if (number >= kMaxMinimised) {
@@ -195,7 +206,7 @@ class Check {
       result_.anomalies.push_back(std::move(brief));
       return;
     }
-    Budget time(minimising_until(start_, options_.timeout), budget_.limit_bytes(), options_.stop);
+    Budget time(explaining_until(number), budget_.limit_bytes(), options_.stop);
     const Counterexample found = counterexample(key, results_[k].decision, time);
     KeyHistory part = part_of(key, found.calls);
     part.from = found.from;
@@ -239,6 +250,8 @@ class Check {
   Budget budget_;
   Partition keys_;
   std::vector<KeyResult> results_;
+  std::chrono::steady_clock::time_point explain_until_;  // for all keys that are invalid
+  std::size_t all_bad_ = 0;
   CheckResult result_;
 };
 

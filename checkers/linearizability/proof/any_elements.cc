@@ -1,44 +1,14 @@
 #include "checkers/linearizability/proof/any_elements.h"
 
 #include <algorithm>
-#include <span>
 #include <string>
 
 #include "checkers/linearizability/models/operations.h"
-#include "checkers/linearizability/proof/derived.h"
+#include "checkers/linearizability/proof/any_containers.h"
+#include "checkers/linearizability/proof/some_elements.h"
 
 namespace ordeal::lin {
 namespace {
-
-// What all have in common: a view, and what the events of the history call the elements.
-class SomeElements : public Derived {
- public:
-  SomeElements(const Model& model, const History& history, const View& view)
-      : Derived(model), values_(history.values()), view_(view) {}
-  // What nobody knows is known when it has been read, and what somebody saw may have been done by nobody who is looked
-  // at: nothing is without a trace.
-  unsigned traits(const Operation& op) const override { return model_.traits(op) & ~unsigned{kPure}; }
-
- protected:
-  bool is_looked_at(std::int64_t element) const {
-    return view_.elements.empty() || std::binary_search(view_.elements.begin(), view_.elements.end(), element);
-  }
-  std::span<const ValueId> shown_by(const Operation& read) const {
-    return read.a == kNil ? std::span<const ValueId>() : values_.as_list(static_cast<ValueId>(read.a));
-  }
-  std::string text(std::int64_t element) const { return values_.to_json(static_cast<ValueId>(element)); }
-  // "1: there, 2: not known"
-  template <class Word>
-  std::string by_element(Word word) const {
-    std::string out;
-    for (std::size_t i = 0; i < view_.elements.size(); ++i)
-      out += (i == 0 ? "" : ", ") + text(view_.elements[i]) + ": " + word(i);
-    return out;
-  }
-
-  const ValueTable& values_;
-  View view_;
-};
 
 // A word an element: it is absent, it is there, or nobody knows.
 class AnySet final : public SomeElements {
@@ -138,15 +108,6 @@ class AnyLog final : public SomeElements {
     for (auto item = seen.begin() + 2 + state[1]; item != seen.end() && place != state.end(); ++item)
       place += *item == *place;
     return place == state.end();
-  }
-  std::string list(const State& state, std::size_t from, std::size_t end) const {
-    constexpr std::size_t kMost = 20;
-    std::string out = "[";
-    const std::size_t first = end - from > kMost ? end - kMost : from;
-    if (first > from) out += "…, ";
-    for (std::size_t i = first; i < end; ++i)
-      out += (i == first ? "" : ", ") + (state[i] < values_.size() ? text(state[i]) : std::string("an initial value"));
-    return out + "]";
   }
 };
 
@@ -252,18 +213,24 @@ std::unique_ptr<Model> elements_from_any_state(const Model& model, const History
       return std::make_unique<AnyBag>(model, history, view);
     case DataType::mutex:
       return std::make_unique<AnyMutex>(model, history, view);
+    case DataType::fifo_queue:
+    case DataType::stack:
+    case DataType::priority_queue:
+      return container_from_any_state(model, history, view);
     default:
       return nullptr;
   }
 }
 
-bool concerns(const Model& model, const Call& call, const Elements& elements) {
-  const DataType type = type_of(model);
+bool concerns(const KeyHistory& history, const Call& call, const Elements& elements) {
+  const DataType type = type_of(*history.model);
   const std::int64_t element = call.op.a;
   if (type == DataType::log && call.op.code == log::kRead) return call.op.b == 0;  // others know only an end
   if (elements.empty() || (type == DataType::set && call.op.code == set::kRead)) return true;
-  if (type == DataType::unordered_queue && call.op.code == queue::kTake && element <= kNil) return true;
-  return std::binary_search(elements.begin(), elements.end(), element);
+  const bool takes = family_of(*history.model) == Family::containers && call.op.code == queue::kTake;
+  if (takes && element <= kNil) return true;
+  return std::binary_search(elements.begin(), elements.end(), element) ||
+         (takes && shows_that_smaller_are_gone(history, call.op, elements));
 }
 
 }  // namespace ordeal::lin

@@ -1,6 +1,7 @@
 #include "checkers/linearizability/proof/any_state.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -102,17 +103,86 @@ class AnyString final : public Derived {
   std::vector<std::string_view> gets_;
 };
 
+// A register with versions. The state is as that of the model, the version kNotKnown as long as none was seen, with a
+// word at the end: 1 when the value is known. Where changes are unseen, the version is the last that was seen, the
+// value is what it had at that version, and it is at least so high now.
+class AnyVersions final : public Derived {
+ public:
+  AnyVersions(const Model& model, const View& view)
+      : Derived(model), unseen_(view.unseen != Unseen::nothing), from_initial_(view.from_initial) {}
+  State initial() const override {
+    if (!from_initial_) return at(kNotKnown, kUnknown);
+    State out = model_.initial();
+    out.push_back(1);
+    return out;
+  }
+
+  void step(const State& state, const Operation& op, std::vector<State>& successors) const override {
+    const std::int64_t version = number_at(state, 0);
+    if (op.code == reg::kRead) {
+      if (unseen_ && op.b == kUnknown) return successors.push_back(state);
+      if (op.b != kUnknown && !follows(version, op.b, 0)) return;
+      const bool same = !unseen_ || op.b == version;
+      if (same && !is_value(state, op.a)) return;
+      const std::int64_t known = same && state[3] != 0 ? std::int64_t{state[2]} : kUnknown;
+      return successors.push_back(at(op.b == kUnknown ? version : op.b, op.a == kUnknown ? known : op.a));
+    }
+    if (op.b != kUnknown && !follows(version, op.b, 1)) return;
+    const bool at_once = !unseen_ || (op.b != kUnknown && op.b - 1 == version);
+    if (op.code == reg::kCas && at_once && !is_value(state, op.a >> 32)) return;
+    const std::int64_t value = unseen_ && op.b == kUnknown ? kUnknown : op.a & 0xFFFFFFFF;
+    successors.push_back(at(op.b == kUnknown ? next(version) : op.b, value));
+  }
+  // What is seen is known then.
+  unsigned traits(const Operation& op) const override { return model_.traits(op) & ~unsigned{kPure}; }
+
+  std::string describe(const State& state) const override {
+    const std::int64_t version = number_at(state, 0);
+    const char* or_later = unseen_ ? ", or a later one" : "";
+    if (version == kNotKnown) return "not known";
+    if (state[3] == 0) return "version " + std::to_string(version) + or_later;
+    return model_.describe({state.begin(), state.end() - 1}) + or_later;
+  }
+  std::string describe(const Operation& op) const override { return model_.describe(op); }
+
+ private:
+  static constexpr std::int64_t kNotKnown = std::numeric_limits<std::int64_t>::min();
+  static State at(std::int64_t version, std::int64_t value) {
+    State out;
+    push_number(out, version);
+    out.push_back(value == kUnknown ? kNil : static_cast<std::uint32_t>(value));
+    out.push_back(value != kUnknown);
+    return out;
+  }
+  // Whether a version may be seen when `last` was, and so many changes are certain to have come after it.
+  bool follows(std::int64_t last, std::int64_t version, std::int64_t changes) const {
+    if (last == kNotKnown) return true;
+    return unseen_ ? version - changes >= last : version - changes == last;
+  }
+  static bool is_value(const State& state, std::int64_t value) {
+    return value == kUnknown || state[3] == 0 || state[2] == value;
+  }
+  static std::int64_t next(std::int64_t version) {
+    return version == kNotKnown || version == std::numeric_limits<std::int64_t>::max() ? version : version + 1;
+  }
+  bool unseen_, from_initial_;
+};
+
 }  // namespace
 
 std::unique_ptr<Model> from_any_state(const Model& model, const History& history, const std::vector<Call>& calls,
                                       const View& view) {
   const std::string_view name = model.name();
   if (name == "kv") return std::make_unique<AnyString>(model, history, calls);
+  if (name == "versioned-register") return std::make_unique<AnyVersions>(model, view);
   if (name == "counter" || name == "fetch-add") return std::make_unique<AnyCounter>(model, view.unseen);
   if (is_one_register(model) && model.initial().size() == 1) return std::make_unique<AnyRegister>(model);
   switch (type_of(model)) {
     case DataType::log:
     case DataType::mutex:
+    case DataType::fifo_queue:
+    case DataType::stack:
+    case DataType::priority_queue:
       return elements_from_any_state(model, history, view);
     case DataType::set:
     case DataType::unordered_queue:

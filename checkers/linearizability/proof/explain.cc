@@ -63,6 +63,9 @@ class Explainer {
                               " does not matter: there is no order whatever the state was then.");
     }
     if (!view_.elements.empty()) out.sentences.push_back(only_elements());
+    if (const char* what = besides(); *what != '\0')
+      out.sentences.push_back("What else was " + std::string(what) +
+                              " is left out: there is no order however much it was.");
     walk(out);
     if (const auto reason = reason_for(key_, whole_)) name_reason(*reason, out);
     if (key_.key != kNil) out.explanation += " (key " + h_.values().to_json(key_.key) + ")";
@@ -80,6 +83,14 @@ class Explainer {
     for (std::size_t i = 0; i < view_.elements.size(); ++i)
       out += (i == 0 ? "" : " and ") + told_.value(view_.elements[i]);
     return out + " is looked at here, of reads as well: that has no order, whatever the others do.";
+  }
+
+  // Of containers and registers with versions.
+  const char* besides() const {
+    if (view_.unseen == Unseen::nothing) return "";
+    if (key_.model->name() == "versioned-register") return "written";
+    if (family_of(*key_.model) != Family::containers) return "";
+    return view_.unseen == Unseen::additions ? "put in" : "taken";
   }
 
   // A mistake that has a name says more than that the orders end somewhere.

@@ -5,6 +5,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/proof/any_containers.h"
 #include "checkers/linearizability/proof/any_elements.h"
 #include "checkers/linearizability/proof/element.h"
 #include "checkers/linearizability/proof/window.h"
@@ -32,6 +33,7 @@ class FewElements {
       } else if (call.op.a == kUnknown) {
         any_.push_back(i);
       } else {
+        if (call.op.code == queue::kTake && type_of(*history.model) == DataType::priority_queue) takes_.push_back(i);
         of_element_[call.op.a].push_back(i);
       }
     }
@@ -110,12 +112,16 @@ class FewElements {
   // All that is said of the elements, ascending.
   Calls part_about(const Elements& elements) const {
     Calls out = looks_;
+    for (const CallIndex i : takes_) {
+      if (shows_that_smaller_are_gone(history_, history_.calls[i].op, elements)) out.push_back(i);
+    }
     out.insert(out.end(), any_.begin(), any_.end());
     for (const std::int64_t x : elements) {
       const Calls& calls = of_element_.find(x)->second;
       out.insert(out.end(), calls.begin(), calls.end());
     }
     std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
     return out;
   }
 
@@ -163,7 +169,7 @@ class FewElements {
     for (const CallIndex i : part) {
       const Call& call = history_.calls[i];
       const bool pure = (history_.model->traits(call.op) & kPure) != 0;
-      if (call.inv < moment && (!pure || call.ret <= moment) && concerns(*history_.model, call, {})) out.push_back(i);
+      if (call.inv < moment && (!pure || call.ret <= moment) && concerns(history_, call, {})) out.push_back(i);
     }
     return out;
   }
@@ -173,6 +179,7 @@ class FewElements {
   bool log_;
   Calls looks_;  // ascending, as are the others
   Calls any_;    // takes that crashed
+  Calls takes_;  // of a priority queue, the others
   boost::unordered_flat_map<std::int64_t, Calls> of_element_;
   Elements elements_;
   std::optional<Counterexample> best_;
@@ -185,6 +192,9 @@ std::optional<Counterexample> about_few_elements(const KeyHistory& history, cons
     case DataType::set:
     case DataType::log:
     case DataType::unordered_queue:
+    case DataType::fifo_queue:
+    case DataType::stack:
+    case DataType::priority_queue:
       break;
     default:
       return std::nullopt;

@@ -1,6 +1,6 @@
 #pragma once
-// FewElements: a counterexample that is about one or two elements of a set, a log or an unordered queue, whatever the
-// history says of the others (any_elements.h).
+// FewElements: a counterexample that is about one or two elements of a set, a log, a queue, a stack or a priority
+// queue, whatever the history says of the others (any_elements.h).
 //
 // What goes wrong with a long history mostly goes wrong with one element: it was lost, or taken twice, or came back.
 // What proves that needs none of the operations on the others, though a read of everything shows them all:

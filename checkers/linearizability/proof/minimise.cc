@@ -217,6 +217,45 @@ std::optional<Calls> minimise_element(const KeyHistory& history, const Calls& ke
   return out;
 }
 
+// The history of a container as it was after an event: what had not ended may not have happened.
+KeyHistory container_until(const KeyHistory& history, EventIndex end) {
+  KeyHistory out{history.history, history.model, history.key, {}};
+  for (Call call : history.calls) {
+    if (call.inv > end) break;
+    if (call.ret > end && !call.crashed()) {
+      if ((history.model->traits(call.op) & kPure) != 0) continue;
+      call.ret = kNever;
+      call.op.crashed = true;
+      if (call.op.code == queue::kTake) call.op.a = kUnknown;
+    }
+    out.calls.push_back(call);
+  }
+  return out;
+}
+
+// The first event at which a container's history has no linearization, by halves; a later one when time ends early.
+EventIndex first_failure(const KeyHistory& history, const Decision& decision, Budget& budget) {
+  if (decision.failed_at != kNever) return decision.failed_at;
+  std::vector<EventIndex> ends;
+  for (const Call& call : history.calls) {
+    if (!call.crashed()) ends.push_back(call.ret);
+  }
+  std::sort(ends.begin(), ends.end());
+  const auto fails_at = [&](EventIndex end) {
+    const KeyHistory part = container_until(history, end);
+    for (const Strategy* strategy : {&on_one_thread(part), find_strategy("matching")}) {
+      if (!strategy->objection(part).empty()) continue;
+      Budget short_time(budget, kPerCandidate);
+      const Verdict verdict = strategy->decide(part, short_time, false).verdict;
+      if (verdict != Verdict::unknown) return verdict == Verdict::invalid;
+    }
+    return false;
+  };
+  // What fails at an event fails at all later ones.
+  const auto first = std::partition_point(ends.begin(), ends.end(), [&](EventIndex end) { return !fails_at(end); });
+  return first == ends.end() ? kNever : *first;
+}
+
 }  // namespace
 
 std::chrono::steady_clock::time_point minimising_until(std::chrono::steady_clock::time_point start,
@@ -278,21 +317,29 @@ Counterexample counterexample(const KeyHistory& history, const Decision& decisio
   const auto take = [&](Counterexample found) {
     if (is_better(found.calls.size())) best = std::move(found);
   };
+  const auto take_window = [&](const std::optional<Window>& window) {
+    if (window && is_better(window->calls.size())) take(as_counterexample(history, *window));
+  };
   const auto finished = [&](Calls calls) { return Counterexample{std::move(calls), 0, !budget.out_of_time(), {}}; };
+  const bool is_container = family_of(*history.model) == Family::containers;
+  Decision known = decision;
   if (auto found = minimise_culprits(history, decision.culprits, budget)) take(finished(std::move(*found)));
   if (best.calls.empty() && is_one_register(*history.model)) {
     if (auto found = Minimiser(history, budget, kFewGrown).run_from_the_end(decision))
       take(finished(std::move(*found)));
   }
-  if (is_small()) return best;
-  const bool has_others = history.calls.size() > kFew;
-  if (has_others) {
-    auto window = find_window(history, decision.failed_at, budget);
-    if (!window) window = reduce_window(history, {decision.culprits, 0, kNever, false, {}}, budget);
-    if (window && is_better(window->calls.size())) take(as_counterexample(history, *window));
+  if (is_container && !decision.culprits.empty()) {
+    if (auto found = Minimiser(history, budget).run_from(decision.culprits)) take(finished(std::move(*found)));
   }
-  if (has_others && !is_small()) {
-    if (auto found = about_few_elements(history, decision, budget)) take(std::move(*found));
+  if (is_small()) return best;
+  if (history.calls.size() > kFew) {
+    if (is_container && has_windows(history)) known.failed_at = first_failure(history, decision, budget);
+    const auto window = find_window(history, known.failed_at, budget);
+    take_window(window);
+    if (!is_small()) {
+      if (auto found = about_few_elements(history, known, budget)) take(std::move(*found));
+    }
+    if (!is_small() && !window) take_window(reduce_window(history, {decision.culprits, 0, kNever, false, {}}, budget));
   }
   return best.calls.empty() ? finished(minimise(history, decision, budget)) : best;
 }

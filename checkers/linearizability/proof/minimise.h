@@ -16,8 +16,8 @@
 
 namespace ordeal::lin {
 
-// Until when to look for a smaller history, when the check began at `start` and was given `timeout` (0: no limit): what
-// is left of it, but a second in any case and never more than ten.
+// Until when to look for smaller histories, of all keys together, when the check began at `start` and was given
+// `timeout` (0: no limit): what is left of it, but a second in any case and never more than ten.
 [[nodiscard]] std::chrono::steady_clock::time_point minimising_until(std::chrono::steady_clock::time_point start,
                                                                      std::chrono::milliseconds timeout);
 

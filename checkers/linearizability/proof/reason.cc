@@ -163,8 +163,8 @@ Found out_of_order(const Reasons& in, const Call& call) {
   return std::nullopt;
 }
 
-Found container_reason(const Reasons& in) {
-  if (!in.model.initial().empty()) return std::nullopt;  // what it began with has no operation
+Found container_reason(const Reasons& in, const Model& whole) {
+  if (!whole.initial().empty()) return std::nullopt;  // what it began with has no operation
   const auto nowhere = in.first([&](const Call& call) -> Found {
     if (call.crashed() || call.op.code != queue::kTake || call.op.a == kNil) return std::nullopt;
     return in.from_nowhere(call, "took " + in.told.value(call.op.a), "element", "put in",
@@ -458,13 +458,13 @@ std::optional<Reason> reason_for(const KeyHistory& minimal, const KeyHistory& wh
   constexpr std::size_t kMaxPairs = 50'000'000;
   if (minimal.calls.size() * whole.calls.size() > kMaxPairs) return std::nullopt;
   const Reasons in(minimal, whole);
-  if (in.model.name() == "versioned-register") return versioned_reason(in);
+  if (in.model.name() == "versioned-register") return versioned_reason(in, *whole.model);
   if (in.model.name() == "kv") return string_reason(in);
   switch (family_of(*whole.model)) {
     case Family::registers:
       return is_one_register(*whole.model) ? register_reason(in) : std::nullopt;
     case Family::containers:
-      return container_reason(in);
+      return container_reason(in, *whole.model);
     case Family::elements:
       return Elements(in, *whole.history).run();
     case Family::counters: {

@@ -58,8 +58,8 @@ std::optional<Reason> reused(const Reasons& in, const Call& call) {
 
 }  // namespace
 
-std::optional<Reason> versioned_reason(const Reasons& in) {
-  const std::int64_t initial = in.model.initial()[2];
+std::optional<Reason> versioned_reason(const Reasons& in, const Model& whole) {
+  const std::int64_t initial = whole.initial()[2];
   const auto nowhere = in.first([&](const Call& call) -> std::optional<Reason> {
     if (call.crashed() || !reads(call) || call.op.a == kUnknown || call.op.a == initial) return std::nullopt;
     return in.from_nowhere(call, "read " + in.told.value(call.op.a), "write", "written",

@@ -86,7 +86,7 @@ class Reasons {
 };
 
 // Of registers with versions (reason_versions.cc), and of strings that are put and appended to (reason_strings.cc).
-[[nodiscard]] std::optional<Reason> versioned_reason(const Reasons& in);
+[[nodiscard]] std::optional<Reason> versioned_reason(const Reasons& in, const Model& whole);
 [[nodiscard]] std::optional<Reason> string_reason(const Reasons& in);
 
 }  // namespace ordeal::lin

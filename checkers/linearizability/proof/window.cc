@@ -5,6 +5,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include "checkers/linearizability/models/operations.h"
+#include "checkers/linearizability/proof/any_containers.h"
 #include "checkers/linearizability/proof/any_elements.h"
 #include "checkers/linearizability/search/relaxation.h"
 #include "checkers/linearizability/search/strategies.h"
@@ -20,6 +21,8 @@ constexpr std::chrono::milliseconds kPerCandidate{200}, kInAll{2000};
 constexpr std::size_t kMaxWindow = 4096;
 // In so many operations every beginning is tried, in more only halves.
 constexpr std::size_t kMaxBeginnings = 100;
+// Of so many elements it is tried whether fewer will do.
+constexpr std::size_t kMaxElements = 64;
 
 // What a counter showed at the moment of an operation: what was there before it, and after it.
 struct Shown {
@@ -68,19 +71,31 @@ class Sums {
   Unseen unseen_;
 };
 
+bool has_versions(const Model& model) { return model.name() == "versioned-register"; }
 // Data types whose operations add or subtract, so that those left out may only have done the one or the other.
 bool has_directions(const Model& model) {
   const DataType type = type_of(model);
-  return family_of(model) == Family::counters || type == DataType::log || type == DataType::unordered_queue ||
-         type == DataType::mutex;
+  const Family family = family_of(model);
+  return family == Family::counters || family == Family::containers || type == DataType::log ||
+         type == DataType::mutex || has_versions(model);
 }
-// Above 0: it adds; below: it subtracts.
-std::int64_t direction(const Model& model, const Operation& op) {
+bool is_container(const Model& model) {
+  return family_of(model) == Family::containers && type_of(model) != DataType::unordered_queue;
+}
+// Above 0: it adds to the elements that are looked at; below: it subtracts.
+std::int64_t direction(const Model& model, const Operation& op, const Elements& elements) {
+  if (has_versions(model)) return op.code == reg::kRead ? 0 : 1;
   switch (type_of(model)) {
     case DataType::log:
       return op.code == log::kAppend ? 1 : 0;
     case DataType::unordered_queue:
-      return op.code == queue::kPut ? 1 : op.a == kNil ? 0 : -1;
+    case DataType::fifo_queue:
+    case DataType::stack:
+    case DataType::priority_queue:
+      if (op.code == queue::kPut) return 1;
+      if (op.a == kNil) return 0;
+      return op.a == kUnknown || elements.empty() || std::binary_search(elements.begin(), elements.end(), op.a) ? -1
+                                                                                                                : 0;
     case DataType::mutex:
       return op.code == lock::kAcquire ? 1 : -1;
     default:
@@ -96,11 +111,7 @@ class Windows {
         elements_(elements),
         budget_(budget),
         is_register_(is_one_register(*history.model)) {
-    for (CallIndex i = 0; i < history.calls.size(); ++i) {
-      if (history.calls[i].inv >= end) break;
-      if (!concerns(*history.model, history.calls[i], elements)) continue;
-      if (history.calls[i].ret <= end || !is_pure(i)) before_end_.push_back(i);
-    }
+    collect();
   }
 
   std::optional<Window> find() {
@@ -142,7 +153,7 @@ class Windows {
     if (all_of_log) out.unseen = Unseen::additions;
     if (all_of_log || !has_directions(*history_.model)) return out;
     for (const CallIndex i : left_out(calls, from)) {
-      const std::int64_t towards = direction(*history_.model, history_.calls[i].op);
+      const std::int64_t towards = direction(*history_.model, history_.calls[i].op, elements_);
       if (towards == 0) continue;
       out.unseen = towards > 0 ? Unseen::additions : Unseen::subtractions;
       break;
@@ -152,6 +163,16 @@ class Windows {
 
  private:
   bool is_pure(CallIndex i) const { return (history_.model->traits(history_.calls[i].op) & kPure) != 0; }
+
+  // What may have happened before the end.
+  void collect() {
+    before_end_.clear();
+    for (CallIndex i = 0; i < history_.calls.size(); ++i) {
+      if (history_.calls[i].inv >= end_) break;
+      if (!concerns(history_, history_.calls[i], elements_)) continue;
+      if (history_.calls[i].ret <= end_ || !is_pure(i)) before_end_.push_back(i);
+    }
+  }
 
   Calls since(const Calls& calls, EventIndex from) const {
     Calls out;
@@ -170,6 +191,10 @@ class Windows {
   }
 
   bool is_refuted(const Calls& calls, EventIndex from) {
+    if (from != 0 && needs_an_empty_one(*history_.model) && std::none_of(calls.begin(), calls.end(), [&](CallIndex i) {
+          return history_.calls[i].op.code == queue::kTake && history_.calls[i].op.a == kNil;
+        }))
+      return false;
     KeyHistory part{history_.history, history_.model, history_.key, {}, from};
     part.calls.reserve(calls.size());
     for (const CallIndex i : calls) part.calls.push_back(at_end(i));
@@ -198,8 +223,8 @@ class Windows {
       const Operation& op = history_.calls[i].op;
       if (is_pure(i)) continue;
       if (!has_directions(*history_.model)) return false;
-      up |= direction(*history_.model, op) > 0;
-      down |= direction(*history_.model, op) < 0;
+      up |= direction(*history_.model, op, elements_) > 0;
+      down |= direction(*history_.model, op, elements_) < 0;
     }
     return !up || !down;
   }
@@ -242,12 +267,49 @@ class Windows {
 
   Window reduced() {
     begin_later_by_halves();
-    for (std::size_t size = 0; size != kept_.size() && !budget_.out_of_time();) {
+    if (is_container(*history_.model)) look_at_fewer_elements();
+    std::size_t size = 0;
+    EventIndex from = 0, end = 0;
+    while ((size != kept_.size() || from != from_ || end != end_) && !budget_.out_of_time()) {
       size = kept_.size();
+      from = from_;
+      end = end_;
       leave_out();
+      if (is_container(*history_.model) && kept_.size() <= kMaxBeginnings) end_earlier();
       if (kept_.size() <= kMaxBeginnings) begin_later();
     }
     return {kept_, from_, end_, !budget_.out_of_time(), elements_};
+  }
+
+  // Elements one by one, with all that is about them alone.
+  void look_at_fewer_elements() {
+    Elements all;
+    for (const CallIndex i : kept_) {
+      const std::int64_t element = history_.calls[i].op.a;
+      if (element > kNil && looks_at(element)) all.push_back(element);
+    }
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    if (all.size() > kMaxElements) return;
+    for (const std::int64_t gone : all) {
+      Elements fewer = elements_.empty() ? all : elements_;
+      std::erase(fewer, gone);
+      if (fewer.empty() || budget_.out_of_time()) return;
+      look_at(std::move(fewer));
+    }
+  }
+  bool looks_at(std::int64_t element) const {
+    return elements_.empty() || std::binary_search(elements_.begin(), elements_.end(), element);
+  }
+  // Goes on with these elements alone when that proves something too.
+  void look_at(Elements elements) {
+    std::swap(elements_, elements);
+    collect();
+    Calls calls = kept_;
+    std::erase_if(calls, [&](CallIndex i) { return !concerns(history_, history_.calls[i], elements_); });
+    if (accept(std::move(calls), from_)) return;
+    std::swap(elements_, elements);
+    collect();
   }
 
   void begin_later_by_halves() {
@@ -257,6 +319,25 @@ class Windows {
         if (from <= from_ || !accept(since(kept_, from), from)) break;
       }
     }
+  }
+
+  // Whoever found the failure may have noticed it later than it was there.
+  void end_earlier() {
+    std::vector<EventIndex> ends;
+    for (const CallIndex i : kept_) {
+      if (history_.calls[i].ret < end_) ends.push_back(history_.calls[i].ret);
+    }
+    std::sort(ends.begin(), ends.end());
+    const EventIndex before = end_;
+    for (const EventIndex end : ends) {
+      end_ = end;
+      collect();
+      Calls calls = kept_;
+      std::erase_if(calls, [&](CallIndex i) { return !std::binary_search(before_end_.begin(), before_end_.end(), i); });
+      if (accept(std::move(calls), from_)) return;
+    }
+    end_ = before;
+    collect();
   }
 
   void begin_later() {
@@ -287,7 +368,7 @@ class Windows {
 
   const KeyHistory& history_;
   EventIndex end_;
-  const Elements& elements_;
+  Elements elements_;
   Budget& budget_;
   bool is_register_;
   bool crashed_observe_ = true;  // false: a crashed cas is taken for a crashed write, which may do more
@@ -299,7 +380,7 @@ class Windows {
 // Whether all its operations are about its elements. (Of others what they do to the state is not known.)
 bool are_about(const KeyHistory& history, const Window& window) {
   return std::all_of(window.calls.begin(), window.calls.end(),
-                     [&](CallIndex i) { return concerns(*history.model, history.calls[i], window.elements); });
+                     [&](CallIndex i) { return concerns(history, history.calls[i], window.elements); });
 }
 
 }  // namespace

@@ -18,8 +18,8 @@
 //     register that is every operation that wrote what one of them observed (unless one of them shows that it had been
 //     overwritten, exclusion.h); of kv and sets all that writes; of counters all additions, or none of them negative
 //     (or none positive) when the order fails though any number may have been added (any_state.h). So it is with the
-//     acquires and releases of a mutex, the enqueues and dequeues of an unordered queue, and a log, where nothing
-//     subtracts.
+//     acquires and releases of a mutex, the puts and takes of containers, and logs and registers with versions, where
+//     nothing subtracts.
 // A window may be about some elements only, of which its operations then are (any_elements.h). About elements it may
 // also begin with the history, in the state that is known then.
 // For a linearization of the whole orders the operations of the window from `from` on, beginning in the state that it
