@@ -83,10 +83,10 @@ class Customer {
       if (one.kind == Step::Kind::read && broken(one.seen)) read_broken(one);
     }
     if (each_) {
-      acknowledged(0);
-      acknowledged(1);
+      acknowledged(0, strict);
+      acknowledged(1, strict);
     } else {
-      acknowledged(std::nullopt);
+      acknowledged(std::nullopt, strict);
     }
     if (!strict) return;
     refusals();
@@ -102,6 +102,8 @@ class Customer {
 
  private:
   static constexpr std::int64_t kMaxAmount = 1'000'000'000'000;
+  // From so many reads it is tried whether a proof may begin there, with so many steps each.
+  static constexpr std::size_t kMostReads = 32, kStepsARead = 20'000;
 
   [[nodiscard]] bool broken(Balances b) const { return each_ ? b.first < 0 || b.second < 0 : b.first + b.second < 0; }
   void tell(const char* type, std::vector<EventIndex> events, std::string text, std::vector<std::string> why = {}) {
@@ -115,8 +117,49 @@ class Customer {
              (each_ ? ", one of which is below nothing" : ", which together are below nothing"));
   }
 
-  // Of both accounts together, or of one.
-  void acknowledged(std::optional<std::size_t> account) {
+  struct Accounts {
+    bool first = true, second = true;
+    [[nodiscard]] bool has(std::size_t account) const { return account == 0 ? first : second; }
+  };
+  // What can be said from a read on, which shows what there was when it took effect. `total` is counted from there.
+  struct Since {
+    const Step* read = nullptr;  // none: nothing was shown
+    std::int64_t shown = 0, total = 0;
+    std::vector<const Step*> counted;
+  };
+  // The last read, of those that were over before `end`, from which `count` comes to what `wrong` says is so.
+  template <class Count, class Wrong>
+  [[nodiscard]] Since since(EventIndex end, Accounts of, Count count, Wrong wrong) const {
+    std::size_t tried = 0;
+    for (auto read = steps_.rbegin(); read != steps_.rend() && tried < kMostReads; ++read) {
+      if (read->kind != Step::Kind::read || read->op.completion >= end) continue;
+      ++tried;
+      in_.work(steps_.size());
+      Since out;
+      out.read = &*read;
+      out.shown = (of.first ? read->seen.first : 0) + (of.second ? read->seen.second : 0);
+      out.total = out.shown;
+      for (const Step& one : steps_) {
+        if (!one.moves() || !of.has(one.account) || !count(*read, one)) continue;
+        out.total += one.kind == Step::Kind::deposit ? one.amount : -one.amount;
+        out.counted.push_back(&one);
+      }
+      if (wrong(out.total)) return out;
+    }
+    return {};
+  }
+  [[nodiscard]] std::string sums_up(const Step& read) const {
+    return "All that was over before " + in_.named(read.op) + " is summed up in the balances that it returned, " +
+           in_.shown(in_.seen(read.op)) + ".";
+  }
+  [[nodiscard]] std::vector<EventIndex> named(const Since& since) const {
+    std::vector<EventIndex> out = {since.read->op.invocation};
+    for (const Step* one : since.counted) out.push_back(one->op.invocation);
+    return out;
+  }
+
+  // Of both accounts together, or of one. Where reads are not late, from what one of them showed.
+  void acknowledged(std::optional<std::size_t> account, bool strict) {
     std::vector<std::pair<EventIndex, const Step*>> events;
     for (const Step& one : steps_) {
       if (!one.moves() || (account && one.account != *account)) continue;
@@ -132,17 +175,38 @@ class Customer {
       until.push_back(step);
       money += step->kind == Step::Kind::deposit ? step->amount : -step->amount;
       if (money >= 0) continue;
-      std::vector<EventIndex> named;
-      std::int64_t taken = 0;
-      for (const Step* one : until) {
-        named.push_back(one->op.invocation);
-        taken += one->kind == Step::Kind::withdrawal ? one->amount : 0;
+      Since later;
+      if (strict) {
+        const auto count = [&, last = event](const Step& read, const Step& one) {
+          return one.kind == Step::Kind::deposit
+                     ? !in_.before(one.op, read.op) && one.op.invocation < last
+                     : in_.before(read.op, one.op) && in_.ok(one.op) && one.op.completion <= last;
+        };
+        later = since(event, {account != std::optional<std::size_t>(1), account != std::optional<std::size_t>(0)},
+                      count, [](std::int64_t total) { return total < 0; });
       }
-      tell("overdraft", std::move(named),
-           "when " + in_.named(step->op) + " was acknowledged, withdrawals of " + std::to_string(taken) +
-               " had been, and only " + std::to_string(taken + money) + " had been paid in" +
-               (account ? " to account " + std::to_string(*account) : std::string()),
-           side_by_side(*step, until));
+      std::vector<EventIndex> all;
+      for (const Step* one : until) all.push_back(one->op.invocation);
+      const bool tells = std::find(later.counted.begin(), later.counted.end(), step) != later.counted.end();
+      if (tells && later.counted.size() + 1 < all.size()) {
+        until = later.counted;
+        all = named(later);
+      } else {
+        later = {};
+      }
+      std::int64_t taken = 0;
+      for (const Step* one : until) taken += one->kind == Step::Kind::withdrawal ? one->amount : 0;
+      const std::int64_t paid = taken + (later.read == nullptr ? money : later.total) - later.shown;
+      std::string text = "when " + in_.named(step->op) + " was acknowledged, withdrawals of " + std::to_string(taken);
+      if (later.read == nullptr)
+        text += " had been, and only " + std::to_string(paid) + " had been paid in";
+      else
+        text += " had been since " + in_.named(later.read->op) + ", which showed " + std::to_string(later.shown) +
+                ", and only " + std::to_string(paid) + " had been paid in since";
+      std::vector<std::string> why = side_by_side(*step, until);
+      if (later.read != nullptr) why.push_back(sums_up(*later.read));
+      tell("overdraft", std::move(all), text + (account ? " to account " + std::to_string(*account) : std::string()),
+           std::move(why));
       return;
     }
   }
@@ -169,6 +233,7 @@ class Customer {
       if (refusal.kind != Step::Kind::refusal) continue;
       std::int64_t least = 0;
       std::vector<EventIndex> named = {refusal.op.invocation};
+      std::vector<std::string> why;
       in_.work(steps_.size());
       for (const Step& one : steps_) {
         if (!one.moves() || (each_ && one.account != refusal.account)) continue;
@@ -178,28 +243,81 @@ class Customer {
         named.push_back(one.op.invocation);
       }
       if (least < refusal.amount) continue;
+      const auto count = [&](const Step& read, const Step& one) {
+        return one.kind == Step::Kind::deposit
+                   ? in_.before(read.op, one.op) && in_.before(one.op, refusal.op)
+                   : !in_.before(one.op, read.op) && one.op.invocation <= refusal.op.completion;
+      };
+      const Accounts of = {!each_ || refusal.account == 0, !each_ || refusal.account == 1};
+      const Since later =
+          since(refusal.op.invocation, of, count, [&](std::int64_t total) { return total >= refusal.amount; });
+      if (later.read != nullptr && later.counted.size() + 2 < named.size()) {
+        named = this->named(later);
+        named.push_back(refusal.op.invocation);
+        least = later.total;
+        why.push_back(sums_up(*later.read));
+      }
       tell("needless-refusal", std::move(named),
            in_.named(refusal.op) + " was refused " + std::to_string(refusal.amount) +
-               ", although there were at least " + std::to_string(least) + " all the while");
+               ", although there were at least " + std::to_string(least) + " all the while",
+           std::move(why));
     }
   }
 
   [[nodiscard]] Orders<Balances> orders() const {
     Orders<Balances> out;
-    for (const Step& one : steps_) {
-      const auto end = in_.ok(one.op) || in_.failed(one.op) ? one.op.completion : kNoEvent;
-      out.add(one.op.invocation, end, [this, &one](const Balances& now, const auto& next) {
-        if (one.kind == Step::Kind::read) {
-          if (now == one.seen) next(now);
-          return;
-        }
-        Balances after = now;
-        (one.account == 0 ? after.first : after.second) += one.kind == Step::Kind::deposit ? one.amount : -one.amount;
-        const bool covered = one.kind == Step::Kind::deposit || !broken(after);
-        if (one.kind == Step::Kind::refusal ? !covered : covered) next(one.kind == Step::Kind::refusal ? now : after);
-      });
-    }
+    for (const Step& one : steps_) add(one, end_of(one), out);
     return out;
+  }
+  [[nodiscard]] EventIndex end_of(const Step& one) const {
+    return in_.ok(one.op) || in_.failed(one.op) ? one.op.completion : kNoEvent;
+  }
+  void add(const Step& one, EventIndex end, Orders<Balances>& to) const {
+    to.add(one.op.invocation, end, [this, &one](const Balances& now, const auto& next) {
+      if (one.kind == Step::Kind::read) {
+        if (now == one.seen) next(now);
+        return;
+      }
+      Balances after = now;
+      (one.account == 0 ? after.first : after.second) += one.kind == Step::Kind::deposit ? one.amount : -one.amount;
+      const bool covered = one.kind == Step::Kind::deposit || !broken(after);
+      if (one.kind == Step::Kind::refusal ? !covered : covered) next(one.kind == Step::Kind::refusal ? now : after);
+    });
+  }
+
+  // A read says what the balances were when it took effect, so that all that was over before it does not matter. What
+  // overlaps it may have come before it, and otherwise comes after it, however much later. The operations from the last
+  // read of which there is no order from what it said; empty: that is true of none of those tried.
+  [[nodiscard]] std::vector<EventIndex> since_a_read(std::size_t unexplained, std::vector<std::string>& why) const {
+    const EventIndex end = steps_[unexplained].op.completion;
+    std::size_t tried = 0;
+    for (std::size_t r = steps_.size(); r-- > 0 && tried < kMostReads;) {
+      const Step& read = steps_[r];
+      if (read.kind != Step::Kind::read || read.op.completion >= end) continue;
+      ++tried;
+      std::vector<std::size_t> numbers;  // in steps_, by number in the orders
+      Orders<Balances> rest;
+      rest.limit(kStepsARead);
+      for (std::size_t i = 0; i < steps_.size(); ++i) {
+        const Step& one = steps_[i];
+        if (i == r || one.op.invocation > end || (end_of(one) != kNoEvent && end_of(one) < read.op.invocation))
+          continue;
+        const bool overlaps = one.op.invocation < read.op.completion;
+        if (overlaps && !one.moves()) continue;
+        numbers.push_back(i);
+        add(one, overlaps ? kNoEvent : end_of(one), rest);
+      }
+      const OrdersVerdict found = rest.judge(read.seen, in_, {}, end);
+      if (found.gave_up || found.explained) continue;
+      std::vector<EventIndex> out = {read.op.invocation};
+      const auto looks = [&](std::size_t k) { return !steps_[numbers[k]].moves(); };
+      for (const std::size_t k : rest.proof(read.seen, in_, found, looks))
+        out.push_back(steps_[numbers[k]].op.invocation);
+      std::sort(out.begin(), out.end());
+      why.push_back(sums_up(read));
+      return out;
+    }
+    return {};
   }
 
   void order() {
@@ -210,13 +328,17 @@ class Customer {
                               " were under way or of unknown outcome to try their orders");
     }
     if (verdict.explained) return;
-    std::vector<EventIndex> named;
-    for (const std::size_t i : all.proof({0, 0}, in_, verdict, [this](std::size_t k) { return !steps_[k].moves(); }))
-      named.push_back(steps_[i].op.invocation);
+    std::vector<std::string> why;
+    std::vector<EventIndex> named = since_a_read(verdict.unexplained, why);
+    if (named.empty()) {
+      for (const std::size_t i : all.proof({0, 0}, in_, verdict, [this](std::size_t k) { return !steps_[k].moves(); }))
+        named.push_back(steps_[i].op.invocation);
+    }
     const Step& last = steps_[verdict.unexplained];
     tell("unexplained-balances", std::move(named),
          in_.named(last.op) + (last.kind == Step::Kind::read ? " returned " + in_.shown(in_.seen(last.op)) : "") +
-             ", and no order of the operations until then explains all that was answered");
+             ", and no order of the operations until then explains all that was answered",
+         std::move(why));
   }
 
   Judgement& in_;
