@@ -46,6 +46,10 @@ constexpr Shown kShown[] = {
      [](const Looks& looks) {
        return (looks.has("read-at") || looks.has("replay")) && looks.within({"append", "read", "read-at", "replay"});
      }},
+    {"ledger",
+     [](const Looks& looks) {
+       return looks.has("events") && looks.within({"deposit", "withdraw", "balance", "events", "model", "replay"});
+     }},
     {"transparency-log",
      [](const Looks& looks) {
        return (looks.has("head") || looks.has("tail")) && looks.has("append") &&

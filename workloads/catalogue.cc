@@ -13,6 +13,7 @@
 #include "workloads/g2_workload.h"
 #include "workloads/idempotency_keys_workload.h"
 #include "workloads/kafka_workload.h"
+#include "workloads/ledger_workload.h"
 #include "workloads/levels.h"
 #include "workloads/limit_workloads.h"
 #include "workloads/lock_workloads.h"
@@ -50,6 +51,7 @@ std::span<const WorkloadFactory> workloads() {
       idempotency_keys_workload(),
       kafka_workload(),
       leader_election_workload(),
+      ledger_workload(),
       list_append_workload(),
       lock_workload(),
       log_workload(),

@@ -160,6 +160,45 @@ std::string_view message_examples() {
 = read-model-lag read-model bounded-staleness read-model.lag=1s
 0 append x: "a" -> [1,"a"]
 5s 1 read x: -> [0,[]]
+= skipped-version ledger linearizable
+0 deposit a: {"id":1,"amount":5} -> 1
+0 deposit a: {"id":2,"amount":5} -> 3
+= duplicate-version ledger linearizable
+0 deposit a: {"id":1,"amount":5} begins
+1 deposit a: {"id":2,"amount":5} begins
+0 ends -> 1
+1 ends -> 1
+= duplicate-event ledger linearizable
+0 deposit a: {"id":1,"amount":5} ?
+1 events a: -> [[1,1,5],[2,1,5]]
+= wrong-version ledger linearizable
+0 deposit a: {"id":1,"amount":5} ?
+1 deposit a: {"id":2,"amount":5} -> 1
+2 events a: -> [[1,1,5],[2,2,5]]
+= version-went-back ledger linearizable
+0 deposit a: {"id":1,"amount":5} -> 2
+1 deposit a: {"id":2,"amount":5} -> 1
+= rewritten-stream ledger linearizable
+0 deposit a: {"id":1,"amount":5} ?
+1 deposit a: {"id":2,"amount":5} ?
+2 events a: -> [[1,1,5]]
+3 events a: -> [[1,2,5]]
+= wrong-balance ledger linearizable
+0 deposit a: {"id":1,"amount":5} -> 1
+1 balance a: -> [1,10]
+= wrong-model ledger linearizable
+0 deposit a: {"id":1,"amount":5} -> 1
+1 model a: -> [1,10]
+= wrong-replay ledger linearizable
+0 deposit a: {"id":1,"amount":5} -> 1
+1 replay a: -> [1,10]
+= model-went-back ledger linearizable
+0 deposit a: {"id":1,"amount":5} -> 1
+1 model a: -> [1,5]
+2 model a: -> [0,0]
+= model-behind ledger linearizable ledger.settle=1s
+0 deposit a: {"id":1,"amount":5} -> 1
+5s 1 model a: -> [0,0]
 = forked-log transparency-log linearizable
 0 append "a" -> [0,"a"]
 1 append "b" -> [0,"b"]

@@ -114,6 +114,8 @@ constexpr Source kSources[] = {
     {"@overdraft", kBerenson},
     {"@rate-limit", "RFC 6585, Additional HTTP Status Codes, section 4 (429 Too Many Requests)"},
     {"@token-bucket", "J. Turner, New Directions in Communications, IEEE Communications Magazine 24 (1986)"},
+    {"@ledger", "M. Fowler, Event Sourcing, and CQRS (martinfowler.com)"},
+    {"@ledger", "H. T. Kung, J. T. Robinson, On Optimistic Methods for Concurrency Control, ACM TODS 6 (1981)"},
     {"@read-model", "M. Fowler, Event Sourcing, and CQRS (martinfowler.com)"},
     {"@saga", "H. Garcia-Molina, K. Salem, Sagas, SIGMOD 1987"},
 };

@@ -58,6 +58,7 @@ std::span<const LastLook> last_looks() {
       {"idempotency", {{"read"}}},
       {"idempotency-keys", {{"read"}}},
       {"kafka", {{"poll", "txn"}}},
+      {"ledger", {{"events"}, {"model"}}},
       {"log", {{"read"}}},
       {"lww-map", {{"read"}}},
       {"monotonic", {{"read"}}},

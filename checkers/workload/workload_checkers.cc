@@ -82,6 +82,7 @@ std::span<const WorkloadChecker> workload_checkers() {
       by_key(work::idempotency_keys()),
       work::kafka(),
       by_key(work::leader_election()),
+      by_key(work::ledger()),
       by_key(work::lock()),
       work::long_fork(),
       by_key(work::lww_map()),

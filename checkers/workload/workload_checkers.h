@@ -54,6 +54,7 @@ namespace work {
 [[nodiscard]] WorkloadChecker idempotency_keys();
 [[nodiscard]] WorkloadChecker kafka();
 [[nodiscard]] WorkloadChecker leader_election();
+[[nodiscard]] WorkloadChecker ledger();
 [[nodiscard]] WorkloadChecker lock();
 [[nodiscard]] WorkloadChecker long_fork();
 [[nodiscard]] WorkloadChecker lww_map();

@@ -43,6 +43,7 @@ const std::vector<Row>& table() {
       {"semaphore", {"lost-write", "duplicate", "write-skew"}},
       {"saga", {"stale-read", "lost-write", "duplicate", "write-skew"}},
       {"event-log", {"stale-read", "lost-write", "duplicate", "reorder"}},
+      {"ledger", {"stale-read", "lost-write", "duplicate", "write-skew", "reorder"}},
       {"lww-map", {"stale-read", "lost-write", "write-skew", "reorder"}},
       {"or-set", {"stale-read", "lost-write", "duplicate", "write-skew"}},
       {"ordered-ids", {"stale-read", "duplicate"}},

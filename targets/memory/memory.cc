@@ -111,13 +111,13 @@ TargetFactory memory_target() {
       .name = "memory",
       .help = "a linearizable store inside Ordeal itself, without nodes; wrong on request (memory.bug)",
       .operations =
-          {"read",           "write",       "cas",         "add",        "txn",      "append",    "enqueue",
-           "dequeue",        "drain",       "acquire",     "release",    "generate", "transfer",  "insert",
-           "stamp",          "write-chain", "read-chain",  "campaign",   "resign",   "leader",    "apply",
-           "request",        "saga",        "send",        "poll",       "assign",   "subscribe", "acquire-permit",
-           "release-permit", "deposit",     "withdraw",    "receive",    "ack",      "reject",    "drain-dead",
-           "change",         "messages",    "cas-version", "put",        "read-at",  "remove",    "replay",
-           "tail",           "head",        "inclusion",   "consistency"},
+          {"read",           "write",       "cas",         "add",         "txn",      "append",    "enqueue",
+           "dequeue",        "drain",       "acquire",     "release",     "generate", "transfer",  "insert",
+           "stamp",          "write-chain", "read-chain",  "campaign",    "resign",   "leader",    "apply",
+           "request",        "saga",        "send",        "poll",        "assign",   "subscribe", "acquire-permit",
+           "release-permit", "deposit",     "withdraw",    "receive",     "ack",      "reject",    "drain-dead",
+           "change",         "messages",    "cas-version", "put",         "read-at",  "remove",    "replay",
+           "tail",           "head",        "inclusion",   "consistency", "balance",  "events",    "model"},
       .options =
           {
               {.key = "memory.bug",

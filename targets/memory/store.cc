@@ -29,6 +29,7 @@ MemoryStore::MemoryStore(Settings settings, std::function<std::chrono::nanosecon
       ledgers_(settings.faults, settings.key_ttl, now_),
       queues_(settings.faults),
       broker_(settings.faults),
+      event_ledger_(settings.faults, now_),
       event_log_(settings.faults, now_),
       replicas_(settings.faults, now_),
       ordered_ids_(settings.faults, now_),
@@ -84,6 +85,7 @@ void MemoryStore::changing(Cell& cell) const {
 std::optional<Completion> MemoryStore::of_its_own(std::string_view data_type, const Operation& operation,
                                                   std::uint64_t client, Rng& rng) {
   if (data_type == "kafka") return broker_.apply(operation, client, rng);
+  if (data_type == "ledger") return event_ledger_.apply(operation, rng);
   if (data_type == "event-log") return event_log_.apply(operation, rng);
   if (data_type == "lww-map") return replicas_.map(operation, client, rng);
   if (data_type == "or-set") return replicas_.set(operation, client, rng);

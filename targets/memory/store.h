@@ -34,6 +34,7 @@
 #include "checkers/history/operation.h"
 #include "targets/memory/bugs.h"
 #include "targets/memory/causal_replicas.h"
+#include "targets/memory/event_ledger.h"
 #include "targets/memory/event_log.h"
 #include "targets/memory/lagging_reads.h"
 #include "targets/memory/ledgers.h"
@@ -146,6 +147,7 @@ class MemoryStore {
   Ledgers ledgers_;
   Messages queues_;
   LogBroker broker_;
+  EventLedger event_ledger_;
   EventLog event_log_;
   Replicas replicas_;
   TimeOrderedIds ordered_ids_;

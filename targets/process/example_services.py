@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """An adapter for Ordeal (PROTOCOL.md) that speaks the operations of services: versions, permits, token buckets, idempotency keys,
-accounts, dead letters, an outbox, events and their read model, replicated maps and sets, ordered ids (doc/formats.md). The service
+accounts, ledgers, dead letters, an outbox, events and their read model, replicated maps and sets, ordered ids (doc/formats.md). The service
 is a file that all adapters lock in turn, so that there is nothing to install; yours is called in its place.
 
     ordeal run --target process --workload dead-letter
@@ -9,7 +9,8 @@ is a file that all adapters lock in turn, so that there is nothing to install; y
 import fcntl, json, os, sys, time
 
 OPERATIONS = """cas-version read acquire-permit release-permit request apply deposit withdraw enqueue receive ack reject drain-dead
-change messages append read-at replay put remove add generate""".split()
+change messages append read-at replay put remove add generate balance
+events model""".split()
 PERMITS, BURST, RATE, ATTEMPTS = 3, 10, 100, 3  # what the workloads claim unless they are told
 
 
@@ -80,6 +81,19 @@ def accounts(state, f, key, value):
         raise Refused("insufficient", "both accounts together hold too little")
     money[value["account"]] += value["amount"] if f == "deposit" else -value["amount"]
     return value
+
+
+def ledger(state, f, key, value):
+    stream = state.setdefault(key, [])  # the read model is the stream
+    money = sum(event[2] for event in stream)
+    if f == "events":
+        return stream
+    if f not in ("deposit", "withdraw"):
+        return [len(stream), money]
+    if f == "withdraw" and money < value["amount"]:
+        raise Refused("insufficient", "the account holds too little")
+    stream.append([len(stream) + 1, value["id"], value["amount"] if f == "deposit" else -value["amount"]])
+    return len(stream)
 
 
 def give_back(state, held):
@@ -163,7 +177,7 @@ def ordered_ids(state, f, key, value):
 
 SERVICES = {"versioned": versioned, "semaphore": semaphore, "token-bucket": token_bucket, "idempotency-keys": idempotency_keys,
             "accounts": accounts, "dead-letter": dead_letter, "outbox": outbox, "event-log": event_log, "lww-map": lww_map,
-            "or-set": or_set, "ordered-ids": ordered_ids}
+            "ledger": ledger, "or-set": or_set, "ordered-ids": ordered_ids}
 
 
 def invoke(data_type, op):

@@ -54,6 +54,13 @@ std::map<std::string, Sample> samples() {
       {"idempotency", {ok(0, "apply", "1") + ok(0, "apply", "1"), read("[1]")}},
       {"idempotency-keys", {apply + apply + refused("apply", "{:id 1 :body :b}", "conflict"), read("[[1 :a]]")}},
       {"kafka", {ok(0, "send", sent, "[[:send :x [0 1]]]"), poll}},
+      {"ledger",
+       {ok(0, "deposit", "{:id 1 :amount 9}", "1") + refused("withdraw", "{:id 2 :amount 10}", "insufficient") +
+            event(0, "invoke", "withdraw", "{:id 3 :amount 9}") + ok(1, "withdraw", "{:id 4 :amount 3}", "2") +
+            event(0, "fail", "withdraw", "{:id 3 :amount 9}") + ok(1, "balance", "nil", "[2 6]") +
+            ok(1, "replay", "nil", "[2 6]") + ok(1, "model", "nil", "[2 6]"),
+        ok(1, "events", "nil", "[[1 1 9] [2 4 -3]]") + ok(1, "model", "nil", "[2 6]"),
+        {"linearizable", "consistent-prefix"}}},
       {"log", {ok(0, "append", "1"), read("[1]"), {"linearizable", "sequential"}}},
       {"lww-map", {ok(0, "put", "[50 1]") + ok(1, "put", "[40 2]"), read("1", 7) + read("1", 8)}},
       {"monotonic", {ok(0, "stamp", "nil", "{:val 0 :sts 10}"), read("[{:val 0 :sts 10}]")}},

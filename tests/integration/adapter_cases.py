@@ -116,12 +116,14 @@ def nasty(ordeal):
 
 # Workloads, with options by which the service keeps its promise (nothing) or does not (an anomaly that must be found).
 SERVICES = [(name, [], "") for name in (
-    "cas-by-version", "concurrency-limit", "token-bucket", "dead-letter", "outbox", "overdraft", "idempotency-keys", "read-model", "lww-map",
+    "cas-by-version", "concurrency-limit", "token-bucket", "dead-letter", "outbox", "overdraft", "ledger", "idempotency-keys", "read-model", "lww-map",
     "or-set", "ordered-ids")] + [
     ("concurrency-limit", ["--set", "concurrency-limit.limit=2"], "too-many-holders"),
     ("token-bucket", ["--set", "token-bucket.burst=5"], "too-many-grants"),
     ("dead-letter", ["--set", "dead-letter.max-attempts=2"], "endless-delivery"),
 ]
+
+RATES = {"ledger": "unlimited"}  # withdrawals have to be under way at once
 
 
 def services(ordeal):
@@ -131,8 +133,8 @@ def services(ordeal):
         for seconds in ("3", "15"):  # a busy machine may show too little in three seconds to say anything
             with tempfile.TemporaryDirectory() as folder:
                 done = subprocess.run(
-                    [ordeal, "run", "--target", "process", "--workload", workload, "--time-limit", seconds, "--rate", "60", "--concurrency", "4",
-                     "--seed", "1", "--store", os.path.join(folder, "store"), "--json",
+                    [ordeal, "run", "--target", "process", "--workload", workload, "--time-limit", seconds, "--rate", RATES.get(workload, "60"),
+                     "--concurrency", "4", "--seed", "1", "--store", os.path.join(folder, "store"), "--json",
                      "--set", f"process.command=env STATE={folder}/state {sys.executable} {program}"] + options,
                     capture_output=True, text=True, timeout=480, stdin=subprocess.DEVNULL)
             if done.returncode != 2:

@@ -80,6 +80,12 @@ const std::vector<Case>& cases() {
       {"overdraft", "write-skew", "0.5", {"overdraft"}},
       {"overdraft", "stale-read", "0.2", {"unexplained-balances"}},
       {"overdraft", "lost-write", "0.1", {"unexplained-balances", "overdraft"}},
+      {"ledger", "write-skew", "0.5", {"overdraft"}},
+      {"ledger", "stale-read", "0.2", {"stale-read"}},
+      {"ledger", "lost-write", "0.1", {"lost-event"}},
+      {"ledger", "duplicate", "0.1", {"duplicate-event"}},
+      {"ledger", "reorder", "0.2", {"wrong-model"}},
+      {"ledger", "stale-read", "0.2", {"lost-event"}, {{"ledger.consistency", "consistent-prefix"}}},
       {"idempotency-keys", "duplicate", "0.2", {"applied-twice"}},
       {"idempotency-keys", "lost-write", "0.1", {"lost-element"}},
       {"idempotency-keys", "write-skew", "0.5", {"key-reused"}},
@@ -133,7 +139,7 @@ const std::vector<Case>& cases() {
 Settings short_times(std::string_view workload) {
   if (workload == "ordered-ids") return {{"ordered-ids.tolerance", "10ms"}};
   if (workload == "read-model") return {{"read-model.lag", "20ms"}, {"read-model.operations-per-key", "100"}};
-  if (workload == "durability" || workload == "or-set" || workload == "lww-map")
+  if (workload == "durability" || workload == "ledger" || workload == "or-set" || workload == "lww-map")
     return {{std::string(workload) + ".settle", "20ms"}};
   return {};
 }

@@ -108,6 +108,97 @@ bool keeps_key(const std::vector<Call>& calls, std::int64_t ttl_ns, std::int64_t
   return some_order(calls, Life{{}, false, {}, {}, 0, 0}, step);
 }
 
+// The events of an account so far: id and amount.
+using Stream = std::vector<std::pair<Value, std::int64_t>>;
+
+std::int64_t sum_of(const Stream& stream, std::size_t count) {
+  std::int64_t out = 0;
+  for (std::size_t i = 0; i < count; ++i) out += stream[i].second;
+  return out;
+}
+
+// What is asked of the read model, when the stream is `all`: it shows the first events, as a call that reads it knows
+// them, never less than it showed before, and after `settle_ns` without appends all that was known for so long.
+class ReadModel {
+ public:
+  ReadModel(const std::vector<Call>& calls, const Stream& all, std::int64_t last_ns, const LedgerTimes& times)
+      : calls_(calls), all_(all), last_ns_(last_ns), times_(times) {}
+  [[nodiscard]] bool kept() const {
+    return std::all_of(calls_.begin(), calls_.end(), [&](const Call& call) {
+      return !call.ok() || (call.f != "model" && call.f != "replay") || shows_the_first(call);
+    });
+  }
+
+ private:
+  static std::int64_t version_shown(const Call& call) {
+    if (call.f == "deposit" || call.f == "withdraw") return call.seen.integer();
+    if (call.f == "events") return static_cast<std::int64_t>(call.seen.items().size());
+    return call.seen.items()[0].integer();
+  }
+  [[nodiscard]] bool shows_the_first(const Call& look) const {
+    const std::int64_t version = version_shown(look);
+    if (version < 0 || version > static_cast<std::int64_t>(all_.size())) return false;
+    if (look.seen.items()[1] != Value(sum_of(all_, static_cast<std::size_t>(version)))) return false;
+    for (const Call& call : calls_) {
+      const Value* id = call.asked.is_map() ? call.asked.find("id") : nullptr;
+      for (std::int64_t v = 1; id != nullptr && v <= version; ++v) {
+        if (all_[static_cast<std::size_t>(v) - 1].first == *id && call.from > look.until) return false;
+      }
+      if (!call.ok() || version_shown(call) <= version) continue;
+      if (call.f == look.f && call.until < look.from) return false;
+      if (call.f == "model" || call.f == "replay" || call.until > look.from) continue;
+      if (times_.lag_ns > 0 && call.until_ns + times_.lag_ns < look.from_ns) return false;
+      const bool rest = look.from_ns - last_ns_ >= times_.settle_ns;
+      if (rest && look.from_ns - call.until_ns >= times_.settle_ns) return false;
+    }
+    return true;
+  }
+
+  const std::vector<Call>& calls_;
+  const Stream& all_;
+  const std::int64_t last_ns_;
+  const LedgerTimes times_;
+};
+
+bool keeps_account(const std::vector<Call>& calls, std::int64_t last_ns, const LedgerTimes& times) {
+  std::vector<Call> ordered;
+  for (const Call& call : with_refusals(calls, "withdraw", "insufficient")) {
+    if (call.f != "model" && call.f != "replay") ordered.push_back(call);
+  }
+  Call end;
+  end.f = "end";
+  end.outcome = EventType::ok;
+  end.from = Call::kForever - 1;
+  ordered.push_back(end);
+  const auto step = [&](const Stream& stream, const Call& call, const auto& next) {
+    if (call.f == "end") {
+      if (ReadModel(calls, stream, last_ns, times).kept()) next(stream);
+      return;
+    }
+    const auto version = static_cast<std::int64_t>(stream.size());
+    const std::int64_t money = sum_of(stream, stream.size());
+    if (call.f == "balance" || call.f == "events") {
+      if (!call.ok()) return;
+      Value::List shown;
+      for (std::size_t i = 0; i < stream.size(); ++i)
+        shown.push_back(Value::list({static_cast<std::int64_t>(i) + 1, stream[i].first, stream[i].second}));
+      if (call.seen == (call.f == "events" ? Value(std::move(shown)) : Value::list({version, money}))) next(stream);
+      return;
+    }
+    const std::int64_t amount = call.asked.find("amount")->integer();
+    if (call.f == "refused") {
+      if (money < amount) next(stream);
+      return;
+    }
+    if (call.ok() && call.seen != Value(version + 1)) return;
+    if (call.f == "withdraw" && money < amount) return;
+    Stream more = stream;
+    more.emplace_back(*call.asked.find("id"), call.f == "deposit" ? amount : -amount);
+    next(more);
+  };
+  return some_order(ordered, Stream{}, step);
+}
+
 bool each_of(const std::vector<Call>& calls, bool (*keeps)(const std::vector<Call>&)) {
   const auto objects = by_key(calls);
   return std::all_of(objects.begin(), objects.end(), [&](const auto& one) { return keeps(one.second); });
@@ -117,6 +208,17 @@ bool each_of(const std::vector<Call>& calls, bool (*keeps)(const std::vector<Cal
 
 bool keeps_cas_by_version(const std::vector<Call>& calls) { return each_of(calls, keeps_one_register); }
 bool keeps_overdraft(const std::vector<Call>& calls) { return each_of(calls, keeps_customer); }
+
+bool keeps_ledger(const std::vector<Call>& calls, const LedgerTimes& times) {
+  std::int64_t last_ns = 0;  // the last that was heard of an append
+  for (const Call& call : calls) {
+    if (call.f != "deposit" && call.f != "withdraw") continue;
+    last_ns = std::max(last_ns, call.told_ns == Call::kForever ? call.from_ns : call.told_ns);
+  }
+  const auto accounts = by_key(calls);
+  return std::all_of(accounts.begin(), accounts.end(),
+                     [&](const auto& one) { return keeps_account(one.second, last_ns, times); });
+}
 
 bool keeps_idempotency_keys(const std::vector<Call>& calls, std::int64_t ttl_ns, std::int64_t unit_ns) {
   for (const auto& [ledger, of_ledger] : by_key(calls)) {

@@ -372,6 +372,10 @@ const std::map<std::string, Rule>& rules() {
       {"saga", keeps_saga},
       {"cas-by-version", keeps_cas_by_version},
       {"overdraft", keeps_overdraft},
+      {"ledger",
+       [](const auto& calls) {
+         return keeps_ledger(calls, {0, kSettle_ns});
+       }},
       {"idempotency-keys", [](const auto& calls) { return keeps_idempotency_keys(calls); }},
       {"concurrency-limit", [](const auto& calls) { return keeps_concurrency_limit(calls, 3, kSettle_ns); }},
       {"token-bucket", [](const auto& calls) { return keeps_token_bucket(calls, kBucket); }},

@@ -58,6 +58,11 @@ struct Crash {
 // is tried in steps of `unit_ns`; 0: a key is kept for ever.
 [[nodiscard]] bool keeps_cas_by_version(const std::vector<Call>& calls);
 [[nodiscard]] bool keeps_overdraft(const std::vector<Call>& calls);
+struct LedgerTimes {
+  std::int64_t lag_ns = 0;  // 0: no bound
+  std::int64_t settle_ns = 0;
+};
+[[nodiscard]] bool keeps_ledger(const std::vector<Call>& calls, const LedgerTimes& times);
 [[nodiscard]] bool keeps_idempotency_keys(const std::vector<Call>& calls, std::int64_t ttl_ns = 0,
                                           std::int64_t unit_ns = 1);
 

@@ -67,6 +67,7 @@ Shape shape_of(const std::string& workload) {
       {"or-set", {3, 9, {}}},
       {"ordered-ids", {3, 10, {}, 0.08, 150'000}},
       {"overdraft", {3, 10, {{"overdraft.customers", "1"}}}},
+      {"ledger", {3, 10, {{"ledger.accounts", "1"}, {"ledger.reads", "0.35"}}}},
       {"read-model", {3, 10, {}, 0.08, 100'000}},
       {"token-bucket", {4, 18, {}, 0.03, 150, 14}},
       {"dead-letter", {3, 12, {{"dead-letter.poison", "0.4"}}, 0.05, 1000, 34}},
@@ -272,6 +273,28 @@ Value changed_pair(const Record& record, Dice& dice) {
   return out;
 }
 
+// Rows of numbers: one of them changes, or one number in one of them.
+Value changed_rows(const Value& rows, Dice& dice) {
+  if (rows.items().empty()) return rows;
+  Value out = rows;
+  Value& row = out.items()[dice() % out.items().size()];
+  if (dice() % 2 == 0) {
+    Value& one = row.items()[dice() % row.items().size()];
+    one = changed(one, {}, dice);
+    return out;
+  }
+  Value::List items = out.items();
+  const std::size_t at = dice() % items.size();
+  const std::size_t to = dice() % items.size();
+  if (dice() % 2 == 0)
+    items.erase(items.begin() + static_cast<std::ptrdiff_t>(at));
+  else if (dice() % 2 == 0)
+    items.push_back(items[at]);
+  else
+    std::swap(items[at], items[to]);
+  return Value(std::move(items));
+}
+
 // Messages as a list of [offset value], or the offset of one that was sent.
 Value changed_messages(const Value& micros, Dice& dice) {
   Value out = micros;
@@ -321,10 +344,11 @@ Value changed_reads(const Value& micros, const std::vector<Value>& others, Dice&
 }
 
 Value changed_result(const std::string& workload, const Record& record, const std::vector<Value>& others, Dice& dice) {
-  const bool pairs =
-      workload == "cas-by-version" || workload == "overdraft" || workload == "read-model" || workload == "log";
+  const bool pairs = workload == "cas-by-version" || workload == "overdraft" || workload == "read-model" ||
+                     workload == "log" || workload == "ledger";
   if (record.f == "txn") return changed_reads(record.value, others, dice);
   if (record.f == "poll" || record.f == "send") return changed_messages(record.value, dice);
+  if (record.f == "events") return changed_rows(record.value, dice);
   if (pairs && record.value.is_list()) return changed_pair(record, dice);
   Value out = changed(record.value, others, dice);
   // A list of pairs stays one.
@@ -337,11 +361,13 @@ Value changed_result(const std::string& workload, const Record& record, const st
 // What each asks for once, and what repeats what the system made of it.
 bool is_once(const std::string& workload, const std::string& f) {
   static const std::set<std::string> once = {"enqueue", "saga", "write-chain", "txn", "change", "append", "send"};
-  return once.contains(f) || (workload == "durability" && f == "add");
+  return once.contains(f) || (workload == "durability" && f == "add") ||
+         (workload == "ledger" && (f == "deposit" || f == "withdraw"));
 }
 bool answers_with_more(const std::string& f) {
-  static const std::set<std::string> all = {"read",    "txn",  "append", "read-at",    "replay",
-                                            "receive", "poll", "send",   "drain-dead", "messages"};
+  static const std::set<std::string> all = {"read",    "txn",    "append", "read-at",    "replay",
+                                            "receive", "poll",   "send",   "drain-dead", "messages",
+                                            "balance", "events", "model",  "deposit",    "withdraw"};
   return all.contains(f);
 }
 

@@ -89,6 +89,59 @@ TEST(ReadModelWorkload, LooksAtTheLastLogsAgain) {
   for (const std::string& key : read["read"]) EXPECT_TRUE(last.contains(key)) << key;
 }
 
+TEST(LedgerWorkload, EventsAreNewAndAllAccountsAreLookedAtInTheEnd) {
+  auto workload = make_workload("ledger", {{"ledger.operations-per-account", "50"}, {"ledger.settle", "3s"}}, 5);
+  ASSERT_TRUE(workload);
+  gen::Simulation simulation;
+  simulation.workers = 5;
+  simulation.most = 1000;
+  std::set<Value> ids, accounts;
+  for (const auto& op : simulation.play(*workload->generator)) {
+    accounts.insert(*op.operation.key);
+    if (op.operation.value.is_map()) {
+      EXPECT_TRUE(ids.insert(*op.operation.value.find("id")).second);
+      EXPECT_GT(op.operation.value.find("amount")->integer(), 0);
+    }
+  }
+  EXPECT_GT(ids.size(), 600u);
+  EXPECT_EQ(accounts.size(), 20u);
+  gen::Simulation end;
+  end.workers = 5;
+  std::map<std::string, std::multiset<Value>> read;
+  for (const auto& op : end.play(*workload->final_generator)) {
+    EXPECT_GE(op.time_ns, 3'000'000'000);
+    read[op.operation.f].insert(*op.operation.key);
+  }
+  EXPECT_TRUE(end.finished);
+  for (const char* f : {"events", "balance", "model", "replay"})
+    EXPECT_EQ(read[f], std::multiset<Value>(accounts.begin(), accounts.end())) << f;
+}
+
+TEST(LedgerWorkload, WhatWasNotAnsweredInTheEndIsAskedForAgain) {
+  auto workload = make_workload("ledger", {{"ledger.accounts", "1"}, {"ledger.settle", "0"}}, 1);
+  ASSERT_TRUE(workload);
+  gen::Simulation simulation;
+  simulation.most = 10;
+  (void)simulation.play(*workload->generator);
+  Generator& end = *workload->final_generator;
+  std::vector<std::string> asked;
+  std::int64_t now_ns = 0;
+  for (int step = 0; step < 1000; ++step, now_ns += 20'000'000) {
+    const auto next = end.next({now_ns, 0, 0, 1});
+    if (std::holds_alternative<Done>(next)) break;
+    const auto* operation = std::get_if<Operation>(&next);
+    if (operation == nullptr) continue;
+    asked.push_back(operation->f);
+    const bool fails = asked.size() == 2 || operation->f == "replay";
+    const Completion done = fails ? Completion::failed("refused", "") : Completion::ok();
+    end.update({now_ns, 0, 0, done.type, operation, &done});
+  }
+  ASSERT_GT(asked.size(), 10u);  // for ten seconds
+  EXPECT_EQ(std::vector<std::string>(asked.begin(), asked.begin() + 6),
+            (std::vector<std::string>{"events", "balance", "model", "replay", "balance", "replay"}));
+  EXPECT_LT(now_ns, 12'000'000'000);
+}
+
 TEST(OrSetWorkload, RemovesWhatWasReadAndAddsItAgain) {
   std::set<Value> elements;
   int removed = 0, again = 0;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "targets/memory/causal_replicas.h"
+#include "targets/memory/event_ledger.h"
 #include "targets/memory/event_log.h"
 #include "targets/memory/replicas.h"
 #include "targets/memory/versioned.h"
@@ -155,6 +156,38 @@ TEST_F(DataTypes, EventsWithBugs) {
   EXPECT_EQ(run(Bug::lost_write), "ok [0,[]] ok [0,[]]");
   EXPECT_EQ(run(Bug::duplicate), "ok [2,[7,8,8]] ok [2,[7,8]]");
   EXPECT_EQ(run(Bug::reorder), "ok [2,[8,7]] ok [2,[7,8]]");
+}
+
+TEST_F(DataTypes, ALedgerIsAStreamOfEventsAndAModelThatFollows) {
+  EventLedger ledger({}, clock());
+  const auto apply = [&](auto... words) { return text(ledger.apply(asked(words...), rng_)); };
+  EXPECT_EQ(apply("balance"), "ok [0,0]");
+  EXPECT_EQ(apply("deposit", R"({"id":7,"amount":5})"), "ok 1");
+  EXPECT_EQ(apply("withdraw", R"({"id":8,"amount":6})"), "fail insufficient");
+  EXPECT_EQ(apply("withdraw", R"({"id":9,"amount":5})"), "ok 2");
+  EXPECT_EQ(apply("events"), "ok [[1,7,5],[2,9,-5]]");
+  EXPECT_EQ(apply("balance"), "ok [2,0]");
+  EXPECT_EQ(apply("replay"), "ok [2,0]");
+  EXPECT_EQ(apply("model"), "ok [0,0]");
+  pass(10);
+  EXPECT_EQ(apply("model"), "ok [2,0]");
+  EXPECT_EQ(apply("deposit", R"({"id":7,"amount":0})"), "fail bad-operation");
+  EXPECT_EQ(apply("transfer"), "fail unsupported");
+}
+
+TEST_F(DataTypes, ALedgerWithBugs) {
+  const auto run = [&](Bug bug, const char* look) {
+    EventLedger ledger({bug, 1}, clock());
+    for (const char* f : {"deposit", "deposit", "withdraw"})
+      (void)ledger.apply(asked(f, *f == 'w' ? R"({"id":3,"amount":1})" : R"({"id":2,"amount":5})"), rng_);
+    pass(10);
+    return text(ledger.apply(asked(look), rng_));
+  };
+  EXPECT_EQ(run(Bug::none, "balance"), "ok [3,9]");
+  EXPECT_EQ(run(Bug::stale_read, "balance"), "ok [2,10]");
+  EXPECT_EQ(run(Bug::lost_write, "events"), "ok []");
+  EXPECT_EQ(run(Bug::duplicate, "balance"), "ok [6,18]");
+  EXPECT_EQ(run(Bug::reorder, "model"), "ok [2,4]");
 }
 
 TEST_F(DataTypes, RemovesTakeWhatTheyObserved) {
