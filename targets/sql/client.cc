@@ -9,7 +9,7 @@ namespace ordeal {
 
 std::vector<const SqlDataType*> sql_data_types() {
   std::vector<const SqlDataType*> out;
-  for (const auto all : {sql_registers(), sql_transactions(), sql_collections(), sql_promises()}) {
+  for (const auto all : {sql_registers(), sql_transactions(), sql_collections(), sql_promises(), sql_ledger()}) {
     for (const auto& one : all) out.push_back(&one);
   }
   return out;

@@ -15,6 +15,23 @@
 
 namespace ordeal {
 
+// What is wrong with a ledger on purpose (ledger.h).
+enum class LedgerBreak {
+  none,
+  no_version_check,
+  version_first,
+  stale_balance,
+  stale_retry,
+  retry_ambiguous,
+  ack_before_commit,
+  dual_write,
+  no_dedup,
+  commit_before_apply,
+  arrival_order,
+  replay_on_top,
+  split_read,
+};
+
 struct SqlShape {
   std::int64_t bank_accounts = 8;
   std::int64_t bank_balance = 10;
@@ -22,6 +39,7 @@ struct SqlShape {
   bool skip_locked = false;  // a queue takes the first message that nobody else is taking
   bool row_lock = false;     // the lock is that of a row (FOR UPDATE) rather than an advisory one
   bool pipeline = false;     // all micro-operations of a transaction are sent in one go
+  LedgerBreak ledger_break = LedgerBreak::none;
   // By which paths the rows of list-append, rw-register and g2 are found, each for a part of the keys; empty: as the
   // schema without them has it.
   std::vector<const SqlAccess*> access = {};
@@ -45,11 +63,12 @@ struct SqlDataType {
   bool needs_advisory_locks = false;
 };
 
-// registers.cc, transactions.cc, collections.cc, promises.cc
+// registers.cc, transactions.cc, collections.cc, promises.cc, ledger.cc
 [[nodiscard]] std::span<const SqlDataType> sql_registers();
 [[nodiscard]] std::span<const SqlDataType> sql_transactions();
 [[nodiscard]] std::span<const SqlDataType> sql_collections();
 [[nodiscard]] std::span<const SqlDataType> sql_promises();
+[[nodiscard]] std::span<const SqlDataType> sql_ledger();
 
 // "k7" → "k7", 7 → "7".
 [[nodiscard]] inline std::string sql_text(const Value& value) {

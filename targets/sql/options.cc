@@ -5,6 +5,7 @@
 #include "base/names.h"
 #include "harness/interfaces/slow_transactions.h"
 #include "targets/sql/client.h"
+#include "targets/sql/ledger.h"
 
 namespace ordeal {
 
@@ -29,6 +30,7 @@ std::vector<OptionSpec> sql_options(const std::string& target, const std::string
              "how a message is taken: the first one, or the first that nobody else is taking (FOR UPDATE SKIP LOCKED, "
              "which keeps no order and may find nothing too early: say --consistency at-most-once)",
              {"first", "skip-locked"}),
+      ledger_break_option(target),
   };
   out.insert(out.begin(), own.begin(), own.end());
   return out;
@@ -40,6 +42,7 @@ SqlShape sql_shape(const Options& options, const std::string& target) {
   out.bank_balance = options.integer(target + ".bank-balance");
   out.bank_tables = options.string(target + ".bank-tables") == "each";
   out.skip_locked = options.string(target + ".queue") == "skip-locked";
+  out.ledger_break = ledger_break_named(options.string(target + ".ledger-break"));
   out.pipeline = options.boolean(target + ".pipeline");
   return out;
 }
@@ -53,7 +56,7 @@ std::string sql_isolation(const Options& options, const std::string& target) {
 Result<void> check_sql_options(const Options& options, std::string_view target, std::string_view data_type) {
   if (data_type == "lock" && options.real("txn.slow-share") > 0)
     return fail(ErrorCode::usage, "txn.slow-share: the operations of a lock are no transactions; leave it out");
-  if (sql_data_type(data_type) != nullptr) return {};
+  if (sql_data_type(data_type) != nullptr) return check_ledger_break(options, std::string(target), data_type);
   std::vector<std::string> known;
   for (const SqlDataType* one : sql_data_types()) known.emplace_back(one->name);
   return fail(unknown_name("data type of target " + std::string(target), data_type, known));

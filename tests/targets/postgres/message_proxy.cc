@@ -127,6 +127,7 @@ void MessageProxy::run() {
   pollfd waiting{listener_.get(), POLLIN, 0};
   if (poll(&waiting, 1, deadline.poll_ms()) <= 0) return;
   client_.socket = Descriptor(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  listener_.reset();  // one connection: whoever comes back is refused, and does not wait
   server_.socket = Descriptor(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_in address = loopback(server_port_);
   if (connect(server_.socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return;
