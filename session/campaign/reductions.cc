@@ -19,6 +19,7 @@ constexpr double kFactors[] = {0.125, 0.25, 0.5, 0.75};
 constexpr double kBold[] = {0.125, 0.25, 1};  // of the main phase, with next to no faults
 constexpr double kMinTime_s = 0.1;
 constexpr double kFirstFault_s = 0.5;  // of a timeline of ours
+constexpr double kPatience_s = 1;      // what an operation is given at least
 constexpr const char* kTimeline = "nemesis.timeline";
 
 std::string text_of(const RunRequest& request, const char* flag) {
@@ -47,6 +48,14 @@ RunRequest faster_faults(RunRequest request, double factor) {
   return request;
 }
 
+// Clients that give up sooner: one that waits out a node that was cut off has the same number of attempts in a main
+// phase that is shorter.
+RunRequest sooner_time_outs(RunRequest request, double factor) {
+  const double now_s = seconds_of(request, "op-timeout");
+  const double sooner_s = std::max(kPatience_s, now_s * factor);
+  return sooner_s < now_s ? with(std::move(request), "op-timeout", shown(sooner_s)) : request;
+}
+
 bool has_faults(const RunRequest& request) { return !split(text_of(request, "nemesis"), ',').empty(); }
 
 std::vector<Reduction> fewer_seconds(const RunRequest& request) {
@@ -59,7 +68,9 @@ std::vector<Reduction> fewer_seconds(const RunRequest& request) {
     const RunRequest shorter = with(request, "time-limit", shown(wanted));
     // A script says itself when its faults come.
     if (has_faults(request) && !request.settings.contains(kTimeline)) {
-      out.push_back({what + ", faults in step", faster_faults(shorter, factor)});
+      const RunRequest faster = faster_faults(shorter, factor);
+      out.push_back({what + ", faults and time-outs in step", sooner_time_outs(faster, factor)});
+      out.push_back({what + ", faults in step", faster});
     }
     out.push_back({what, shorter});
   }
@@ -188,8 +199,10 @@ std::vector<Reduction> few_faults(const RunRequest& request) {
   for (const double factor : kBold) {
     const double wanted = std::stod(shown(std::max(kMinTime_s, now * factor)));
     if (factor < 1 && wanted >= now) continue;
-    const RunRequest shorter = factor < 1 ? with(request, "time-limit", shown(wanted)) : request;
-    const std::string what = factor < 1 ? fmt::format("seconds {} → {}, ", shown(now), shown(wanted)) : "";
+    const RunRequest shorter =
+        factor < 1 ? sooner_time_outs(with(request, "time-limit", shown(wanted)), factor) : request;
+    const std::string what =
+        factor < 1 ? fmt::format("seconds {} → {}, time-outs in step, ", shown(now), shown(wanted)) : "";
     out.push_back({what + "no faults", without_faults(shorter, faults)});
     // A script says itself when its faults come.
     if (request.settings.contains(kTimeline)) continue;

@@ -14,10 +14,10 @@ struct Reduction {
   RunRequest request;
 };
 
-// `few_faults`: no fault, or one injection alone, to the end or for half of a main phase that is an eighth, a quarter,
-// and as it is. Where each respect is reduced in turn, a main phase that has become short needs its many faults; so
-// this is tried once, before. The others are in the order in which they pay: what makes the repetitions short comes
-// first.
+// `few_faults`: no fault, or one injection alone, to the end or for half of a main phase that is an eighth, a quarter
+// (operations give up sooner by as much, after a second at the soonest), and as it is. Where each respect is reduced in
+// turn, a main phase that has become short needs its many faults; so this is tried once, before. The others are in the
+// order in which they pay: what makes the repetitions short comes first.
 enum class Respect { few_faults, seconds, faults, nodes, clients, rate };
 inline constexpr Respect kRespects[] = {Respect::seconds, Respect::faults, Respect::nodes, Respect::clients,
                                         Respect::rate};

@@ -121,9 +121,9 @@ TEST(Reductions, EachIsSmallerAndResolves) {
     }
   }
   for (const char* what :
-       {"seconds 60 → 7.5, faults in step\n", "seconds 60 → 7.5\n", "no faults\n", "one kill only, for 5 s\n",
-        "one kill only, for 30 s\n", "without partition\n", "nodes 5 → 1\n", "nodes 5 → 3\n", "clients 10 → 1\n",
-        "operations a second, unlimited → 20\n"}) {
+       {"seconds 60 → 7.5, faults and time-outs in step\n", "seconds 60 → 7.5, faults in step\n", "seconds 60 → 7.5\n",
+        "no faults\n", "one kill only, for 5 s\n", "one kill only, for 30 s\n", "without partition\n", "nodes 5 → 1\n",
+        "nodes 5 → 3\n", "clients 10 → 1\n", "operations a second, unlimited → 20\n"}) {
     EXPECT_THAT(told, HasSubstr(what));
   }
   // Whose machines are left is not for us to say.
@@ -167,14 +167,18 @@ TEST(Reductions, NoFaultOrOneInjectionComesWithAShorterMainPhase) {
               !plan->nemesis.empty());
     told.push_back(one.what);
   }
-  EXPECT_THAT(told, ::testing::ElementsAre(
-                        "seconds 60 → 7.5, no faults", "seconds 60 → 7.5, one kill only, for 7 s",
-                        "seconds 60 → 7.5, one kill only, for 3.75 s", "seconds 60 → 7.5, one partition only, for 7 s",
-                        "seconds 60 → 7.5, one partition only, for 3.75 s", "seconds 60 → 15, no faults",
-                        "seconds 60 → 15, one kill only, for 14.5 s", "seconds 60 → 15, one kill only, for 7.5 s",
-                        "seconds 60 → 15, one partition only, for 14.5 s",
-                        "seconds 60 → 15, one partition only, for 7.5 s", "no faults", "one kill only, for 59.5 s",
-                        "one kill only, for 30 s", "one partition only, for 59.5 s", "one partition only, for 30 s"));
+  EXPECT_THAT(told, ::testing::ElementsAre("seconds 60 → 7.5, time-outs in step, no faults",
+                                           "seconds 60 → 7.5, time-outs in step, one kill only, for 7 s",
+                                           "seconds 60 → 7.5, time-outs in step, one kill only, for 3.75 s",
+                                           "seconds 60 → 7.5, time-outs in step, one partition only, for 7 s",
+                                           "seconds 60 → 7.5, time-outs in step, one partition only, for 3.75 s",
+                                           "seconds 60 → 15, time-outs in step, no faults",
+                                           "seconds 60 → 15, time-outs in step, one kill only, for 14.5 s",
+                                           "seconds 60 → 15, time-outs in step, one kill only, for 7.5 s",
+                                           "seconds 60 → 15, time-outs in step, one partition only, for 14.5 s",
+                                           "seconds 60 → 15, time-outs in step, one partition only, for 7.5 s",
+                                           "no faults", "one kill only, for 59.5 s", "one kill only, for 30 s",
+                                           "one partition only, for 59.5 s", "one partition only, for 30 s"));
   EXPECT_TRUE(reductions(asked({{"target", "etcd"}}), Respect::few_faults).empty());
   EXPECT_TRUE(reductions(asked({{"target", "etcd"}, {"nemesis", "none"}}), Respect::few_faults).empty());
 }
