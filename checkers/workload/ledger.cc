@@ -60,7 +60,7 @@ struct Shown {
   OperationEvents op;
   std::string_view f;
   std::int64_t version = 0;
-  std::int64_t balance = 0;          // not of `events`
+  std::int64_t balance = 0;         // not of `events`
   std::span<const ValueId> events;  // of `events`
 };
 struct Refused {
@@ -127,7 +127,8 @@ class Account {
     if (longest_ != nullptr) out.push_back(longest_->op.invocation);
     return out;
   }
-  [[nodiscard]] std::vector<EventIndex> with(std::vector<EventIndex> all, std::initializer_list<EventIndex> more) const {
+  [[nodiscard]] std::vector<EventIndex> with(std::vector<EventIndex> all,
+                                             std::initializer_list<EventIndex> more) const {
     all.insert(all.end(), more);
     return all;
   }
@@ -208,9 +209,9 @@ class Account {
         wrong("unexpected-event", {event->op.invocation},
               " has " + what + " with the amount " + std::to_string(amount) + ", not " + std::to_string(event->amount));
       else if (!new_event)
-        wrong("duplicate-event", {event->op.invocation}, " has the event " + in_.shown(parts[1]) + " at versions " +
-                                                             std::to_string(place->second) + " and " +
-                                                             std::to_string(shown));
+        wrong("duplicate-event", {event->op.invocation},
+              " has the event " + in_.shown(parts[1]) + " at versions " + std::to_string(place->second) + " and " +
+                  std::to_string(shown));
       else if (!new_version)
         wrong("duplicate-version", {event->op.invocation}, " has two events with " + at(shown));
       else if (shown != version)
@@ -251,15 +252,15 @@ class Account {
       if (out.size() == 3) break;
     }
     if (out.empty())
-      out.push_back("No other withdrawal ran beside the last one: it was granted by a balance that was not up to date.");
+      out.push_back(
+          "No other withdrawal ran beside the last one: it was granted by a balance that was not up to date.");
     return out;
   }
 
   // ---- what is known beyond the longest stream: acknowledged versions that follow on it
 
   bool continued() {
-    for (auto next = by_version_.find(known() + 1); next != by_version_.end();
-         next = by_version_.find(known() + 1))
+    for (auto next = by_version_.find(known() + 1); next != by_version_.end(); next = by_version_.find(known() + 1))
       order_.push_back(next->second);
     const auto placed = std::set<const Append*>(order_.begin(), order_.end());
     for (const Append& one : appends_) {
@@ -409,9 +410,10 @@ class Account {
 
   // Each refusal gets the least version at which it is possible.
   void refusals() {
-    std::vector<std::int64_t> reached = {0};                           // by the first i that were over
+    std::vector<std::int64_t> reached = {0};  // by the first i that were over
     for (const Placed& one : over_) reached.push_back(std::max(reached.back(), one.version));
-    std::vector<std::int64_t> least(placed_.size() + 1, kMaxVersion);  // what comes before the i-th and later has at most
+    std::vector<std::int64_t> least(placed_.size() + 1,
+                                    kMaxVersion);  // what comes before the i-th and later has at most
     std::vector<std::size_t> by(placed_.size() + 1, placed_.size());
     for (std::size_t i = placed_.size(); i-- > 0;) {
       const std::int64_t most = placed_[i].version - (placed_[i].append ? 1 : 0);
@@ -423,9 +425,8 @@ class Account {
     for (const Refused& one : refusals_) {          // by invocation
       for (; !given.empty() && given.begin()->first < one.op.invocation; given.erase(given.begin()))
         earlier = std::max(earlier, given.begin()->second);
-      const auto over = std::partition_point(over_.begin(), over_.end(), [&](const Placed& other) {
-        return other.op.completion < one.op.invocation;
-      });
+      const auto over = std::partition_point(
+          over_.begin(), over_.end(), [&](const Placed& other) { return other.op.completion < one.op.invocation; });
       const std::int64_t from = reached[static_cast<std::size_t>(over - over_.begin())];
       const auto after = static_cast<std::size_t>(
           std::partition_point(placed_.begin(), placed_.end(),
@@ -488,8 +489,8 @@ class Account {
     }
     const bool wanted = !by_version_.empty();
     if (wanted && !settled)
-      in_.inconclusive("the read model of account " + in_.shown(key_) +
-                       " was not read ledger.settle after everything" + in_.without_times());
+      in_.inconclusive("the read model of account " + in_.shown(key_) + " was not read ledger.settle after everything" +
+                       in_.without_times());
     if (strict_) return;
     std::vector<const Shown*> looks;
     for (const Shown& one : streams_) looks.push_back(&one);
@@ -550,21 +551,21 @@ class Account {
   Judgement& in_;
   const ValueId key_;
   const bool strict_;
-  std::vector<Append> appends_;                // by invocation, as all of these
-  std::vector<Shown> streams_;                 // by length, the longest first, from streams() on
-  std::vector<Shown> reads_;                   // all others
+  std::vector<Append> appends_;  // by invocation, as all of these
+  std::vector<Shown> streams_;   // by length, the longest first, from streams() on
+  std::vector<Shown> reads_;     // all others
   std::vector<Refused> refusals_;
   std::vector<OperationEvents> withdrawals_;
   std::map<ValueId, const Append*> by_id_;
   std::map<std::int64_t, const Append*> by_version_;  // acknowledged
   std::vector<std::pair<const Append*, const Append*>> again_;
   const Shown* longest_ = nullptr;
-  std::vector<const Append*> order_;           // the events of versions 1, 2, … as far as they are known
-  std::vector<const Append*> open_, beyond_;   // of unknown outcome without a place; acknowledged after a gap
-  std::int64_t most_ = 0;                      // how many events there can be
-  std::vector<std::int64_t> sums_;             // of the first n
-  std::vector<EventIndex> latest_;             // the last invocation among the first n
-  std::vector<Placed> placed_, over_;          // by invocation; those that ended in ok, by completion
+  std::vector<const Append*> order_;          // the events of versions 1, 2, … as far as they are known
+  std::vector<const Append*> open_, beyond_;  // of unknown outcome without a place; acknowledged after a gap
+  std::int64_t most_ = 0;                     // how many events there can be
+  std::vector<std::int64_t> sums_;            // of the first n
+  std::vector<EventIndex> latest_;            // the last invocation among the first n
+  std::vector<Placed> placed_, over_;         // by invocation; those that ended in ok, by completion
 };
 
 // [version, balance], or a list of [version, id, amount].

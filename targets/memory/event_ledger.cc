@@ -50,8 +50,8 @@ Completion EventLedger::read(const Stream& stream, const Operation& operation, R
     return Completion::failed("unsupported", "the memory target has no operation " + operation.f + " on a ledger");
   auto end = stream.end();
   if (model) {
-    end = std::find_if(stream.begin(), stream.end(),
-                       [&](const Event& one) { return one.appended + kModelLag > now_(); });
+    end =
+        std::find_if(stream.begin(), stream.end(), [&](const Event& one) { return one.appended + kModelLag > now_(); });
   } else if (operation.f != "replay" && !stream.empty() && faults_.strikes(Bug::stale_read, rng)) {
     --end;
   }

@@ -4,10 +4,10 @@
 //
 //   ledger       by account `deposit`, `withdraw` {id, amount}: the version of the event, a withdrawal refused when the
 //                events add up to less; `balance`, `model` (what is older than a few milliseconds), `replay`: [version,
-//                balance]; `events`: [[version, id, amount] …]. stale-read: balance and events are those before the last
-//                event; lost-write: an event is acknowledged and not kept; duplicate: it is there twice; write-skew: a
-//                withdrawal looks, lets go, and is appended without another look; reorder: the model has the last two
-//                events in the wrong order, and one of them not yet
+//                balance]; `events`: [[version, id, amount] …]. stale-read: balance and events are those before the
+//                last event; lost-write: an event is acknowledged and not kept; duplicate: it is there twice;
+//                write-skew: a withdrawal looks, lets go, and is appended without another look; reorder: the model has
+//                the last two events in the wrong order, and one of them not yet
 //
 // Thread-safety: all methods from any thread.
 

@@ -16,7 +16,7 @@
 namespace ordeal {
 namespace {
 
-constexpr int kAttempts = 10;  // of what certainly did not happen
+constexpr int kAttempts = 10;                                 // of what certainly did not happen
 constexpr auto kImpatience = std::chrono::milliseconds(200);  // of retry-ambiguous
 
 std::int64_t number(const SqlText& text) {
@@ -154,7 +154,8 @@ Completion read_balance(SqlWork& work, const Operation& operation, Deadline dead
           if (sum.rows.empty()) return Completion::ok();
           return Completion::ok(Value::list({number(version.rows[0][0]), number(sum.rows[0][0])}));
         }
-        const auto found = in.query("SELECT max(version), sum(amount)::bigint FROM ordeal_ledger WHERE k = $1", {account});
+        const auto found =
+            in.query("SELECT max(version), sum(amount)::bigint FROM ordeal_ledger WHERE k = $1", {account});
         if (found.rows.empty()) return Completion::ok();
         return Completion::ok(Value::list({number(found.rows[0][0]), number(found.rows[0][1])}));
       },
@@ -165,9 +166,10 @@ Completion read_events(SqlWork& work, const Operation& operation, Deadline deadl
   return work.reader.read(
       [&](SqlTransaction& in) {
         Value all = Value::list();
-        for (const auto& row : in.query("SELECT version, id, amount FROM ordeal_ledger WHERE k = $1 ORDER BY version, id",
-                                        {sql_key(operation)})
-                                   .rows)
+        for (const auto& row :
+             in.query("SELECT version, id, amount FROM ordeal_ledger WHERE k = $1 ORDER BY version, id",
+                      {sql_key(operation)})
+                 .rows)
           all.items().push_back(Value::list({sql_value(row[0]), sql_value(row[1]), sql_value(row[2])}));
         return Completion::ok(std::move(all));
       },
@@ -183,7 +185,8 @@ Completion relay(SqlWork& work, const std::string& account, Deadline deadline) {
         take_out.clear();
         std::vector<SqlStatement> messages;
         for (const auto& row :
-             in.query("SELECT version, amount FROM ordeal_ledger_outbox WHERE k = $1 ORDER BY version", {account}).rows) {
+             in.query("SELECT version, amount FROM ordeal_ledger_outbox WHERE k = $1 ORDER BY version", {account})
+                 .rows) {
           messages.push_back(
               {"INSERT INTO ordeal_ledger_messages (k, version, amount) VALUES ($1, $2::bigint, $3::bigint)",
                {account, row[0], row[1]}});
@@ -234,9 +237,8 @@ SqlRows messages_after(SqlTransaction& in, const std::string& account, std::int6
 }
 // Messages in the order in which they were published, as often as they were.
 SqlRows messages_from(SqlTransaction& in, const std::string& account, std::int64_t place) {
-  return in.query(
-      "SELECT version, amount, n FROM ordeal_ledger_messages WHERE k = $1 AND n > $2::bigint ORDER BY n",
-      {account, text(place)});
+  return in.query("SELECT version, amount, n FROM ordeal_ledger_messages WHERE k = $1 AND n > $2::bigint ORDER BY n",
+                  {account, text(place)});
 }
 // Applies what follows, and leaves out all else.
 void apply(ReadModel& model, const SqlRows& messages) {
@@ -263,8 +265,9 @@ Completion project_once(SqlWork& work, const std::string& account, Deadline dead
           const SqlRows messages = messages_from(in, account, model.place);
           if (messages.rows.empty()) return Completion::ok();
           const auto& last = messages.rows.back();
-          const auto sum = in.query(
-              "SELECT sum(amount)::bigint FROM ordeal_ledger WHERE k = $1 AND version <= $2::bigint", {account, last[0]});
+          const auto sum =
+              in.query("SELECT sum(amount)::bigint FROM ordeal_ledger WHERE k = $1 AND version <= $2::bigint",
+                       {account, last[0]});
           if (!sum.rows.empty())
             write_model(in, account, {number(last[0]), number(sum.rows[0][0]), number(last[2])}, false);
           return Completion::ok();
@@ -306,7 +309,8 @@ Completion catch_up(SqlWork& work, const std::string& account, bool project, Dea
   if (done.type == EventType::ok && project) {
     const bool two = work.shape.ledger_break == LedgerBreak::commit_before_apply;
     done = until_done(
-        [&] { return two ? project_in_two(work, account, deadline) : project_once(work, account, deadline); }, deadline);
+        [&] { return two ? project_in_two(work, account, deadline) : project_once(work, account, deadline); },
+        deadline);
   }
   if (done.type == EventType::ok) return Completion::ok();
   return Completion::failed(done.error->kind, done.error->message);
@@ -346,13 +350,14 @@ std::vector<std::string> ledger_schema(const SqlDialect&, const SqlShape& shape)
     return "CREATE TABLE IF NOT EXISTS ordeal_ledger" + name + " (" + columns + ")";
   };
   const std::string event = "k text NOT NULL, version bigint NOT NULL, amount bigint NOT NULL";
-  return {table("", event + ", id text NOT NULL" + versions),
-          table("_versions", "k text PRIMARY KEY, n bigint NOT NULL"),
-          table("_outbox", event),
-          "CREATE INDEX IF NOT EXISTS ordeal_ledger_outbox_accounts ON ordeal_ledger_outbox (k, version)",
-          table("_messages", "n bigserial PRIMARY KEY, " + event),
-          "CREATE INDEX IF NOT EXISTS ordeal_ledger_messages_accounts ON ordeal_ledger_messages (k, version)",
-          table("_model", "k text PRIMARY KEY, version bigint NOT NULL, balance bigint NOT NULL, place bigint NOT NULL")};
+  return {
+      table("", event + ", id text NOT NULL" + versions),
+      table("_versions", "k text PRIMARY KEY, n bigint NOT NULL"),
+      table("_outbox", event),
+      "CREATE INDEX IF NOT EXISTS ordeal_ledger_outbox_accounts ON ordeal_ledger_outbox (k, version)",
+      table("_messages", "n bigserial PRIMARY KEY, " + event),
+      "CREATE INDEX IF NOT EXISTS ordeal_ledger_messages_accounts ON ordeal_ledger_messages (k, version)",
+      table("_model", "k text PRIMARY KEY, version bigint NOT NULL, balance bigint NOT NULL, place bigint NOT NULL")};
 }
 
 }  // namespace
@@ -361,7 +366,8 @@ std::span<const LedgerBreakRow> ledger_breaks() {
   static constexpr LedgerBreakRow kAll[] = {
       {LedgerBreak::none, "none", "nothing"},
       {LedgerBreak::no_version_check, "no-version-check", "two events may get one version"},
-      {LedgerBreak::version_first, "version-first", "the version is taken before it is known whether the event happens"},
+      {LedgerBreak::version_first, "version-first",
+       "the version is taken before it is known whether the event happens"},
       {LedgerBreak::stale_balance, "stale-balance", "withdrawals look at the read model's balance"},
       {LedgerBreak::stale_retry, "stale-retry", "after a conflict the version is read again, and not the balance"},
       {LedgerBreak::retry_ambiguous, "retry-ambiguous", "what may have been committed is tried again"},
@@ -387,7 +393,8 @@ OptionSpec ledger_break_option(const std::string& target) {
   std::string help = "how the workload ledger's implementation is made wrong";
   std::vector<std::string> names;
   for (const LedgerBreakRow& row : ledger_breaks()) {
-    if (row.kind != LedgerBreak::none) help += std::string(names.size() == 1 ? ": " : "; ") + row.name + ", " + row.help;
+    if (row.kind != LedgerBreak::none)
+      help += std::string(names.size() == 1 ? ": " : "; ") + row.name + ", " + row.help;
     names.emplace_back(row.name);
   }
   return {target + ".ledger-break", OptionSpec::Type::string, "none", help, std::nullopt, std::nullopt, names};
@@ -400,7 +407,8 @@ Result<void> check_ledger_break(const Options& options, const std::string& targe
   const auto refused = [&](const std::string& why) { return fail(ErrorCode::usage, key + ": " + name + why); };
   if (name == "none") return {};
   if (data_type != "ledger")
-    return refused(" changes nothing on the data type " + std::string(data_type) + "; leave it out, or say --workload ledger");
+    return refused(" changes nothing on the data type " + std::string(data_type) +
+                   "; leave it out, or say --workload ledger");
   if (name == "no-version-check" && isolation == "serializable")
     return refused(" shows nothing where transactions are serializable; say --set " + target +
                    ".isolation=read-committed");

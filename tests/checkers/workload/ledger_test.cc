@@ -173,9 +173,9 @@ TEST(Ledger, TheReadModelFollows) {
 TEST(Ledger, UnknownWhenNotPutToTheTest) {
   EXPECT_THAT(judge(deposit(1, 10, 1) + see("events", "[[1 1 10]]") + see("model", "[1 10]")),
               HasSubstr("no withdrawal succeeded"));
-  EXPECT_THAT(judge(deposit(1, 10, 1) + withdraw(2, 4, 2) + see("events", "[[1 1 10] [2 2 -4]]") +
-                    see("model", "[2 6]")),
-              HasSubstr("was refused"));
+  EXPECT_THAT(
+      judge(deposit(1, 10, 1) + withdraw(2, 4, 2) + see("events", "[[1 1 10] [2 2 -4]]") + see("model", "[2 6]")),
+      HasSubstr("was refused"));
   EXPECT_THAT(judge(deposit(1, 10, 1) + withdraw(2, 4, 2) + refused(1, 3, 7) + see("events", "[[1 1 10] [2 2 -4]]") +
                     see("model", "[2 6]")),
               HasSubstr("side by side"));
@@ -249,7 +249,8 @@ TEST(Ledger, AgreesWithTryingAllOrders) {
             return {unknown ? "info" : "ok", std::to_string(stream.size() + (lie() ? 1 : 0))};
           }
           if (lie() && end > 0) --end;
-          if (one.f == "events") return {"ok", rows({stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(end)})};
+          if (one.f == "events")
+            return {"ok", rows({stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(end)})};
           if (one.f == "model") {
             if (model <= end) model = static_cast<std::size_t>(draw(static_cast<int>(model), static_cast<int>(end)));
             end = std::min(end, model);

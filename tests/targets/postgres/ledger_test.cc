@@ -68,7 +68,8 @@ class SqlLedger : public ::testing::Test {
   }
   static void TearDownTestSuite() { server_.reset(); }
   void SetUp() override {
-    if (server_ == nullptr) GTEST_SKIP() << "SKIPPED: there is no " << testing::kPostgresBin << "/postgres (package postgresql-15)";
+    if (server_ == nullptr)
+      GTEST_SKIP() << "SKIPPED: there is no " << testing::kPostgresBin << "/postgres (package postgresql-15)";
   }
 
   [[nodiscard]] static SqlSession::Settings settings(const std::string& isolation, int port = server_->port()) {
@@ -86,7 +87,8 @@ class SqlLedger : public ::testing::Test {
   static SqlShape tables(const std::string& name) {
     SqlShape shape;
     shape.ledger_break = ledger_break_named(name);
-    for (const auto& table : sql_tables(postgres_dialect(), {}, "ledger")) run("DROP TABLE IF EXISTS " + table + " CASCADE");
+    for (const auto& table : sql_tables(postgres_dialect(), {}, "ledger"))
+      run("DROP TABLE IF EXISTS " + table + " CASCADE");
     SqlSession session(settings("serializable"));
     EXPECT_TRUE(prepare_sql(session, shape, "ledger", Deadline::after_s(60)));
     return shape;
