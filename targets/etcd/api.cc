@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "base/base64.h"
+#include "targets/etcd/gateway_json.h"
 
 namespace ordeal {
 namespace {
@@ -68,11 +68,6 @@ Integer integer_in(const Value& map, std::string_view name) {
   return n;
 }
 
-bool boolean_in(const Value& map, std::string_view name) {
-  const Value* found = map.find(name);
-  return found != nullptr && found->is_boolean() && found->boolean();
-}
-
 std::string text_in(const Value& map, std::string_view name) {
   const Value* found = map.find(name);
   return found != nullptr && found->is_string() ? found->string() : std::string();
@@ -80,72 +75,6 @@ std::string text_in(const Value& map, std::string_view name) {
 
 EtcdProblem garbled(const std::string& what) {
   return EtcdProblem{false, "garbled-reply", "the reply is not what etcd's gateway sends: " + what};
-}
-
-EtcdAnswer<std::vector<EtcdKeyValue>> key_values(const Value& reply) {
-  std::vector<EtcdKeyValue> out;
-  const Value* kvs = reply.find("kvs");
-  if (kvs == nullptr) return out;
-  if (!kvs->is_list()) return tl::unexpected(garbled("\"kvs\" is no list"));
-  for (const Value& one : kvs->items()) {
-    auto key = base64_decode(text_in(one, "key"));
-    auto value = base64_decode(text_in(one, "value"));
-    if (!key || !value) return tl::unexpected(garbled("a key or value is not base64"));
-    out.push_back(EtcdKeyValue{std::move(*key), std::move(*value), integer_in(one, "create_revision"),
-                               integer_in(one, "mod_revision"), integer_in(one, "version"), integer_in(one, "lease")});
-  }
-  return out;
-}
-
-std::int64_t revision_of(const Value& reply) {
-  const Value* header = reply.find("header");
-  return header == nullptr ? 0 : integer_in(*header, "revision");
-}
-
-Value to_json(const EtcdRange& range) {
-  Value out = Value::map({{"key", base64_encode(range.key)}});
-  if (!range.range_end.empty()) out.set("range_end", base64_encode(range.range_end));
-  if (range.serializable) out.set("serializable", true);
-  if (range.count_only) out.set("count_only", true);
-  return out;
-}
-
-Value to_json(const EtcdPut& put) {
-  Value out = Value::map({{"key", base64_encode(put.key)}, {"value", base64_encode(put.value)}});
-  if (put.lease != 0) out.set("lease", number(put.lease));
-  return out;
-}
-
-Value to_json(const EtcdDelete& deletion) { return Value::map({{"key", base64_encode(deletion.key)}}); }
-
-Value to_json(const EtcdRequestOp& op) {
-  static constexpr const char* kNames[] = {"request_range", "request_put", "request_delete_range"};
-  return Value::map({{kNames[op.index()], std::visit([](const auto& one) { return to_json(one); }, op)}});
-}
-
-Value to_json(const EtcdCompare& compare) {
-  Value out = Value::map({{"result", "EQUAL"}, {"key", base64_encode(compare.key)}});
-  switch (compare.target) {
-    case EtcdCompare::Target::value:
-      out.set("target", "VALUE");
-      out.set("value", base64_encode(compare.value));
-      break;
-    case EtcdCompare::Target::mod_revision:
-      out.set("target", "MOD");
-      out.set("mod_revision", number(compare.revision));
-      break;
-    case EtcdCompare::Target::create_revision:
-      out.set("target", "CREATE");
-      out.set("create_revision", number(compare.revision));
-      break;
-  }
-  return out;
-}
-
-Value to_json(const std::vector<EtcdRequestOp>& ops) {
-  Value out = Value::list();
-  for (const auto& op : ops) out.items().push_back(to_json(op));
-  return out;
 }
 
 }  // namespace
@@ -180,56 +109,73 @@ bool EtcdTxn::read_only() const {
   return only_ranges(success) && only_ranges(failure);
 }
 
-EtcdAnswer<Value> EtcdApi::call(const char* path, const Value& body, bool idempotent, Deadline deadline) {
-  auto reply = session_.perform({endpoint_ + path, body.to_json(), false, idempotent}, deadline);
+namespace {
+
+// Why a reply is no answer: the gateway's error document, or nothing that it sends.
+EtcdProblem refusal(const HttpReply& reply, const std::string& url) {
+  const auto document = Value::from_json(reply.body);
+  if (reply.status == 404 && !document) {
+    return EtcdProblem{true, "unimplemented", url + ": this server has no such call"};
+  }
+  if (!document) return garbled(document.error().message);
+  std::string message = text_in(*document, "message");
+  if (message.empty()) message = text_in(*document, "error");
+  if (message.empty()) message = "HTTP status " + std::to_string(reply.status);
+  return etcd_problem(integer_in(*document, "code"), message);
+}
+
+}  // namespace
+
+EtcdAnswer<HttpReply> EtcdApi::post(const char* path, std::string body, bool idempotent, Deadline deadline) {
+  auto reply = session_.perform({endpoint_ + path, std::move(body), false, idempotent}, deadline);
   if (!reply) return tl::unexpected(EtcdProblem{!reply.error().sent, reply.error().kind, reply.error().message});
+  if (reply->status != 200) return tl::unexpected(refusal(*reply, endpoint_ + path));
+  return std::move(*reply);
+}
+
+EtcdAnswer<Value> EtcdApi::call(const char* path, const Value& body, bool idempotent, Deadline deadline) {
+  auto reply = post(path, body.to_json(), idempotent, deadline);
+  if (!reply) return tl::unexpected(reply.error());
   auto document = Value::from_json(reply->body);
-  if (reply->status == 404 && !document) {
-    return tl::unexpected(EtcdProblem{true, "unimplemented", endpoint_ + path + ": this server has no such call"});
-  }
   if (!document) return tl::unexpected(garbled(document.error().message));
-  if (reply->status != 200 || document->find("error") != nullptr) {
-    std::string message = text_in(*document, "message");
-    if (message.empty()) message = text_in(*document, "error");
-    if (message.empty()) message = "HTTP status " + std::to_string(reply->status);
-    return tl::unexpected(etcd_problem(integer_in(*document, "code"), message));
-  }
+  if (document->find("error") != nullptr) return tl::unexpected(refusal(*reply, endpoint_ + path));
   if (!document->is_map()) return tl::unexpected(garbled("no JSON object"));
   return std::move(*document);
 }
 
+EtcdAnswer<GatewayReply> EtcdApi::ask(const char* path, std::string body, bool idempotent, Deadline deadline) {
+  auto reply = post(path, std::move(body), idempotent, deadline);
+  if (!reply) return tl::unexpected(reply.error());
+  auto read = gateway_reply(reply->body);
+  if (!read) return tl::unexpected(garbled(read.error().message));
+  if (read->error) return tl::unexpected(refusal(*reply, endpoint_ + path));
+  return std::move(*read);
+}
+
 EtcdAnswer<std::vector<EtcdKeyValue>> EtcdApi::range(const EtcdRange& range, Deadline deadline) {
-  return call("/v3/kv/range", to_json(range), true, deadline).and_then(key_values);
+  auto reply = ask("/v3/kv/range", gateway_request(range), true, deadline);
+  if (!reply) return tl::unexpected(reply.error());
+  return std::move(reply->kvs);
 }
 
 EtcdAnswer<std::int64_t> EtcdApi::put(const EtcdPut& put, Deadline deadline) {
-  return call("/v3/kv/put", to_json(put), false, deadline).map(revision_of);
+  const auto reply = ask("/v3/kv/put", gateway_request(put), false, deadline);
+  if (!reply) return tl::unexpected(reply.error());
+  return reply->revision;
 }
 
 EtcdAnswer<EtcdTxnReply> EtcdApi::txn(const EtcdTxn& txn, Deadline deadline) {
-  Value compare = Value::list();
-  for (const auto& one : txn.compare) compare.items().push_back(to_json(one));
-  const Value body =
-      Value::map({{"compare", compare}, {"success", to_json(txn.success)}, {"failure", to_json(txn.failure)}});
-  auto document = call("/v3/kv/txn", body, txn.read_only(), deadline);
-  if (!document) return tl::unexpected(document.error());
-  EtcdTxnReply reply;
-  reply.revision = revision_of(*document);
-  reply.succeeded = boolean_in(*document, "succeeded");
+  auto found = ask("/v3/kv/txn", gateway_request(txn), txn.read_only(), deadline);
+  if (!found) return tl::unexpected(found.error());
+  EtcdTxnReply reply{found->revision, found->succeeded, {}};
   const auto& branch = reply.succeeded ? txn.success : txn.failure;
-  const Value* responses = document->find("responses");
-  const std::size_t given = responses != nullptr && responses->is_list() ? responses->items().size() : 0;
-  if (given != branch.size()) return tl::unexpected(garbled("a transaction with the wrong number of responses"));
-  for (std::size_t i = 0; i < given; ++i) {
-    const Value* range = responses->items()[i].find("response_range");
-    if (range == nullptr) {
-      if (std::holds_alternative<EtcdRange>(branch[i])) return tl::unexpected(garbled("no response to a range"));
-      reply.responses.emplace_back();
-      continue;
-    }
-    auto kvs = key_values(*range);
-    if (!kvs) return tl::unexpected(kvs.error());
-    reply.responses.push_back(std::move(*kvs));
+  if (found->responses.size() != branch.size())
+    return tl::unexpected(garbled("a transaction with the wrong number of responses"));
+  for (std::size_t i = 0; i < branch.size(); ++i) {
+    auto& response = found->responses[i];
+    if (!response && std::holds_alternative<EtcdRange>(branch[i]))
+      return tl::unexpected(garbled("no response to a range"));
+    reply.responses.push_back(response ? std::move(*response) : std::vector<EtcdKeyValue>());
   }
   return reply;
 }

@@ -91,6 +91,8 @@ struct EtcdMemberEntry {
   std::vector<std::string> peer_urls;
 };
 
+struct GatewayReply;
+
 class EtcdApi {
  public:
   // `endpoint`: "http://10.0.0.1:2379".
@@ -117,7 +119,11 @@ class EtcdApi {
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
 
  private:
+  // The reply to a request, of status 200.
+  [[nodiscard]] EtcdAnswer<HttpReply> post(const char* path, std::string body, bool idempotent, Deadline deadline);
   [[nodiscard]] EtcdAnswer<Value> call(const char* path, const Value& body, bool idempotent, Deadline deadline);
+  // The same for what clients do all the time.
+  [[nodiscard]] EtcdAnswer<GatewayReply> ask(const char* path, std::string body, bool idempotent, Deadline deadline);
   std::string endpoint_;
   HttpSession session_;
 };

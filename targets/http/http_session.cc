@@ -6,9 +6,8 @@
 #include <sys/time.h>
 
 #include <array>
+#include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <cerrno>
 #include <charconv>
 #include <optional>
@@ -21,12 +20,41 @@ namespace ordeal {
 namespace {
 
 namespace http = boost::beast::http;
-using Parser = http::response_parser<http::string_body>;
-
 // Replies larger than this are cut off with an error: a broken server must not take the controller's memory.
 constexpr std::size_t kMaxReplyBytes = std::size_t{64} << 20;
 constexpr std::uint32_t kMaxHeaderBytes = 64 * 1024;
 constexpr std::size_t kReadBytes = 64 * 1024;
+
+// Keeps status and body alone: nobody asks for a reply's fields, and Beast's own parser makes a node of each. What they
+// say of the body and the connection the base class knows.
+class Parser final : public http::basic_parser<false> {
+ public:
+  [[nodiscard]] int status() const { return status_; }
+  [[nodiscard]] std::string& body() { return body_; }
+
+ private:
+  using Text = boost::beast::string_view;
+  using Problem = boost::system::error_code;
+  using Length = boost::optional<std::uint64_t>;
+
+  void on_request_impl(http::verb, Text, Text, int, Problem&) override {}
+  void on_response_impl(int status, Text, int, Problem&) override { status_ = status; }
+  void on_field_impl(http::field, Text, Text, Problem&) override {}
+  void on_header_impl(Problem&) override {}
+  void on_body_init_impl(const Length&, Problem&) override {}
+  std::size_t on_body_impl(Text part, Problem&) override {
+    body_.append(part.data(), part.size());
+    return part.size();
+  }
+  void on_chunk_header_impl(std::uint64_t, Text, Problem&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, Text part, Problem& problem) override {
+    return on_body_impl(part, problem);
+  }
+  void on_finish_impl(Problem&) override {}
+
+  int status_ = 0;
+  std::string body_;
+};
 
 struct Address {
   std::string_view authority;  // as in the URL
@@ -58,13 +86,16 @@ std::optional<Address> address_in(std::string_view url) {
   return out;
 }
 
-std::string text_of(const HttpRequest& request, const Address& address) {
-  std::string out(request.get ? "GET " : "POST ");
+void write_text(std::string& out, const HttpRequest& request, const Address& address) {
+  out.assign(request.get ? "GET " : "POST ");
   out.append(address.path).append(" HTTP/1.1\r\nHost: ").append(address.authority).append("\r\n");
   if (!request.bearer.empty()) out.append("Authorization: Bearer ").append(request.bearer).append("\r\n");
-  if (request.get) return out.append("\r\n");
+  if (request.get) {
+    out.append("\r\n");
+    return;
+  }
   out.append("Content-Type: application/json\r\nContent-Length: ").append(std::to_string(request.body.size()));
-  return out.append("\r\n\r\n").append(request.body);
+  out.append("\r\n\r\n").append(request.body);
 }
 
 HttpFailure unconnected(const ConnectFailure& failure) {
@@ -84,6 +115,7 @@ struct HttpSession::Impl {
   Descriptor socket;
   std::string authority;        // what it is connected to
   std::int64_t timeout_ms = 0;  // of the socket's recv(2)
+  std::string asked;            // the request
   std::string received;         // and not yet parsed
 
   void close() {
@@ -150,7 +182,7 @@ struct HttpSession::Impl {
 // The reply, when the parser has all of it or the server closed the connection behind it.
 tl::expected<HttpReply, HttpFailure> HttpSession::Impl::finish(Parser& parser) {
   const bool goes_on = parser.keep_alive() && received.empty();
-  HttpReply reply{static_cast<int>(parser.get().result_int()), std::move(parser.get().body())};
+  HttpReply reply{parser.status(), std::move(parser.body())};
   if (!goes_on) close();
   return reply;
 }
@@ -184,14 +216,16 @@ tl::expected<HttpReply, HttpFailure> HttpSession::Impl::receive(Deadline deadlin
       return finish(*parser);
     }
     silent = false;
-    received.append(buffer.data(), static_cast<std::size_t>(n));
-    while (!received.empty() && !error && !parser->is_done()) {
-      const std::size_t used = parser->put(boost::asio::buffer(received), error);
-      received.erase(0, used);
+    std::string_view left(buffer.data(), static_cast<std::size_t>(n));
+    if (!received.empty()) left = received.append(left);
+    while (!left.empty() && !error && !parser->is_done()) {
+      const std::size_t used = parser->put(boost::asio::buffer(left), error);
+      left.remove_prefix(used);
       if (used == 0) break;
       // An interim reply (100 Continue, …) announces another one.
-      if (parser->is_done() && parser->get().result_int() / 100 == 1) begin();
+      if (parser->is_done() && parser->status() / 100 == 1) begin();
     }
+    received = std::string(left);
     if (parser->is_done()) return finish(*parser);
     if (error == http::error::need_more || !error) continue;
     if (error == http::error::body_limit || error == http::error::header_limit) {
@@ -217,12 +251,12 @@ tl::expected<HttpReply, HttpFailure> HttpSession::perform(const HttpRequest& req
   const auto address = address_in(request.url);
   if (!address) return failed({false, "bad-url", "http://host[:port]/path was expected"});
   if (deadline.passed()) return failed({false, "timeout", "the deadline passed before the request was sent"});
-  const std::string text = text_of(request, *address);
+  write_text(impl_->asked, request, *address);
   bool may_have_arrived = false;  // an earlier attempt
   for (bool first = true;; first = false) {
     const bool kept = first && impl_->stands(*address);
     auto failure = kept ? std::nullopt : impl_->connect(*address, deadline);
-    if (!failure) failure = impl_->send(text, deadline);
+    if (!failure) failure = impl_->send(impl_->asked, deadline);
     if (failure) {
       // The server closed the kept-alive connection a moment ago, and not a byte of this request is on its way.
       if (kept && !failure->sent && failure->kind != "timeout") continue;
