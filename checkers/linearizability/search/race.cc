@@ -1,9 +1,11 @@
-// race: jit alone for as long as most keys need; then the searches from both sides (bounds.cc), the exact one and wgl
-// in threads under one budget, and whoever decides first stops the others. None is best on all histories: bounded
-// searches decide those with many linearizations or a plain contradiction, jit invalid ones in little memory, and wgl
-// finds a witness in the depth. For containers matching.cc runs as well, and has a start of its own, a longer one where
-// the others would need most memory: most of what it decides at all it decides then. Their verdicts agree, so who wins
-// does not matter to the answer.
+// race: a few searches alone, one after the other, each for a short while; then those from both sides (bounds.cc), the
+// exact one and wgl in threads under one budget, and whoever decides first stops the others. None is best on all
+// histories: bounded searches decide those with many linearizations or a plain contradiction, jit invalid ones in
+// little memory, and wgl finds a witness in the depth. Alone, jit decides most keys as fast as they can be; where
+// crashed operations make it slow, wgl mostly finds an order at once, or narrow searches do, so these have their turns
+// before jit gets all the time that a longer key needs. For containers matching.cc runs as well, and has a start of its
+// own, a longer one where the others would need most memory: most of what it decides at all it decides then. Their
+// verdicts agree, so who wins does not matter to the answer.
 
 #include <functional>
 #include <new>
@@ -19,6 +21,14 @@ constexpr std::chrono::milliseconds kAlone{60};
 constexpr std::chrono::microseconds kMatchingACall{100};  // and so much more
 constexpr std::size_t kFirstWidth = 4;
 
+// How much of the thread's work a search alone gets, and how much more for each call.
+struct Share {
+  std::chrono::microseconds work, each;
+};
+constexpr Share kFirstLook{std::chrono::milliseconds(2), std::chrono::microseconds(1)};
+constexpr Share kSecondLook{std::chrono::milliseconds(8), std::chrono::microseconds(6)};
+constexpr Share kLongLook{kAlone, std::chrono::microseconds(0)};
+
 class RaceStrategy final : public Strategy {
  public:
   std::string_view name() const override { return "race"; }
@@ -32,9 +42,11 @@ class RaceStrategy final : public Strategy {
       Decision alone = matching_->decide(history, head_start, false);
       if (alone.verdict != Verdict::unknown || budget.out_of_time()) return alone;
     }
-    {
-      Budget head_start(budget, std::chrono::steady_clock::now() + kAlone, {});
-      Decision alone = jit_->decide(history, head_start, want_order);
+    const std::pair<const Strategy*, Share> turns[] = {
+        {jit_.get(), kFirstLook}, {wgl_.get(), kSecondLook}, {bounds_.get(), kSecondLook}, {jit_.get(), kLongLook}};
+    for (const auto& [search, share] : turns) {
+      Budget part(budget, share.work + history.calls.size() * share.each);
+      Decision alone = search->decide(history, part, want_order);
       if (alone.verdict != Verdict::unknown || budget.out_of_time()) return alone;
     }
     const auto from_below = [&](Budget& part) {
@@ -73,7 +85,8 @@ class RaceStrategy final : public Strategy {
   }
 
  private:
-  std::unique_ptr<Strategy> jit_ = jit_strategy(), wgl_ = wgl_strategy(), matching_ = matching_strategy();
+  std::unique_ptr<Strategy> jit_ = jit_strategy(), wgl_ = wgl_strategy(), bounds_ = bounds_strategy(),
+                            matching_ = matching_strategy();
 };
 
 }  // namespace

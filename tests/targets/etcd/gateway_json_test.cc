@@ -75,8 +75,9 @@ TEST(GatewayJson, ErrorsAndWhatIsNoReply) {
   const auto error = gateway_reply(R"({"error":"etcdserver: leader changed","code":14})");
   ASSERT_TRUE(error);
   EXPECT_TRUE(error->error);
-  for (const char* text : {"", "[]", "null", "{", R"({"kvs":{}})", R"({"kvs":[{"key":"YQ="}]})", R"({"kvs":[{"key":1}]})",
-                           R"({"kvs":[1]})", R"({"responses":[[]]})", R"({"header":{"revision":"3"})", "{} {}"}) {
+  for (const char* text :
+       {"", "[]", "null", "{", R"({"kvs":{}})", R"({"kvs":[{"key":"YQ="}]})", R"({"kvs":[{"key":1}]})",
+        R"({"kvs":[1]})", R"({"responses":[[]]})", R"({"header":{"revision":"3"})", "{} {}"}) {
     EXPECT_FALSE(gateway_reply(text)) << text;
   }
 }
