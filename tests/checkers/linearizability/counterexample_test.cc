@@ -483,6 +483,65 @@ INSTANTIATE_TEST_SUITE_P(Models, RegressRepeatedValues,
                            return out;
                          });
 
+// How far what is found is from the smallest proof there is: of short histories all parts are tried, as windows between
+// any two moments, about one element or all.
+class SmallestProof : public testing::TestWithParam<const char*> {};
+
+std::size_t smallest(const KeyHistory& key, std::size_t less_than, Budget& budget) {
+  std::vector<Elements> views{{}};
+  for (const int value : {1, 2}) {
+    const ValueId id = key.history->values().find(Value(value));
+    if (id != kAbsent) views.push_back({id});
+  }
+  std::size_t out = less_than;
+  for (unsigned part = 1; part < 1u << key.calls.size(); ++part) {
+    Calls calls;
+    for (CallIndex i = 0; i < key.calls.size(); ++i) {
+      if ((part >> i & 1) != 0) calls.push_back(i);
+    }
+    const auto is_proof = [&](const Elements& elements) { return are_window(key, calls, budget, elements); };
+    if (calls.size() < out && std::any_of(views.begin(), views.end(), is_proof)) out = calls.size();
+  }
+  return out;
+}
+
+TEST_P(SmallestProof, IsMostlyFound) {
+  CheckOptions options;
+  options.model = GetParam();
+  std::mt19937_64 chance(environment_number("ORDEAL_SEED", 7));
+  const std::size_t wanted = 40 * heavy();
+  std::size_t proofs = 0, as_small = 0, one_more = 0;
+  for (std::size_t round = 0; round < 100 * wanted && proofs < wanted; ++round) {
+    RandomHistory shape;
+    shape.model = options.model;
+    shape.operations = 8;
+    shape.values = 2;
+    shape.crashed = round % 2 == 0 ? 0 : 0.15;
+    shape.falsify = 0.8;
+    const History history = random_history(shape, chance);
+    const auto model = make_model(history, options);
+    const Partition keys = partition(history, **model);
+    if (keys.keys.empty()) continue;
+    const KeyHistory& key = keys.keys[0];
+    Budget budget(std::chrono::steady_clock::time_point::max(), std::size_t{1} << 30, {});
+    const Decision decision = find_strategy("jit")->decide(key, budget, false);
+    if (decision.verdict != Verdict::invalid) continue;
+    std::size_t found = key.calls.size() + 1;
+    if (const auto window = find_window(key, decision.failed_at, budget)) found = window->calls.size();
+    if (const auto few = about_few_elements(key, decision, budget)) found = std::min(found, few->calls.size());
+    if (found > key.calls.size()) continue;
+    ++proofs;
+    const std::size_t more = found - smallest(key, found, budget);
+    as_small += more == 0;
+    one_more += more == 1;
+  }
+  EXPECT_EQ(proofs, wanted);
+  EXPECT_GT(as_small * 4, proofs * 3) << "of " << proofs;
+  EXPECT_GE((as_small + one_more) * 10, proofs * 9) << "of " << proofs;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SmallestProof, testing::Values("queue", "stack", "priority-queue"), name_of);
+
 class Violations : public testing::TestWithParam<Violation> {};
 
 TEST_P(Violations, AreFoundAndProved) {
