@@ -145,52 +145,118 @@ class Circumstances {
 
 // How the operations of an anomaly were carried out, where their client said so (kEvidence): how long each took, for
 // how long they overlapped, and what the client said. A race of a millisecond is no stall of two seconds, and the index
-// by which all of them went is the one to look at.
+// by which all of them went is the one to look at. Of many, what they have in common.
 class Evidence {
  public:
   static constexpr std::size_t kMaxOperations = 6;
+  static constexpr std::size_t kMaxSayings = 6;
   explicit Evidence(const History& history) : history_(history) {}
 
-  // In short at the end of the explanation, and a sentence for each operation. Nothing when no client said anything.
+  // In short at the end of the explanation, and a sentence for each operation, or for each thing that clients said of
+  // several. Nothing when no client said anything.
   void add_to(Anomaly& anomaly) const {
-    std::vector<std::string> sentences, took;
-    std::set<std::string> scans;
-    bool told = false;
-    Interval common{0, std::numeric_limits<std::int64_t>::max()};  // when all of them were open
-    for (std::size_t i = 0; i < std::min(anomaly.operations.size(), kMaxOperations); ++i) {
-      const EventIndex inv = anomaly.operations[i];
+    std::vector<Carried> all;
+    for (const EventIndex inv : anomaly.operations) {
       if (inv >= history_.size()) return;
-      const EventIndex end = history_.partner(inv);
-      const std::int64_t from = history_.time(inv);
-      const std::int64_t to = end == kNoEvent ? -1 : history_.time(end);
-      const bool timed = from >= 0 && to >= from;
-      common = timed ? Interval{std::max(common.from, from), std::min(common.to, to)} : Interval{1, 0};
-      took.push_back(std::to_string(history_.index(inv)) + (timed ? " took " + time(to - from) : " has no known end"));
-      sentences.push_back("Operation " + took.back());
-      const EventError* error = end == kNoEvent ? nullptr : history_.error(end);
-      if (error != nullptr && error->kind == kEvidence) {
-        told = true;
-        sentences.back() += ": " + error->message;
-        for (const std::string& part : split(error->message, ';')) {
-          if (part.find(" Scan") != std::string::npos) scans.emplace(trimmed(part));
-        }
-      }
-      sentences.back() += ".";
+      all.push_back(carried(inv));
     }
-    if (!told) return;
-    std::string all = joined(took);
-    if (anomaly.operations.size() > kMaxOperations) {
-      all += ", …";
-    } else if (took.size() > 1) {
-      all += common.from < common.to ? ", and all were open at once for " + time(common.to - common.from)
-                                     : ", and at no moment were all of them open";
-    }
-    if (!scans.empty()) all += "; by " + joined({scans.begin(), scans.end()});
-    anomaly.explanation += "; " + all;
-    std::move(sentences.begin(), sentences.end(), std::back_inserter(anomaly.sentences));
+    if (std::none_of(all.begin(), all.end(), [](const Carried& one) { return one.said != nullptr; })) return;
+    const bool many = all.size() > kMaxOperations;
+    anomaly.explanation += "; " + (many ? range(all) : each(all)) + by_which(all);
+    const std::vector<std::string> sentences = many ? of_each_saying(all) : of_each(all);
+    anomaly.sentences.insert(anomaly.sentences.end(), sentences.begin(), sentences.end());
   }
 
  private:
+  struct Carried {
+    std::string index;
+    std::int64_t from = -1, to = -1;    // to < from: not known
+    const std::string* said = nullptr;  // nothing
+    [[nodiscard]] bool is_timed() const { return from >= 0 && to >= from; }
+    [[nodiscard]] std::string took() const { return is_timed() ? " took " + time(to - from) : " has no known end"; }
+  };
+
+  [[nodiscard]] Carried carried(EventIndex inv) const {
+    Carried out{std::to_string(history_.index(inv)), history_.time(inv)};
+    const EventIndex end = history_.partner(inv);
+    if (end == kNoEvent) return out;
+    out.to = history_.time(end);
+    const EventError* error = history_.error(end);
+    if (error != nullptr && error->kind == kEvidence) out.said = &error->message;
+    return out;
+  }
+
+  static std::string each(const std::vector<Carried>& all) {
+    std::vector<std::string> took;
+    Interval common{0, std::numeric_limits<std::int64_t>::max()};  // when all of them were open
+    for (const Carried& one : all) {
+      took.push_back(one.index + one.took());
+      common = one.is_timed() ? Interval{std::max(common.from, one.from), std::min(common.to, one.to)} : Interval{1, 0};
+    }
+    if (all.size() == 1) return took.front();
+    return joined(took) + (common.from < common.to ? ", and all were open at once for " + time(common.to - common.from)
+                                                   : ", and at no moment were all of them open");
+  }
+
+  static std::string range(const std::vector<Carried>& all) {
+    std::int64_t shortest = std::numeric_limits<std::int64_t>::max(), longest = -1;
+    std::size_t open = 0;
+    for (const Carried& one : all) {
+      open += one.is_timed() ? 0 : 1;
+      if (!one.is_timed()) continue;
+      shortest = std::min(shortest, one.to - one.from);
+      longest = std::max(longest, one.to - one.from);
+    }
+    std::string out = "of the " + std::to_string(all.size()) + " operations ";
+    if (longest >= 0) out += "the shortest took " + time(shortest) + ", the longest " + time(longest);
+    if (open > 0)
+      out += (longest >= 0 ? ", and " : "") + std::to_string(open) + (open == 1 ? " has" : " have") + " no known end";
+    return out;
+  }
+
+  static std::string by_which(const std::vector<Carried>& all) {
+    std::set<std::string> scans;
+    for (const Carried& one : all) {
+      if (one.said == nullptr) continue;
+      for (const std::string& part : split(*one.said, ';')) {
+        if (part.find(" Scan") != std::string::npos) scans.emplace(trimmed(part));
+      }
+    }
+    return scans.empty() ? "" : "; by " + joined({scans.begin(), scans.end()});
+  }
+
+  static std::vector<std::string> of_each(const std::vector<Carried>& all) {
+    std::vector<std::string> out;
+    for (const Carried& one : all) {
+      out.push_back("Operation " + one.index + one.took() + (one.said == nullptr ? "" : ": " + *one.said) + ".");
+    }
+    return out;
+  }
+
+  // In the order in which they were first said.
+  static std::vector<std::string> of_each_saying(const std::vector<Carried>& all) {
+    std::vector<std::pair<const std::string*, std::vector<std::string>>> sayings;
+    for (const Carried& one : all) {
+      if (one.said == nullptr) continue;
+      auto found =
+          std::find_if(sayings.begin(), sayings.end(), [&](const auto& other) { return *other.first == *one.said; });
+      if (found == sayings.end()) found = sayings.insert(sayings.end(), {one.said, {}});
+      found->second.push_back(one.index);
+    }
+    std::vector<std::string> out;
+    for (auto& [said, of] : sayings) {
+      if (out.size() == kMaxSayings) {
+        out.push_back("Of others " + std::to_string(sayings.size() - kMaxSayings) + " more things were said.");
+        break;
+      }
+      const std::size_t more = of.size() > kMaxOperations ? of.size() - kMaxOperations : 0;
+      of.resize(of.size() - more);
+      if (more > 0) of.push_back(std::to_string(more) + " more");
+      out.push_back((of.size() == 1 ? "Operation " : "Operations ") + joined(of) + ": " + *said + ".");
+    }
+    return out;
+  }
+
   static std::string time(std::int64_t ns) {
     char text[32];
     std::snprintf(text, sizeof text, ns < 1'000'000'000 ? "%.2f ms" : "%.2f s",

@@ -89,6 +89,32 @@ TEST(Circumstances, TellDurationsOverlapAndEvidence) {
   EXPECT_THAT(told(2'000'400'000, "odd").explanation, testing::Not(HasSubstr("took")));
 }
 
+// A wrong balance of a read model named thirty operations, and the duration of six of them stood in its first sentence.
+TEST(Circumstances, RegressOfManyOperationsTellWhatTheyHaveInCommon) {
+  std::string text;
+  CheckResult result;
+  result.anomalies.emplace_back();
+  for (int i = 0; i < 9; ++i) {
+    const std::string head = R"({"process":)" + std::to_string(i) + R"(,"f":"add","value":1,"time":)";
+    text += head + std::to_string(i * 1'000'000'000LL) + R"(,"type":"invoke"})" + "\n";
+    if (i == 8) break;
+    text += head + std::to_string(i * 1'000'000'000LL + (i + 1) * 1'000'000LL) +
+            R"(,"type":"ok","error":{"kind":"evidence","message":")" +
+            (i == 3 ? "Seq Scan on t" : "Index Scan using i on t") + R"("}})" + "\n";
+  }
+  for (EventIndex inv = 0; inv < 17; inv += 2) result.anomalies.front().operations.push_back(inv);
+  const auto read = read_history(text, "test");
+  ASSERT_TRUE(read) << read.error().message;
+  add_circumstances(read->history, result);
+  EXPECT_THAT(
+      result.anomalies.front().explanation,
+      EndsWith("; of the 9 operations the shortest took 1.00 ms, the longest 8.00 ms, and 1 has no known end; by "
+               "Index Scan using i on t and Seq Scan on t"));
+  EXPECT_THAT(result.anomalies.front().sentences,
+              testing::ElementsAre("Operations 0, 2, 4, 8, 10, 12 and 1 more: Index Scan using i on t.",
+                                   "Operation 6: Seq Scan on t."));
+}
+
 TEST(Circumstances, SayWhomAPartitionCutOff) {
   const std::string cut =
       step("partition", 2, "inject", 1,
