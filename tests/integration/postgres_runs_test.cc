@@ -135,6 +135,31 @@ TEST_F(PostgresRun, EveryWorkloadThatIsListedHasTables) {
   EXPECT_GE(tried, 50U);
 }
 
+// Each way to make the ledger wrong is played, and expected to be found by a name.
+TEST_F(PostgresRun, TheLedgersCampaignHasEveryBreak) {
+  const ProgramResult listed = run_program({ORDEAL_PROGRAM, "list", "targets", "postgres", "--json"}, seconds(60));
+  const ProgramResult planned =
+      run_program({ORDEAL_PROGRAM, "run", ORDEAL_EXAMPLES_DIR "/campaigns/ledger.toml", "--dry-run"}, seconds(60), {},
+                  directory_.path());
+  EXPECT_EQ(planned.exit_code, 0) << planned.err;
+  std::size_t breaks = 0;
+  const auto target = Value::from_json(listed.out);
+  ASSERT_TRUE(target) << listed.out;
+  for (const Value& option : target->items()[0].find("options")->items()) {
+    if (*option.find("key") != Value("postgres.ledger-break")) continue;
+    for (const Value& choice : option.find("choices")->items()) {
+      ++breaks;
+      const std::string name = "postgres.ledger-break=" + choice.string() + "\n";
+      const std::size_t at = planned.out.find(name);
+      ASSERT_NE(at, std::string::npos) << name << planned.out;
+      const bool right = choice == Value("none");
+      const std::string next = planned.out.substr(at + name.size(), planned.out.find('\n', at + name.size()) - at);
+      EXPECT_EQ(next.find("expected: invalid: ") == std::string::npos, right) << name << next;
+    }
+  }
+  EXPECT_GT(breaks, 10U);
+}
+
 TEST_F(PostgresRun, AWorkloadWithoutTablesIsWrongUsage) {
   const ProgramResult result =
       run_program({ORDEAL_PROGRAM, "run", "--target", "postgres", "--nodes", "local:1", "--workload", "kafka"},
