@@ -12,6 +12,10 @@
 //      order that the states are in (state_order.h), which begins as the order of time, or of depth where time is
 //      contradicted: mostly what took effect about the same time is near there, so that an edge that goes back costs a
 //      search within a small part of the order.
+//
+// With real time steps 3 and 4 begin with the few choices of which neither side goes forward in the order as it is.
+// What they find moves states; choices that lack such a side then are asked as well, until there are none. Then the
+// order has a side of each choice, so it is an order of all; and when some of the choices have none, all have none.
 
 #include "checkers/transactions/order_search.h"
 
@@ -34,6 +38,9 @@ constexpr std::uint64_t kFirstSteps = 20'000'000, kStepsEach = 100;
 constexpr std::uint64_t kCheapRound = 2'000'000'000;  // words of a round of refutation in bits
 constexpr std::uint64_t kWordsAPlace = 40;            // about five edges of eight words
 constexpr std::size_t kMaxInvolved = 5'000;
+constexpr std::size_t kRounds = 12;  // with real time, until all choices are asked
+constexpr std::size_t kPiece = 128, kLargestPiece = 8'192;
+constexpr std::uint64_t kChoicesALook = 4'096;
 constexpr std::uint8_t kOne = 1, kOther = 2;  // the sides of a choice
 
 class OrderSearch final : private Theory {
@@ -55,9 +62,10 @@ class OrderSearch final : private Theory {
     if (updates_first_) order_.add_known(in_.updates_first);
     if (!order_.sort()) return answered(Possible::no);
     if (choices_.empty()) return answered(Possible::yes);
+    if (realtime_) return run_in_realtime(limited);
     open_.resize(choices_.size());
     for (std::uint32_t c = 0; c < open_.size(); ++c) open_[c] = c;
-    if (realtime_ || round_is_cheap()) {
+    if (round_is_cheap()) {
       if (!refute()) return std::move(answer_);
       return decide(limited ? first_conflicts() : kEnough);
     }
@@ -68,6 +76,94 @@ class OrderSearch final : private Theory {
   }
 
  private:
+  OrderAnswer run_in_realtime(bool limited) {
+    std::vector<bool> asked(choices_.size(), false);
+    std::vector<std::uint32_t> before;  // asked earlier, and still open
+    std::vector<bool> touched;          // by stretch: something of it has moved since the last round
+    for (std::size_t round = 0; add_unmet(asked, touched, round); ++round) {
+      const auto quiet = std::partition(before.begin(), before.end(), [&](std::uint32_t c) {
+        return touched[choices_[c].first] || touched[choices_[c].second];
+      });
+      open_.insert(open_.end(), before.begin(), quiet);
+      if (!refute()) return std::move(answer_);
+      open_.insert(open_.end(), quiet, before.end());
+      if (!decided_in_pieces()) {
+        OrderAnswer found = decide(limited ? first_conflicts() : kEnough);
+        if (found.possible != Possible::yes) return found;
+      }
+      before = std::exchange(open_, {});
+    }
+    return answered(late_ ? Possible::undecided : Possible::yes);
+  }
+  // Decides the open choices a few at a time, each few under what was decided of those before: mostly none of them
+  // matters to the later ones, and a contradiction costs no more than those few, or these and the few before them.
+  // True: the order has a side of each. False says nothing. Leaves nothing pushed.
+  bool decided_in_pieces() {
+    sort_open();
+    const std::vector<std::uint32_t> all = std::move(open_);
+    std::vector<std::pair<std::uint32_t, bool>> pushed;  // choices and their sides
+    const auto pop_to = [&](std::size_t size) {
+      for (; pushed.size() > size; pushed.pop_back()) order_.pop(side(pushed.back().first, pushed.back().second));
+    };
+    std::vector<std::pair<std::size_t, std::size_t>> pieces;  // where they begin, and what was pushed before
+    std::size_t begin = 0, size = kPiece;
+    while (begin < all.size() && size <= kLargestPiece) {
+      size = std::min(size, all.size() - begin);
+      const std::size_t before = pushed.size();
+      open_.assign(all.begin() + static_cast<std::ptrdiff_t>(begin),
+                   all.begin() + static_cast<std::ptrdiff_t>(begin + size));
+      if (decide(size).possible == Possible::yes && push_open(pushed)) {
+        pieces.emplace_back(begin, before);
+        begin += std::exchange(size, kPiece);
+        continue;
+      }
+      // What was decided right before may be the reason.
+      pop_to(before);
+      if (pieces.empty() || late()) break;
+      size += begin - pieces.back().first;
+      begin = pieces.back().first;
+      pop_to(pieces.back().second);
+      pieces.pop_back();
+    }
+    pop_to(0);
+    involved_.clear();
+    open_ = all;
+    return begin == all.size();
+  }
+  // Of each open choice the side that goes forward.
+  bool push_open(std::vector<std::pair<std::uint32_t, bool>>& pushed) {
+    for (const std::uint32_t c : open_) {
+      const bool one = order_.forward(side(c, true));
+      if (!order_.push(side(c, one), kNone)) return false;
+      pushed.emplace_back(c, one);
+    }
+    return true;
+  }
+
+  // Opens the choices that were not asked yet and have no side that goes forward; after many rounds all that may have
+  // lost theirs. False: there are none, or the time is over.
+  bool add_unmet(std::vector<bool>& asked, std::vector<bool>& touched, std::size_t round) {
+    touched.clear();
+    for (const Stretch& stretch : in_.stretches) touched.push_back(round == 0 || has_moved(stretch));
+    order_.forget_moves();
+    for (std::uint32_t c = 0; c < choices_.size(); ++c) {
+      if (asked[c] || (!touched[choices_[c].first] && !touched[choices_[c].second])) continue;
+      if (++looked_ % kChoicesALook == 0 && late()) {
+        late_ = true;
+        return false;
+      }
+      if (round < kRounds && (order_.forward(side(c, true)) || order_.forward(side(c, false)))) continue;
+      asked[c] = true;
+      open_.push_back(c);
+    }
+    return !open_.empty();
+  }
+  bool has_moved(const Stretch& stretch) const {
+    const auto moved = [&](TxnIndex t) { return t != kNone && order_.has_moved(t); };
+    return moved(stretch.head) || moved(stretch.tail) ||
+           std::any_of(in_.readers.begin() + stretch.readers, in_.readers.begin() + stretch.readers_end, moved);
+  }
+
   static std::optional<Space> space_of(OrderKind kind) {
     if (kind == OrderKind::snapshot) return Space::snapshot;
     if (kind == OrderKind::prefix) return Space::prefix;
@@ -118,12 +214,7 @@ class OrderSearch final : private Theory {
   std::uint64_t first_conflicts() const { return kFirstConflicts + kConflictsEach * open_.size(); }
   OrderAnswer decide(std::uint64_t most_conflicts) {
     if (open_.empty()) return answered(Possible::yes);
-    // In the order as it is, so that what contradicts each other was decided shortly after each other.
-    const auto time = [&](std::uint32_t c) {
-      const TxnIndex first = in_.stretches[choices_[c].first].head, second = in_.stretches[choices_[c].second].head;
-      return std::max(order_.place_of(first), order_.place_of(second));
-    };
-    std::stable_sort(open_.begin(), open_.end(), [&](std::uint32_t a, std::uint32_t b) { return time(a) < time(b); });
+    sort_open();
     ClauseSearch search(*this, static_cast<std::uint32_t>(open_.size()));
     const Found found = search.run(most_conflicts);
     if (found == Found::yes) return answered(Possible::yes);
@@ -133,6 +224,14 @@ class OrderSearch final : private Theory {
     std::sort(out.culprits.begin(), out.culprits.end());
     out.culprits.erase(std::unique(out.culprits.begin(), out.culprits.end()), out.culprits.end());
     return out;
+  }
+  // In the order as it is, so that what contradicts each other is decided shortly after each other.
+  void sort_open() {
+    const auto time = [&](std::uint32_t c) {
+      const TxnIndex first = in_.stretches[choices_[c].first].head, second = in_.stretches[choices_[c].second].head;
+      return std::max(order_.place_of(first), order_.place_of(second));
+    };
+    std::stable_sort(open_.begin(), open_.end(), [&](std::uint32_t a, std::uint32_t b) { return time(a) < time(b); });
   }
 
   // Refutes what it can, and drops the choices that are made by it. False: the answer is found.
@@ -158,10 +257,10 @@ class OrderSearch final : private Theory {
           answer_ = dilemma(c);
           return false;
         }
-        new_edges_.add(side_);
+        if (!realtime_) new_edges_.add(side_);
       }
       open_ = std::move(left);
-      new_edges_.next_round(order_);
+      if (!realtime_) new_edges_.next_round(order_);
     }
     return true;
   }

@@ -74,6 +74,7 @@ bool StateOrder::sort() {
   }
   stamp_.assign(states_, 0);
   parent_.resize(states_);
+  forget_moves();
   return at_.size() == states_;
 }
 
@@ -170,6 +171,7 @@ void StateOrder::move_behind(std::uint32_t first, std::uint32_t last) {
     const std::uint32_t state = at_[i];
     if (stamp_[state] == epoch_) {
       moved_.push_back(state);
+      has_moved_[state] = true;
       continue;
     }
     at_[free] = state;

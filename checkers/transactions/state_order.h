@@ -38,6 +38,13 @@ class StateOrder {
   [[nodiscard]] bool closes(const std::vector<Edge>& edges);
   [[nodiscard]] bool closes(const Edge& edge);
 
+  // Whether a node has another place among the others than when this was last forgotten; of those that have not, the
+  // order is the same.
+  [[nodiscard]] bool has_moved(std::uint32_t node) const {
+    return space_ ? has_moved_[2 * node] || has_moved_[2 * node + 1] : has_moved_[node];
+  }
+  void forget_moves() { has_moved_.assign(states_, false); }
+
   // What the last push() or closes() met: the cycle as edges between transactions, its transactions, and the labels of
   // the pushed edges in it.
   [[nodiscard]] std::vector<Edge> cycle() const;
@@ -116,6 +123,7 @@ class StateOrder {
   std::vector<std::uint32_t> stamp_;        // by state: the search that met it last
   std::vector<Step> parent_;
   std::vector<std::uint32_t> stack_, moved_;
+  std::vector<bool> has_moved_;  // by state
   std::uint32_t epoch_ = 0;
   std::uint64_t steps_ = 0;
   // The last cycle: the edge that closed it, with the states it connects.
