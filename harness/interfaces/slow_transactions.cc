@@ -1,6 +1,9 @@
 #include "harness/interfaces/slow_transactions.h"
 
+#include <algorithm>
 #include <cmath>
+
+#include "base/names.h"
 
 namespace ordeal {
 
@@ -13,6 +16,14 @@ std::vector<OptionSpec> slow_transaction_options() {
        "how long these wait between their steps, and before they commit; --op-timeout has to leave room for it", 0,
        3600},
   };
+}
+
+Result<void> check_slow_transactions(const Options& options, const std::string& data_type,
+                                     const std::vector<std::string>& transactional) {
+  if (options.real("txn.slow-share") <= 0) return {};
+  if (std::find(transactional.begin(), transactional.end(), data_type) != transactional.end()) return {};
+  return fail(ErrorCode::usage, "txn.slow-share: the operations of data type " + data_type +
+                                    " are no transactions here, those of " + joined(transactional) + " are");
 }
 
 SlowTransactions::SlowTransactions(const Options& options, std::uint64_t client)

@@ -3,19 +3,22 @@
 // transactions that have committed while others are open (summaries of what they read, old versions, locks) is put to
 // the test only so: of PostgreSQL's SERIALIZABLE write skew was found by it, with a share of 0.0007.
 //
-// The options are one table for every target that can; one that carries out a transaction in a single request does not
-// offer them, so that they are refused there. Thread-safety: one for each client.
+// The options are one table for every target that has transactions. Thread-safety: one for each client.
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/options.h"
 
 namespace ordeal {
 
 // txn.slow-share, txn.slow: of TargetFactory::options.
 [[nodiscard]] std::vector<OptionSpec> slow_transaction_options();
+// Usage when they are asked for and what the target does with `data_type` are no transactions.
+[[nodiscard]] Result<void> check_slow_transactions(const Options& options, const std::string& data_type,
+                                                   const std::vector<std::string>& transactional);
 
 class SlowTransactions {
  public:

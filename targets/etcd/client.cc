@@ -39,8 +39,8 @@ std::vector<std::string> EtcdClient::operations() {
   return out;
 }
 
-EtcdClient::EtcdClient(std::string endpoint, EtcdClientOptions options)
-    : api_(std::move(endpoint)), options_(options) {}
+EtcdClient::EtcdClient(std::string endpoint, EtcdClientOptions options, SlowTransactions slow)
+    : api_(std::move(endpoint)), options_(options), slow_(slow) {}
 
 EtcdClient::~EtcdClient() = default;
 

@@ -5,7 +5,8 @@
 // something is `fail` only when etcd or the network certainly did nothing, else `info`. Nothing that changes data is
 // ever sent twice. Where an operation takes several requests (add to a set by compare-and-set, transactions with
 // append) at most one of them changes data, guarded by the revisions that were read, and it is repeated with new
-// guards only after etcd said that the guard did not hold.
+// guards only after etcd said that the guard did not hold. A slow transaction (txn.slow-share) reads first, waits, and
+// commits what it makes of that if nothing that it read has changed.
 //
 // Where things are: keys of registers and transactions under "ordeal/kv/", elements of the set under "ordeal/set/";
 // values are JSON text. nil is the absence of the key.
@@ -17,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/interfaces/slow_transactions.h"
 #include "harness/interfaces/target.h"
 #include "targets/etcd/api.h"
 
@@ -33,7 +35,7 @@ class EtcdLease;
 
 class EtcdClient : public Client {
  public:
-  EtcdClient(std::string endpoint, EtcdClientOptions options);
+  EtcdClient(std::string endpoint, EtcdClientOptions options, SlowTransactions slow = {});
   ~EtcdClient() override;
 
   // Connects with the first operation: a member that is down makes operations fail, not clients.
@@ -64,6 +66,7 @@ class EtcdClient : public Client {
 
   EtcdApi api_;
   EtcdClientOptions options_;
+  SlowTransactions slow_;
   std::unique_ptr<EtcdLease> lease_;  // of the lock that this client holds
   std::int64_t token_ = 0;            // the revision at which it acquired it
 };

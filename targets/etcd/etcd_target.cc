@@ -46,7 +46,7 @@ class EtcdTarget : public Target,
     options.set_by_cas = options_.string("etcd.set") == "cas";
     options.counter = data_type_ == "counter";
     options.lock_ttl_s = options_.integer("etcd.lock-ttl");
-    return std::make_unique<EtcdClient>(endpoint(node), options);
+    return std::make_unique<EtcdClient>(endpoint(node), options, SlowTransactions(options_, clients_.fetch_add(1)));
   }
 
   Result<void> start(Node& node) override;
@@ -113,6 +113,7 @@ class EtcdTarget : public Target,
                              [this](Node& node) { return erase(node, false); },
                              [this](const Node& node) { return rejoin_script(node); }};
   std::string data_type_;
+  std::atomic<std::uint64_t> clients_{0};
 };
 
 std::size_t EtcdTarget::index_of(const Node& node) const {
@@ -454,7 +455,11 @@ TargetFactory etcd_target() {
        {"keys", "cas"}},
       {"etcd.lock-ttl", Type::integer, 10, "seconds to live of a lock whose owner is not heard of", 1, 3600},
   };
+  for (OptionSpec& one : slow_transaction_options()) factory.options.push_back(std::move(one));
   factory.make = make;
+  factory.check_options = [](const Options& options, const std::string& data_type) {
+    return check_slow_transactions(options, data_type, {"list-append", "rw-register"});
+  };
   return factory;
 }
 

@@ -3,10 +3,12 @@
 // Without append it is a single request: first a range of every key that is read before the transaction itself
 // writes it, then the last write of every key (etcd allows one put a key). With append the new lists depend on the
 // old ones: a first, read-only transaction reads all keys, and the one that writes is guarded by the revisions read.
-// When a guard does not hold, nothing happened and the operation is `fail` with kind "conflict".
+// When a guard does not hold, nothing happened and the operation is `fail` with kind "conflict". A slow transaction
+// that reads takes the same two steps, with a pause before the second; one that writes alone waits before its only one.
 
 #include <map>
 #include <set>
+#include <thread>
 
 #include "targets/etcd/client.h"
 
@@ -113,8 +115,9 @@ Completion EtcdClient::transact(const Operation& operation, Deadline deadline) {
   EtcdTxn txn;
   for (const auto& key : keys) txn.success.push_back(EtcdRange{etcd_key(key), "", serializable});
 
+  const double pause_s = slow_.next_pause_s();
   std::map<Value, Value> state;
-  if (appends) {
+  if (appends || (pause_s > 0 && !keys.empty())) {
     const auto first = api_.txn(txn, deadline);
     if (!first) return unanswered(first.error(), false);
     auto before = snapshot(keys, first->responses);
@@ -123,6 +126,12 @@ Completion EtcdClient::transact(const Operation& operation, Deadline deadline) {
       txn.compare.push_back({etcd_key(key), EtcdCompare::Target::mod_revision, "", before->revisions[key]});
     }
     state = std::move(before->values);
+  }
+  if (pause_s > 0) {
+    const Deadline over = deadline.within_s(pause_s);
+    std::this_thread::sleep_until(over);
+    if (over >= deadline)
+      return Completion::failed("timeout", "txn.slow is longer than there was time; nothing was sent");
   }
   (void)play(*ops, state);
   for (const auto& key : written) txn.success.push_back(put_or_delete(key, state[key]));

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "harness/interfaces/slow_transactions.h"
 #include "targets/memory/store.h"
 
 namespace ordeal {
@@ -27,13 +28,16 @@ struct Memory {
 
 class MemoryClient final : public Client {
  public:
-  MemoryClient(std::shared_ptr<Memory> memory, std::uint64_t number)
-      : memory_(std::move(memory)), number_(number), rng_(memory_->rng.split(number)) {}
+  MemoryClient(std::shared_ptr<Memory> memory, std::uint64_t number, SlowTransactions slow)
+      : memory_(std::move(memory)), number_(number), rng_(memory_->rng.split(number)), slow_(slow) {}
 
   Result<void> open(Deadline) override { return {}; }
 
   Completion invoke(const Operation& operation, Deadline deadline) override {
-    // The way there and back take half of the latency each, so that the effect lies somewhere within the call.
+    // The way there and back take half of the latency each, so that the effect lies somewhere within the call. Of a
+    // slow transaction it lies in the middle.
+    const double pause_s = slow_.next_pause_s();
+    if (!linger(pause_s, deadline)) return Completion::unknown("timeout", "txn.slow is longer than there was time");
     if (!travel(deadline)) return Completion::unknown("timeout", "simulated latency beyond the deadline");
     if (memory_->fail_probability > 0 && rng_.chance(memory_->fail_probability)) {
       return Completion::failed("simulated", "refused by memory.fail-probability");
@@ -43,6 +47,7 @@ class MemoryClient final : public Client {
     Completion done = memory_->store.apply(memory_->data_type, operation, number_, rng_);
     if (lost) return Completion::unknown("simulated", "answer lost by memory.info-probability");
     if (!travel(deadline)) return Completion::unknown("timeout", "simulated latency beyond the deadline");
+    if (!linger(pause_s, deadline)) return Completion::unknown("timeout", "txn.slow is longer than there was time");
     return done;
   }
 
@@ -60,19 +65,28 @@ class MemoryClient final : public Client {
     std::this_thread::sleep_until(std::min<Deadline>(arrival, deadline));
     return arrival < deadline;
   }
+  static bool linger(double pause_s, Deadline deadline) {
+    if (pause_s <= 0) return true;
+    const Deadline over = deadline.within_s(pause_s);
+    std::this_thread::sleep_until(over);
+    return over < deadline;
+  }
 
   std::shared_ptr<Memory> memory_;
   std::uint64_t number_;
   Rng rng_;
+  SlowTransactions slow_;
 };
 
 class MemoryTarget final : public Target, private Target::ClientSetup {
  public:
-  explicit MemoryTarget(std::shared_ptr<Memory> memory) : memory_(std::move(memory)) {}
+  MemoryTarget(std::shared_ptr<Memory> memory, const Options& options)
+      : memory_(std::move(memory)), options_(options) {}
 
   std::string_view name() const override { return "memory"; }
   Result<std::unique_ptr<Client>> client(std::size_t) override {
-    return std::make_unique<MemoryClient>(memory_, memory_->clients.fetch_add(1));
+    const std::uint64_t number = memory_->clients.fetch_add(1);
+    return std::make_unique<MemoryClient>(memory_, number, SlowTransactions(options_, number));
   }
   Target::ClientSetup* client_setup() override { return this; }
 
@@ -80,6 +94,7 @@ class MemoryTarget final : public Target, private Target::ClientSetup {
   void use(std::string_view data_type) override { memory_->data_type = data_type; }
 
   std::shared_ptr<Memory> memory_;
+  const Options options_;
 };
 
 Result<std::unique_ptr<Target>> make(Cluster&, const Options& options) {
@@ -100,14 +115,14 @@ Result<std::unique_ptr<Target>> make(Cluster&, const Options& options) {
                                          .info_probability = options.real("memory.info-probability"),
                                          .fail_probability = options.real("memory.fail-probability"),
                                          .rng = Rng(static_cast<std::uint64_t>(options.integer("memory.seed")))});
-  return std::make_unique<MemoryTarget>(std::move(shared));
+  return std::make_unique<MemoryTarget>(std::move(shared), options);
 }
 
 }  // namespace
 
 TargetFactory memory_target() {
   using Type = OptionSpec::Type;
-  return {
+  TargetFactory factory = {
       .name = "memory",
       .help = "a linearizable store inside Ordeal itself, without nodes; wrong on request (memory.bug)",
       .operations =
@@ -201,11 +216,16 @@ TargetFactory memory_target() {
       .check_options = [](const Options& options, const std::string& data_type) -> Result<void> {
         const std::string replication = options.string("memory.replication");
         if (auto known = memory::check_replication(replication, data_type); !known) return known;
+        if (auto slow = check_slow_transactions(options, data_type, {"bank", "g2", "list-append", "rw-register"});
+            !slow)
+          return slow;
         return memory::check_bug(options.string("memory.bug"),
                                  replication == "causal" ? "causal " + data_type : data_type);
       },
       .needs_nodes = [](const Options&) { return false; },
   };
+  for (OptionSpec& one : slow_transaction_options()) factory.options.push_back(std::move(one));
+  return factory;
 }
 
 }  // namespace ordeal

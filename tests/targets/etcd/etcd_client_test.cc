@@ -7,6 +7,7 @@
 #include <csignal>
 #include <thread>
 
+#include "harness/interfaces/slow_transactions.h"
 #include "tests/targets/etcd/local_etcd.h"
 
 namespace ordeal {
@@ -129,6 +130,51 @@ TEST_F(EtcdClientTest, ConcurrentAppendsLoseNothing) {
   const auto seen = run(c, "read", "race").value;
   ASSERT_TRUE(seen && seen->is_list());
   EXPECT_EQ(seen->items().size(), static_cast<std::size_t>(appended));
+}
+
+SlowTransactions always_slow(const char* pause) {
+  Options options(slow_transaction_options());
+  EXPECT_TRUE(options.set("txn.slow-share", "1", "test"));
+  EXPECT_TRUE(options.set("txn.slow", pause, "test"));
+  return {options, 0};
+}
+
+// Read, wait, and commit unless what was read has changed; what commits is what was reported.
+TEST_F(EtcdClientTest, SlowTransactionsStayOpenAndNoticeWhatChanged) {
+  EtcdClient other = client();
+  ASSERT_EQ(run(other, "write", "slow", 1).type, EventType::ok);
+  const Value copy = list({list({"r", "slow", Value()}), list({"w", "slow-copy", 5})});
+  EtcdClient slow(etcd_->endpoint(0), {}, always_slow("1500ms"));
+  Completion changed;
+  const auto begin = steady_clock::now();
+  {
+    // Not before the transaction has read; a machine that is so busy that it has not read after half a second lets it
+    // read the new value, and then it commits.
+    std::jthread meanwhile([&] {
+      std::this_thread::sleep_for(milliseconds(500));
+      changed = run(other, "write", "slow", 2);
+    });
+    const Completion done = run(slow, "txn", std::nullopt, copy);
+    if (done.type == EventType::fail) {
+      EXPECT_EQ(done.error->kind, "conflict") << done.error->message;
+    } else {
+      EXPECT_EQ(done.value, list({list({"r", "slow", 2}), list({"w", "slow-copy", 5})}));
+    }
+  }
+  EXPECT_GE(steady_clock::now() - begin, milliseconds(1500));
+  EXPECT_EQ(changed.type, EventType::ok);
+  // With nobody else it commits; blind writes alone wait as well.
+  EXPECT_EQ(run(slow, "txn", std::nullopt, copy).value, list({list({"r", "slow", 2}), list({"w", "slow-copy", 5})}));
+  EtcdClient blind(etcd_->endpoint(0), {}, always_slow("200ms"));
+  const auto again = steady_clock::now();
+  EXPECT_EQ(run(blind, "txn", std::nullopt, list({list({"w", "slow", 7})})).type, EventType::ok);
+  EXPECT_GE(steady_clock::now() - again, milliseconds(200));
+  // Longer than there is time for: nothing is sent.
+  EtcdClient late(etcd_->endpoint(0), {}, always_slow("60s"));
+  const Completion over =
+      late.invoke({"txn", std::nullopt, list({list({"w", "slow", 9})})}, steady_clock::now() + milliseconds(300));
+  EXPECT_EQ(over.type, EventType::fail);
+  EXPECT_EQ(run(other, "read", "slow").value, Value(7));
 }
 
 TEST_F(EtcdClientTest, LockWithFencingToken) {

@@ -232,6 +232,19 @@ TEST_F(EtcdTargetTest, ChecksItsOptions) {
   EXPECT_NE(made.error().message.find("etcd.binary"), std::string::npos);
 }
 
+TEST(EtcdOptions, SlowTransactionsNeedTransactions) {
+  const auto factory = etcd_target();
+  Options options(factory.options);
+  EXPECT_TRUE(factory.check_options(options, "register"));
+  ASSERT_TRUE(options.set("txn.slow-share", "0.1", "test"));
+  EXPECT_TRUE(factory.check_options(options, "list-append"));
+  EXPECT_TRUE(factory.check_options(options, "rw-register"));
+  const auto refused = factory.check_options(options, "register");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::usage);
+  EXPECT_NE(refused.error().message.find("data type register"), std::string::npos) << refused.error().message;
+}
+
 TEST(EtcdLogPattern, MatchesTheEndsOfEtcdOnly) {
   Cluster cluster;
   cluster.nodes.push_back(std::make_unique<testing::ShellNode>("n1", "127.0.0.2"));

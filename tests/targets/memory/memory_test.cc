@@ -237,6 +237,26 @@ TEST(MemoryTarget, ABugThatCannotStrikeIsAUsageError) {
             "lost-write, lost-update and duplicate");
 }
 
+// The effect of a slow transaction lies in the middle of it.
+TEST(MemoryTarget, SlowTransactionsStayOpen) {
+  const auto factory = memory_target();
+  Options options(factory.options);
+  ASSERT_TRUE(options.set("txn.slow-share", "1", "test"));
+  ASSERT_TRUE(options.set("txn.slow", "50ms", "test"));
+  EXPECT_TRUE(factory.check_options(options, "list-append"));
+  EXPECT_FALSE(factory.check_options(options, "register"));
+  Cluster cluster;
+  auto target = factory.make(cluster, options);
+  ASSERT_TRUE(target);
+  (*target)->client_setup()->use("rw-register");
+  auto client = (*target)->client(0);
+  const Operation write{"txn", std::nullopt, Value(Value::List{Value(Value::List{"w", 1, 2})})};
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ((*client)->invoke(write, begin + std::chrono::seconds(30)).type, EventType::ok);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(100));
+  EXPECT_EQ((*client)->invoke(write, std::chrono::steady_clock::now() + milliseconds(10)).type, EventType::info);
+}
+
 TEST(MemoryTarget, LatencyEndsAtTheDeadline) {
   const auto factory = memory_target();
   Options options(factory.options);
