@@ -120,12 +120,18 @@ class Account {
   }
   [[nodiscard]] std::string at(std::int64_t version) const { return "version " + std::to_string(version); }
   [[nodiscard]] std::int64_t known() const { return static_cast<std::int64_t>(order_.size()); }
-  // The appends of the first `count` events, and the longest stream, which shows where they are.
+  // What shows the first `count` events and where they are: the longest stream, and the appends of those that it lacks.
   [[nodiscard]] std::vector<EventIndex> first(std::int64_t count) const {
     std::vector<EventIndex> out;
-    for (std::int64_t v = 1; v <= std::min(count, known()); ++v) out.push_back(event_of(v).op.invocation);
+    for (std::int64_t v = stream_length() + 1; v <= std::min(count, known()); ++v)
+      out.push_back(event_of(v).op.invocation);
     if (longest_ != nullptr) out.push_back(longest_->op.invocation);
     return out;
+  }
+  // What shows the version of something, where its own answer does not.
+  [[nodiscard]] std::vector<EventIndex> placing(const Placed& one) const {
+    if (!one.append || in_.ok(one.op)) return {};
+    return first(one.version);
   }
   [[nodiscard]] std::vector<EventIndex> with(std::vector<EventIndex> all,
                                              std::initializer_list<EventIndex> more) const {
@@ -363,7 +369,7 @@ class Account {
       return;
     const auto early = std::find_if(order_.begin(), order_.end(),
                                     [&](const Append* event) { return event->op.invocation > one.op.completion; });
-    tell("unexpected-event", with(first(one.version), {one.op.invocation}),
+    tell("unexpected-event", with(first(one.version), {(*early)->op.invocation, one.op.invocation}),
          in_.named(one.op) + " shows " + at(one.version) + ", which has the event of " + in_.named((*early)->op) +
              ", asked for only afterwards");
   }
@@ -401,8 +407,7 @@ class Account {
   }
   void missed(const Placed& read, const Placed& known_by) {
     const bool there = known_by.version <= stream_length();
-    tell(there ? "stale-read" : "lost-event",
-         with(first(known_by.version), {known_by.op.invocation, read.op.invocation}),
+    tell(there ? "stale-read" : "lost-event", with(placing(known_by), {known_by.op.invocation, read.op.invocation}),
          in_.named(read.op) + " shows " + at(read.version) + ", although " + in_.named(known_by.op) +
              (known_by.append ? " had been acknowledged with " : " had shown ") + at(known_by.version) +
              " before it began" + (there ? "" : "; no stream has it"));
@@ -507,7 +512,7 @@ class Account {
         if (furthest == nullptr || over[next]->version > furthest->version) furthest = over[next];
       }
       if (furthest == nullptr || furthest->version <= one->version) continue;
-      tell("model-went-back", with(first(furthest->version), {furthest->op.invocation, one->op.invocation}),
+      tell("model-went-back", {furthest->op.invocation, one->op.invocation},
            in_.named(one->op) + " shows " + at(one->version) + ", although " + in_.named(furthest->op) + " had shown " +
                at(furthest->version) + " before it began");
     }
@@ -542,7 +547,7 @@ class Account {
   void too_late(const char* type, const Shown& read, const Placed& known_by) {
     const History& h = in_.history();
     const std::int64_t ns = h.time(read.op.invocation) - h.time(known_by.op.completion);
-    tell(type, with(first(known_by.version), {known_by.op.invocation, read.op.invocation}),
+    tell(type, with(placing(known_by), {known_by.op.invocation, read.op.invocation}),
          in_.named(read.op) + " shows " + at(read.version) + ", although " + at(known_by.version) + " had been known " +
              (h.time(known_by.op.completion) < 0 ? std::string() : "for " + std::to_string(ns / 1'000'000) + " ms ") +
              "when it began (" + in_.event(known_by.op.completion) + ")");
