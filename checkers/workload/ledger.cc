@@ -118,6 +118,14 @@ class Account {
     operations.erase(std::unique(operations.begin(), operations.end()), operations.end());
     in_.tell(type, std::move(operations), std::move(explanation), std::move(why), key_);
   }
+  // "the read of the events by process 1 (event 7)".
+  [[nodiscard]] std::string told(OperationEvents op) const {
+    const std::string out = in_.named(op);
+    for (const char* f : {"events", "model", "balance"}) {
+      if (in_.f(op) == f && out.starts_with(std::string("the ") + f)) return "the read of " + out;
+    }
+    return out;
+  }
   [[nodiscard]] std::string at(std::int64_t version) const { return "version " + std::to_string(version); }
   [[nodiscard]] std::int64_t known() const { return static_cast<std::int64_t>(order_.size()); }
   // What shows the first `count` events and where they are: the longest stream, and the appends of those that it lacks.
@@ -168,7 +176,7 @@ class Account {
       if (std::equal(one.events.begin(), one.events.end(), longest_->events.begin())) continue;
       if (contents(one) && whole) {
         tell("rewritten-stream", {longest_->op.invocation, one.op.invocation},
-             in_.named(longest_->op) + " and " + in_.named(one.op) + " show streams of which neither begins the other");
+             told(longest_->op) + " and " + told(one.op) + " show streams of which neither begins the other");
       }
       whole = false;
     }
@@ -176,7 +184,7 @@ class Account {
       if (!whole) break;
       if (one->version <= stream_length()) continue;  // told as lost
       tell("duplicate-version", {one->op.invocation, other->op.invocation},
-           in_.named(one->op) + " and " + in_.named(other->op) + " were both acknowledged with " + at(one->version));
+           told(one->op) + " and " + told(other->op) + " were both acknowledged with " + at(one->version));
       whole = false;
     }
     return whole;
@@ -193,7 +201,7 @@ class Account {
     std::int64_t money = 0, version = 0;
     bool whole = true;
     const auto wrong = [&](const char* type, std::vector<EventIndex> operations, const std::string& what) {
-      if (whole) tell(type, with(std::move(operations), {stream.op.invocation}), in_.named(stream.op) + what);
+      if (whole) tell(type, with(std::move(operations), {stream.op.invocation}), told(stream.op) + what);
       whole = false;
     };
     for (const ValueId item : stream.events) {
@@ -246,7 +254,7 @@ class Account {
 
   void overdrawn(const Shown& stream, const std::vector<EventIndex>& named, std::int64_t money, std::int64_t version) {
     tell("overdraft", named,
-         in_.named(stream.op) + " has events that up to " + at(version) + " add up to " + std::to_string(money),
+         told(stream.op) + " has events that up to " + at(version) + " add up to " + std::to_string(money),
          side_by_side(by_id_.at(in_.items(stream.events[static_cast<std::size_t>(version) - 1])[1])->op));
   }
   std::vector<std::string> side_by_side(OperationEvents last) const {
@@ -290,7 +298,7 @@ class Account {
       for (const Append* other : open_) named.push_back(other->op.invocation);
       for (std::size_t j = 0; j <= i; ++j) named.push_back(beyond_[j]->op.invocation);
       tell("skipped-version", std::move(named),
-           in_.named(one.op) + " was acknowledged with " + at(one.version) + ", and of the versions before it " +
+           told(one.op) + " was acknowledged with " + at(one.version) + ", and of the versions before it " +
                std::to_string(missing) + " have no event, with " + std::to_string(open_.size()) +
                " of unknown outcome left");
       return false;
@@ -329,8 +337,8 @@ class Account {
       if (soonest != nullptr && in_.before(soonest->op, (*one)->op)) {
         auto named = first(known());
         tell("version-went-back", with(std::move(named), {soonest->op.invocation, (*one)->op.invocation}),
-             in_.named((*one)->op) + " began after " + in_.named(soonest->op) + " had been acknowledged with the " +
-                 "greater " + at(version_of(*soonest, all)) + ", and has " + at(version_of(**one, all)));
+             told((*one)->op) + " began after " + told(soonest->op) + " had been acknowledged with the " + "greater " +
+                 at(version_of(*soonest, all)) + ", and has " + at(version_of(**one, all)));
         return;
       }
       if (in_.ok((*one)->op) && (soonest == nullptr || (*one)->op.completion < soonest->op.completion)) soonest = *one;
@@ -350,7 +358,7 @@ class Account {
         for (const Append* other : *more) named.push_back(other->op.invocation);
       }
       return tell("unexpected-event", with(std::move(named), {one.op.invocation}),
-                  in_.named(one.op) + " shows " + at(one.version) + ", and no more than " + std::to_string(most_) +
+                  told(one.op) + " shows " + at(one.version) + ", and no more than " + std::to_string(most_) +
                       " events can be there");
     }
     if (one.version > known()) return unread(one.version);
@@ -358,7 +366,7 @@ class Account {
     if (sum(one.version) != one.balance) {
       const char* type = one.f == "balance" ? "wrong-balance" : one.f == "model" ? "wrong-model" : "wrong-replay";
       return tell(type, with(first(one.version), {one.op.invocation}),
-                  in_.named(one.op) + " shows " + std::to_string(one.balance) + " at " + at(one.version) +
+                  told(one.op) + " shows " + std::to_string(one.balance) + " at " + at(one.version) +
                       ", whose events add up to " + std::to_string(sum(one.version)));
     }
     not_ahead(one);
@@ -370,7 +378,7 @@ class Account {
     const auto early = std::find_if(order_.begin(), order_.end(),
                                     [&](const Append* event) { return event->op.invocation > one.op.completion; });
     tell("unexpected-event", with(first(one.version), {(*early)->op.invocation, one.op.invocation}),
-         in_.named(one.op) + " shows " + at(one.version) + ", which has the event of " + in_.named((*early)->op) +
+         told(one.op) + " shows " + at(one.version) + ", which has the event of " + told((*early)->op) +
              ", asked for only afterwards");
   }
 
@@ -408,7 +416,7 @@ class Account {
   void missed(const Placed& read, const Placed& known_by) {
     const bool there = known_by.version <= stream_length();
     tell(there ? "stale-read" : "lost-event", with(placing(known_by), {known_by.op.invocation, read.op.invocation}),
-         in_.named(read.op) + " shows " + at(read.version) + ", although " + in_.named(known_by.op) +
+         told(read.op) + " shows " + at(read.version) + ", although " + told(known_by.op) +
              (known_by.append ? " had been acknowledged with " : " had shown ") + at(known_by.version) +
              " before it began" + (there ? "" : "; no stream has it"));
   }
@@ -442,7 +450,7 @@ class Account {
       std::int64_t version = std::max(from, earlier);
       for (; version <= until && sum(version) >= one.amount; ++version) in_.work();
       if (version > until && least[after] > known() && possible_later(one)) {
-        in_.inconclusive("whether an event of unknown outcome was in the way of " + in_.named(one.op) +
+        in_.inconclusive("whether an event of unknown outcome was in the way of " + told(one.op) +
                          " is not known: the stream was not read afterwards");
         continue;
       }
@@ -476,7 +484,7 @@ class Account {
     std::int64_t least = sum(std::min(from, known()));
     for (std::int64_t v = from; v <= until; ++v) least = std::min(least, sum(v));
     tell("needless-refusal", std::move(named),
-         in_.named(one.op) + " was refused " + std::to_string(one.amount) + ", although from " + at(from) +
+         told(one.op) + " was refused " + std::to_string(one.amount) + ", although from " + at(from) +
              (until > from ? " to " + at(until) : "") + " there were at least " + std::to_string(least));
   }
 
@@ -513,7 +521,7 @@ class Account {
       }
       if (furthest == nullptr || furthest->version <= one->version) continue;
       tell("model-went-back", {furthest->op.invocation, one->op.invocation},
-           in_.named(one->op) + " shows " + at(one->version) + ", although " + in_.named(furthest->op) + " had shown " +
+           told(one->op) + " shows " + at(one->version) + ", although " + told(furthest->op) + " had shown " +
                at(furthest->version) + " before it began");
     }
   }
@@ -536,8 +544,8 @@ class Account {
       settled = settled || f == "model";
       for (; at_rest < over_.size() && in_.settled(over_[at_rest].op.completion, one->op, "ledger.settle"); ++at_rest)
         further(known_rest, over_[at_rest]);
-      const bool told = known_lag != nullptr && known_lag->version > one->version;
-      if (known_rest == nullptr || known_rest->version <= one->version || told) continue;
+      const bool said = known_lag != nullptr && known_lag->version > one->version;
+      if (known_rest == nullptr || known_rest->version <= one->version || said) continue;
       too_late(f == "events" ? "lost-event" : "model-behind", *one, *known_rest);
     }
   }
@@ -548,7 +556,7 @@ class Account {
     const History& h = in_.history();
     const std::int64_t ns = h.time(read.op.invocation) - h.time(known_by.op.completion);
     tell(type, with(placing(known_by), {known_by.op.invocation, read.op.invocation}),
-         in_.named(read.op) + " shows " + at(read.version) + ", although " + at(known_by.version) + " had been known " +
+         told(read.op) + " shows " + at(read.version) + ", although " + at(known_by.version) + " had been known " +
              (h.time(known_by.op.completion) < 0 ? std::string() : "for " + std::to_string(ns / 1'000'000) + " ms ") +
              "when it began (" + in_.event(known_by.op.completion) + ")");
   }
