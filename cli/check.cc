@@ -132,7 +132,7 @@ Result<std::vector<ConfiguredChecker>> chosen_checkers(const CheckCommand& comma
     auto model = guessed_model(history);
     if (!model) return fail(model.error());
     options->model = *model;
-    say(fmt::format("taking the history for one of a {} (--model says otherwise)", *model));
+    say(fmt::format("taking it for a history of the model {} (--model says otherwise)", *model));
   }
   auto checker = checker_for(options->model, options->consistency);
   if (!checker) return fail(checker.error());

@@ -286,10 +286,10 @@ std::string verdict_words(const ReportInput& input, const Facts& facts) {
   }
   for (const CheckResult& result : input.results) {
     if (result.model.empty() && result.consistency.empty()) continue;
-    const std::string model = result.model.empty() ? "" : " of a " + result.model;
+    const std::string model = result.model.empty() ? "" : " by the model " + result.model;
     const std::string level = result.consistency.empty() ? "" : " under " + result.consistency;
-    return fmt::format("What the clients saw in all {} is allowed{}{}.", counted(facts.all.total(), "operation"),
-                       model.empty() ? "" : " as a history" + model, level);
+    return fmt::format("What the clients saw in all {} is allowed{}{}.", counted(facts.all.total(), "operation"), model,
+                       level);
   }
   return fmt::format("Nothing that the clients saw in {} contradicts what was checked.",
                      counted(facts.all.total(), "operation"));
