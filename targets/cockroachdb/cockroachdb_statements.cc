@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 namespace ordeal {
 namespace {
@@ -17,6 +18,16 @@ std::string literal(const std::string& text) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> cockroach_further_settings(const Options& options) {
+  std::vector<std::pair<std::string, std::string>> out;
+  std::istringstream words(options.string("cockroachdb.settings"));
+  for (std::string word; words >> word;) {
+    const std::size_t equals = std::min(word.find('='), word.size());
+    out.emplace_back(word.substr(0, equals), equals < word.size() ? word.substr(equals + 1) : "");
+  }
+  return out;
+}
 
 std::vector<CockroachStatement> cockroach_settings(const Options& options, std::size_t nodes) {
   std::vector<CockroachStatement> out = {
@@ -50,6 +61,8 @@ std::vector<CockroachStatement> cockroach_settings(const Options& options, std::
                    options.integer("cockroachdb.range-min-bytes"), options.integer("cockroachdb.range-max-bytes"),
                    nodes > 1 ? fmt::format(", num_replicas = {}", replicas_for(nodes)) : ""),
        "all; from 23.1 with COCKROACH_MIN_RANGE_MAX_BYTES=1", "small ranges, so that they split"});
+  for (const auto& [name, value] : cockroach_further_settings(options))
+    out.push_back({fmt::format("SET CLUSTER SETTING {} = {}", name, value), "the setting's", "asked for"});
   return out;
 }
 

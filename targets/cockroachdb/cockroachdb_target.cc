@@ -345,6 +345,10 @@ Result<std::unique_ptr<Target>> make(Cluster& cluster, const Options& options) {
   if (cluster.size() == 0) return fail(ErrorCode::usage, "target cockroachdb needs at least one node");
   if (!options.string("cockroachdb.binary").empty() && !options.string("cockroachdb.archive").empty())
     return fail(ErrorCode::usage, "give cockroachdb.binary or cockroachdb.archive, not both");
+  for (const auto& [name, value] : cockroach_further_settings(options)) {
+    if (name.empty() || value.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") != name.npos)
+      return fail(ErrorCode::usage, fmt::format("option cockroachdb.settings: \"{}={}\" is no NAME=VALUE", name, value));
+  }
   for (const char* key : {"cockroachdb.binary", "cockroachdb.archive"}) {
     std::error_code ignored;
     const std::string file = options.string(key);
@@ -377,6 +381,7 @@ std::vector<OptionSpec> own_options() {
        0, 1000},
       {"cockroachdb.organization", Type::string, "", "whose licence cockroachdb.license is"},
       {"cockroachdb.license", Type::string, "", "a licence key; it is kept in the run's plan"},
+      {"cockroachdb.settings", Type::string, "", "further cluster settings NAME=VALUE, separated by spaces"},
       {"cockroachdb.environment", Type::string, "", "further NAME=VALUE for cockroach, separated by spaces"},
       {"cockroachdb.flags", Type::string, "", "further arguments for cockroach, separated by spaces"},
       {"cockroachdb.sudo", Type::boolean, true, "control CockroachDB as root when the login user is somebody else"},

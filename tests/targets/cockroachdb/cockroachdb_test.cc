@@ -92,6 +92,24 @@ TEST(CockroachStatements, Settings) {
   EXPECT_THAT(licensed, Contains("SET CLUSTER SETTING enterprise.license = 'crl-0-x'"));
 }
 
+TEST(CockroachStatements, FurtherSettingsAreSaidLastAndMayNotFail) {
+  const auto asked = options_with(
+      {{"cockroachdb.settings", "kv.raft_log.disable_synchronization_unsafe=true  jobs.retention_time='5s'"}});
+  const auto all = cockroach_settings(asked, 5);
+  ASSERT_GE(all.size(), 2U);
+  EXPECT_EQ(all[all.size() - 2].text, "SET CLUSTER SETTING kv.raft_log.disable_synchronization_unsafe = true");
+  EXPECT_EQ(all.back().text, "SET CLUSTER SETTING jobs.retention_time = '5s'");
+  EXPECT_FALSE(all.back().may_fail);
+  for (const char* wrong : {"jobs.retention_time", "=5s", "a=", "a;b=1", "true"}) {
+    Cluster cluster;
+    cluster.nodes.push_back(std::make_unique<testing::ShellNode>("n1", "127.0.0.1"));
+    const auto made = cockroachdb_target().make(cluster, options_with({{"cockroachdb.settings", wrong}}));
+    ASSERT_FALSE(made) << wrong;
+    EXPECT_EQ(made.error().code, ErrorCode::usage);
+    EXPECT_THAT(made.error().message, HasSubstr("cockroachdb.settings"));
+  }
+}
+
 TEST(CockroachStatements, Questions) {
   EXPECT_THAT(
       texts(cockroach_leaseholders("ordeal_registers")),
