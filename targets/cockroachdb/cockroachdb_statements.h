@@ -19,7 +19,8 @@ struct CockroachStatement {
   bool may_fail = false;
 };
 
-// The pairs of the option `settings`, as given: the value is what stands after "=" in SQL, and empty where there was none.
+// The pairs of the option `settings`, as given: the value is what stands after "=" in SQL, and empty where there was
+// none.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> cockroach_further_settings(const Options& options);
 // Once the cluster serves and before the first table: small ranges, replicas, what a test cluster does not need.
 [[nodiscard]] std::vector<CockroachStatement> cockroach_settings(const Options& options, std::size_t nodes);

@@ -347,7 +347,8 @@ Result<std::unique_ptr<Target>> make(Cluster& cluster, const Options& options) {
     return fail(ErrorCode::usage, "give cockroachdb.binary or cockroachdb.archive, not both");
   for (const auto& [name, value] : cockroach_further_settings(options)) {
     if (name.empty() || value.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") != name.npos)
-      return fail(ErrorCode::usage, fmt::format("option cockroachdb.settings: \"{}={}\" is no NAME=VALUE", name, value));
+      return fail(ErrorCode::usage,
+                  fmt::format("option cockroachdb.settings: \"{}={}\" is no NAME=VALUE", name, value));
   }
   for (const char* key : {"cockroachdb.binary", "cockroachdb.archive"}) {
     std::error_code ignored;
