@@ -234,6 +234,18 @@ TEST(RegressLogNode, NodesJoinAndLeave) {
   EXPECT_TRUE(cluster.call((leader + 1) % 4, "/v1/log/append", R"({"entry":"y"})"));
 }
 
+// One bit of one byte: that in the middle, or the one at `at`.
+void flip(const std::filesystem::path& path, std::streamoff at = -1) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(0, std::ios::end);
+  if (at < 0) at = static_cast<std::streamoff>(file.tellg()) / 2;
+  file.seekg(at);
+  const int byte = file.get();
+  file.seekp(at);
+  file.put(static_cast<char>(byte ^ 0x10));
+  ASSERT_TRUE(file.good());
+}
+
 // A byte in the middle of the oldest segment; a flipped bit there is no torn tail.
 void damage(const std::string& data) {
   std::vector<std::filesystem::path> segments;
@@ -241,15 +253,7 @@ void damage(const std::string& data) {
     if (file.path().extension() == ".wal") segments.push_back(file.path());
   }
   ASSERT_FALSE(segments.empty());
-  std::fstream file(*std::min_element(segments.begin(), segments.end()),
-                    std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(0, std::ios::end);
-  const auto middle = static_cast<std::streamoff>(file.tellg()) / 2;
-  file.seekg(middle);
-  const int byte = file.get();
-  file.seekp(middle);
-  file.put(static_cast<char>(byte ^ 0x10));
-  ASSERT_TRUE(file.good());
+  flip(*std::min_element(segments.begin(), segments.end()));
 }
 
 TEST(LogNode, ADamagedNodeIsRebuiltFromTheQuorum) {
@@ -293,6 +297,40 @@ TEST(LogNode, ADamagedNodeIsRebuiltFromTheQuorum) {
   three.start(sick);
   ASSERT_TRUE(three.ready(sick));
   EXPECT_EQ(three.get(sick, "/v1/status")->find("node")->to_json(), id);
+}
+
+// What the node kept of its tree was refused at the start, and --recover changed nothing about it.
+TEST(RegressLogNode, ANodeWhoseTreeIsDamagedIsRebuiltFromTheQuorum) {
+  Cluster three(3, {"--recover"});
+  for (std::size_t i = 0; i < 3; ++i) ASSERT_TRUE(three.ready(i));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(three.call(0, "/v1/log/append", R"({"entry":"x"})"));
+  std::int64_t id = 3;
+  for (const char* name : {"leaves", "checkpoint"}) {
+    const std::size_t sick = (three.leader() + 1) % 3;
+    const std::string data = three.data(sick);
+    const std::string before = three.get(sick, "/v1/status")->find("node")->to_json();
+    three.process(sick).signal(SIGTERM);  // it writes all of its tree
+    ASSERT_EQ(three.process(sick).wait(std::chrono::seconds(30)), 0);
+    ASSERT_TRUE(std::filesystem::exists(data + "/tree/" + name));
+    // Of a head the root, which stands behind its origin ("ordeal.example/log") and its size (20).
+    flip(data + "/tree/" + name, std::string(name) == "checkpoint" ? 24 : -1);
+    three.start(sick);
+    ASSERT_TRUE(three.ready(sick)) << name;
+    const std::int64_t now = three.get(sick, "/v1/status")->find("node")->integer();
+    EXPECT_GT(now, id) << name << ": node " << before;
+    EXPECT_TRUE(std::filesystem::exists(data + "/damaged-1")) << name;
+    EXPECT_EQ(text(three.call(sick, "/v1/log/read", R"({"from":19})")), R"({"entries":["x"],"from":19,"size":20})");
+    id = now;
+    // The next one needs the majority of these three.
+    const auto counts = [&] {
+      const auto status = three.get(three.leader(), "/v1/status");
+      return status && status->find("voters")->to_json().find(std::to_string(now)) != std::string::npos &&
+             status->find("outgoing")->items().empty();
+    };
+    const Deadline deadline = Deadline::after_s(60);
+    while (!counts() && !deadline.passed()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ASSERT_TRUE(counts());
+  }
 }
 
 TEST(LogNode, ADamagedNodeAloneIsNotRebuilt) {

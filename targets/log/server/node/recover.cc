@@ -6,6 +6,7 @@
 
 #include "targets/log/server/node/join.h"
 #include "targets/log/server/node/log_line.h"
+#include "targets/log/server/node/tree_files.h"
 
 namespace ordeal::log::node {
 namespace {
@@ -38,14 +39,15 @@ Result<Identity> recover_if_damaged(const NodeOptions& options, const Identity& 
   where.cluster = identity.cluster;
   where.node = identity.id;
   const auto found = wal::inspect(files, where);
-  if (found) return identity;
-  if (found.error().code != ErrorCode::input) return fail(found.error());
-  log_line("WARN", "--recover: " + found.error().message);
+  const Result<void> sound = found ? check_tree(options, where, files, *found) : Result<void>(fail(found.error()));
+  if (sound) return identity;
+  if (sound.error().code != ErrorCode::input) return fail(sound.error());
+  log_line("WARN", "--recover: " + sound.error().message);
   NodeOptions asking = options;
   asking.join = others(options, identity);
   if (asking.join.empty()) {
     return fail(ErrorCode::usage,
-                "--recover: there is no other member to be rebuilt from (--join names some); " + found.error().message);
+                "--recover: there is no other member to be rebuilt from (--join names some); " + sound.error().message);
   }
   if (auto left = leave_cluster(asking, identity, deadline); !left) return fail(left.error().during("--recover"));
   auto fresh = join_cluster(asking, deadline);

@@ -1,5 +1,6 @@
 #pragma once
-// --recover: a node whose files are damaged is rebuilt from the quorum, as another member.
+// --recover: a node whose files are damaged is rebuilt from the quorum, as another member. Damaged are also the leaves
+// and the head in DATA/tree, and a log that does not make them: which of the two was changed, only the others know.
 //
 // It may have voted, and acknowledged entries, that its files do not tell any more; so its old id must never be used
 // again. The others remove that id and announce a new one, a learner until it has everything; only then are the damaged
