@@ -201,6 +201,53 @@ Execution make_execution(const History& history, const lin::Model& model, const 
   return out;
 }
 
+Execution part_of(const Execution& whole, const std::vector<char>& keep) {
+  Execution out;
+  out.history = whole.history;
+  out.keys = whole.keys;
+  out.initial_known = whole.initial_known;
+  out.initial_text = whole.initial_text;
+  out.has_cas = whole.has_cas;
+  std::vector<AccessId> now(whole.accesses.size(), kUndecided);
+  for (AccessId i = 0; i < now.size(); ++i) {
+    if (keep[i] == 0) continue;
+    now[i] = static_cast<AccessId>(out.accesses.size());
+    out.accesses.push_back(whole.accesses[i]);
+  }
+  const auto kept = [&](const std::vector<AccessId>& all) {
+    std::vector<AccessId> some;
+    for (const AccessId i : all) {
+      if (keep[i] != 0) some.push_back(now[i]);
+    }
+    return some;
+  };
+  for (const auto& session : whole.sessions) {
+    std::vector<AccessId> some = kept(session);
+    if (some.empty()) continue;
+    for (std::uint32_t position = 0; position < some.size(); ++position) {
+      out.accesses[some[position]].session = static_cast<std::uint32_t>(out.sessions.size());
+      out.accesses[some[position]].position = position;
+    }
+    out.sessions.push_back(std::move(some));
+  }
+  for (const auto& writes : whole.writes) out.writes.push_back(kept(writes));
+  out.candidate_lists.emplace_back();
+  for (AccessId i = 0; i < now.size(); ++i) {
+    if (keep[i] == 0) continue;
+    std::vector<Source> sources;
+    for (const Source from : whole.candidates(i)) {
+      if (from == kInitial)
+        sources.push_back(from);
+      else if (keep[from] != 0)
+        sources.push_back(now[from]);
+    }
+    out.unique = out.unique && sources.size() <= 1;
+    out.candidate_list.push_back(sources.empty() ? 0 : static_cast<std::uint32_t>(out.candidate_lists.size()));
+    if (!sources.empty()) out.candidate_lists.push_back(std::move(sources));
+  }
+  return out;
+}
+
 std::vector<char> happened(const Execution& execution, const Sources& sources) {
   std::vector<char> out(execution.accesses.size(), 0);
   std::vector<AccessId> pending;

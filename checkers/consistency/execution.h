@@ -77,6 +77,10 @@ using Sources = std::vector<Source>;
 [[nodiscard]] Execution make_execution(const History& history, const lin::Model& model, const lin::Partition& parts,
                                        const CheckOptions& options);
 
+// The accesses whose entry in `keep` is not 0, as a history of their own; a read may see what it could see before, as
+// far as that is kept.
+[[nodiscard]] Execution part_of(const Execution& whole, const std::vector<char>& keep);
+
 // By access: it certainly happened, being ok, or being the source of something that happened.
 [[nodiscard]] std::vector<char> happened(const Execution& execution, const Sources& sources);
 

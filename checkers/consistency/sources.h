@@ -6,6 +6,7 @@
 // `unknown` at its limits. With unique written values there is nothing to choose. Thread-safety: pure.
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "checkers/consistency/causal.h"
@@ -19,10 +20,23 @@ struct Choice {
   Finding finding;
   Sources sources;  // when valid: those that fit
   std::uint64_t judged = 0;
+  // Invalid only after something was chosen: by access, whether the contradiction of any way is about it. Else empty.
+  std::vector<char> involved;
+};
+
+// Why no choice is possible: few accesses, with all writers that their reads may have seen, that alone have none.
+struct Refutation {
+  Execution part;
+  Choice choice;  // of `part`
 };
 
 // A read of a value that nobody wrote is invalid under every level this is used for.
 [[nodiscard]] Choice choose_sources(const Execution& execution, const Judge& judge, const WeakLimits& limits);
+
+// Requires: `choice` is that of the execution, invalid, with `involved`. What takes longer than the limits, or than a
+// bounded number of choices, is left as large as it is. Nothing when the involved ones alone were not refuted.
+[[nodiscard]] std::optional<Refutation> refuted_by(const Execution& execution, const Judge& judge,
+                                                   const WeakLimits& limits, const Choice& choice);
 
 // The anomalies that it names.
 [[nodiscard]] std::vector<AnomalyEntry> source_anomalies();

@@ -117,6 +117,15 @@ class WeakChecker final : public Checker {
         if (sequential_instead(history, **model, rest_of(options, limits), result)) return;
         choice = choose_sources(execution, level_.judge, limits);
       }
+      // Each way fails for a reason of its own: what is named must refute them all.
+      if (!choice.involved.empty() && choice.finding.verdict == Verdict::invalid) {
+        if (auto refutation = refuted_by(execution, level_.judge, limits, choice)) {
+          Violation& shown = *refutation->choice.finding.violation;
+          for (AccessId i = 0; i < refutation->part.accesses.size(); ++i) shown.others.push_back(i);
+          result.anomalies.push_back(to_anomaly(refutation->part, shown, refutation->choice.sources));
+          choice.finding.violation.reset();
+        }
+      }
       finding = std::move(choice.finding);
       sources = std::move(choice.sources);
     }
