@@ -324,6 +324,8 @@ TEST_F(EtcdFaultTest, ARollingUpgradeIsProvenByTheCommandLinesAndGoesBack) {
   ok(target_->processes()->kill(cluster().at(0)));
   ok(target_->start(cluster().at(0)));
   EXPECT_EQ(target_->versions()->running(cluster().at(0), Deadline::after_s(30))->version, Version::second);
+  // Its version is asked of a server that serves again, which takes a busy machine seconds.
+  ok(target_->await_ready(Deadline::after_s(100)));
   expect(testing_support::shortly(1, [&](Deadline limit) { return upgrade->confirm_healed(limit); }), false,
          "runs the second version");
   ok(upgrade->heal(Deadline::after_s(100)));

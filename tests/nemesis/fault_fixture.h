@@ -22,8 +22,10 @@ template <class Ask>
 Result<Observation> shortly(double seconds, Ask&& ask) {
   for (double limit = seconds;; limit *= 2) {
     Result<Observation> seen = ask(Deadline::after_s(limit));
+    const auto says = [&](const char* words) { return seen->evidence.find(words) != std::string::npos; };
+    // Of a command on a node, and of a server that was asked.
     const bool cut =
-        seen ? seen->evidence.find("did not finish") != std::string::npos : seen.error().code == ErrorCode::timeout;
+        seen ? says("did not finish") || says("within the time allowed") : seen.error().code == ErrorCode::timeout;
     if (!cut || limit > 20) return seen;
   }
 }
