@@ -23,18 +23,7 @@ try() {
     --set 'postgres.flags=-c fsync=off' --set postgres.evidence=full "$@" >"$store/$name.json" 2>"$store/$name.log" || code=$?
   if [ $code -eq "$expected" ]; then verdict=as-expected; else verdict=UNEXPECTED failed=1; fi
   echo "$name: exit code $code, $verdict"
-  python3 - "$store/$name.json" <<'EOF'
-import json, sys
-def anomalies(x):
-    if isinstance(x, dict):
-        if "explanation" in x and "type" in x: yield x
-        for v in x.values(): yield from anomalies(v)
-    elif isinstance(x, list):
-        for v in x: yield from anomalies(v)
-try: found = list(anomalies(json.load(open(sys.argv[1]))))
-except ValueError: found = []
-if found: print(f"  {len(found)} times; the first: {found[0]['type']}: {found[0]['explanation']}")
-EOF
+  scripts/first_anomaly.py "$store/$name.json" | sed 's/^/  /'
   [ $code -le 1 ] || tail -n 3 "$store/$name.log"
 }
 

@@ -42,12 +42,14 @@ work=$(mktemp -d)
 out=${OUT:-}
 failed=0
 finish() {
+  exec 7>&-  # a session that is still open ends
   [ -s "$work/pids" ] && while read -r pid; do kill -CONT "$pid"; kill -KILL "$pid"; done <"$work/pids" 2>/dev/null
   wait 2>/dev/null
   rm -rf "$work"
 }
 trap finish EXIT
 trap 'exit 3' INT TERM HUP
+trap ':' PIPE # a client that ended early must not end this script, and leave the nodes
 
 case $given in
 *.tgz | *.tar.gz) how=archive ;;
@@ -100,21 +102,8 @@ run() {
   timeout -k 60 $((each * 3 + 600)) "$ordeal" "$@" --json >"$out/$name.json" 2>"$out/$name.log" </dev/null || code=$?
   case " $expected " in *" $code "*) result=as-expected ;; esac
   [ "$result" = as-expected ] && [ "${expected#* }" != "$expected" ] && result=told
-  first=$(python3 - "$out/$name.json" <<'PY'
-import json, sys
-def anomalies(x):
-    if isinstance(x, dict):
-        if "explanation" in x and "type" in x: yield x
-        for v in x.values(): yield from anomalies(v)
-    elif isinstance(x, list):
-        for v in x: yield from anomalies(v)
-try:
-    found = list(anomalies(json.load(open(sys.argv[1]))))
-    if found: print(f": {found[0]['type']}: {found[0]['explanation']}")
-except (OSError, ValueError): print(": no results")
-PY
-  )
-  say "$result" "$name" "exit code $code$first"
+  first=$("$here/scripts/first_anomaly.py" "$out/$name.json")
+  say "$result" "$name" "exit code $code${first:+: $first}"
   [ $code -le 1 ] || tail -n 3 "$out/$name.log" | sed 's/^/             /'
 }
 
